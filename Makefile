@@ -1,0 +1,36 @@
+# Each target sets up what it needs; a second call installs nothing.
+CONFIG ?= configs/digits.yaml
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+PY := .venv/bin/python
+
+.PHONY: help setup setup-gpu run test quick lint format lock clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## make .venv from the lock
+	@$(PYTHON) environment/make_venv.py
+
+setup-gpu:  ## the same with CUDA's libraries
+	@$(PYTHON) environment/make_venv.py --gpu
+
+run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
+	@$(PY) -m pipeline run --config $(CONFIG)
+
+test: setup lint  ## every test
+	@$(PY) -m pytest
+
+quick: setup lint  ## the tests of three minutes
+	@$(PY) -m pytest -m "not slow"
+
+lint: setup
+	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
+
+format: setup  ## put the code in shape
+	@.venv/bin/ruff check --quiet --fix . && .venv/bin/ruff format --quiet .
+
+lock: setup  ## renew requirements.txt from pyproject.toml
+	@$(PY) environment/lock.py
+
+clean:  ## remove the environment and the runs
+	rm -rf .venv .venv.lock runs
