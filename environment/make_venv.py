@@ -38,7 +38,7 @@ def main(argv=None):
             f"{sys.version.split()[0]}: TFX 1.21 with Kubeflow runs on 3.11 alone. "
             "Ways out: install python3.11, or name one: make PYTHON=/path/to/python3.11."
         )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open(ROOT / ".venv.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # A second make waits, then finds it done.
         wanted = _fingerprint(locks)
@@ -52,9 +52,9 @@ def main(argv=None):
         except (OSError, subprocess.CalledProcessError) as error:
             _remove()
             return _say(f"The environment could not be made, and .venv was removed again: {error}")
-        except BaseException:
+        except KeyboardInterrupt:
             _remove()
-            raise
+            return _say("Interrupted; .venv was removed again.", 130)
         _write_complete(wanted, arguments.gpu)
     return 0
 
@@ -119,9 +119,9 @@ def _remove():
     shutil.rmtree(VENV, ignore_errors=True)
 
 
-def _say(message):
+def _say(message, exit_code=2):
     print(f"steadyfeed: {message}", file=sys.stderr)
-    return 2
+    return exit_code
 
 
 if __name__ == "__main__":

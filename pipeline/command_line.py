@@ -1,0 +1,58 @@
+"""`python -m pipeline VERB`: reads the words of a command and hands them on.
+
+Exit codes: 0 done, 1 the run failed, 2 a mistake in the command or the
+configuration, 130 interrupted. TensorFlow and TFX are imported by the verbs that
+need them, after everything that can be checked without them was checked.
+"""
+
+import argparse
+import sys
+
+from pipeline.configuration_file import ConfigurationError, load
+
+
+def main(argv=None):
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.verb(arguments)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline",
+        description="Image models from data to a pushed model, in which the model never waits.",
+    )
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    run = verbs.add_parser("run", help="run the pipeline on this machine")
+    run.set_defaults(verb=_run)
+    check = verbs.add_parser("check", help="check a configuration and show it with its defaults")
+    check.set_defaults(verb=_check)
+    for verb in (run, check):
+        verb.add_argument("--config", required=True, metavar="FILE", help="a file of configs/")
+        verb.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="replace one value of the file, as in --set training.epochs=5",
+        )
+    return parser
+
+
+def _run(arguments):
+    configuration = load(arguments.config, arguments.set)
+    from pipeline.local_run import run_locally
+
+    return run_locally(configuration)
+
+
+def _check(arguments):
+    import yaml
+
+    configuration = load(arguments.config, arguments.set)
+    plain = configuration.model_dump(mode="json", by_alias=True)
+    print(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), end="")
+    return 0

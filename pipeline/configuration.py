@@ -1,0 +1,148 @@
+"""What a run is made of: every key of a file in `configs/`, its type, range and default.
+
+Nothing here imports TensorFlow: a mistake is told in a fraction of a second.
+Relative paths are relative to the folder in which the command is given.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.evaluator.metric_names import METRIC_NAMES
+from components.trainer.models.names import MODEL_NAMES
+from pipeline.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Path = Annotated[str, Field(min_length=1)]
+
+
+class Splits(Section):
+    """TFDS split expressions: https://www.tensorflow.org/datasets/splits."""
+
+    train: str
+    validation: str | None = Field(None, description="for early stopping; none: none")
+    test: str
+
+    def by_role(self) -> dict[str, str]:
+        return {role: expression for role, expression in self if expression is not None}
+
+
+class Data(Section):
+    dataset: Annotated[str, Field(pattern=r"^[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?$")] = Field(
+        description="TFDS name[/config][:version]"
+    )
+    splits: Splits
+    data_dir: Path | None = Field(None, description="where TFDS keeps it; none: TFDS's own")
+    download: bool = Field(False, description="let TFDS download and prepare what is missing")
+    image_feature: str = "image"
+    label_feature: str = "label"
+    schema_file: Path | None = Field(
+        None, alias="schema", description="a curated schema; none: inferred from the train split"
+    )
+
+
+class Validation(Section):
+    max_anomalies: Annotated[int, Field(ge=0)] = 0
+    allow: dict[str, list[str]] = Field({}, description="feature: anomaly types let through")
+
+
+class Preprocessing(Section):
+    height: Annotated[int, Field(ge=8, le=4096)]
+    width: Annotated[int, Field(ge=8, le=4096)]
+    channels: Literal[1, 3] = 3
+    resize: Literal["bilinear", "area", "nearest"] = "bilinear"
+    on_corrupt_image: Literal["fail", "drop"] = "fail"
+    max_dropped: Annotated[int, Field(ge=0)] = Field(
+        0, description="images a split may lose before the run fails"
+    )
+
+
+class Model(Section):
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, name):
+        return _one_of(name, MODEL_NAMES)
+
+
+class Training(Section):
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="epochs without a better validation loss; none: never stops early"
+    )
+    checkpoint_every_seconds: Annotated[float, Field(gt=0)] = 60.0
+    deterministic: bool = Field(False, description="bit-for-bit repeatable, and slower")
+
+
+class Threshold(Section):
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self):
+        if self.min is None and self.max is None:
+            raise ValueError("needs min or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Change(Section):
+    max_drop: Annotated[float, Field(ge=0)] | None = None
+    max_rise: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self):
+        if self.max_drop is None and self.max_rise is None:
+            raise ValueError("needs max_drop or max_rise")
+        return self
+
+
+class Evaluation(Section):
+    thresholds: dict[str, Threshold] = Field({}, description="what a model must reach")
+    change: dict[str, Change] = Field({}, description="how far behind the champion it may be")
+    per_class: bool = Field(True, description="the metrics of each class as well")
+
+    @field_validator("thresholds", "change")
+    @classmethod
+    def _are_known(cls, by_metric):
+        for metric in by_metric:
+            _one_of(metric, METRIC_NAMES)
+        return by_metric
+
+
+class Push(Section):
+    destination: Path = Field(description="models go to <destination>/<version>/")
+
+
+class Beam(Section):
+    args: list[str] = Field(
+        ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+        description="options of Beam's own; the default runs in this process",
+    )
+
+
+class Configuration(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = Field(
+        description="of the pipeline; lower-case letters, digits and hyphens"
+    )
+    root: Path = Field(description="where artifacts, metadata and logs go")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: Data
+    validation: Validation = Validation()
+    preprocessing: Preprocessing
+    model: Model
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    push: Push
+    beam: Beam = Beam()
+
+
+def _one_of(given, allowed):
+    if given not in allowed:
+        # `allowed` travels to the message, where "did you mean" is worked out.
+        raise ValueError(f"allowed: {', '.join(sorted(allowed))}")
+    return given

@@ -1,0 +1,212 @@
+"""Reads a configuration file; every mistake in it becomes one line.
+
+A line names the file and the line in it, the key, what was given and what is
+allowed, so that it can be put right without opening a document.
+"""
+
+import difflib
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from pipeline.configuration import Configuration
+
+
+class ConfigurationError(Exception):
+    """The mistakes of a configuration, one line each."""
+
+    def __init__(self, *mistakes):
+        super().__init__("\n".join(mistakes))
+
+
+class _UniqueKeysLoader(yaml.SafeLoader):
+    """SafeLoader keeps the last of two equal keys without a word; this one refuses them."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = {}
+        for key, _ in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value!r} is given twice (first in line "
+                    f"{seen[key.value]})",
+                    problem_mark=yaml.Mark("", 0, line - 1, 0, None, None),
+                )
+            seen[key.value] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
+def load(file, overrides=()):
+    """The checked configuration in `file`.
+
+    Args:
+      file: a path of a YAML file.
+      overrides: `key.path=value` texts, the value in YAML; they win over the file.
+
+    Raises:
+      ConfigurationError: with a line for each mistake.
+    """
+    text = _read(file)
+    try:
+        given = yaml.load(text, _UniqueKeysLoader)  # A SafeLoader: builds plain data only.
+        lines = _line_numbers(yaml.compose(text, yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(f"{file}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        cause = str(error).splitlines()[0]
+        raise ConfigurationError(f"{file}: not valid YAML: {cause}") from None
+    if not isinstance(given, dict):
+        raise ConfigurationError(f"{file}: keys and values are expected, as in configs/digits.yaml")
+    places = {path: f"{file}:{line}" for path, line in lines.items()}
+    for override in overrides:
+        _apply(override, given, places)
+    try:
+        configuration = Configuration.model_validate(given)
+    except ValidationError as error:
+        mistakes = [_describe(mistake, places, file) for mistake in error.errors()]
+        raise ConfigurationError(*dict.fromkeys(mistakes)) from None
+    _check_files(configuration, places, file)
+    return configuration
+
+
+def _read(file):
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = sorted(str(p) for p in Path(file).parent.glob("*.yaml"))
+        there = f"; there are {', '.join(near)}" if near else ""
+        raise ConfigurationError(f"{file}: no such configuration file{there}") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{file}: a folder; a YAML file is expected") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _line_numbers(node, path=()):
+    """{path of a key: its line}, from 1; list items count as keys 0, 1, …"""
+    lines = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines[(*path, key.value)] = key.start_mark.line + 1
+            lines |= _line_numbers(value, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            lines[(*path, i)] = item.start_mark.line + 1
+            lines |= _line_numbers(item, (*path, i))
+    return lines
+
+
+def _apply(override, given, places):
+    keys, equals, value = override.partition("=")
+    path = tuple(keys.split("."))
+    if not equals or not all(path):
+        raise ConfigurationError(
+            f"--set {override}: key.path=value is expected, as in training.epochs=5"
+        )
+    section = given
+    for i, key in enumerate(path[:-1]):
+        if section.get(key) is None:
+            section[key] = {}
+        section = section[key]
+        if not isinstance(section, dict):
+            raise ConfigurationError(f"--set {override}: {'.'.join(path[: i + 1])} has no keys")
+    try:
+        section[path[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"--set {override}: the value is not valid YAML") from None
+    places[path] = "--set"
+
+
+def _describe(mistake, places, file):
+    path, kind = mistake["loc"], mistake["type"]
+    key = ".".join(map(str, path))
+    place = _place_of(path, places, file)
+    if kind == "extra_forbidden":
+        return f"{place}: {key}: unknown key{_suggest(path)}"
+    if kind == "missing":
+        return f"{place}: {key}: missing; {_meaning(path)}"
+    return f"{place}: {key}: given {_shorten(mistake['input'])}; {_allowed(mistake)}"
+
+
+def _place_of(path, places, file):
+    while path and path not in places:
+        path = path[:-1]
+    return places.get(path, file)
+
+
+def _suggest(path):
+    """What a misspelt or misplaced key was probably meant to be."""
+    known = _keys_of(path[:-1])
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    elsewhere = [
+        f"{name}.{path[-1]}"
+        for name, field in Configuration.model_fields.items()
+        if path[-1] in getattr(field.annotation, "model_fields", {})
+    ]
+    if elsewhere:
+        return f"; did you mean {' or '.join(elsewhere)}?"
+    return f"; allowed: {', '.join(known)}"
+
+
+def _section_at(path):
+    section = Configuration
+    for key in path:
+        field = _fields(section).get(key)
+        section = field.annotation if field else None
+    return section
+
+
+def _fields(section):
+    return {f.alias or name: f for name, f in getattr(section, "model_fields", {}).items()}
+
+
+def _keys_of(path):
+    section = _section_at(path)
+    # Below a free mapping (thresholds by metric) the value's own keys are meant.
+    return list(_fields(section)) or ["min", "max", "max_drop", "max_rise"]
+
+
+def _meaning(path):
+    field = _fields(_section_at(path[:-1])).get(path[-1])
+    if field is not None and field.description:
+        return field.description
+    fields = _fields(field.annotation) if field is not None else {}
+    needed = [name for name, inner in fields.items() if inner.is_required()]
+    return f"a section with {', '.join(needed)}" if needed else "it has no default"
+
+
+def _allowed(mistake):
+    context = mistake.get("ctx", {})
+    if mistake["type"] == "value_error":
+        message = str(context["error"])
+        options = message.removeprefix("allowed: ").split(", ")
+        near = difflib.get_close_matches(str(mistake["input"]), options, n=1)
+        return message + (f"; did you mean {near[0]}?" if near and near[0] != message else "")
+    if mistake["type"] == "literal_error":
+        return f"allowed: {context['expected']}"
+    if mistake["type"] == "string_pattern_mismatch":
+        meaning = _meaning(tuple(mistake["loc"]))
+        return f"allowed: {meaning}"
+    text = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return f"allowed: {text}"
+
+
+def _shorten(value, most=60):
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _check_files(configuration, places, file):
+    schema = configuration.data.schema_file
+    if schema is not None and not Path(schema).is_file():
+        place = _place_of(("data", "schema"), places, file)
+        raise ConfigurationError(
+            f"{place}: data.schema: given {schema!r}, which is no file; allowed: a schema in "
+            "text form, or nothing, which infers one"
+        )

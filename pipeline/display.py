@@ -1,0 +1,93 @@
+"""What a person sees while a run goes on, and the table at its end."""
+
+import logging
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+PROGRESS_LOGGER = "steadyfeed.progress"
+_COLOURS = {"ran": "green", "cached": "cyan", "failed": "red"}
+
+
+class Display(logging.Handler):
+    """An observer of the run, and the handler of the components' progress.
+
+    On a terminal one line moves; elsewhere (a file, CI) a line is printed for
+    each finished component and nothing moves.
+    """
+
+    def __init__(self, screen):
+        super().__init__()
+        self._console = Console(file=screen, highlight=False, soft_wrap=not screen.isatty())
+        self._outcomes = []
+        self._task = None
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+
+    @property
+    def outcomes(self):
+        return self._outcomes
+
+    def __enter__(self):
+        logging.getLogger(PROGRESS_LOGGER).addHandler(self)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_):
+        self._bar.stop()
+        logging.getLogger(PROGRESS_LOGGER).removeHandler(self)
+
+    def started(self, component):
+        self._replace_task(component)
+
+    def emit(self, record):
+        if self._task is not None:
+            completed = getattr(record, "completed", None)
+            self._bar.update(
+                self._task,
+                total=None if completed is None else 1.0,
+                completed=completed or 0.0,
+                note=record.getMessage(),
+            )
+
+    def finished(self, outcome):
+        self._replace_task(None)
+        self._outcomes.append(outcome)
+        colour = _COLOURS[outcome.status]
+        made = "" if outcome.status == "failed" else escape(outcome.made)
+        self._console.print(
+            f"  {outcome.component:<18} [{colour}]{outcome.status:<6}[/] "
+            f"{outcome.seconds:6.1f} s  {made}"
+        )
+
+    def say(self, line, style=None):
+        self._console.print(escape(line), style=style)
+
+    def print_table(self, title):
+        table = Table(title=title, title_justify="left")
+        for name in ("component", "result", "seconds", "made"):
+            table.add_column(name, justify="right" if name == "seconds" else "left")
+        for outcome in self._outcomes:
+            colour = _COLOURS[outcome.status]
+            table.add_row(
+                outcome.component,
+                f"[{colour}]{outcome.status}[/]",
+                f"{outcome.seconds:.1f}",
+                escape(outcome.made.splitlines()[0] if outcome.made else ""),
+            )
+        self._console.print(table)
+
+    def _replace_task(self, component):
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = component and self._bar.add_task(f"  {component}", total=None, note="")

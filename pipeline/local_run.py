@@ -1,0 +1,103 @@
+"""One run on this machine, from the lock on its root to the table at its end."""
+
+import datetime
+import logging
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from pipeline.quiet import chatter_to
+from pipeline.root_lock import RootInUse, hold
+
+_log = logging.getLogger(__name__)
+
+
+def run_locally(configuration, now=datetime.datetime.now):
+    """Runs the pipeline; returns the exit code: 0 done, 1 failed, 130 interrupted.
+
+    A model that is not blessed is an outcome, not a failure: the code is 0.
+    """
+    began = now()
+    root = Path(configuration.root)
+    try:
+        with hold(root, began):
+            log = root / "logs" / f"{began:%Y%m%d-%H%M%S-%f}.log"
+            log.parent.mkdir(exist_ok=True)
+            return _run_logged(configuration, began, log)
+    except RootInUse as error:
+        print(f"steadyfeed: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"steadyfeed: {error.filename or root} cannot be written: {error.strerror}. "
+            "Choose another place with --set root=FOLDER, or make this one writable.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _run_logged(configuration, began, log):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with chatter_to(log) as screen:
+        from pipeline.display import Display
+
+        with Display(screen) as display:
+            display.say(f"steadyfeed: {configuration.name}, log in {log}")
+            try:
+                return _run(configuration, began, display)
+            except KeyboardInterrupt:
+                _log.info("interrupted", exc_info=True)
+                display.say("Interrupted. The same command goes on from what is finished.")
+                return 130
+            except Exception as error:
+                traceback.print_exc()
+                display.say(_first_line(error), style="red")
+                display.say(f"The whole story is in {log}.")
+                return 1
+
+
+def _run(configuration, began, display):
+    # After the first line is on the screen: these imports take seconds.
+    from tfx.orchestration import metadata
+
+    from pipeline.create_pipeline import create_pipeline
+    from pipeline.local_runner import LocalRunner
+    from pipeline.recovery import clear_unfinished
+
+    connection = metadata.sqlite_metadata_connection_config(
+        str(Path(configuration.root) / "metadata.sqlite")
+    )
+    with metadata.Metadata(connection) as handle:
+        cleared = clear_unfinished(handle.store, configuration.root)
+    if cleared:
+        display.say(f"The last run was stopped in {', '.join(cleared)}; what it began is removed.")
+    pipeline = create_pipeline(configuration, metadata_connection_config=connection)
+    LocalRunner(display, run_id=began.isoformat()).run(pipeline)
+    _print_result(configuration, display)
+    return 0
+
+
+def _print_result(configuration, display):
+    made = {outcome.component: outcome for outcome in display.outcomes}
+    display.print_table(f"{configuration.name}: what each component did")
+    evaluation, pusher = made["Evaluator"], made["Pusher"]
+    display.say(f"metrics  {evaluation.properties.get('summary', '')}")
+    display.say(f"verdict  {evaluation.properties.get('verdict', '')}")
+    display.say(f"model    {pusher.made}")
+
+
+def _first_line(error):
+    from components.failure import Failure
+    from pipeline.local_runner import ComponentFailed
+
+    if not isinstance(error, ComponentFailed):
+        return f"The run failed before its first component: {_in_words(error)}"
+    if isinstance(error.cause, Failure):
+        return f"{error.component} failed: {error.cause}"
+    return f"{error.component} failed: {_in_words(error.cause)}"
+
+
+def _in_words(error):
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else 'no message'}"

@@ -1,0 +1,41 @@
+"""Keeps the libraries' chatter off the screen.
+
+TensorFlow, Beam and absl write to the file descriptors themselves, from C++ as
+well, so the descriptors are what is redirected.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+
+
+@contextlib.contextmanager
+def chatter_to(log):
+    """Sends stdout, stderr and logging to the file `log`; yields the screen, a text file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(log, "ab", buffering=0) as file:
+        kept = [os.dup(1), os.dup(2)]
+        screen = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding or "utf-8")
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        handler = logging.StreamHandler(open(log, "a", encoding="utf-8"))  # noqa: SIM115
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        try:
+            yield screen
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(kept[0], 1)
+            os.dup2(kept[1], 2)
+            for descriptor in kept:
+                os.close(descriptor)
+            root.removeHandler(handler)
+            root.setLevel(level)
+            handler.stream.close()
+            screen.close()

@@ -1,0 +1,46 @@
+"""Puts a pipeline root in order after a run that was killed.
+
+A killed run leaves executions that ML Metadata believes to be running, and
+folders that no finished execution owns. Both are told apart from whole work by
+the execution's state alone, so this is safe wherever the root's lock is held.
+"""
+
+import shutil
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+
+_DEAD = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
+
+
+def clear_unfinished(store, root):
+    """Marks the executions of dead runs as failed and removes what they began.
+
+    Args:
+      store: the root's MetadataStore. Nothing else may run on the root.
+      root: the pipeline root.
+
+    Returns:
+      The component ids of the executions that were cleared, oldest first.
+    """
+    dead = [e for e in store.get_executions() if e.last_known_state in _DEAD]
+    if not dead:
+        return []
+    for execution in dead:
+        execution.last_known_state = metadata_store_pb2.Execution.FAILED
+        for folder in _folders_of(execution, Path(root)):
+            shutil.rmtree(folder, ignore_errors=True)
+    store.put_executions(dead)
+    return [_component_id(store, execution) for execution in dead]
+
+
+def _folders_of(execution, root):
+    """TFX lays outputs at <root>/<component>/<output>/<execution id>."""
+    number = str(execution.id)
+    yield from root.glob(f"*/*/{number}")
+    yield from root.glob(f"*/.system/*/{number}")
+
+
+def _component_id(store, execution):
+    types = store.get_execution_types_by_id([execution.type_id])
+    return types[0].name.rsplit(".", 1)[-1] if types else "unknown"
