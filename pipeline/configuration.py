@@ -6,13 +6,23 @@ Relative paths are relative to the folder in which the command is given.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from components.evaluator.metric_names import METRIC_NAMES
 from components.trainer.models.names import MODEL_NAMES
 from pipeline.section import Section
 
-Share = Annotated[float, Field(ge=0, le=1)]
+
+def _one_of(allowed):
+    def check(given):
+        if given not in allowed:
+            raise ValueError(f"allowed: {', '.join(sorted(allowed))}")
+        return given
+
+    return check
+
+
+Metric = Annotated[str, AfterValidator(_one_of(METRIC_NAMES))]
 Path = Annotated[str, Field(min_length=1)]
 
 
@@ -58,12 +68,7 @@ class Preprocessing(Section):
 
 
 class Model(Section):
-    name: str
-
-    @field_validator("name")
-    @classmethod
-    def _is_known(cls, name):
-        return _one_of(name, MODEL_NAMES)
+    name: Annotated[str, AfterValidator(_one_of(MODEL_NAMES))]
 
 
 class Training(Section):
@@ -102,16 +107,9 @@ class Change(Section):
 
 
 class Evaluation(Section):
-    thresholds: dict[str, Threshold] = Field({}, description="what a model must reach")
-    change: dict[str, Change] = Field({}, description="how far behind the champion it may be")
+    thresholds: dict[Metric, Threshold] = Field({}, description="what a model must reach")
+    change: dict[Metric, Change] = Field({}, description="how far behind the champion it may be")
     per_class: bool = Field(True, description="the metrics of each class as well")
-
-    @field_validator("thresholds", "change")
-    @classmethod
-    def _are_known(cls, by_metric):
-        for metric in by_metric:
-            _one_of(metric, METRIC_NAMES)
-        return by_metric
 
 
 class Push(Section):
@@ -139,10 +137,3 @@ class Configuration(Section):
     evaluation: Evaluation = Evaluation()
     push: Push
     beam: Beam = Beam()
-
-
-def _one_of(given, allowed):
-    if given not in allowed:
-        # `allowed` travels to the message, where "did you mean" is worked out.
-        raise ValueError(f"allowed: {', '.join(sorted(allowed))}")
-    return given

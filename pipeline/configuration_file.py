@@ -122,7 +122,8 @@ def _apply(override, given, places):
 
 
 def _describe(mistake, places, file):
-    path, kind = mistake["loc"], mistake["type"]
+    kind = mistake["type"]
+    path = tuple(key for key in mistake["loc"] if key != "[key]")  # pydantic's own mark
     key = ".".join(map(str, path))
     place = _place_of(path, places, file)
     if kind == "extra_forbidden":

@@ -1,0 +1,143 @@
+"""A mistake in a configuration is one line: where, what was given, what is allowed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.configuration_file import ConfigurationError, load
+
+DIGITS = Path("configs/digits.yaml")
+
+
+def mistakes(file, *overrides):
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, overrides)
+    return str(caught.value).splitlines()
+
+
+def changed(tmp_path, old, new):
+    text = DIGITS.read_text()
+    assert old in text
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace(old, new))
+    return file
+
+
+@pytest.mark.parametrize("file", sorted(Path("configs").glob("*.yaml")), ids=str)
+def test_every_configuration_of_the_project_is_right_and_says_how_it_is_run(file):
+    load(file)
+    header = file.read_text().splitlines()[:4]
+    assert str(file) in header[0] or "make run" in header[0]
+    assert any("Expected" in line for line in header)
+
+
+def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):
+    file = changed(tmp_path, "batch_size: ", "batchsize: ")
+    [line] = mistakes(file)
+    number = DIGITS.read_text()[: DIGITS.read_text().index("batch_size")].count("\n") + 1
+    assert line == f"{file}:{number}: training.batchsize: unknown key; did you mean batch_size?"
+
+
+def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
+    file = changed(tmp_path, "seed: 7", "seed: 7\nepochs: 5")
+    [line] = mistakes(file)
+    assert line.endswith("epochs: unknown key; did you mean training.epochs?")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epochs=many", "training.epochs: given 'many'; allowed: integer"),
+        ("training.epochs=0", "given 0; allowed: greater than or equal to 1"),
+        ("training.learning_rate=-1", "given -1; allowed: greater than 0"),
+        ("preprocessing.channels=2", "given 2; allowed: 1 or 3"),
+        ("preprocessing.height=true", "given True; allowed: integer"),
+        ("preprocessing.on_corrupt_image=skip", "given 'skip'; allowed: 'fail' or 'drop'"),
+        ("data.dataset=../digits", "allowed: TFDS name[/config][:version]"),
+        ("data.splits.train=5", "given 5; allowed: string"),
+        ("name=My Digits", "allowed: of the pipeline; lower-case letters"),
+        ("data.schema=schema/none.pbtxt", "which is no file"),
+        ("evaluation.thresholds.accuracy={}", "needs min or max"),
+        ("evaluation.thresholds.accuracy={min: 2, max: 1}", "min 2.0 is above max 1.0"),
+        ("evaluation.thresholds.acuracy={min: 0.9}", "did you mean accuracy?"),
+        ("model.name=small_cn", "did you mean small_cnn?"),
+    ],
+)
+def test_a_bad_value_names_key_value_and_what_is_allowed(override, expected):
+    [line] = mistakes(DIGITS, override)
+    assert expected in line
+    assert line.startswith("--set: ")
+
+
+def test_several_mistakes_are_told_at_once(tmp_path):
+    lines = mistakes(DIGITS, "training.epochs=0", "training.batch_size=-1")
+    assert len(lines) == 2
+
+
+def test_a_missing_key_says_what_it_means(tmp_path):
+    file = changed(tmp_path, "root: runs/digits\n", "")
+    [line] = mistakes(file)
+    assert line == f"{file}: root: missing; where artifacts, metadata and logs go"
+
+
+def test_a_missing_section_names_what_it_needs(tmp_path):
+    file = changed(tmp_path, "push:\n  destination: runs/digits/pushed\n", "")
+    [line] = mistakes(file)
+    assert line.endswith("push: missing; a section with destination")
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    file = changed(tmp_path, "seed: 7", "seed: 7\nseed: 8")
+    [line] = mistakes(file)
+    assert "'seed' is given twice" in line
+
+
+def test_a_missing_file_names_those_there_are():
+    [line] = mistakes("configs/digit.yaml")
+    assert line.startswith("configs/digit.yaml: no such configuration file; there are ")
+    assert "configs/digits.yaml" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"- a\n- b\n", "keys and values are expected"),
+        (b"", "keys and values are expected"),
+        (b"a: [1,\n", "not valid YAML"),
+        (b"a: \xff\xfe\n", "not UTF-8 text"),
+        (b"a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, expected):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    [line] = mistakes(file)
+    assert line.startswith(str(file))
+    assert expected in line
+
+
+@pytest.mark.parametrize("override", ["training.epochs", "=5", "training..epochs=5", "seed.x=5"])
+def test_a_malformed_override_is_refused(override):
+    [line] = mistakes(DIGITS, override)
+    assert line.startswith(f"--set {override}: ")
+
+
+def test_overrides_win_over_the_file():
+    assert (
+        load(DIGITS, ["training.epochs=3", "data.splits.train='train[:50%]'"]).training.epochs == 3
+    )
+
+
+def test_a_mistake_is_told_before_tensorflow_is_imported(tmp_path):
+    command = (
+        "import sys; from pipeline.command_line import main\n"
+        "code = main(['run', '--config', 'configs/digits.yaml', '--set', 'seed=x'])\n"
+        "assert 'tensorflow' not in sys.modules and 'tfx' not in sys.modules\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
