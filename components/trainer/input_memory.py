@@ -1,5 +1,6 @@
 """Decoded examples in memory, and batches gathered from them."""
 
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
