@@ -1,0 +1,28 @@
+"""Library noise goes to the log, from whatever language it comes; the screen stays ours."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import logging, os, sys
+from pipeline.quiet import chatter_to
+with chatter_to(sys.argv[1]) as screen:
+    print("from print")
+    os.write(2, b"from C\\n")
+    logging.getLogger("some.library").info("from logging")
+    print("for the user", file=screen, flush=True)
+print("after")
+print("after, too", file=sys.stderr)
+"""
+
+
+def test_everything_but_the_screen_goes_to_the_log(tmp_path):
+    log = tmp_path / "run.log"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(log)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "for the user\nafter\n"
+    assert done.stderr == "after, too\n"
+    text = log.read_text()
+    for noise in ("from print", "from C", "some.library: from logging"):
+        assert noise in text
