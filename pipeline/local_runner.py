@@ -1,6 +1,7 @@
 """The local TFX runner, with an observer that learns what each component did."""
 
 import dataclasses
+import logging
 import time
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +65,7 @@ class LocalRunner(LocalDagRunner):
 
     def _run_node(self, pipeline, node, deployment, connection):
         component = node.node_info.id
+        _log.info("%s started", component)
         self._observer.started(component)
         began = self._clock()
         try:

@@ -1,0 +1,113 @@
+"""kill -9 during each component in turn, then the same command: does it complete?
+
+    .venv/bin/python -m benchmarks.kills [--rounds 2] [--seed 0]
+
+Each case has a fresh root: a run of digits is killed at a random moment within
+one component, a second run must finish with code 0, and what it leaves is
+examined: no execution that still counts as running, one pushed version that
+loads, and no folder of an execution that did not finish. Prints "20 of 20".
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+COMPONENTS = (
+    "TfdsExampleGen StatisticsGen SchemaGen ExampleValidator ValidationGate "
+    "Transform Trainer ChampionResolver Evaluator Pusher"
+).split()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    cases = [component for _ in range(arguments.rounds) for component in COMPONENTS]
+    survived = 0
+    for component in cases:
+        faults = kill_and_run_again(component, chance)
+        survived += not faults
+        print(f"{component:18} {'; '.join(faults) or 'completes'}", flush=True)
+    print(f"{survived} of {len(cases)}")
+    return 0 if survived == len(cases) else 1
+
+
+def kill_and_run_again(component, chance):
+    """The faults found after a kill within `component` and a second run; none: []."""
+    folder = Path(tempfile.mkdtemp(prefix="kills-"))
+    try:
+        killed = kill_within(component, folder, chance)
+        done = subprocess.run(command(folder), capture_output=True, text=True)
+        if done.returncode:
+            return [f"the second run failed: {(done.stdout + done.stderr).strip()[-300:]}"]
+        missed = [] if killed else ["the run was over before the kill"]
+        return missed + find_faults(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+def command(folder):
+    words = [sys.executable, "-m", "pipeline", "run", "--config", "configs/digits.yaml"]
+    for key in ("root", "push.destination", "data.data_dir"):
+        words += ["--set", f"{key}={folder / key}"]
+    return words
+
+
+def kill_within(component, folder, chance):
+    """Starts a run and kills it within `component`; whether it still ran by then."""
+    process = subprocess.Popen(
+        command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and not _has_started(component, folder):
+        time.sleep(0.005)
+    time.sleep(chance.uniform(0, 1.5 if component in ("Transform", "Trainer") else 0.05))
+    running = process.poll() is None
+    os.kill(process.pid, signal.SIGKILL) if running else None
+    process.wait()
+    return running
+
+
+def _has_started(component, folder):
+    logs = (folder / "root" / "logs").glob("*.log")
+    return any(f" {component} started" in log.read_text(errors="replace") for log in logs)
+
+
+def find_faults(folder):
+    """What a finished root must not show; in words."""
+    import ml_metadata as mlmd
+    from ml_metadata.proto import metadata_store_pb2
+
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(folder / "root" / "metadata.sqlite")
+    store = mlmd.MetadataStore(config)
+    executions = {e.id: e for e in store.get_executions()}
+    states = metadata_store_pb2.Execution
+    faults = [
+        f"execution {e.id} still counts as running"
+        for e in executions.values()
+        if e.last_known_state in (states.NEW, states.RUNNING)
+    ]
+    for output in (folder / "root").glob("*/*/*"):
+        if output.name.isdigit() and output.parent.parent.name in COMPONENTS:
+            execution = executions.get(int(output.name))
+            if execution is None or execution.last_known_state != states.COMPLETE:
+                faults.append(f"{output.relative_to(folder)} is of no finished execution")
+    pushed = sorted(p.name for p in (folder / "push.destination").iterdir())
+    if pushed != ["1"]:
+        faults.append(f"pushed versions are {pushed}, not one")
+    elif not (folder / "push.destination" / "1" / "saved_model.pb").exists():
+        faults.append("the pushed model is not whole")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())
