@@ -19,10 +19,18 @@ import tempfile
 import time
 from pathlib import Path
 
-COMPONENTS = (
-    "TfdsExampleGen StatisticsGen SchemaGen ExampleValidator ValidationGate "
-    "Transform Trainer ChampionResolver Evaluator Pusher"
-).split()
+COMPONENTS = [
+    "TfdsExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "ValidationGate",
+    "Transform",
+    "Trainer",
+    "ChampionResolver",
+    "Evaluator",
+    "Pusher",
+]
 
 
 def main():
