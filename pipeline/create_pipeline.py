@@ -1,0 +1,1 @@
+"""The one pipeline definition, for every runner."""

@@ -1,0 +1,61 @@
+"""digits from the data to a pushed model that serves, and again from the cache."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+COMPONENTS = [
+    "TfdsExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "ValidationGate",
+    "Transform",
+    "Trainer",
+    "ChampionResolver",
+    "Evaluator",
+    "Pusher",
+]
+
+
+def results(run):
+    """{component: result} from the table at a run's end."""
+    rows = [line.split("│") for line in run.out.splitlines() if "│" in line]
+    return {row[1].strip(): row[2].strip() for row in rows}
+
+
+@pytest.mark.slow
+def test_digits_is_trained_blessed_pushed_and_then_cached(pipeline, tmp_path):
+    first = pipeline()
+    assert first.code == 0, first.said
+    assert results(first) == dict.fromkeys(COMPONENTS, "ran")
+    assert "blessed" in first.out
+    assert (tmp_path / "pushed" / "1" / "saved_model.pb").exists()
+
+    again = pipeline()
+    assert again.code == 0, again.said
+    assert results(again) == dict.fromkeys(COMPONENTS, "cached")
+    assert [p.name for p in (tmp_path / "pushed").iterdir()] == ["1"]
+
+    check_that_it_serves(tmp_path / "pushed" / "1")
+
+    # A challenger far behind the champion is not pushed, and that is no failure.
+    weak = pipeline("training.epochs=1", "training.learning_rate=0.00001")
+    assert weak.code == 0, weak.said
+    assert "not blessed" in weak.out
+    assert [p.name for p in (tmp_path / "pushed").iterdir()] == ["1"]
+
+
+def check_that_it_serves(folder):
+    from sklearn.datasets import load_digits
+
+    import datasets.digits as embedded
+
+    digits = load_digits()
+    images = [embedded.enlarged_png(image) for image in digits.images[:200]]
+    model = tf.saved_model.load(str(folder))
+    answers = model.signatures["serving_default"](image=tf.constant(images))
+    labels = np.char.decode(answers["label"].numpy().astype(bytes))
+    assert (labels == digits.target[:200].astype(str)).mean() > 0.95
+    assert answers["probabilities"].shape == (200, 10)
+    np.testing.assert_allclose(answers["probabilities"].numpy().sum(axis=1), 1, atol=1e-5)
