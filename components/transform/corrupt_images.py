@@ -1,0 +1,100 @@
+"""Finds the images that cannot be decoded, and says what the configuration does about them.
+
+Transform and the Evaluator decode whole batches in a graph. Only when a batch
+fails do they come here, so that good data never pays for a second decoding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from components.failure import Failure
+
+FAIL = "fail"
+DROP = "drop"
+
+
+@dataclass(frozen=True)
+class CorruptImage:
+    """One image that cannot be decoded, and where it lies."""
+
+    split: str
+    file: str  # name of the TFRecord file, without its folder
+    record: int  # position in the file, from 0
+    reason: str
+
+
+def split_corrupt(
+    serialized: Sequence[bytes], image_feature: str, channels: int = 3
+) -> tuple[list[int], list[tuple[int, str]]]:
+    """Tells the examples whose image decodes from those whose image does not.
+
+    Args:
+      serialized: serialized tf.train.Examples with encoded images.
+      image_feature: name of the feature that holds the image.
+      channels: 1 (grey) or 3 (colour), as the transform graph decodes.
+
+    Returns:
+      The positions of the good examples, and (position, reason) of the corrupt
+      ones, both in rising order.
+    """
+    good, corrupt = [], []
+    for position, record in enumerate(serialized):
+        reason = corruption(record, image_feature, channels)
+        if reason is None:
+            good.append(position)
+        else:
+            corrupt.append((position, reason))
+    return good, corrupt
+
+
+def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
+    """Why the image of one serialized tf.train.Example does not decode; None when it does."""
+    try:
+        feature = tf.train.Example.FromString(record).features.feature.get(image_feature)
+    except DecodeError:
+        return "the record is no tf.train.Example"
+    images = feature.bytes_list.value if feature else ()
+    if len(images) != 1:
+        return f"feature {image_feature!r} holds {len(images)} images instead of one"
+    try:
+        tf.io.decode_image(images[0], channels=channels, expand_animations=False)
+    except tf.errors.InvalidArgumentError as error:
+        return _reason(error)
+    return None
+
+
+def _reason(error: tf.errors.InvalidArgumentError) -> str:
+    """TensorFlow's message without the name of the op and of the device."""
+    return error.message.split("}}")[-1].split(" [Op:")[0].strip().rstrip(".")
+
+
+def enforce_policy(
+    component: str, corrupt: Sequence[CorruptImage], on_corrupt_image: str, max_dropped: int
+) -> None:
+    """Raises when the configuration does not allow these corrupt images.
+
+    Args:
+      component: the component that speaks, such as "Transform".
+      corrupt: every corrupt image met so far, over all splits.
+      on_corrupt_image: "fail" allows none, "drop" up to `max_dropped`.
+      max_dropped: the number of images that may be dropped in one run.
+
+    Raises:
+      Failure: naming the first image, its split, file, record and reason.
+    """
+    if not corrupt or (on_corrupt_image == DROP and len(corrupt) <= max_dropped):
+        return
+    first = corrupt[0]
+    where = f"record {first.record} of {first.file} in split {first.split} ({first.reason})"
+    if on_corrupt_image == DROP:
+        raise Failure(
+            f"{component} met {len(corrupt)} corrupt images and max_dropped allows {max_dropped}; "
+            f"the first is {where}. Raise max_dropped or repair the dataset."
+        )
+    raise Failure(
+        f"{component} cannot decode an image: {where}. "
+        "Repair the dataset, or set on_corrupt_image to drop to leave such images out."
+    )
