@@ -1,0 +1,194 @@
+"""Finds the TFDS dataset that a run asks for, and has it prepared where that is allowed."""
+
+import importlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core import constants, read_only_builder, registered
+from tensorflow_datasets.core.utils import file_utils
+
+from components.failure import Failure
+from components.tfds_example_gen import preparation
+from components.tfds_example_gen.splits import did_you_mean
+
+# The datasets that come with the project, and the modules that register them. They take
+# no download, so that they are prepared wherever they are missing.
+EMBEDDED = {"digits": "datasets.digits"}
+
+_MOST_NAMED = 12  # how many names one message lists
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a dataset's name asks for; `version` may hold wildcards, as in "3.*.*"."""
+
+    name: str
+    config: str | None
+    version: str | None
+
+    def __str__(self) -> str:
+        config = f"/{self.config}" if self.config else ""
+        version = f":{self.version}" if self.version else ""
+        return self.name + config + version
+
+
+def parse(name: str) -> Request:
+    """Reads `name`, `name/config`, `name:version` or `name/config:version`."""
+    try:
+        parsed, options = tfds.core.naming.parse_builder_name_kwargs(name)
+    except ValueError:
+        parsed, options = None, {}
+    if parsed is None or parsed.namespace or set(options) - {"config", "version"}:
+        raise Failure(
+            f"Dataset: {name!r} is no name of a TFDS dataset. Write 'name', 'name/config', "
+            "'name:1.0.0' or 'name/config:1.0.0'."
+        )
+    return Request(parsed.name, options.get("config"), options.get("version"))
+
+
+def load(
+    name: str, data_dir: str | None = None, download: bool = False
+) -> tfds.core.DatasetBuilder:
+    """Returns the builder of a prepared dataset.
+
+    A dataset that is prepared in `data_dir` is read as it is there; without a version in
+    its name, the newest one there. TFDS's code for it is only asked to prepare it.
+
+    Args:
+        name: `name`, `name/config`, `name:version` or `name/config:version`.
+        data_dir: Where TFDS keeps its datasets; by default TFDS's own place, which the
+            environment variable TFDS_DATA_DIR names, or else ~/tensorflow_datasets.
+        download: Whether a dataset that is not prepared may be downloaded. The embedded
+            datasets need no permission.
+
+    Raises:
+        Failure: There is no such dataset, config or version, or it cannot be prepared.
+    """
+    request = parse(name)
+    data_dir = os.path.expanduser(data_dir or constants.DATA_DIR)
+    embedded = request.name in EMBEDDED
+    if embedded:
+        importlib.import_module(EMBEDDED[request.name])
+        # An older version that is still on the disk must not hide the one that comes along.
+        newest = str(tfds.builder_cls(request.name).VERSION)
+        request = replace(request, version=request.version or newest)
+    prepared = _prepared(request, data_dir, embedded)
+    if prepared:
+        return prepared
+    coded = _coded(request, data_dir)
+    if not (download or embedded):
+        raise Failure(
+            f"Dataset {request} is not prepared in {data_dir}. Allow the download, or run "
+            f"`{preparation.command(coded, data_dir)}` first.{_available(data_dir)}"
+        )
+    preparation.prepare(coded, data_dir, embedded)
+    return tfds.builder_from_directory(coded.data_dir)
+
+
+def _prepared(request: Request, data_dir: str, embedded: bool) -> tfds.core.DatasetBuilder | None:
+    """Returns the builder of what is whole in `data_dir`, or None where there is nothing."""
+    folder = epath.Path(data_dir) / request.name
+    try:
+        if not folder.exists() or not list(folder.iterdir()):
+            return None
+    except (OSError, tf.errors.OpError) as error:
+        raise Failure(
+            f"Dataset {request}: data_dir {data_dir} cannot be read: {error}. Name a readable "
+            "folder as data_dir or correct its permissions."
+        ) from error
+    try:
+        builder = read_only_builder.builder_from_files(
+            request.name, data_dir=data_dir, config=request.config, version=request.version
+        )
+        missing = _missing_files(builder)
+        reason = f"it lacks {missing[0]}" if missing else ""
+    except registered.DatasetNotFoundError:
+        return None
+    except Exception as error:  # a damaged dataset_info.json or features.json: many kinds
+        builder, reason = None, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+    if not reason:
+        return builder
+    if embedded:  # half a copy of what can be made again in a second
+        folder.rmtree()
+        return None
+    raise Failure(
+        f"Dataset {request} in {folder} is not whole: {reason}. Copy it again, or delete that "
+        "folder and prepare the dataset again."
+    )
+
+
+def _missing_files(builder: tfds.core.DatasetBuilder) -> list[str]:
+    present = set(tf.io.gfile.listdir(os.fspath(builder.data_dir)))
+    expected = [path.name for split in builder.info.splits.values() for path in split.filepaths]
+    return [name for name in expected if name not in present] if expected else ["its splits"]
+
+
+def _coded(request: Request, data_dir: str) -> tfds.core.DatasetBuilder:
+    """Returns the builder that TFDS's code gives, not yet prepared."""
+    try:
+        code = tfds.builder_cls(request.name)
+    except registered.DatasetNotFoundError as error:
+        raise _unknown(request, None, data_dir) from error
+    try:
+        return tfds.builder(
+            request.name, data_dir=data_dir, config=request.config, version=request.version
+        )
+    except (ValueError, AssertionError) as error:
+        if request.config or request.version:
+            raise _unknown(request, code, data_dir) from error
+        raise
+
+
+def _unknown(request: Request, code: type | None, data_dir: str) -> Failure:
+    """Says what of a request there is not, and what there is, in TFDS's code or prepared."""
+    variants = _variants(request.name, data_dir)
+    if not code and not variants:
+        known = tfds.list_builders(with_community_datasets=False)
+        return Failure(
+            f"There is no dataset {request.name!r}.{did_you_mean(request.name, known)}"
+            f"{_available(data_dir)} Correct the name, or name the data_dir that has it prepared."
+        )
+    configs = {config for config, _ in variants if config}
+    configs |= {config.name for config in code.builder_configs.values()} if code else set()
+    if request.config not in (configs or {None}):
+        lacks = f"no config {request.config!r}" if request.config else "more than one config"
+        return Failure(
+            f"Dataset {request.name} has {lacks}. It has: {_listed(configs) or 'none'}."
+            + did_you_mean(request.config or "", configs)
+        )
+    versions = {version for config, version in variants if config == request.config}
+    versions |= {str(version) for version in code.versions} if code else set()
+    return Failure(
+        f"Dataset {request.name} has no version {request.version}. It has: {_listed(versions)}. "
+        "Name one of them, or leave the version out."
+    )
+
+
+def _variants(name: str, data_dir: str) -> list[tuple[str | None, str]]:
+    """Lists config and version of what is prepared of a dataset."""
+    folder = epath.Path(data_dir) / name
+    if not folder.is_dir():
+        return []
+    return [(one.config, str(one.version)) for one in file_utils.list_dataset_variants(folder)]
+
+
+def _available(data_dir: str) -> str:
+    prepared = sorted(
+        {one.dataset_name for one in file_utils.list_datasets_in_data_dir(data_dir)}
+        if tf.io.gfile.isdir(data_dir)
+        else set()
+    )
+    return (
+        f" Prepared in {data_dir}: {_listed(prepared) or 'none'};"
+        f" coming with the project: {_listed(EMBEDDED)}."
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    more = len(ordered) - _MOST_NAMED
+    return ", ".join(ordered[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,66 @@
+"""Records of TFDS datasets whose files are no TFRecords, through TFDS's own readers.
+
+Whatever the file format, TFDS stores an example as one serialized, flat tf.train.Example
+(the feature `box` within `objects` is named `objects/box`) with its images encoded.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+from tensorflow_datasets.core import file_adapters
+
+from components.failure import Failure
+from components.tfds_example_gen import records
+
+_BATCH = 64  # records read at once
+
+
+def verified_runs(
+    path: str, skip: int, take: int, to_end: bool, file_format: str
+) -> Iterator[tuple[bytes, int]]:
+    """Yields runs of TFRecords like `records.verified_runs`; the formats check themselves.
+
+    Raises:
+        Failure: The file cannot be read, or holds fewer or more records than expected.
+    """
+    # One record more than wanted shows whether the file goes on.
+    stored = _stored(path, skip, take + to_end, file_format)
+    count = 0
+    while batch := _next_batch(stored, path, file_format):
+        count += len(batch)
+        if count > take:
+            break
+        yield b"".join(map(records.frame, batch)), len(batch)
+    if count != take:
+        raise Failure(
+            f"{path} holds {'more' if count > take else 'fewer'} records than the {skip + take:,} "
+            "that its dataset_info.json promises. Delete the dataset's folder and prepare it again."
+        )
+
+
+def _next_batch(stored: Iterator[bytes], path: str, file_format: str) -> list[bytes]:
+    try:
+        return list(itertools.islice(stored, _BATCH))
+    except Exception as error:  # each format's library has exceptions of its own
+        reason = str(error).strip().splitlines()[0]
+        raise Failure(
+            f"{path} cannot be read as {file_format}: {reason}. Copy the file again, or delete "
+            "the dataset's folder and prepare it again."
+        ) from error
+
+
+def _stored(path: str, skip: int, take: int, file_format: str) -> Iterator[bytes]:
+    if file_format == file_adapters.FileFormat.ARRAY_RECORD.value:
+        return _array_records(path, skip, take)
+    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(file_format)]
+    return adapter.make_tf_data(path).skip(skip).take(take).as_numpy_iterator()
+
+
+def _array_records(path: str, skip: int, take: int) -> Iterator[bytes]:
+    # Imported here because its wheels do not exist for every system that TFDS runs on.
+    from array_record.python import array_record_module
+
+    reader = array_record_module.ArrayRecordReader(path, "readahead_buffer_size:0")
+    stop = min(skip + take, reader.num_records())
+    for start in range(skip, stop, _BATCH):
+        yield from reader.read(start, min(start + _BATCH, stop))

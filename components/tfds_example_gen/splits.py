@@ -1,0 +1,128 @@
+"""Which records of which files go into which split, by TFDS's own split expressions."""
+
+import difflib
+import itertools
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import tensorflow_datasets as tfds
+
+from components.failure import Failure
+
+_LEAST_SHARDS = 4  # so that readers have something to interleave even in small data
+
+TFRECORD = tfds.core.FileFormat.TFRECORD.value
+_FILE_PREFIX = "data_tfrecord"  # as TFX's own ExampleGen names its files
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive records of one source file."""
+
+    path: str
+    skip: int  # records
+    take: int  # records
+    to_end: bool  # whether the file ends after them
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One output file and the records that go into it."""
+
+    path: str
+    piece: Piece
+    file_format: str  # of the source file, as TFDS names it: "tfrecord", "array_record" …
+
+
+def select(
+    builder: tfds.core.DatasetBuilder, splits: Mapping[str, str]
+) -> dict[str, tuple[Piece, ...]]:
+    """Finds the records of each role.
+
+    Args:
+        builder: A prepared dataset.
+        splits: Role to TFDS split expression, e.g. {"train": "train[:90%]"}.
+
+    Returns:
+        Role to its pieces, in TFDS's order.
+
+    Raises:
+        Failure: An expression names no split, is malformed, or selects no record.
+    """
+    return {role: _pieces(builder, role, expression) for role, expression in splits.items()}
+
+
+def _pieces(builder: tfds.core.DatasetBuilder, role: str, expression: str) -> tuple[Piece, ...]:
+    name, known = builder.info.full_name, builder.info.splits
+    sizes = ", ".join(f"{split} ({info.num_examples:,})" for split, info in known.items())
+    try:
+        instructions = known[expression].file_instructions
+    except (ValueError, NotImplementedError, AssertionError) as error:
+        if str(error).startswith("Unknown split"):
+            named = str(error).split("'")[1]
+            raise Failure(
+                f"Split {role}: {name} has no split {named!r}. It has: {sizes}."
+                + did_you_mean(named, known)
+            ) from error
+        raise Failure(
+            f"Split {role}: {expression!r} is no TFDS split expression for {name}: "
+            f"{str(error).splitlines()[-1].rstrip('.')}. Write e.g. 'train[:90%]', "
+            f"'train[100:200]' or 'train+test'; it has: {sizes}."
+        ) from error
+    if any(instruction.take < 0 for instruction in instructions) or not instructions:
+        raise Failure(
+            f"Split {role}: {expression!r} selects no example of {name}. Widen the slice; "
+            f"it has: {sizes}."
+        )
+    return tuple(
+        Piece(os.fspath(one.filename), one.skip, one.take, one.takes_all) for one in instructions
+    )
+
+
+def did_you_mean(given: str, known: Sequence[str]) -> str:
+    """Returns " Did you mean …?" for the closest of the known names, or nothing."""
+    close = difflib.get_close_matches(given, list(known), n=3)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def plan(pieces: Sequence[Piece], split_uri: str, file_format: str) -> list[Shard]:
+    """Divides a split's records over its shards, keeping their order.
+
+    Shards follow the source files, which TFDS makes of a good size; where these are too
+    few for readers to interleave, each is cut into even parts.
+
+    Args:
+        pieces: What `select` found for the split.
+        split_uri: Folder of the shards.
+        file_format: TFDS's name of the source files' format.
+
+    Returns:
+        The shards; none is empty.
+    """
+    parts = [
+        part for piece in pieces for part in _cut(piece, math.ceil(_LEAST_SHARDS / len(pieces)))
+    ]
+    return [
+        Shard(
+            os.path.join(split_uri, f"{_FILE_PREFIX}-{index:05d}-of-{len(parts):05d}"),
+            part,
+            file_format,
+        )
+        for index, part in enumerate(parts)
+    ]
+
+
+def _cut(piece: Piece, parts: int) -> list[Piece]:
+    number = min(parts, piece.take)
+    bounds = [piece.take * index // number for index in range(number + 1)]
+    return [
+        replace(
+            piece,
+            skip=piece.skip + start,
+            take=stop - start,
+            to_end=piece.to_end and stop == piece.take,
+        )
+        for start, stop in itertools.pairwise(bounds)
+    ]
