@@ -1,0 +1,187 @@
+"""Our components against TFX's own, on the same data in the same run.
+
+    .venv/bin/python -m benchmarks.against_stock [--rounds 3] [--data-dir FOLDER]
+
+The data are 60,000 + 10,000 images of 28x28 (benchmarks/mnist_sized.py). Each
+round runs our pipeline, then the stock components on the same TFRecords and the
+model that ours trained; medians of the seconds in each component are printed.
+The code is 1 when the sum of ours is above half of stock's.
+"""
+
+import argparse
+import contextlib
+import datetime
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+BAR = 0.5
+# Stock TFX has no TFDS source: ImportExampleGen on TFDS's own TFRecords is the nearest.
+PAIRS = {
+    "ingest": ("TfdsExampleGen", "ImportExampleGen"),
+    "statistics": ("StatisticsGen", "StatisticsGen"),
+    "transform": ("Transform", "Transform"),
+    "evaluation": ("Evaluator", "Evaluator"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data-dir", help="where mnist_sized is, or is prepared")
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    folder = Path(tempfile.mkdtemp(prefix="against-stock-"))
+    try:
+        data_dir = arguments.data_dir or str(folder / "data")
+        records = prepare(data_dir)
+        rounds = []
+        for number in range(arguments.rounds):
+            root = folder / str(number)
+            with _quiet():
+                ours = run_ours(root / "ours", data_dir)
+                stock = run_stock(root / "stock", records, newest_model(root / "ours"))
+            rounds.append((ours, stock))
+            shutil.rmtree(root)
+        return report(rounds)
+    finally:
+        shutil.rmtree(folder)
+
+
+def prepare(data_dir):
+    """The folder of mnist_sized's TFRecords, made if missing."""
+    import tensorflow_datasets as tfds
+
+    import benchmarks.mnist_sized  # noqa: F401  registers the builder
+
+    builder = tfds.builder("mnist_sized", data_dir=data_dir)
+    builder.download_and_prepare()
+    return str(builder.data_path)
+
+
+def run_ours(root, data_dir):
+    """Seconds by component of our pipeline; the training is one short epoch."""
+    from pipeline.configuration_file import load
+    from pipeline.create_pipeline import create_pipeline
+
+    configuration = load(
+        "configs/mnist.yaml",
+        [
+            "data.dataset=mnist_sized",
+            f"data.data_dir={data_dir}",
+            f"root={root}",
+            f"push.destination={root / 'pushed'}",
+            "training.epochs=1",
+            "evaluation.thresholds={accuracy: {min: 0.1}}",
+        ],
+    )
+    return _run(create_pipeline(configuration, _metadata(root)))
+
+
+def run_stock(root, records, model):
+    """Seconds by component of TFX's own on the TFRecords of TFDS."""
+    import tensorflow_model_analysis as tfma
+    from tfx.components import Evaluator, ImportExampleGen, SchemaGen, StatisticsGen, Transform
+    from tfx.dsl.components.common.importer import Importer
+    from tfx.orchestration.pipeline import Pipeline
+    from tfx.proto import example_gen_pb2
+    from tfx.types import standard_artifacts
+
+    splits = [
+        example_gen_pb2.Input.Split(name=name, pattern=f"*-{name}.tfrecord*")
+        for name in ("train", "test")
+    ]
+    examples = ImportExampleGen(records, input_config=example_gen_pb2.Input(splits=splits))
+    numbers = StatisticsGen(examples.outputs["examples"])
+    schema = SchemaGen(numbers.outputs["statistics"])
+    transform = Transform(
+        examples.outputs["examples"],
+        schema.outputs["schema"],
+        preprocessing_fn="benchmarks.stock_preprocessing.preprocessing_fn",
+    )
+    trained = Importer(str(model), standard_artifacts.Model).with_id("Model")
+    metrics = ["SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "ExampleCount"]
+    evaluation = tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name="serve_examples", prediction_key="probabilities", label_key="label"
+            )
+        ],
+        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["label"])],
+        metrics_specs=[
+            tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name=name) for name in metrics])
+        ],
+    )
+    evaluator = Evaluator(
+        examples.outputs["examples"],
+        model=trained.outputs["result"],
+        example_splits=["test"],
+        eval_config=evaluation,
+    )
+    return _run(
+        Pipeline(
+            "stock",
+            str(root),
+            components=[examples, numbers, schema, transform, trained, evaluator],
+            metadata_connection_config=_metadata(root),
+            beam_pipeline_args=["--direct_running_mode=in_memory", "--direct_num_workers=1"],
+        )
+    )
+
+
+def newest_model(root):
+    return max((root / "Trainer" / "model").iterdir(), key=lambda folder: int(folder.name))
+
+
+def _metadata(root):
+    from tfx.orchestration.metadata import sqlite_metadata_connection_config
+
+    return sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
+
+
+def _run(pipeline):
+    from pipeline.local_runner import LocalRunner
+
+    seconds = {}
+
+    class Watch:
+        def started(self, component):
+            pass
+
+        def finished(self, outcome):
+            seconds[outcome.component] = outcome.seconds
+
+    LocalRunner(Watch(), datetime.datetime.now().isoformat()).run(pipeline)
+    return seconds
+
+
+@contextlib.contextmanager
+def _quiet():
+    from pipeline.quiet import chatter_to
+
+    with tempfile.NamedTemporaryFile() as log, chatter_to(log.name):
+        yield
+
+
+def report(rounds):
+    print(f"{'':12}{'ours':>8}{'stock':>8}{'ratio':>8}")
+    for name, (our_name, stock_name) in PAIRS.items():
+        ours = statistics.median(ours[our_name] for ours, _ in rounds)
+        stock = statistics.median(stock[stock_name] for _, stock in rounds)
+        print(f"{name:12}{ours:8.1f}{stock:8.1f}{ours / stock:8.2f}")
+    sums = [
+        (sum(ours[a] for a, _ in PAIRS.values()), sum(stock[b] for _, b in PAIRS.values()))
+        for ours, stock in rounds
+    ]
+    ratio = statistics.median(ours / stock for ours, stock in sums)
+    ours, stock = (statistics.median(column) for column in zip(*sums, strict=True))
+    missed = ratio > BAR
+    print(f"{'together':12}{ours:8.1f}{stock:8.1f}{ratio:8.2f}{'  missed' if missed else ''}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
