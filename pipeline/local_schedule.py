@@ -1,0 +1,133 @@
+"""The schedule on one machine: one run at a time, none lost, none twice, whatever is killed.
+
+Each turn of the loop reads from the store what is owed and takes one step. There is
+no state beside the store and the attempts' files, so a start after a kill is a turn
+like any other. APScheduler was weighed and left: its job store is pickled, it moves
+a job's next time on before the job has run, so that a kill loses the run, and its
+crontab counts Monday as 0.
+"""
+
+import dataclasses
+import datetime
+import itertools
+import zoneinfo
+from collections.abc import Callable
+from typing import Protocol
+
+from pipeline.schedule_times import due, firings
+
+_LONGEST_WAIT = datetime.timedelta(hours=1)  # between two attempts of one run
+_MISTAKE = 2  # the exit code of a mistake in the configuration, which no retry mends
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended by itself."""
+
+    exit_code: int
+    results: dict  # {component: "ran", "cached" or "failed"}, as far as it came
+    cause: str = ""  # of a failure, in one line
+
+
+class Attempts(Protocol):
+    def start(self, run) -> None:
+        """Starts the process of the attempt `run.attempt`."""
+
+    def collect(self, run) -> Outcome | None:
+        """Waits for that attempt's end; None when it was cut off and left no outcome."""
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """What the schedule knows of the world; a test gives another one."""
+
+    now: Callable[[], datetime.datetime]  # aware
+    wait_until: Callable[[datetime.datetime], None]  # may return early
+    is_stopping: Callable[[], bool]
+    spread: Callable[[], float]  # 0..1; moves the moments of further attempts apart
+    say: Callable[[str], None]
+
+
+def serve(schedule, store, attempts, world):
+    """Runs what falls due until the world stops it.
+
+    Args:
+      schedule: a pipeline.schedule_configuration.Schedule.
+      store: a ScheduleStore that no other process serves.
+      attempts: starts the runs and learns how they ended.
+      world: time, randomness and the screen.
+    """
+    if store.follow(schedule.cron, schedule.time_zone, world.now()):
+        world.say("The schedule has changed; from now on the new one counts.")
+    while not world.is_stopping():
+        run = store.owed() or _fall_due(schedule, store, world)
+        if run is None:
+            world.wait_until(upcoming(schedule, store.accounted_until(), 1)[0])
+        elif run.open:
+            _learn(run, schedule, store, attempts, world)
+        elif run.not_before > world.now():
+            world.wait_until(run.not_before)
+        else:
+            run = store.begin_attempt(run)
+            attempts.start(run)
+            again = f", attempt {run.attempt}" if run.attempt > 1 else ""
+            world.say(f"The run of {when(run, schedule)} starts{_coalesced(run)}{again}.")
+
+
+def when(run, schedule):
+    local = run.scheduled.astimezone(zoneinfo.ZoneInfo(schedule.time_zone))
+    return f"{local:%Y-%m-%d %H:%M %Z}"
+
+
+def _fall_due(schedule, store, world):
+    last, count = due(schedule.cron, schedule.time_zone, store.accounted_until(), world.now())
+    if last is None:
+        return None
+    store.fall_due(last, count)
+    return store.owed()
+
+
+def _coalesced(run):
+    return f" for the {run.firings} firings up to then" if run.firings > 1 else ""
+
+
+def _learn(run, schedule, store, attempts, world):
+    """Waits for the open attempt and writes down what became of it."""
+    outcome = attempts.collect(run)
+    name = f"The run of {when(run, schedule)}"
+    if outcome is None or (outcome.exit_code and world.is_stopping()):
+        store.abandon_attempt(run)
+        then = "the next start runs it" if world.is_stopping() else "it starts again"
+        world.say(f"{name} was cut off; {then}.")
+    elif outcome.exit_code == 0:
+        note = _what_it_did(outcome.results)
+        store.settle(run, "done", world.now(), note)
+        world.say(f"{name} is done: {note}.")
+    elif outcome.exit_code == _MISTAKE or run.failures >= schedule.retries:
+        store.settle(run, "failed", world.now(), outcome.cause)
+        times = f" {run.failures + 1} times" if run.failures else ""
+        world.say(f"{name} failed{times} and is given up: {outcome.cause}")
+    else:
+        wait = _wait_after(run.failures, schedule, world)
+        store.retry_later(run, world.now() + wait, outcome.cause)
+        world.say(f"{name} failed; again in {wait.total_seconds():.0f} s: {outcome.cause}")
+
+
+def _what_it_did(results):
+    if results and set(results.values()) == {"cached"}:
+        return "nothing new"
+    ran = [component for component, result in results.items() if result == "ran"]
+    return f"{', '.join(ran)} ran" if ran else "it ran"
+
+
+def _wait_after(failures, schedule, world):
+    doublings = min(failures, 30)  # Beyond, the longest wait counts anyway.
+    wait = datetime.timedelta(seconds=schedule.retry_after_seconds) * 2**doublings
+    return min(wait, _LONGEST_WAIT) * (0.9 + 0.2 * world.spread())
+
+
+def upcoming(schedule, after, count):
+    """The next firings, in the schedule's time zone."""
+    zone = zoneinfo.ZoneInfo(schedule.time_zone)
+    later = firings(schedule.cron, schedule.time_zone, after)
+    return [instant.astimezone(zone) for instant in itertools.islice(later, count)]

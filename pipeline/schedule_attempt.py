@@ -1,0 +1,56 @@
+"""`python -m pipeline.schedule_attempt FOLDER LOCK COMMAND…`: one attempt of a scheduled run.
+
+A process of its own between the schedule and the run, so that the run's outcome is
+written down even when the schedule was killed meanwhile. Only the standard library
+is imported: it starts in a blink and stays small beside the run.
+
+FOLDER gets `process` (this process, which leads a process group), `output.log` and,
+last and whole, `outcome.json`. LOCK is a locked descriptor: it is free once neither
+this process nor the run lives.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(folder, lock, *command):
+    folder = Path(folder)
+    # Both stop with their group, the run first: a handler, unlike SIG_IGN, is not inherited.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    write_whole(folder / "process", str(os.getpid()))
+    with open(folder / "output.log", "ab") as output:
+        run = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[int(lock)],
+        )
+        exit_code = run.wait()
+    write_whole(folder / "outcome.json", json.dumps({"exit_code": exit_code}))
+    return 0
+
+
+def write_whole(file, text):
+    """Writes a file that is whole whenever it is there, through power cuts as well."""
+    file = Path(file)
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    with open(unfinished, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

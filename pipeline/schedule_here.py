@@ -1,0 +1,192 @@
+"""`python -m pipeline schedule run|status|stop --local`: the schedule of one pipeline root."""
+
+import contextlib
+import datetime
+import fcntl
+import json
+import random
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from pathlib import Path
+
+from components.failure import Failure
+from pipeline.local_schedule import World, serve, upcoming, when
+from pipeline.root_lock import RootInUse, hold
+from pipeline.schedule_process import RunProcesses, utc_now, wait_until
+from pipeline.schedule_store import ScheduleStore
+
+_SHOWN_RUNS = 10
+
+
+def run_schedule(configuration, file, overrides=(), say=print):
+    """Serves the schedule until SIGTERM, Ctrl-C or `schedule stop`; returns the exit code.
+
+    Args:
+      configuration: the checked configuration; its `schedule` is not None.
+      file: the configuration's path, which each run reads afresh.
+      overrides: `key.path=value` texts that each run gets as --set.
+      say: prints one line.
+    """
+    schedule = configuration.schedule
+    if not schedule.enabled:
+        say("The schedule is off: schedule.enabled is false.")
+        return 0
+    command = _command(configuration, file, overrides)
+    folder = _folder(configuration)
+    with _held(configuration.root, folder, file), _open_store(folder) as store:
+        store.ask_to_stop(False)
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+
+        def is_stopping():
+            return stopping.is_set() or store.is_asked_to_stop()
+
+        world = World(
+            now=utc_now,
+            wait_until=lambda instant: wait_until(instant, utc_now, is_stopping),
+            is_stopping=is_stopping,
+            spread=random.random,
+            say=lambda line: say(f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}  {line}"),
+        )
+        world.say(_greeting(schedule, configuration.root))
+        attempts = RunProcesses(folder / "runs", command, is_stopping)
+        serve(schedule, store, attempts, world)
+        world.say("The schedule has stopped.")
+    return 0
+
+
+def show_status(configuration, say=print):
+    """Prints what runs, what comes and what was.
+
+    Returns:
+      0: served, and the last run went well; 1: the last run failed; 3: not served.
+    """
+    schedule, folder = configuration.schedule, _folder(configuration)
+    holder = _holder(folder)
+    say(f"served    {f'by {holder}' if holder else 'no'}")
+    say(f"schedule  {schedule.cron} ({schedule.time_zone})" + _off(schedule))
+    if schedule.enabled:
+        say(f"next      {upcoming(schedule, utc_now(), 1)[0]:%Y-%m-%d %H:%M %Z}")
+    runs = []
+    if (folder / "state.sqlite").exists():
+        with _open_store(folder) as store:
+            runs = store.history(_SHOWN_RUNS)
+    for run in runs:
+        say(f"{when(run, schedule)}  {_state(run):<8} {run.note}")
+    if not runs:
+        say("No run has fallen due yet.")
+    settled = [run.state for run in runs if run.state != "owed"]
+    if settled[:1] == ["failed"]:
+        return 1
+    return 0 if holder else 3
+
+
+def stop_schedule(configuration, say=print, patience_seconds=90.0):
+    """Asks the process that serves the schedule to end, and waits for it."""
+    folder = _folder(configuration)
+    holder = _holder(folder)
+    if holder is None:
+        say(f"No schedule is served on {configuration.root}.")
+        return 0
+    with _open_store(folder) as store:
+        store.ask_to_stop(True)
+    began = time.monotonic()
+    while _holder(folder) is not None:
+        if time.monotonic() - began > patience_seconds:
+            raise Failure(
+                f"The schedule's {holder} has not stopped within {patience_seconds:.0f} s. "
+                "Look what it does, or end that process."
+            )
+        time.sleep(0.2)
+    say("The schedule has stopped. A run that it cut off goes on at the next start.")
+    return 0
+
+
+def _command(configuration, file, overrides):
+    """What gives the words of a run's command from the path for its results."""
+    words = [sys.executable, "-m", "pipeline", "run", "--config", str(file)]
+    for override in [*overrides, *_given(configuration)]:
+        words += ["--set", override]
+    return lambda results: [*words, "--results", str(results)]
+
+
+def _given(configuration):
+    """schedule.parameters as overrides of the keys that kubeflow.parameters names."""
+    keys = configuration.kubeflow.parameters
+    for name, value in configuration.schedule.parameters.items():
+        if name not in keys:
+            raise Failure(
+                f"schedule.parameters.{name}: there is no such parameter. Give one of "
+                f"{', '.join(sorted(keys))}, or name its key in kubeflow.parameters."
+            )
+        yield f"{keys[name]}={json.dumps(value)}"
+
+
+def _folder(configuration):
+    return Path(configuration.root) / "schedule"
+
+
+@contextlib.contextmanager
+def _held(root, folder, file):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold(folder, datetime.datetime.now()))
+        except RootInUse:
+            raise Failure(
+                f"The schedule of {root} is served already, by {_holder(folder)}. To stop that "
+                f"one: python -m pipeline schedule stop --local --config {file}."
+            ) from None
+        except OSError as error:
+            raise Failure(
+                f"{folder} cannot be written: {error.strerror}. Choose another root."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _open_store(folder):
+    file = folder / "state.sqlite"
+    try:
+        with contextlib.closing(ScheduleStore(file)) as store:
+            yield store
+    except (sqlite3.Error, OSError) as error:
+        raise Failure(
+            f"{file} cannot be kept: {error}. Make room, or make it writable, and start again."
+        ) from None
+
+
+def _holder(folder):
+    """Who serves the schedule, in words, or None."""
+    try:
+        # A lock of this very moment: a read alone cannot tell whether the writer lives.
+        with open(folder / ".lock", "a+") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                return file.read().strip() or "another process"
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _greeting(schedule, root):
+    following = upcoming(schedule, utc_now(), 1)[0]
+    return (
+        f"Serving {schedule.cron} ({schedule.time_zone}) on {root}; the next firing is at "
+        f"{following:%Y-%m-%d %H:%M %Z}."
+    )
+
+
+def _off(schedule):
+    return "" if schedule.enabled else ", off: schedule.enabled is false"
+
+
+def _state(run):
+    if run.state == "owed":
+        return "running" if run.open else "waiting"
+    return run.state

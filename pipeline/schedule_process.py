@@ -1,0 +1,137 @@
+"""The processes of scheduled runs: started, taken over after a kill, stopped, and read."""
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipeline.local_schedule import Outcome
+
+SCHEDULED_TIME = "STEADYFEED_SCHEDULED_TIME"  # in a run's environment; ISO 8601, UTC
+_POLL_SECONDS = 0.25
+_KEPT_FOLDERS = 100
+_LAST_LINES = 4096  # bytes of output that are read for a cause
+
+
+class RunProcesses:
+    """Runs `command` once an attempt, each in a folder of its own below `folder`."""
+
+    def __init__(self, folder, command, is_stopping, grace_seconds=60.0):
+        """
+        Args:
+          folder: for the attempts' files.
+          command: callable; gets the path that the run's results go to as JSON
+            ({component: "ran", "cached" or "failed"}), gives the words of the command.
+          is_stopping: callable; once true, a run is asked to end, and after
+            `grace_seconds` it is ended.
+        """
+        self._folder = Path(folder)
+        self._command = command
+        self._is_stopping = is_stopping
+        self._grace = grace_seconds
+        self._children = []
+
+    def start(self, run):
+        folder = self.folder_of(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._forget_old_folders()
+        with open(folder / "lock", "w") as lock:
+            # Held before there is a process and handed to it: from outside, the attempt
+            # is alive from here until the last of its processes is gone.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            command = [sys.executable, "-m", "pipeline.schedule_attempt", str(folder)]
+            child = subprocess.Popen(
+                [*command, str(lock.fileno()), *self._command(folder / "results.json")],
+                env=os.environ | {SCHEDULED_TIME: run.scheduled.isoformat()},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[lock.fileno()],
+                start_new_session=True,
+            )
+        self._children.append(child)
+
+    def collect(self, run):
+        folder = self.folder_of(run)
+        asked = None
+        while not (folder / "outcome.json").exists() and _is_alive(folder):
+            if asked is None and self._is_stopping():
+                asked = time.monotonic() if _signal(folder, signal.SIGTERM) else None
+            elif asked is not None and time.monotonic() - asked > self._grace:
+                _signal(folder, signal.SIGKILL)
+            time.sleep(_POLL_SECONDS)
+        self._children = [child for child in self._children if child.poll() is None]
+        return read_outcome(folder)
+
+    def folder_of(self, run):
+        return self._folder / f"{run.scheduled:%Y%m%dT%H%M%SZ}-{run.attempt}"
+
+    def _forget_old_folders(self):
+        for old in sorted(self._folder.iterdir())[:-_KEPT_FOLDERS]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def read_outcome(folder):
+    """The Outcome in an attempt's folder, or None when the attempt left none."""
+    try:
+        exit_code = json.loads((folder / "outcome.json").read_text())["exit_code"]
+    except FileNotFoundError:
+        return None
+    try:
+        results = json.loads((folder / "results.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        results = {}
+    cause = "" if exit_code == 0 else _cause(folder / "output.log", exit_code)
+    return Outcome(exit_code, results, cause)
+
+
+def _cause(output, exit_code):
+    """The line that names what failed, else the last one, and where the rest is."""
+    with open(output, "rb") as stream:
+        stream.seek(max(0, output.stat().st_size - _LAST_LINES))
+        lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
+    said = [line for line in lines if line]
+    named = [line for line in said if " failed: " in line]
+    if exit_code < 0:
+        how = f"ended by {signal.Signals(-exit_code).name}"
+    else:
+        how = (named or said or [f"exit code {exit_code}"])[-1]
+    return f"{how} (output in {output})"
+
+
+def _is_alive(folder):
+    try:
+        with open(folder / "lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _signal(folder, number):
+    """Signals the attempt's processes; False when they are not there (yet)."""
+    # Only while the attempt's lock is held, so the group is surely the attempt's own.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.killpg(int((folder / "process").read_text()), number)
+        return True
+    return False
+
+
+def wait_until(instant, now, is_stopping, sleep=time.sleep):
+    """Waits by the clock on the wall, so that a laptop's sleep counts; ends early on a stop."""
+    while not is_stopping():
+        left = (instant - now()).total_seconds()
+        if left <= 0:
+            return
+        sleep(min(left, 1.0))
+
+
+def utc_now():
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,171 @@
+"""What a schedule on this machine still owes and what it did, kept through any kill.
+
+One SQLite file; each step is one transaction, so what a killed process leaves is
+the state before the step or after it.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import sqlite3
+from pathlib import Path
+
+_KEPT_RUNS = 1000
+_TABLES = """
+CREATE TABLE IF NOT EXISTS schedule (
+  one INTEGER PRIMARY KEY CHECK (one = 1), cron TEXT, time_zone TEXT, accounted_until TEXT);
+CREATE TABLE IF NOT EXISTS stop (asked INTEGER);
+CREATE TABLE IF NOT EXISTS run (
+  scheduled TEXT PRIMARY KEY, firings INTEGER, state TEXT, attempt INTEGER, open INTEGER,
+  failures INTEGER, not_before TEXT, ended TEXT, note TEXT);
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run that fell due: `firings` moments of the schedule became it, `scheduled` the last."""
+
+    scheduled: datetime.datetime  # UTC
+    firings: int
+    state: str  # "owed", "done" or "failed"
+    attempt: int  # the number of the last attempt; 0: none yet
+    open: bool  # whether that attempt's outcome is still to be read
+    failures: int  # attempts that failed by themselves
+    not_before: datetime.datetime  # UTC; of the next attempt
+    ended: datetime.datetime | None
+    note: str
+
+
+class ScheduleStore:
+    def __init__(self, file):
+        """Opens or makes the store.
+
+        Raises:
+          OSError: its folder cannot be written.
+        """
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        self._file = sqlite3.connect(file, isolation_level=None, timeout=10)
+        self._file.execute("PRAGMA synchronous = FULL")
+        self._file.executescript(_TABLES)
+
+    def close(self):
+        self._file.close()
+
+    def accounted_until(self):
+        """Every firing up to this instant has become a run; None before the first start."""
+        row = self._file.execute("SELECT accounted_until FROM schedule").fetchone()
+        return row and _instant(row[0])
+
+    def follow(self, cron, time_zone, now):
+        """Takes the schedule on; a new or changed one owes nothing from before `now`.
+
+        Returns:
+          Whether it is another schedule than the one before.
+        """
+        row = self._file.execute("SELECT cron, time_zone FROM schedule").fetchone()
+        if row == (cron, time_zone):
+            return False
+        self._file.execute(
+            "INSERT OR REPLACE INTO schedule VALUES (1, ?, ?, ?)", (cron, time_zone, _text(now))
+        )
+        return row is not None
+
+    def fall_due(self, scheduled, firings):
+        """Owes a run for the firings up to `scheduled`, and accounts for them, in one step."""
+        with self._transaction():
+            self._file.execute("UPDATE schedule SET accounted_until = ?", (_text(scheduled),))
+            self._file.execute(
+                "INSERT INTO run VALUES (?, ?, 'owed', 0, 0, 0, ?, NULL, '')",
+                (_text(scheduled), firings, _text(scheduled)),
+            )
+
+    def owed(self):
+        """The oldest run that is not settled, or None."""
+        runs = self._select("WHERE state = 'owed' ORDER BY scheduled LIMIT 1")
+        return runs[0] if runs else None
+
+    def begin_attempt(self, run):
+        """Notes, before its process starts, that an attempt begins; returns the run with it."""
+        self._file.execute(
+            "UPDATE run SET attempt = attempt + 1, open = 1 WHERE scheduled = ?",
+            (_text(run.scheduled),),
+        )
+        return dataclasses.replace(run, attempt=run.attempt + 1, open=True)
+
+    def abandon_attempt(self, run):
+        """The attempt was cut off from outside, which is not the run's failure."""
+        self._file.execute("UPDATE run SET open = 0 WHERE scheduled = ?", (_text(run.scheduled),))
+
+    def retry_later(self, run, not_before, note):
+        self._file.execute(
+            "UPDATE run SET open = 0, failures = failures + 1, not_before = ?, note = ? "
+            "WHERE scheduled = ?",
+            (_text(not_before), note, _text(run.scheduled)),
+        )
+
+    def settle(self, run, state, ended, note):
+        """The run is over: state "done" or "failed"."""
+        with self._transaction():
+            self._file.execute(
+                "UPDATE run SET state = ?, open = 0, failures = failures + ?, ended = ?, note = ? "
+                "WHERE scheduled = ?",
+                (state, state == "failed", _text(ended), note, _text(run.scheduled)),
+            )
+            self._file.execute(
+                "DELETE FROM run WHERE state != 'owed' AND scheduled NOT IN "
+                "(SELECT scheduled FROM run ORDER BY scheduled DESC LIMIT ?)",
+                (_KEPT_RUNS,),
+            )
+
+    def history(self, limit):
+        """The newest runs, newest first."""
+        return self._select(f"ORDER BY scheduled DESC LIMIT {int(limit)}")
+
+    def ask_to_stop(self, asked):
+        with self._transaction():
+            self._file.execute("DELETE FROM stop")
+            if asked:
+                self._file.execute("INSERT INTO stop VALUES (1)")
+
+    def is_asked_to_stop(self):
+        return self._file.execute("SELECT 1 FROM stop").fetchone() is not None
+
+    def _select(self, rest):
+        rows = self._file.execute(
+            "SELECT scheduled, firings, state, attempt, open, failures, not_before, ended, note "
+            f"FROM run {rest}"
+        )
+        return [
+            Run(
+                _instant(scheduled),
+                firings,
+                state,
+                attempt,
+                bool(is_open),
+                failures,
+                _instant(not_before),
+                ended and _instant(ended),
+                note,
+            )
+            for (
+                scheduled, firings, state, attempt, is_open, failures, not_before, ended, note,
+            ) in rows
+        ]  # fmt: skip
+
+    @contextlib.contextmanager
+    def _transaction(self):
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._file.execute("ROLLBACK")
+            raise
+        self._file.execute("COMMIT")
+
+
+def _text(instant):
+    return instant.astimezone(datetime.UTC).isoformat()
+
+
+def _instant(text):
+    return datetime.datetime.fromisoformat(text)

@@ -1,0 +1,197 @@
+"""Scheduled runs as real processes: taken over, stopped, and killed with -9."""
+
+import collections
+import datetime
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline.local_schedule import Outcome
+from pipeline.schedule_process import RunProcesses, utc_now, wait_until
+from pipeline.schedule_store import Run, ScheduleStore
+from pipeline.schedule_times import firings
+
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+
+
+def attempt(number=1):
+    return Run(NOON, 1, "owed", number, True, 0, NOON, None, "")
+
+
+def processes(folder, code, is_stopping=lambda: False, grace_seconds=60.0):
+    return RunProcesses(
+        folder,
+        lambda results: [sys.executable, "-c", code, str(results)],
+        is_stopping,
+        grace_seconds,
+    )
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
+
+
+def test_a_run_gets_its_scheduled_time_and_gives_its_results(tmp_path):
+    code = (
+        "import json, os, sys\n"
+        "open(sys.argv[1], 'w').write(json.dumps({'Trainer': 'cached'}))\n"
+        "print(os.environ['STEADYFEED_SCHEDULED_TIME'])"
+    )
+    runs = processes(tmp_path, code)
+    runs.start(attempt())
+    assert runs.collect(attempt()) == Outcome(0, {"Trainer": "cached"})
+    output = (runs.folder_of(attempt()) / "output.log").read_text()
+    assert output == "2026-03-01T12:00:00+00:00\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "cause"),
+    [
+        ("print('Trainer failed: no room'); print('more is in x.log'); exit(1)", 1, "no room"),
+        ("print('configs/x.yaml:3: seed: given y'); exit(2)", 2, "seed: given y"),
+        ("exit(1)", 1, "exit code 1"),
+        ("import os; os.kill(os.getpid(), 9)", -9, "ended by SIGKILL"),
+    ],
+)
+def test_a_run_that_fails_is_reported_with_its_cause(tmp_path, code, exit_code, cause):
+    runs = processes(tmp_path, code)
+    runs.start(attempt())
+    outcome = runs.collect(attempt())
+    assert outcome.exit_code == exit_code
+    assert cause in outcome.cause
+    assert "output.log" in outcome.cause
+
+
+def test_an_attempt_that_was_never_started_has_no_outcome(tmp_path):
+    assert processes(tmp_path, "").collect(attempt()) is None
+
+
+def test_an_attempt_that_was_killed_with_all_its_processes_has_no_outcome(tmp_path):
+    runs = processes(tmp_path, "import time; time.sleep(60)")
+    runs.start(attempt())
+    process = runs.folder_of(attempt()) / "process"
+    wait_for(process.exists)
+    os.killpg(int(process.read_text()), signal.SIGKILL)
+    assert runs.collect(attempt()) is None
+
+
+def test_a_run_is_waited_for_by_another_schedule_than_the_one_that_began_it(tmp_path):
+    processes(tmp_path, "import time; time.sleep(1)").start(attempt())
+    assert processes(tmp_path, "").collect(attempt()) == Outcome(0, {})
+
+
+@pytest.mark.parametrize(
+    ("code", "grace", "exit_code"),
+    [
+        ("import time; print('up', flush=True); time.sleep(60)", 60, -signal.SIGTERM),
+        (
+            "import signal, time; signal.signal(15, signal.SIG_IGN); "
+            "print('up', flush=True); time.sleep(60)",
+            0.3,
+            None,
+        ),
+    ],
+    ids=["that listens", "that does not listen"],
+)
+def test_a_stop_ends_a_run(tmp_path, code, grace, exit_code):
+    output = tmp_path / "20260301T120000Z-1" / "output.log"
+    runs = processes(tmp_path, code, lambda: output.exists() and "up" in output.read_text(), grace)
+    runs.start(attempt())
+    outcome = runs.collect(attempt())
+    assert (outcome and outcome.exit_code) == exit_code
+
+
+def test_waiting_follows_the_clock_on_the_wall_and_ends_on_a_stop():
+    times = iter([NOON, NOON + datetime.timedelta(hours=9)])
+    slept = []
+    until = NOON + datetime.timedelta(hours=8)
+    wait_until(until, lambda: next(times), lambda: False, slept.append)
+    assert slept == [1.0]
+    wait_until(utc_now() + datetime.timedelta(days=1), utc_now, lambda: True)
+
+
+def kill_what_is_left(folder):
+    for process in folder.glob("*/process"):
+        with open(process.parent / "lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.killpg(int(process.read_text()), signal.SIGKILL)
+
+
+# Serves a schedule of every minute by a clock on which a minute takes 0.2 s.
+_DRIVER = """
+import datetime, json, sys, time
+from pipeline.local_schedule import World, serve
+from pipeline.schedule_configuration import Schedule
+from pipeline.schedule_process import RunProcesses
+from pipeline.schedule_store import ScheduleStore
+folder, began = sys.argv[1], float(sys.argv[2])
+start = datetime.datetime.fromisoformat("2026-03-28T23:00:00+00:00")
+now = lambda: start + datetime.timedelta(seconds=(time.time() - began) * 300)
+is_stopping = lambda: False
+job = ("import os, sys, time; time.sleep(0.05);"
+       "f = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT);"
+       "os.write(f, (os.environ['STEADYFEED_SCHEDULED_TIME'] + chr(10)).encode())")
+runs = RunProcesses(folder + "/runs", lambda _: [sys.executable, "-S", "-c", job,
+                                                 folder + "/done"], is_stopping)
+world = World(now, lambda t: time.sleep(max(0, (t - now()).total_seconds() / 300)),
+              is_stopping, lambda: 0.5, lambda line: None)
+serve(Schedule(cron="* * * * *", time_zone="Europe/Berlin"),
+      ScheduleStore(folder + "/state.sqlite"), runs, world)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("all_die", [False, True], ids=["the schedule", "the schedule and the run"])
+def test_killed_with_9_at_20_random_moments_it_loses_no_run_and_doubles_none(tmp_path, all_die):
+    chance, began = random.Random(11), str(time.time())
+    for _ in range(20):
+        driver = subprocess.Popen(
+            [sys.executable, "-c", _DRIVER, str(tmp_path), began], start_new_session=True
+        )
+        wait_for((tmp_path / "state.sqlite").exists)
+        time.sleep(chance.uniform(0.2, 0.7))
+        driver.kill()
+        driver.wait()
+        if all_die:
+            kill_what_is_left(tmp_path / "runs")
+    driver = subprocess.Popen([sys.executable, "-c", _DRIVER, str(tmp_path), began])
+    store = ScheduleStore(tmp_path / "state.sqlite")
+    before = len(store.history(1000))
+    wait_for(lambda: len(store.history(1000)) > before + 2)
+    driver.kill()
+    driver.wait()
+
+    history = store.history(1000)[::-1]
+    settled = [run for run in history if run.state == "done"]
+    assert len(history) - len(settled) <= 1
+    assert len(settled) >= 10
+    # No firing is lost: each is in one run.
+    first = settled[0].scheduled - settled[0].firings * datetime.timedelta(minutes=1)
+    following = firings("* * * * *", "Europe/Berlin", first)
+    for run in history:
+        covered = [next(following) for _ in range(run.firings)]
+        assert covered[-1] == run.scheduled
+    # No run is doubled. A job that was itself killed after its last act is the one exception
+    # that no one outside it can tell from a job that was killed before.
+    lines = collections.Counter((tmp_path / "done").read_text().split())
+    assert {run.scheduled.isoformat() for run in settled} <= set(lines)
+    if not all_die:
+        assert set(lines.values()) == {1}
+    outcomes = collections.Counter(
+        outcome.parent.name.rsplit("-", 1)[0]
+        for outcome in tmp_path.glob("runs/*/outcome.json")
+        if json.loads(outcome.read_text())["exit_code"] == 0
+    )
+    assert set(outcomes.values()) == {1}
