@@ -57,11 +57,11 @@ class Step(Section):
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     retry_after_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     cache: bool | None = Field(None, description="reuse an earlier result; none: as it deserves")
-    node_selector: dict[str, str] = {}
-    tolerations: list[Toleration] = []
-    volumes: list[Volume] = []
-    secrets: list[SecretVariable] = []
-    environment: dict[Variable, str] = {}
+    node_selector: dict[str, str] = Field({})
+    tolerations: list[Toleration] = Field([])
+    volumes: list[Volume] = Field([])
+    secrets: list[SecretVariable] = Field([])
+    environment: dict[Variable, str] = Field({})
     shared_memory: Quantity | None = Field(None, description="size of /dev/shm, as in 2Gi")
 
     @field_validator("volumes")

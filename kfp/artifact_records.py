@@ -1,0 +1,132 @@
+"""Kubeflow's records of artifacts (JSON) and TFX's artifacts, and what is lost between them.
+
+The backend keeps an artifact's metadata as text, numbers and structs: integers and
+booleans come back as floats, and lists and dictionaries come back wrapped.
+"""
+
+import importlib
+
+import yaml
+from google.protobuf import json_format
+from ml_metadata.proto import metadata_store_pb2
+from tfx.types import artifact as tfx_artifact
+from tfx.types import standard_artifacts
+from tfx.types.experimental import simple_artifacts
+
+from kfp.launcher_paths import local_path
+
+# What the backend adds to every artifact for itself.
+_BACKEND_KEYS = ("display_name", "store_session_info")
+_PREFIX = tfx_artifact.CUSTOM_PROPERTIES_PREFIX
+
+
+def artifact_class(schema):
+    """The TFX class for an artifact type as a package states it.
+
+    Args:
+      schema: {"instanceSchema": YAML text with a title} or {"schemaTitle": title}; the title is
+        `tfx.Examples` or another of TFX's own, or `module.Class`.
+
+    Raises:
+      ValueError: there is no such class.
+    """
+    title = schema.get("schemaTitle")
+    if not title:
+        title = (yaml.safe_load(schema.get("instanceSchema") or "") or {}).get("title")
+    if not title:
+        raise ValueError("an artifact type without a title")
+    module, _, name = title.rpartition(".")
+    if module == "tfx":
+        places = (standard_artifacts, simple_artifacts)
+    else:
+        places = (importlib.import_module(module),) if module else ()
+    for place in places:
+        found = getattr(place, name, None)
+        if isinstance(found, type) and issubclass(found, tfx_artifact.Artifact):
+            return found
+    raise ValueError(f"there is no artifact type {title}")
+
+
+def to_artifact(record, schema):
+    """A TFX artifact, its uri a local path, from Kubeflow's record of one.
+
+    Args:
+      record: a RuntimeArtifact as JSON. Its type is not looked at: the backend leaves an
+        input's blank.
+      schema: the type as the component declares it.
+    """
+    result = artifact_class(schema)()
+    message = metadata_store_pb2.Artifact(uri=local_path(record["uri"]))
+    name = record.get("name", "")
+    if name.isdecimal():
+        message.id = int(name)
+    types = result.artifact_type.properties
+    for key, value in record.get("metadata", {}).items():
+        if key in _BACKEND_KEYS or value is None:
+            continue
+        value = _unwrap(value)
+        if not _set_property(message.properties, key, value, types.get(key)):
+            custom = key.removeprefix(_PREFIX) if key.removeprefix(_PREFIX) in types else key
+            _set_custom(message.custom_properties[custom], value)
+    result.set_mlmd_artifact(message)
+    return result
+
+
+def to_record(artifact):
+    """Kubeflow's record of an output: {"metadata": {…}}.
+
+    The uri stays out: one that is a local path would be recorded and never uploaded. So do
+    properties without a value: a null fails the whole step when it is published.
+    """
+    message = artifact.mlmd_artifact
+    types = artifact.artifact_type.properties
+    metadata = {key: _plain(value) for key, value in message.properties.items()}
+    for key, value in message.custom_properties.items():
+        metadata[_PREFIX + key if key in types else key] = _plain(value)
+    return {"metadata": {key: value for key, value in metadata.items() if value is not None}}
+
+
+def _unwrap(value):
+    if isinstance(value, dict) and len(value) == 1:
+        [(key, inner)] = value.items()
+        if (key, type(inner)) in (("list", list), ("struct", dict)):
+            return inner
+    return value
+
+
+def _set_property(properties, key, value, kind):
+    """Sets a property that the artifact's type declares; False: the value is of another type."""
+    if kind == metadata_store_pb2.INT and isinstance(value, (int, float)):
+        properties[key].int_value = int(value)
+    elif kind == metadata_store_pb2.DOUBLE and isinstance(value, (int, float)):
+        properties[key].double_value = float(value)
+    elif kind == metadata_store_pb2.STRING and isinstance(value, str):
+        properties[key].string_value = value
+    elif kind == metadata_store_pb2.STRUCT:
+        _set_struct(properties[key], value)
+    else:
+        return False
+    return True
+
+
+def _set_custom(target, value):
+    if isinstance(value, str):
+        target.string_value = value
+    else:
+        # As a struct, a number is read back by get_int_ and by get_float_custom_property.
+        _set_struct(target, value)
+
+
+def _set_struct(target, value):
+    wrapped = value if isinstance(value, dict) else {"__value__": value}
+    json_format.ParseDict(wrapped, target.struct_value)
+
+
+def _plain(value):
+    kind = value.WhichOneof("value")
+    if kind == "struct_value":
+        plain = json_format.MessageToDict(value.struct_value)
+        return plain["__value__"] if set(plain) == {"__value__"} else plain
+    if kind in ("int_value", "double_value", "string_value", "bool_value"):
+        return getattr(value, kind)
+    return None

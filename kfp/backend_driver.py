@@ -1,0 +1,118 @@
+"""What the open-source driver does before a step: the step's inputs, and where outputs go.
+
+Its ways are kept on purpose: an input's type is blank, its metadata has been through ML
+Metadata, and there is an output `executor-logs` that nobody asked for.
+"""
+
+import uuid
+
+from components.failure import Failure
+from kfp.cel_conditions import holds
+from kfp.entrypoint import LOG_OUTPUT
+
+
+class Skipped(Exception):
+    """The task does not run in this run; the message says why."""
+
+
+def executor_input(task, component, published, parameters, root, output_file):
+    """The ExecutorInput of a task, as JSON.
+
+    Args:
+      task: the task's spec.
+      component: its component's spec.
+      published: {task: {output: record}} of the tasks that are done.
+      parameters: the values of the run's parameters.
+      root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
+      output_file: the path for the executor's output.
+
+    Raises:
+      Skipped: its condition does not hold, or what it waits for was skipped.
+      Failure: its condition cannot be evaluated.
+    """
+    missing = [name for name in task.get("dependentTasks", []) if name not in published]
+    if missing:
+        raise Skipped(f"{', '.join(missing)} did not run")
+    inputs = {
+        "parameterValues": _parameter_values(task, component, parameters),
+        "artifacts": {
+            name: {"artifacts": [_output(source["taskOutputArtifact"], published)]}
+            for name, source in task.get("inputs", {}).get("artifacts", {}).items()
+        },
+    }
+    condition = task.get("triggerPolicy", {}).get("condition")
+    if condition and not _holds(condition, inputs):
+        raise Skipped("its condition does not hold")
+    name = task["taskInfo"]["name"]
+    return {
+        "inputs": inputs,
+        "outputs": {
+            "artifacts": _outputs(component, f"{root}/{name}/{uuid.uuid4()}"),
+            "outputFile": str(output_file),
+        },
+    }
+
+
+def survive(metadata):
+    """What of an output's metadata the next step reads.
+
+    Raises:
+      Failure: a value that ML Metadata does not take, which fails the step.
+    """
+    return {key: _survivor(key, value) for key, value in metadata.items()}
+
+
+def _survivor(key, value):
+    match value:
+        case str():
+            return value
+        case bool() | int() | float():
+            return float(value)
+        case list():
+            return {"list": value}
+        case dict():
+            return {"struct": value}
+    raise Failure(
+        f"the metadata {key!r} has no value, and an execution with it cannot be published. "
+        "Leave the key out."
+    )
+
+
+def _parameter_values(task, component, parameters):
+    specs = component.get("inputDefinitions", {}).get("parameters", {})
+    values = {n: s["defaultValue"] for n, s in specs.items() if "defaultValue" in s}
+    for name, source in task.get("inputs", {}).get("parameters", {}).items():
+        if "componentInputParameter" in source:
+            values[name] = parameters[source["componentInputParameter"]]
+        else:
+            values[name] = source["runtimeValue"]["constant"]
+    return values
+
+
+def _output(source, published):
+    record = published[source["producerTask"]][source["outputArtifactKey"]]
+    return record | {"type": {"instanceSchema": ""}}
+
+
+def _holds(condition, inputs):
+    try:
+        return holds(condition, {"artifacts": inputs["artifacts"]})
+    except KeyError as error:
+        raise Failure(
+            f"its condition reads {error}, which there is not. Set it in the component that "
+            "the condition reads."
+        ) from None
+
+
+def _outputs(component, root):
+    declared = component.get("outputDefinitions", {}).get("artifacts", {})
+    outputs = {
+        name: {"uri": f"{root}/{name}", "type": spec["artifactType"]}
+        | ({"metadata": spec["metadata"]} if "metadata" in spec else {})
+        for name, spec in declared.items()
+    }
+    outputs[LOG_OUTPUT] = {
+        "uri": f"{root}/{LOG_OUTPUT}",
+        "type": {"schemaTitle": "system.Artifact"},
+    }
+    return {name: {"artifacts": [record]} for name, record in outputs.items()}

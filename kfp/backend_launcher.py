@@ -1,0 +1,99 @@
+"""What the open-source launcher does around a step's command: copies in, runs, copies out."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from components.failure import Failure
+from kfp.entrypoint import LOG_OUTPUT
+from kfp.image_tag import PROJECT
+from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
+
+
+@dataclasses.dataclass(frozen=True)
+class Pod:
+    """The files of one step: its folder stands for the root of a pod's file system."""
+
+    folder: Path
+
+    @property
+    def output_file(self):
+        return self.folder / "tmp" / "output_metadata.json"
+
+    def path(self, uri):
+        return Path(local_path(uri, str(self.folder)))
+
+
+def launch(container, executor_input, pod, store):
+    """Runs a step's command in a process of its own; returns its outputs, {name: record}.
+
+    Nothing is uploaded when the command fails.
+
+    Args:
+      container: the container's spec.
+      executor_input: from kfp.backend_driver.
+      pod: a Pod whose folder is not there yet.
+      store: a kfp.object_store.ObjectStore.
+
+    Raises:
+      Failure: the command ended with another code than 0; says the last line that it wrote.
+    """
+    for record in _records(executor_input["inputs"]).values():
+        # What has no address of an object store is passed on and not copied.
+        if is_object_store(record["uri"]):
+            store.download(record["uri"], pod.path(record["uri"]))
+    outputs = _records(executor_input["outputs"])
+    for record in outputs.values():
+        pod.path(record["uri"]).parent.mkdir(parents=True, exist_ok=True)
+    log = pod.path(outputs[LOG_OUTPUT]["uri"])
+    code = _run(container, executor_input, pod, log)
+    if code != 0:
+        kept = pod.folder.with_suffix(".log")
+        shutil.copyfile(log, kept)
+        raise Failure(f"{_last_line(log) or f'ended with code {code}'} (its log is {kept})")
+    return {name: _collect(name, record, pod, store) for name, record in outputs.items()}
+
+
+def _records(side):
+    return {name: value["artifacts"][0] for name, value in side["artifacts"].items()}
+
+
+def _run(container, executor_input, pod, log):
+    text = json.dumps(executor_input)
+    words = [*container["command"], *container.get("args", [])]
+    command = [word.replace("{{$}}", text) for word in words]
+    if command[0] == "python":
+        command[0] = sys.executable
+    given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
+    environment = os.environ | given | {ROOT_VARIABLE: str(pod.folder)}
+    with open(log, "wb") as file:
+        return subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+
+
+def _collect(name, record, pod, store):
+    made = {}
+    if pod.output_file.exists():
+        written = json.loads(pod.output_file.read_text())
+        found = written.get("artifacts", {}).get(name, {}).get("artifacts", [])
+        made = found[0] if found else {}
+    uri = made.get("uri") or record["uri"]
+    if is_object_store(uri):
+        store.upload(pod.path(uri), uri)
+    return {"uri": uri, "metadata": record.get("metadata", {}) | made.get("metadata", {})}
+
+
+def _last_line(log):
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -1,0 +1,165 @@
+"""Compiles the pipeline into a package for open-source Kubeflow Pipelines.
+
+TFX's compiler writes the graph; what the open-source backend needs beyond that is added to
+the compiled document, so that neither TFX nor the SDK is patched. Nothing here reads or
+writes a bucket or the network.
+"""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from kfp.image_tag import with_tag
+from kfp.package_rules import check_package
+from kfp.platform_document import platform_document
+from kfp.run_parameters import on_a_cluster, run_parameters
+from pipeline.kubeflow_configuration import Kubeflow
+
+COMMAND = ["python", "-m", "kfp.entrypoint"]
+# Without it `kfp`, imported for this folder's sake, would import the SDK's client as well.
+_ENVIRONMENT = {"_KFP_RUNTIME": "true"}
+# Each reads something that may change while its parameters stay the same.
+_NEVER_CACHED = {"TfdsExampleGen", "ChampionResolver", "Pusher"}
+_EXECUTOR = "{}_executor"
+
+
+def compile_package(configuration, output):
+    """Writes the package of a configuration; returns the path.
+
+    Raises:
+      pipeline.configuration_file.ConfigurationError: a key of the `kubeflow` section names
+        something that there is not.
+      kfp.package_rules.PackageRefused: the backend would refuse the package.
+    """
+    from pipeline.create_pipeline import create_pipeline
+
+    pipeline = create_pipeline(on_a_cluster(configuration))
+    parameters = run_parameters(configuration)
+    return write_package(
+        compile_pipeline(pipeline, configuration.kubeflow, parameters), Path(output)
+    )
+
+
+def compile_pipeline(pipeline, kubeflow=None, parameters=()):
+    """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
+
+    Args:
+      pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
+      kubeflow: a pipeline.kubeflow_configuration.Kubeflow.
+      parameters: RunParameters.
+
+    Raises:
+      PackageRefused: the backend would refuse the result.
+    """
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
+
+    kubeflow = kubeflow or Kubeflow()
+    runner = tfx_runner.KubeflowV2DagRunner(
+        tfx_runner.KubeflowV2DagRunnerConfig(
+            default_image=with_tag(kubeflow.image),
+            default_commands=COMMAND,
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    _fill_defaults(spec, pipeline)
+    for parameter in parameters:
+        _add_parameter(spec, parameter)
+    steps = {}
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        step = kubeflow.step(name)
+        _finish_task(task, name, step, pipeline)
+        executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
+        if "container" in executor:
+            _finish_container(executor["container"], name, step, kubeflow)
+            steps[_EXECUTOR.format(name)] = step
+    platform = platform_document(steps)
+    documents = [spec] + ([platform] if platform else [])
+    check_package(documents)
+    return documents
+
+
+def write_package(documents, path):
+    """Writes the package so that it is there whole or not at all; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".tmp")
+    with open(unfinished, "w", encoding="utf-8") as file:
+        yaml.dump_all(documents, file, Dumper=yaml.CSafeDumper, sort_keys=True, width=100)
+    os.replace(unfinished, path)
+    return path
+
+
+def _fill_defaults(spec, pipeline):
+    """TFX drops what a RuntimeParameter has as its default; a run would have to give all."""
+    from tfx.orchestration.data_types import RuntimeParameter
+
+    known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    for component in pipeline.components:
+        for value in component.exec_properties.values():
+            if isinstance(value, RuntimeParameter) and value.default is not None:
+                known[value.name]["defaultValue"] = value.default
+
+
+def _add_parameter(spec, parameter):
+    """Makes a value of a component an input of the pipeline."""
+    kind = _parameter_type(parameter.default)
+    root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    root[parameter.name] = {"parameterType": kind, "defaultValue": parameter.default}
+    name = parameter.property if parameter.key is None else f"{parameter.property}__{parameter.key}"
+    task = spec["root"]["dag"]["tasks"][parameter.component]
+    component = spec["components"][task["componentRef"]["name"]]
+    inputs = component["inputDefinitions"].setdefault("parameters", {})
+    inputs[name] = {"parameterType": kind}
+    task["inputs"].setdefault("parameters", {})[name] = {"componentInputParameter": parameter.name}
+
+
+def _parameter_type(value):
+    return {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}[type(value)]
+
+
+def _finish_task(task, component, step, pipeline):
+    cached = component not in _NEVER_CACHED if step.cache is None else step.cache
+    task["cachingOptions"] = {"enableCache": True} if cached and pipeline.enable_cache else {}
+    _name_inputs_in_condition(task)
+    if step.retries:
+        task["retryPolicy"] = {
+            "maxRetryCount": step.retries,
+            "backoffDuration": f"{step.retry_after_seconds}s",
+            "backoffFactor": 2.0,
+            "backoffMaxDuration": "3600s",
+        }
+
+
+def _name_inputs_in_condition(task):
+    """TFX's condition calls an input `_Producer.output` even where the task has a name for it."""
+    policy = task.get("triggerPolicy", {})
+    inputs = task.get("inputs", {}).get("artifacts", {})
+    for name, source in inputs.items():
+        output = source["taskOutputArtifact"]
+        other = f"_{output['producerTask']}.{output['outputArtifactKey']}"
+        if "condition" in policy and other not in inputs:
+            policy["condition"] = policy["condition"].replace(f"['{other}']", f"['{name}']")
+
+
+def _finish_container(container, component, step, kubeflow):
+    # The backend keeps one component for containers that are alike.
+    container["args"] += ["--component_id", component]
+    if step.image or step.gpu:
+        container["image"] = with_tag(step.image or kubeflow.image, "-gpu" if step.gpu else "")
+    environment = _ENVIRONMENT | step.environment
+    container["env"] = [{"name": k, "value": v} for k, v in sorted(environment.items())]
+    resources = {
+        "resourceCpuLimit": step.cpu,
+        "resourceMemoryLimit": step.memory,
+        "resourceCpuRequest": step.cpu_request,
+        "resourceMemoryRequest": step.memory_request,
+    }
+    resources = {name: value for name, value in resources.items() if value is not None}
+    if step.gpu:
+        resources["accelerator"] = {
+            "resourceType": kubeflow.gpu_resource,
+            "resourceCount": str(step.gpu),
+        }
+    if resources:
+        container["resources"] = resources

@@ -1,0 +1,190 @@
+"""`python -m kfp.entrypoint`: runs one component's executor in a pod, for Kubeflow's launcher.
+
+TFX's own entrypoint was made for another backend. This one takes what the open-source
+driver gives (inputs without types, an output `executor-logs`, addresses that nothing here
+can open) and leaves what the open-source launcher can publish.
+
+Exit codes: 0 done, 1 the component failed; the last line on stderr says which and why.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+
+from components.failure import Failure
+from kfp.launcher_paths import local_path
+
+LOG_OUTPUT = "executor-logs"
+# `training__epochs` is the key `epochs` within the JSON of the property `training`: so a
+# run's parameter can replace one value of a section.
+KEY_SEPARATOR = "__"
+
+
+@dataclasses.dataclass(frozen=True)
+class Invocation:
+    component: str
+    executor: str  # module.Class
+    executor_input: dict  # ExecutorInput as JSON
+    inputs_spec: dict  # ComponentInputsSpec as JSON
+    beam_args: list[str]
+
+
+def main(argv=None):
+    invocation = _parse(argv)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        run(invocation)
+    except Exception as error:
+        cause = str(error)
+        if not isinstance(error, Failure):
+            traceback.print_exc()
+            cause = f"{type(error).__name__}: {(cause.strip().splitlines() or ['no message'])[0]}"
+        print(f"{invocation.component} failed: {cause}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(argv):
+    parser = argparse.ArgumentParser(prog="python -m kfp.entrypoint")
+    # The names of TFX's own entrypoint: its compiler writes them.
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
+    parser.add_argument("--component_id", default="component")
+    known, beam_args = parser.parse_known_args(argv)
+    return Invocation(
+        known.component_id,
+        known.executor_class_path,
+        json.loads(known.json_serialized_invocation_args),
+        json.loads(known.json_serialized_inputs_spec_args),
+        beam_args,
+    )
+
+
+def run(invocation):
+    """Runs the executor and writes the output file that the launcher reads.
+
+    Raises:
+      Exception: whatever the executor raises; no output file is written then.
+    """
+    from kfp.artifact_records import to_artifact, to_record
+
+    inputs = invocation.executor_input.get("inputs", {})
+    outputs = invocation.executor_input.get("outputs", {})
+    schemas = invocation.inputs_spec.get("artifacts", {})
+    input_dict = {
+        key: [to_artifact(record, schemas[key]["artifactType"]) for record in value["artifacts"]]
+        for key, value in inputs.get("artifacts", {}).items()
+        if value.get("artifacts")
+    }
+    output_dict = {
+        key: [to_artifact(record, record["type"]) for record in value["artifacts"]]
+        for key, value in outputs.get("artifacts", {}).items()
+        if key != LOG_OUTPUT
+    }
+    _make_folders(output_dict)
+    given = {id(a): a.uri for artifacts in output_dict.values() for a in artifacts}
+    exec_properties = _exec_properties(
+        inputs.get("parameterValues", {}), invocation.inputs_spec.get("parameters", {})
+    )
+    with tempfile.TemporaryDirectory(prefix="steadyfeed-") as temporary:
+        executor = _make_executor(invocation.executor, invocation.beam_args, temporary)
+        _check(executor.Do(input_dict, output_dict, exec_properties))
+    for artifacts in output_dict.values():
+        for artifact in artifacts:
+            _bring_home(artifact, given[id(artifact)])
+    records = {
+        key: {"artifacts": [to_record(a) for a in artifacts]}
+        for key, artifacts in output_dict.items()
+    }
+    _write_atomically(local_path(outputs["outputFile"]), {"artifacts": records})
+
+
+def _exec_properties(values, specs):
+    """The parameters as the executor expects them: JSON knows no integers, and specs do."""
+    properties, overrides = {}, {}
+    for name, value in values.items():
+        if specs.get(name, {}).get("parameterType") == "NUMBER_INTEGER":
+            value = int(value)
+        section, separator, key = name.partition(KEY_SEPARATOR)
+        if separator and section in specs:
+            overrides[section, key] = value
+        else:
+            properties[name] = value
+    for (section, key), value in sorted(overrides.items()):
+        replaced = json.loads(properties[section]) | {key: value}
+        properties[section] = json.dumps(replaced, sort_keys=True)
+    return properties
+
+
+def _make_executor(path, beam_args, temporary):
+    from tfx.dsl.components.base import base_beam_executor, base_executor
+
+    module, _, name = path.rpartition(".")
+    executor_class = getattr(importlib.import_module(module), name)
+    shared = {
+        "tmp_dir": os.path.join(temporary, "tmp"),
+        "unique_id": "1",
+        "stateful_working_dir": os.path.join(temporary, "state"),
+        "executor_output_uri": os.path.join(temporary, "executor_output.pb"),
+    }
+    if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
+        context = base_beam_executor.BaseBeamExecutor.Context(
+            beam_pipeline_args=beam_args, **shared
+        )
+    else:
+        context = base_executor.BaseExecutor.Context(extra_flags=beam_args, **shared)
+    return executor_class(context)
+
+
+def _make_folders(output_dict):
+    """Executors find their output folders made, as under TFX's own runners."""
+    from tfx.types.value_artifact import ValueArtifact
+
+    for artifacts in output_dict.values():
+        for artifact in artifacts:
+            is_file = isinstance(artifact, ValueArtifact)
+            os.makedirs(os.path.dirname(artifact.uri) if is_file else artifact.uri, exist_ok=True)
+
+
+def _check(result):
+    """An executor may say by a code, rather than by an exception, that it failed."""
+    if result is not None and result.execution_result.code:
+        raise RuntimeError(result.execution_result.result_message or "the executor said so")
+
+
+def _bring_home(artifact, given):
+    """Copies what an executor put elsewhere to the place that the launcher uploads."""
+    if artifact.uri != given:
+        elsewhere = local_path(artifact.uri)
+        if os.path.isdir(elsewhere):
+            shutil.copytree(elsewhere, given, dirs_exist_ok=True)
+        elif os.path.exists(elsewhere):
+            os.makedirs(os.path.dirname(given), exist_ok=True)
+            shutil.copyfile(elsewhere, given)
+        artifact.uri = given
+
+
+def _write_atomically(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".tmp", "w", encoding="utf-8") as file:
+        json.dump(content, file, sort_keys=True)
+    os.replace(path + ".tmp", path)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written. Destructors of native libraries have crashed here, which
+    # would turn a step that is done into one that failed.
+    os._exit(code)

@@ -1,0 +1,55 @@
+"""The image's name: its tag is derived from what the image holds.
+
+Kubeflow's cache counts an image by its name alone. A tag that moved would hand out old
+results as those of new code; one that follows the content never does.
+"""
+
+import hashlib
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+# What kfp/Dockerfile copies.
+CONTENT = (
+    "kfp/Dockerfile",
+    "requirements.txt",
+    "requirements-gpu.txt",
+    "components",
+    "datasets",
+    "kfp",
+    "pipeline",
+)
+# kfp/Dockerfile.dockerignore keeps the same out of the image.
+LEFT_OUT = {"__pycache__", "manifests"}
+
+
+def content_tag(project=PROJECT):
+    """Twelve hexadecimal digits that change with any file that the image holds."""
+    digest = hashlib.sha256()
+    for path in sorted(set(_files(Path(project)))):
+        name = path.relative_to(project).as_posix().encode()
+        content = path.read_bytes()
+        # Lengths first: no two different trees run into the same bytes.
+        digest.update(b"%d:%d:" % (len(name), len(content)) + name + content)
+    return digest.hexdigest()[:12]
+
+
+def with_tag(image, suffix="", project=PROJECT):
+    """The image's full name; one that already has a tag or a digest is left as it is."""
+    if "@" in image or ":" in image.rpartition("/")[2]:
+        return image
+    return f"{image}:{content_tag(project)}{suffix}"
+
+
+def _files(project):
+    for name in CONTENT:
+        place = project / name
+        if place.is_file():
+            yield place
+        for path in place.rglob("*"):
+            left_out = path.suffix == ".md" or LEFT_OUT & set(path.relative_to(project).parts)
+            if path.is_file() and not left_out:
+                yield path
+
+
+if __name__ == "__main__":
+    print(content_tag())

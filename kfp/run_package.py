@@ -1,0 +1,159 @@
+"""Runs a compiled package on this machine, the way the open-source backend would.
+
+Every step's own command runs in a fresh process, its inputs copied from a folder that
+stands in for the bucket and its outputs copied back after it succeeded. No cluster, no
+Docker, no cache: users try a package before a cluster sees it.
+"""
+
+import dataclasses
+import graphlib
+import itertools
+import shutil
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from components.failure import Failure
+from kfp.backend_driver import Skipped, executor_input, survive
+from kfp.backend_launcher import Pod, launch
+from kfp.object_store import ObjectStore
+from kfp.package_rules import PackageRefused, read_package
+from kfp.package_tasks import producers_of
+from kfp.run_values import mounted, run_values
+
+DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOutcome:
+    task: str
+    status: str  # "ran", "skipped" or "failed"
+    seconds: float
+    made: str  # the `summary` of its first output that has one; why it was skipped; the cause
+
+
+@dataclasses.dataclass(frozen=True)
+class PackageRun:
+    """What became of a run.
+
+    Attributes:
+      outcomes: a StepOutcome for each task that was reached, in order.
+      published: {task: {output: record}}, the records as the next step would read them.
+      store: the ObjectStore with the outputs.
+    """
+
+    outcomes: list
+    published: dict
+    store: ObjectStore
+
+    @property
+    def failed(self):
+        return any(outcome.status == "failed" for outcome in self.outcomes)
+
+
+def run_verb(file, parameters=(), root=DEFAULT_ROOT, work="runs/package"):
+    """`python -m pipeline run-package FILE`; returns the exit code.
+
+    Args:
+      file: the package.
+      parameters: texts `name=value`.
+      root: the pipeline root: minio://, s3:// or gs://.
+      work: the folder for the stand-ins of bucket, pods and volumes.
+    """
+    try:
+        run = run_package(Path(file), parameters, root, Path(work), _show)
+    except (PackageRefused, Failure) as error:
+        for line in str(error).splitlines():
+            print(f"{file}: {line}", file=sys.stderr)
+        return 2
+    return 1 if run.failed else 0
+
+
+def run_package(file, parameters, root, work, observe=lambda outcome, count: None):
+    """Runs every task of the package in order, up to the first failure.
+
+    Args:
+      file: a Path; parameters, root, work: as in `run_verb`.
+      observe: called with each StepOutcome and the number of tasks.
+
+    Returns:
+      A PackageRun.
+
+    Raises:
+      PackageRefused: the backend would not take the package.
+      Failure: a parameter that the package does not have, or of another type.
+    """
+    spec, kubernetes = read_package(file)
+    values = run_values(spec, parameters)
+    name = spec["pipelineInfo"]["name"]
+    run_id = str(uuid.uuid4())
+    folder = (work / run_id).absolute()
+    store = ObjectStore(work.absolute() / "bucket")
+    tasks = spec["root"]["dag"]["tasks"]
+    run = PackageRun([], {}, store)
+    identities = itertools.count(1)
+    for task in _order(tasks):
+        began = time.monotonic()
+        pod = Pod(folder / "pods" / task)
+        try:
+            outputs = _run_task(task, spec, kubernetes, run, values, f"{root}/{name}/{run_id}", pod)
+            run.published[task] = _publish(outputs, identities)
+            outcome = StepOutcome(task, "ran", time.monotonic() - began, _summary(run, task))
+            shutil.rmtree(pod.folder)
+        except Skipped as reason:
+            outcome = StepOutcome(task, "skipped", 0.0, str(reason))
+        except Failure as cause:
+            outcome = StepOutcome(task, "failed", time.monotonic() - began, str(cause))
+        run.outcomes.append(outcome)
+        observe(outcome, len(tasks))
+        if run.failed:
+            break
+    return run
+
+
+def _order(tasks):
+    graph = {
+        name: sorted({*task.get("dependentTasks", []), *producers_of(task)})
+        for name, task in sorted(tasks.items())
+    }
+    return graphlib.TopologicalSorter(graph).static_order()
+
+
+def _run_task(task, spec, kubernetes, run, values, root, pod):
+    task_spec = spec["root"]["dag"]["tasks"][task]
+    component = spec["components"][task_spec["componentRef"]["name"]]
+    label = component["executorLabel"]
+    executor = spec["deploymentSpec"]["executors"][label]
+    if "importer" in executor:
+        raise Failure("an importer, which needs a bucket to import from. Run it on a cluster.")
+    given = executor_input(task_spec, component, run.published, values, root, pod.output_file)
+    claims = pod.folder.parents[2] / "volumes"
+    mounted(given["inputs"]["parameterValues"], kubernetes.get(label, {}), claims)
+    return launch(executor["container"], given, pod, run.store)
+
+
+def _publish(outputs, identities):
+    """The records as ML Metadata gives them back: an id for a name, metadata that survived."""
+    return {
+        name: {
+            "name": str(next(identities)),
+            "uri": record["uri"],
+            "metadata": survive(record["metadata"])
+            | {"display_name": name, "store_session_info": "{}"},
+        }
+        for name, record in sorted(outputs.items())
+    }
+
+
+def _summary(run, task):
+    for record in run.published[task].values():
+        if "summary" in record["metadata"]:
+            return record["metadata"]["summary"]
+    return ""
+
+
+def _show(outcome, count):
+    print(
+        f"{outcome.task:20} {outcome.status:8} {outcome.seconds:6.1f} s  {outcome.made}", flush=True
+    )

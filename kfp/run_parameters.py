@@ -1,0 +1,82 @@
+"""The configuration as a cluster needs it, and what of it a run may be given anew."""
+
+import dataclasses
+
+from pipeline.configuration_file import ConfigurationError
+
+# Where the values of a section end up: a component and its exec property. A section's
+# values lie in one property as JSON, under their own keys.
+_WHOLE = {"data.dataset": ("TfdsExampleGen", "dataset")}
+_SECTIONS = {"training": ("Trainer", "training")}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunParameter:
+    """What a run may be given, and where it goes.
+
+    Attributes:
+      name: as in --param name=value.
+      default: a str, int or float.
+      component: the id of the component that takes it.
+      property: the component's exec property.
+      key: the key within the property's JSON; None: it is the whole property.
+    """
+
+    name: str
+    default: str | int | float
+    component: str
+    property: str
+    key: str | None = None
+
+
+def on_a_cluster(configuration):
+    """The configuration with the places of a pod instead of those of this machine."""
+    kubeflow = configuration.kubeflow
+    push = configuration.push
+    if kubeflow.push_destination is not None:
+        push = push.model_copy(update={"destination": kubeflow.push_destination})
+    data = configuration.data
+    if kubeflow.data_dir is not None:
+        data = data.model_copy(update={"data_dir": kubeflow.data_dir})
+    return configuration.model_copy(update={"push": push, "data": data, "root": kubeflow.work_dir})
+
+
+def run_parameters(configuration):
+    """The RunParameters that the `kubeflow.parameters` of a configuration name.
+
+    Raises:
+      ConfigurationError: a key that there is not, that holds no single value, or that no
+        step of a finished package can take.
+    """
+    return [
+        _run_parameter(configuration, name, key)
+        for name, key in sorted(configuration.kubeflow.parameters.items())
+    ]
+
+
+def _run_parameter(configuration, name, key):
+    section, _, field = key.partition(".")
+    value = configuration
+    for part in key.split("."):
+        value = getattr(value, part, None)
+    if key in _WHOLE:
+        component, property_, inner = *_WHOLE[key], None
+    elif section in _SECTIONS:
+        component, property_, inner = *_SECTIONS[section], field
+    else:
+        value = None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ConfigurationError(
+            f"kubeflow.parameters.{name}: given {key!r}; allowed: a key with a single value, "
+            f"one of {', '.join(_allowed(configuration))}"
+        )
+    return RunParameter(name, value, component, property_, inner)
+
+
+def _allowed(configuration):
+    keys = sorted(_WHOLE)
+    for section in sorted(_SECTIONS):
+        for name, value in getattr(configuration, section):
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                keys.append(f"{section}.{name}")
+    return keys
