@@ -1,0 +1,35 @@
+"""Copies a SavedModel from and to any place that TFX can read and write."""
+
+import os
+import shutil
+
+from tfx.dsl.io import fileio
+
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+
+def model_files(folder: str) -> list[str]:
+    """Paths of all files below `folder`, relative to it, in a fixed order.
+
+    The file by which a server recognises a SavedModel comes last, so that whoever
+    copies in this order never leaves a half that looks whole.
+    """
+    found = []
+    for place, _, names in fileio.walk(folder):
+        found += [os.path.relpath(os.path.join(place, name), folder) for name in names]
+    return sorted(found, key=lambda path: (path in SAVED_MODEL_FILES, path))
+
+
+def is_saved_model(folder: str) -> bool:
+    """Whether a server would recognise a SavedModel in `folder`."""
+    return any(fileio.exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
+
+
+def copy_model(source: str, target: str) -> None:
+    """Copies all files below `source` to `target`, which is made when it is missing."""
+    fileio.makedirs(target)
+    for path in model_files(source):
+        copy = os.path.join(target, path)
+        fileio.makedirs(os.path.dirname(copy))
+        with fileio.open(os.path.join(source, path), "rb") as data, fileio.open(copy, "wb") as out:
+            shutil.copyfileobj(data, out, 1 << 20)

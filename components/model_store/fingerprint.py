@@ -1,0 +1,39 @@
+"""Tells whether two SavedModels are the same, by their content."""
+
+import hashlib
+import os
+
+from tfx.dsl.io import fileio
+
+from components.model_store.copying import model_files
+
+RECORD = "steadyfeed.json"
+
+
+def model_fingerprint(folder: str) -> str:
+    """A hash over names and contents of a SavedModel's files.
+
+    The push record and the modification times do not count, so a model has the
+    same fingerprint in the pipeline root and in the push destination.
+
+    Args:
+      folder: the folder that holds saved_model.pb.
+
+    Returns:
+      64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in model_files(folder):
+        if path == RECORD:
+            continue
+        content = _content_digest(os.path.join(folder, path))
+        digest.update(path.encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _content_digest(file: str) -> bytes:
+    digest = hashlib.sha256()
+    with fileio.open(file, "rb") as data:
+        while chunk := data.read(1 << 20):
+            digest.update(chunk)
+    return digest.digest()

@@ -1,0 +1,58 @@
+"""Pusher: a blessed model becomes the next version of the push destination."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, channel_utils, component_spec, standard_artifacts
+
+from components.pusher.driver import Driver
+from components.pusher.executor import Executor
+
+
+class PusherSpec(component_spec.ComponentSpec):
+    """Interface of Pusher."""
+
+    PARAMETERS = {  # noqa: RUF012, TFX wants a plain dict
+        "push_destination": component_spec.ExecutionParameter(type=str)
+    }
+    INPUTS = {  # noqa: RUF012
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+    OUTPUTS = {  # noqa: RUF012
+        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)
+    }
+
+
+class Pusher(base_component.BaseComponent):
+    """Pushes a blessed model to `<push_destination>/<version>/`.
+
+    Versions count up from 1, one higher than the highest that is there. A version
+    appears in one step, so a server that reads the folder never sees half a model.
+    A model that lies there already, because a run was killed after its push, is
+    found by its content and not pushed twice. Beside the model lies steadyfeed.json,
+    which names what made it; TensorFlow Serving passes over it.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    DRIVER_CLASS = Driver
+
+    def __init__(
+        self,
+        model: channel.BaseChannel,
+        blessing: channel.BaseChannel,
+        push_destination: str,
+    ):
+        """Describes what to push where.
+
+        Args:
+          model: a Model.
+          blessing: the Evaluator's ModelBlessing of that model.
+          push_destination: folder that a model server reads.
+        """
+        spec = PusherSpec(
+            model=model,
+            blessing=blessing,
+            push_destination=push_destination,
+            pushed_model=channel_utils.as_channel([standard_artifacts.PushedModel()]),
+        )
+        super().__init__(spec=spec)

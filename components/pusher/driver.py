@@ -1,0 +1,53 @@
+"""Decides, before Pusher runs, whether what it pushed is still there."""
+
+import os
+
+from ml_metadata.errors import NotFoundError
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration import data_types_utils
+from tfx.orchestration.portable import base_driver as portable_base_driver
+from tfx.orchestration.portable import data_types
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
+
+from components.model_store.fingerprint import model_fingerprint
+from components.model_store.versions import list_versions
+
+
+class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
+    """Adds to the cache key how many pushes of this model have vanished since.
+
+    The number is 0 before the first push and after it, so a repeated run is cached;
+    it rises when someone removed the pushed version, and then Pusher runs again.
+    """
+
+    def __init__(self, metadata_handle):
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        portable_base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+        model = artifact_utils.get_single_instance(execution_info.input_dict["model"])
+        fingerprint = model_fingerprint(path_utils.serving_model_path(model.uri))
+        destination = execution_info.exec_properties["push_destination"]
+        with self._mlmd_connection as metadata:
+            gone = _vanished(metadata.store, destination, fingerprint)
+        output = driver_output_pb2.DriverOutput()
+        data_types_utils.set_metadata_value(output.exec_properties["vanished_pushes"], gone)
+        return output
+
+
+def _vanished(store, destination: str, fingerprint: str) -> int:
+    try:
+        artifacts = store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
+    except NotFoundError:
+        return 0  # Nothing was ever pushed from this root.
+    pushed = [
+        artifact.custom_properties["pushed_destination"].string_value
+        for artifact in artifacts
+        if artifact.state == metadata_store_pb2.Artifact.LIVE
+        and artifact.custom_properties["fingerprint"].string_value == fingerprint
+    ]
+    present = {version.path for version in list_versions(destination)}
+    return sum(os.path.dirname(path) == destination and path not in present for path in pushed)
