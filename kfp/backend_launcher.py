@@ -28,8 +28,28 @@ class Pod:
         return Path(local_path(uri, str(self.folder)))
 
 
-def launch(container, executor_input, pod, store):
-    """Runs a step's command in a process of its own; returns its outputs, {name: record}.
+def run_in_a_process(command, environment, log):
+    """Runs a command as the launcher does; returns its exit code.
+
+    Args:
+      command: words.
+      environment: variables beside those of this process.
+      log: the file for what it writes.
+    """
+    with open(log, "wb") as file:
+        return subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+
+
+def launch(container, executor_input, pod, store, run_command=run_in_a_process):
+    """Runs a step's command; returns its outputs, {name: record}.
 
     Nothing is uploaded when the command fails.
 
@@ -38,6 +58,7 @@ def launch(container, executor_input, pod, store):
       executor_input: from kfp.backend_driver.
       pod: a Pod whose folder is not there yet.
       store: a kfp.object_store.ObjectStore.
+      run_command: as run_in_a_process.
 
     Raises:
       Failure: the command ended with another code than 0; says the last line that it wrote.
@@ -50,7 +71,9 @@ def launch(container, executor_input, pod, store):
     for record in outputs.values():
         pod.path(record["uri"]).parent.mkdir(parents=True, exist_ok=True)
     log = pod.path(outputs[LOG_OUTPUT]["uri"])
-    code = _run(container, executor_input, pod, log)
+    given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
+    environment = given | {ROOT_VARIABLE: str(pod.folder)}
+    code = run_command(_command(container, executor_input), environment, log)
     if code != 0:
         kept = pod.folder.with_suffix(".log")
         shutil.copyfile(log, kept)
@@ -62,24 +85,12 @@ def _records(side):
     return {name: value["artifacts"][0] for name, value in side["artifacts"].items()}
 
 
-def _run(container, executor_input, pod, log):
+def _command(container, executor_input):
     text = json.dumps(executor_input)
     words = [*container["command"], *container.get("args", [])]
     command = [word.replace("{{$}}", text) for word in words]
-    if command[0] == "python":
-        command[0] = sys.executable
-    given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
-    environment = os.environ | given | {ROOT_VARIABLE: str(pod.folder)}
-    with open(log, "wb") as file:
-        return subprocess.run(
-            command,
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+    # The image's Python is its environment's; here it is this one.
+    return [sys.executable if command[0] == "python" else command[0], *command[1:]]
 
 
 def _collect(name, record, pod, store):

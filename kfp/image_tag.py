@@ -10,13 +10,14 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 # What kfp/Dockerfile copies.
 CONTENT = (
-    "kfp/Dockerfile",
-    "requirements.txt",
-    "requirements-gpu.txt",
+    "LICENSE",
     "components",
     "datasets",
+    "environment/uv.txt",
     "kfp",
     "pipeline",
+    "requirements-gpu.txt",
+    "requirements.txt",
 )
 # kfp/Dockerfile.dockerignore keeps the same out of the image.
 LEFT_OUT = {"__pycache__", "manifests"}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from components.failure import Failure
 from kfp.backend_driver import Skipped, executor_input, survive
-from kfp.backend_launcher import Pod, launch
+from kfp.backend_launcher import Pod, launch, run_in_a_process
 from kfp.object_store import ObjectStore
 from kfp.package_rules import PackageRefused, read_package
 from kfp.package_tasks import producers_of
@@ -70,12 +70,15 @@ def run_verb(file, parameters=(), root=DEFAULT_ROOT, work="runs/package"):
     return 1 if run.failed else 0
 
 
-def run_package(file, parameters, root, work, observe=lambda outcome, count: None):
+def run_package(
+    file, parameters, root, work, observe=lambda outcome: None, run_command=run_in_a_process
+):
     """Runs every task of the package in order, up to the first failure.
 
     Args:
       file: a Path; parameters, root, work: as in `run_verb`.
-      observe: called with each StepOutcome and the number of tasks.
+      observe: called with each StepOutcome.
+      run_command: how a step's command is run; as run_in_a_process.
 
     Returns:
       A PackageRun.
@@ -86,18 +89,18 @@ def run_package(file, parameters, root, work, observe=lambda outcome, count: Non
     """
     spec, kubernetes = read_package(file)
     values = run_values(spec, parameters)
-    name = spec["pipelineInfo"]["name"]
     run_id = str(uuid.uuid4())
-    folder = (work / run_id).absolute()
+    folder = work.absolute() / run_id
     store = ObjectStore(work.absolute() / "bucket")
-    tasks = spec["root"]["dag"]["tasks"]
+    address = f"{root.rstrip('/')}/{spec['pipelineInfo']['name']}/{run_id}"
     run = PackageRun([], {}, store)
     identities = itertools.count(1)
-    for task in _order(tasks):
+    for task in _order(spec["root"]["dag"]["tasks"]):
         began = time.monotonic()
         pod = Pod(folder / "pods" / task)
         try:
-            outputs = _run_task(task, spec, kubernetes, run, values, f"{root}/{name}/{run_id}", pod)
+            given, container = _prepare(task, spec, kubernetes, run, values, address, pod)
+            outputs = launch(container, given, pod, store, run_command)
             run.published[task] = _publish(outputs, identities)
             outcome = StepOutcome(task, "ran", time.monotonic() - began, _summary(run, task))
             shutil.rmtree(pod.folder)
@@ -106,7 +109,7 @@ def run_package(file, parameters, root, work, observe=lambda outcome, count: Non
         except Failure as cause:
             outcome = StepOutcome(task, "failed", time.monotonic() - began, str(cause))
         run.outcomes.append(outcome)
-        observe(outcome, len(tasks))
+        observe(outcome)
         if run.failed:
             break
     return run
@@ -120,17 +123,18 @@ def _order(tasks):
     return graphlib.TopologicalSorter(graph).static_order()
 
 
-def _run_task(task, spec, kubernetes, run, values, root, pod):
+def _prepare(task, spec, kubernetes, run, values, address, pod):
+    """What the launcher needs of a task: its ExecutorInput and its container's spec."""
     task_spec = spec["root"]["dag"]["tasks"][task]
     component = spec["components"][task_spec["componentRef"]["name"]]
     label = component["executorLabel"]
     executor = spec["deploymentSpec"]["executors"][label]
     if "importer" in executor:
         raise Failure("an importer, which needs a bucket to import from. Run it on a cluster.")
-    given = executor_input(task_spec, component, run.published, values, root, pod.output_file)
+    given = executor_input(task_spec, component, run.published, values, address, pod.output_file)
     claims = pod.folder.parents[2] / "volumes"
     mounted(given["inputs"]["parameterValues"], kubernetes.get(label, {}), claims)
-    return launch(executor["container"], given, pod, run.store)
+    return given, executor["container"]
 
 
 def _publish(outputs, identities):
@@ -153,7 +157,7 @@ def _summary(run, task):
     return ""
 
 
-def _show(outcome, count):
+def _show(outcome):
     print(
         f"{outcome.task:20} {outcome.status:8} {outcome.seconds:6.1f} s  {outcome.made}", flush=True
     )

@@ -54,15 +54,13 @@ class CountExecutor(base_executor.BaseExecutor):
 
 
 class CountSpec(component_spec.ComponentSpec):
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         "count": component_spec.ExecutionParameter(type=int),
         "scale": component_spec.ExecutionParameter(type=float),
         "settings": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {}  # noqa: RUF012
-    OUTPUTS = {  # noqa: RUF012
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)
-    }
+    INPUTS = {}
+    OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class Count(FromKeywords, base_component.BaseComponent):
@@ -91,13 +89,9 @@ class AddExecutor(base_beam_executor.BaseBeamExecutor):
 
 
 class AddSpec(component_spec.ComponentSpec):
-    PARAMETERS = {}  # noqa: RUF012
-    INPUTS = {  # noqa: RUF012
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model)
-    }
+    PARAMETERS = {}
+    INPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
 class Add(FromKeywords, base_beam_component.BaseBeamComponent):
@@ -122,14 +116,12 @@ class JudgeExecutor(base_executor.BaseExecutor):
 
 
 class JudgeSpec(component_spec.ComponentSpec):
-    PARAMETERS = {"least": component_spec.ExecutionParameter(type=int)}  # noqa: RUF012
-    INPUTS = {  # noqa: RUF012
+    PARAMETERS = {"least": component_spec.ExecutionParameter(type=int)}
+    INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "champion": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
-    OUTPUTS = {  # noqa: RUF012
-        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing)
-    }
+    OUTPUTS = {"blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing)}
 
 
 class Judge(FromKeywords, base_component.BaseComponent):
@@ -150,14 +142,12 @@ class PushExecutor(base_executor.BaseExecutor):
 
 
 class PushSpec(component_spec.ComponentSpec):
-    PARAMETERS = {"destination": component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
-    INPUTS = {  # noqa: RUF012
+    PARAMETERS = {"destination": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
     }
-    OUTPUTS = {  # noqa: RUF012
-        "pushed": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)
-    }
+    OUTPUTS = {"pushed": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
 
 
 class Push(FromKeywords, base_component.BaseComponent):
@@ -174,13 +164,9 @@ class ServeExecutor(base_executor.BaseExecutor):
 
 
 class ServeSpec(component_spec.ComponentSpec):
-    PARAMETERS = {}  # noqa: RUF012
-    INPUTS = {  # noqa: RUF012
-        "pushed": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "answer": component_spec.ChannelParameter(type=standard_artifacts.InferenceResult)
-    }
+    PARAMETERS = {}
+    INPUTS = {"pushed": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
+    OUTPUTS = {"answer": component_spec.ChannelParameter(type=standard_artifacts.InferenceResult)}
 
 
 class Serve(FromKeywords, base_component.BaseComponent):

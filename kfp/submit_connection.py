@@ -1,0 +1,303 @@
+"""The SDK's client, reached through one door that waits, repeats and says what to do.
+
+No token is written, printed or logged: it is read from the environment or a file
+and goes into the request's header alone.
+"""
+
+import dataclasses
+import json
+import os
+import random
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import kfp_server_api
+import urllib3
+from kfp.client import Client
+from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
+from kfp_server_api.exceptions import ApiException
+
+from components.failure import Failure
+
+_IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
+_POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+_POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
+_ATTEMPTS = 5
+_FIRST_WAIT = 0.5  # seconds; doubled for each further attempt
+_LONGEST_WAIT = 30.0
+_CONNECT_SECONDS = 10.0
+_UNREACHABLE = "Check kubeflow.endpoint (or KF_PIPELINES_ENDPOINT), the network and the proxy."
+_PASSING = {429, 500, 502, 503, 504}
+
+
+class AlreadyExists(Exception):
+    """The server has something of that name."""
+
+
+class NotFound(Exception):
+    """The server has nothing of that id."""
+
+
+class Unclear(Exception):
+    """The call may or may not have had its effect; `failure` is what to tell in the end."""
+
+    def __init__(self, failure):
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """A server that answered, and how to talk with it.
+
+    Attributes:
+      client: the SDK's client; its generated interfaces are called through `call`.
+      url: of the API, for messages.
+      ui: of the pages, for links.
+      namespace: of a server with several users, else None.
+      hint: what to set when the server does not let the caller in.
+    """
+
+    client: Client
+    url: str
+    ui: str
+    namespace: str | None
+    hint: str
+    timeout: float
+    sleep: Callable[[float], None]
+    spread: Callable[[], float]
+
+    def call(self, method, *arguments, repeatable=True, patient=True, **named):
+        """Calls `method` and repeats it while that may help.
+
+        Args:
+          repeatable: whether a second call does no harm when the first had its effect.
+          patient: whether a server that does not answer gets another chance.
+
+        Raises:
+          AlreadyExists, NotFound.
+          Unclear: a call that is not repeatable was cut off.
+          Failure: anything else that went wrong, in words.
+        """
+        named["_request_timeout"] = (min(_CONNECT_SECONDS, self.timeout), self.timeout)
+        for attempt in range(_ATTEMPTS):
+            sent, wait = True, None
+            try:
+                return method(*arguments, **named)
+            except ApiException as error:
+                cause, wait = self._understand(error), _asked_wait(error)
+            except urllib3.exceptions.HTTPError as error:
+                cause = Failure(f"{self.url} {_in_words(error)}. {_UNREACHABLE}")
+                sent = not isinstance(error, urllib3.exceptions.ConnectTimeoutError)
+                if not patient and isinstance(error, urllib3.exceptions.TimeoutError):
+                    raise cause from None
+            except AttributeError as error:
+                # The generated client stumbles over errors that come without a body.
+                if not isinstance(error.__context__, ApiException):
+                    raise
+                raise self._final(error.__context__, _message(error.__context__)) from None
+            if sent and not repeatable:
+                raise Unclear(cause)
+            if attempt < _ATTEMPTS - 1:
+                self.pause(attempt, wait)
+        raise cause
+
+    def create(self, find, create):
+        """What `find` finds, else what `create` makes: once, whatever is cut off between.
+
+        Args:
+          find: callable; the thing or None.
+          create: callable; makes it with a call that is not repeatable.
+        """
+        cause = None
+        for attempt in range(_ATTEMPTS):
+            found = find()
+            if found is not None:
+                return found
+            try:
+                return create()
+            except AlreadyExists as error:
+                cause = Failure(
+                    f"{self.url} says that it has this already, and shows it to nobody here: "
+                    f"{error}. Look whether another namespace has it."
+                )
+            except Unclear as error:
+                cause = error.failure
+            self.pause(attempt, None)
+        raise cause
+
+    def pages(self, method, items, **named):
+        """Everything that a list call gives, over all its pages."""
+        token, everything = "", []
+        while True:
+            page = self.call(method, page_size=100, page_token=token, **named)
+            everything += getattr(page, items) or []
+            token = page.next_page_token
+            if not token:
+                return everything
+
+    def pause(self, attempt, asked):
+        wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * (0.5 + self.spread())
+        self.sleep(asked if asked is not None else wait)
+
+    def _understand(self, error):
+        """The Failure of a status that may pass; raises what is final."""
+        message = _message(error)
+        if error.status == 409 or "already exist" in message.lower():
+            raise AlreadyExists(message) from None
+        if error.status == 404:
+            raise NotFound(message) from None
+        if error.status in _PASSING:
+            return Failure(
+                f"{self.url} answered {error.status} {_ATTEMPTS} times: {message}. "
+                "Look at the log of its ml-pipeline pod, or try again later."
+            )
+        raise self._final(error, message) from None
+
+    def _final(self, error, message):
+        if error.status == 0:
+            return Failure(
+                f"{self.url}: the certificate is not accepted: {message}. "
+                "Set kubeflow.ca_file to the certificates that it is signed by."
+            )
+        if error.status == 401:
+            return Failure(f"{self.url} does not know who calls (401). {self.hint}")
+        if error.status in range(300, 400):
+            return Failure(f"{self.url} sends to a login page ({error.status}). {self.hint}")
+        if error.status == 403:
+            where = f" in namespace {self.namespace}" if self.namespace else ""
+            return Failure(
+                f"{self.url} does not allow this{where} (403): {message}. "
+                "Ask for the right to it, or set kubeflow.namespace to one that is yours."
+            )
+        return Failure(
+            f"{self.url} refuses this ({error.status}): {message}. Put right what it names."
+        )
+
+
+class _Client(Client):
+    """The SDK's client; its constructor would ask the server, repeat and log by itself."""
+
+    def get_kfp_healthz(self, sleep_duration=5):
+        return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
+
+
+def connect(endpoint, environment=os.environ, sleep=time.sleep, spread=random.random):
+    """The server that the configuration or the environment names, once it has answered.
+
+    Args:
+      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
+      environment: KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
+        KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable` are read.
+      sleep: waits seconds.
+      spread: gives 0..1, which keeps callers from repeating in step.
+
+    Raises:
+      Failure: no server is named, it is not there, or it does not let the caller in.
+    """
+    url = _url(endpoint, environment)
+    token = environment.get(endpoint.token_variable, "").strip()
+    credentials = None if token else _file_credentials(endpoint, environment)
+    client = _client(url, endpoint, token, credentials)
+    ui = endpoint.ui_endpoint or environment.get("KF_PIPELINES_UI_ENDPOINT") or url
+    hint = (
+        f"Set the environment variable {endpoint.token_variable} to a valid token, or "
+        "kubeflow.token_file to a file that holds one."
+    )
+    server = Server(
+        client, url, ui.rstrip("/"), None, hint, endpoint.timeout_seconds, sleep, spread
+    )
+    if _has_several_users(server):
+        server = dataclasses.replace(server, namespace=_namespace(endpoint, environment, url))
+    return server
+
+
+def _url(endpoint, environment):
+    url = endpoint.endpoint or environment.get("KF_PIPELINES_ENDPOINT")
+    if not url and "KUBERNETES_SERVICE_HOST" in environment:
+        url = _IN_CLUSTER
+    if not url:
+        raise Failure(
+            "No Kubeflow Pipelines server is named. Set kubeflow.endpoint in the configuration, "
+            "or the environment variable KF_PIPELINES_ENDPOINT."
+        )
+    return (url if "://" in url else f"https://{url}").rstrip("/")
+
+
+def _file_credentials(endpoint, environment):
+    file = endpoint.token_file or environment.get("KF_PIPELINES_SA_TOKEN_PATH")
+    if not file:
+        # With a host given, the SDK does not look for a pod's own token.
+        return ServiceAccountTokenVolumeCredentials(_POD_TOKEN) if _is_file(_POD_TOKEN) else None
+    if not _is_file(file):
+        named = "kubeflow.token_file" if endpoint.token_file else "KF_PIPELINES_SA_TOKEN_PATH"
+        raise Failure(f"{named}: {file} is no file that can be read. Mount or write the token.")
+    return ServiceAccountTokenVolumeCredentials(file)
+
+
+def _is_file(file):
+    return os.access(file, os.R_OK) and Path(file).is_file()
+
+
+def _client(url, endpoint, token, credentials):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # About servers older than 2.0.
+        client = _Client(
+            host=url,
+            existing_token=token or None,
+            credentials=credentials,
+            ssl_ca_cert=endpoint.ca_file,
+            ui_host=endpoint.ui_endpoint,
+        )
+    # Repeating is done here alone; urllib3 would repeat at once, three times, and log each.
+    rest = client.runs.run_service_get_run.__self__.api_client.rest_client
+    rest.pool_manager.connection_pool_kw["retries"] = False
+    return client
+
+
+def _has_several_users(server):
+    try:
+        health = server.call(server.client.healthzs.healthz_service_get_healthz, patient=False)
+    except NotFound:
+        raise Failure(f"{server.url} is no Kubeflow Pipelines API (404). {_UNREACHABLE}") from None
+    return health.multi_user is True
+
+
+def _namespace(endpoint, environment, url):
+    namespace = endpoint.namespace or environment.get("KFP_NAMESPACE")
+    if not namespace and _is_file(_POD_NAMESPACE):
+        namespace = Path(_POD_NAMESPACE).read_text().strip()
+    if not namespace:
+        raise Failure(
+            f"{url} serves several users. Set kubeflow.namespace, or KFP_NAMESPACE, to yours."
+        )
+    return namespace
+
+
+def _message(error):
+    """What the server said, in one line."""
+    body = error.body or error.reason or ""
+    try:
+        parts = json.loads(body)
+        body = next(parts[key] for key in ("message", "error_message", "error") if parts.get(key))
+    except (ValueError, AttributeError, TypeError, StopIteration):
+        pass
+    lines = str(body).split("\n")
+    return lines[0].strip().rstrip(".")[:300] or "no reason given"
+
+
+def _asked_wait(error):
+    asked = (error.headers or {}).get("Retry-After", "")
+    return min(float(asked), _LONGEST_WAIT) if asked.isdigit() else None
+
+
+def _in_words(error):
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "does not answer in time"
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "is a host that nobody knows"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "cannot be reached"
+    return "cut the connection"

@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pytest
+
+from kfp.run_package import run_package, run_verb
+from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
+
+STORES = ("minio://bucket/v2/artifacts", "s3://bucket/runs", "gs://bucket/runs/")
+
+
+@pytest.fixture
+def run_toy(toy_package, tmp_path, run_here):
+    def run(parameters=(), root=STORES[0], **given):
+        package = toy_package("toy.yaml", tmp_path / "pushed", **given)
+        return run_package(package, parameters, root, tmp_path / "work", run_command=run_here)
+
+    return run
+
+
+def statuses(run):
+    return {outcome.task: outcome.status for outcome in run.outcomes}
+
+
+@pytest.mark.parametrize("root", STORES)
+def test_runs_to_the_end_whatever_the_object_store(run_toy, tmp_path, root):
+    run = run_toy(root=root)
+
+    assert set(statuses(run).values()) == {"ran"}
+    assert run.outcomes[-1].made == "serves 15.0"
+    assert (tmp_path / "pushed" / "total").read_text() == "15.0"
+    uri = run.published["Serve"]["answer"]["uri"]
+    assert uri.startswith(root.rstrip("/") + "/toy/")
+
+
+def test_a_uri_that_an_executor_moved_is_copied_to_where_the_next_step_looks(run_toy):
+    run = run_toy()
+
+    pushed = run.published["Push"]["pushed"]
+    assert pushed["uri"].startswith("minio://")
+    assert (run.store.place_of(pushed["uri"]) / "total").read_text() == "15.0"
+
+
+def test_parameters_replace_a_whole_property_and_a_key_within_one(run_toy, tmp_path):
+    run_toy(["count=2", "factor=10"])
+
+    assert (tmp_path / "pushed" / "total").read_text() == str((1 + 2) * 1.5 * 10)
+
+
+def test_a_condition_that_does_not_hold_skips_the_step_and_all_that_wait_for_it(run_toy):
+    run = run_toy(least=100)
+
+    assert statuses(run)["Judge"] == "ran"
+    assert statuses(run)["Push"] == statuses(run)["Serve"] == "skipped"
+    assert not run.failed
+
+
+def test_a_step_that_fails_says_why_and_publishes_nothing(run_toy, tmp_path):
+    run = run_toy(["factor=-1"])
+
+    failed = run.outcomes[-1]
+    assert (failed.task, failed.status) == ("Judge", "failed")
+    assert "Judge failed: the total is -15.0, below 0. Give a positive scale." in failed.made
+    assert "Judge" not in run.published
+    assert not list((tmp_path / "work" / "bucket").glob("**/Judge"))
+
+
+def test_what_a_step_wrote_is_kept_as_its_log(run_toy):
+    run = run_toy()
+
+    log = run.published["Count"]["executor-logs"]["uri"]
+    assert run.store.place_of(log).is_file()
+
+
+def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, run_here):
+    volume = Volume(claim="models", mount_path="/models")
+    kubeflow = Kubeflow(image="toy:1", steps={"Push": Step(volumes=[volume])})
+    package = toy_package("volume.yaml", "/models/toy", kubeflow=kubeflow)
+
+    for count in ("count=4", "count=5"):
+        run = run_package(package, [count], STORES[0], tmp_path, run_command=run_here)
+        assert not run.failed
+
+    assert (tmp_path / "volumes" / "models" / "toy" / "total").read_text() == "22.5"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ("cuont=3", "--param cuont: no parameter of this package; did you mean count?"),
+        ("count=three", "--param count: given 'three'; a NUMBER_INTEGER is expected."),
+        ("count", "--param count: name=value is expected."),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_one_line(toy_package, tmp_path, capsys, parameter, message):
+    package = toy_package("toy.yaml", tmp_path)
+
+    assert run_verb(package, [parameter], work=tmp_path / "work") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("gone.yaml", None, "cannot be read"),
+        ("job.json", "{}", "the backend takes .yaml files"),
+        ("torn.yaml", "a: [", "not YAML"),
+        ("other.yaml", "a: 1", "one pipeline spec"),
+    ],
+)
+def test_a_file_that_is_no_package_is_told_in_one_line(tmp_path, capsys, name, text, message):
+    if text is not None:
+        Path(tmp_path / name).write_text(text)
+
+    assert run_verb(tmp_path / name, work=tmp_path / "work") == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_every_step_runs_its_own_command_in_a_fresh_process(toy_package, tmp_path, capsys):
+    package = toy_package("toy.yaml", tmp_path / "pushed")
+
+    assert run_verb(package, work=tmp_path / "work") == 0
+    assert "serves 15.0" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_failed_step_in_a_fresh_process_ends_with_code_1(toy_package, tmp_path, capsys):
+    package = toy_package("toy.yaml", tmp_path / "pushed")
+
+    assert run_verb(package, ["factor=-1"], work=tmp_path / "work") == 1
+    assert "the total is -15.0, below 0" in capsys.readouterr().out
