@@ -1,0 +1,111 @@
+"""The schema that the statistics of image Examples suggest."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+
+from components.failure import Failure
+from components.statistics_gen import statistics_files
+
+TRAIN = "train"
+# Class names up to this many become the label's domain; TFDV lists no more of them.
+MAX_CLASSES = 1000
+
+
+def inferred_schema(
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+    image_features: Sequence[str],
+    label_feature: str,
+) -> schema_pb2.Schema:
+    """A schema inferred from the split `train`, features sorted by name.
+
+    Args:
+      statistics: statistics by split name.
+      image_features: features that become images: BYTES, one value in every example.
+      label_feature: gets one value in every example and, as domain, the classes of all
+        splits: names, or the range of the ids.
+
+    Raises:
+      Failure: train is missing or empty, or lacks one of these features, or an image
+        feature holds no bytes.
+    """
+    if TRAIN not in statistics:
+        raise Failure(
+            f"There is no split {TRAIN} to infer a schema from, only {', '.join(statistics)}. "
+            f"Name one split {TRAIN}."
+        )
+    train = statistics[TRAIN]
+    if not statistics_files.num_examples(train):
+        raise Failure(f"The split {TRAIN} holds no examples. Check the dataset's split expression.")
+    _check_features(statistics_files.features(train), image_features, label_feature)
+
+    schema = tfdv.infer_schema(train, max_string_domain_size=MAX_CLASSES)
+    for feature in schema.feature:
+        if feature.name in image_features:
+            _require_once(feature)
+            feature.image_domain.SetInParent()
+        elif feature.name == label_feature:
+            _require_once(feature)
+            _set_classes(schema, feature, statistics)
+        else:
+            feature.ClearField("domain")
+    named = {feature.domain for feature in schema.feature if feature.HasField("domain")}
+    for index in reversed(range(len(schema.string_domain))):
+        if schema.string_domain[index].name not in named:
+            del schema.string_domain[index]
+    schema.feature.sort(key=lambda feature: feature.name)
+    return schema
+
+
+def _check_features(
+    features: Mapping[str, statistics_pb2.FeatureNameStatistics],
+    image_features: Sequence[str],
+    label_feature: str,
+) -> None:
+    settings = [("image_feature", name) for name in image_features]
+    for setting, name in [*settings, ("label_feature", label_feature)]:
+        if name not in features:
+            raise Failure(
+                f"The examples of {TRAIN} have no feature {name!r}, only "
+                f"{', '.join(sorted(features))}. Set {setting} to one of them."
+            )
+    for name in image_features:
+        kind = statistics_pb2.FeatureNameStatistics.Type.Name(features[name].type)
+        if kind not in ("BYTES", "STRING"):
+            raise Failure(
+                f"The image feature {name!r} holds {kind} values instead of encoded images. "
+                "Set image_feature to a feature of PNG or JPEG bytes."
+            )
+
+
+def _require_once(feature: schema_pb2.Feature) -> None:
+    # Whatever the data look like: a missing image is an anomaly, not something to infer.
+    feature.presence.min_fraction = 1.0
+    feature.presence.min_count = 1
+    feature.ClearField("value_count")
+    feature.shape.CopyFrom(schema_pb2.FixedShape(dim=[schema_pb2.FixedShape.Dim(size=1)]))
+
+
+def _set_classes(
+    schema: schema_pb2.Schema,
+    label: schema_pb2.Feature,
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+) -> None:
+    counts = [
+        statistics_files.class_counts(features[label.name])
+        for features in map(statistics_files.features, statistics.values())
+        if label.name in features
+    ]
+    complete = all(count is not None for count in counts)
+    classes = {name for count in counts for name in count} if complete else set()
+    if label.type == schema_pb2.INT:
+        # TFDV gives counted integers a domain of strings; a range is what they have.
+        label.ClearField("domain")
+        label.int_domain.is_categorical = True
+        if classes:
+            label.int_domain.min = min(map(int, classes))
+            label.int_domain.max = max(map(int, classes))
+    for domain in schema.string_domain:
+        if label.HasField("domain") and domain.name == label.domain:
+            domain.value[:] = sorted(classes.union(domain.value))

@@ -1,0 +1,109 @@
+"""Schemas as text: the artifact's file, and the curated file that a user keeps."""
+
+import os
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.io import fileio
+
+from components.failure import Failure
+
+FILE_NAME = "schema.pbtxt"
+
+
+def write(uri: str, schema: schema_pb2.Schema) -> None:
+    """Writes `schema.pbtxt` into a Schema artifact's folder, as TFX does."""
+    fileio.makedirs(uri)
+    with fileio.open(f"{uri}/{FILE_NAME}", "w") as file:
+        file.write(to_text(schema))
+
+
+def read(uri: str) -> schema_pb2.Schema:
+    """The schema of a Schema artifact.
+
+    Raises:
+      Failure: the file is missing or no schema.
+    """
+    return _parse(f"{uri}/{FILE_NAME}", "Delete the artifact and run again.")
+
+
+def read_curated(path: str, image_features: Sequence[str], label_feature: str) -> schema_pb2.Schema:
+    """The schema in a file that a user keeps.
+
+    Raises:
+      Failure: the file is missing, is no schema, or lacks the image features as BYTES or
+        the label; names the line where there is one.
+    """
+    schema = _parse(path, "Run once without a schema file, and save the schema inferred there.")
+    types = {feature.name: feature.type for feature in schema.feature}
+    for name in (*image_features, label_feature):
+        if name not in types:
+            raise Failure(
+                f"The schema {path} has no feature {name!r}, only "
+                f"{', '.join(types) or 'none'}. Add it, or correct the feature names."
+            )
+    for name in image_features:
+        if types[name] != schema_pb2.BYTES:
+            kind = schema_pb2.FeatureType.Name(types[name])
+            raise Failure(
+                f"The schema {path} gives the image feature {name!r} the type {kind}. "
+                "Set type: BYTES."
+            )
+    return schema
+
+
+def save_curated(uri: str, path: str, overwrite: bool = False) -> None:
+    """Copies a Schema artifact's schema to a file that a user keeps.
+
+    The file appears whole or not at all; missing folders are made.
+
+    Args:
+      uri: the Schema artifact's folder.
+      path: a local file, such as `schema/digits/schema.pbtxt`.
+      overwrite: whether an existing file may be replaced.
+
+    Raises:
+      Failure: the file exists and may not be replaced, or cannot be written.
+    """
+    target = pathlib.Path(path)
+    if target.exists() and not overwrite:
+        raise Failure(f"{path} exists already. Delete it first, or save to another file.")
+    text = to_text(read(uri))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".schema-") as folder:
+            unfinished = pathlib.Path(folder, FILE_NAME)
+            with unfinished.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(target)
+    except OSError as error:
+        raise Failure(
+            f"The schema cannot be saved to {path}: {error.strerror}. Choose another folder."
+        ) from error
+
+
+def to_text(schema: schema_pb2.Schema) -> str:
+    """The schema as protobuf text, in UTF-8 and without escapes for other alphabets."""
+    return text_format.MessageToString(schema, as_utf8=True)
+
+
+def _parse(path: str, next_step: str) -> schema_pb2.Schema:
+    try:
+        with fileio.open(path, "r") as file:
+            text = file.read()
+    except (OSError, fileio.NotFoundError) as error:
+        raise Failure(f"The schema {path} does not exist or cannot be read. {next_step}") from error
+    try:
+        return text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise Failure(
+            f"{path}:{reason}. Correct the file: it must be a tensorflow_metadata schema as text."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"The schema {path} is not text. {next_step}") from error

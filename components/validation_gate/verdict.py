@@ -1,0 +1,204 @@
+"""Which anomalies there are, how many examples they touch, and whether they pass."""
+
+import collections
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.example_validator import anomalies_files
+from components.failure import Failure
+from components.statistics_gen import statistics_files
+
+TRAIN = "train"
+EVERY_FEATURE = "*"
+EMPTY_SPLIT = "EMPTY_SPLIT"
+NO_COMMON_CLASS = "NO_COMMON_CLASS"
+CLASSES_NOT_IN_TRAIN = "CLASSES_NOT_IN_TRAIN"
+ANOMALY_TYPES = (EMPTY_SPLIT, NO_COMMON_CLASS, *anomalies_pb2.AnomalyInfo.Type.keys())
+# A message names this many anomalies or classes, and counts the others.
+MAX_NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Anomaly:
+    """One thing that is wrong with one feature of one split.
+
+    `kind` is one of TFDV's `AnomalyInfo.Type` names or one of the constants above,
+    `affected` how many of the split's `examples` it touches, None where unknown.
+    """
+
+    split: str
+    feature: str
+    kind: str
+    description: str
+    affected: int | None
+    examples: int
+    only_warns: bool = False
+
+    def __str__(self) -> str:
+        subject = f"split {self.split}"
+        if self.feature != anomalies_files.DATASET:
+            subject += f", feature {self.feature!r}"
+        count = ""
+        if self.affected is not None:
+            count = f", {self.affected:,} of {self.examples:,} examples"
+        return f"{subject}: {self.description} ({self.kind}{count})"
+
+
+def find(
+    anomalies: Mapping[str, anomalies_pb2.Anomalies],
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+    label_feature: str,
+) -> list[Anomaly]:
+    """TFDV's anomalies and our own, split by split; first those with a count.
+
+    Args:
+      anomalies: what ExampleValidator found, by split name.
+      statistics: the statistics that it validated, by split name.
+      label_feature: name of the class label.
+    """
+    found = []
+    for split, split_anomalies in anomalies.items():
+        found += _from_tfdv(split, split_anomalies, statistics[split])
+        if not statistics_files.num_examples(statistics[split]):
+            description = "The split has no examples"
+            found.append(Anomaly(split, anomalies_files.DATASET, EMPTY_SPLIT, description, None, 0))
+    found += _unknown_classes(statistics, label_feature)
+    return sorted(found, key=lambda anomaly: anomaly.affected is None)
+
+
+def refused(found: Sequence[Anomaly], allow: Mapping[str, Sequence[str]]) -> list[Anomaly]:
+    """Those anomalies that `allow` (types by feature name, or by `*`) does not list."""
+    return [
+        anomaly
+        for anomaly in found
+        if anomaly.kind not in (*allow.get(anomaly.feature, ()), *allow.get(EVERY_FEATURE, ()))
+    ]
+
+
+def check(anomalies: Sequence[Anomaly], max_anomalies: int) -> None:
+    """Accepts at most `max_anomalies` anomalies.
+
+    Raises:
+      Failure: there are more; names the first of them.
+    """
+    if len(anomalies) <= max_anomalies:
+        return
+    noun = "anomaly" if len(anomalies) == 1 else "anomalies"
+    raise Failure(
+        f"{len(anomalies)} {noun} in the data, {max_anomalies} allowed: {_named(anomalies)}. "
+        "Correct the data or the schema, or allow these anomaly types."
+    )
+
+
+def check_configuration(allow: Mapping[str, Sequence[str]], max_anomalies: int) -> None:
+    """Accepts what `refused` and `check` can work with.
+
+    Raises:
+      Failure: an anomaly type is unknown, or `max_anomalies` is negative.
+    """
+    if max_anomalies < 0:
+        raise Failure(
+            f"ValidationGate was given max_anomalies {max_anomalies}. Set it to 0 or more."
+        )
+    for feature, kinds in allow.items():
+        for kind in kinds:
+            if kind not in ANOMALY_TYPES:
+                close = difflib.get_close_matches(kind, ANOMALY_TYPES, 1, 0.0)[0]
+                raise Failure(
+                    f"ValidationGate was told to allow {kind!r} for the feature {feature!r}, "
+                    f"which is no anomaly type. Did you mean {close}?"
+                )
+
+
+def summary(errors: Sequence[Anomaly], warnings: Sequence[Anomaly]) -> str:
+    """What passed, such as "no anomalies", with what there is to warn of."""
+    text = anomalies_files.count_by_split(collections.Counter(error.split for error in errors))
+    text = f"{text}, allowed" if errors else text
+    return f"{text}; warning: {_named(warnings)}" if warnings else text
+
+
+def _from_tfdv(
+    split: str,
+    anomalies: anomalies_pb2.Anomalies,
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+) -> list[Anomaly]:
+    examples = statistics_files.num_examples(statistics)
+    features = statistics_files.features(statistics)
+    # TFDV keeps the schema that it validated against beside the anomalies.
+    schema = {feature.name: feature for feature in anomalies.baseline.feature}
+    domains = {domain.name: domain for domain in anomalies.baseline.string_domain}
+    found = []
+    for feature, reason, only_warns in anomalies_files.reasons(anomalies):
+        kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
+        affected = _affected(kind, features.get(feature), examples, schema.get(feature), domains)
+        text = f"{reason.short_description}, {reason.description}".strip().rstrip(".")
+        found.append(Anomaly(split, feature, kind, text, affected, examples, only_warns))
+    return found
+
+
+def _affected(
+    kind: str,
+    feature: statistics_pb2.FeatureNameStatistics | None,
+    examples: int,
+    declared: schema_pb2.Feature | None,
+    domains: Mapping[str, schema_pb2.StringDomain],
+) -> int | None:
+    """How many examples an anomaly touches, None where the statistics do not say."""
+    present = statistics_files.common(feature).num_non_missing if feature else 0
+    if kind in ("SCHEMA_MISSING_COLUMN", "FEATURE_TYPE_LOW_FRACTION_PRESENT"):
+        return examples - present
+    if kind in ("SCHEMA_NEW_COLUMN", "UNEXPECTED_DATA_TYPE"):
+        return present
+    counts = statistics_files.class_counts(feature) if feature else None
+    if not counts or declared is None:
+        return None
+    if kind == "ENUM_TYPE_UNEXPECTED_STRING_VALUES":
+        known = domains[declared.domain].value if declared.domain else declared.string_domain.value
+        return sum(count for value, count in counts.items() if value not in known)
+    if kind == "INT_TYPE_BIG_INT":
+        return sum(n for value, n in counts.items() if int(value) > declared.int_domain.max)
+    if kind == "INT_TYPE_SMALL_INT":
+        return sum(n for value, n in counts.items() if int(value) < declared.int_domain.min)
+    return None
+
+
+def _unknown_classes(
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList], label_feature: str
+) -> list[Anomaly]:
+    """Where labels of other splits do not occur in train, as far as classes were counted."""
+    classes = {}
+    for split, split_statistics in statistics.items():
+        label = statistics_files.features(split_statistics).get(label_feature)
+        classes[split] = (statistics_files.class_counts(label) or {}) if label else {}
+    trained = classes.pop(TRAIN, {})
+    found = []
+    for split, counts in classes.items():
+        unknown = sorted(counts.keys() - trained.keys(), key=lambda name: (len(name), name))
+        if not unknown or not trained:
+            continue
+        none_known = len(unknown) == len(counts)
+        found.append(
+            Anomaly(
+                split,
+                label_feature,
+                NO_COMMON_CLASS if none_known else CLASSES_NOT_IN_TRAIN,
+                f"Classes that {TRAIN} lacks: {_shortened(unknown, ', ')}",
+                sum(counts[name] for name in unknown),
+                statistics_files.num_examples(statistics[split]),
+                only_warns=not none_known,
+            )
+        )
+    return found
+
+
+def _named(anomalies: Sequence[Anomaly]) -> str:
+    return _shortened([str(anomaly) for anomaly in anomalies], "; ")
+
+
+def _shortened(names: Sequence[str], separator: str) -> str:
+    text = separator.join(names[:MAX_NAMED])
+    others = len(names) - MAX_NAMED
+    return f"{text}{separator}and {others} more" if others > 0 else text
