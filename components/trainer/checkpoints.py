@@ -1,0 +1,111 @@
+"""What a killed training goes on from."""
+
+import dataclasses
+import io
+import json
+import logging
+import os
+import time
+import zipfile
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.trainer import durable
+
+# A checkpoint of a large model takes seconds to write: never more of the training than this.
+_LARGEST_SHARE = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A training between two steps.
+
+    Attributes:
+      step: how many were done; which batch comes next follows from it and the seed.
+      state: what else goes on, JSON values only.
+      variables: of the model, the optimizer and the epoch's tallies.
+      best_weights: of the best epoch so far; empty before the first.
+    """
+
+    step: int
+    state: dict
+    variables: Sequence[np.ndarray]
+    best_weights: Sequence[np.ndarray]
+
+
+class Checkpoints:
+    """The checkpoint of one training: one file, replaced as a whole.
+
+    Args:
+      folder: of this very training, inputs and parameters; None keeps no checkpoint.
+      every_steps: None leaves it to the time alone.
+      every_seconds: what a kill may cost.
+    """
+
+    def __init__(self, folder: str | None, every_steps: int | None, every_seconds: float):
+        self._folder = folder
+        self._every_steps = every_steps
+        self._every_seconds = every_seconds
+        self._next = time.monotonic() + every_seconds
+
+    def due(self, step: int) -> bool:
+        if self._folder is None:
+            return False
+        if self._every_steps is not None and step % self._every_steps == 0:
+            return True
+        return time.monotonic() >= self._next
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Raises Failure where it cannot be written."""
+        started = time.monotonic()
+        durable.write_file(self._path, _to_bytes(checkpoint))
+        ended = time.monotonic()
+        self._next = ended + max(self._every_seconds, (ended - started) / _LARGEST_SHARE)
+
+    def read(self) -> Checkpoint | None:
+        """The last one that was written; None when there is none that can be used."""
+        if self._folder is None or not tf.io.gfile.exists(self._path):
+            return None
+        try:
+            with tf.io.gfile.GFile(self._path, "rb") as file:
+                return _from_bytes(file.read())
+        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+            logging.warning("%s is damaged, training starts anew: %s", self._path, error)
+            return None
+
+    def remove(self) -> None:
+        if self._folder is not None and tf.io.gfile.exists(self._folder):
+            tf.io.gfile.rmtree(self._folder)
+
+    @property
+    def _path(self) -> str:
+        return os.path.join(self._folder, "checkpoint.npz")
+
+
+def _to_bytes(checkpoint: Checkpoint) -> bytes:
+    content = io.BytesIO()
+    about = json.dumps({"step": checkpoint.step, "state": checkpoint.state}).encode()
+    arrays = {"about": np.frombuffer(about, np.uint8)}
+    arrays |= {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
+    arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+def _from_bytes(content: bytes) -> Checkpoint:
+    # Every member carries a CRC, and the list of members stands last: a damaged file is told.
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        about = json.loads(arrays["about"].tobytes())
+        return Checkpoint(
+            step=about["step"],
+            state=about["state"],
+            variables=_numbered(arrays, "variable"),
+            best_weights=_numbered(arrays, "best"),
+        )
+
+
+def _numbered(arrays: np.lib.npyio.NpzFile, prefix: str) -> list[np.ndarray]:
+    count = sum(name.startswith(f"{prefix}_") for name in arrays.files)
+    return [arrays[f"{prefix}_{i}"] for i in range(count)]

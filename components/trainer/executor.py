@@ -1,0 +1,150 @@
+"""Trainer's executor: artifacts and parameters in, a SavedModel and its logs out."""
+
+import functools
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.failure import Failure
+from components.trainer import devices, saved_model
+from components.trainer.checkpoints import Checkpoints
+from components.trainer.fingerprint import fingerprint
+from components.trainer.input_function import Input, input_function
+from components.trainer.model_registry import build_model
+from components.trainer.training import Trained, Training
+from components.trainer.training_log import TrainingLog
+from components.trainer.training_parameters import ImageParameters, TrainingParameters, read
+from components.trainer.transform_graph import TransformGraph
+
+
+class Executor(base_executor.BaseExecutor):
+    """Trains on the split "train", with "validation" to tell the best epoch if there is one."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the SavedModel and the logs.
+
+        Args:
+          input_dict: `transformed_examples`, `transform_graph`, `schema`.
+          output_dict: `model`, `model_run`.
+          exec_properties: `image`, `model_parameters`, `training` as JSON; `seed`;
+            `checkpoint_dir`.
+
+        Raises:
+          Failure: what the user can mend; see `Trainer`.
+        """
+        image = read(ImageParameters, exec_properties["image"])
+        parameters = read(TrainingParameters, exec_properties["training"])
+        model_parameters = json.loads(exec_properties["model_parameters"])
+        seed = exec_properties["seed"]
+        examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
+        model_artifact = artifact_utils.get_single_instance(output_dict["model"])
+        model_run = artifact_utils.get_single_instance(output_dict["model_run"])
+
+        devices.prepare(seed, parameters.deterministic)
+        graph = TransformGraph(
+            artifact_utils.get_single_uri(input_dict["transform_graph"]),
+            _schema(artifact_utils.get_single_uri(input_dict["schema"])),
+            image,
+        )
+        train_files = _split_files(examples, "train")
+        if not train_files:
+            raise Failure(
+                'Trainer: there are no examples of the split "train". '
+                "Check the splits in the configuration's data section."
+            )
+        validation_files = _split_files(examples, "validation")
+        checkpoints = Checkpoints(
+            _checkpoint_folder(input_dict, exec_properties, train_files + validation_files),
+            parameters.checkpoint_every_steps,
+            parameters.checkpoint_every_seconds,
+        )
+        batches = functools.partial(
+            input_function, image_shape=image.shape, batch_size=parameters.batch_size, seed=seed
+        )
+        log = TrainingLog(model_run.uri)
+        trained = Training(
+            parameters,
+            build_model=functools.partial(
+                build_model,
+                model_parameters,
+                image.shape,
+                len(graph.labels),
+                graph.pixel_mean,
+                graph.pixel_std,
+            ),
+            training_input=lambda first_step: batches(
+                train_files, training=True, first_step=first_step
+            ),
+            validation=_validation(batches, validation_files),
+            checkpoints=checkpoints,
+            log=log,
+        ).run()
+        log.close(
+            best_epoch=trained.best_epoch,
+            resumed_at_step=trained.resumed_at_step,
+            validation_left_out=trained.left_out,
+        )
+        module = saved_model.ServingModule(trained.model, graph)
+        saved_model.save(module, path_utils.serving_model_dir(model_artifact.uri))
+        checkpoints.remove()
+        _describe(trained, model_artifact, model_run)
+
+
+def _schema(uri: str):
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
+
+
+def _split_files(examples: types.Artifact, split: str) -> list[str]:
+    if split not in artifact_utils.decode_split_names(examples.split_names):
+        return []
+    folder = artifact_utils.get_split_uri([examples], split)
+    return sorted(tf.io.gfile.glob(os.path.join(folder, "*")))
+
+
+def _validation(batches, files: list[str]) -> Input | None:
+    return batches(files, training=False) if files else None
+
+
+def _checkpoint_folder(input_dict, exec_properties, example_files: list[str]) -> str | None:
+    if not exec_properties.get("checkpoint_dir"):
+        return None
+    graph_uri = artifact_utils.get_single_uri(input_dict["transform_graph"])
+    graph_files = [
+        os.path.join(folder, file)
+        for folder, _, files in tf.io.gfile.walk(graph_uri)
+        for file in files
+    ]
+    names = ("image", "model_parameters", "training", "seed")
+    parameters = {name: exec_properties[name] for name in names}
+    own = fingerprint([*example_files, *graph_files], parameters)
+    return os.path.join(exec_properties["checkpoint_dir"], own)
+
+
+def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact) -> None:
+    best = trained.best
+    epochs = len(trained.history)
+    accuracy, split = best.validation_accuracy, "validation"
+    if accuracy is None:
+        accuracy, split = best.accuracy, "training"
+    summary = f"{split} accuracy {accuracy:.3f} in {epochs} epoch{'s' * (epochs > 1)}"
+    model.set_string_custom_property("summary", summary)
+    model.set_string_custom_property("split", split)
+    model.set_float_custom_property("accuracy", accuracy)
+    model.set_int_custom_property("parameters", trained.model.count_params())
+    notes = [f"{epochs} epochs, the best one was epoch {trained.best_epoch}"]
+    if trained.resumed_at_step:
+        notes.append(f"resumed at step {trained.resumed_at_step}")
+    if trained.left_out:
+        notes.append(f"{trained.left_out} validation examples of unknown labels left out")
+    model_run.set_string_custom_property("summary", ", ".join(notes))

@@ -1,0 +1,31 @@
+"""Which training a checkpoint belongs to."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+
+def fingerprint(files: Iterable[str], parameters: Mapping) -> str:
+    """64 hexadecimal digits that change with any input, any parameter and this code.
+
+    Args:
+      files: the training's inputs. Their names, sizes and times stand for their content.
+      parameters: JSON values.
+    """
+    about = {
+        "parameters": dict(parameters),
+        "versions": [keras.__version__, tf.__version__],
+        "files": [_seen(file) for file in sorted(files)],
+        # A changed model may well have weights of the same shapes as before.
+        "code": [source.read_text() for source in sorted(Path(__file__).parent.rglob("*.py"))],
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _seen(file: str) -> tuple[str, int, int]:
+    status = tf.io.gfile.stat(file)
+    return file, status.length, status.mtime_nsec

@@ -1,0 +1,83 @@
+"""The SavedModel that is evaluated, pushed and served: one graph from encoded image to class."""
+
+import keras
+import tensorflow as tf
+
+from components.trainer import durable
+from components.trainer.transform_graph import TransformGraph
+
+
+class ServingModule(tf.Module):
+    """A trained model behind the preprocessing graph that its training images went through.
+
+    Args:
+      model: uint8 images to logits.
+      graph: the preprocessing.
+    """
+
+    def __init__(self, model: keras.Model, graph: TransformGraph):
+        super().__init__()
+        # The variables alone, not the Keras model: nothing but the signatures is to be saved.
+        self._weights = [variable.value for variable in model.variables]
+        self._transform = graph.saved_model
+        self.serving_signatures = _signatures(model, graph)
+
+
+def save(module: ServingModule, folder: str) -> None:
+    """Writes the SavedModel to `folder`, which is there whole or not at all.
+
+    Raises:
+      Failure: the disk is full, or the folder cannot be written.
+    """
+    unfinished = f"{folder}.unfinished"
+    try:
+        if tf.io.gfile.exists(unfinished):
+            tf.io.gfile.rmtree(unfinished)
+        tf.saved_model.save(module, unfinished, signatures=module.serving_signatures)
+        durable.publish_folder(unfinished, folder)
+    except (OSError, tf.errors.OpError) as error:
+        raise durable.not_written(folder, error) from error
+
+
+def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
+    image, label = graph.image.image_feature, graph.image.label_feature
+    names = tf.constant(graph.labels)
+
+    def classified(raw_images):
+        probabilities = _probabilities(model, graph.images(raw_images))
+        classes = tf.argmax(probabilities, axis=-1)  # (batch,) int64
+        return {
+            "class": classes,
+            "label": tf.gather(names, classes),
+            "probabilities": probabilities,
+        }
+
+    @_batched("image")
+    def serving_default(image):
+        return classified(graph.as_feature(image))
+
+    @_batched("examples")
+    def serve_examples(examples):
+        # Parsed without the label: whoever asks for it has none.
+        return classified(graph.parse(examples, image)[image])
+
+    @_batched("examples")
+    def transform_features(examples):
+        return graph.transform(graph.parse(examples, image, label))
+
+    functions = (serving_default, serve_examples, transform_features)
+    return {f.__name__: f.get_concrete_function() for f in functions}
+
+
+def _probabilities(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
+    """(batch, classes) float32 of images (batch, height, width, channels) uint8."""
+    # oneDNN's convolutions refuse an empty batch: one black image stands in for it.
+    size = tf.shape(images)[0]
+    missing = tf.cast(size == 0, tf.int32)
+    filled = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
+    return tf.nn.softmax(model(filled, training=False))[:size]
+
+
+def _batched(name: str):
+    spec = tf.TensorSpec([None], tf.string, name=name)
+    return tf.function(input_signature=[spec], autograph=False)

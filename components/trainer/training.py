@@ -1,0 +1,250 @@
+"""The training loop: from batches to the best weights, and on from where a kill stopped it.
+
+A loop of our own and not `Model.fit`: Keras 3's `fit` fails under
+MultiWorkerMirroredStrategy, cannot stop and go on in the middle of an epoch, and hides the
+call that waits for data, which is the number that this project is about.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components.failure import Failure
+from components.trainer.checkpoints import Checkpoint, Checkpoints
+from components.trainer.early_stopping import EarlyStopping
+from components.trainer.input_function import Input
+from components.trainer.progress import Progress
+from components.trainer.tallies import Totals
+from components.trainer.training_log import Epoch, TrainingLog
+from components.trainer.training_parameters import TrainingParameters
+from components.trainer.training_step import Steps, build_optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a training ends with.
+
+    Attributes:
+      model: with the weights of its best epoch.
+      history: every epoch, the earliest first.
+      best_epoch: counted from 1.
+      resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
+      left_out: validation examples whose label is out of vocabulary.
+    """
+
+    model: keras.Model
+    history: list[Epoch]
+    best_epoch: int
+    resumed_at_step: int
+    left_out: int
+
+    @property
+    def best(self) -> Epoch:
+        return self.history[self.best_epoch - 1]
+
+
+class Training:
+    """One training, resumed where a checkpoint says so.
+
+    Args:
+      parameters: how long and how fast.
+      build_model: makes the model; called inside the strategy's scope.
+      training_input: makes the training's input, given how many batches to pass over.
+      validation: the validation's input; None: the training loss says which epoch is best.
+      checkpoints: to go on from, and to write.
+      log: where the epochs are written.
+      strategy: TensorFlow's default one for a single device.
+    """
+
+    def __init__(
+        self,
+        parameters: TrainingParameters,
+        build_model: Callable[[], keras.Model],
+        training_input: Callable[[int], Input],
+        validation: Input | None,
+        checkpoints: Checkpoints,
+        log: TrainingLog,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        strategy = strategy or tf.distribute.get_strategy()
+        self._replicas = strategy.num_replicas_in_sync
+        saved = checkpoints.read()
+        self._input = training_input(saved.step if saved else 0)
+        self._validation = validation
+        self._checkpoints = checkpoints
+        self._log = log
+        self._progress = Progress()
+        self._epochs = parameters.epochs
+        self._step = self._resumed_at_step = 0
+        self._stopping = EarlyStopping(parameters.early_stopping_patience)
+        self._seconds = self._waited = 0.0
+        with strategy.scope():
+            self._steps = Steps(
+                build_model(),
+                build_optimizer(parameters, self._input.steps_per_epoch),
+                parameters.batch_size,
+                strategy,
+            )
+        if saved:
+            self._restore(saved)
+        self._batches = strategy.experimental_distribute_dataset(self._input.dataset)
+        self._train_step = self._steps.compile_training(self._batches.element_spec)
+        if validation:
+            self._validation_batches = strategy.experimental_distribute_dataset(validation.dataset)
+            self._validation_step = self._steps.compile_validation(
+                self._validation_batches.element_spec
+            )
+
+    def run(self) -> Trained:
+        """Trains to the last epoch, or until the validation gets no better.
+
+        Raises:
+          Failure: the loss is no finite number, or a label is no class.
+        """
+        batches = iter(self._batches)
+        while self._step < self._last_step and not self._stopping.stopped:
+            started = time.perf_counter()
+            images, labels = next(batches)
+            arrived = time.perf_counter()
+            self._train_step(images, labels)
+            self._step += 1
+            self._waited += arrived - started
+            self._seconds += time.perf_counter() - started
+            if self._step % self._input.steps_per_epoch == 0:
+                self._end_epoch()
+            elif self._progress.due():
+                self._report(self._totals())
+            if self._checkpoints.due(self._step):
+                self._checkpoints.write(self._checkpoint())
+        self._assign(self._steps.model.variables, self._stopping.best_weights)
+        return Trained(
+            model=self._steps.model,
+            history=self._log.epochs,
+            best_epoch=self._stopping.best_epoch,
+            resumed_at_step=self._resumed_at_step,
+            left_out=int(self._steps.validation.totals().left_out) if self._validation else 0,
+        )
+
+    @property
+    def _last_step(self) -> int:
+        return self._epochs * self._input.steps_per_epoch
+
+    @property
+    def _epoch(self) -> int:
+        """The epoch of the step that was done last, from 1."""
+        return max(0, self._step - 1) // self._input.steps_per_epoch + 1
+
+    def _end_epoch(self) -> None:
+        training = self._totals()
+        weights = [variable.numpy() for variable in self._steps.model.variables]
+        if not all(np.isfinite(weight).all() for weight in weights):
+            raise _diverged(self._step, self._epoch)
+        if not training.counted:
+            raise Failure(
+                "Trainer: no label of the training split is in the vocabulary of the transform "
+                "graph. Run Transform on this very split."
+            )
+        validation = self._validate()
+        self._log.add(
+            Epoch(
+                epoch=self._epoch,
+                loss=training.mean_loss,
+                accuracy=training.accuracy,
+                validation_loss=validation.mean_loss if validation else None,
+                validation_accuracy=validation.accuracy if validation else None,
+                learning_rate=float(self._steps.optimizer.learning_rate),
+                seconds=self._seconds,
+                data_wait_seconds=self._waited,
+            )
+        )
+        watched = validation or training
+        self._stopping.update(watched.mean_loss, self._epoch, weights)
+        self._report(training)
+        self._steps.training.clear()
+        self._seconds = self._waited = 0.0
+
+    def _validate(self) -> Totals | None:
+        """None where there is no validation split, or none of its labels is known."""
+        if not self._validation:
+            return None
+        self._steps.validation.clear()
+        for images, labels in self._validation_batches:
+            self._validation_step(images, labels)
+        totals = self._steps.validation.totals()
+        _refuse_misfits(totals, self._validation, self._steps.model.output_shape[-1], "validation")
+        return totals if totals.counted else None
+
+    def _totals(self) -> Totals:
+        totals = self._steps.training.totals()
+        _refuse_misfits(totals, self._input, self._steps.model.output_shape[-1], "train")
+        if totals.broken_steps:
+            # From the first broken step on the weights are no numbers either.
+            first = self._step - math.ceil(totals.broken_steps / self._replicas) + 1
+            raise _diverged(first, self._epoch)
+        return totals
+
+    def _report(self, totals: Totals) -> None:
+        self._progress.tell(
+            f"epoch {self._epoch} of {self._epochs}, "
+            f"loss {totals.mean_loss:.3f}, accuracy {totals.accuracy:.3f}",
+            completed=self._step / self._last_step,
+        )
+
+    def _checkpoint(self) -> Checkpoint:
+        self._totals()  # Weights that are no numbers are nothing to go on from.
+        stopping = dataclasses.asdict(self._stopping)
+        del stopping["best_weights"], stopping["patience"]
+        return Checkpoint(
+            step=self._step,
+            state={
+                "stopping": stopping,
+                "epochs": [dataclasses.asdict(epoch) for epoch in self._log.epochs],
+                "seconds": self._seconds,
+                "waited": self._waited,
+            },
+            variables=[variable.numpy() for variable in self._steps.variables],
+            best_weights=self._stopping.best_weights,
+        )
+
+    def _restore(self, saved: Checkpoint) -> None:
+        self._step = self._resumed_at_step = saved.step
+        self._assign(self._steps.variables, saved.variables)
+        for name, value in saved.state["stopping"].items():
+            setattr(self._stopping, name, value)
+        self._stopping.best_weights = saved.best_weights
+        self._seconds, self._waited = saved.state["seconds"], saved.state["waited"]
+        for epoch in saved.state["epochs"]:
+            self._log.add(Epoch(**epoch))
+
+    def _assign(self, variables, values) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def _diverged(step: int, epoch: int) -> Failure:
+    return Failure(
+        f"Trainer: the loss is no finite number since step {step} (epoch {epoch}). "
+        "Lower training.learning_rate, to a tenth for a start."
+    )
+
+
+def _refuse_misfits(totals: Totals, source: Input, classes: int, split: str) -> None:
+    if not totals.misfits:
+        return
+    allowed = range(-1, classes)
+    steps = source.dataset.take(source.steps_per_epoch)
+    misfit = next(
+        label
+        for _, labels in steps.as_numpy_iterator()
+        for label in labels.ravel().tolist()
+        if label not in allowed
+    )
+    raise Failure(
+        f'Trainer: an example of the split "{split}" has the label {misfit}, outside the '
+        f"{classes} classes of the transform graph. Run Transform again on these examples."
+    )

@@ -1,0 +1,84 @@
+"""A training's epochs: for TensorBoard, and as JSON beside it."""
+
+import dataclasses
+import json
+import os
+
+import tensorflow as tf
+
+from components.trainer import durable
+
+HISTORY_FILE = "history.json"
+# What `tf.summary.scalar` writes; that function itself needs TensorBoard to be installed.
+_SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
+    data_class="DATA_CLASS_SCALAR",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training.
+
+    Attributes:
+      epoch: counted from 1.
+      loss, accuracy: means over the training examples, while the weights were changing.
+      validation_loss, validation_accuracy: after the epoch; None without a validation split.
+      learning_rate: at the epoch's last step.
+      seconds: of the training steps, validation apart.
+      data_wait_seconds: of these, how long the loop waited for batches.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    data_wait_seconds: float
+
+
+class TrainingLog:
+    """Writes below `folder`: `train/` and `validation/` for TensorBoard, `history.json`."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+        self._writers = {}
+        self.epochs: list[Epoch] = []
+
+    def add(self, epoch: Epoch) -> None:
+        """Names and folders are those of Keras, so that TensorBoard shows both in one chart."""
+        self.epochs.append(epoch)
+        self._write(
+            "train",
+            epoch.epoch,
+            epoch_loss=epoch.loss,
+            epoch_accuracy=epoch.accuracy,
+            learning_rate=epoch.learning_rate,
+            epoch_seconds=epoch.seconds,
+            data_wait_seconds=epoch.data_wait_seconds,
+        )
+        if epoch.validation_loss is not None:
+            self._write(
+                "validation",
+                epoch.epoch,
+                epoch_loss=epoch.validation_loss,
+                epoch_accuracy=epoch.validation_accuracy,
+            )
+
+    def close(self, **outcome) -> None:
+        """Writes the history, with `outcome` (JSON values) beside the epochs."""
+        for writer in self._writers.values():
+            writer.close()
+        history = {**outcome, "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs]}
+        content = json.dumps(history, indent=2, sort_keys=True) + "\n"
+        durable.write_file(os.path.join(self._folder, HISTORY_FILE), content.encode())
+
+    def _write(self, part: str, step: int, **scalars: float) -> None:
+        if part not in self._writers:
+            self._writers[part] = tf.summary.create_file_writer(os.path.join(self._folder, part))
+        with self._writers[part].as_default(step=step):
+            for name, value in scalars.items():
+                tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
+        self._writers[part].flush()

@@ -1,0 +1,103 @@
+"""What a training is told, as it travels in the component's JSON parameters."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from components.failure import Failure
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageParameters:
+    """The images' size, and where they stand in a raw Example.
+
+    Attributes:
+      height, width: pixels.
+      channels: 1 for grey, 3 for colour.
+      image_feature, label_feature: names in the raw Examples.
+    """
+
+    height: int
+    width: int
+    channels: int = 3
+    image_feature: str = "image"
+    label_feature: str = "label"
+
+    def __post_init__(self):
+        for name in ("height", "width", "channels"):
+            _check(
+                self,
+                name,
+                isinstance(getattr(self, name), int) and getattr(self, name) > 0,
+                "a whole number above 0",
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.height, self.width, self.channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingParameters:
+    """How long and how fast to train.
+
+    Attributes:
+      batch_size: examples a step, over all devices.
+      epochs: at most; early stopping may end sooner.
+      learning_rate: the highest one, reached after the first epoch.
+      schedule: "cosine" goes down to nothing at the last epoch, "constant" stays.
+      optimizer: "adam", "adamw" or "sgd" (with Nesterov momentum 0.9).
+      early_stopping_patience: epochs without a better validation loss; None never stops early.
+      checkpoint_every_steps: None leaves it to the time alone.
+      checkpoint_every_seconds: what a kill may cost; a training shorter than this writes none.
+      deterministic: bit-for-bit repeatable on one machine, and slower.
+    """
+
+    batch_size: int = 64
+    epochs: int = 10
+    learning_rate: float = 0.001
+    schedule: str = "cosine"
+    optimizer: str = "adam"
+    early_stopping_patience: int | None = None
+    checkpoint_every_steps: int | None = None
+    checkpoint_every_seconds: float = 60.0
+    deterministic: bool = False
+
+    def __post_init__(self):
+        for name in ("batch_size", "epochs"):
+            _check(self, name, _whole(getattr(self, name)), "a whole number above 0")
+        for name in ("early_stopping_patience", "checkpoint_every_steps"):
+            value = getattr(self, name)
+            _check(self, name, value is None or _whole(value), "a whole number above 0, or none")
+        _check(self, "learning_rate", 0 < self.learning_rate <= 10, "above 0, at most 10")
+        _check(self, "checkpoint_every_seconds", self.checkpoint_every_seconds > 0, "above 0")
+        _check(self, "optimizer", self.optimizer in OPTIMIZERS, ", ".join(OPTIMIZERS))
+        _check(self, "schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _check(parameters: Any, name: str, holds: bool, allowed: str) -> None:
+    if not holds:
+        raise Failure(
+            f"Trainer: {name} is {getattr(parameters, name)!r}. Set it to one of: {allowed}."
+        )
+
+
+def read(kind: type, text: str) -> Any:
+    """An instance of the dataclass `kind` from a JSON object; Failure for an unknown key."""
+    given: Mapping[str, Any] = json.loads(text)
+    allowed = [field.name for field in dataclasses.fields(kind)]
+    unknown = sorted(set(given) - set(allowed))
+    if unknown:
+        raise Failure(
+            f'Trainer: there is no parameter "{unknown[0]}". '
+            f"Take one of these: {', '.join(allowed)}."
+        )
+    return kind(**given)
