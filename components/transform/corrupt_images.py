@@ -79,22 +79,25 @@ def enforce_policy(
     Args:
       component: the component that speaks, such as "Transform".
       corrupt: every corrupt image met so far, over all splits.
-      on_corrupt_image: "fail" allows none, "drop" up to `max_dropped`.
-      max_dropped: the number of images that may be dropped in one run.
+      on_corrupt_image: "fail" allows none, "drop" up to `max_dropped` a split.
+      max_dropped: the number of images that one split may lose.
 
     Raises:
       Failure: naming the first image, its split, file, record and reason.
     """
-    if not corrupt or (on_corrupt_image == DROP and len(corrupt) <= max_dropped):
-        return
-    first = corrupt[0]
-    where = f"record {first.record} of {first.file} in split {first.split} ({first.reason})"
-    if on_corrupt_image == DROP:
+    allowed = max_dropped if on_corrupt_image == DROP else 0
+    for split in dict.fromkeys(image.split for image in corrupt):
+        found = [image for image in corrupt if image.split == split]
+        if len(found) <= allowed:
+            continue
+        first = found[0]
+        where = f"record {first.record} of {first.file} in split {split!r} ({first.reason})"
+        if on_corrupt_image == DROP:
+            raise Failure(
+                f"{component} met {len(found)} corrupt images in split {split!r}, and max_dropped "
+                f"is {max_dropped}; the first is {where}. Raise max_dropped or repair the dataset."
+            )
         raise Failure(
-            f"{component} met {len(corrupt)} corrupt images and max_dropped allows {max_dropped}; "
-            f"the first is {where}. Raise max_dropped or repair the dataset."
+            f"{component} cannot decode an image: {where}. Repair the dataset, or set "
+            "on_corrupt_image to drop and max_dropped to how many images a split may lose."
         )
-    raise Failure(
-        f"{component} cannot decode an image: {where}. "
-        "Repair the dataset, or set on_corrupt_image to drop to leave such images out."
-    )

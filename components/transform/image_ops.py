@@ -1,0 +1,147 @@
+"""Encoded images to raw pixels of one size, as TensorFlow ops for training and serving."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from components.transform.options import Preprocessing
+
+_DECODED_AT_ONCE = 32  # images of one batch that are decoded in parallel
+
+
+def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """Decodes a PNG, JPEG, BMP, GIF (its first frame) or WebP image.
+
+    Grey becomes colour and colour grey as `channels` says; 16-bit values become
+    8-bit ones; transparency is left out. BMP, GIF, WebP and CMYK JPEGs decode to
+    colour only.
+
+    Args:
+      encoded: () string.
+      channels: 1 or 3.
+
+    Returns:
+      (image height, image width, channels) uint8, 0 to 255.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when the bytes are no whole image.
+    """
+    image = tf.io.decode_image(encoded, channels=channels, expand_animations=False)
+    image.set_shape((None, None, channels))
+    return image
+
+
+def central_crop_to_aspect(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Cuts the longer side evenly until the image has the proportions height:width.
+
+    Args:
+      image: (image height, image width, channels).
+      height, width: the proportions wanted.
+
+    Returns:
+      (cropped height, cropped width, channels), same dtype, at least 1x1.
+    """
+    size = tf.shape(image)
+    kept_height = tf.clip_by_value(size[1] * height // width, 1, size[0])
+    kept_width = tf.clip_by_value(size[0] * width // height, 1, size[1])
+    top = (size[0] - kept_height) // 2
+    left = (size[1] - kept_width) // 2
+    return image[top : top + kept_height, left : left + kept_width]
+
+
+def resize(image: tf.Tensor, height: int, width: int, method: str, antialias: bool) -> tf.Tensor:
+    """Stretches or shrinks one image.
+
+    Args:
+      image: (image height, image width, channels) uint8.
+      height, width: the size wanted, in pixels.
+      method: "bilinear", "area" or "nearest".
+      antialias: filter before shrinking; for "bilinear" only.
+
+    Returns:
+      (height, width, channels) uint8, rounded to the nearest value.
+    """
+
+    def resize_once(filtered):
+        return tf.image.resize(image, (height, width), method=method, antialias=filtered)
+
+    if antialias and method == "bilinear":
+        # Growing needs no filter, and the filtering kernel is slow even then.
+        shrinks = tf.reduce_any(tf.shape(image)[:2] > (height, width))
+        resized = tf.cond(shrinks, lambda: resize_once(True), lambda: resize_once(False))
+    else:
+        resized = resize_once(False)
+    return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def pad_to_size(image: tf.Tensor, height: int, width: int, resize_to: Callable) -> tf.Tensor:
+    """Shrinks or grows the image as a whole until it fits, and fills up with black evenly.
+
+    Args:
+      image: (image height, image width, channels) uint8.
+      height, width: the size wanted, in pixels.
+      resize_to: (image, height, width) -> the image in that size.
+
+    Returns:
+      (height, width, channels) uint8.
+    """
+    size = tf.cast(tf.shape(image)[:2], tf.float64)
+    scale = tf.minimum(height / size[0], width / size[1])
+    inner = tf.clip_by_value(tf.cast(tf.round(size * scale), tf.int32), 1, (height, width))
+    spare = (height, width) - inner
+    before = spare // 2
+    paddings = tf.stack([before, spare - before], axis=1)  # (2, 2): (side, before and after)
+    return tf.pad(resize_to(image, inner[0], inner[1]), tf.pad(paddings, [[0, 1], [0, 0]]))
+
+
+def fit(image: tf.Tensor, options: Preprocessing) -> tf.Tensor:
+    """Brings one image to the configured size.
+
+    Args:
+      image: (image height, image width, channels) uint8.
+      options: size, method and what happens to the proportions.
+
+    Returns:
+      (options.height, options.width, channels) uint8.
+    """
+
+    def resize_to(picture, height, width):
+        return resize(picture, height, width, options.resize, options.antialias)
+
+    if options.aspect == "pad":
+        fitted = pad_to_size(image, options.height, options.width, resize_to)
+    else:
+        if options.aspect == "crop":
+            image = central_crop_to_aspect(image, options.height, options.width)
+        fitted = resize_to(image, options.height, options.width)
+    return tf.ensure_shape(fitted, (options.height, options.width, options.channels))
+
+
+def raw_bytes(image: tf.Tensor, size: int) -> tf.Tensor:
+    """The pixels of one uint8 image as a string of `size` bytes, row by row.
+
+    serialize_tensor ends with exactly these bytes; no op gives them alone.
+    """
+    return tf.strings.substr(tf.io.serialize_tensor(image), -size, size)
+
+
+def images_to_bytes(encoded: tf.Tensor, options: Preprocessing) -> tf.Tensor:
+    """Decodes and fits a batch.
+
+    Args:
+      encoded: (batch,) string, encoded images.
+      options: the size, channels and method.
+
+    Returns:
+      (batch,) string, each of exactly height * width * channels raw uint8 values.
+    """
+
+    def image_to_bytes(one):
+        return raw_bytes(fit(decode(one, options.channels), options), options.image_bytes)
+
+    return tf.map_fn(
+        image_to_bytes,
+        encoded,
+        fn_output_signature=tf.string,
+        parallel_iterations=_DECODED_AT_ONCE,
+    )

@@ -1,0 +1,74 @@
+"""One run of Transform: what is read, where it goes and how."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from components.failure import Failure
+from components.transform.options import Preprocessing
+
+TRAIN = "train"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One file to transform."""
+
+    split: str
+    source: str
+    target: str
+
+    @property
+    def file(self) -> str:
+        return self.source.rpartition("/")[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What both ways of running need; plain data, so that it travels to Beam's workers.
+
+    features: the raw features that are read, name to type.
+    class_names: the names of the ids 0, 1, ... of integer labels; None: no names.
+    shards: every file of every split.
+    graph_uri: folder for the transform graph.
+    temp_dir: folder that every worker reaches; whoever starts the job removes it.
+    """
+
+    options: Preprocessing
+    features: Mapping[str, tf.DType]
+    class_names: Sequence[str] | None
+    shards: Sequence[Shard]
+    graph_uri: str
+    temp_dir: str
+
+    @property
+    def train_shards(self) -> list[Shard]:
+        return [shard for shard in self.shards if shard.split == TRAIN]
+
+
+def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list[Shard]:
+    """Every raw file of the splits, each with the file that it becomes.
+
+    Raises:
+      Failure: when there is no split `train`, or a split has no file.
+    """
+    if TRAIN not in splits:
+        raise Failure(
+            f"Transform learns from split {TRAIN!r}, and the examples have only: "
+            f"{', '.join(splits)}. Name one of the splits {TRAIN!r}."
+        )
+    shards = []
+    for split in splits:
+        sources = sorted(tf.io.gfile.glob(f"{source_uri}/Split-{split}/*-of-*"))
+        if not sources:
+            raise Failure(
+                f"Transform found no file of split {split!r} in {source_uri}. "
+                "Run again; when that does not help, give the split another expression."
+            )
+        folder = f"{target_uri}/Split-{split}"
+        shards += [
+            Shard(split, source, f"{folder}/transformed_examples-{i:05d}-of-{len(sources):05d}")
+            for i, source in enumerate(sources)
+        ]
+    return shards

@@ -1,0 +1,95 @@
+"""The transform_graph artifact: written once, then run on batches of raw examples."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform import impl_helper
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
+
+from components.failure import Failure
+from components.transform import analyzers, preprocessing
+from components.transform.job import Job
+from components.transform.options import Preprocessing
+from components.transform.shards import TransformBatch
+
+_LABEL_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.BYTES: tf.string}
+
+
+def raw_features(schema: schema_pb2.Schema, options: Preprocessing) -> dict[str, tf.DType]:
+    """The two raw features that are read, with their types.
+
+    Raises:
+      Failure: when the schema lacks one of them, or it is of a type that cannot be used.
+    """
+    types = {feature.name: feature.type for feature in schema.feature}
+    for role, name in (("image", options.image_feature), ("label", options.label_feature)):
+        if name not in types:
+            raise Failure(
+                f"Transform: the examples have no feature {name!r} for {role}_feature. "
+                f"They have: {', '.join(sorted(types))}."
+            )
+    label_type = types[options.label_feature]
+    if types[options.image_feature] != schema_pb2.BYTES:
+        raise Failure(
+            f"Transform: image_feature {options.image_feature!r} holds numbers, not encoded "
+            "images. Name a feature of type BYTES."
+        )
+    if label_type not in _LABEL_TYPES:
+        raise Failure(
+            f"Transform: label_feature {options.label_feature!r} is of type "
+            f"{schema_pb2.FeatureType.Name(label_type)}. Allowed: INT, BYTES."
+        )
+    return {options.image_feature: tf.string, options.label_feature: _LABEL_TYPES[label_type]}
+
+
+def raw_schema(features: Mapping[str, tf.DType]) -> schema_pb2.Schema:
+    """The raw features alone, one value each, as TensorFlow Transform reads them."""
+    spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in features.items()}
+    return dataset_metadata.DatasetMetadata.from_feature_spec(spec).schema
+
+
+def write(job: Job, vocabulary_file: str) -> None:
+    """Writes what tft.TFTransformOutput reads: the graph, its vocabulary and both schemas.
+
+    Args:
+      job: `job.graph_uri` is an empty folder.
+      vocabulary_file: path of the analysed vocabulary; it is copied into the graph's assets.
+    """
+    impl_helper.analyze_in_place(
+        partial(
+            preprocessing.transform,
+            options=job.options,
+            class_names=job.class_names,
+            vocabulary_file=vocabulary_file,
+        ),
+        force_tf_compat_v1=False,
+        feature_specs=None,
+        type_specs={name: tf.TensorSpec([None], dtype) for name, dtype in job.features.items()},
+        transform_output_path=job.graph_uri,
+    )
+    metadata_io.write_metadata(
+        dataset_metadata.DatasetMetadata(raw_schema(job.features)),
+        f"{job.graph_uri}/{tft.TFTransformOutput.RAW_METADATA_DIR}",
+    )
+
+
+def load(job: Job) -> TransformBatch:
+    """The saved graph as a function of serialized raw examples.
+
+    Returns:
+      A function of (batch,) serialized examples that gives image (batch,) string,
+      label (batch,) int64 and the images' pixel sums (batch, 2, channels) int64.
+    """
+    spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in job.features.items()}
+    layer = tft.TFTransformOutput(job.graph_uri).transform_features_layer()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def transform(serialized):
+        outputs = layer(tf.io.parse_example(serialized, spec))
+        sums = analyzers.pixel_sums(outputs["image"], job.options)
+        return outputs["image"], outputs["label"], sums
+
+    return transform.get_concrete_function()
