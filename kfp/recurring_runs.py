@@ -15,7 +15,7 @@ import time
 from components.failure import Failure
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect
 from kfp.submit_run import chosen_values
-from kfp.submit_upload import find_experiment, identity, named, open_package, upload
+from kfp.submit_upload import identity, named, open_package, upload
 from pipeline.schedule_times import six_fields
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
@@ -100,6 +100,7 @@ def apply(
         server, package, uploaded, schedule, values, pipeline_root, endpoint.service_account
     )
     _explain(schedule, package, say)
+    _warn_of_others(server, uploaded, wanted.name, say)
     taken = _converge(server, uploaded.experiment_id, wanted)
     outcome = _outcome(taken)
     say(f"The schedule {wanted.name} in {uploaded.experiment}: {outcome}{_because(taken)}.")
@@ -110,7 +111,7 @@ def _converge(server, experiment_id, wanted):
     """Takes steps until none is left; returns their actions."""
     taken, attempt = [], 0
     for _ in range(_STEPS):
-        existing = _listed(server, experiment_id, wanted.name)
+        existing = listed(server, experiment_id, wanted.name)
         step = next_step(existing, wanted)
         if step is None:
             return taken
@@ -172,7 +173,6 @@ def _wanted(server, package, uploaded, schedule, values, pipeline_root, service_
         display_name=package.pipeline,
         description=f"{mark}; made by `python -m pipeline schedule apply`, which replaces it",
         experiment_id=uploaded.experiment_id,
-        namespace=server.namespace,
         pipeline_version_reference=models.V2beta1PipelineVersionReference(
             pipeline_id=uploaded.pipeline_id, pipeline_version_id=uploaded.version_id
         ),
@@ -203,13 +203,28 @@ def _age(recurring_run):
     return str(recurring_run.created_at), recurring_run.recurring_run_id
 
 
-def _listed(server, experiment_id, name):
+def listed(server, experiment_id, name=None):
+    """The recurring runs of an experiment, or of all; of one name, or of any."""
+    where = {"experiment_id": experiment_id} if experiment_id else {}
+    if not experiment_id and server.namespace:
+        where = {"namespace": server.namespace}
+    if name:
+        where["filter"] = named(name)
     return server.pages(
         server.client.recurring_runs.recurring_run_service_list_recurring_runs,
         "recurring_runs",
-        experiment_id=experiment_id,
-        filter=named(name),
+        **where,
     )
+
+
+def _warn_of_others(server, uploaded, name, say):
+    """Tells of a schedule that a change of kubeflow.experiment left behind."""
+    for other in listed(server, None, name):
+        if other.experiment_id != uploaded.experiment_id and mark_of(other):
+            say(
+                f"Another experiment ({other.experiment_id}) has a schedule {name} as well. If it "
+                "is left over, delete it with kubeflow.experiment set to that one."
+            )
 
 
 def _explain(schedule, package, say):

@@ -1,0 +1,118 @@
+"""Artifacts keep what they say on their way through Kubeflow's records."""
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+from tfx.types import standard_artifacts
+
+from kfp.artifact_records import artifact_class, to_artifact, to_record
+from kfp.backend_driver import survive
+from kfp.launcher_paths import is_object_store, local_path
+
+EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
+NAMES = st.text(min_size=1, max_size=20).filter(
+    lambda name: name not in ("display_name", "store_session_info")
+)
+# 2**53: beyond it a float, which is what the backend keeps, is no exact integer.
+INTEGERS = st.integers(-(2**53), 2**53)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.booleans() | FLOATS | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+).filter(lambda value: isinstance(value, (list, dict)) and "__value__" not in value)
+
+
+def travelled(artifact):
+    """The artifact as the next step reads it."""
+    metadata = survive(to_record(artifact)["metadata"])
+    record = {"name": "3", "uri": "minio://bucket/examples", "metadata": metadata}
+    return to_artifact(record, EXAMPLES)
+
+
+@hypothesis.given(
+    texts=st.dictionaries(NAMES, st.text(max_size=50)),
+    integers=st.dictionaries(NAMES, INTEGERS),
+    floats=st.dictionaries(NAMES, FLOATS),
+    values=st.dictionaries(NAMES, JSON),
+)
+@hypothesis.settings(deadline=None)
+def test_custom_properties_of_every_kind_arrive(texts, integers, floats, values):
+    examples = standard_artifacts.Examples()
+    for key, value in texts.items():
+        examples.set_string_custom_property("t" + key, value)
+    for key, value in integers.items():
+        examples.set_int_custom_property("i" + key, value)
+    for key, value in floats.items():
+        examples.set_float_custom_property("f" + key, value)
+    for key, value in values.items():
+        examples.set_json_value_custom_property("j" + key, value)
+
+    arrived = travelled(examples)
+
+    assert {k: arrived.get_string_custom_property("t" + k) for k in texts} == texts
+    assert {k: arrived.get_int_custom_property("i" + k) for k in integers} == integers
+    assert {k: arrived.get_float_custom_property("f" + k) for k in floats} == floats
+    assert {k: arrived.get_json_value_custom_property("j" + k) for k in values} == values
+
+
+def test_the_properties_of_the_type_arrive_as_its_types():
+    examples = standard_artifacts.Examples()
+    examples.split_names, examples.span, examples.version = '["train"]', 7, 2
+
+    arrived = travelled(examples)
+
+    assert (arrived.split_names, arrived.span, arrived.version) == ('["train"]', 7, 2)
+    assert type(arrived.span) is int
+    assert arrived.id == 3
+
+
+def test_a_custom_property_named_as_one_of_the_type_is_kept_apart():
+    examples = standard_artifacts.Examples()
+    examples.span = 7
+    examples.set_string_custom_property("span", "of days")
+
+    arrived = travelled(examples)
+
+    assert (arrived.span, arrived.get_string_custom_property("span")) == (7, "of days")
+
+
+def test_what_the_backend_adds_for_itself_is_not_taken_for_a_property():
+    record = {"uri": "s3://b/k", "metadata": {"display_name": "x", "store_session_info": "{}"}}
+
+    assert not to_artifact(record, EXAMPLES).mlmd_artifact.custom_properties
+
+
+def test_a_type_of_ones_own_is_found_by_its_module_and_name():
+    title = "tfx.types.standard_artifacts.Model"
+
+    assert artifact_class({"schemaTitle": title}) is standard_artifacts.Model
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"instanceSchema": ""},
+        {"instanceSchema": "type: object"},
+        {"schemaTitle": "tfx.Gone"},
+        {"schemaTitle": "json.dumps"},
+        {"schemaTitle": "Model"},
+    ],
+)
+def test_a_type_that_is_none_is_told(schema):
+    with pytest.raises(ValueError, match="type"):
+        artifact_class(schema)
+
+
+@hypothesis.given(
+    st.sampled_from(["minio", "s3", "gs"]),
+    st.from_regex(r"[a-z0-9.-]{1,20}(/[\w.=-]{1,9}){0,4}", fullmatch=True),
+)
+def test_two_addresses_have_two_paths_below_the_pods_root(scheme, key):
+    path = local_path(f"{scheme}://{key}", "/pod")
+
+    assert path.startswith("/pod/")
+    assert path.endswith(key)
+    assert is_object_store(f"{scheme}://{key}")
+    assert not is_object_store(path)

@@ -1,0 +1,182 @@
+"""Each rule of the backend: a package that breaks it is refused with the reason."""
+
+import copy
+
+import pytest
+from toy_pipeline import FACTOR, toy_pipeline
+
+from kfp.compile_package import compile_pipeline
+from kfp.package_rules import PackageRefused, check_package
+from pipeline.kubeflow_configuration import Kubeflow, SecretVariable, Step, Toleration, Volume
+
+TRAINER_LIKE = Step(
+    gpu=1,
+    shared_memory="2Gi",
+    node_selector={"node/kind": "gpu"},
+    tolerations=[Toleration(key="nvidia.com/gpu", effect="NoSchedule")],
+    volumes=[Volume(claim="models", mount_path="/models")],
+    secrets=[SecretVariable(secret="bucket", key="token", variable="TOKEN")],
+    pull_policy="IfNotPresent",
+    retries=2,
+)
+
+
+@pytest.fixture(scope="module")
+def good():
+    kubeflow = Kubeflow(image="toy:1", steps={"Add": TRAINER_LIKE})
+    return compile_pipeline(toy_pipeline("/models"), kubeflow, [FACTOR])
+
+
+def executor(spec, name):
+    return spec["deploymentSpec"]["executors"][f"{name}_executor"]
+
+
+def task(spec, name):
+    return spec["root"]["dag"]["tasks"][name]
+
+
+def kubernetes(platform):
+    return platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["Add_executor"]
+
+
+def inputs(spec, name):
+    return spec["components"][name]["inputDefinitions"]
+
+
+BREAKS = {
+    "the backend takes 2.1.0 alone": lambda s, p: s.update(schemaVersion="2.0.0"),
+    "lower-case letters": lambda s, p: s["pipelineInfo"].update(name="Toy_1"),
+    "63 at most": lambda s, p: s["pipelineInfo"].update(name="a" * 64),
+    "not of the form of a pipeline spec": lambda s, p: s.update(pipelineRoot="minio://b"),
+    "root: no tasks": lambda s, p: s["root"]["dag"].update(tasks={}),
+    "deploymentSpec: no executors": lambda s, p: s["deploymentSpec"].update(executors={}),
+    "its executor Gone is not in": lambda s, p: s["components"]["Add"].update(executorLabel="Gone"),
+    "schemaUri is not supported": lambda s, p: inputs(s, "Add")["artifacts"]["examples"].update(
+        artifactType={"schemaUri": "uri"}
+    ),
+    "its type's title is None": lambda s, p: inputs(s, "Add")["artifacts"]["examples"].update(
+        artifactType={"instanceSchema": "type: object"}
+    ),
+    "its type's title is 'Examples'": lambda s, p: inputs(s, "Add")["artifacts"]["examples"].update(
+        artifactType={"schemaTitle": "Examples"}
+    ),
+    "executor-logs is the backend's own": lambda s, p: s["components"]["Add"]["outputDefinitions"][
+        "artifacts"
+    ].update({"executor-logs": {"artifactType": {"schemaTitle": "tfx.Model"}}}),
+    "needs a tag of its own": lambda s, p: executor(s, "Add")["container"].update(
+        image="toy:latest"
+    ),
+    "image 'toy'": lambda s, p: executor(s, "Add")["container"].update(image="toy"),
+    "no command": lambda s, p: executor(s, "Add")["container"].update(command=[]),
+    "an argument of more than": lambda s, p: executor(s, "Add")["container"]["args"].append(
+        "x" * 100_001
+    ),
+    "is no quantity of Kubernetes": lambda s, p: executor(s, "Count")["container"].update(
+        resources={"resourceMemoryLimit": "4 GB"}
+    ),
+    "its component is not in the package": lambda s, p: task(s, "Add").update(
+        componentRef={"name": "Gone"}
+    ),
+    "taskInfo.name is 'Other'": lambda s, p: task(s, "Add").update(taskInfo={"name": "Other"}),
+    "waits for Gone, which is no task": lambda s, p: task(s, "Add")["dependentTasks"].append(
+        "Gone"
+    ),
+    "the tasks wait for each other": lambda s, p: task(s, "Count").update(dependentTasks=["Serve"]),
+    "parameter scale gets no value": lambda s, p: task(s, "Count")["inputs"]["parameters"].pop(
+        "scale"
+    ),
+    "parameter extra is not declared": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+        extra={"runtimeValue": {"constant": 1}}
+    ),
+    "is STRING and is given int": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+        settings={"runtimeValue": {"constant": 1}}
+    ),
+    "has no constant value": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+        settings={"runtimeValue": {"runtimeParameter": "x"}}
+    ),
+    "travel in one argument": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+        settings={"runtimeValue": {"constant": "x" * 100_001}}
+    ),
+    "parameter gone, which there is not": lambda s, p: task(s, "Count")["inputs"][
+        "parameters"
+    ].update(scale={"componentInputParameter": "gone"}),
+    "the pipeline's parameter count is NUMBER_INTEGER": lambda s, p: task(s, "Count")["inputs"][
+        "parameters"
+    ].update(scale={"componentInputParameter": "count"}),
+    "parameter count: no default": lambda s, p: s["root"]["inputDefinitions"]["parameters"][
+        "count"
+    ].pop("defaultValue"),
+    "input examples comes from nowhere": lambda s, p: task(s, "Add")["inputs"]["artifacts"].clear(),
+    "input examples comes from Gone": lambda s, p: task(s, "Add")["inputs"]["artifacts"].update(
+        examples={"taskOutputArtifact": {"producerTask": "Gone", "outputArtifactKey": "x"}}
+    ),
+    "Count has no output numbers": lambda s, p: task(s, "Add")["inputs"]["artifacts"]["examples"][
+        "taskOutputArtifact"
+    ].update(outputArtifactKey="numbers"),
+    "is no output of a task": lambda s, p: task(s, "Add")["inputs"]["artifacts"].update(
+        examples={"componentInputArtifact": "examples"}
+    ),
+    "its condition reads the input gone": lambda s, p: task(s, "Push")["triggerPolicy"].update(
+        condition="inputs.artifacts['gone'].artifacts[0].uri == 'x'"
+    ),
+    "no condition that TFX writes": lambda s, p: task(s, "Push")["triggerPolicy"].update(
+        condition="a ? b : c"
+    ),
+    "backoffDuration": lambda s, p: task(s, "Add")["retryPolicy"].update(backoffDuration="1m"),
+    "Gone_executor is no executor": lambda s, p: p["platforms"]["kubernetes"]["deploymentSpec"][
+        "executors"
+    ].update(Gone_executor={}),
+    "enabledSharedMemory: unknown": lambda s, p: kubernetes(p).update(
+        enabledSharedMemory={"size": "2Gi"}
+    ),
+    "imagePullPolicy: 'Sometimes'": lambda s, p: kubernetes(p).update(imagePullPolicy="Sometimes"),
+    "is no label of Kubernetes": lambda s, p: kubernetes(p).update(
+        nodeSelector={"labels": {"kind": "two words"}}
+    ),
+    "operator 'Like'": lambda s, p: kubernetes(p)["tolerations"][0].update(operator="Like"),
+    "effect 'Never'": lambda s, p: kubernetes(p)["tolerations"][0].update(effect="Never"),
+    "mountPath must be absolute": lambda s, p: kubernetes(p)["pvcMount"][0].update(
+        mountPath="models"
+    ),
+    "'My Claim' is no name": lambda s, p: kubernetes(p)["pvcMount"][0].update(
+        pvcNameParameter={"runtimeValue": {"constant": "My Claim"}}
+    ),
+    "keyToEnv needs": lambda s, p: kubernetes(p)["secretAsEnv"][0].update(keyToEnv=[{"a": "b"}]),
+    "sizeLimit 'lots'": lambda s, p: kubernetes(p)["emptyDirMounts"][0].update(sizeLimit="lots"),
+    "platforms.kubernetes and nothing else": lambda s, p: p["platforms"].update(other={}),
+}
+
+
+def test_a_good_package_is_taken(good):
+    check_package(good)
+
+
+@pytest.mark.parametrize("reason", BREAKS)
+def test_what_the_backend_refuses_is_refused_here_with_the_reason(good, reason):
+    spec, platform = copy.deepcopy(good)
+    BREAKS[reason](spec, platform)
+
+    with pytest.raises(PackageRefused) as refusal:
+        check_package([spec, platform])
+
+    assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize("documents", [[], [{}], ["text"], [{"platforms": {}}]])
+def test_what_is_no_package_at_all_is_refused(documents):
+    with pytest.raises(PackageRefused):
+        check_package(documents)
+
+
+def test_two_pipelines_in_one_file_are_refused(good):
+    with pytest.raises(PackageRefused, match="one pipeline spec"):
+        check_package([good[0], good[0]])
+
+
+def test_a_package_that_no_workflow_object_holds_is_refused(good):
+    spec, platform = copy.deepcopy(good)
+    arguments = executor(spec, "Add")["container"]["args"]
+    arguments += ["x" * 90_000] * 12
+
+    with pytest.raises(PackageRefused, match=r"more than 1,000,000 bytes"):
+        check_package([spec, platform])
