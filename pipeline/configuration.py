@@ -4,7 +4,7 @@ Nothing here imports TensorFlow: a mistake is told in a fraction of a second.
 Relative paths are relative to the folder in which the command is given.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -61,6 +61,10 @@ class Preprocessing(Section):
     width: Annotated[int, Field(ge=8, le=4096)]
     channels: Literal[1, 3] = 3
     resize: Literal["bilinear", "area", "nearest"] = "bilinear"
+    aspect: Literal["stretch", "crop", "pad"] = Field(
+        "stretch", description="what becomes of the image's proportions"
+    )
+    antialias: bool = Field(True, description="low-pass filter before shrinking; bilinear only")
     on_corrupt_image: Literal["fail", "drop"] = "fail"
     max_dropped: Annotated[int, Field(ge=0)] = Field(
         0, description="images a split may lose before the run fails"
@@ -69,16 +73,24 @@ class Preprocessing(Section):
 
 class Model(Section):
     name: Annotated[str, AfterValidator(_one_of(MODEL_NAMES))]
+    parameters: dict[str, Any] = Field({}, description="the model's own, see its file")
 
 
 class Training(Section):
     batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="of the learning rate, over all epochs"
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
         None, description="epochs without a better validation loss; none: never stops early"
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = 60.0
+    checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="in addition to the time; none: the time alone"
+    )
     deterministic: bool = Field(False, description="bit-for-bit repeatable, and slower")
 
 

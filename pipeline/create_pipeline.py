@@ -1,1 +1,105 @@
 """The one pipeline definition, for every runner."""
+
+from pathlib import PurePosixPath
+
+from tfx.orchestration.pipeline import Pipeline
+
+from components.champion_resolver.component import ChampionResolver
+from components.evaluator.component import Evaluator
+from components.example_validator.component import ExampleValidator
+from components.pusher.component import Pusher
+from components.schema_gen.component import ImportSchemaGen, SchemaGen
+from components.statistics_gen.component import StatisticsGen
+from components.tfds_example_gen.component import TfdsExampleGen
+from components.trainer.component import Trainer
+from components.transform.component import Transform
+from components.validation_gate.component import ValidationGate
+from pipeline.code_fingerprint import code_fingerprint
+
+
+def create_pipeline(configuration, metadata_connection_config=None):
+    """The DAG of a configuration.
+
+    Args:
+      configuration: a checked pipeline.configuration.Configuration.
+      metadata_connection_config: where the local runner keeps ML Metadata; on
+        Kubeflow the platform keeps its own, and this is None.
+
+    Returns:
+      A tfx Pipeline. Building it touches no data and no network.
+    """
+    data, push = configuration.data, configuration.push
+    features = {"image_feature": data.image_feature, "label_feature": data.label_feature}
+    named = {"image_features": [data.image_feature], "label_feature": data.label_feature}
+    preprocessing = configuration.preprocessing.model_dump() | features
+    image = {name: preprocessing[name] for name in ("height", "width", "channels")} | features
+    corrupt = {name: preprocessing[name] for name in ("on_corrupt_image", "max_dropped")}
+
+    # Encoded images, byte for byte as TFDS holds them.
+    examples = TfdsExampleGen(
+        dataset=data.dataset,
+        splits=data.splits.by_role(),
+        data_dir=data.data_dir,
+        download=data.download,
+    )
+    raw = examples.outputs["examples"]
+    statistics = StatisticsGen(raw, **named)
+    # Inferred at first; a curated file afterwards, which knows what is normal.
+    if data.schema_file is None:
+        schema = SchemaGen(statistics.outputs["statistics"], **named)
+    else:
+        schema = ImportSchemaGen(data.schema_file, **named)
+    validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
+    gate = ValidationGate(
+        validator.outputs["anomalies"],
+        statistics.outputs["statistics"],
+        allow=configuration.validation.allow,
+        max_anomalies=configuration.validation.max_anomalies,
+        label_feature=data.label_feature,
+    )
+    # Decoded once, to uint8; waits for the gate.
+    transform = Transform(
+        raw,
+        schema.outputs["schema"],
+        preprocessing=preprocessing,
+        gate=gate.outputs["checked_anomalies"],
+    )
+    trainer = Trainer(
+        transform.outputs["transformed_examples"],
+        transform.outputs["transform_graph"],
+        schema.outputs["schema"],
+        image=image,
+        model={"name": configuration.model.name} | configuration.model.parameters,
+        training=configuration.training.model_dump(),
+        seed=configuration.seed,
+        checkpoint_dir=str(PurePosixPath(configuration.root) / "checkpoints"),
+    )
+    # A TFX Resolver does not run on open-source Kubeflow; this component runs on both.
+    champion = ChampionResolver(trainer.outputs["model"], push_destination=push.destination)
+    evaluator = Evaluator(
+        raw,
+        trainer.outputs["model"],
+        champion.outputs["champion"],
+        schema.outputs["schema"],
+        evaluation=configuration.evaluation.model_dump(exclude_none=True) | features | corrupt,
+    )
+    pusher = Pusher(
+        trainer.outputs["model"],
+        evaluator.outputs["blessing"],
+        push_destination=push.destination,
+    )
+    components = [
+        examples, statistics, schema, validator, gate, transform, trainer, champion, evaluator,
+        pusher,
+    ]  # fmt: skip
+    for component in components:
+        flag = f"--code={code_fingerprint(type(component).__module__)}"
+        component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.
+    return Pipeline(
+        pipeline_name=configuration.name,
+        pipeline_root=configuration.root,
+        components=components,
+        enable_cache=True,
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=list(configuration.beam.args),
+    )
