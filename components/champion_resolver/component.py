@@ -10,15 +10,9 @@ from components.champion_resolver.executor import Executor
 class ChampionResolverSpec(component_spec.ComponentSpec):
     """Interface of ChampionResolver."""
 
-    PARAMETERS = {  # noqa: RUF012, TFX wants a plain dict
-        "push_destination": component_spec.ExecutionParameter(type=str)
-    }
-    INPUTS = {  # noqa: RUF012
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model)
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model)
-    }
+    PARAMETERS = {"push_destination": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS = {"champion": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
 class ChampionResolver(base_component.BaseComponent):

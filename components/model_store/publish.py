@@ -17,6 +17,7 @@ from components.model_store.versions import (
     Version,
     find,
     next_number,
+    version_path,
 )
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
@@ -62,7 +63,7 @@ def _publish_locally(model: str, destination: Path, record: PushRecord) -> Versi
             if present:
                 return present
             number = _move_to_next_number(folder, destination)
-    return Version(number, str(destination / str(number)), record)
+    return Version(number, version_path(str(destination), number), record)
 
 
 def _copy_durably(model: str, folder: Path, record: PushRecord) -> None:
@@ -109,7 +110,7 @@ def _publish_remotely(model: str, destination: str, record: PushRecord) -> Versi
     if present:
         return present
     number = _free_number(destination)
-    target = os.path.join(destination, str(number))
+    target = version_path(destination, number)
     fileio.makedirs(target)
     with fileio.open(os.path.join(target, RECORD), "w") as text:
         text.write(record.to_json())

@@ -50,7 +50,7 @@ def list_versions(destination: str) -> list[Version]:
     does not exist are no error; they are passed over.
     """
     numbers = [int(name) for name in _names(destination) if _is_version_name(name)]
-    paths = {number: os.path.join(destination, str(number)) for number in sorted(numbers)}
+    paths = {number: version_path(destination, number) for number in sorted(numbers)}
     return [
         Version(number, path, _read_record(path))
         for number, path in paths.items()
@@ -88,6 +88,11 @@ def champion_of(destination: str, challenger: str) -> Version | None:
             break
         earlier.append(version)
     return earlier[-1] if earlier else None
+
+
+def version_path(destination: str, number: int) -> str:
+    """The folder of a version, whether it exists or not."""
+    return os.path.join(destination.rstrip("/"), str(number))
 
 
 def next_number(destination: str) -> int:

@@ -10,16 +10,12 @@ from components.pusher.executor import Executor
 class PusherSpec(component_spec.ComponentSpec):
     """Interface of Pusher."""
 
-    PARAMETERS = {  # noqa: RUF012, TFX wants a plain dict
-        "push_destination": component_spec.ExecutionParameter(type=str)
-    }
-    INPUTS = {  # noqa: RUF012
+    PARAMETERS = {"push_destination": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
     }
-    OUTPUTS = {  # noqa: RUF012
-        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)
-    }
+    OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
 
 
 class Pusher(base_component.BaseComponent):

@@ -1,7 +1,5 @@
 """Decides, before Pusher runs, whether what it pushed is still there."""
 
-import os
-
 from ml_metadata.errors import NotFoundError
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base import base_driver
@@ -13,7 +11,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.model_store.fingerprint import model_fingerprint
-from components.model_store.versions import list_versions
+from components.model_store.versions import list_versions, version_path
 
 
 class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
@@ -44,10 +42,17 @@ def _vanished(store, destination: str, fingerprint: str) -> int:
     except NotFoundError:
         return 0  # Nothing was ever pushed from this root.
     pushed = [
-        artifact.custom_properties["pushed_destination"].string_value
+        artifact.custom_properties
         for artifact in artifacts
         if artifact.state == metadata_store_pb2.Artifact.LIVE
         and artifact.custom_properties["fingerprint"].string_value == fingerprint
     ]
-    present = {version.path for version in list_versions(destination)}
-    return sum(os.path.dirname(path) == destination and path not in present for path in pushed)
+    paths = [
+        properties["pushed_destination"].string_value
+        for properties in pushed
+        if properties["pushed_destination"].string_value
+        == version_path(destination, int(properties["pushed_version"].string_value))
+    ]
+    versions = list_versions(destination)
+    present = {v.path for v in versions if v.record and v.record.fingerprint == fingerprint}
+    return sum(path not in present for path in paths)

@@ -1,0 +1,82 @@
+"""Whether the challenger is blessed, and why not, in TFX's files and in words."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tensorflow_model_analysis.proto import validation_result_pb2
+from tfx.components.evaluator import constants
+from tfx.dsl.io import fileio
+
+from components.evaluator.criteria import Criteria
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the Evaluator decided; `reasons` are empty exactly when it blesses."""
+
+    blessed: bool
+    reasons: list[str]
+    metrics: Mapping[str, float]  # the challenger's over the whole split
+    champion_metrics: Mapping[str, float]  # empty without a champion
+
+
+def decide(
+    validation: validation_result_pb2.ValidationResult,
+    criteria: Criteria,
+    challenger: Mapping[str, float],
+    champion: Mapping[str, float],
+) -> Verdict:
+    """Puts TFMA's validation into words.
+
+    A model is not blessed when no criterion is configured: nothing says that it is
+    good enough.
+    """
+    if not criteria.thresholds and not criteria.change:
+        reasons = ["no threshold is configured"]
+        return Verdict(False, reasons, challenger, champion)
+    reasons = [
+        _reason(failure, criteria, challenger, champion)
+        for part in validation.metric_validations_per_slice
+        for failure in part.failures
+    ]
+    return Verdict(validation.validation_ok, reasons, challenger, champion)
+
+
+def _reason(failure, criteria: Criteria, challenger, champion) -> str:
+    metric = failure.metric_key.name
+    if metric not in challenger:
+        return f"{metric} was not measured, it takes at least ten classes"
+    value = challenger[metric]
+    if failure.metric_key.is_diff:
+        allowed = criteria.allowed_change(metric)
+        return (
+            f"{metric} {value:.6g} against the champion's {champion[metric]:.6g} "
+            f"is worse by more than {allowed:g}"
+        )
+    limits = criteria.thresholds[metric]
+    if limits.get("min") is not None and not value >= limits["min"]:
+        return f"{metric} {value:.6g} is below {limits['min']:g}"
+    return f"{metric} {value:.6g} is above {limits['max']:g}"
+
+
+def write(blessing, verdict: Verdict) -> None:
+    """Fills a ModelBlessing artifact.
+
+    BLESSED or NOT_BLESSED and the property `blessed` are TFX's convention;
+    blessing.json holds the reasons and metrics for whoever gets files and no
+    properties.
+    """
+    name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
+    _write_text(os.path.join(blessing.uri, name), "")
+    _write_text(os.path.join(blessing.uri, "blessing.json"), json.dumps(vars(verdict), indent=2))
+    value = constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    summary = "blessed" if verdict.blessed else f"not blessed: {'; '.join(verdict.reasons)}"
+    blessing.set_string_custom_property("summary", summary)
+
+
+def _write_text(file: str, text: str) -> None:
+    with fileio.open(file, "w") as out:
+        out.write(text)

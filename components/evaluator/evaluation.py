@@ -1,0 +1,128 @@
+"""Evaluates a challenger, and the champion beside it, on raw Examples."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import apache_beam as beam
+from tensorflow_model_analysis import constants
+from tfx.dsl.io import fileio
+
+from components.evaluator import blessing, metrics, tfma_result
+from components.evaluator.class_names import joint_class_names, read_class_names
+from components.evaluator.count_shard import AddUp, CountShard, Plan
+from components.evaluator.counts import Counts
+from components.evaluator.criteria import Criteria
+from components.evaluator.served_model import ModelPlace
+from components.failure import Failure
+from components.transform.corrupt_images import enforce_policy
+
+_COUNTS = "counts.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is evaluated; the parameters of the component."""
+
+    split_uri: str
+    split: str
+    models: tuple[ModelPlace, ...]  # the challenger and, if there is one, the champion
+    criteria: Criteria
+    per_class: bool
+    image_feature: str
+    label_feature: str
+    label_is_bytes: bool
+    on_corrupt_image: str
+    max_dropped: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out; TFMA's files are written."""
+
+    verdict: blessing.Verdict
+    dropped: int  # corrupt images
+    unknown_labels: int  # examples whose label is in no vocabulary
+
+
+def evaluate(request: Request, make_pipeline: Callable[[], beam.Pipeline], uri: str) -> Result:
+    """Counts, computes the metrics, validates them, and writes TFMA's files.
+
+    Args:
+      request: what to evaluate.
+      make_pipeline: makes the Beam pipeline that predicts.
+      uri: folder of the ModelEvaluation. Beside TFMA's files it gets counts.json and
+        class_names.json, whose positions are the class ids in all of them.
+
+    Raises:
+      Failure: the split, a model or the configuration cannot be used.
+    """
+    names = joint_class_names([read_class_names(place.path) for place in request.models])
+    counts = _count(request, names, make_pipeline, os.path.join(uri, _COUNTS))
+    enforce_policy("Evaluator", counts.corrupt, request.on_corrupt_image, request.max_dropped)
+    if not next(iter(counts.models.values())).confusion.sum():
+        raise Failure(
+            f"Evaluator: split {request.split} holds no examples that can be evaluated. "
+            "Check the split's expression in the configuration."
+        )
+    with fileio.open(os.path.join(uri, "class_names.json"), "w") as text:
+        text.write(json.dumps(names))
+    verdict = _judge(request, names, counts, uri)
+    unknown = int(next(iter(counts.models.values())).confusion[-1].sum())
+    return Result(verdict, len(counts.corrupt), unknown)
+
+
+def _count(request: Request, names: list[str], make_pipeline, file: str) -> Counts:
+    shards = sorted(fileio.glob(os.path.join(request.split_uri, "*")))
+    if not shards:
+        raise Failure(
+            f"Evaluator: split {request.split} has no files in {request.split_uri}. "
+            "Check the split's expression in the configuration."
+        )
+    plan = Plan(
+        models=request.models,
+        class_names=tuple(names),
+        split=request.split,
+        image_feature=request.image_feature,
+        label_feature=request.label_feature,
+        label_is_bytes=request.label_is_bytes,
+        batch_size=request.batch_size,
+        shards=len(shards),
+    )
+    with make_pipeline() as pipeline:
+        (
+            pipeline
+            | "Shards" >> beam.Create(list(enumerate(shards)))
+            | "Count" >> beam.ParDo(CountShard(plan))
+            | "AddUp" >> beam.CombineGlobally(AddUp()).without_defaults()
+            | "Write" >> beam.Map(_write_counts, file)
+        )
+    with fileio.open(file, "r") as text:
+        counts = Counts.from_json(text.read())
+    if counts.failure:
+        raise Failure(counts.failure)
+    return counts
+
+
+def _write_counts(counts: Counts, file: str) -> None:
+    with fileio.open(file, "w") as text:
+        text.write(counts.to_json())
+
+
+def _judge(request: Request, names: list[str], counts: Counts, uri: str) -> blessing.Verdict:
+    # TFMA's names: one model has none, two are told apart.
+    tfma_names = (
+        [""] if len(counts.models) == 1 else [constants.CANDIDATE_KEY, constants.BASELINE_KEY]
+    )
+    by_name = dict(zip(tfma_names, counts.models.values(), strict=True))
+    feature, per_class = request.label_feature, request.per_class
+    config = tfma_result.eval_config(request.criteria, tfma_names, feature, per_class)
+    slices = tfma_result.sliced_metrics(by_name, names, feature, per_class)
+    validation = tfma_result.validate(config, slices[0])
+    locations = {name: place.path for name, place in zip(tfma_names, request.models, strict=True)}
+    tfma_result.write(uri, config, slices, validation, request.split_uri, locations)
+    values = [metrics.overall(count) for count in by_name.values()]
+    champion = values[1] if len(values) > 1 else {}
+    return blessing.decide(validation, request.criteria, values[0], champion)

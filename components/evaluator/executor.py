@@ -1,0 +1,129 @@
+"""Evaluates a model from TFX's artifacts and fills TFX's artifacts."""
+
+import json
+import os
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components.evaluator.criteria import Criteria
+from components.failure import Failure
+from components.model_store.copying import is_saved_model
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Executor of Evaluator."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        """Evaluates the challenger and the champion, and blesses or does not.
+
+        Args:
+          input_dict: `examples` (raw), `model` (the challenger), `champion` (an artifact
+            without a model when there is none), `schema`.
+          output_dict: `evaluation` and `blessing`, described by the component.
+          exec_properties: `config`, JSON; see the component.
+
+        Raises:
+          Failure: the data, a model or the configuration cannot be used.
+        """
+        # TFMA takes seconds to import, which a run that is cached need not spend.
+        from components.evaluator import blessing as blessing_files
+        from components.evaluator.evaluation import evaluate
+
+        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        request = _request(input_dict, json.loads(exec_properties["config"]))
+        result = evaluate(request, self._make_beam_pipeline, evaluation.uri)
+        _describe(evaluation, result)
+        blessing_files.write(blessing, result.verdict)
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        blessing.set_string_custom_property("current_model", model.uri)
+        blessing.set_int_custom_property("current_model_id", model.id)
+
+
+def _request(input_dict, config):
+    from components.evaluator.evaluation import Request
+
+    split = config["split"]
+    try:
+        split_uri = artifact_utils.get_split_uri(input_dict["examples"], split)
+    except ValueError as error:
+        raise Failure(
+            f"Evaluator: the examples have no split {split!r}. "
+            "Name one in the configuration's splits."
+        ) from error
+    schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+    return Request(
+        split_uri=split_uri,
+        split=split,
+        models=_models(input_dict),
+        criteria=Criteria(config["thresholds"], config["change"]),
+        per_class=config["per_class"],
+        image_feature=config["image_feature"],
+        label_feature=config["label_feature"],
+        label_is_bytes=_label_is_bytes(schema_uri, config["label_feature"]),
+        on_corrupt_image=config["on_corrupt_image"],
+        max_dropped=config["max_dropped"],
+        batch_size=config["batch_size"],
+    )
+
+
+def _models(input_dict):
+    from components.evaluator.served_model import ModelPlace
+
+    model = artifact_utils.get_single_instance(input_dict["model"])
+    advice = "Run the Trainer again."
+    places = [ModelPlace("challenger", path_utils.serving_model_path(model.uri), advice)]
+    champion = artifact_utils.get_single_instance(input_dict["champion"])
+    path = path_utils.serving_model_path(champion.uri)
+    if is_saved_model(path):
+        places.append(ModelPlace("champion", path, _how_to_go_without(champion.uri)))
+    return tuple(places)
+
+
+def _how_to_go_without(champion_uri: str) -> str:
+    with fileio.open(os.path.join(champion_uri, "champion.json"), "r") as text:
+        note = json.loads(text.read())
+    return (
+        f"It is version {note['version']}: remove {note['version_path']}, "
+        "or set another push destination."
+    )
+
+
+def _label_is_bytes(schema_uri: str, label_feature: str) -> bool:
+    schema = schema_pb2.Schema()
+    with fileio.open(os.path.join(schema_uri, "schema.pbtxt"), "r") as text:
+        text_format.Parse(text.read(), schema)
+    kinds = {feature.name: feature.type for feature in schema.feature}
+    kind = kinds.get(label_feature)
+    if kind not in (schema_pb2.INT, schema_pb2.BYTES):
+        raise Failure(
+            f"Evaluator: the schema has no label {label_feature!r} of type INT or BYTES. "
+            f"Set label_feature to one of: {', '.join(sorted(kinds))}."
+        )
+    return kind == schema_pb2.BYTES
+
+
+def _describe(evaluation, result) -> None:
+    verdict = result.verdict
+    parts = [
+        f"accuracy {verdict.metrics['accuracy']:.4f} "
+        f"on {verdict.metrics['example_count']:,.0f} examples"
+    ]
+    if verdict.champion_metrics:
+        parts.append(f"champion {verdict.champion_metrics['accuracy']:.4f}")
+    if result.dropped:
+        parts.append(f"{result.dropped:,} corrupt images dropped")
+    if result.unknown_labels:
+        parts.append(f"{result.unknown_labels:,} labels unknown to every model")
+    evaluation.set_string_custom_property("summary", "; ".join(parts))
+    for name, value in verdict.metrics.items():
+        evaluation.set_float_custom_property(name, value)
+    for name, value in verdict.champion_metrics.items():
+        evaluation.set_float_custom_property(f"champion_{name}", value)
+    evaluation.set_int_custom_property("dropped_images", result.dropped)
+    evaluation.set_int_custom_property("unknown_labels", result.unknown_labels)

@@ -1,0 +1,93 @@
+"""A SavedModel as a server would call it: through its own preprocessing and signatures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from components.evaluator.class_names import read_class_names
+from components.failure import Failure
+
+_SIGNATURES = ("serve_examples", "transform_features")
+_UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
+
+
+@dataclass(frozen=True)
+class ModelPlace:
+    """Where a model lies and what to call it in front of the user."""
+
+    name: str  # "challenger" or "champion"
+    path: str  # of the SavedModel
+    advice: str = ""  # what to do when it cannot be used
+
+
+class ServedModel:
+    """Answers serialized raw Examples in the classes of a joint vocabulary of n names."""
+
+    def __init__(self, place: ModelPlace, class_names: list[str]):
+        """Loads the model.
+
+        Args:
+          place: where it lies.
+          class_names: the joint vocabulary; it holds every name of the model's own.
+
+        Raises:
+          Failure: it cannot be loaded or lacks a signature.
+        """
+        self.place = place
+        try:
+            self._model = tf.saved_model.load(place.path)
+        except _UNLOADABLE as error:
+            raise self._failure(f"cannot be loaded ({_first_line(error)})") from error
+        missing = [name for name in _SIGNATURES if name not in self._model.signatures]
+        if missing:
+            raise self._failure(f"lacks the signature {missing[0]}")
+        self._serve, self._transform = (self._model.signatures[name] for name in _SIGNATURES)
+        joint = {name: position for position, name in enumerate(class_names)}
+        own = read_class_names(place.path)
+        self._to_joint = np.array([joint[name] for name in own], np.int64)  # (own classes,)
+        self._classes = len(class_names)
+
+    def predict(self, examples: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Predicts a batch.
+
+        Args:
+          examples: (batch,) string, serialized raw tf.train.Examples.
+
+        Returns:
+          predicted: (batch,) int64 in 0..n-1, the most probable class.
+          probabilities: (batch, n) float32, 0 for classes that the model does not know.
+
+        Raises:
+          tf.errors.InvalidArgumentError: an image cannot be decoded.
+        """
+        answers = self._serve(examples=examples)
+        own = answers["probabilities"].numpy()  # (batch, own classes) float32
+        if own.shape[1] != len(self._to_joint):
+            raise self._failure(
+                f"gives {own.shape[1]} probabilities and has {len(self._to_joint)} class names"
+            )
+        probabilities = np.zeros((len(own), self._classes), np.float32)
+        probabilities[:, self._to_joint] = own
+        return self._to_joint[answers["class"].numpy()], probabilities
+
+    def label_ids(self, examples: tf.Tensor) -> np.ndarray:
+        """The classes that the model's own transform gives to the labels of Examples.
+
+        Args:
+          examples: (batch,) string, serialized raw tf.train.Examples with labels.
+
+        Returns:
+          (batch,) int64 in 0..n-1, or -1 for labels out of the model's vocabulary.
+        """
+        own = tf.reshape(self._transform(examples=examples)["label"], [-1]).numpy()
+        return np.where(own < 0, -1, self._to_joint[own])
+
+    def _failure(self, what: str) -> Failure:
+        return Failure(
+            f"Evaluator: the {self.place.name} in {self.place.path} {what}. {self.place.advice}"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__
