@@ -294,10 +294,10 @@ def _asked_wait(error):
 
 
 def _in_words(error):
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "does not answer in time"
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "is a host that nobody knows"
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return "cannot be reached"
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "does not answer in time"
     return "cut the connection"

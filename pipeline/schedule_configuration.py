@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from pipeline.schedule_times import check, check_time_zone
 from pipeline.section import Section
 
-Parameter = str | bool | int | float
+Parameter = str | int | float
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 Path = Annotated[str, Field(min_length=1)]
 

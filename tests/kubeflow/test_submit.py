@@ -1,0 +1,353 @@
+"""Submitting to a server that speaks the v2beta1 API, through the real SDK."""
+
+import logging
+import socket
+import time
+
+import pytest
+
+from components.failure import Failure
+from kfp.submit_run import submit
+from pipeline.schedule_configuration import KubeflowEndpoint
+
+
+@pytest.fixture
+def run_it(server, endpoint, package, naps):
+    """Submits the package; returns (exit code, the lines that were said)."""
+
+    def run_it(*parameters, environment=None, **more):
+        said = []
+        code = submit(
+            more.pop("file", package),
+            more.pop("endpoint", endpoint),
+            parameters,
+            more.pop("pipeline_root", None),
+            more.pop("wait", False),
+            say=said.append,
+            environment=environment or {},
+            sleep=naps,
+            spread=lambda: 0.5,
+            **more,
+        )
+        return code, said
+
+    return run_it
+
+
+def fail_at(numbers, error):
+    def fail(number):
+        if number in numbers:
+            raise error
+
+    return fail
+
+
+def refused(server, status, message="no", **headers):
+    return type(server).answer.__globals__["Refused"](status, message, **headers)
+
+
+def test_the_first_submit_makes_pipeline_version_experiment_and_run(server, run_it, package):
+    code, said = run_it("epochs=3", "dataset=mnist:3.0.1", pipeline_root="minio://b/root")
+    assert code == 0
+    [pipeline], [version] = server.pipelines.values(), server.versions.values()
+    [experiment], [run] = server.experiments.values(), server.runs.values()
+    assert pipeline["display_name"] == experiment["display_name"] == "digits"
+    assert version["display_name"].startswith("sha256-")
+    assert server.files == [package.read_bytes()]
+    assert run["runtime_config"] == {
+        "parameters": {"epochs": 3, "dataset": "mnist:3.0.1"},
+        "pipeline_root": "minio://b/root",
+    }
+    assert run["experiment_id"] == experiment["experiment_id"]
+    assert said[-1].endswith(f"{server.url}/#/runs/details/{run['run_id']}")
+
+
+def test_unchanged_content_makes_no_second_version_and_changed_content_does(
+    server, run_it, package
+):
+    run_it()
+    _, said = run_it()
+    assert len(server.versions) == 1
+    assert len(server.runs) == 2
+    assert "is there already" in said[0]
+    package.write_text(package.read_text().replace("12", "13"))
+    run_it()
+    assert len(server.versions) == 2
+    assert len(server.pipelines) == len(server.experiments) == 1
+
+
+@pytest.mark.parametrize("conflict", [409, 500], ids=["since 2.5", "before"])
+def test_another_submit_that_uploads_the_same_meanwhile_does_no_harm(server, run_it, conflict):
+    server.upload_conflict = conflict
+    run_it()
+    [hidden] = server.versions
+    kept = server.versions.pop(hidden)
+
+    def reappear(number):
+        if server.requests[-1][1] == "/pipelines/upload_version":
+            server.versions[hidden] = kept
+
+    server.before = reappear
+    run_it()
+    assert len(server.versions) == 1
+    assert server.runs[max(server.runs)]["pipeline_version_reference"] == {
+        "pipeline_id": kept["pipeline_id"],
+        "pipeline_version_id": hidden,
+    }
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_that_fails_in_passing_is_repeated_and_leaves_one_of_each(
+    server, run_it, naps, status, when
+):
+    run_it()
+    calls = len(server.requests)
+    for fated in range(1, calls + 1):
+        for table in (server.pipelines, server.versions, server.experiments, server.runs):
+            table.clear()
+        server.requests.clear()
+        setattr(server, when, fail_at([fated], refused(server, status)))
+        naps.clear()
+        assert run_it()[0] == 0
+        assert len(naps) == 1
+        tables = (server.pipelines, server.versions, server.experiments, server.runs)
+        assert [len(table) for table in tables] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_cut_connection_at_any_call_leaves_one_of_each(server, run_it, when):
+    run_it()
+    calls = len(server.requests)
+    for fated in range(1, calls + 1):
+        tables = (server.pipelines, server.versions, server.experiments, server.runs)
+        for table in tables:
+            table.clear()
+        server.requests.clear()
+        setattr(server, when, fail_at([fated], ConnectionAbortedError()))
+        assert run_it()[0] == 0
+        assert [len(table) for table in tables] == [1, 1, 1, 1]
+
+
+def test_waits_double_and_the_server_may_ask_for_one(server, run_it, naps):
+    server.before = fail_at([1, 2, 3], refused(server, 503))
+    run_it()
+    assert naps == [0.5, 1.0, 2.0]
+    naps.clear()
+    server.requests.clear()
+    server.before = fail_at([1], refused(server, 429, Retry_After="7"))
+    run_it()
+    assert naps == [7.0]
+
+
+def test_a_server_that_stays_broken_is_told_in_one_line(server, run_it):
+    server.before = fail_at(range(1, 100), refused(server, 503, "upstream\nconnect error"))
+    with pytest.raises(Failure, match=r"answered 503 5 times: upstream\. Look") as failure:
+        run_it()
+    assert "\n" not in str(failure.value)
+    assert len(server.requests) == 5
+
+
+def test_401_says_what_to_set_and_shows_no_token(server, run_it, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    server.token = "the right one"
+    with pytest.raises(Failure, match=r"\(401\)\. Set the environment variable KFP_EXISTING_T"):
+        run_it()
+    with pytest.raises(Failure) as failure:
+        run_it(environment={"KFP_EXISTING_TOKEN": "s3cret"})
+    assert "s3cret" not in str(failure.value) + caplog.text + "".join(capfd.readouterr())
+    assert len(server.requests) == 2, "a 401 is not repeated"
+
+
+def test_the_token_comes_from_the_environment_or_a_file_that_is_read_for_every_call(
+    server, run_it, tmp_path
+):
+    server.token = "first"
+    assert run_it(environment={"KFP_EXISTING_TOKEN": "first\n"})[0] == 0
+    file = tmp_path / "token"
+    file.write_text("first")
+
+    def renew(number):
+        server.token = f"token {number}"
+        file.write_text(server.token)
+
+    server.after = renew
+    assert run_it(environment={"KF_PIPELINES_SA_TOKEN_PATH": str(file)})[0] == 0
+    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
+    assert run_it(endpoint=endpoint)[0] == 0
+
+
+def test_a_token_file_that_is_not_there_is_named(server, run_it, tmp_path):
+    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(tmp_path / "none"))
+    with pytest.raises(Failure, match=r"kubeflow\.token_file"):
+        run_it(endpoint=endpoint)
+
+
+def test_a_login_page_is_recognised(server, run_it):
+    server.before = fail_at([1], refused(server, 302, Location="http://127.0.0.1:1/login"))
+    with pytest.raises(Failure, match=r"login page \(302\)\. Set the environment"):
+        run_it()
+    server.before = lambda number: None
+    server.answer = lambda *_: b"<html>Log in</html>"
+    with pytest.raises(Failure, match="not as Kubeflow Pipelines does"):
+        run_it()
+
+
+def test_what_is_not_allowed_names_the_namespace(server, run_it):
+    server.multi_user = True
+    server.before = fail_at([2], refused(server, 403, "User 'ann' cannot list"))
+    with pytest.raises(Failure, match=r"in namespace team-a \(403\): User 'ann' cannot list"):
+        run_it(environment={"KFP_NAMESPACE": "team-a"})
+
+
+def test_a_server_of_several_users_wants_a_namespace(server, run_it):
+    server.multi_user = True
+    with pytest.raises(Failure, match=r"Set kubeflow\.namespace, or KFP_NAMESPACE"):
+        run_it()
+    assert run_it(environment={"KFP_NAMESPACE": "team-a"})[0] == 0
+    [experiment] = server.experiments.values()
+    assert experiment["namespace"] == "team-a"
+
+
+def test_an_address_where_nobody_listens_is_told_at_once(run_it, naps):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(Failure, match=r"cannot be reached\. Check") as failure:
+            run_it(endpoint=KubeflowEndpoint(endpoint=url))
+    assert "\n" not in str(failure.value)
+    assert naps == []
+
+
+def test_a_server_that_does_not_answer_is_given_up_after_the_timeout(server, run_it):
+    server.before = lambda number: time.sleep(1)
+    endpoint = KubeflowEndpoint(endpoint=server.url, timeout_seconds=0.2)
+    with pytest.raises(Failure, match="does not answer in time"):
+        run_it(endpoint=endpoint)
+
+
+def test_a_plain_http_server_behind_https_is_told_in_one_line(server, run_it):
+    endpoint = KubeflowEndpoint(endpoint=server.url.replace("http:", "https:"))
+    with pytest.raises(Failure, match="kubeflow") as failure:
+        run_it(endpoint=endpoint)
+    assert "\n" not in str(failure.value)
+
+
+def test_without_any_endpoint_both_ways_to_give_one_are_named(run_it):
+    with pytest.raises(Failure, match=r"kubeflow.endpoint .* KF_PIPELINES_ENDPOINT"):
+        run_it(endpoint=KubeflowEndpoint())
+
+
+def test_the_endpoint_may_come_from_the_environment(server, run_it):
+    environment = {
+        "KF_PIPELINES_ENDPOINT": server.url + "/",
+        "KF_PIPELINES_UI_ENDPOINT": "https://kubeflow.example/pipeline",
+    }
+    _, said = run_it(endpoint=KubeflowEndpoint(), environment=environment)
+    assert "https://kubeflow.example/pipeline/#/runs/details/" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "cause"),
+    [("epoch=3", "did you mean epochs"), ("epochs=x", "NUMBER_INTEGER"), ("epochs", "name=value")],
+)
+def test_a_wrong_parameter_is_refused_before_anything_is_sent(server, run_it, parameter, cause):
+    with pytest.raises(Failure, match=cause):
+        run_it(parameter)
+    assert server.requests == []
+
+
+def test_a_missing_package_says_how_to_make_one(server, run_it):
+    with pytest.raises(Failure, match="python -m pipeline compile"):
+        run_it(file="nowhere.yaml")
+
+
+def test_an_archived_experiment_is_not_used(server, run_it):
+    run_it()
+    next(iter(server.experiments.values()))["storage_state"] = "ARCHIVED"
+    with pytest.raises(Failure, match="experiment digits is archived"):
+        run_it()
+
+
+def task(name, state, cause=None):
+    error = {"error": {"code": 2, "message": cause}} if cause else {}
+    return {"display_name": name, "state": state} | error
+
+
+def play(server, *scenes):
+    """Each further look at the run shows the next (state, tasks)."""
+    scenes = iter(scenes)
+
+    def show(number):
+        method, path = server.requests[-1]
+        if method == "GET" and path.startswith("/runs/"):
+            state, tasks = next(scenes)
+            [run] = server.runs.values()
+            run |= {"state": state, "run_details": {"task_details": tasks}}
+
+    server.before = show
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("SUCCEEDED", 0), ("SKIPPED", 0), ("FAILED", 1), ("CANCELED", 1), ("ERROR", 1)],
+)
+def test_wait_ends_with_the_outcome_of_the_run(server, run_it, state, code):
+    play(server, ("PENDING", []), ("RUNNING", []), ("CANCELING", []), (state, []))
+    exit_code, said = run_it(wait=True)
+    assert exit_code == code
+    assert said[-1] == f"The run has ended: {state.lower()}"
+
+
+def test_wait_shows_each_state_of_each_task_once(server, run_it, naps):
+    play(
+        server,
+        ("RUNNING", [task("root-driver", "SUCCEEDED"), task("Trainer", "PENDING")]),
+        ("RUNNING", [task("Trainer", "RUNNING")]),
+        ("RUNNING", [task("Trainer", "RUNNING")]),
+        ("FAILED", [task("Trainer", "FAILED", "OOMKilled\nat step 3")]),
+    )
+    code, said = run_it(wait=True)
+    assert code == 1
+    shown = [line.split() for line in said if line.startswith("  ")]
+    assert shown == [
+        ["Trainer", "pending"],
+        ["Trainer", "running"],
+        ["Trainer", "failed:", "OOMKilled"],
+    ]
+    assert naps == [5.0, 5.0, 5.0]
+
+
+def test_wait_outlives_a_server_that_is_away_for_a_moment(server, run_it):
+    play(server, ("SUCCEEDED", []))
+    shown, looks = server.before, []
+
+    def away(number):
+        if server.requests[-1][1].startswith("/runs/"):
+            looks.append(number)
+            if len(looks) < 4:
+                raise ConnectionAbortedError
+        shown(number)
+
+    server.before = away
+    assert run_it(wait=True)[0] == 0
+
+
+def test_a_run_that_is_deleted_while_waiting_is_told(server, run_it):
+    server.before = lambda number: (
+        server.runs.clear() if server.requests[-1][1].startswith("/runs/") else None
+    )
+    with pytest.raises(Failure, match="someone deleted it"):
+        run_it(wait=True)
+
+
+def test_ctrl_c_while_waiting_leaves_the_run_alone(server, run_it, endpoint, package):
+    said = []
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    code = submit(package, endpoint, wait=True, say=said.append, environment={}, sleep=interrupt)
+    assert code == 130
+    assert said[-1].startswith("No longer watched. The run goes on: http")
+    assert len(server.runs) == 1
