@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import tensorflow as tf
 from google.protobuf import message
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
@@ -70,7 +71,7 @@ def _read(path: str) -> anomalies_pb2.Anomalies:
     try:
         with fileio.open(path, "rb") as file:
             return anomalies_pb2.Anomalies.FromString(file.read())
-    except (OSError, fileio.NotFoundError, message.DecodeError) as error:
+    except (OSError, tf.errors.OpError, message.DecodeError) as error:
         raise Failure(
             f"{path} cannot be read as anomalies ({type(error).__name__}). "
             "Delete the artifact and run again."

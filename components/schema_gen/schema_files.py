@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 from collections.abc import Sequence
 
+import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
@@ -96,7 +97,7 @@ def _parse(path: str, next_step: str) -> schema_pb2.Schema:
     try:
         with fileio.open(path, "r") as file:
             text = file.read()
-    except (OSError, fileio.NotFoundError) as error:
+    except (OSError, tf.errors.OpError) as error:
         raise Failure(f"The schema {path} does not exist or cannot be read. {next_step}") from error
     try:
         return text_format.Parse(text, schema_pb2.Schema())

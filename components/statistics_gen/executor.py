@@ -46,7 +46,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             for split in splits
         }
         options = image_statistics.stats_options(
-            image_statistics.sample_records([path for split in splits for path in shards[split]]),
+            [path for split in splits for path in shards[split]],
             json.loads(exec_properties["image_features"]),
             exec_properties["label_feature"],
         )

@@ -1,5 +1,7 @@
 """Statistics of image Examples by TFDV's own generators, read in this process."""
 
+import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -34,19 +36,22 @@ def shards(split_uri: str) -> list[str]:
 
 
 def stats_options(
-    sample: Sequence[bytes], image_features: Sequence[str], label_feature: str
+    paths: Sequence[str], image_features: Sequence[str], label_feature: str
 ) -> tfdv.StatsOptions:
-    """TFDV's options for examples like those in `sample` (serialized tf.Examples).
+    """TFDV's options for the examples in the TFRecord files `paths`, from the first of them.
 
     Image features are declared as images, so that TFDV measures their bytes and
     searches them neither for text nor for frequent values. The same holds for every
     other feature that is no UTF-8 text, such as a segmentation mask. An integer label
     is declared as categorical, so that its values are counted.
+
+    Raises:
+      Failure: the first examples are damaged or contradict each other.
     """
     schema = schema_pb2.Schema()
     for name in image_features:
         schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
-    for name in _binary_features(sample):
+    for name in _binary_features(paths):
         if name not in image_features:
             schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
     if label_feature not in image_features:
@@ -69,17 +74,12 @@ def split_statistics(
     accumulators = [generator.create_accumulator() for generator in generators]
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     for path, records in _batches(paths):
-        try:
+        with _naming(path):
             batch = decoder.DecodeBatch(records)
             accumulators = [
                 generator.add_input(accumulator, batch)
                 for generator, accumulator in zip(generators, accumulators, strict=True)
             ]
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise Failure(
-                f"{path} holds examples that do not agree: {one_line(error)}. "
-                "Write every feature with one type in all examples."
-            ) from error
     return stats_impl.extract_statistics_output(accumulators, generators)
 
 
@@ -105,17 +105,6 @@ def read_records(path: str) -> Iterator[bytes]:
         ) from error
 
 
-def sample_records(paths: Sequence[str]) -> list[bytes]:
-    """The first `SAMPLE_RECORDS` records, fewer if there are fewer."""
-    records = []
-    for path in paths:
-        for record in read_records(path):
-            records.append(record)
-            if len(records) == SAMPLE_RECORDS:
-                return records
-    return records
-
-
 def one_line(error: object) -> str:
     """The text of an error without line breaks and without its last full stop."""
     return " ".join(str(error).split()).rstrip(".")
@@ -135,16 +124,27 @@ def _batches(paths: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
             yield path, records
 
 
-def _binary_features(sample: Sequence[bytes]) -> list[str]:
-    """Names of the bytes features in `sample` with a value that is not UTF-8."""
-    if not sample:
-        return []
-    batch = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(sample)
-    return [
-        name
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-        if not _is_text(column)
-    ]
+def _binary_features(paths: Sequence[str]) -> list[str]:
+    """Names of the bytes features that are not UTF-8 in the first examples there are."""
+    for path in paths:
+        if sample := list(itertools.islice(read_records(path), SAMPLE_RECORDS)):
+            with _naming(path):
+                batch = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(sample)
+            columns = zip(batch.schema.names, batch.columns, strict=True)
+            return [name for name, column in columns if not _is_text(column)]
+    return []
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Turns what TFDV says of examples that it cannot use into a failure that names the file."""
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise Failure(
+            f"{path} holds records that cannot be used: {one_line(error)}. "
+            "Write tf.Examples in which a feature has one type throughout."
+        ) from error
 
 
 def _is_text(column: pa.Array) -> bool:

@@ -1,5 +1,6 @@
 """Statistics in an ExampleStatistics artifact, as TFX lays them out."""
 
+import tensorflow as tf
 from google.protobuf import message
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx import types
@@ -79,7 +80,7 @@ def _read(path: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     try:
         with fileio.open(path, "rb") as file:
             return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
-    except (OSError, fileio.NotFoundError, message.DecodeError) as error:
+    except (OSError, tf.errors.OpError, message.DecodeError) as error:
         raise Failure(
             f"{path} cannot be read as statistics ({type(error).__name__}). "
             "Delete the artifact and run again."
