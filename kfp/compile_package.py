@@ -13,7 +13,7 @@ import yaml
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
-from kfp.run_parameters import on_a_cluster, run_parameters
+from kfp.run_parameters import check_steps, on_a_cluster, run_parameters
 from pipeline.kubeflow_configuration import Kubeflow
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
@@ -34,11 +34,11 @@ def compile_package(configuration, output):
     """
     from pipeline.create_pipeline import create_pipeline
 
-    pipeline = create_pipeline(on_a_cluster(configuration))
-    parameters = run_parameters(configuration)
-    return write_package(
-        compile_pipeline(pipeline, configuration.kubeflow, parameters), Path(output)
-    )
+    there = on_a_cluster(configuration)
+    parameters = run_parameters(there)
+    pipeline = create_pipeline(there)
+    check_steps(there.kubeflow, [component.id for component in pipeline.components])
+    return write_package(compile_pipeline(pipeline, there.kubeflow, parameters), Path(output))
 
 
 def compile_pipeline(pipeline, kubeflow=None, parameters=()):

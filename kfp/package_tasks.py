@@ -93,6 +93,8 @@ def _check_constant(place, kind, value):
         yield f"{place} has no constant value"
     elif not isinstance(value["constant"], _PYTHON_TYPES.get(kind, object)):
         yield f"{place} is {kind} and is given {type(value['constant']).__name__}"
+    elif "{{" in str(value["constant"]):
+        yield f"{place} holds '{{{{', which Argo takes for the beginning of a placeholder"
     elif len(str(value["constant"]).encode()) > _MOST_VALUE_BYTES:
         yield (
             f"{place} has more than {_MOST_VALUE_BYTES:,} bytes; all inputs of a step travel in "

@@ -1,6 +1,7 @@
 """The configuration as a cluster needs it, and what of it a run may be given anew."""
 
 import dataclasses
+import difflib
 
 from pipeline.configuration_file import ConfigurationError
 
@@ -8,6 +9,8 @@ from pipeline.configuration_file import ConfigurationError
 # values lie in one property as JSON, under their own keys.
 _WHOLE = {"data.dataset": ("TfdsExampleGen", "dataset")}
 _SECTIONS = {"training": ("Trainer", "training")}
+# The steps that read or write pushed models.
+_SEE_MODELS = ("ChampionResolver", "Pusher")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +35,28 @@ class RunParameter:
 def on_a_cluster(configuration):
     """The configuration with the places of a pod instead of those of this machine."""
     kubeflow = configuration.kubeflow
-    push = configuration.push
-    if kubeflow.push_destination is not None:
-        push = push.model_copy(update={"destination": kubeflow.push_destination})
-    data = configuration.data
-    if kubeflow.data_dir is not None:
-        data = data.model_copy(update={"data_dir": kubeflow.data_dir})
-    return configuration.model_copy(update={"push": push, "data": data, "root": kubeflow.work_dir})
+    destination = kubeflow.push_destination
+    if destination is None:
+        destination = f"{kubeflow.models.mount_path}/{configuration.name}"
+    data_dir = kubeflow.data_dir or f"{kubeflow.work_dir}/tensorflow_datasets"
+    if kubeflow.models is not None:
+        steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}
+        kubeflow = kubeflow.model_copy(update={"steps": kubeflow.steps | steps})
+    return configuration.model_copy(
+        update={
+            "root": kubeflow.work_dir,
+            "data": configuration.data.model_copy(update={"data_dir": data_dir}),
+            "push": configuration.push.model_copy(update={"destination": destination}),
+            "kubeflow": kubeflow,
+        }
+    )
+
+
+def _with_models(kubeflow, name):
+    step = kubeflow.step(name)
+    if kubeflow.models.mount_path in {volume.mount_path for volume in step.volumes}:
+        return step
+    return step.model_copy(update={"volumes": [*step.volumes, kubeflow.models]})
 
 
 def run_parameters(configuration):
@@ -80,3 +98,13 @@ def _allowed(configuration):
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
                 keys.append(f"{section}.{name}")
     return keys
+
+
+def check_steps(kubeflow, components):
+    """Raises ConfigurationError where `kubeflow.steps` names no component of the pipeline."""
+    for name in sorted(set(kubeflow.steps) - set(components)):
+        near = difflib.get_close_matches(name, components, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigurationError(
+            f"kubeflow.steps.{name}: no component; allowed: {', '.join(components)}{meant}"
+        )

@@ -86,10 +86,19 @@ class Kubeflow(Section):
     pipeline_root: BucketUri | None = Field(
         None, description="where artifacts go; none: the cluster's default"
     )
-    push_destination: str | None = Field(
-        None, description="instead of push.destination, as in a mounted volume's path"
+    models: Volume | None = Field(
+        Volume(claim="steadyfeed-models", mount_path="/models"),
+        description="the volume that models are pushed to; none: they go to an object store",
     )
-    data_dir: str | None = Field(None, description="instead of data.data_dir")
+    push_destination: Annotated[str, Field(pattern=r"^(/|(minio|s3|gs)://)\S+$")] | None = Field(
+        None,
+        description="instead of push.destination, an absolute path or an address; none: a folder "
+        "of the pipeline's name in the volume `models`",
+    )
+    data_dir: Annotated[str, Field(pattern=r"^(/|gs://)\S+$")] | None = Field(
+        None,
+        description="instead of data.data_dir, as in a mounted volume's path; none: below work_dir",
+    )
     work_dir: MountPath = Field(
         "/tmp/steadyfeed",
         description="checkpoints; on a volume, a training that was killed goes on",
@@ -105,6 +114,12 @@ class Kubeflow(Section):
         },
         description="what a run may be given: its name, and the configuration key it replaces",
     )
+
+    @model_validator(mode="after")
+    def _pushes_somewhere(self):
+        if self.models is None and self.push_destination is None:
+            raise ValueError("models or push_destination is needed")
+        return self
 
     @field_validator("image")
     @classmethod

@@ -91,6 +91,9 @@ BREAKS = {
     "is STRING and is given int": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"constant": 1}}
     ),
+    "Argo takes for the beginning": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+        settings={"runtimeValue": {"constant": "{{workflow.uid}}"}}
+    ),
     "has no constant value": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"runtimeParameter": "x"}}
     ),
