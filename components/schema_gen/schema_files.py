@@ -99,12 +99,13 @@ def _parse(path: str, next_step: str) -> schema_pb2.Schema:
             text = file.read()
     except (OSError, tf.errors.OpError) as error:
         raise Failure(f"The schema {path} does not exist or cannot be read. {next_step}") from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"The schema {path} is not text. {next_step}") from error
     try:
         return text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        # It begins with line and column, "3:1 : ".
+        reason = " ".join(str(error).split()).replace(" : ", ": ", 1).rstrip(".")
         raise Failure(
             f"{path}:{reason}. Correct the file: it must be a tensorflow_metadata schema as text."
         ) from error
-    except UnicodeDecodeError as error:
-        raise Failure(f"The schema {path} is not text. {next_step}") from error

@@ -64,7 +64,10 @@ def class_counts(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, int
     None if the feature was not counted by class, or has more classes than TFDV lists.
     """
     strings = feature.string_stats
-    if len(strings.rank_histogram.buckets) != strings.unique:
+    if (
+        not feature.HasField("string_stats")
+        or len(strings.rank_histogram.buckets) != strings.unique
+    ):
         return None
     return {bucket.label: int(bucket.sample_count) for bucket in strings.rank_histogram.buckets}
 

@@ -106,7 +106,7 @@ def check_configuration(allow: Mapping[str, Sequence[str]], max_anomalies: int) 
     for feature, kinds in allow.items():
         for kind in kinds:
             if kind not in ANOMALY_TYPES:
-                close = difflib.get_close_matches(kind, ANOMALY_TYPES, 1, 0.0)[0]
+                close = difflib.get_close_matches(kind.upper(), ANOMALY_TYPES, 1, 0.0)[0]
                 raise Failure(
                     f"ValidationGate was told to allow {kind!r} for the feature {feature!r}, "
                     f"which is no anomaly type. Did you mean {close}?"
@@ -134,7 +134,7 @@ def _from_tfdv(
     for feature, reason, only_warns in anomalies_files.reasons(anomalies):
         kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
         affected = _affected(kind, features.get(feature), examples, schema.get(feature), domains)
-        text = f"{reason.short_description}, {reason.description}".strip().rstrip(".")
+        text = reason.description.strip().rstrip(".")
         found.append(Anomaly(split, feature, kind, text, affected, examples, only_warns))
     return found
 
@@ -158,6 +158,8 @@ def _affected(
     if kind == "ENUM_TYPE_UNEXPECTED_STRING_VALUES":
         known = domains[declared.domain].value if declared.domain else declared.string_domain.value
         return sum(count for value, count in counts.items() if value not in known)
+    if feature.type != statistics_pb2.FeatureNameStatistics.INT:
+        return None
     if kind == "INT_TYPE_BIG_INT":
         return sum(n for value, n in counts.items() if int(value) > declared.int_domain.max)
     if kind == "INT_TYPE_SMALL_INT":

@@ -1,0 +1,93 @@
+"""ImportSchemaGen, and how an inferred schema becomes a curated file."""
+
+import os
+import pathlib
+
+import pytest
+import tensorflow_data_validation as tfdv
+
+from components.failure import Failure
+from components.schema_gen import schema_files
+from components.schema_gen.component import ImportSchemaGen
+
+
+@pytest.fixture
+def inferred(png, make_statistics, infer):
+    return infer(make_statistics(train=[{"image": png, "label": b"chat angora \xc3\xa9"}]))
+
+
+@pytest.fixture
+def curated(inferred, tmp_path):
+    path = tmp_path / "schema" / "cats" / "schema.pbtxt"
+    schema_files.save_curated(inferred.uri, str(path))
+    return path
+
+
+def test_a_saved_schema_is_imported_as_it_was_inferred(inferred, curated, run):
+    imported = run(ImportSchemaGen(str(curated)))
+
+    assert schema_files.read(imported.uri) == schema_files.read(inferred.uri)
+    assert tfdv.load_schema_text(f"{imported.uri}/schema.pbtxt").feature[0].name == "image"
+    assert imported.get_string_custom_property("summary") == "2 features, curated"
+    assert "chat angora é" in curated.read_text()
+    assert os.listdir(curated.parent) == ["schema.pbtxt"]
+
+
+def test_an_edit_changes_the_execution_property_so_that_the_component_runs_again(curated):
+    before = ImportSchemaGen(str(curated)).exec_properties
+    curated.write_text(curated.read_text() + "\n# A remark changes nothing.\n")
+    assert ImportSchemaGen(str(curated)).exec_properties == before
+
+    curated.write_text(curated.read_text().replace("chat angora", "chat siamois"))
+    assert ImportSchemaGen(str(curated)).exec_properties != before
+
+
+def test_a_saved_schema_is_overwritten_only_on_request(inferred, curated):
+    curated.write_text("")
+    with pytest.raises(Failure, match="exists already"):
+        schema_files.save_curated(inferred.uri, str(curated))
+    assert not curated.read_text()
+
+    schema_files.save_curated(inferred.uri, str(curated), overwrite=True)
+    assert schema_files.read_curated(str(curated), ["image"], "label")
+
+
+def test_a_schema_that_cannot_be_saved_leaves_nothing(inferred, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(Failure, match="cannot be saved"):
+        schema_files.save_curated(inferred.uri, str(tmp_path / "file" / "schema.pbtxt"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "does not exist or cannot be read. Run once"),
+        ("feature { name: 'image' typ: BYTES }", "schema.pbtxt:1:25: "),
+        ("not a schema", "schema.pbtxt:1:1: "),
+        ("", "has no feature 'image', only none"),
+        ("feature { name: 'image' type: BYTES }", "has no feature 'label', only image"),
+        (
+            "feature { name: 'image' type: INT } feature { name: 'label' type: INT }",
+            "gives the image feature 'image' the type INT",
+        ),
+        (b"\xff\xfe\x00", "is not text"),
+    ],
+)
+def test_a_schema_file_that_cannot_be_used_is_named(text, message, tmp_path):
+    path = pathlib.Path(tmp_path, "schema.pbtxt")
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    with pytest.raises(Failure) as failure:
+        ImportSchemaGen(str(path))
+    assert message in str(failure.value)
+    assert str(path) in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_damaged_schema_artifact_is_refused(inferred):
+    pathlib.Path(inferred.uri, "schema.pbtxt").write_text("feature {")
+
+    with pytest.raises(Failure, match=r"schema\.pbtxt:.*Correct the file"):
+        schema_files.read(inferred.uri)

@@ -1,0 +1,195 @@
+"""ValidationGate: what stops a run, what passes, and what is said of both."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tfx.types import channel, standard_artifacts
+
+from components.example_validator import anomalies_files
+from components.failure import Failure
+from components.validation_gate import verdict
+from components.validation_gate.component import ValidationGate
+
+LARGE = {"image": b"\x89PNG", "label": 9, "kind": b"photo"}
+
+
+def failure_of(gate, *args, **settings):
+    with pytest.raises(Failure) as failure:
+        gate(*args, **settings)
+    assert "\n" not in str(failure.value)
+    return str(failure.value)
+
+
+def test_good_data_pass(good, gate):
+    checked = gate({"train": good, "validation": good, "test": good})
+
+    assert checked.get_string_custom_property("summary") == "no anomalies"
+    assert checked.get_int_custom_property("anomalies") == 0
+    assert set(anomalies_files.read(checked)) == {"train", "validation", "test"}
+
+
+def test_a_failure_names_split_feature_anomaly_and_how_many_examples(good, gate):
+    message = failure_of(gate, {"train": good, "test": [*good, LARGE, LARGE]})
+
+    assert message == (
+        "1 anomaly in the data, 0 allowed: split test, feature 'label': Unexpectedly "
+        "large value: 9 (INT_TYPE_BIG_INT, 2 of 8 examples). "
+        "Correct the data or the schema, or allow these anomaly types."
+    )
+
+
+def test_a_refused_run_leaves_no_output(good, gate, tmp_path):
+    failure_of(gate, {"train": good, "test": [LARGE]})
+
+    assert not os.path.exists(tmp_path / "checked")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": None}, "feature 'image': The feature was present in fewer examples"),
+        ({"label": None}, "(FEATURE_TYPE_LOW_FRACTION_PRESENT, 1 of 7 examples)"),
+        ({"label": -1}, "(INT_TYPE_SMALL_INT, 1 of 7 examples)"),
+        ({"kind": b"video"}, "missing from the schema: video (~14%) (ENUM_TYPE_UNEXPECTED"),
+        ({"kind": b"video"}, "_STRING_VALUES, 1 of 7 examples)"),
+        ({"extra": 3}, "feature 'extra': New column (column in data but not in"),
+        ({"extra": 3}, "(SCHEMA_NEW_COLUMN, 1 of 7 examples)"),
+    ],
+)
+def test_an_example_that_breaks_the_schema_is_counted(change, message, good, gate):
+    changed = {**good[0], **change}
+    bad = {name: value for name, value in changed.items() if value is not None}
+
+    assert message in failure_of(gate, {"train": good, "test": [*good, bad]})
+
+
+def test_a_feature_that_a_split_lacks_altogether_is_missing_everywhere(good, gate):
+    unlabelled = [{"image": features["image"], "kind": b"photo"} for features in good]
+
+    message = failure_of(gate, {"train": good, "test": unlabelled})
+    assert "split test, feature 'label': Column is completely missing" in message
+    assert "6 of 6 examples" in message
+
+
+def test_an_empty_split_stops_the_run(good, gate):
+    message = failure_of(gate, {"train": good, "validation": []})
+
+    assert "split validation: The split has no examples (EMPTY_SPLIT)" in message
+
+
+def test_of_many_anomalies_three_are_named(good, gate):
+    extra = dict.fromkeys("abcde", 1)
+
+    message = failure_of(gate, {"train": good, "test": [{**good[0], **extra}]})
+    assert message.startswith("5 anomalies in the data, 0 allowed: ")
+    assert message.count("SCHEMA_NEW_COLUMN") == 3
+    assert "; and 2 more. Correct" in message
+
+
+@pytest.mark.parametrize("feature", ["label", "*"])
+def test_an_allowed_anomaly_passes_and_is_counted(feature, good, gate):
+    splits = {"train": good, "test": [*good, LARGE]}
+    checked = gate(splits, allow={feature: ["INT_TYPE_BIG_INT"]})
+
+    summary = checked.get_string_custom_property("summary")
+    assert summary.startswith("1 anomaly: test 1, allowed")
+    assert checked.get_int_custom_property("anomalies") == 1
+
+
+def test_what_is_allowed_of_one_feature_is_not_allowed_of_another(good, gate):
+    splits = {"train": good, "test": [*good, LARGE]}
+
+    failure_of(gate, splits, allow={"kind": ["INT_TYPE_BIG_INT"]})
+    failure_of(gate, splits, allow={"label": ["INT_TYPE_SMALL_INT"]})
+
+
+def test_a_number_of_anomalies_may_pass(good, gate):
+    splits = {"train": good, "test": [{**good[0], "a": 1, "b": 1}]}
+
+    assert "2 anomalies in the data, 1 allowed" in failure_of(gate, splits, max_anomalies=1)
+    assert gate(splits, max_anomalies=2).get_int_custom_property("anomalies") == 2
+
+
+def test_a_class_that_train_lacks_is_only_a_warning(good, gate, caplog):
+    rare = [{**good[0], "label": label} for label in (3, 4, 4)]
+    checked = gate({"train": good, "test": [*good, *rare]})
+
+    summary = checked.get_string_custom_property("summary")
+    assert summary == (
+        "no anomalies; warning: split test, feature 'label': Classes that train lacks: 3, 4 "
+        "(CLASSES_NOT_IN_TRAIN, 3 of 9 examples)"
+    )
+    assert checked.get_int_custom_property("warnings") == 1
+    assert "Classes that train lacks: 3, 4" in caplog.text
+
+
+def test_a_split_that_has_no_class_of_train_stops_the_run(good, gate):
+    other = [{**features, "label": 4} for features in good]
+
+    message = failure_of(gate, {"train": good, "test": other})
+    assert "Classes that train lacks: 4 (NO_COMMON_CLASS, 6 of 6 examples)" in message
+    assert gate({"train": good, "test": other}, allow={"label": ["NO_COMMON_CLASS"]})
+
+
+def test_a_whole_splits_constraint_of_a_curated_schema_is_enforced(good, gate):
+    schema = """
+      dataset_constraints { min_examples_count: 100 }
+      feature { name: "image" type: BYTES } feature { name: "label" type: INT }
+      feature { name: "kind" type: BYTES }
+    """
+    message = failure_of(gate, {"train": good}, schema_text=schema)
+
+    assert "split train: The dataset has 6 examples, which is fewer than expected" in message
+    assert gate({"train": good}, schema, allow={"dataset": ["DATASET_LOW_NUM_EXAMPLES"]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"allow": {"label": ["ENUM_TYPE_UNEXPECTED_STRING_VALUE"]}},
+            "mean ENUM_TYPE_UNEXPECTED_STRING_VALUES?",
+        ),
+        (
+            {"allow": {"label": ["schema_new_columns"]}},
+            "'schema_new_columns' for the feature 'label'",
+        ),
+        ({"max_anomalies": -1}, "max_anomalies -1. Set it to 0 or more."),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_anything_runs(settings, message):
+    anomalies = channel.Channel(type=standard_artifacts.ExampleAnomalies)
+    statistics = channel.Channel(type=standard_artifacts.ExampleStatistics)
+
+    with pytest.raises(Failure) as failure:
+        ValidationGate(anomalies, statistics, **settings)
+    assert message in str(failure.value)
+
+
+KINDS = st.sampled_from(verdict.ANOMALY_TYPES)
+FEATURES = st.sampled_from(["image", "label", "kind"])
+ANOMALIES = st.builds(
+    verdict.Anomaly,
+    split=st.sampled_from(["train", "test"]),
+    feature=FEATURES,
+    kind=KINDS,
+    description=st.just("Something"),
+    affected=st.none() | st.integers(0, 10),
+    examples=st.just(10),
+)
+
+
+@given(
+    found=st.lists(ANOMALIES),
+    allow=st.dictionaries(FEATURES | st.just("*"), st.lists(KINDS, max_size=5)),
+    more=st.dictionaries(FEATURES | st.just("*"), st.lists(KINDS, max_size=5)),
+)
+def test_to_allow_more_never_refuses_more(found, allow, more):
+    refused = verdict.refused(found, allow)
+    both = {name: allow.get(name, []) + more.get(name, []) for name in {*allow, *more}}
+
+    assert set(verdict.refused(found, both)) <= set(refused) <= set(found)
+    assert verdict.refused(found, {"*": list(verdict.ANOMALY_TYPES)}) == []
+    verdict.check(refused, max_anomalies=len(refused))
