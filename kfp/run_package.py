@@ -9,20 +9,17 @@ import dataclasses
 import graphlib
 import itertools
 import shutil
-import sys
 import time
 import uuid
-from pathlib import Path
 
 from components.failure import Failure
 from kfp.backend_driver import Skipped, executor_input, survive
 from kfp.backend_launcher import Pod, launch, run_in_a_process
+from kfp.launcher_paths import is_object_store
 from kfp.object_store import ObjectStore
-from kfp.package_rules import PackageRefused, read_package
+from kfp.package_rules import read_package
 from kfp.package_tasks import producers_of
 from kfp.run_values import mounted, run_values
-
-DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +27,7 @@ class StepOutcome:
     task: str
     status: str  # "ran", "skipped" or "failed"
     seconds: float
-    made: str  # the `summary` of its first output that has one; why it was skipped; the cause
+    made: str  # what its outputs' `summary` say; why it was skipped; the cause
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,31 +49,16 @@ class PackageRun:
         return any(outcome.status == "failed" for outcome in self.outcomes)
 
 
-def run_verb(file, parameters=(), root=DEFAULT_ROOT, work="runs/package"):
-    """`python -m pipeline run-package FILE`; returns the exit code.
-
-    Args:
-      file: the package.
-      parameters: texts `name=value`.
-      root: the pipeline root: minio://, s3:// or gs://.
-      work: the folder for the stand-ins of bucket, pods and volumes.
-    """
-    try:
-        run = run_package(Path(file), parameters, root, Path(work), _show)
-    except (PackageRefused, Failure) as error:
-        for line in str(error).splitlines():
-            print(f"{file}: {line}", file=sys.stderr)
-        return 2
-    return 1 if run.failed else 0
-
-
 def run_package(
     file, parameters, root, work, observe=lambda outcome: None, run_command=run_in_a_process
 ):
     """Runs every task of the package in order, up to the first failure.
 
     Args:
-      file: a Path; parameters, root, work: as in `run_verb`.
+      file: a Path.
+      parameters: texts `name=value`.
+      root: the pipeline root: minio://, s3:// or gs://.
+      work: the folder for the stand-ins of bucket, pods and volumes.
       observe: called with each StepOutcome.
       run_command: how a step's command is run; as run_in_a_process.
 
@@ -85,8 +67,11 @@ def run_package(
 
     Raises:
       PackageRefused: the backend would not take the package.
-      Failure: a parameter that the package does not have, or of another type.
+      Failure: a parameter that the package does not have, or of another type; a root that is
+        no object store's.
     """
+    if not is_object_store(root):
+        raise Failure(f"--root {root}: no object store. Allowed: minio://, s3://, gs://.")
     spec, kubernetes = read_package(file)
     values = run_values(spec, parameters)
     run_id = str(uuid.uuid4())
@@ -151,13 +136,5 @@ def _publish(outputs, identities):
 
 
 def _summary(run, task):
-    for record in run.published[task].values():
-        if "summary" in record["metadata"]:
-            return record["metadata"]["summary"]
-    return ""
-
-
-def _show(outcome):
-    print(
-        f"{outcome.task:20} {outcome.status:8} {outcome.seconds:6.1f} s  {outcome.made}", flush=True
-    )
+    said = (record["metadata"].get("summary") for record in run.published[task].values())
+    return "; ".join(text for text in said if text)

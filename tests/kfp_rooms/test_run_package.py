@@ -1,9 +1,13 @@
+import argparse
+import sys
 from pathlib import Path
 
 import pytest
 
-from kfp.run_package import run_package, run_verb
+from kfp.run_package import run_package
+from pipeline.configuration_file import ConfigurationError
 from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
+from pipeline.package_verbs import add_verbs
 
 STORES = ("minio://bucket/v2/artifacts", "s3://bucket/runs", "gs://bucket/runs/")
 
@@ -15,6 +19,17 @@ def run_toy(toy_package, tmp_path, run_here):
         return run_package(package, parameters, root, tmp_path / "work", run_command=run_here)
 
     return run
+
+
+def run_verb(package, *words, work):
+    parser = argparse.ArgumentParser()
+    add_verbs(parser.add_subparsers(), lambda verb: None)
+    arguments = parser.parse_args(["run-package", str(package), *words, "--work", str(work)])
+    try:
+        return arguments.verb(arguments)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def statuses(run):
@@ -94,11 +109,18 @@ def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, 
 def test_a_wrong_parameter_is_told_in_one_line(toy_package, tmp_path, capsys, parameter, message):
     package = toy_package("toy.yaml", tmp_path)
 
-    assert run_verb(package, [parameter], work=tmp_path / "work") == 2
+    assert run_verb(package, f"--param={parameter}", work=tmp_path / "work") == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert message in lines[0]
     assert not (tmp_path / "work").exists()
+
+
+def test_a_root_that_is_no_object_store_is_told(toy_package, tmp_path, capsys):
+    package = toy_package("toy.yaml", tmp_path)
+
+    assert run_verb(package, "--root=/data", work=tmp_path / "work") == 2
+    assert "--root /data: no object store" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -130,5 +152,5 @@ def test_every_step_runs_its_own_command_in_a_fresh_process(toy_package, tmp_pat
 def test_a_failed_step_in_a_fresh_process_ends_with_code_1(toy_package, tmp_path, capsys):
     package = toy_package("toy.yaml", tmp_path / "pushed")
 
-    assert run_verb(package, ["factor=-1"], work=tmp_path / "work") == 1
+    assert run_verb(package, "--param=factor=-1", work=tmp_path / "work") == 1
     assert "the total is -15.0, below 0" in capsys.readouterr().out

@@ -1,0 +1,174 @@
+"""The default configuration, compiled and run as the backend would run it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from kfp.image_tag import PROJECT
+from kfp.package_rules import read_package
+from kfp.run_package import run_package
+from pipeline.configuration_file import ConfigurationError, load
+
+DIGITS = "configs/digits.yaml"
+# The same seed, and sums of floats in another order: a few of 359 test images at most.
+TOLERANCE = 0.015
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+
+
+def compile_digits(path, *overrides):
+    from kfp.compile_package import compile_package
+
+    return compile_package(load(DIGITS, overrides), path)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(PROJECT)
+        return compile_digits(tmp_path_factory.mktemp("digits") / "digits.yaml")
+
+
+def test_the_default_pipeline_compiles_to_a_package_that_the_backend_takes(package):
+    spec, kubernetes = read_package(package)
+
+    assert spec["pipelineInfo"]["name"] == "digits"
+    assert set(kubernetes) >= {"ChampionResolver_executor", "Pusher_executor"}
+
+
+def test_no_place_of_this_machine_is_in_the_package(package):
+    text = package.read_text()
+
+    assert str(PROJECT) not in text
+    assert "runs/" not in text
+
+
+def test_steps_that_read_what_may_change_are_never_cached(package):
+    spec, _ = read_package(package)
+
+    uncached = {
+        name for name, task in spec["root"]["dag"]["tasks"].items() if not task["cachingOptions"]
+    }
+    assert uncached == {"TfdsExampleGen", "ChampionResolver", "Pusher"}
+
+
+def test_a_run_may_be_given_the_dataset_and_the_training(package):
+    spec, _ = read_package(package)
+
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert set(parameters) == {"dataset", "epochs", "learning_rate"}
+    assert parameters["dataset"]["defaultValue"] == "digits"
+
+
+def test_a_gpu_goes_to_the_trainer_alone(tmp_path):
+    path = compile_digits(tmp_path / "gpu.yaml", "kubeflow.steps.Trainer.gpu=1")
+
+    spec, _ = read_package(path)
+    with_gpu = {
+        label
+        for label, executor in spec["deploymentSpec"]["executors"].items()
+        if "accelerator" in executor["container"].get("resources", {})
+    }
+    assert with_gpu == {"Trainer_executor"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("kubeflow.steps.Trianer.gpu=1", "kubeflow.steps.Trianer: no component"),
+        ("kubeflow.parameters.rate=training.rate", "given 'training.rate'; allowed: a key"),
+        ("kubeflow.parameters.height=preprocessing.height", "given 'preprocessing.height'"),
+        ("kubeflow.image=steadyfeed:latest", "kubeflow.image"),
+        ("kubeflow.pipeline_root=/data", "kubeflow.pipeline_root"),
+        ("kubeflow.every_step.memory=4 GB", "kubeflow.every_step.memory"),
+        ("kubeflow.every_step.gpu=1", "kubeflow.every_step"),
+    ],
+)
+def test_a_mistake_in_the_section_is_one_line_and_nothing_is_written(tmp_path, override, message):
+    with pytest.raises(ConfigurationError) as mistake:
+        compile_digits(tmp_path / "out.yaml", override)
+
+    assert message in str(mistake.value)
+    assert len(str(mistake.value).splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_compiling_takes_at_most_half_as_long_again_as_importing():
+    code = (
+        "import time, sys; began = time.perf_counter(); "
+        "import kfp; from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner; "
+        "imported = time.perf_counter(); "
+        "from pipeline.configuration_file import load; "
+        "from kfp.compile_package import compile_package; "
+        f"compile_package(load({DIGITS!r}), sys.argv[1]); "
+        "print((time.perf_counter() - began) / (imported - began))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "out/timed.yaml"],
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert float(done.stdout) <= 1.5, done.stderr
+
+
+@pytest.fixture(scope="module")
+def local_accuracy(tmp_path_factory):
+    """The accuracy of `python -m pipeline run` on the same configuration."""
+    folder = tmp_path_factory.mktemp("local")
+    places = [f"root={folder}/root", f"push.destination={folder}/pushed"]
+    command = [sys.executable, "-m", "pipeline", "run", "--config", DIGITS]
+    for place in places:
+        command += ["--set", place]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    [verdict] = folder.glob("root/Evaluator/blessing/*/blessing.json")
+    return json.loads(verdict.read_text())["metrics"]["accuracy"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("root", ["minio://bucket/runs", "s3://bucket/runs", "gs://bucket/runs"])
+def test_digits_run_as_a_package_to_a_pushed_model_as_good_as_the_local_runs(
+    package, tmp_path, root, local_accuracy
+):
+    run = run_package(package, [], root, tmp_path / "work")
+
+    assert [outcome.status for outcome in run.outcomes] == ["ran"] * len(run.outcomes)
+    metadata = run.published["Evaluator"]["evaluation"]["metadata"]
+    assert metadata["accuracy"] == pytest.approx(local_accuracy, abs=TOLERANCE)
+    pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "digits" / "1"
+    assert (pushed / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_the_next_run_meets_the_champion_of_the_last(package, tmp_path):
+    few = ["epochs=6"]
+    first = run_package(package, few, "minio://bucket/runs", tmp_path)
+    second = run_package(package, few, "minio://bucket/runs", tmp_path)
+
+    found = [
+        run.published["ChampionResolver"]["champion"]["metadata"]["found"]
+        for run in (first, second)
+    ]
+    assert found[0] == 0
+    assert not second.failed
+
+
+def test_the_guide_shows_a_section_that_is_one(tmp_path):
+    guide = (PROJECT / "kfp" / "README.md").read_text()
+    section = guide.split("```yaml\nkubeflow:")[1].split("```")[0]
+    configuration = yaml.safe_load((PROJECT / DIGITS).read_text())
+    configuration |= yaml.safe_load("kubeflow:" + section)
+    (tmp_path / "guide.yaml").write_text(yaml.safe_dump(configuration))
+
+    assert load(tmp_path / "guide.yaml").kubeflow.step("Trainer").gpu == 1
