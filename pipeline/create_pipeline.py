@@ -62,7 +62,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         raw,
         schema.outputs["schema"],
         preprocessing=preprocessing,
-        gate=gate.outputs["checked_anomalies"],
+        checked_anomalies=gate.outputs["checked_anomalies"],
     )
     trainer = Trainer(
         transform.outputs["transformed_examples"],
@@ -81,7 +81,9 @@ def create_pipeline(configuration, metadata_connection_config=None):
         trainer.outputs["model"],
         champion.outputs["champion"],
         schema.outputs["schema"],
-        evaluation=configuration.evaluation.model_dump(exclude_none=True) | features | corrupt,
+        **configuration.evaluation.model_dump(exclude_none=True),
+        **features,
+        **corrupt,
     )
     pusher = Pusher(
         trainer.outputs["model"],

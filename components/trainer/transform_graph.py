@@ -49,7 +49,7 @@ class TransformGraph:
         # as long to export (3 s against 0.3 s), because Keras traces each of its calls anew.
         self._loader = SavedModelLoader(output.transform_savedmodel_dir)
         self.saved_model = self._loader._imported
-        self._feature_spec = schema_utils.schema_as_feature_spec(schema).feature_spec
+        self._feature_spec = output.raw_feature_spec()
         self._check_features(uri)
         self._check_image_size()
 

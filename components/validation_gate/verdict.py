@@ -10,13 +10,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from components.example_validator import anomalies_files
 from components.failure import Failure
 from components.statistics_gen import statistics_files
+from components.validation_gate.anomaly_types import ANOMALY_TYPES, EMPTY_SPLIT, NO_COMMON_CLASS
 
 TRAIN = "train"
 EVERY_FEATURE = "*"
-EMPTY_SPLIT = "EMPTY_SPLIT"
-NO_COMMON_CLASS = "NO_COMMON_CLASS"
 CLASSES_NOT_IN_TRAIN = "CLASSES_NOT_IN_TRAIN"
-ANOMALY_TYPES = (EMPTY_SPLIT, NO_COMMON_CLASS, *anomalies_pb2.AnomalyInfo.Type.keys())
 # A message names this many anomalies or classes, and counts the others.
 MAX_NAMED = 3
 

@@ -1,0 +1,253 @@
+"""What a user gets wrong ends in one clear line and the right code, nothing half-written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.command_line import main
+
+DIGITS = Path("configs/digits.yaml")
+SHARD = "digits/1.0.0/digits-train.tfrecord-00000-of-00001"
+
+
+def leftovers(root):
+    """Folders of outputs below a root: of a component that failed there must be none."""
+    return {p.parent.parent.name for p in root.glob("*/*/*") if p.name.isdigit()}
+
+
+def check_failed(run, component, *expected):
+    """One line says the component and the cause; the log is named; there is no traceback."""
+    assert run.code == 1, run.said
+    assert "Traceback" not in run.said
+    [line] = [line for line in run.out.splitlines() if line.startswith(f"{component} failed: ")]
+    for text in expected:
+        assert text in line, line
+    log = re.search(r"The whole story is in (\S+\.log)", run.out)
+    assert Path(log.group(1)).exists()
+
+
+@pytest.fixture
+def damaged(data_dir, tmp_path):
+    """A copy of TFDS's folder that a test may damage."""
+    return Path(shutil.copytree(data_dir, tmp_path / "damaged"))
+
+
+# Mistakes in the configuration: tests/pipeline/test_configuration_file.py has them all; here
+# they are seen to end the command with code 2 before anything is written.
+@pytest.mark.parametrize(
+    "override",
+    [
+        "training.epochs=0",
+        "trainin.epochs=5",
+        "model.name=resnet-9000",
+        "model.parameters={filtres: [8]}",
+        "evaluation.thresholds={acuracy: {min: 0.9}}",
+        "validation.allow={label: [NO_SUCH_ANOMALY]}",
+        "data.schema=no/such/schema.pbtxt",
+        "preprocessing.height=0",
+        "push.destination=''",
+    ],
+)
+def test_a_mistake_in_the_configuration_writes_nothing(pipeline, tmp_path, override):
+    run = pipeline(override)
+    assert run.code == 2, run.said
+    assert run.err.count("\n") == 1
+    assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("data.dataset=digts", "no dataset 'digts'"),
+        ("data.dataset=digits:9.9.9", "no version 9.9.9"),
+        ("data.dataset=digits/small", "digits has no"),
+        ("data.splits.test=tset", "no split 'tset'"),
+        ("data.splits.train='train[10'", "no TFDS split expression"),
+        ("data.splits.train='train[5:5]'", "selects no example"),
+        ("data.dataset=mnist", "not prepared"),
+    ],
+)
+def test_a_dataset_that_there_is_not_is_named_with_what_there_is(
+    pipeline, tmp_path, override, expected
+):
+    check_failed(pipeline(override), "TfdsExampleGen", expected)
+    assert leftovers(tmp_path / "root") == set()
+
+
+@pytest.mark.slow
+def test_a_truncated_file_is_named_with_the_offset(pipeline, damaged, tmp_path):
+    file = damaged / SHARD
+    os.truncate(file, file.stat().st_size - 7)
+    run = pipeline(f"data.data_dir={damaged}")
+    check_failed(run, "TfdsExampleGen", file.name, "truncated", "byte ")
+    assert leftovers(tmp_path / "root") == set()
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_is_named_with_the_offset(pipeline, damaged, tmp_path):
+    file = damaged / SHARD
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    check_failed(pipeline(f"data.data_dir={damaged}"), "TfdsExampleGen", file.name, "byte ")
+    assert leftovers(tmp_path / "root") == set()
+
+
+@pytest.mark.slow
+def test_a_missing_file_of_the_dataset_is_named(pipeline, damaged):
+    (damaged / SHARD).unlink()
+    check_failed(pipeline(f"data.data_dir={damaged}"), "TfdsExampleGen", Path(SHARD).name)
+
+
+@pytest.fixture
+def with_corrupt_images(damaged):
+    """A function (how many) that puts corrupt images into the train split, checksums right."""
+    import tensorflow as tf
+
+    def corrupt(count):
+        file = str(damaged / SHARD)
+        records = [r.numpy() for r in tf.data.TFRecordDataset(file)]
+        for i in range(count):
+            example = tf.train.Example.FromString(records[i])
+            [png] = example.features.feature["image"].bytes_list.value
+            # The same length, so that TFDS's byte counts still hold.
+            example.features.feature["image"].bytes_list.value[0] = b"x" * len(png)
+            records[i] = example.SerializeToString()
+        with tf.io.TFRecordWriter(file) as writer:
+            for record in records:
+                writer.write(record)
+        return f"data.data_dir={damaged}"
+
+    return corrupt
+
+
+@pytest.mark.slow
+def test_a_corrupt_image_stops_the_run_when_the_configuration_says_fail(
+    pipeline, with_corrupt_images, tmp_path
+):
+    run = pipeline(with_corrupt_images(1))
+    check_failed(run, "Transform", "train", "on_corrupt_image")
+    assert "Transform" not in leftovers(tmp_path / "root")
+
+
+@pytest.mark.slow
+def test_more_corrupt_images_than_allowed_stop_the_run(pipeline, with_corrupt_images):
+    run = pipeline(
+        with_corrupt_images(3),
+        "preprocessing.on_corrupt_image=drop",
+        "preprocessing.max_dropped=2",
+    )
+    check_failed(run, "Transform", "3", "2", "max_dropped")
+
+
+@pytest.mark.slow
+def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
+    run = pipeline(
+        with_corrupt_images(2),
+        "preprocessing.on_corrupt_image=drop",
+        "preprocessing.max_dropped=2",
+        "training.epochs=1",
+    )
+    assert run.code == 0, run.said
+    assert "2 dropped" in run.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "component", "expected"),
+    [
+        ("data.image_feature=picture", "SchemaGen", "picture"),
+        ("data.label_feature=class", "SchemaGen", "class"),
+        ("training.batch_size=5000", "Trainer", "5000"),
+        ("training.learning_rate=10", "Trainer", "learning_rate"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_the_data_says_where(
+    pipeline, override, component, expected
+):
+    overrides = [override]
+    if "learning_rate" in override:
+        overrides += ["training.optimizer=sgd", "training.schedule=constant"]
+    check_failed(pipeline(*overrides), component, expected)
+
+
+@pytest.mark.slow
+def test_anomalies_stop_the_run_before_transform(pipeline, tmp_path):
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text(
+        'feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }\n'
+        'feature { name: "label" type: INT int_domain { min: 0 max: 4 } }\n'
+    )
+    run = pipeline(f"data.schema={schema}")
+    check_failed(run, "ValidationGate", "label")
+    assert "Transform" not in leftovers(tmp_path / "root")
+
+
+@pytest.mark.slow
+def test_a_destination_that_cannot_be_written_keeps_the_model(pipeline, tmp_path):
+    (tmp_path / "file").touch()
+    run = pipeline(f"push.destination={tmp_path / 'file' / 'pushed'}", "training.epochs=2")
+    assert run.code == 1, run.said
+    assert "failed: " in run.out
+    assert str(tmp_path / "file") in run.out
+    assert "Trainer" in leftovers(tmp_path / "root")
+
+
+def test_a_root_that_is_a_file_is_refused(pipeline, tmp_path):
+    (tmp_path / "root").touch()
+    run = pipeline()
+    assert run.code == 1
+    assert run.err.count("\n") == 1
+    assert str(tmp_path / "root") in run.err
+    assert "--set root=" in run.err
+
+
+def test_a_root_in_use_names_its_holder(pipeline, tmp_path):
+    code = (
+        "import datetime, sys, time\n"
+        "from pipeline.root_lock import hold\n"
+        "with hold(sys.argv[1], datetime.datetime.now()):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "root")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        run = pipeline()
+        holder.kill()
+    assert run.code == 1
+    assert f"in use by process {holder.pid} " in run.err
+    assert run.err.count("\n") == 1
+
+
+def test_an_unknown_verb_lists_the_verbs(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["rnu"])
+    assert stopped.value.code == 2
+    assert "run" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB. Mounting one takes root; elsewhere the case is left out."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_in_one_line_and_freed_again(pipeline, small_disk):
+    run = pipeline(f"root={small_disk / 'root'}", "training.epochs=2")
+    assert run.code == 1, run.said
+    assert "Traceback" not in run.said
+    assert re.search(r"space|disk", run.said), run.said
