@@ -6,6 +6,7 @@ Schedules with `*` in the minute or the hour follow real time through both.
 """
 
 import datetime
+import difflib
 import re
 import zoneinfo
 
@@ -49,7 +50,9 @@ def check_time_zone(name):
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("no such time zone; allowed: an IANA name, as in Europe/Berlin") from None
+        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
+        meant = f"did you mean {near[0]}?" if near else "allowed: IANA's names, as Europe/Berlin"
+        raise ValueError(f"no such time zone; {meant}") from None
 
 
 def firings(cron, time_zone, after):
