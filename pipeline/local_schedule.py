@@ -2,8 +2,8 @@
 
 Each turn of the loop reads from the store what is owed and takes one step. There is
 no state beside the store and the attempts' files, so a start after a kill is a turn
-like any other. APScheduler was weighed and left: its job store is pickled, it moves
-a job's next time on before the job has run, so that a kill loses the run, and its
+like any other. APScheduler was weighed and left: its stores are pickled, it moves a
+job's next time on while the job still runs, so that a kill loses the run, and its
 crontab counts Monday as 0.
 """
 

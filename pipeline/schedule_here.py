@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from components.failure import Failure
 from pipeline.local_schedule import World, serve, upcoming, when
@@ -34,7 +35,7 @@ def run_schedule(configuration, file, overrides=(), say=print):
     if not schedule.enabled:
         say("The schedule is off: schedule.enabled is false.")
         return 0
-    command = _command(configuration, file, overrides)
+    command, zone = command_of(configuration, file, overrides), ZoneInfo(schedule.time_zone)
     folder = _folder(configuration)
     with _held(configuration.root, folder, file), _open_store(folder) as store:
         store.ask_to_stop(False)
@@ -50,7 +51,7 @@ def run_schedule(configuration, file, overrides=(), say=print):
             wait_until=lambda instant: wait_until(instant, utc_now, is_stopping),
             is_stopping=is_stopping,
             spread=random.random,
-            say=lambda line: say(f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}  {line}"),
+            say=lambda line: say(f"{utc_now().astimezone(zone):%Y-%m-%d %H:%M:%S}  {line}"),
         )
         world.say(_greeting(schedule, configuration.root))
         attempts = RunProcesses(folder / "runs", command, is_stopping)
@@ -106,7 +107,7 @@ def stop_schedule(configuration, say=print, patience_seconds=90.0):
     return 0
 
 
-def _command(configuration, file, overrides):
+def command_of(configuration, file, overrides):
     """What gives the words of a run's command from the path for its results."""
     words = [sys.executable, "-m", "pipeline", "run", "--config", str(file)]
     for override in [*overrides, *_given(configuration)]:

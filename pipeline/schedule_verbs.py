@@ -62,6 +62,7 @@ def _submit(arguments):
             arguments.param,
             configuration.kubeflow.pipeline_root,
             arguments.wait,
+            say=_say,
         )
 
 
@@ -81,11 +82,11 @@ def _schedule(arguments):
             from kfp.recurring_runs import apply
 
             kubeflow = configuration.kubeflow
-            apply(package, kubeflow, configuration.schedule, kubeflow.pipeline_root)
+            apply(package, kubeflow, configuration.schedule, kubeflow.pipeline_root, say=_say)
     else:
         from kfp.recurring_changes import change
 
-        change(arguments.action, configuration.name, configuration.kubeflow)
+        change(arguments.action, configuration.name, configuration.kubeflow, say=_say)
     return 0
 
 
@@ -93,8 +94,13 @@ def _on_this_machine(configuration, arguments):
     from pipeline.schedule_here import run_schedule, show_status, stop_schedule
 
     if arguments.action == "run":
-        return run_schedule(configuration, arguments.config, arguments.set)
-    return {"status": show_status, "stop": stop_schedule}[arguments.action](configuration)
+        return run_schedule(configuration, arguments.config, arguments.set, _say)
+    return {"status": show_status, "stop": stop_schedule}[arguments.action](configuration, _say)
+
+
+def _say(line):
+    # At once: a journal or a pipe would otherwise get it hours later.
+    print(line, flush=True)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,171 @@
+"""The verbs of the local schedule, in a process of their own where that matters."""
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+
+from components.failure import Failure
+from pipeline.root_lock import hold
+from pipeline.schedule_configuration import Schedule
+from pipeline.schedule_here import command_of, run_schedule, show_status, stop_schedule
+from pipeline.schedule_store import ScheduleStore
+
+MONDAY = datetime.datetime(2026, 3, 2, 2, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    return types.SimpleNamespace(
+        root=str(tmp_path),
+        schedule=Schedule(cron="0 3 * * 1", time_zone="Europe/Berlin"),
+        kubeflow=types.SimpleNamespace(parameters={"epochs": "training.epochs"}),
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = ScheduleStore(tmp_path / "schedule" / "state.sqlite")
+    store.follow("0 3 * * 1", "Europe/Berlin", MONDAY - datetime.timedelta(days=1))
+    yield store
+    store.close()
+
+
+def status_of(configuration):
+    said = []
+    return show_status(configuration, said.append), said
+
+
+def test_the_status_of_a_schedule_that_never_ran_makes_no_file(configuration, tmp_path):
+    code, said = status_of(configuration)
+    assert code == 3
+    assert said[-1] == "No run has fallen due yet."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_status_shows_what_was_and_what_comes(configuration, store):
+    store.fall_due(MONDAY, 2)
+    store.settle(store.owed(), "done", MONDAY, "nothing new")
+    code, said = status_of(configuration)
+    assert code == 3
+    assert said[-1] == "2026-03-02 03:00 CET  done     nothing new"
+    assert said[2].startswith("next      ")
+    assert "03:00" in said[2]
+
+
+def test_the_status_is_1_when_the_last_run_failed(configuration, store):
+    store.fall_due(MONDAY, 1)
+    store.settle(store.owed(), "failed", MONDAY, "Trainer failed: no room")
+    assert status_of(configuration)[0] == 1
+
+
+def test_a_schedule_that_is_off_is_not_served(configuration, tmp_path):
+    configuration.schedule = Schedule(cron="* * * * *", enabled=False)
+    said = []
+    assert run_schedule(configuration, "x.yaml", say=said.append) == 0
+    assert said == ["The schedule is off: schedule.enabled is false."]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parameter_replaces_the_key_that_kubeflow_parameters_names(configuration):
+    configuration.schedule = Schedule(cron="* * * * *", parameters={"epochs": 3})
+    words = command_of(configuration, "x.yaml", ["seed=1"])("results.json")
+    assert words[1:] == [
+        *("-m", "pipeline", "run", "--config", "x.yaml"),
+        *("--set", "seed=1", "--set", "training.epochs=3", "--results", "results.json"),
+    ]
+
+
+def test_a_parameter_that_nothing_names_is_refused(configuration):
+    configuration.schedule = Schedule(cron="* * * * *", parameters={"epoch": 3})
+    with pytest.raises(Failure, match="no such parameter"):
+        run_schedule(configuration, "x.yaml")
+
+
+_SERVE = """
+import sys, types
+from components.failure import Failure
+from pipeline.schedule_configuration import Schedule
+from pipeline.schedule_here import run_schedule
+configuration = types.SimpleNamespace(root=sys.argv[1], schedule=Schedule(cron="0 3 * * 1"),
+                                      kubeflow=types.SimpleNamespace(parameters={}))
+try:
+    sys.exit(run_schedule(configuration, "x.yaml", say=lambda line: print(line, flush=True)))
+except Failure as failure:
+    sys.exit(str(failure))
+"""
+
+
+def serving(root):
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE, root], stdout=subprocess.PIPE, text=True
+    )
+    assert "Serving 0 3 * * 1 (UTC)" in process.stdout.readline()
+    return process
+
+
+def test_stop_ends_the_process_that_serves(configuration):
+    process, said = serving(configuration.root), []
+    assert status_of(configuration)[0] == 0
+    assert f"process {process.pid}" in status_of(configuration)[1][0]
+    assert stop_schedule(configuration, said.append) == 0
+    assert process.wait(10) == 0
+    assert said == ["The schedule has stopped. A run that it cut off goes on at the next start."]
+    assert stop_schedule(configuration, said.append) == 0
+    assert said[-1].startswith("No schedule is served")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_as_a_stop_does(configuration, number):
+    process = serving(configuration.root)
+    time.sleep(0.2)
+    os.kill(process.pid, number)
+    assert process.wait(10) == 0
+    assert "has stopped" in process.stdout.read()
+
+
+def test_a_second_one_is_refused_and_says_who_serves(configuration):
+    process = serving(configuration.root)
+    second = subprocess.run(
+        [sys.executable, "-c", _SERVE, configuration.root], capture_output=True, text=True
+    )
+    process.kill()
+    process.wait()
+    assert second.returncode == 1
+    assert f"served already, by process {process.pid}" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+def test_one_that_does_not_stop_is_told(configuration, store, tmp_path):
+    code = (
+        "import datetime, sys, time; from pipeline.root_lock import hold\n"
+        "with hold(sys.argv[1], datetime.datetime.now()): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "schedule")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(Failure, match=f"process {holder.pid} .* has not stopped"):
+        stop_schedule(configuration, lambda line: None, patience_seconds=0.3)
+    holder.kill()
+    holder.wait()
+
+
+def test_a_root_that_cannot_be_written_is_told_in_one_line(configuration, tmp_path):
+    (tmp_path / "schedule").write_text("a file, where a folder is wanted")
+    with pytest.raises(Failure, match="cannot be"):
+        run_schedule(configuration, "x.yaml")
+
+
+def test_a_store_that_is_no_store_is_told_in_one_line(configuration, tmp_path):
+    with hold(tmp_path / "schedule", datetime.datetime.now()):
+        (tmp_path / "schedule" / "state.sqlite").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(Failure, match=r"state\.sqlite cannot be kept"):
+        run_schedule(configuration, "x.yaml")
