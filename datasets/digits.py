@@ -37,7 +37,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     """Features: `image` (28, 28, 1) uint8 in 0..255, stored as PNG; `label` in 0..9."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012, TFDS wants a plain dict
+    RELEASE_NOTES = {"1.0.0": "First release."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

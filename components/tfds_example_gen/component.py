@@ -13,17 +13,15 @@ from components.tfds_example_gen.executor import Executor
 class TfdsExampleGenSpec(component_spec.ComponentSpec):
     """Interface of TfdsExampleGen."""
 
-    PARAMETERS = {  # noqa: RUF012, TFX wants a plain dict
+    PARAMETERS = {
         "dataset": component_spec.ExecutionParameter(type=str),
         "splits": component_spec.ExecutionParameter(type=str),
         "data_dir": component_spec.ExecutionParameter(type=str, optional=True),
         "download": component_spec.ExecutionParameter(type=int),
         "span": component_spec.ExecutionParameter(type=int),
     }
-    INPUTS = {}  # noqa: RUF012
-    OUTPUTS = {  # noqa: RUF012
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)
-    }
+    INPUTS = {}
+    OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class TfdsExampleGen(base_beam_component.BaseBeamComponent):

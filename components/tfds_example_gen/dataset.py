@@ -70,15 +70,25 @@ def load(
     """
     request = parse(name)
     data_dir = os.path.expanduser(data_dir or constants.DATA_DIR)
+    if "://" not in data_dir:
+        data_dir = os.path.abspath(data_dir)  # workers elsewhere have another working directory
     embedded = request.name in EMBEDDED
     if embedded:
         importlib.import_module(EMBEDDED[request.name])
         # An older version that is still on the disk must not hide the one that comes along.
-        newest = str(tfds.builder_cls(request.name).VERSION)
-        request = replace(request, version=request.version or newest)
-    prepared = _prepared(request, data_dir, embedded)
-    if prepared:
+        newest = tfds.builder_cls(request.name).VERSION
+        if not request.version or newest.match(request.version):
+            request = replace(request, version=str(newest))
+    prepared, flaw = _prepared(request, data_dir)
+    if prepared and not flaw:
         return prepared
+    if flaw and embedded:
+        preparation.discard(request.name, request.version, data_dir)
+    elif flaw:
+        raise Failure(
+            f"Dataset {request} in {data_dir} is not whole: {flaw}. Copy it again, or delete its "
+            "folder there and prepare it again."
+        )
     coded = _coded(request, data_dir)
     if not (download or embedded):
         raise Failure(
@@ -89,12 +99,13 @@ def load(
     return tfds.builder_from_directory(coded.data_dir)
 
 
-def _prepared(request: Request, data_dir: str, embedded: bool) -> tfds.core.DatasetBuilder | None:
-    """Returns the builder of what is whole in `data_dir`, or None where there is nothing."""
-    folder = epath.Path(data_dir) / request.name
+def _prepared(request: Request, data_dir: str) -> tuple[tfds.core.DatasetBuilder | None, str]:
+    """Returns the builder of what is prepared in `data_dir`, if any, and what is wrong with it."""
+    root = epath.Path(data_dir)
     try:
-        if not folder.exists() or not list(folder.iterdir()):
-            return None
+        if not root.exists() or request.name not in {path.name for path in root.iterdir()}:
+            return None, ""
+        list((root / request.name).iterdir())  # TFDS takes for missing what it may not read
     except (OSError, tf.errors.OpError) as error:
         raise Failure(
             f"Dataset {request}: data_dir {data_dir} cannot be read: {error}. Name a readable "
@@ -104,27 +115,11 @@ def _prepared(request: Request, data_dir: str, embedded: bool) -> tfds.core.Data
         builder = read_only_builder.builder_from_files(
             request.name, data_dir=data_dir, config=request.config, version=request.version
         )
-        missing = _missing_files(builder)
-        reason = f"it lacks {missing[0]}" if missing else ""
     except registered.DatasetNotFoundError:
-        return None
+        return None, ""
     except Exception as error:  # a damaged dataset_info.json or features.json: many kinds
-        builder, reason = None, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-    if not reason:
-        return builder
-    if embedded:  # half a copy of what can be made again in a second
-        folder.rmtree()
-        return None
-    raise Failure(
-        f"Dataset {request} in {folder} is not whole: {reason}. Copy it again, or delete that "
-        "folder and prepare the dataset again."
-    )
-
-
-def _missing_files(builder: tfds.core.DatasetBuilder) -> list[str]:
-    present = set(tf.io.gfile.listdir(os.fspath(builder.data_dir)))
-    expected = [path.name for split in builder.info.splits.values() for path in split.filepaths]
-    return [name for name in expected if name not in present] if expected else ["its splits"]
+        return None, preparation.first_line(error)
+    return builder, preparation.flaw(builder.data_dir)
 
 
 def _coded(request: Request, data_dir: str) -> tfds.core.DatasetBuilder:
@@ -134,9 +129,7 @@ def _coded(request: Request, data_dir: str) -> tfds.core.DatasetBuilder:
     except registered.DatasetNotFoundError as error:
         raise _unknown(request, None, data_dir) from error
     try:
-        return tfds.builder(
-            request.name, data_dir=data_dir, config=request.config, version=request.version
-        )
+        return code(data_dir=data_dir, config=request.config, version=request.version)
     except (ValueError, AssertionError) as error:
         if request.config or request.version:
             raise _unknown(request, code, data_dir) from error
@@ -148,20 +141,22 @@ def _unknown(request: Request, code: type | None, data_dir: str) -> Failure:
     variants = _variants(request.name, data_dir)
     if not code and not variants:
         known = tfds.list_builders(with_community_datasets=False)
+        close = did_you_mean(request.name, {*known, *EMBEDDED, *_names(data_dir)})
         return Failure(
-            f"There is no dataset {request.name!r}.{did_you_mean(request.name, known)}"
-            f"{_available(data_dir)} Correct the name, or name the data_dir that has it prepared."
+            f"There is no dataset {request.name!r}.{close}{_available(data_dir)} Correct the name, "
+            "or name the data_dir that has it prepared."
         )
     configs = {config for config, _ in variants if config}
     configs |= {config.name for config in code.builder_configs.values()} if code else set()
     if request.config not in (configs or {None}):
-        lacks = f"no config {request.config!r}" if request.config else "more than one config"
+        lacks = f"no config {request.config!r}" if request.config else "no default config"
+        way_on = f"Name one of {_listed(configs)}" if configs else "Leave the config out"
         return Failure(
-            f"Dataset {request.name} has {lacks}. It has: {_listed(configs) or 'none'}."
+            f"Dataset {request.name} has {lacks}. {way_on}."
             + did_you_mean(request.config or "", configs)
         )
     versions = {version for config, version in variants if config == request.config}
-    versions |= {str(version) for version in code.versions} if code else set()
+    versions |= {str(one) for one in (code.VERSION, *code.SUPPORTED_VERSIONS)} if code else set()
     return Failure(
         f"Dataset {request.name} has no version {request.version}. It has: {_listed(versions)}. "
         "Name one of them, or leave the version out."
@@ -177,15 +172,17 @@ def _variants(name: str, data_dir: str) -> list[tuple[str | None, str]]:
 
 
 def _available(data_dir: str) -> str:
-    prepared = sorted(
-        {one.dataset_name for one in file_utils.list_datasets_in_data_dir(data_dir)}
-        if tf.io.gfile.isdir(data_dir)
-        else set()
-    )
     return (
-        f" Prepared in {data_dir}: {_listed(prepared) or 'none'};"
+        f" Prepared in {data_dir}: {_listed(_names(data_dir)) or 'none'};"
         f" coming with the project: {_listed(EMBEDDED)}."
     )
+
+
+def _names(data_dir: str) -> set[str]:
+    """Lists the datasets that are prepared in `data_dir`."""
+    if not tf.io.gfile.isdir(data_dir):
+        return set()
+    return {one.dataset_name for one in file_utils.list_datasets_in_data_dir(data_dir)}
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,18 +1,25 @@
 """Decides, before TfdsExampleGen runs, whether its data is what it was the last time."""
 
-from tfx.orchestration import data_types_utils
-from tfx.orchestration.portable import base_driver, data_types
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration.portable import base_driver as portable_base_driver
+from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
 from components.tfds_example_gen.executor import select
 from components.tfds_example_gen.fingerprint import fingerprint
 
 
-class Driver(base_driver.BaseDriver):
+class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
     """Adds the data's fingerprint to the parameters by which TFX looks for a cached run.
 
-    Where no driver runs (on Kubeflow), the executor computes the same fingerprint.
+    TFX asks for the first base where it builds a pipeline, and for the second where it
+    runs one. Where no driver runs (on Kubeflow), the executor finds the same fingerprint.
     """
+
+    def __init__(self, metadata_handle: metadata.Metadata):
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        portable_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Prepares the dataset where that is needed and allowed, and fingerprints it.

@@ -3,9 +3,9 @@
 import contextlib
 import errno
 import fcntl
-import io
 import logging
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -45,20 +45,48 @@ def prepare(builder: tfds.core.DatasetBuilder, data_dir: str, embedded: bool) ->
     _progress.info("preparing %s", builder.info.full_name)
     tfds.disable_progress_bar()
     try:
-        with _only_one(builder, data_dir), contextlib.redirect_stdout(io.StringIO()):
+        with _only_one(builder.name, data_dir):
             _remove_leftovers(builder, stale_seconds=0 if embedded else _STALE_SECONDS)
             builder.download_and_prepare(
                 # The copies of datasets that Google hosts are looked for on the network.
                 download_config=tfds.download.DownloadConfig(try_download_gcs=not embedded)
             )
     except Exception as error:  # a builder's own code raises what it likes
-        raise _failure(builder, data_dir, error) from error
+        raise _failure(builder, data_dir, embedded, error) from error
+
+
+def flaw(folder: epath.PathLike) -> str:
+    """Returns what a prepared dataset's folder lacks; nothing if it is whole or not there."""
+    folder = epath.Path(folder)
+    if not folder.exists():
+        return ""
+    try:
+        splits = tfds.builder_from_directory(folder).info.splits.values()
+    except Exception as error:  # damaged JSON: each reader of it raises something else
+        return first_line(error)
+    expected = [path.name for split in splits for path in split.filepaths]
+    present = {path.name for path in folder.iterdir()}
+    missing = [name for name in expected if name not in present]
+    return f"it lacks {missing[0]}" if missing else "" if expected else "it lacks its splits"
+
+
+def discard(name: str, version: str, data_dir: str) -> None:
+    """Removes half a copy of an embedded dataset, which takes a second to make again."""
+    folder = epath.Path(data_dir) / name / version
+    with _only_one(name, data_dir):
+        if flaw(folder):  # still: another process may have made it whole
+            folder.rmtree()
+
+
+def first_line(error: Exception) -> str:
+    """Returns the exception's kind and what it says, for a message of one line."""
+    return f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
 
 
 def _check_network(builder: tfds.core.DatasetBuilder, data_dir: str) -> None:
     """Fails at once where TFDS would retry a dead network for minutes."""
     url = next(iter(builder.url_infos), "")
-    if not url.startswith(("http://", "https://")):
+    if not url.startswith(("http://", "https://")) or _downloaded(builder, data_dir):
         return
     try:
         urllib.request.urlopen(
@@ -71,6 +99,12 @@ def _check_network(builder: tfds.core.DatasetBuilder, data_dir: str) -> None:
         raise _no_network(builder, data_dir, host) from error
 
 
+def _downloaded(builder: tfds.core.DatasetBuilder, data_dir: str) -> bool:
+    """Whether an earlier attempt, or a copy from elsewhere, has left finished downloads."""
+    folder = epath.Path(data_dir) / "downloads" / builder.name
+    return folder.exists() and any(".tmp." not in path.name for path in folder.iterdir())
+
+
 def _no_network(builder: tfds.core.DatasetBuilder, data_dir: str, host: str) -> Failure:
     return Failure(
         f"Dataset {builder.info.full_name} is not prepared in {data_dir}, and {host} cannot be "
@@ -80,13 +114,13 @@ def _no_network(builder: tfds.core.DatasetBuilder, data_dir: str, host: str) -> 
 
 
 @contextlib.contextmanager
-def _only_one(builder: tfds.core.DatasetBuilder, data_dir: str) -> Iterator[None]:
+def _only_one(name: str, data_dir: str) -> Iterator[None]:
     """Has processes that share a local `data_dir` prepare a dataset one after the other."""
     if "://" in data_dir:
         yield
         return
     os.makedirs(data_dir, exist_ok=True)
-    with open(os.path.join(data_dir, f".{builder.name}.lock"), "w") as lock:
+    with open(os.path.join(data_dir, f".{name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the system when a process dies
         yield
 
@@ -97,30 +131,45 @@ def _remove_leftovers(builder: tfds.core.DatasetBuilder, stale_seconds: float) -
     if not folder.exists():
         return
     for leftover in folder.glob(f"incomplete.*_{builder.version}"):
-        written = max(one.stat().mtime for one in (leftover, *leftover.iterdir()))
-        if time.time() - written >= stale_seconds:
-            leftover.rmtree()
+        with contextlib.suppress(FileNotFoundError):  # its writer lives, and has finished
+            written = max(one.stat().mtime for one in (leftover, *leftover.iterdir()))
+            if time.time() - written >= stale_seconds:
+                leftover.rmtree()
 
 
-def _failure(builder: tfds.core.DatasetBuilder, data_dir: str, error: Exception) -> Failure:
+def _failure(
+    builder: tfds.core.DatasetBuilder, data_dir: str, embedded: bool, error: Exception
+) -> Failure:
     name = builder.info.full_name
-    if isinstance(error, Failure):
-        return error
-    if isinstance(error, ConnectionError | TimeoutError):
+    causes = list(_causes(error))
+    if any(isinstance(one, ConnectionError | TimeoutError | socket.gaierror) for one in causes):
         return _no_network(builder, data_dir, "the network")
-    full = getattr(error, "errno", None) == errno.ENOSPC
-    if full or isinstance(error, tf.errors.ResourceExhaustedError):
+    if any(
+        isinstance(one, tf.errors.ResourceExhaustedError)
+        or getattr(one, "errno", None) == errno.ENOSPC
+        for one in causes
+    ):
         return Failure(
             f"Dataset {name} cannot be prepared: no space is left in {data_dir}. Free some, or "
             "name another folder as data_dir."
         )
-    if isinstance(error, PermissionError | tf.errors.PermissionDeniedError):
+    if any(isinstance(one, PermissionError | tf.errors.PermissionDeniedError) for one in causes):
         return Failure(
             f"Dataset {name} cannot be prepared: {data_dir} is not writable. Correct its "
             "permissions, or name another folder as data_dir."
         )
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-    return Failure(
-        f"Dataset {name} cannot be prepared by TFDS: {type(error).__name__}: {reason}. Try "
-        f"`{command(builder, data_dir)}` and read what it says."
+    way_on = (
+        "Name another folder as data_dir."
+        if embedded
+        else f"Run `{command(builder, data_dir)}` and read what it says."
     )
+    return Failure(
+        f"Dataset {name} cannot be prepared by TFDS: {first_line(error).rstrip('.')}. {way_on}"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an exception and those that it stems from: TFDS wraps what it meets."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -4,7 +4,8 @@ import difflib
 import itertools
 import math
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import tensorflow_datasets as tfds
@@ -51,6 +52,13 @@ def select(
     Raises:
         Failure: An expression names no split, is malformed, or selects no record.
     """
+    unfit = [role for role in splits if not re.fullmatch(r"[\w-]+", role)]
+    if unfit or not splits:
+        raise Failure(
+            f"Splits: {unfit[0]!r} is no name of a split. Use letters, digits, '-' and '_' only."
+            if unfit
+            else "Splits: none is asked for. Name at least one, as in {'train': 'train'}."
+        )
     return {role: _pieces(builder, role, expression) for role, expression in splits.items()}
 
 
@@ -81,9 +89,9 @@ def _pieces(builder: tfds.core.DatasetBuilder, role: str, expression: str) -> tu
     )
 
 
-def did_you_mean(given: str, known: Sequence[str]) -> str:
+def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Returns " Did you mean …?" for the closest of the known names, or nothing."""
-    close = difflib.get_close_matches(given, list(known), n=3)
+    close = difflib.get_close_matches(given, sorted(known), n=3)
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 

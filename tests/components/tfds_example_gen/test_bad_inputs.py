@@ -1,0 +1,293 @@
+"""A mistake or bad data stops the run with one line that names it and a way on."""
+
+import os
+import pathlib
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+import tensorflow_datasets as tfds
+
+from components.failure import Failure
+from components.tfds_example_gen import dataset
+
+
+class FarAway(tfds.core.GeneratorBasedBuilder):
+    """A dataset whose download cannot be reached: nothing listens on that port."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    url_infos = {"http://127.0.0.1:9/far_away.zip": None}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        features = tfds.features.FeaturesDict({"label": tfds.features.ClassLabel(num_classes=2)})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        dl_manager.download(next(iter(self.url_infos)))
+
+    def _generate_examples(self):
+        yield 0, {"label": 0}
+
+
+class FetchedBefore(FarAway):
+    """The same, where what is to be downloaded is on the disk."""
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        return {"train": self._generate_examples()}
+
+
+class Faulty(FarAway):
+    """A dataset whose own code does not work."""
+
+    url_infos = {}
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        raise KeyError("column")
+
+
+def failure_of(ingest, *arguments, **options) -> str:
+    with pytest.raises(Failure) as failure:
+        ingest(*arguments, **options)
+    message = str(failure.value)
+    assert "\n" not in message
+    assert re.search(r"\. [A-Z][^.].*\.$|\? ?$|\.$", message)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("scenery_photo/small", "There is no dataset 'scenery_photo'. Did you mean scenery_photos"),
+        (
+            "scenery_photos/smal",
+            "no config 'smal'. Name one of large, small. Did you mean small?",
+        ),
+        ("scenery_photos/small:7.0.0", "has no version 7.0.0. It has: 1.0.0, 2.0.0."),
+        ("scenery_photos/small:latest", "'scenery_photos/small:latest' is no name of a TFDS"),
+        ("digit", "There is no dataset 'digit'. Did you mean digits"),
+        ("digits/grey", "Dataset digits has no config 'grey'. Leave the config out."),
+        ("digits:0.9.0", "Dataset digits has no version 0.9.0. It has: 1.0.0."),
+        ("huggingface:mnist", "'huggingface:mnist' is no name of a TFDS dataset"),
+        ("", "'' is no name of a TFDS dataset"),
+    ],
+)
+def test_an_unknown_dataset_config_or_version_lists_what_there_is(name, expected, ingest, data_dir):
+    assert expected in failure_of(ingest, name, data_dir, train="train")
+
+
+def test_an_unknown_dataset_names_the_prepared_and_the_embedded_ones(ingest, data_dir):
+    message = failure_of(ingest, "no_such_thing", data_dir, train="train")
+
+    assert f"Prepared in {data_dir}: scenery_photos; coming with the project: digits." in message
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("trian", "has no split 'trian'. It has: train (70), test (20). Did you mean train?"),
+        ("validation[:5]", "has no split 'validation'. It has: train (70), test (20)."),
+        ("train[:9", "'train[:9' is no TFDS split expression for scenery_photos/small/2.0.0"),
+        ("train[:200%]", "is no TFDS split expression"),
+        ("train[100:]", "is no TFDS split expression"),
+        ("train[5]", "is no TFDS split expression"),
+        ("", "is no TFDS split expression"),
+        ("train[10:10]", "'train[10:10]' selects no example"),
+        ("train[10:5]", "'train[10:5]' selects no example"),
+        ("test[:1%]", "'test[:1%]' selects no example"),
+    ],
+)
+def test_a_bad_split_names_role_and_expression_and_lists_the_splits(
+    split, expected, ingest, data_dir
+):
+    message = failure_of(ingest, "scenery_photos/small", data_dir, train="train", test=split)
+
+    assert message.startswith("Split test: ")
+    assert expected in message
+    assert "train (70), test (20)" in message
+
+
+def test_a_dataset_that_is_not_prepared_is_not_downloaded_unasked(ingest, data_dir):
+    message = failure_of(ingest, "scenery_photos/large", data_dir, train="train")
+
+    assert "is not prepared in" in message
+    assert f"`tfds build scenery_photos/large:2.0.0 --data_dir={data_dir}`" in message
+
+
+def test_no_network_says_how_to_prepare_the_data_elsewhere(ingest, tmp_path):
+    folder = str(tmp_path / "tfds")
+    message = failure_of(ingest, "far_away", folder, download=True, train="train")
+
+    assert "127.0.0.1:9 cannot be reached" in message
+    assert "On a machine with a network run `tfds build far_away:1.0.0 --data_dir=DIR`" in message
+    assert f"copy DIR/far_away to {folder}/far_away." in message
+
+
+def test_downloads_that_are_already_there_need_no_network(ingest, tmp_path):
+    download = tmp_path / "downloads" / "fetched_before" / "data.zip"
+    download.parent.mkdir(parents=True)
+    download.write_text("")
+
+    ingest("fetched_before", str(tmp_path), download=True, train="train")
+
+
+@pytest.mark.parametrize("role", ["../train", ""])
+def test_a_role_that_is_no_folder_name_is_refused(role, ingest, data_dir):
+    message = failure_of(ingest, "scenery_photos/small", data_dir, **{role: "train"})
+
+    assert f"Splits: {role!r} is no name of a split." in message
+
+
+def test_no_split_at_all_is_refused(ingest, data_dir):
+    assert "none is asked for" in failure_of(ingest, "scenery_photos/small", data_dir)
+
+
+def test_a_builder_that_fails_says_so(ingest, tmp_path):
+    message = failure_of(ingest, "faulty", str(tmp_path), download=True, train="train")
+
+    assert "faulty/1.0.0 cannot be prepared by TFDS: KeyError: 'column'" in message
+
+
+@pytest.fixture
+def copied(tmp_path: pathlib.Path, data_dir: str) -> pathlib.Path:
+    """The folder of a copy of `scenery_photos/small`, for a test to damage."""
+    shutil.copytree(data_dir, tmp_path / "copied")
+    return tmp_path / "copied" / "scenery_photos" / "small" / "2.0.0"
+
+
+def damage(ingest, copied: pathlib.Path) -> str:
+    data_dir = str(copied.parents[2])
+    message = failure_of(ingest, "scenery_photos/small", data_dir, train="train", test="test")
+    written = copied.parents[3] / "examples"
+    assert not [path for path in written.rglob("*") if path.is_file()]
+    return message
+
+
+def test_a_corrupt_record_is_named_by_file_and_offset(ingest, copied):
+    file = copied / "scenery_photos-train.tfrecord-00003-of-00006"
+    content = bytearray(file.read_bytes())
+    content[20] ^= 1
+    file.write_bytes(content)
+
+    assert f"{file} is corrupt: the checksum of the data of the record at byte 0" in damage(
+        ingest, copied
+    )
+
+
+def test_a_truncated_file_is_named_with_the_offset(ingest, copied):
+    file = copied / "scenery_photos-test.tfrecord-00000-of-00006"
+    file.write_bytes(file.read_bytes()[:-1])
+
+    assert re.search(rf"{file} is truncated: it ends .* at byte [\d,]+, ", damage(ingest, copied))
+
+
+def test_an_empty_file_is_truncated_at_its_beginning(ingest, copied):
+    file = copied / "scenery_photos-train.tfrecord-00005-of-00006"
+    file.write_bytes(b"")
+
+    assert f"{file} is truncated: it ends within or before the record at byte 0," in damage(
+        ingest, copied
+    )
+
+
+def test_a_file_of_another_dataset_is_found_by_its_number_of_records(ingest, copied):
+    file = copied / "scenery_photos-test.tfrecord-00001-of-00006"
+    shutil.copy(copied / "scenery_photos-train.tfrecord-00001-of-00006", file)
+
+    assert f"{file} goes on after byte" in damage(ingest, copied)
+
+
+def test_a_missing_file_is_named(ingest, copied):
+    (copied / "scenery_photos-train.tfrecord-00001-of-00006").unlink()
+
+    message = damage(ingest, copied)
+    assert "is not whole: it lacks scenery_photos-train.tfrecord-00001-of-00006" in message
+
+
+def test_broken_metadata_are_named(ingest, copied):
+    info = copied / "dataset_info.json"
+    info.write_text(info.read_text()[:100])
+
+    assert "is not whole: ParseError" in damage(ingest, copied)
+
+
+def test_a_data_dir_that_is_a_file_is_named(ingest, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    message = failure_of(ingest, "digits", str(tmp_path / "file"), train="train")
+    assert f"data_dir {tmp_path / 'file'}" in message
+
+
+@pytest.fixture
+def as_nobody():
+    """A folder as a user without rights in it sees it, where the tests run as root."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    try:
+        if user == 0:
+            folder.chmod(0o755)
+            (folder / "closed").mkdir(mode=0o700)
+            os.seteuid(65534)
+        else:
+            (folder / "closed").mkdir(mode=0)
+            folder.chmod(0o555)
+        yield folder
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o755)
+        (folder / "closed").rmdir()
+        folder.rmdir()
+
+
+def test_a_data_dir_that_cannot_be_read_is_named(as_nobody):
+    with pytest.raises(Failure, match=f"data_dir {as_nobody}/closed cannot be read") as failure:
+        dataset.load("digits", str(as_nobody / "closed"))
+    assert "\n" not in str(failure.value)
+
+
+def test_a_data_dir_that_cannot_be_written_is_named(as_nobody):
+    with pytest.raises(Failure, match=rf"{as_nobody} is not writable\. Correct") as failure:
+        dataset.load("digits", str(as_nobody))
+    assert "\n" not in str(failure.value)
+
+
+def test_a_full_disk_under_the_data_dir_leaves_no_half_dataset(ingest, small_disk):
+    message = failure_of(ingest, "digits", str(small_disk), train="train")
+
+    assert f"no space is left in {small_disk}" in message
+    assert not list(small_disk.rglob("*.tfrecord*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: pathlib.Path):
+    """Mounts a disk of 64 KiB where the examples go."""
+    target = tmp_path / "examples"
+    target.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(target)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting takes root")
+    yield target
+    subprocess.run(["umount", str(target)], check=True)
+
+
+def test_a_full_disk_stops_the_run_and_keeps_nothing(ingest, digits_dir, small_disk):
+    message = failure_of(ingest, "digits", digits_dir, train="train")
+
+    assert str(small_disk) in message
+    assert "cannot be written: " in message
+    assert "No space left on device" in message
+    assert not [path for path in small_disk.rglob("*") if path.is_file()]
+
+
+def test_a_file_that_may_not_grow_stops_the_run_and_keeps_nothing(ingest, digits_dir, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        message = failure_of(ingest, "digits", digits_dir, train="train")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert "cannot be written: " in message
+    assert not [path for path in (tmp_path / "examples").rglob("*") if path.is_file()]
