@@ -5,17 +5,27 @@ from collections import Counter
 from collections.abc import Sequence
 
 import tensorflow as tf
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.failure import Failure
-from components.transform import in_process, options, preprocessing, publish, transform_graph
+from components.transform import (
+    in_process,
+    on_beam,
+    options,
+    preprocessing,
+    publish,
+    transform_graph,
+)
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.shards import ShardResult
 
 _UNFINISHED = "unfinished"
+# What Beam takes for its runner inside one process.
+_LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -44,11 +54,23 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         for shard in job.shards:
             tf.io.gfile.makedirs(shard.target.rpartition("/")[0])
-        results = in_process.run(job)
+        if self._make_beam_pipeline_fn is None and runs_in_process(self._beam_pipeline_args):
+            results = in_process.run(job)
+        else:
+            results = on_beam.run(job, self._make_beam_pipeline)
         check_labels_known(results, job)
+        transform_graph.write_raw_schema(job)
         publish.folder(job.graph_uri, graph.uri, last="transform_fn")
         tf.io.gfile.rmtree(unfinished)
         _describe(examples, transformed, graph, results, job)
+
+
+def runs_in_process(beam_pipeline_args: Sequence[str]) -> bool:
+    """Whether these arguments name Beam's in-memory runner, as no arguments do."""
+    asked = PipelineOptions(list(beam_pipeline_args))
+    runner = asked.view_as(StandardOptions).runner or ""
+    in_memory = asked.view_as(DirectOptions).direct_running_mode == "in_memory"
+    return runner.rpartition(".")[-1] in _LOCAL_RUNNERS and in_memory
 
 
 def make_job(examples, schema_uri: str, target_uri: str, unfinished: str, text: str) -> Job:

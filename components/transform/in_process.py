@@ -7,7 +7,6 @@ directly: the labels first, without decoding, and the pixels as they are written
 """
 
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
@@ -64,7 +63,7 @@ def _vocabulary(job: Job) -> bytes:
 def _transform_shards(job: Job) -> list[shards.ShardResult]:
     transform = transform_graph.load(job)
     options, results = job.options, []
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(shards.cores()) as pool:
         for shard in job.shards:
             results.append(shards.transform_shard(shard, transform, options, pool))
             corrupt = [image for result in results for image in result.corrupt]
@@ -76,8 +75,3 @@ def _transform_shards(job: Job) -> list[shards.ShardResult]:
                 extra={"completed": len(results) / len(job.shards)},
             )
     return results
-
-
-def _cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

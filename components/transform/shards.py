@@ -1,6 +1,8 @@
 """Raw shards in, transformed shards out, one record after the other in its order."""
 
 import dataclasses
+import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor as Pool
@@ -40,15 +42,17 @@ def batches(shard: Shard, size: int) -> Iterator[np.ndarray]:
     Raises:
       Failure: when the file is truncated or corrupt.
     """
+    # A tf.data.Dataset costs 25 ms to start, a hundred times what a small file takes to read.
+    reader = tf.compat.v1.io.tf_record_iterator(shard.source)
     records = 0
     try:
-        for batch in tf.data.TFRecordDataset(shard.source).batch(size).as_numpy_iterator():
+        while batch := list(itertools.islice(reader, size)):
             records += len(batch)
-            yield batch
+            yield np.array(batch, dtype=object)
     except tf.errors.DataLossError as error:
         raise Failure(
-            f"Transform cannot read {shard.source} after record {records}: "
-            f"{error.message.partition(';')[0]}. Remove the example artifact and run again."
+            f"Transform cannot read {shard.source} beyond record {records}: {error.message}. "
+            "Remove what TfdsExampleGen wrote and run again."
         ) from error
 
 
@@ -181,3 +185,8 @@ class ExampleEncoder:
         # No byte before the image is 0: tags, lengths and the name are not.
         start = serialized.index(b"\0")
         return serialized[:start], serialized[start + len(self._blank) :]
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -52,7 +52,7 @@ def raw_schema(features: Mapping[str, tf.DType]) -> schema_pb2.Schema:
 
 
 def write(job: Job, vocabulary_file: str) -> None:
-    """Writes what tft.TFTransformOutput reads: the graph, its vocabulary and both schemas.
+    """Writes the graph as tft.TFTransformOutput reads it, with its vocabulary.
 
     Args:
       job: `job.graph_uri` is an empty folder.
@@ -70,6 +70,10 @@ def write(job: Job, vocabulary_file: str) -> None:
         type_specs={name: tf.TensorSpec([None], dtype) for name, dtype in job.features.items()},
         transform_output_path=job.graph_uri,
     )
+
+
+def write_raw_schema(job: Job) -> None:
+    """Writes what TFTransformOutput.raw_feature_spec reads; the graph does not hold it."""
     metadata_io.write_metadata(
         dataset_metadata.DatasetMetadata(raw_schema(job.features)),
         f"{job.graph_uri}/{tft.TFTransformOutput.RAW_METADATA_DIR}",
