@@ -20,7 +20,8 @@ class Display(logging.Handler):
 
     def __init__(self, screen):
         super().__init__()
-        self._console = Console(file=screen, highlight=False, soft_wrap=not screen.isatty())
+        width = None if screen.isatty() else 120  # Wide enough for the table in a log of CI.
+        self._console = Console(file=screen, highlight=False, width=width)
         self._outcomes = []
         self._task = None
         self._bar = Progress(
@@ -64,14 +65,12 @@ class Display(logging.Handler):
         self._replace_task(None)
         self._outcomes.append(outcome)
         colour = _COLOURS[outcome.status]
-        made = "" if outcome.status == "failed" else escape(outcome.made)
         self._console.print(
-            f"  {outcome.component:<18} [{colour}]{outcome.status:<6}[/] "
-            f"{outcome.seconds:6.1f} s  {made}"
+            f"  {outcome.component:<18} [{colour}]{outcome.status:<6}[/] {outcome.seconds:6.1f} s"
         )
 
     def say(self, line, style=None):
-        self._console.print(escape(line), style=style)
+        self._console.print(escape(line), style=style, soft_wrap=True)
 
     def print_table(self, title):
         table = Table(title=title, title_justify="left")

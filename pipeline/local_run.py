@@ -52,6 +52,7 @@ def _run_logged(configuration, began, log):
                 return 130
             except Exception as error:
                 traceback.print_exc()
+                _print_table(configuration, display)
                 display.say(_first_line(error), style="red")
                 display.say(f"The whole story is in {log}.")
                 return 1
@@ -80,11 +81,16 @@ def _run(configuration, began, display):
 
 def _print_result(configuration, display):
     made = {outcome.component: outcome for outcome in display.outcomes}
-    display.print_table(f"{configuration.name}: what each component did")
-    evaluation, pusher = made["Evaluator"], made["Pusher"]
-    display.say(f"metrics  {evaluation.properties.get('summary', '')}")
-    display.say(f"verdict  {evaluation.properties.get('verdict', '')}")
-    display.say(f"model    {pusher.made}")
+    _print_table(configuration, display)
+    evaluator = made["Evaluator"].outputs
+    display.say(f"metrics  {evaluator['evaluation']['summary']}")
+    display.say(f"verdict  {evaluator['blessing']['summary']}")
+    display.say(f"model    {made['Pusher'].made}")
+
+
+def _print_table(configuration, display):
+    if display.outcomes:
+        display.print_table(f"{configuration.name}: what each component did")
 
 
 def _first_line(error):

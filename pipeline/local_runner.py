@@ -22,8 +22,15 @@ class Outcome:
     component: str
     status: str  # "ran", "cached" or "failed"
     seconds: float
-    made: str = ""  # the `summary` property of its first output that has one
-    properties: dict = dataclasses.field(default_factory=dict)  # of all its outputs
+    outputs: dict = dataclasses.field(default_factory=dict)  # {output: {property: value}}
+    error: str = ""
+
+    @property
+    def made(self):
+        """The summaries of its outputs in one line, without those that another contains."""
+        every = [properties.get("summary", "") for _, properties in sorted(self.outputs.items())]
+        told = [s for s in dict.fromkeys(every) if not any(s in o for o in every if o != s)]
+        return self.error or "; ".join(told)
 
 
 class Observer(Protocol):
@@ -79,7 +86,7 @@ class LocalRunner(LocalDagRunner):
             ).launch()
         except Exception as cause:
             seconds = self._clock() - began
-            self._observer.finished(Outcome(component, "failed", seconds, str(cause)))
+            self._observer.finished(Outcome(component, "failed", seconds, error=str(cause)))
             raise ComponentFailed(component, cause) from cause
         with metadata.Metadata(connection) as handle:
             outcome = _read_outcome(handle.store, info.execution_id, component)
@@ -96,13 +103,16 @@ def _read_outcome(store, execution_id, component):
     status = {states.COMPLETE: "ran", states.CACHED: "cached"}.get(
         execution.last_known_state, "failed"
     )
-    outputs = [
-        event.artifact_id
+    artifacts = {
+        event.artifact_id: event.path.steps[0].key
         for event in store.get_events_by_execution_ids([execution_id])
         if event.type == metadata_store_pb2.Event.OUTPUT
-    ]
-    properties = {}
-    for artifact in store.get_artifacts_by_id(outputs):
-        for name, value in artifact.custom_properties.items():
-            properties.setdefault(name, getattr(value, value.WhichOneof("value")))
-    return Outcome(component, status, 0.0, properties.get("summary", ""), properties)
+    }
+    outputs = {
+        artifacts[artifact.id]: {
+            name: getattr(value, value.WhichOneof("value"))
+            for name, value in artifact.custom_properties.items()
+        }
+        for artifact in store.get_artifacts_by_id(list(artifacts))
+    }
+    return Outcome(component, status, 0.0, outputs)
