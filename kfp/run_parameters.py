@@ -37,7 +37,7 @@ def on_a_cluster(configuration):
     kubeflow = configuration.kubeflow
     destination = kubeflow.push_destination
     if destination is None:
-        destination = f"{kubeflow.models.mount_path}/{configuration.name}"
+        destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
     data_dir = kubeflow.data_dir or f"{kubeflow.work_dir}/tensorflow_datasets"
     if kubeflow.models is not None:
         steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}

@@ -1,0 +1,62 @@
+import pytest
+from pydantic import ValidationError
+
+from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("image", "Steadyfeed"),
+        ("image", "steadyfeed:latest"),
+        ("pipeline_root", "/data"),
+        ("pipeline_root", "http://bucket/runs"),
+        ("push_destination", "runs/pushed"),
+        ("work_dir", "work"),
+        ("every_step", {"memory": "4 GB"}),
+        ("every_step", {"cpu": "-1"}),
+        ("every_step", {"gpu": 1}),
+        ("every_step", {"retries": 11}),
+        ("every_step", {"pull_policy": "Sometimes"}),
+        ("every_step", {"tolerations": [{"operator": "Equal", "key": "a"}]}),
+        ("every_step", {"tolerations": [{"value": "a"}]}),
+        ("every_step", {"secrets": [{"secret": "s", "key": "k", "variable": "1A"}]}),
+        ("every_step", {"volumes": [{"claim": "My Claim", "mount_path": "/a"}]}),
+        ("every_step", {"volumes": [{"claim": "c", "mount_path": "a"}]}),
+        ("every_step", {"volumes": [{"claim": c, "mount_path": p} for c, p in ("a/", "b/")]}),
+        ("parameters", {"Learning rate": "training.learning_rate"}),
+        ("models", None),
+        ("unknown", 1),
+    ],
+)
+def test_what_a_cluster_would_refuse_is_refused(field, value):
+    with pytest.raises(ValidationError):
+        Kubeflow.model_validate({field: value})
+
+
+def test_a_step_takes_what_it_leaves_out_from_every_step():
+    section = Kubeflow.model_validate(
+        {"every_step": {"cpu": "1", "memory": "2Gi"}, "steps": {"Trainer": {"memory": "8Gi"}}}
+    )
+
+    assert section.step("Trainer") == Step(cpu="1", memory="8Gi")
+    assert section.step("Pusher") == Step(cpu="1", memory="2Gi")
+
+
+def test_zero_said_by_a_step_wins_over_every_step():
+    section = Kubeflow(every_step=Step(retries=3), steps={"Pusher": Step(retries=0)})
+
+    assert section.step("Pusher").retries == 0
+
+
+def test_without_the_volume_models_a_destination_says_where_they_go():
+    section = Kubeflow(models=None, push_destination="gs://bucket/models")
+
+    assert section.push_destination == "gs://bucket/models"
+
+
+def test_two_volumes_have_two_places():
+    volumes = [Volume(claim="a", mount_path="/data"), Volume(claim="b", mount_path="/data/")]
+
+    with pytest.raises(ValidationError, match="two volumes at /data"):
+        Step(volumes=volumes)
