@@ -113,10 +113,17 @@ def _package(configuration, arguments):
             if arguments.package:
                 yield arguments.package
             else:
-                from kfp.compile_package import compile_package
-
-                yield compile_package(configuration, Path(folder) / f"{configuration.name}.yaml")
+                yield _compiled(configuration, Path(folder))
         except PackageRefused as refusal:
             raise Failure(
                 "; ".join(refusal.reasons) + ". Put the configuration right, or compile again."
             ) from None
+
+
+def _compiled(configuration, folder):
+    from pipeline.quiet import chatter_to
+
+    with chatter_to(folder / "log"):
+        from kfp.compile_package import compile_package
+
+        return compile_package(configuration, folder / f"{configuration.name}.yaml")
