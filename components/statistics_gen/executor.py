@@ -1,5 +1,6 @@
 """Reads the splits here, or hands them to TFX's Beam pipeline: as the runner asks."""
 
+import copy
 import json
 import logging
 from typing import Any
@@ -20,6 +21,14 @@ LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "Bu
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of `StatisticsGen`."""
+
+    def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None):
+        # Given Beam arguments, TFX packs its own installation for Beam's workers: that takes
+        # seconds, so they are kept until a pipeline is wanted.
+        self._beam_context = context or base_beam_executor.BaseBeamExecutor.Context()
+        without_arguments = copy.copy(self._beam_context)
+        without_arguments.beam_pipeline_args = None
+        super().__init__(without_arguments)
 
     def Do(
         self,
@@ -52,7 +61,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         statistics.split_names = artifact_utils.encode_split_names(splits)
         statistics.span = examples.span
-        if self._make_beam_pipeline_fn is None and runs_in_process(self._beam_pipeline_args):
+        wanted = self._beam_context
+        if not wanted.make_beam_pipeline_fn and runs_in_process(wanted.beam_pipeline_args or []):
             for done, split in enumerate(splits):
                 progress.info("split %s", split, extra={"completed": done / len(splits)})
                 result = image_statistics.split_statistics(shards[split], options)
@@ -65,7 +75,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         # Only here: all of TFX's components come with it, which takes half a second.
         from tfx.components.statistics_gen import executor as tfx_executor
 
-        tfx_executor.Executor(self._context).Do(
+        tfx_executor.Executor(self._beam_context).Do(
             input_dict, output_dict, {"stats_options_json": options.to_json()}
         )
 

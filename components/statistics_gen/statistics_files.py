@@ -63,13 +63,10 @@ def class_counts(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, int
 
     None if the feature was not counted by class, or has more classes than TFDV lists.
     """
-    strings = feature.string_stats
-    if (
-        not feature.HasField("string_stats")
-        or len(strings.rank_histogram.buckets) != strings.unique
-    ):
+    buckets = feature.string_stats.rank_histogram.buckets
+    if not feature.HasField("string_stats") or len(buckets) != feature.string_stats.unique:
         return None
-    return {bucket.label: int(bucket.sample_count) for bucket in strings.rank_histogram.buckets}
+    return {bucket.label: int(bucket.sample_count) for bucket in buckets}
 
 
 def summary(artifact: types.Artifact) -> str:

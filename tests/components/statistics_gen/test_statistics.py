@@ -5,6 +5,7 @@ import logging
 import pathlib
 import tempfile
 
+import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
@@ -51,7 +52,7 @@ def stock_statistics(examples, tmp_path, schema):
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(tmp_path / "stock")
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path)
+        make_beam_pipeline_fn=lambda: beam.Pipeline(runner="FnApiRunner"), tmp_dir=str(tmp_path)
     )
     options = tfdv.StatsOptions(schema=schema).to_json()
     tfx_executor.Executor(context).Do(
@@ -145,14 +146,14 @@ def test_gzipped_shards_are_read_too(records, make_examples, compute):
 def test_another_beam_runner_gives_the_same_statistics(records, make_examples, compute):
     examples = make_examples(train=[records[:20], records[20:]])
     here = by_name(compute(examples), "train")
-    beam = by_name(
+    there = by_name(
         compute(examples, ["--runner=FnApiRunner", "--direct_running_mode=multi_threading"]),
         "train",
     )
 
-    assert here.keys() == beam.keys()
+    assert here.keys() == there.keys()
     for name in here:
-        assert rounded(here[name]) == rounded(beam[name]), name
+        assert rounded(here[name]) == rounded(there[name]), name
 
 
 @pytest.mark.parametrize(
