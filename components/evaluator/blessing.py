@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tensorflow_model_analysis.proto import validation_result_pb2
-from tfx.components.evaluator import constants
 from tfx.dsl.io import fileio
 
 from components.evaluator.criteria import Criteria
+
+
+# TFX's names, written out: importing them would import every component of TFX.
+BLESSED_FILE = "BLESSED"
+NOT_BLESSED_FILE = "NOT_BLESSED"
+BLESSED_PROPERTY = "blessed"
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,10 @@ def write(blessing, verdict: Verdict) -> None:
     blessing.json holds the reasons and metrics for whoever gets files and no
     properties.
     """
-    name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
+    name = BLESSED_FILE if verdict.blessed else NOT_BLESSED_FILE
     _write_text(os.path.join(blessing.uri, name), "")
     _write_text(os.path.join(blessing.uri, "blessing.json"), json.dumps(vars(verdict), indent=2))
-    value = constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    blessing.set_int_custom_property(BLESSED_PROPERTY, int(verdict.blessed))
     summary = "blessed" if verdict.blessed else f"not blessed: {'; '.join(verdict.reasons)}"
     blessing.set_string_custom_property("summary", summary)
 

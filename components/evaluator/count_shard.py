@@ -63,10 +63,11 @@ class CountShard(beam.DoFn):
         yield counts
 
     def _count(self, path: str, counts: Counts) -> None:
-        records = tf.data.TFRecordDataset(path).batch(self._plan.batch_size).prefetch(2)
+        compression = "GZIP" if path.endswith(".gz") else None
+        records = tf.data.TFRecordDataset(path, compression).batch(self._plan.batch_size)
         position = 0
         try:
-            for batch in records:  # (batch,) string
+            for batch in records.prefetch(2):  # (batch,) string
                 self._count_batch(batch, path, position, counts)
                 position += len(batch)
         except tf.errors.DataLossError as error:

@@ -121,7 +121,8 @@ def sliced_metrics(
 
 
 def _key(name: str, model: str, sub_key=None) -> metric_types.MetricKey:
-    return metric_types.MetricKey(name, model_name=model, sub_key=sub_key)
+    # As TFMA names what it did not weigh itself; thresholds are looked up by the same key.
+    return metric_types.MetricKey(name, model_name=model, sub_key=sub_key, example_weighted=None)
 
 
 def _confusion_matrix(confusion: np.ndarray) -> matrices.Matrices:
