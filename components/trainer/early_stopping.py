@@ -31,7 +31,7 @@ class EarlyStopping:
 
     def update(self, loss: float, epoch: int, weights: Sequence[np.ndarray]) -> None:
         """Takes note of the epoch that has just ended."""
-        if loss < self.best_loss:
+        if loss < self.best_loss or not self.best_epoch:
             self.best_loss, self.best_epoch, self.best_weights = loss, epoch, weights
             self.waited = 0
         else:

@@ -15,7 +15,7 @@ from components.failure import Failure
 from components.trainer import devices, saved_model
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import fingerprint
-from components.trainer.input_function import Input, input_function
+from components.trainer.input_function import input_function
 from components.trainer.model_registry import build_model
 from components.trainer.training import Trained, Training
 from components.trainer.training_log import TrainingLog
@@ -45,60 +45,67 @@ class Executor(base_executor.BaseExecutor):
         """
         image = read(ImageParameters, exec_properties["image"])
         parameters = read(TrainingParameters, exec_properties["training"])
-        model_parameters = json.loads(exec_properties["model_parameters"])
-        seed = exec_properties["seed"]
         examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
         model_artifact = artifact_utils.get_single_instance(output_dict["model"])
         model_run = artifact_utils.get_single_instance(output_dict["model_run"])
 
-        devices.prepare(seed, parameters.deterministic)
+        devices.prepare(exec_properties["seed"], parameters.deterministic)
         graph = TransformGraph(
             artifact_utils.get_single_uri(input_dict["transform_graph"]),
             _schema(artifact_utils.get_single_uri(input_dict["schema"])),
             image,
         )
-        train_files = _split_files(examples, "train")
-        if not train_files:
-            raise Failure(
-                'Trainer: there are no examples of the split "train". '
-                "Check the splits in the configuration's data section."
-            )
-        validation_files = _split_files(examples, "validation")
+        log = TrainingLog(model_run.uri)
         checkpoints = Checkpoints(
-            _checkpoint_folder(input_dict, exec_properties, train_files + validation_files),
+            _checkpoint_folder(input_dict, exec_properties),
             parameters.checkpoint_every_steps,
             parameters.checkpoint_every_seconds,
         )
-        batches = functools.partial(
-            input_function, image_shape=image.shape, batch_size=parameters.batch_size, seed=seed
-        )
-        log = TrainingLog(model_run.uri)
-        trained = Training(
-            parameters,
-            build_model=functools.partial(
-                build_model,
-                model_parameters,
-                image.shape,
-                len(graph.labels),
-                graph.pixel_mean,
-                graph.pixel_std,
-            ),
-            training_input=lambda first_step: batches(
-                train_files, training=True, first_step=first_step
-            ),
-            validation=_validation(batches, validation_files),
-            checkpoints=checkpoints,
-            log=log,
-        ).run()
-        log.close(
-            best_epoch=trained.best_epoch,
-            resumed_at_step=trained.resumed_at_step,
-            validation_left_out=trained.left_out,
-        )
+        trained = _training(exec_properties, parameters, graph, examples, checkpoints, log).run()
+        log.close(best_epoch=trained.best_epoch, resumed_at_step=trained.resumed_at_step)
         module = saved_model.ServingModule(trained.model, graph)
         saved_model.save(module, path_utils.serving_model_dir(model_artifact.uri))
         checkpoints.remove()
         _describe(trained, model_artifact, model_run)
+
+
+def _training(
+    exec_properties: dict[str, Any],
+    parameters: TrainingParameters,
+    graph: TransformGraph,
+    examples: types.Artifact,
+    checkpoints: Checkpoints,
+    log: TrainingLog,
+) -> Training:
+    batches = functools.partial(
+        input_function,
+        image_shape=graph.image.shape,
+        batch_size=parameters.batch_size,
+        seed=exec_properties["seed"],
+    )
+    build = functools.partial(
+        build_model,
+        json.loads(exec_properties["model_parameters"]),
+        graph.image.shape,
+        len(graph.labels),
+        graph.pixel_mean,
+        graph.pixel_std,
+    )
+    train_files = _split_files(examples, "train")
+    if not train_files:
+        raise Failure(
+            'Trainer: there are no examples of the split "train". '
+            "Check the splits in the configuration's data section."
+        )
+    validation_files = _split_files(examples, "validation")
+    return Training(
+        parameters,
+        build_model=build,
+        training_input=functools.partial(batches, train_files, training=True),
+        validation=batches(validation_files, training=False) if validation_files else None,
+        checkpoints=checkpoints,
+        log=log,
+    )
 
 
 def _schema(uri: str):
@@ -112,23 +119,21 @@ def _split_files(examples: types.Artifact, split: str) -> list[str]:
     return sorted(tf.io.gfile.glob(os.path.join(folder, "*")))
 
 
-def _validation(batches, files: list[str]) -> Input | None:
-    return batches(files, training=False) if files else None
-
-
-def _checkpoint_folder(input_dict, exec_properties, example_files: list[str]) -> str | None:
+def _checkpoint_folder(input_dict, exec_properties: dict[str, Any]) -> str | None:
+    """Below `checkpoint_dir`, a folder of these inputs' and parameters' own."""
     if not exec_properties.get("checkpoint_dir"):
         return None
-    graph_uri = artifact_utils.get_single_uri(input_dict["transform_graph"])
-    graph_files = [
+    inputs = ("transformed_examples", "transform_graph")
+    files = [
         os.path.join(folder, file)
-        for folder, _, files in tf.io.gfile.walk(graph_uri)
+        for name in inputs
+        for folder, _, files in tf.io.gfile.walk(artifact_utils.get_single_uri(input_dict[name]))
         for file in files
     ]
-    names = ("image", "model_parameters", "training", "seed")
-    parameters = {name: exec_properties[name] for name in names}
-    own = fingerprint([*example_files, *graph_files], parameters)
-    return os.path.join(exec_properties["checkpoint_dir"], own)
+    parameters = {
+        name: exec_properties[name] for name in ("image", "model_parameters", "training", "seed")
+    }
+    return os.path.join(exec_properties["checkpoint_dir"], fingerprint(files, parameters))
 
 
 def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact) -> None:
@@ -145,6 +150,6 @@ def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact
     notes = [f"{epochs} epochs, the best one was epoch {trained.best_epoch}"]
     if trained.resumed_at_step:
         notes.append(f"resumed at step {trained.resumed_at_step}")
-    if trained.left_out:
-        notes.append(f"{trained.left_out} validation examples of unknown labels left out")
+    if best.validation_left_out:
+        notes.append(f"{best.validation_left_out} validation examples of unknown labels left out")
     model_run.set_string_custom_property("summary", ", ".join(notes))

@@ -34,14 +34,12 @@ class Trained:
       history: every epoch, the earliest first.
       best_epoch: counted from 1.
       resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
-      left_out: validation examples whose label is out of vocabulary.
     """
 
     model: keras.Model
     history: list[Epoch]
     best_epoch: int
     resumed_at_step: int
-    left_out: int
 
     @property
     def best(self) -> Epoch:
@@ -54,7 +52,7 @@ class Training:
     Args:
       parameters: how long and how fast.
       build_model: makes the model; called inside the strategy's scope.
-      training_input: makes the training's input, given how many batches to pass over.
+      training_input: makes the training's input; `first_step` is how many batches to pass over.
       validation: the validation's input; None: the training loss says which epoch is best.
       checkpoints: to go on from, and to write.
       log: where the epochs are written.
@@ -65,7 +63,7 @@ class Training:
         self,
         parameters: TrainingParameters,
         build_model: Callable[[], keras.Model],
-        training_input: Callable[[int], Input],
+        training_input: Callable[..., Input],
         validation: Input | None,
         checkpoints: Checkpoints,
         log: TrainingLog,
@@ -74,7 +72,7 @@ class Training:
         strategy = strategy or tf.distribute.get_strategy()
         self._replicas = strategy.num_replicas_in_sync
         saved = checkpoints.read()
-        self._input = training_input(saved.step if saved else 0)
+        self._input = training_input(first_step=saved.step if saved else 0)
         self._validation = validation
         self._checkpoints = checkpoints
         self._log = log
@@ -106,7 +104,7 @@ class Training:
         Raises:
           Failure: the loss is no finite number, or a label is no class.
         """
-        batches = iter(self._batches)
+        batches = _readable(self._batches, self._input)
         while self._step < self._last_step and not self._stopping.stopped:
             started = time.perf_counter()
             images, labels = next(batches)
@@ -127,7 +125,6 @@ class Training:
             history=self._log.epochs,
             best_epoch=self._stopping.best_epoch,
             resumed_at_step=self._resumed_at_step,
-            left_out=int(self._steps.validation.totals().left_out) if self._validation else 0,
         )
 
     @property
@@ -149,7 +146,7 @@ class Training:
                 "Trainer: no label of the training split is in the vocabulary of the transform "
                 "graph. Run Transform on this very split."
             )
-        validation = self._validate()
+        validation = self._validate() if self._validation else None
         self._log.add(
             Epoch(
                 epoch=self._epoch,
@@ -157,31 +154,29 @@ class Training:
                 accuracy=training.accuracy,
                 validation_loss=validation.mean_loss if validation else None,
                 validation_accuracy=validation.accuracy if validation else None,
+                validation_left_out=int(validation.left_out) if validation else None,
                 learning_rate=float(self._steps.optimizer.learning_rate),
                 seconds=self._seconds,
                 data_wait_seconds=self._waited,
             )
         )
-        watched = validation or training
+        watched = validation if validation and validation.counted else training
         self._stopping.update(watched.mean_loss, self._epoch, weights)
         self._report(training)
         self._steps.training.clear()
         self._seconds = self._waited = 0.0
 
-    def _validate(self) -> Totals | None:
-        """None where there is no validation split, or none of its labels is known."""
-        if not self._validation:
-            return None
+    def _validate(self) -> Totals:
         self._steps.validation.clear()
-        for images, labels in self._validation_batches:
+        for images, labels in _readable(self._validation_batches, self._validation):
             self._validation_step(images, labels)
         totals = self._steps.validation.totals()
-        _refuse_misfits(totals, self._validation, self._steps.model.output_shape[-1], "validation")
-        return totals if totals.counted else None
+        _refuse_misfits(totals, self._steps.classes, "validation")
+        return totals
 
     def _totals(self) -> Totals:
         totals = self._steps.training.totals()
-        _refuse_misfits(totals, self._input, self._steps.model.output_shape[-1], "train")
+        _refuse_misfits(totals, self._steps.classes, "train")
         if totals.broken_steps:
             # From the first broken step on the weights are no numbers either.
             first = self._step - math.ceil(totals.broken_steps / self._replicas) + 1
@@ -226,6 +221,14 @@ class Training:
             variable.assign(value)
 
 
+def _readable(batches, source: Input):
+    """The batches; an error in reading them names the file that it is about."""
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        raise source.source.explain(error) from error
+
+
 def _diverged(step: int, epoch: int) -> Failure:
     return Failure(
         f"Trainer: the loss is no finite number since step {step} (epoch {epoch}). "
@@ -233,18 +236,9 @@ def _diverged(step: int, epoch: int) -> Failure:
     )
 
 
-def _refuse_misfits(totals: Totals, source: Input, classes: int, split: str) -> None:
-    if not totals.misfits:
-        return
-    allowed = range(-1, classes)
-    steps = source.dataset.take(source.steps_per_epoch)
-    misfit = next(
-        label
-        for _, labels in steps.as_numpy_iterator()
-        for label in labels.ravel().tolist()
-        if label not in allowed
-    )
-    raise Failure(
-        f'Trainer: an example of the split "{split}" has the label {misfit}, outside the '
-        f"{classes} classes of the transform graph. Run Transform again on these examples."
-    )
+def _refuse_misfits(totals: Totals, classes: int, split: str) -> None:
+    if totals.misfits:
+        raise Failure(
+            f'Trainer: {totals.misfits:.0f} labels of the split "{split}" are outside the '
+            f"{classes} classes of the transform graph. Run Transform again on these examples."
+        )

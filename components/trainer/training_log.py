@@ -24,6 +24,7 @@ class Epoch:
       epoch: counted from 1.
       loss, accuracy: means over the training examples, while the weights were changing.
       validation_loss, validation_accuracy: after the epoch; None without a validation split.
+      validation_left_out: validation examples whose label is out of vocabulary.
       learning_rate: at the epoch's last step.
       seconds: of the training steps, validation apart.
       data_wait_seconds: of these, how long the loop waited for batches.
@@ -34,6 +35,7 @@ class Epoch:
     accuracy: float
     validation_loss: float | None
     validation_accuracy: float | None
+    validation_left_out: int | None
     learning_rate: float
     seconds: float
     data_wait_seconds: float

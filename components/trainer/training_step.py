@@ -59,6 +59,10 @@ class Steps:
         optimizer.build(model.trainable_variables)
 
     @property
+    def classes(self) -> int:
+        return self.model.output_shape[-1]
+
+    @property
     def variables(self) -> list[tf.Variable]:
         """All that a resumed training must find as it was."""
         kept = [*self.model.variables, *self.optimizer.variables]

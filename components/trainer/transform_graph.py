@@ -7,13 +7,13 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import TFTransformOutput
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
-from tensorflow_transform.tf_metadata import schema_utils
 
 from components.failure import Failure
 from components.trainer.training_parameters import ImageParameters
 
 VOCABULARY = "labels"
 PIXEL_STATISTICS_FILE = "pixel_statistics.json"
+_DTYPES = {schema_pb2.BYTES: tf.string, schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
 _NEXT = "Run Transform again with this configuration."
 
 
@@ -50,7 +50,7 @@ class TransformGraph:
         self._loader = SavedModelLoader(output.transform_savedmodel_dir)
         self.saved_model = self._loader._imported
         self._feature_spec = output.raw_feature_spec()
-        self._check_features(uri)
+        self._check_features(uri, schema)
         self._check_image_size()
 
     def parse(self, examples: tf.Tensor, *names: str) -> dict:
@@ -68,15 +68,9 @@ class TransformGraph:
         transformed = self._loader.apply_transform_model(features)
         return {name: transformed[name] for name in ("image", "label")}
 
-    def as_feature(self, encoded: tf.Tensor):
+    def as_feature(self, encoded: tf.Tensor) -> tf.Tensor:
         """Encoded images (batch,) string as parsing Examples would give them to the graph."""
-        spec = self._feature_spec[self.image.image_feature]
-        if isinstance(spec, tf.io.VarLenFeature):
-            rows = tf.range(tf.size(encoded, tf.int64))
-            indices = tf.stack([rows, tf.zeros_like(rows)], axis=1)
-            shape = tf.stack([tf.size(encoded, tf.int64), 1])
-            return tf.SparseTensor(indices, encoded, shape)
-        return tf.reshape(encoded, (-1, *spec.shape))
+        return tf.reshape(encoded, (-1, *self._feature_spec[self.image.image_feature].shape))
 
     def _pixel_statistics(self, uri: str) -> tuple[list[float], list[float]]:
         with tf.io.gfile.GFile(os.path.join(uri, PIXEL_STATISTICS_FILE)) as file:
@@ -89,13 +83,19 @@ class TransformGraph:
             )
         return statistics["mean"], statistics["std"]
 
-    def _check_features(self, uri: str) -> None:
-        inputs = self.saved_model.transform_fn.structured_input_signature[0][0]
-        for feature in (self.image.image_feature, self.image.label_feature):
-            if feature not in inputs or feature not in self._feature_spec:
+    def _check_features(self, uri: str, schema: schema_pb2.Schema) -> None:
+        types = {feature.name: feature.type for feature in schema.feature}
+        for name in (self.image.image_feature, self.image.label_feature):
+            if name not in self._feature_spec:
                 raise Failure(
-                    f'The transform graph {uri} takes no feature "{feature}". '
-                    f"Take one of these: {', '.join(sorted(inputs))}."
+                    f'The transform graph {uri} takes no feature "{name}". '
+                    f"Take one of these: {', '.join(sorted(self._feature_spec))}."
+                )
+            taken = self._feature_spec[name].dtype
+            if _DTYPES.get(types.get(name)) != taken:
+                raise Failure(
+                    f'The transform graph {uri} takes the feature "{name}" as {taken.name}, '
+                    f"which is not its type in the schema. {_NEXT}"
                 )
         for name in ("image", "label"):
             if name not in self._loader.structured_outputs:
