@@ -52,17 +52,22 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         job = make_job(
             examples, schema.uri, transformed.uri, unfinished, exec_properties["preprocessing"]
         )
-        for shard in job.shards:
-            tf.io.gfile.makedirs(shard.target.rpartition("/")[0])
-        if self._make_beam_pipeline_fn is None and runs_in_process(self._beam_pipeline_args):
-            results = in_process.run(job)
-        else:
-            results = on_beam.run(job, self._make_beam_pipeline)
-        check_labels_known(results, job)
-        transform_graph.write_raw_schema(job)
-        publish.folder(job.graph_uri, graph.uri, last="transform_fn")
-        tf.io.gfile.rmtree(unfinished)
+        for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
+            tf.io.gfile.makedirs(folder)
+        tf.io.gfile.makedirs(unfinished)
+        try:
+            results = self._run(job)
+            check_training_split(results, job)
+            transform_graph.write_raw_schema(job)
+            publish.folder(job.graph_uri, graph.uri, last="transform_fn")
+        finally:
+            tf.io.gfile.rmtree(unfinished)
         _describe(examples, transformed, graph, results, job)
+
+    def _run(self, job: Job) -> list[ShardResult]:
+        if self._make_beam_pipeline_fn is None and runs_in_process(self._beam_pipeline_args):
+            return in_process.run(job)
+        return on_beam.run(job, self._make_beam_pipeline)
 
 
 def runs_in_process(beam_pipeline_args: Sequence[str]) -> bool:
@@ -112,9 +117,15 @@ def class_names(names: Sequence[str] | None, label_type: tf.DType) -> Sequence[s
     return names
 
 
-def check_labels_known(results: Sequence[ShardResult], job: Job) -> None:
-    """Raises a Failure when the training split has examples that no class belongs to."""
-    unknown = sum(result.out_of_vocabulary for result in results if result.split == TRAIN)
+def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
+    """Raises a Failure when the training split is empty or has examples without a class."""
+    train = [result for result in results if result.split == TRAIN]
+    if not any(result.written for result in train):
+        raise Failure(
+            f"Transform: no image is left in split {TRAIN!r}. Give the split another expression "
+            "or repair the dataset."
+        )
+    unknown = sum(result.out_of_vocabulary for result in train)
     if unknown:
         limit = f"from 0 to {len(job.class_names) - 1}" if job.class_names else "not empty"
         raise Failure(

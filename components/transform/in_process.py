@@ -50,11 +50,11 @@ def _vocabulary(job: Job) -> bytes:
     spec = {label: tf.io.FixedLenFeature([], job.features[label])}
     labels = vocabulary.create_accumulator()
     for shard in job.train_shards:
-        for batch in shards.batches(shard, _LABELS_AT_ONCE):
+        for number, batch in enumerate(shards.batches(shard, _LABELS_AT_ONCE)):
             try:
                 parsed = tf.io.parse_example(batch, spec)
-            except tf.errors.InvalidArgumentError:
-                shards.check_labels(batch, label)
+            except shards.UNUSABLE:
+                shards.check_labels(batch, number * _LABELS_AT_ONCE, shard, job)
                 raise
             labels = vocabulary.add_input(labels, parsed[label].numpy())
     return vocabulary.extract_output(labels)
@@ -65,7 +65,7 @@ def _transform_shards(job: Job) -> list[shards.ShardResult]:
     options, results = job.options, []
     with ThreadPoolExecutor(shards.cores()) as pool:
         for shard in job.shards:
-            results.append(shards.transform_shard(shard, transform, options, pool))
+            results.append(shards.transform_shard(shard, transform, job, pool))
             corrupt = [image for result in results for image in result.corrupt]
             enforce_policy("Transform", corrupt, options.on_corrupt_image, options.max_dropped)
             _progress.info(

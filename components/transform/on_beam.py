@@ -109,11 +109,12 @@ def read_batches(shard: Shard, job: Job, screened: bool) -> Iterator[pa.RecordBa
     options = job.options
     schema = transform_graph.raw_schema(job.features)
     decoder = example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
-    for batch in shards.batches(shard, shards.batch_size(options)):
+    size = shards.batch_size(options)
+    for number, batch in enumerate(shards.batches(shard, size)):
         if screened:
+            shards.check_labels(batch, number * size, shard, job)
             good, _ = split_corrupt(batch, options.image_feature, options.channels)
             batch = batch[good]
-            shards.check_labels(batch, options.label_feature)
         yield decoder.DecodeBatch(batch.tolist())
 
 
@@ -129,7 +130,7 @@ class _TransformShard(beam.DoFn):
         if self._transform is None:  # not in setup: the graph is written while the pipeline runs
             self._transform = transform_graph.load(self._job)
         with ThreadPoolExecutor(shards.cores()) as pool:
-            result = shards.transform_shard(shard, self._transform, self._job.options, pool)
+            result = shards.transform_shard(shard, self._transform, self._job, pool)
         with tf.io.gfile.GFile(f"{_results(self._job)}/{number}.json", "w") as file:
             json.dump(dataclasses.asdict(result), file)
 

@@ -9,20 +9,26 @@ from concurrent.futures import Executor as Pool
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from components.failure import Failure
-from components.transform import corrupt_images, publish
+from components.transform import publish
 from components.transform.analyzers import PixelStatistics
-from components.transform.corrupt_images import CorruptImage
-from components.transform.job import Shard
+from components.transform.corrupt_images import CorruptImage, split_corrupt
+from components.transform.job import Job, Shard
 from components.transform.options import Preprocessing
 from components.transform.preprocessing import OUT_OF_VOCABULARY
 
 _BATCH_BYTES = 4 << 20  # of transformed pixels: enough to hide the cost of a call, small in memory
 _BATCHES_AHEAD = 4
 
-# serialized examples (batch,) -> image (batch,) string, label (batch,) int64, sums (batch, 2, c)
-TransformBatch = Callable[[np.ndarray], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+# What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
+# cannot parse in its message, and its bytes are often no UTF-8.
+UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
+
+# serialized examples (batch,) string -> image (batch,) string, label (batch,) int64,
+# pixel sums (batch, 2, channels) int64
+TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass
@@ -77,84 +83,97 @@ class TransformedBatch:
     images: list[bytes]
     labels: np.ndarray  # (batch,) int64
     pixel_sums: np.ndarray  # (batch, 2, channels) int64
-    corrupt: list[tuple[int, str]]  # (position in the batch, reason)
+    corrupt: list[CorruptImage]
 
 
 def transform_batch(
-    serialized: np.ndarray, transform: TransformBatch, options: Preprocessing
+    serialized: np.ndarray, first: int, shard: Shard, transform: TransformBatch, job: Job
 ) -> TransformedBatch:
     """Transforms a batch; only when that fails, looks which images are corrupt and goes without.
+
+    Args:
+      serialized: (batch,) serialized examples.
+      first: the number of the batch's first record in its file.
+      shard: the file, for messages.
+      transform: the transform graph over serialized examples.
+      job: the images' size, and the features' names and types.
 
     Raises:
       Failure: when a label is missing or of the wrong type.
     """
     corrupt = []
     try:
-        images, labels, sums = transform(serialized)
-    except tf.errors.InvalidArgumentError:
-        good, corrupt = corrupt_images.split_corrupt(
-            serialized, options.image_feature, options.channels
-        )
-        check_labels(serialized[good], options.label_feature)
-        images, labels, sums = transform(serialized[good])
-    return TransformedBatch(images.numpy().tolist(), labels.numpy(), sums.numpy(), corrupt)
+        images, labels, sums = transform(tf.constant(serialized))
+    except UNUSABLE:
+        check_labels(serialized, first, shard, job)
+        good, corrupt = split_corrupt(serialized, job.options.image_feature, job.options.channels)
+        images, labels, sums = transform(tf.constant(serialized[good], tf.string))
+    return TransformedBatch(
+        images.numpy().tolist(),
+        labels.numpy(),
+        sums.numpy(),
+        [
+            CorruptImage(shard.split, shard.file, first + position, reason)
+            for position, reason in corrupt
+        ],
+    )
 
 
-def check_labels(serialized: Sequence[bytes], label_feature: str) -> None:
-    """Raises a Failure for the first example that has not exactly one label of the usual type."""
-    kinds = {}
-    for record in serialized:
-        feature = tf.train.Example.FromString(record).features.feature.get(label_feature)
+def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
+    """Raises a Failure for the first example that has not exactly one label of the right type."""
+    name = job.options.label_feature
+    wanted = "int64_list" if job.features[name] == tf.int64 else "bytes_list"
+    for number, record in enumerate(serialized, start=first):
+        where = f"Transform: record {number} of {shard.file} in split {shard.split!r}"
+        try:
+            feature = tf.train.Example.FromString(record).features.feature.get(name)
+        except DecodeError as error:
+            raise Failure(f"{where} is no tf.train.Example. Repair the dataset.") from error
         kind = feature.WhichOneof("kind") if feature else None
         count = len(getattr(feature, kind).value) if kind else 0
         if count != 1:
             raise Failure(
-                f"Transform met an example with {count} values of feature {label_feature!r}, and "
-                "every example needs one. Name the label's feature in label_feature, or repair "
-                "the dataset."
+                f"{where} has {count} values of label_feature {name!r}, and every example needs "
+                "one. Name another label_feature or repair the dataset."
             )
-        kinds.setdefault(kind, record)
-    if len(kinds) > 1:
-        raise Failure(
-            f"Transform met labels of several types in feature {label_feature!r}: "
-            f"{', '.join(sorted(kinds))}. Repair the dataset: one type for all examples."
-        )
+        if kind != wanted:
+            raise Failure(
+                f"{where} has a {kind} for label_feature {name!r}, and the schema says {wanted}. "
+                "Repair the dataset: every split needs labels of one type."
+            )
 
 
-def transform_shard(
-    shard: Shard, transform: TransformBatch, options: Preprocessing, pool: Pool
-) -> ShardResult:
+def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Pool) -> ShardResult:
     """Writes one transformed file, whole or not at all.
 
     Args:
       shard: what to read and where to write.
       transform: the transform graph over serialized examples.
-      options: the images' size and names; with more corrupt images than they
-        allow, reading ends early.
+      job: with more corrupt images than its options allow, reading ends early.
       pool: threads that the batches are spread over.
 
     Returns:
       The counts, what was corrupt, and what the pixels add up to.
     """
-    statistics = PixelStatistics(options)
+    statistics = PixelStatistics(job.options)
     result = ShardResult(shard.split, pixels=statistics.create_accumulator())
-    encode = ExampleEncoder(options.image_bytes)
+    encode = ExampleEncoder(job.options.image_bytes)
+    size = batch_size(job.options)
     partial = f"{shard.target}.partial"
-    first = 0
-    source = batches(shard, batch_size(options))
+
+    def transform_numbered(numbered):
+        number, batch = numbered
+        return transform_batch(batch, number * size, shard, transform, job)
+
     with tf.io.TFRecordWriter(partial) as writer:
-        for batch in in_order(lambda b: transform_batch(b, transform, options), source, pool):
+        for batch in in_order(transform_numbered, enumerate(batches(shard, size)), pool):
             for image, label in zip(batch.images, batch.labels.tolist(), strict=True):
                 writer.write(encode(image, label))
             result.written += len(batch.images)
             result.out_of_vocabulary += int((batch.labels == OUT_OF_VOCABULARY).sum())
             result.pixels = statistics.add_input(result.pixels, batch.pixel_sums)
-            result.corrupt += [
-                CorruptImage(shard.split, shard.file, first + position, reason)
-                for position, reason in batch.corrupt
-            ]
-            first += len(batch.images) + len(batch.corrupt)
-            if len(result.corrupt) > options.corrupt_allowed:
+            result.corrupt += batch.corrupt
+            if len(result.corrupt) > job.options.corrupt_allowed:
                 break
     publish.file(partial, shard.target)
     return result

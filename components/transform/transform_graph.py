@@ -92,8 +92,9 @@ def load(job: Job) -> TransformBatch:
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def transform(serialized):
-        outputs = layer(tf.io.parse_example(serialized, spec))
-        sums = analyzers.pixel_sums(outputs["image"], job.options)
+        with tf.device("CPU:0"):  # no image goes to an accelerator and back
+            outputs = layer(tf.io.parse_example(serialized, spec))
+            sums = analyzers.pixel_sums(outputs["image"], job.options)
         return outputs["image"], outputs["label"], sums
 
     return transform.get_concrete_function()

@@ -1,0 +1,45 @@
+"""The component as a pipeline sees it."""
+
+import json
+
+from tfx.types import channel_utils, standard_artifacts
+
+from components.transform.component import Transform
+
+
+def channel(artifact):
+    return channel_utils.as_channel([artifact])
+
+
+def test_the_component_offers_its_outputs_and_passes_its_options_on():
+    transform = Transform(
+        examples=channel(standard_artifacts.Examples()),
+        schema=channel(standard_artifacts.Schema()),
+        checked_anomalies=channel(standard_artifacts.ExampleAnomalies()),
+        preprocessing={"width": 28, "height": 28, "channels": 1},
+    )
+    assert transform.outputs["transform_graph"].type is standard_artifacts.TransformGraph
+    assert transform.outputs["transformed_examples"].type is standard_artifacts.Examples
+    given = json.loads(transform.exec_properties["preprocessing"])
+    assert given == {"channels": 1, "height": 28, "width": 28}
+    assert set(transform.inputs) == {"examples", "schema", "checked_anomalies"}
+
+
+def test_what_it_waits_for_may_be_left_out():
+    transform = Transform(
+        examples=channel(standard_artifacts.Examples()),
+        schema=channel(standard_artifacts.Schema()),
+        preprocessing={"width": 28, "height": 28},
+    )
+    assert "checked_anomalies" not in transform.inputs
+
+
+def test_the_order_of_the_options_does_not_matter_for_the_cache():
+    def property_of(options):
+        return Transform(
+            examples=channel(standard_artifacts.Examples()),
+            schema=channel(standard_artifacts.Schema()),
+            preprocessing=options,
+        ).exec_properties["preprocessing"]
+
+    assert property_of({"height": 1, "width": 2}) == property_of({"width": 2, "height": 1})

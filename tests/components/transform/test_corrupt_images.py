@@ -1,0 +1,82 @@
+"""Which images count as corrupt, and what the policy makes of them."""
+
+import struct
+import zlib
+
+import pytest
+
+from components.failure import Failure
+from components.transform.corrupt_images import CorruptImage, enforce_policy, split_corrupt
+
+
+def png_of_claimed_size(width: int, height: int) -> bytes:
+    """A PNG whose header claims a size, with next to no data."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("empty", "empty"),
+        ("text", "Unknown image file format"),
+        ("truncated JPEG", "Invalid JPEG data"),
+        ("truncated PNG", "Invalid PNG data"),
+        ("PNG of no size", "Invalid PNG"),
+        ("PNG of 600 megapixels", "too large"),
+        ("TIFF", "Unknown image file format"),
+        ("absent", "0 images instead of one"),
+        ("no example", "no tf.train.Example"),
+    ],
+)
+def test_what_does_not_decode_is_told_with_its_reason(make, name, reason):
+    jpeg, png = make.encode(make.picture(), "JPEG"), make.encode(make.picture())
+    records = {
+        "empty": make.example(b""),
+        "text": make.example(b"this is no picture"),
+        "truncated JPEG": make.example(jpeg[:-40]),
+        "truncated PNG": make.example(png[:-40]),
+        "PNG of no size": make.example(png_of_claimed_size(0, 0)),
+        "PNG of 600 megapixels": make.example(png_of_claimed_size(30_000, 20_000)),
+        "TIFF": make.example(make.encode(make.picture(), "TIFF")),
+        "absent": make.example(None),
+        "no example": b"\xff\xff",
+    }
+    good, corrupt = split_corrupt([make.example(png), records[name], make.example(jpeg)], "image")
+    assert good == [0, 2]
+    ((position, why),) = corrupt
+    assert position == 1
+    assert reason in why
+    assert "node" not in why
+    assert "\n" not in why
+
+
+def found(split: str, count: int) -> list[CorruptImage]:
+    return [CorruptImage(split, "data-00000-of-00001", 7 + i, "no JPEG") for i in range(count)]
+
+
+def test_no_corrupt_image_is_fine_under_every_policy():
+    for policy in ("fail", "drop"):
+        enforce_policy("Transform", [], policy, 0)
+
+
+def test_fail_names_the_first_image_and_the_way_out():
+    with pytest.raises(Failure) as raised:
+        enforce_policy("Evaluator", found("test", 2), "fail", 100)
+    message = str(raised.value)
+    for part in ("Evaluator", "record 7", "data-00000-of-00001", "'test'", "no JPEG", "drop"):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_each_split_may_lose_max_dropped_images():
+    enforce_policy("Transform", found("train", 3) + found("test", 3), "drop", 3)
+    with pytest.raises(Failure, match=r"4 corrupt images in split 'test', and max_dropped is 3"):
+        enforce_policy("Transform", found("train", 3) + found("test", 4), "drop", 3)

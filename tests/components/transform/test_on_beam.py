@@ -1,0 +1,56 @@
+"""Transform through a Beam runner: TensorFlow Transform's own analysis, and the same result."""
+
+import pytest
+
+from components.failure import Failure
+
+# A runner of its own threads, so that the component does not choose its own process.
+ON_BEAM = (
+    "--runner=FnApiRunner",
+    "--direct_running_mode=multi_threading",
+    "--direct_num_workers=2",
+)
+
+
+@pytest.fixture
+def splits(make):
+    def examples(count, seed):
+        pictures = [make.picture(6 + i, 9 + i, 3, seed + i) for i in range(count)]
+        return [make.example(make.encode(p), 5 * (i % 3)) for i, p in enumerate(pictures)]
+
+    return {"train": examples(13, 0), "test": examples(4, 50)}
+
+
+def test_beam_and_this_process_give_the_same(workplace, splits):
+    raw = workplace.raw(splits)
+    options = {"channels": 3, "antialias": True}
+    here = workplace.run(raw, to="here", **options)
+    there = workplace.run(raw, to="there", beam_pipeline_args=ON_BEAM, **options)
+    for split in splits:
+        assert there.split(split) == here.split(split)
+    assert there.labels == here.labels == ["0", "5", "10"]
+    assert there.pixel_statistics == here.pixel_statistics
+    assert there.property("summary") == here.property("summary")
+    for name in ("transformed_metadata", "raw_metadata"):
+        assert getattr(there.output, name).schema == getattr(here.output, name).schema
+
+
+@pytest.mark.slow
+def test_corrupt_images_are_dropped_on_beam_too(workplace, make, splits):
+    splits["train"][4] = make.example(b"no picture", 5)
+    splits["test"][1] = make.example(b"", 0)
+    raw = workplace.raw(splits, files=1)
+    options = {"on_corrupt_image": "drop", "max_dropped": 1}
+    here = workplace.run(raw, to="here", **options)
+    there = workplace.run(raw, to="there", beam_pipeline_args=ON_BEAM, **options)
+    assert there.split("train") == here.split("train")
+    assert there.pixel_statistics == here.pixel_statistics
+    assert there.property("dropped") == {"train": 1, "test": 1}
+
+
+def test_a_failure_on_a_worker_is_told_as_in_this_process(workplace, make, splits):
+    splits["train"][4] = make.example(make.encode(make.picture()), "text")
+    raw = workplace.raw(splits, files=1)
+    with pytest.raises(Failure, match=r"record 4 of .* has a bytes_list") as raised:
+        workplace.run(raw, beam_pipeline_args=ON_BEAM)
+    assert "\n" not in str(raised.value)
