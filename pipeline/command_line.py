@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from pipeline.configuration_file import ConfigurationError, load
+from pipeline.schedule_verbs import add_verbs
 
 
 def main(argv=None):
@@ -30,23 +31,31 @@ def _parser():
     run.set_defaults(verb=_run)
     check = verbs.add_parser("check", help="check a configuration and show it with its defaults")
     check.set_defaults(verb=_check)
+    run.add_argument(
+        "--results", metavar="FILE", help="also write what each component did, as JSON"
+    )
     for verb in (run, check):
-        verb.add_argument("--config", required=True, metavar="FILE", help="a file of configs/")
-        verb.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            help="replace one value of the file, as in --set training.epochs=5",
-        )
+        _add_configuration(verb)
+    add_verbs(verbs, _add_configuration)
     return parser
+
+
+def _add_configuration(verb):
+    verb.add_argument("--config", required=True, metavar="FILE", help="a file of configs/")
+    verb.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace one value of the file, as in --set training.epochs=5",
+    )
 
 
 def _run(arguments):
     configuration = load(arguments.config, arguments.set)
     from pipeline.local_run import run_locally
 
-    return run_locally(configuration)
+    return run_locally(configuration, arguments.results)
 
 
 def _check(arguments):

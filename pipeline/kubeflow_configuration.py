@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.schedule_configuration import KubeflowEndpoint
 from pipeline.section import Section
 
 # Kubernetes' own rules; the cluster would refuse the same, an hour later.
@@ -79,7 +80,7 @@ class Step(Section):
         return base.model_copy(update=given)
 
 
-class Kubeflow(Section):
+class Kubeflow(KubeflowEndpoint):
     image: Image = Field(
         "steadyfeed", description="without a tag, it gets one that names the code's content"
     )

@@ -1,6 +1,7 @@
 """One run on this machine, from the lock on its root to the table at its end."""
 
 import datetime
+import json
 import logging
 import signal
 import sys
@@ -13,10 +14,15 @@ from pipeline.root_lock import RootInUse, hold
 _log = logging.getLogger(__name__)
 
 
-def run_locally(configuration, now=datetime.datetime.now):
+def run_locally(configuration, results=None, now=datetime.datetime.now):
     """Runs the pipeline; returns the exit code: 0 done, 1 failed, 130 interrupted.
 
     A model that is not blessed is an outcome, not a failure: the code is 0.
+
+    Args:
+      configuration: the checked configuration.
+      results: a path for {component: "ran", "cached" or "failed"} as JSON, or None.
+      now: gives the time.
     """
     began = now()
     root = Path(configuration.root)
@@ -24,7 +30,7 @@ def run_locally(configuration, now=datetime.datetime.now):
         with hold(root, began):
             log = root / "logs" / f"{began:%Y%m%d-%H%M%S-%f}.log"
             log.parent.mkdir(exist_ok=True)
-            return _run_logged(configuration, began, log)
+            return _run_logged(configuration, began, log, results)
     except RootInUse as error:
         print(f"steadyfeed: {error}", file=sys.stderr)
         return 1
@@ -37,7 +43,7 @@ def run_locally(configuration, now=datetime.datetime.now):
         return 1
 
 
-def _run_logged(configuration, began, log):
+def _run_logged(configuration, began, log, results):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with chatter_to(log) as screen:
         from pipeline.display import Display
@@ -52,10 +58,13 @@ def _run_logged(configuration, began, log):
                 return 130
             except Exception as error:
                 traceback.print_exc()
-                _print_table(configuration, display)
                 display.say(_first_line(error), style="red")
                 display.say(f"The whole story is in {log}.")
                 return 1
+            finally:
+                if results:
+                    statuses = {made.component: made.status for made in display.outcomes}
+                    Path(results).write_text(json.dumps(statuses), encoding="utf-8")
 
 
 def _run(configuration, began, display):
@@ -81,16 +90,11 @@ def _run(configuration, began, display):
 
 def _print_result(configuration, display):
     made = {outcome.component: outcome for outcome in display.outcomes}
-    _print_table(configuration, display)
-    evaluator = made["Evaluator"].outputs
-    display.say(f"metrics  {evaluator['evaluation']['summary']}")
-    display.say(f"verdict  {evaluator['blessing']['summary']}")
-    display.say(f"model    {made['Pusher'].made}")
-
-
-def _print_table(configuration, display):
-    if display.outcomes:
-        display.print_table(f"{configuration.name}: what each component did")
+    display.print_table(f"{configuration.name}: what each component did")
+    evaluation, pusher = made["Evaluator"], made["Pusher"]
+    display.say(f"metrics  {evaluation.properties.get('summary', '')}")
+    display.say(f"verdict  {evaluation.properties.get('verdict', '')}")
+    display.say(f"model    {pusher.made}")
 
 
 def _first_line(error):

@@ -1,0 +1,58 @@
+"""The verbs `submit` and `schedule` as a user types them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DIGITS = "configs/digits.yaml"
+NIGHTLY = ("--set", "schedule.cron=0 3 * * *")
+
+
+def typed(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *words, "--config", DIGITS],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if "KF" not in k} | environment,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "cause"),
+    [
+        (["schedule", "status", "--local"], 2, "schedule: missing"),
+        (["schedule", "apply"], 2, "schedule: missing"),
+        (["schedule", "run", *NIGHTLY], 2, "run, status, stop with --local"),
+        (["schedule", "apply", "--local", *NIGHTLY], 2, "run, status, stop with --local"),
+        (["schedule", "list"], 1, "No Kubeflow Pipelines server is named"),
+        (["submit", "--package", "nowhere.yaml"], 1, "python -m pipeline compile"),
+        (["schedule", "list", "--set", "schedule.cron=0 3 * *"], 2, "five fields"),
+        (["schedule", "list", "--set", "kubeflow.endpoint=https://me:word@host"], 2, "endpoint"),
+    ],
+)
+def test_a_mistake_is_one_line_and_its_exit_code(words, code, cause):
+    done = typed(*words)
+    assert done.returncode == code
+    assert done.stderr.count("\n") == 1
+    assert cause in done.stderr
+    assert done.stdout == ""
+
+
+def test_submit_goes_through_the_sdk_though_a_folder_has_its_name(server, package):
+    done = typed(
+        *("submit", "--package", str(package), "--param", "epochs=3"),
+        KF_PIPELINES_ENDPOINT=server.url,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "/#/runs/details/run-" in done.stdout
+
+
+def test_the_local_schedule_has_a_status_before_its_first_start(tmp_path):
+    done = typed("schedule", "status", "--local", *NIGHTLY, "--set", f"root={tmp_path}/root")
+    assert done.returncode == 3
+    assert "served    no" in done.stdout
+    assert not Path(tmp_path, "root").exists()
