@@ -8,8 +8,8 @@ need them, after everything that can be checked without them was checked.
 import argparse
 import sys
 
+from pipeline import package_verbs, schedule_verbs
 from pipeline.configuration_file import ConfigurationError, load
-from pipeline.schedule_verbs import add_verbs
 
 
 def main(argv=None):
@@ -36,7 +36,8 @@ def _parser():
     )
     for verb in (run, check):
         _add_configuration(verb)
-    add_verbs(verbs, _add_configuration)
+    for module in (package_verbs, schedule_verbs):
+        module.add_verbs(verbs, _add_configuration)
     return parser
 
 
