@@ -10,7 +10,6 @@ from tfx.dsl.io import fileio
 
 from components.evaluator.criteria import Criteria
 
-
 # TFX's names, written out: importing them would import every component of TFX.
 BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"

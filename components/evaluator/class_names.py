@@ -5,23 +5,20 @@ from collections.abc import Sequence
 
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
+from components.evaluator.model_place import ModelPlace
 
 _VOCABULARY = os.path.join("assets", "labels")
 
 
-def read_class_names(saved_model: str) -> list[str]:
+def read_class_names(place: ModelPlace) -> list[str]:
     """One name for each class, in the order of the model's probabilities.
 
     Raises:
       Failure: the model has no vocabulary.
     """
-    file = os.path.join(saved_model, _VOCABULARY)
+    file = os.path.join(place.path, _VOCABULARY)
     if not fileio.exists(file):
-        raise Failure(
-            f"Evaluator: the model in {saved_model} has no vocabulary {_VOCABULARY}, so its "
-            "classes have no names. Export it with the Trainer of this project."
-        )
+        raise place.failure(f"has no vocabulary {_VOCABULARY}, so its classes have no names")
     with fileio.open(file, "rb") as lines:
         return lines.read().decode().splitlines()
 

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from components.evaluator.counts import Counts, total
-from components.evaluator.served_model import ModelPlace, ServedModel
+from components.evaluator.model_place import ModelPlace
+from components.evaluator.served_model import ServedModel
 from components.failure import Failure
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 

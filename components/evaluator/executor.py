@@ -11,6 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.evaluator.criteria import Criteria
+from components.evaluator.model_place import ModelPlace
 from components.failure import Failure
 from components.model_store.copying import is_saved_model
 
@@ -73,8 +74,6 @@ def _request(input_dict, config):
 
 
 def _models(input_dict):
-    from components.evaluator.served_model import ModelPlace
-
     model = artifact_utils.get_single_instance(input_dict["model"])
     advice = "Run the Trainer again."
     places = [ModelPlace("challenger", path_utils.serving_model_path(model.uri), advice)]

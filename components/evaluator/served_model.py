@@ -1,24 +1,13 @@
 """A SavedModel as a server would call it: through its own preprocessing and signatures."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import tensorflow as tf
 
 from components.evaluator.class_names import read_class_names
-from components.failure import Failure
+from components.evaluator.model_place import ModelPlace
 
 _SIGNATURES = ("serve_examples", "transform_features")
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
-
-
-@dataclass(frozen=True)
-class ModelPlace:
-    """Where a model lies and what to call it in front of the user."""
-
-    name: str  # "challenger" or "champion"
-    path: str  # of the SavedModel
-    advice: str = ""  # what to do when it cannot be used
 
 
 class ServedModel:
@@ -38,13 +27,13 @@ class ServedModel:
         try:
             self._model = tf.saved_model.load(place.path)
         except _UNLOADABLE as error:
-            raise self._failure(f"cannot be loaded ({_first_line(error)})") from error
+            raise place.failure(f"cannot be loaded ({_first_line(error)})") from error
         missing = [name for name in _SIGNATURES if name not in self._model.signatures]
         if missing:
-            raise self._failure(f"lacks the signature {missing[0]}")
+            raise place.failure(f"lacks the signature {missing[0]}")
         self._serve, self._transform = (self._model.signatures[name] for name in _SIGNATURES)
         joint = {name: position for position, name in enumerate(class_names)}
-        own = read_class_names(place.path)
+        own = read_class_names(place)
         self._to_joint = np.array([joint[name] for name in own], np.int64)  # (own classes,)
         self._classes = len(class_names)
 
@@ -64,7 +53,7 @@ class ServedModel:
         answers = self._serve(examples=examples)
         own = answers["probabilities"].numpy()  # (batch, own classes) float32
         if own.shape[1] != len(self._to_joint):
-            raise self._failure(
+            raise self.place.failure(
                 f"gives {own.shape[1]} probabilities and has {len(self._to_joint)} class names"
             )
         probabilities = np.zeros((len(own), self._classes), np.float32)
@@ -82,11 +71,6 @@ class ServedModel:
         """
         own = tf.reshape(self._transform(examples=examples)["label"], [-1]).numpy()
         return np.where(own < 0, -1, self._to_joint[own])
-
-    def _failure(self, what: str) -> Failure:
-        return Failure(
-            f"Evaluator: the {self.place.name} in {self.place.path} {what}. {self.place.advice}"
-        )
 
 
 def _first_line(error: Exception) -> str:

@@ -148,20 +148,21 @@ def _differences(values: dict) -> dict:
 
 
 def validate(
-    config: config_pb2.EvalConfig, whole: tuple[tuple, dict]
+    config: config_pb2.EvalConfig, whole: tuple[tuple, dict], rubber_stamp: bool
 ) -> validation_result_pb2.ValidationResult:
-    """TFMA's verdict on the metrics over the whole split."""
+    """TFMA's verdict on the metrics over the whole split.
+
+    Args:
+      config: what `eval_config` made.
+      whole: the first of `sliced_metrics`.
+      rubber_stamp: whether no threshold at all is no reason against the model.
+    """
     bounds = config_pb2.EvalConfig()
     bounds.CopyFrom(config)
     del bounds.metrics_specs[0].metrics[:]  # TFMA would build each of them to learn its name.
-    combine = writer.CombineValidations(bounds, rubber_stamp=len(config.model_specs) == 1)
-    return combine.extract_output(
-        combine.add_input(
-            combine.create_accumulator()
-            or validation_result_pb2.ValidationResult(validation_ok=True),
-            metrics_validator.validate_metrics(whole, bounds),
-        )
-    )
+    combine = writer.CombineValidations(bounds, rubber_stamp=rubber_stamp)
+    checked = metrics_validator.validate_metrics(whole, bounds)
+    return combine.extract_output(combine.add_input(combine.create_accumulator(), checked))
 
 
 def write(

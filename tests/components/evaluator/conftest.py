@@ -1,0 +1,112 @@
+"""Builds the artifacts that an Evaluator reads and runs its executor on them."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.evaluator.executor import Executor
+from tests.components.evaluator.brightness_model import (
+    LEVELS,
+    example,
+    save_brightness_model,
+)
+
+BEAM_ARGS = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--sdk_container_image=none",  # TFX would build a package of itself for workers elsewhere.
+]
+CONFIG = {
+    "thresholds": {"accuracy": {"min": 0.7}},
+    "change": {"accuracy": {"max_drop": 0.01}},
+    "per_class": True,
+    "split": "test",
+    "image_feature": "image",
+    "label_feature": "label",
+    "on_corrupt_image": "fail",
+    "max_dropped": 0,
+    "batch_size": 4,
+}
+
+
+class Workshop:
+    """Artifacts below one folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def artifact(self, kind, name):
+        made = kind()
+        made.uri = str(self.folder / name)
+        (self.folder / name).mkdir(exist_ok=True)
+        return made
+
+    def model(self, name, names, **options):
+        made = self.artifact(standard_artifacts.Model, name)
+        save_brightness_model(self.folder / name / "Format-Serving", names, **options)
+        return made
+
+    def champion(self, names, **options):
+        made = self.model("champion", names, **options)
+        note = {"found": True, "version": 3, "version_path": "/pushed/3"}
+        (self.folder / "champion" / "champion.json").write_text(json.dumps(note))
+        return made
+
+    def examples(self, *shards, split="test"):
+        made = self.artifact(standard_artifacts.Examples, "examples")
+        made.split_names = artifact_utils.encode_split_names([split])
+        place = self.folder / "examples" / f"Split-{split}"
+        place.mkdir()
+        for number, records in enumerate(shards):
+            file = place / f"data_tfrecord-{number:05d}-of-{len(shards):05d}"
+            with tf.io.TFRecordWriter(str(file)) as writer:
+                for record in records:
+                    writer.write(record)
+        return made
+
+    def schema(self, label_type):
+        made = self.artifact(standard_artifacts.Schema, "schema")
+        features = {"image": "BYTES", "label": label_type}
+        text = "".join(f'feature {{ name: "{n}" type: {t} }}' for n, t in features.items())
+        (self.folder / "schema" / "schema.pbtxt").write_text(text)
+        return made
+
+    def evaluate(self, examples, model, champion=None, label_type="BYTES", **config):
+        evaluation = self.artifact(standard_artifacts.ModelEvaluation, "evaluation")
+        blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
+        champion = champion or self.artifact(standard_artifacts.Model, "no champion")
+        Executor(Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(self.folder))).Do(
+            {
+                "examples": [examples],
+                "model": [model],
+                "champion": [champion],
+                "schema": [self.schema(label_type)],
+            },
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {"config": json.dumps(CONFIG | config)},
+        )
+        return SimpleNamespace(
+            uri=evaluation.uri,
+            summary=evaluation.get_string_custom_property("summary"),
+            number=evaluation.get_float_custom_property,
+            blessed=blessing.get_int_custom_property("blessed"),
+            verdict=blessing.get_string_custom_property("summary"),
+            files={path.name for path in (self.folder / "blessing").iterdir()},
+        )
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    return Workshop(tmp_path)
+
+
+PETS = ("cat", "dog", "owl")
+
+
+@pytest.fixture
+def pets():
+    """Four cats, four dogs and two owls, right for a model of PETS."""
+    labels = [b"cat"] * 4 + [b"dog"] * 4 + [b"owl"] * 2
+    return [example(label, LEVELS * PETS.index(label.decode())) for label in labels]

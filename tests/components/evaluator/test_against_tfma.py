@@ -1,0 +1,96 @@
+"""The numbers are those that TFMA's own pipeline gives for the configuration that is written."""
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
+from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_extractor
+from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
+
+from tests.components.evaluator.brightness_model import LEVELS, example
+from tests.components.evaluator.conftest import BEAM_ARGS
+
+NAMES = tuple("abcdefghijkl")
+MODELS = ("candidate", "baseline")
+
+
+def tfma_metrics(config, labels, probabilities, folder):
+    """Model to slice to metric to value, by TFMA from one extract an example."""
+    extracts = {
+        tfma.LABELS_KEY: {model: labels[:, np.newaxis] for model in MODELS},
+        tfma.PREDICTIONS_KEY: dict(zip(MODELS, probabilities, strict=True)),
+        tfma.FEATURES_KEY: {"label": np.array([[NAMES[label].encode()] for label in labels])},
+    }
+    extractors = [
+        unbatch_extractor.UnbatchExtractor(),
+        slice_key_extractor.SliceKeyExtractor(eval_config=config),
+    ]
+    evaluator = metrics_plots_and_validations_evaluator.MetricsPlotsAndValidationsEvaluator(config)
+    writer = metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(
+        {"metrics": str(folder / "metrics")}, config
+    )
+    with beam.Pipeline(options=PipelineOptions(BEAM_ARGS)) as pipeline:
+        (
+            pipeline
+            | beam.Create([extracts])
+            | tfma.ExtractAndEvaluate(extractors=extractors, evaluators=[evaluator])
+            | tfma.WriteResults(writers=[writer])
+        )
+    return read(folder)
+
+
+def read(folder):
+    return {
+        model: {
+            key: {name: value for name, value in metrics[""][""].items() if "macro" not in name}
+            for key, metrics in tfma.load_eval_result(str(folder), model_name=model).slicing_metrics
+        }
+        for model in MODELS
+    }
+
+
+def assert_same(ours, theirs):
+    assert set(ours) == set(theirs)
+    for name, value in theirs.items():
+        if "doubleValue" in value:
+            assert ours[name]["doubleValue"] == pytest.approx(value["doubleValue"], abs=1e-5), name
+        else:
+            assert ours[name] == value
+
+
+def test_every_metric_that_tfma_has_too_has_tfmas_value(workshop):
+    chance = np.random.default_rng(0)
+    labels = chance.integers(0, 12, 60)
+    seen = np.where(chance.random(60) < 0.7, labels, chance.integers(0, 12, 60))
+    records = [
+        example(NAMES[label].encode(), LEVELS * brightness)
+        for label, brightness in zip(labels, seen, strict=True)
+    ]
+    model = workshop.model("m", NAMES)
+    champion = workshop.champion(NAMES, answers=[*range(11), 0])
+    result = workshop.evaluate(workshop.examples(records), model, champion, change={})
+
+    probabilities = [
+        tf.saved_model.load(f"{artifact.uri}/Format-Serving")
+        .signatures["serve_examples"](examples=tf.constant(records))["probabilities"]
+        .numpy()
+        for artifact in (model, champion)
+    ]
+    config = tfma.load_eval_result(result.uri).config
+    theirs = tfma_metrics(config, labels, probabilities, workshop.folder)
+    ours = read(workshop.folder / "evaluation")
+    for model_name in MODELS:
+        assert set(ours[model_name]) == set(theirs[model_name])
+        for key, metrics in theirs[model_name].items():
+            measured = ours[model_name][key]
+            assert_same(
+                {name: measured[name] for name in metrics if name in measured},
+                {
+                    name: value
+                    for name, value in metrics.items()
+                    if key == () or "matrix" not in name
+                },
+            )

@@ -1,0 +1,113 @@
+"""What cannot be evaluated is named in one line."""
+
+import shutil
+
+import pytest
+import tensorflow as tf
+from tfx.types import channel_utils, standard_artifacts
+
+from components.evaluator.component import Evaluator
+from components.evaluator.criteria import Criteria
+from components.failure import Failure
+from tests.components.evaluator.brightness_model import example
+from tests.components.evaluator.conftest import PETS
+
+
+def message_of(action):
+    with pytest.raises(Failure) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_split_that_is_not_there_is_named(workshop, pets):
+    examples, model = workshop.examples(pets), workshop.model("m", PETS)
+    assert "'exam'" in message_of(lambda: workshop.evaluate(examples, model, split="exam"))
+
+
+def test_an_empty_split_is_a_failure(workshop):
+    examples, model = workshop.examples([]), workshop.model("m", PETS)
+    assert "split test holds no examples" in message_of(lambda: workshop.evaluate(examples, model))
+
+
+def test_a_split_without_files_is_a_failure(workshop):
+    examples, model = workshop.examples(), workshop.model("m", PETS)
+    assert "split test has no files" in message_of(lambda: workshop.evaluate(examples, model))
+
+
+def test_an_example_without_a_label_is_named(workshop, pets):
+    examples = workshop.examples([*pets, example(None, 0)])
+    model = workshop.model("m", PETS)
+    assert "no single label 'label'" in message_of(lambda: workshop.evaluate(examples, model))
+
+
+def test_a_label_that_the_schema_does_not_know_is_named(workshop, pets):
+    examples, model = workshop.examples(pets), workshop.model("m", PETS)
+    message = message_of(lambda: workshop.evaluate(examples, model, label_feature="species"))
+    assert "'species'" in message
+    assert "image, label" in message
+
+
+def test_a_damaged_file_is_named(workshop, pets):
+    examples, model = workshop.examples(pets), workshop.model("m", PETS)
+    file = workshop.folder / "examples" / "Split-test" / "data_tfrecord-00000-of-00001"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    assert f"{file} is damaged" in message_of(lambda: workshop.evaluate(examples, model))
+
+
+def test_a_champion_that_cannot_be_loaded_is_named_with_its_version(workshop, pets):
+    champion = workshop.champion(PETS)
+    shutil.rmtree(workshop.folder / "champion" / "Format-Serving" / "variables")
+    (workshop.folder / "champion" / "Format-Serving" / "saved_model.pb").write_bytes(b"no model")
+    examples, model = workshop.examples(pets), workshop.model("m", PETS)
+    message = message_of(lambda: workshop.evaluate(examples, model, champion))
+    assert "the champion in" in message
+    assert "It is version 3: remove /pushed/3, or set another push destination." in message
+
+
+def test_a_champion_without_our_signatures_is_named_with_its_version(workshop, pets):
+    champion = workshop.champion(PETS)
+    path = workshop.folder / "champion" / "Format-Serving"
+    shutil.rmtree(path)
+    tf.saved_model.save(tf.Module(), str(path))
+    (path / "assets").mkdir(exist_ok=True)
+    (path / "assets" / "labels").write_text("cat\n")
+    examples, model = workshop.examples(pets), workshop.model("m", PETS)
+    message = message_of(lambda: workshop.evaluate(examples, model, champion))
+    assert "lacks the signature serve_examples" in message
+    assert "remove /pushed/3" in message
+
+
+def test_a_champion_without_class_names_is_named_with_its_version(workshop, pets):
+    champion = workshop.champion(PETS)
+    (workshop.folder / "champion" / "Format-Serving" / "assets" / "labels").unlink()
+    examples, model = workshop.examples(pets), workshop.model("m", PETS)
+    message = message_of(lambda: workshop.evaluate(examples, model, champion))
+    assert "remove /pushed/3" in message
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "change", "expected"),
+    [
+        ({"acuracy": {"min": 1}}, {}, "unknown metric 'acuracy'. Known are: accuracy"),
+        ({"accuracy": {}}, {}, "thresholds.accuracy has nothing. Give it min or max"),
+        ({"accuracy": {"least": 1}}, {}, "thresholds.accuracy has unknown least"),
+        ({"accuracy": {"min": "high"}}, {}, "thresholds.accuracy.min is 'high'"),
+        ({"loss": {"max": float("nan")}}, {}, "thresholds.loss.max is nan"),
+        ({}, {"accuracy": {"max_rise": 1}}, "unknown max_rise. Give it max_drop"),
+        ({}, {"loss": {"max_drop": 1}}, "unknown max_drop. Give it max_rise"),
+    ],
+)
+def test_a_criterion_that_means_nothing_is_refused(thresholds, change, expected):
+    assert expected in message_of(lambda: Criteria(thresholds, change))
+
+
+def test_the_component_checks_its_criteria_when_the_pipeline_is_made():
+    kinds = ("Examples", "Model", "Model", "Schema")
+    channels = [channel_utils.as_channel([getattr(standard_artifacts, kind)()]) for kind in kinds]
+    component = Evaluator(*channels, thresholds={"accuracy": {"min": 0.9, "max": None}})
+    assert component.outputs["blessing"].type is standard_artifacts.ModelBlessing
+    with pytest.raises(Failure, match="unknown metric"):
+        Evaluator(*channels, thresholds={"speed": {"min": 0.9}})
