@@ -20,7 +20,7 @@ MODELS = ("candidate", "baseline")
 def tfma_metrics(config, labels, probabilities, folder):
     """Model to slice to metric to value, by TFMA from one extract an example."""
     extracts = {
-        tfma.LABELS_KEY: {model: labels[:, np.newaxis] for model in MODELS},
+        tfma.LABELS_KEY: dict.fromkeys(MODELS, labels[:, np.newaxis]),
         tfma.PREDICTIONS_KEY: dict(zip(MODELS, probabilities, strict=True)),
         tfma.FEATURES_KEY: {"label": np.array([[NAMES[label].encode()] for label in labels])},
     }
@@ -53,7 +53,6 @@ def read(folder):
 
 
 def assert_same(ours, theirs):
-    assert set(ours) == set(theirs)
     for name, value in theirs.items():
         if "doubleValue" in value:
             assert ours[name]["doubleValue"] == pytest.approx(value["doubleValue"], abs=1e-5), name
@@ -85,12 +84,6 @@ def test_every_metric_that_tfma_has_too_has_tfmas_value(workshop):
     for model_name in MODELS:
         assert set(ours[model_name]) == set(theirs[model_name])
         for key, metrics in theirs[model_name].items():
-            measured = ours[model_name][key]
-            assert_same(
-                {name: measured[name] for name in metrics if name in measured},
-                {
-                    name: value
-                    for name, value in metrics.items()
-                    if key == () or "matrix" not in name
-                },
-            )
+            # We write the confusion matrix once, over all classes.
+            wanted = {n: v for n, v in metrics.items() if key == () or "matrix" not in n}
+            assert_same(ours[model_name][key], wanted)
