@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from components.transform.options import Preprocessing
 
-_DECODED_AT_ONCE = 32  # images of one batch that are decoded in parallel
+_DECODED_AT_ONCE = 8  # images of one batch; more would only hold more large pictures in memory
 
 
 def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:

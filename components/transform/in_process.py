@@ -50,11 +50,11 @@ def _vocabulary(job: Job) -> bytes:
     spec = {label: tf.io.FixedLenFeature([], job.features[label])}
     labels = vocabulary.create_accumulator()
     for shard in job.train_shards:
-        for number, batch in enumerate(shards.batches(shard, _LABELS_AT_ONCE)):
+        for first, batch in shards.batches(shard, _LABELS_AT_ONCE):
             try:
                 parsed = tf.io.parse_example(batch, spec)
             except shards.UNUSABLE:
-                shards.check_labels(batch, number * _LABELS_AT_ONCE, shard, job)
+                shards.check_labels(batch, first, shard, job)
                 raise
             labels = vocabulary.add_input(labels, parsed[label].numpy())
     return vocabulary.extract_output(labels)

@@ -109,10 +109,9 @@ def read_batches(shard: Shard, job: Job, screened: bool) -> Iterator[pa.RecordBa
     options = job.options
     schema = transform_graph.raw_schema(job.features)
     decoder = example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
-    size = shards.batch_size(options)
-    for number, batch in enumerate(shards.batches(shard, size)):
+    for first, batch in shards.batches(shard, shards.batch_size(options)):
         if screened:
-            shards.check_labels(batch, number * size, shard, job)
+            shards.check_labels(batch, first, shard, job)
             good, _ = split_corrupt(batch, options.image_feature, options.channels)
             batch = batch[good]
         yield decoder.DecodeBatch(batch.tolist())

@@ -1,7 +1,6 @@
 """Raw shards in, transformed shards out, one record after the other in its order."""
 
 import dataclasses
-import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,9 @@ from components.transform.job import Job, Shard
 from components.transform.options import Preprocessing
 from components.transform.preprocessing import OUT_OF_VOCABULARY
 
-_BATCH_BYTES = 4 << 20  # of transformed pixels: enough to hide the cost of a call, small in memory
+# Batches are large enough to hide the cost of a call, and small in memory.
+_BATCH_BYTES = 4 << 20  # of transformed pixels
+_RAW_BATCH_BYTES = 16 << 20  # of serialized examples
 _BATCHES_AHEAD = 4
 
 # What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
@@ -42,24 +43,38 @@ class ShardResult:
     pixels: tuple = ()  # accumulator of PixelStatistics
 
 
-def batches(shard: Shard, size: int) -> Iterator[np.ndarray]:
-    """Serialized records, (batch,) object arrays of bytes.
+def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Reads a file's records, some at a time.
+
+    Args:
+      shard: a TFRecord file, gzipped if its name ends with .gz.
+      size: the most records at a time; large records come in smaller batches.
+
+    Yields:
+      The number of the first record, from 0, and a (batch,) object array of bytes.
 
     Raises:
       Failure: when the file is truncated or corrupt.
     """
     # A tf.data.Dataset costs 25 ms to start, a hundred times what a small file takes to read.
-    reader = tf.compat.v1.io.tf_record_iterator(shard.source)
-    records = 0
+    compression = "GZIP" if shard.source.endswith(".gz") else ""
+    reader = tf.compat.v1.io.tf_record_iterator(shard.source, tf.io.TFRecordOptions(compression))
+    first, held, held_bytes = 0, [], 0
     try:
-        while batch := list(itertools.islice(reader, size)):
-            records += len(batch)
-            yield np.array(batch, dtype=object)
+        for record in reader:
+            held.append(record)
+            held_bytes += len(record)
+            if len(held) == size or held_bytes >= _RAW_BATCH_BYTES:
+                yield first, np.array(held, dtype=object)
+                first, held, held_bytes = first + len(held), [], 0
     except tf.errors.DataLossError as error:
+        cause = error.message.partition("'")[0]
         raise Failure(
-            f"Transform cannot read {shard.source} beyond record {records}: {error.message}. "
-            "Remove what TfdsExampleGen wrote and run again."
+            f"Transform cannot read {shard.source} beyond record {first + len(held)}: {cause}. "
+            "Restore the file, or remove the pipeline root and run again."
         ) from error
+    if held:
+        yield first, np.array(held, dtype=object)
 
 
 def batch_size(options: Preprocessing) -> int:
@@ -158,15 +173,14 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
     statistics = PixelStatistics(job.options)
     result = ShardResult(shard.split, pixels=statistics.create_accumulator())
     encode = ExampleEncoder(job.options.image_bytes)
-    size = batch_size(job.options)
     partial = f"{shard.target}.partial"
 
     def transform_numbered(numbered):
-        number, batch = numbered
-        return transform_batch(batch, number * size, shard, transform, job)
+        first, batch = numbered
+        return transform_batch(batch, first, shard, transform, job)
 
     with tf.io.TFRecordWriter(partial) as writer:
-        for batch in in_order(transform_numbered, enumerate(batches(shard, size)), pool):
+        for batch in in_order(transform_numbered, batches(shard, batch_size(job.options)), pool):
             for image, label in zip(batch.images, batch.labels.tolist(), strict=True):
                 writer.write(encode(image, label))
             result.written += len(batch.images)

@@ -176,6 +176,17 @@ def test_more_examples_than_one_batch_holds_keep_their_order(workplace, make):
     assert [label for _, label in transformed.split("train")] == list(range(60))
 
 
+def test_gzipped_examples_are_read_too(workplace, make):
+    records = raw_examples(make, 5, seed=0)
+    raw = workplace.raw({"train": records}, files=1)
+    plain = f"{raw.uri}/Split-train/data_tfrecord-00000-of-00001"
+    os.remove(plain)
+    with tf.io.TFRecordWriter(f"{plain}.gz", "GZIP") as writer:
+        for record in records:
+            writer.write(record)
+    assert len(workplace.run(raw).split("train")) == 5
+
+
 # What goes wrong.
 
 
@@ -269,7 +280,9 @@ def test_a_truncated_file_is_named(workplace, make):
     raw = workplace.raw({"train": with_corrupt(make, 9)}, files=1)
     path = f"{raw.uri}/Split-train/data_tfrecord-00000-of-00001"
     os.truncate(path, os.path.getsize(path) - 10)
-    with pytest.raises(Failure, match=r"cannot read .*Split-train.* beyond record 0"):
+    with pytest.raises(
+        Failure, match=r"cannot read .*Split-train.* beyond record 8: truncated record"
+    ):
         workplace.run(raw)
 
 
