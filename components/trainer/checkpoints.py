@@ -1,12 +1,12 @@
 """What a killed training goes on from."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import logging
 import os
 import time
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +16,7 @@ from components.trainer import durable
 
 # A checkpoint of a large model takes seconds to write: never more of the training than this.
 _LARGEST_SHARE = 0.02
+_DIGEST_BYTES = 32  # SHA-256 of what follows: a damaged file is told from a whole one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Checkpoints:
     def write(self, checkpoint: Checkpoint) -> None:
         """Raises Failure where it cannot be written."""
         started = time.monotonic()
-        durable.write_file(self._path, _to_bytes(checkpoint))
+        content = _to_bytes(checkpoint)
+        durable.write_file(self._path, hashlib.sha256(content).digest() + content)
         ended = time.monotonic()
         self._next = ended + max(self._every_seconds, (ended - started) / _LARGEST_SHARE)
 
@@ -68,12 +70,12 @@ class Checkpoints:
         """The last one that was written; None when there is none that can be used."""
         if self._folder is None or not tf.io.gfile.exists(self._path):
             return None
-        try:
-            with tf.io.gfile.GFile(self._path, "rb") as file:
-                return _from_bytes(file.read())
-        except (ValueError, KeyError, zipfile.BadZipFile) as error:
-            logging.warning("%s is damaged, training starts anew: %s", self._path, error)
+        with tf.io.gfile.GFile(self._path, "rb") as file:
+            digest, content = file.read(_DIGEST_BYTES), file.read()
+        if hashlib.sha256(content).digest() != digest:
+            logging.warning("%s is damaged: the training starts anew.", self._path)
             return None
+        return _from_bytes(content)
 
     def remove(self) -> None:
         if self._folder is not None and tf.io.gfile.exists(self._folder):
@@ -81,7 +83,7 @@ class Checkpoints:
 
     @property
     def _path(self) -> str:
-        return os.path.join(self._folder, "checkpoint.npz")
+        return os.path.join(self._folder, "checkpoint")
 
 
 def _to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -95,7 +97,6 @@ def _to_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def _from_bytes(content: bytes) -> Checkpoint:
-    # Every member carries a CRC, and the list of members stands last: a damaged file is told.
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         about = json.loads(arrays["about"].tobytes())
         return Checkpoint(

@@ -1,0 +1,258 @@
+"""Small real data for Trainer: handwritten digits that went through Transform's executor."""
+
+import dataclasses
+import functools
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from PIL import Image
+from sklearn.datasets import load_digits
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.trainer import devices
+from components.trainer.checkpoints import Checkpoints
+from components.trainer.executor import Executor as Trainer
+from components.trainer.input_function import input_function
+from components.trainer.model_registry import build_model
+from components.trainer.training import Training
+from components.trainer.training_log import TrainingLog
+from components.trainer.training_parameters import TrainingParameters, read
+from components.transform.executor import Executor as Transform
+
+SIDE = 12
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+SPLITS = {"train": range(240), "validation": range(240, 320), "test": range(320, 420)}
+TRAINING = {"batch_size": 16, "epochs": 3, "learning_rate": 0.01}
+MODEL = {"name": "small_cnn", "filters": [8, 16]}
+
+
+def encoded(picture: np.ndarray, image_format: str = "PNG") -> bytes:
+    """An (8, 8) picture of 0..16 as an encoded grey image."""
+    file = io.BytesIO()
+    grey = Image.fromarray((picture * (255 / 16)).astype(np.uint8))
+    grey.save(file, image_format, **({"quality": 100} if image_format == "JPEG" else {}))
+    return file.getvalue()
+
+
+def raw_example(image: bytes, label: int | None = None) -> bytes:
+    example = tf.train.Example()
+    example.features.feature["image"].bytes_list.value.append(image)
+    if label is not None:
+        example.features.feature["label"].int64_list.value.append(label)
+    return example.SerializeToString()
+
+
+def transformed_example(pixels: bytes, label: int) -> bytes:
+    example = tf.train.Example()
+    example.features.feature["image"].bytes_list.value.append(pixels)
+    example.features.feature["label"].int64_list.value.append(label)
+    return example.SerializeToString()
+
+
+def write_shards(folder: Path, records: list[bytes], shards: int = 2) -> None:
+    folder.mkdir(parents=True)
+    for i in range(shards):
+        path = str(folder / f"data-{i:05d}-of-{shards:05d}")
+        with tf.io.TFRecordWriter(path) as writer:
+            for record in records[i::shards]:
+                writer.write(record)
+
+
+def read_records(folder: Path) -> list[bytes]:
+    files = sorted(str(file) for file in folder.iterdir())
+    return list(tf.data.TFRecordDataset(files).as_numpy_iterator())
+
+
+def artifact(kind, uri: Path, splits=None):
+    made = kind()
+    made.uri = str(uri)
+    if splits is not None:
+        made.split_names = artifact_utils.encode_split_names(list(splits))
+    return made
+
+
+@dataclasses.dataclass
+class Digits:
+    """What comes before Trainer, as artifacts below one folder."""
+
+    folder: Path
+    names = NAMES
+
+    @property
+    def pictures(self) -> np.ndarray:
+        return load_digits().images
+
+    @property
+    def labels(self) -> np.ndarray:
+        return load_digits().target
+
+    @property
+    def inputs(self) -> dict:
+        return {
+            "transformed_examples": [
+                artifact(standard_artifacts.Examples, self.folder / "transformed", SPLITS)
+            ],
+            "transform_graph": [
+                artifact(standard_artifacts.TransformGraph, self.folder / "transform_graph")
+            ],
+            "schema": [artifact(standard_artifacts.Schema, self.folder / "schema")],
+        }
+
+    def records(self, split: str) -> list[bytes]:
+        return read_records(self.folder / "raw" / f"Split-{split}")
+
+    def transformed(self, split: str) -> list[tuple[bytes, int]]:
+        found = []
+        for record in read_records(self.folder / "transformed" / f"Split-{split}"):
+            features = tf.train.Example.FromString(record).features.feature
+            found.append(
+                (features["image"].bytes_list.value[0], features["label"].int64_list.value[0])
+            )
+        return found
+
+    def transformed_examples(self, folder: Path, **splits: list[bytes]):
+        """Other transformed Examples than the digits, for the same transform graph."""
+        for split, records in splits.items():
+            write_shards(folder / f"Split-{split}", records)
+        return artifact(standard_artifacts.Examples, folder, splits)
+
+
+def exec_properties(checkpoint_dir=None, model=None, image=None, seed=3, **training) -> dict:
+    image = {"height": SIDE, "width": SIDE, "channels": 1} | (image or {})
+    return {
+        "image": json.dumps(image),
+        "model_parameters": json.dumps(model or MODEL),
+        "training": json.dumps(TRAINING | training),
+        "seed": seed,
+        "checkpoint_dir": checkpoint_dir and str(checkpoint_dir),
+    }
+
+
+@dataclasses.dataclass
+class Run:
+    """What one execution of Trainer left."""
+
+    model: standard_artifacts.Model
+    model_run: standard_artifacts.ModelRun
+
+    @property
+    def history(self) -> dict:
+        return json.loads(Path(self.model_run.uri, "history.json").read_text())
+
+    @property
+    def metrics(self) -> list[tuple[float, ...]]:
+        """Of every epoch: loss and accuracy, of training and validation."""
+        names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+        return [tuple(epoch[name] for name in names) for epoch in self.history["epochs"]]
+
+    @property
+    def serving_folder(self) -> Path:
+        return Path(self.model.uri, "Format-Serving")
+
+    def load(self):
+        return tf.saved_model.load(str(self.serving_folder))
+
+    def weights(self) -> list[np.ndarray]:
+        reader = tf.train.load_checkpoint(str(self.serving_folder / "variables" / "variables"))
+        names = sorted(name for name in reader.get_variable_to_shape_map() if "VALUE" in name)
+        return [reader.get_tensor(name) for name in names]
+
+
+def train(inputs: dict, folder: Path, **properties) -> Run:
+    """Runs the executor with outputs below `folder`."""
+    run = Run(
+        artifact(standard_artifacts.Model, folder / "model"),
+        artifact(standard_artifacts.ModelRun, folder / "model_run"),
+    )
+    outputs = {"model": [run.model], "model_run": [run.model_run]}
+    Trainer().Do(inputs, outputs, exec_properties(**properties))
+    return run
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory) -> Digits:
+    made = Digits(tmp_path_factory.mktemp("digits"))
+    pictures, labels = made.pictures, made.labels.tolist()
+    for split, rows in SPLITS.items():
+        records = [raw_example(encoded(pictures[row]), labels[row]) for row in rows]
+        write_shards(made.folder / "raw" / f"Split-{split}", records)
+    raw = artifact(standard_artifacts.Examples, made.folder / "raw", SPLITS)
+    raw.set_string_custom_property("class_names", json.dumps({"label": NAMES}))
+    schema = schema_pb2.Schema()
+    schema.feature.add(name="image", type=schema_pb2.BYTES)
+    schema.feature.add(name="label", type=schema_pb2.INT)
+    (made.folder / "schema").mkdir()
+    (made.folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(schema))
+    transform = Transform(Transform.Context())
+    outputs = {name: made.inputs[name] for name in ("transform_graph", "transformed_examples")}
+    transform.Do(
+        {"examples": [raw], "schema": made.inputs["schema"]},
+        outputs,
+        {"preprocessing": json.dumps({"height": SIDE, "width": SIDE, "channels": 1})},
+    )
+    return made
+
+
+@pytest.fixture(scope="session")
+def trained(digits, tmp_path_factory) -> Run:
+    """One undisturbed training, for every test that only looks at its outcome."""
+    folder = tmp_path_factory.mktemp("trained")
+    return train(digits.inputs, folder, checkpoint_dir=folder / "checkpoints")
+
+
+@pytest.fixture
+def train_in(digits, tmp_path):
+    """Trains on the digits, with other parameters, below a folder of the test's own."""
+
+    def training(name: str, inputs: dict | None = None, **properties) -> Run:
+        return train(inputs or digits.inputs, tmp_path / name, **properties)
+
+    return training
+
+
+@pytest.fixture(scope="session")
+def train_digits(digits):
+    """Trains without the executor: with checkpoints of the test's own and no export."""
+
+    def training(checkpoints: Checkpoints, log_folder: Path):
+        properties = exec_properties()
+        devices.prepare(properties["seed"], deterministic=False)
+        parameters = read(TrainingParameters, properties["training"])
+        batches = functools.partial(
+            input_function, image_shape=(SIDE, SIDE, 1), batch_size=parameters.batch_size, seed=3
+        )
+        files = {
+            split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
+            for split in SPLITS
+        }
+        return Training(
+            parameters,
+            build_model=lambda: build_model(MODEL, (SIDE, SIDE, 1), 10, [70.0], [80.0]),
+            training_input=functools.partial(batches, files["train"], training=True),
+            validation=batches(files["validation"], training=False),
+            checkpoints=checkpoints,
+            log=TrainingLog(str(log_folder)),
+        ).run()
+
+    return training
+
+
+@pytest.fixture(scope="session")
+def encode():
+    return encoded
+
+
+@pytest.fixture(scope="session")
+def raw():
+    return raw_example
+
+
+@pytest.fixture(scope="session")
+def transformed_record():
+    return transformed_example

@@ -1,0 +1,40 @@
+"""Early stopping: keeps the best weights, waits as long as it is told."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.trainer.early_stopping import EarlyStopping
+
+LOSSES = st.lists(st.floats(0, 100), min_size=1, max_size=30)
+
+
+def epochs_run(losses: list[float], patience: int | None) -> tuple[int, EarlyStopping]:
+    stopping = EarlyStopping(patience)
+    for epoch, loss in enumerate(losses, start=1):
+        stopping.update(loss, epoch, [np.array(epoch)])
+        if stopping.stopped:
+            return epoch, stopping
+    return len(losses), stopping
+
+
+@given(LOSSES)
+def test_without_patience_it_never_stops_and_keeps_the_first_of_the_best(losses):
+    run, stopping = epochs_run(losses, None)
+    assert run == len(losses)
+    assert stopping.best_epoch == int(np.argmin(losses)) + 1
+    assert stopping.best_weights == [np.array(stopping.best_epoch)]
+
+
+@given(LOSSES, st.integers(1, 5))
+def test_it_stops_when_patience_epochs_brought_nothing_better(losses, patience):
+    run, stopping = epochs_run(losses, patience)
+    assert stopping.best_loss == min(losses[:run])
+    assert run - stopping.best_epoch <= patience
+    if run < len(losses):
+        assert run - stopping.best_epoch == patience
+
+
+def test_the_first_epoch_is_the_best_until_another_is_better():
+    _, stopping = epochs_run([float("inf"), float("nan")], None)
+    assert stopping.best_epoch == 1

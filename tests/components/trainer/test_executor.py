@@ -1,0 +1,155 @@
+"""Trainer's executor: what an undisturbed training leaves behind."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import config
+from tfx.types import channel, standard_artifacts
+
+from components.trainer.component import Trainer
+from components.trainer.executor import Executor
+
+
+def scalars(run, part: str) -> dict[str, list[float]]:
+    """What TensorBoard would show of `train` or `validation`, in the order of the epochs."""
+    found = {}
+    [file] = Path(run.model_run.uri, part).iterdir()
+    for event in tf.compat.v1.train.summary_iterator(str(file)):
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name in ("scalars", "")
+            found.setdefault(value.tag, []).append(float(tf.make_ndarray(value.tensor)))
+    return found
+
+
+def test_a_training_learns(trained):
+    first, *_, last = trained.history["epochs"]
+    assert last["loss"] < first["loss"] / 3
+    assert last["validation_accuracy"] > 0.85
+
+
+def test_the_model_and_its_run_say_what_they_are(trained):
+    best = trained.history["epochs"][trained.history["best_epoch"] - 1]
+    accuracy = best["validation_accuracy"]
+    summary = trained.model.get_string_custom_property("summary")
+    assert summary == f"validation accuracy {accuracy:.3f} in 3 epochs"
+    assert trained.model.get_float_custom_property("accuracy") == pytest.approx(accuracy)
+    assert "the best one was epoch" in trained.model_run.get_string_custom_property("summary")
+
+
+def test_tensorboard_shows_every_epoch_of_the_history(trained):
+    epochs = trained.history["epochs"]
+    for part, prefix in (("train", ""), ("validation", "validation_")):
+        shown = scalars(trained, part)
+        for name in ("loss", "accuracy"):
+            wanted = [epoch[prefix + name] for epoch in epochs]
+            np.testing.assert_allclose(shown[f"epoch_{name}"], wanted, rtol=1e-6)
+
+
+def test_what_was_saved_are_the_weights_of_the_best_epoch(digits, trained):
+    transform = trained.load().signatures["transform_features"]
+    serve = trained.load().signatures["serve_examples"]
+    records = tf.constant(digits.records("validation"))
+    hits = transform(examples=records)["label"] == serve(examples=records)["class"]
+    best = trained.history["epochs"][trained.history["best_epoch"] - 1]
+    assert np.mean(hits) == pytest.approx(best["validation_accuracy"])
+
+
+def test_nothing_unfinished_is_left_and_no_checkpoint(trained):
+    folder = Path(trained.model.uri).parent
+    assert not list(folder.rglob("*.unfinished"))
+    assert not list(folder.rglob("checkpoint"))
+
+
+def test_the_same_seed_gives_the_same_metrics_and_another_seed_others(digits, trained, train_in):
+    assert np.allclose(train_in("again").metrics, trained.metrics, rtol=1e-4)
+    assert not np.allclose(train_in("other", seed=4).metrics, trained.metrics, rtol=1e-4)
+
+
+def test_with_op_determinism_the_weights_are_identical(train_in):
+    try:
+        one, two = (train_in(name, deterministic=True, epochs=1) for name in ("one", "two"))
+    finally:
+        config.disable_op_determinism()
+    assert one.metrics == two.metrics
+    weights = one.weights()
+    assert len(weights) >= 8
+    for left, right in zip(weights, two.weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_without_a_validation_split_the_training_loss_tells_the_best_epoch(digits, train_in):
+    inputs = digits.inputs
+    inputs["transformed_examples"][0].split_names = '["train"]'
+    run = train_in("alone", inputs=inputs, epochs=2)
+    assert [epoch["validation_loss"] for epoch in run.history["epochs"]] == [None, None]
+    assert run.history["best_epoch"] == 2
+    assert run.model.get_string_custom_property("summary").startswith("training accuracy")
+
+
+def test_unknown_labels_of_the_validation_split_are_left_out_and_counted(
+    digits, trained, train_in, tmp_path
+):
+    inputs = digits.inputs
+    folder = tmp_path / "transformed"
+    shutil.copytree(digits.folder / "transformed", folder)
+    extra = tf.train.Example()
+    extra.features.feature["image"].bytes_list.value.append(bytes(144))
+    extra.features.feature["label"].int64_list.value.append(-1)
+    with tf.io.TFRecordWriter(str(folder / "Split-validation" / "extra-00000-of-00001")) as writer:
+        for _ in range(5):
+            writer.write(extra.SerializeToString())
+    inputs["transformed_examples"][0].uri = str(folder)
+    run = train_in("unknown", inputs=inputs)
+    assert [epoch["validation_left_out"] for epoch in run.history["epochs"]] == [5, 5, 5]
+    assert np.allclose(run.metrics, trained.metrics, rtol=1e-4)
+    assert "5 validation examples" in run.model_run.get_string_custom_property("summary")
+
+
+def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_in):
+    # Steps this long leave the first epoch's weights soon and never come back.
+    run = train_in(
+        "patient", epochs=12, learning_rate=3.0, optimizer="sgd", early_stopping_patience=1
+    )
+    losses = [epoch["validation_loss"] for epoch in run.history["epochs"]]
+    assert len(losses) < 12
+    assert run.history["best_epoch"] == int(np.argmin(losses)) + 1 == len(losses) - 1
+
+
+def test_progress_is_told_at_most_five_times_a_second(train_in, caplog):
+    caplog.set_level(logging.INFO, logger="steadyfeed.progress")
+    started = time.monotonic()
+    train_in("told", epochs=2)
+    seconds = time.monotonic() - started
+    told = [record for record in caplog.records if record.name == "steadyfeed.progress"]
+    shares = [record.completed for record in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert told[-1].message.startswith("epoch 2 of 2, loss ")
+    assert len(told) <= 5 * seconds + 2  # the end of an epoch is always told
+
+
+def test_the_component_carries_its_parameters_as_json():
+    trainer = Trainer(
+        channel.Channel(type=standard_artifacts.Examples),
+        channel.Channel(type=standard_artifacts.TransformGraph),
+        channel.Channel(type=standard_artifacts.Schema),
+        image={"width": 28, "height": 28, "channels": 1},
+        model={"name": "small_cnn"},
+        training={"epochs": 2},
+        seed=5,
+    )
+    assert trainer.exec_properties == {
+        "image": '{"channels": 1, "height": 28, "width": 28}',
+        "model_parameters": '{"name": "small_cnn"}',
+        "training": '{"epochs": 2}',
+        "seed": 5,
+        "checkpoint_dir": None,
+    }
+    assert trainer.outputs["model"].type is standard_artifacts.Model
+    assert trainer.outputs["model_run"].type is standard_artifacts.ModelRun
+    assert trainer.executor_spec.executor_class is Executor

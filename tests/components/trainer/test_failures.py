@@ -1,0 +1,213 @@
+"""What the user did wrong, in one line that says what to do; and nothing half-written."""
+
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.failure import Failure
+
+
+@pytest.fixture
+def refused(digits, train_in, tmp_path):
+    """The line that a training is refused with."""
+
+    def training(**properties) -> str:
+        with pytest.raises(Failure) as refusal:
+            train_in("refused", **properties)
+        assert not (tmp_path / "refused" / "model" / "Format-Serving").exists()
+        line = str(refusal.value)
+        assert "\n" not in line
+        assert line.endswith(".")
+        return line
+
+    return training
+
+
+@pytest.fixture
+def inputs_with(digits, tmp_path):
+    """The digits' inputs with other transformed Examples."""
+
+    def inputs(**splits) -> dict:
+        made = digits.inputs
+        examples = digits.transformed_examples(tmp_path / "others", **splits)
+        made["transformed_examples"] = [examples]
+        return made
+
+    return inputs
+
+
+@pytest.fixture
+def records(digits, transformed_record):
+    """Transformed Examples of the training split with other labels."""
+
+    def made(label=None) -> list[bytes]:
+        return [
+            transformed_record(pixels, known if label is None else label)
+            for pixels, known in digits.transformed("train")
+        ]
+
+    return made
+
+
+def test_an_unknown_model_is_told_the_models_there_are(refused):
+    line = refused(model={"name": "resnet9000"})
+    assert '"resnet9000"' in line
+    assert "small_cnn" in line
+
+
+def test_a_parameter_that_the_model_does_not_take_is_told_those_it_takes(refused):
+    line = refused(model={"name": "small_cnn", "depth": 3})
+    assert '"depth"' in line
+    assert "filters, dropout" in line
+
+
+def test_a_value_that_the_model_cannot_use_is_told(refused):
+    line = refused(model={"name": "small_cnn", "filters": [0]})
+    assert "small_cnn" in line
+    assert "[0]" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0),
+        ("epochs", -1),
+        ("learning_rate", 0),
+        ("optimizer", "adamant"),
+        ("schedule", "linear"),
+        ("early_stopping_patience", 0),
+        ("checkpoint_every_steps", 0),
+        ("checkpoint_every_seconds", 0),
+    ],
+)
+def test_a_training_parameter_out_of_range_is_named(refused, name, value):
+    line = refused(**{name: value})
+    assert f"{name} is {value!r}" in line
+
+
+def test_an_unknown_training_parameter_is_named(refused):
+    line = refused(batchsize=16)
+    assert '"batchsize"' in line
+    assert "batch_size" in line
+
+
+def test_a_missing_training_split_is_told(digits, refused):
+    inputs = digits.inputs
+    inputs["transformed_examples"][0].split_names = '["validation"]'
+    assert '"train"' in refused(inputs=inputs)
+
+
+def test_a_training_split_without_examples_is_told(refused, inputs_with):
+    assert "no examples" in refused(inputs=inputs_with(train=[]))
+
+
+def test_a_batch_larger_than_the_training_split_is_told_both_numbers(refused):
+    line = refused(batch_size=241)
+    assert "241" in line
+    assert "240" in line
+
+
+def test_a_label_outside_the_classes_is_told(refused, inputs_with, records):
+    line = refused(inputs=inputs_with(train=[*records()[1:], *records(label=10)[:1]]))
+    assert "1 labels" in line
+    assert "10 classes" in line
+
+
+def test_a_split_in_which_no_label_is_known_is_told(refused, inputs_with, records):
+    assert "vocabulary" in refused(inputs=inputs_with(train=records(label=-1)))
+
+
+def test_a_loss_that_is_no_number_names_the_step_and_what_to_do(digits, refused, tmp_path):
+    graph = tmp_path / "transform_graph"
+    shutil.copytree(digits.folder / "transform_graph", graph)
+    # So far from zero that the variance of the first layer is beyond float32.
+    (graph / "pixel_statistics.json").write_text('{"mean": [1e30], "std": [1.0]}')
+    inputs = digits.inputs
+    inputs["transform_graph"][0].uri = str(graph)
+    line = refused(inputs=inputs)
+    assert "since step 1 (epoch 1)" in line
+    assert "learning_rate" in line
+
+
+def test_images_of_another_size_than_the_transform_graphs_are_told(refused):
+    line = refused(image={"height": 14})
+    assert "14×12×1 = 168" in line
+    assert "144" in line
+
+
+def test_images_of_other_channels_than_the_transform_graphs_are_told(refused):
+    assert "1 channels" in refused(image={"channels": 3})
+
+
+def test_a_feature_that_the_transform_graph_does_not_take_is_told_those_it_takes(refused):
+    line = refused(image={"image_feature": "photo"})
+    assert '"photo"' in line
+    assert "image, label" in line
+
+
+def test_a_schema_of_other_types_than_the_transform_graphs_is_told(digits, refused, tmp_path):
+    schema = schema_pb2.Schema()
+    schema.feature.add(name="image", type=schema_pb2.BYTES)
+    schema.feature.add(name="label", type=schema_pb2.BYTES)
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(schema))
+    inputs = digits.inputs
+    inputs["schema"][0].uri = str(tmp_path / "schema")
+    line = refused(inputs=inputs)
+    assert '"label" as int64' in line
+
+
+def test_transformed_examples_of_another_size_are_told(refused, inputs_with, transformed_record):
+    line = refused(inputs=inputs_with(train=[transformed_record(bytes(100), 1)] * 40))
+    assert "image" in line
+
+
+def test_a_damaged_shard_is_named(digits, refused, tmp_path):
+    inputs = digits.inputs
+    shutil.copytree(digits.folder / "transformed", tmp_path / "damaged")
+    inputs["transformed_examples"][0].uri = str(tmp_path / "damaged")
+    shard = sorted((tmp_path / "damaged" / "Split-train").iterdir())[0]
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    shard.write_bytes(content)
+    assert shard.name in refused(inputs=inputs)
+
+
+@pytest.fixture
+def small_files():
+    """Files may hold 40,000 bytes: a disk that is full in the middle of a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_model_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
+    line = refused(epochs=1)
+    assert "Format-Serving could not be written" in line
+    assert "Free some space" in line
+
+
+def test_a_checkpoint_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
+    line = refused(
+        model={"name": "small_cnn", "filters": [16, 64]},
+        checkpoint_dir=tmp_path / "checkpoints",
+        checkpoint_every_steps=1,
+    )
+    assert "checkpoint could not be written" in line
+    assert not list((tmp_path / "checkpoints").rglob("checkpoint"))
+
+
+def test_an_earlier_half_written_model_is_replaced(train_in, tmp_path):
+    unfinished = tmp_path / "again" / "model" / "Format-Serving.unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "saved_model.pb").write_bytes(b"half")
+    run = train_in("again", epochs=1)
+    assert not unfinished.exists()
+    assert "serving_default" in tf.saved_model.load(str(run.serving_folder)).signatures
+    assert Path(run.serving_folder, "saved_model.pb").stat().st_size > 1000

@@ -1,0 +1,177 @@
+"""A training that is killed goes on from its checkpoint and ends as if nothing had been."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.trainer.checkpoints import Checkpoint, Checkpoints
+from components.trainer.fingerprint import fingerprint
+
+TOLERANCE = 1e-4  # relative, of every loss and accuracy
+_ROOT = Path(__file__).resolve().parents[3]
+_TRAIN = """
+import importlib.util, pathlib, sys
+conftest, digits, folder = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("places", conftest)
+places = importlib.util.module_from_spec(spec)
+sys.modules["places"] = places
+spec.loader.exec_module(places)
+folder = pathlib.Path(folder)
+places.train(
+    places.Digits(pathlib.Path(digits)).inputs, folder / "killed",
+    checkpoint_dir=folder / "checkpoints", checkpoint_every_steps=1, epochs=12,
+)
+"""
+
+
+class Kept(Checkpoints):
+    """Checkpoints that stay: one folder a step, as a kill after that step would leave it."""
+
+    def __init__(self, folder: Path):
+        super().__init__(str(folder / "last"), every_steps=1, every_seconds=1e9)
+        self.folder = folder
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        super().write(checkpoint)
+        shutil.copytree(self.folder / "last", self.folder / str(checkpoint.step))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(train_digits, tmp_path_factory):
+    """The folder with a checkpoint for every step, and the training's outcome."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, train_digits(Kept(folder), folder / "log")
+
+
+@pytest.mark.parametrize("step", [1, 15, 22, 30, 44, 45])
+def test_killed_after_any_step_a_training_ends_with_the_same_metrics(
+    undisturbed, train_digits, tmp_path, step
+):
+    folder, whole = undisturbed
+    shutil.copytree(folder / str(step), tmp_path / "checkpoint")
+    again = Checkpoints(str(tmp_path / "checkpoint"), None, 1e9)
+    resumed = train_digits(again, tmp_path / "log")
+    assert resumed.resumed_at_step == step
+    assert resumed.best_epoch == whole.best_epoch
+    assert metrics(resumed) == pytest.approx(metrics(whole), rel=TOLERANCE)
+    for left, right in zip(resumed.model.variables, whole.model.variables, strict=True):
+        np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-4)
+
+
+def metrics(trained) -> list[float]:
+    return [
+        value
+        for epoch in trained.history
+        for value in (epoch.loss, epoch.accuracy, epoch.validation_loss, epoch.learning_rate)
+    ]
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(digits, tmp_path, train_in):
+    checkpoints = tmp_path / "checkpoints"
+    arguments = [str(Path(__file__).with_name("conftest.py")), str(digits.folder), str(tmp_path)]
+    process = subprocess.Popen([sys.executable, "-c", _TRAIN, *arguments], cwd=_ROOT)
+    try:
+        wait_for(lambda: list(checkpoints.glob("*/checkpoint")), process)
+        time.sleep(0.1)  # somewhere in a later step, or in the middle of writing
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / "killed" / "model" / "Format-Serving").exists()
+    [folder] = checkpoints.iterdir()
+    killed_at = Checkpoints(str(folder), None, 1).read().step
+    resumed = train_in("resumed", checkpoint_dir=checkpoints, checkpoint_every_steps=1, epochs=12)
+    assert resumed.history["resumed_at_step"] == killed_at > 0
+    assert not list(checkpoints.iterdir())
+    whole = train_in("whole", epochs=12)
+    np.testing.assert_allclose(resumed.metrics, whole.metrics, rtol=TOLERANCE)
+
+
+def wait_for(holds, process, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert process.poll() is None, "the training ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def checkpoint(step=7) -> Checkpoint:
+    arrays = [np.arange(12, dtype=np.float32).reshape(3, 4), np.array(5, np.int64)]
+    return Checkpoint(step=step, state={"seconds": 0.5}, variables=arrays, best_weights=arrays[:1])
+
+
+def test_a_checkpoint_is_read_as_it_was_written(tmp_path):
+    checkpoints = Checkpoints(str(tmp_path / "own"), None, 1)
+    checkpoints.write(checkpoint())
+    found = checkpoints.read()
+    assert (found.step, found.state) == (7, {"seconds": 0.5})
+    for left, right in zip(found.variables, checkpoint().variables, strict=True):
+        np.testing.assert_array_equal(left, right)
+        assert left.dtype == right.dtype
+    np.testing.assert_array_equal(found.best_weights[0], checkpoint().best_weights[0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(share=st.floats(0, 0.999))
+def test_a_checkpoint_cut_short_is_never_used(tmp_path_factory, share):
+    folder = tmp_path_factory.mktemp("cut")
+    checkpoints = Checkpoints(str(folder), None, 1)
+    checkpoints.write(checkpoint())
+    file = folder / "checkpoint"
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * share)])
+    assert checkpoints.read() is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(position=st.floats(0, 0.999))
+def test_a_checkpoint_with_a_wrong_byte_is_never_used(tmp_path_factory, position):
+    folder = tmp_path_factory.mktemp("bit")
+    checkpoints = Checkpoints(str(folder), None, 1)
+    checkpoints.write(checkpoint())
+    file = folder / "checkpoint"
+    content = bytearray(file.read_bytes())
+    content[int(len(content) * position)] ^= 0xFF
+    file.write_bytes(content)
+    assert checkpoints.read() is None
+
+
+def test_a_half_written_checkpoint_leaves_the_one_before_in_use(tmp_path):
+    checkpoints = Checkpoints(str(tmp_path), None, 1)
+    checkpoints.write(checkpoint(step=7))
+    (tmp_path / "checkpoint.unfinished").write_bytes(b"half of the next one")
+    assert checkpoints.read().step == 7
+    checkpoints.write(checkpoint(step=8))
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_training_shorter_than_the_time_between_checkpoints_writes_none(tmp_path):
+    checkpoints = Checkpoints(str(tmp_path), None, every_seconds=60)
+    assert not any(checkpoints.due(step) for step in range(1, 1000))
+
+
+def test_checkpoints_are_due_after_every_so_many_steps(tmp_path):
+    checkpoints = Checkpoints(str(tmp_path), every_steps=4, every_seconds=60)
+    assert [step for step in range(1, 13) if checkpoints.due(step)] == [4, 8, 12]
+
+
+def test_a_checkpoint_of_other_parameters_or_inputs_is_not_used(digits, tmp_path):
+    file = tmp_path / "shard"
+    file.write_bytes(b"one")
+    known = {
+        fingerprint([str(file)], {"seed": 1}),
+        fingerprint([str(file)], {"seed": 2}),
+        fingerprint([], {"seed": 1}),
+    }
+    file.write_bytes(b"three")
+    known.add(fingerprint([str(file)], {"seed": 1}))
+    assert len(known) == 4
