@@ -140,7 +140,7 @@ class Training:
         training = self._totals()
         weights = [variable.numpy() for variable in self._steps.model.variables]
         if not all(np.isfinite(weight).all() for weight in weights):
-            raise _diverged(self._step, self._epoch)
+            raise _diverged(f"some weights are no finite numbers after step {self._step}")
         if not training.counted:
             raise Failure(
                 "Trainer: no label of the training split is in the vocabulary of the transform "
@@ -180,7 +180,7 @@ class Training:
         if totals.broken_steps:
             # From the first broken step on the weights are no numbers either.
             first = self._step - math.ceil(totals.broken_steps / self._replicas) + 1
-            raise _diverged(first, self._epoch)
+            raise _diverged(f"the loss is no finite number since step {first}")
         return totals
 
     def _report(self, totals: Totals) -> None:
@@ -229,11 +229,8 @@ def _readable(batches, source: Input):
         raise source.source.explain(error) from error
 
 
-def _diverged(step: int, epoch: int) -> Failure:
-    return Failure(
-        f"Trainer: the loss is no finite number since step {step} (epoch {epoch}). "
-        "Lower training.learning_rate, to a tenth for a start."
-    )
+def _diverged(what: str) -> Failure:
+    return Failure(f"Trainer: {what}. Lower training.learning_rate, to a tenth for a start.")
 
 
 def _refuse_misfits(totals: Totals, classes: int, split: str) -> None:
