@@ -1,8 +1,10 @@
 """Predicts the examples of a shard with each model and counts the answers."""
 
+import collections
 import logging
 import os
 from collections.abc import Iterator
+from concurrent import futures
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -15,6 +17,8 @@ from components.evaluator.served_model import ServedModel
 from components.failure import Failure
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 
+# A serving graph decodes image after image on one core; two batches use what it leaves.
+_AT_ONCE = 2
 _progress = logging.getLogger("steadyfeed.progress")
 
 
@@ -35,7 +39,7 @@ class Plan:
 class CountShard(beam.DoFn):
     """Turns (number, path) of a TFRecord shard into its Counts.
 
-    The models are loaded once a worker. Memory holds one batch, whatever the
+    The models are loaded once a worker. Memory holds a few batches, whatever the
     shard's size.
     """
 
@@ -66,25 +70,34 @@ class CountShard(beam.DoFn):
     def _count(self, path: str, counts: Counts) -> None:
         compression = "GZIP" if path.endswith(".gz") else None
         records = tf.data.TFRecordDataset(path, compression).batch(self._plan.batch_size)
+        waiting = collections.deque()
         position = 0
-        try:
-            for batch in records.prefetch(2):  # (batch,) string
-                self._count_batch(batch, path, position, counts)
-                position += len(batch)
-        except tf.errors.DataLossError as error:
-            raise Failure(
-                f"Evaluator: {path} is damaged after record {position}. "
-                "Remove the Examples artifact and run again."
-            ) from error
+        with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+            try:
+                for batch in records.prefetch(2):  # (batch,) string
+                    waiting.append((batch, position, pool.submit(self._predict, batch)))
+                    position += len(batch)
+                    if len(waiting) > _AT_ONCE:
+                        self._count_batch(path, *waiting.popleft(), counts)
+            except tf.errors.DataLossError as error:
+                raise Failure(
+                    f"Evaluator: {path} is damaged after record {position}. "
+                    "Remove the Examples artifact and run again."
+                ) from error
+            while waiting:
+                self._count_batch(path, *waiting.popleft(), counts)
 
-    def _count_batch(self, batch, path: str, position: int, counts: Counts) -> None:
+    def _predict(self, batch: tf.Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [model.predict(batch) for model in self._models]
+
+    def _count_batch(self, path: str, batch, position: int, answers, counts: Counts) -> None:
         try:
-            answers = [model.predict(batch) for model in self._models]
+            answers = answers.result()
         except tf.errors.InvalidArgumentError as error:
             batch = self._without_corrupt(batch, path, position, counts, error)
             if not len(batch):
                 return
-            answers = [model.predict(batch) for model in self._models]
+            answers = self._predict(batch)
         labels = self._labels.of(batch, self._raw_labels(batch, path))
         for model, (predicted, probabilities) in zip(self._models, answers, strict=True):
             counts.models[model.place.name].add(labels, predicted, probabilities)
