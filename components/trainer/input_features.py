@@ -1,8 +1,7 @@
-"""What a transformed Example holds: features whose decoded size is fixed."""
+"""What an example holds once it is decoded: features whose size is fixed."""
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -11,12 +10,12 @@ from components.failure import Failure
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """One feature of a transformed Example, the same size in every Example.
+    """One feature, of the same size in every example.
 
     Attributes:
       name: the feature's name in the Example.
       shape: of one example: (height, width, channels) for pixels, () for a number.
-      dtype: `uint8` (one bytes value, row-major, raw) or `int64` (one number).
+      dtype: `uint8` (in the Example one bytes value, row-major, raw) or `int64` (one number).
     """
 
     name: str
@@ -29,8 +28,14 @@ class Feature:
         return math.prod(self.shape) * tf.as_dtype(self.dtype).size
 
     @property
-    def spec(self) -> tf.io.FixedLenFeature:
-        return tf.io.FixedLenFeature([], tf.string if self.dtype == "uint8" else tf.int64)
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape in which one example is kept: pixels lie in one line."""
+        return (self.row_bytes,) if self.dtype == "uint8" else ()
+
+    def restore(self, rows: tf.Tensor) -> tf.Tensor:
+        """(batch, *row_shape) to (batch, *shape), with the batch's size static where it is."""
+        batch = rows.shape[0]
+        return tf.reshape(rows, (-1 if batch is None else batch, *self.shape))
 
 
 LABEL = Feature("label")
@@ -45,27 +50,3 @@ def image_feature(shape: tuple[int, int, int], name: str = "image") -> Feature:
             "Give (height, width, channels), each at least 1."
         )
     return Feature(name, shape, "uint8")
-
-
-def parse(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor, ...]:
-    """Decodes a whole batch of Examples at once: one call a batch, whatever its size.
-
-    Args:
-      serialized: (batch,) string.
-      features: what to read.
-
-    Returns:
-      One tensor a feature, (batch, row) uint8 for pixels and (batch,) int64 for numbers.
-
-    Raises:
-      tf.errors.InvalidArgumentError: a feature is missing or has another size.
-    """
-    parsed = tf.io.parse_example(serialized, {f.name: f.spec for f in features})
-    return tuple(_decode(parsed[feature.name], feature) for feature in features)
-
-
-def _decode(values: tf.Tensor, feature: Feature) -> tf.Tensor:
-    if feature.dtype != "uint8":
-        return values  # (batch,) int64
-    rows = tf.io.decode_raw(values, tf.uint8)  # (batch, row) uint8
-    return tf.ensure_shape(rows, (values.shape[0], feature.row_bytes))

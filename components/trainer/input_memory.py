@@ -1,32 +1,42 @@
-"""Decoded examples in memory, and batches gathered from them."""
+"""The memory strategy: decoded examples in one array, batches gathered from it.
 
-from collections.abc import Sequence
+Gathering rows from one array beats tf.data's cache → shuffle → batch: no per-example
+overhead, a shuffle over everything that costs eight bytes an example, any step at once.
+"""
 
 import numpy as np
 import tensorflow as tf
 
+from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_order import Order
-from components.trainer.input_records import cores
+from components.trainer.input_source import Source, cores, traced
 
 _ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
-_FRAMING = 16  # bytes that a TFRecord adds to each record
 
 
-def load(
-    batches: tf.data.Dataset, files: Sequence[str], features: Sequence[Feature]
-) -> tuple[tf.Tensor, ...]:
-    """Reads all examples: one (examples, row) uint8 or (examples,) int64 tensor a feature."""
-    row_bytes = sum(f.row_bytes for f in features if f.dtype == "uint8")
-    at_most = sum(tf.io.gfile.stat(file).length for file in files) // (row_bytes + _FRAMING)
-    # Pages that nothing is written to take no memory, so the estimate may be too high.
-    arrays = tuple(_aligned_rows(at_most, feature) for feature in features)
-    filled = 0
-    for batch in batches:
-        size = len(batch[0])
-        for array, rows in zip(arrays, batch, strict=True):
-            array[filled : filled + size] = rows.numpy()
-        filled += size
+def load(source: Source) -> tuple[tf.Tensor, ...]:
+    """Decodes all examples: one (examples, *row_shape) tensor a feature.
+
+    Raises:
+      Failure: a file is damaged, or the memory does not suffice.
+    """
+    try:
+        # Pages that nothing is written to take no memory, so the bound may be too high.
+        arrays = tuple(_aligned_rows(source.at_most, feature) for feature in source.features)
+        filled = 0
+        for chunk in source.chunks():
+            size = len(chunk[0])
+            for array, rows in zip(arrays, chunk, strict=True):
+                array[filled : filled + size] = rows.numpy()
+            filled += size
+    except tf.errors.OpError as error:
+        raise source.explain(error) from error
+    except MemoryError as error:
+        raise Failure(
+            f"The {source.at_most * source.row_bytes:,} bytes of {source.name} do not fit into "
+            "memory. Set the input strategy to disk or streaming."
+        ) from error
     # Through DLPack the tensors share the arrays' memory; tf.constant would copy it.
     return tuple(
         tf.experimental.dlpack.from_dlpack(array[:filled].__dlpack__()) for array in arrays
@@ -34,27 +44,20 @@ def load(
 
 
 def _aligned_rows(rows: int, feature: Feature) -> np.ndarray:
-    shape = (rows, feature.row_bytes) if feature.dtype == "uint8" else (rows,)
     size = rows * feature.row_bytes
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(feature.dtype).reshape(shape)
+    return memory[start : start + size].view(feature.dtype).reshape(rows, *feature.row_shape)
 
 
-def dataset(
-    arrays: Sequence[tf.Tensor], features: Sequence[Feature], order: Order
+def batches(
+    arrays: tuple[tf.Tensor, ...], features: tuple[Feature, ...], order: Order
 ) -> tf.data.Dataset:
-    """Batches gathered from the arrays in `order`."""
+    """Batches of the arrays' rows in `order`: (batch, *shape) a feature."""
 
+    @traced
     def gather(numbers):
-        return tuple(
-            tf.reshape(tf.gather(array, numbers), (*_length(numbers), *feature.shape))
-            for array, feature in zip(arrays, features, strict=True)
-        )
+        pairs = zip(arrays, features, strict=True)
+        return tuple(feature.restore(tf.gather(array, numbers)) for array, feature in pairs)
 
-    batches = order.batches().map(gather, num_parallel_calls=cores())
-    return batches.prefetch(4)
-
-
-def _length(numbers: tf.Tensor) -> tuple[int]:
-    return (-1 if numbers.shape[0] is None else numbers.shape[0],)
+    return order.numbers().map(gather, cores())

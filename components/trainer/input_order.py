@@ -1,9 +1,11 @@
 """In which order examples come: a permutation for each epoch, from the seed alone."""
 
 import dataclasses
-import random
+from collections.abc import Callable
 
 import tensorflow as tf
+
+from components.trainer.input_source import traced
 
 _ENDLESS = 2**40  # epochs
 
@@ -12,19 +14,25 @@ _ENDLESS = 2**40  # epochs
 class Order:
     """Which examples make which batch.
 
-    The epoch's permutation depends on the seed and the epoch's number and on nothing that
-    came before, so a resumed training starts in the middle at no cost, and every worker
-    computes the same order and takes its share.
+    An epoch's order depends on the seed and the epoch's number and on nothing that came
+    before: a resumed training starts in the middle without reading what it passes over, and
+    every worker finds the same batches and takes its share of each.
 
-    Attributes: as `input_function`'s arguments.
+    Attributes:
+      examples: how many there are.
+      batch_size, repeat, drop_remainder, first_step, worker, workers: as `input_function`'s.
+      shuffle: whether the examples are shuffled, anew in every epoch.
+      seed: of the order.
+      deterministic: whether a batch that is ready early waits for those before it.
     """
 
     examples: int
     batch_size: int
     shuffle: bool
-    seed: int | None = None
-    repeat: bool = False
-    drop_remainder: bool = False
+    seed: int
+    repeat: bool
+    drop_remainder: bool
+    deterministic: bool
     first_step: int = 0
     worker: int = 0
     workers: int = 1
@@ -34,20 +42,36 @@ class Order:
         whole, rest = divmod(self.examples, self.batch_size)
         return whole if self.drop_remainder or not rest else whole + 1
 
-    def batches(self) -> tf.data.Dataset:
-        """A dataset of (batch / workers,) int64: the examples' numbers, batch by batch."""
+    def epochs(self, batches_of: Callable[[tf.Tensor], tf.data.Dataset]) -> tf.data.Dataset:
+        """Chains the epochs' batches, from the first step on.
+
+        Args:
+          batches_of: an epoch's seed, (2,) int64, -> its batches.
+        """
         first_epoch, passed = divmod(self.first_step, self.steps_per_epoch)
-        seed = random.SystemRandom().getrandbits(31) if self.seed is None else self.seed
-
-        def epoch_batches(epoch):
-            order = tf.range(self.examples, dtype=tf.int64)
-            if self.shuffle:
-                order = tf.random.experimental.stateless_shuffle(order, seed=[seed, epoch])
-            return self._split(order)
-
         last = _ENDLESS if self.repeat else first_epoch + 1
-        epochs = tf.data.Dataset.range(first_epoch, last)
-        return epochs.flat_map(epoch_batches).skip(passed)
+        # Parallel, though one at a time: the next epoch is made ready while this one is read.
+        batches = tf.data.Dataset.range(first_epoch, last).interleave(
+            traced(lambda epoch: batches_of(tf.stack([self.seed, epoch]))),
+            cycle_length=1,
+            num_parallel_calls=1,
+        )
+        return batches.skip(passed) if passed else batches
+
+    def numbers(self) -> tf.data.Dataset:
+        """The examples' numbers, batch by batch: (batch / workers,) int64."""
+
+        def batches_of(seed):
+            numbers = tf.range(self.examples, dtype=tf.int64)
+            if self.shuffle:
+                numbers = tf.random.experimental.stateless_shuffle(numbers, seed)
+            return self._split(numbers)
+
+        return self.epochs(batches_of)
+
+    def share(self, batch: tf.Tensor) -> tf.Tensor:
+        """This worker's part of a batch, (batch, ...) to (batch / workers, ...)."""
+        return batch[self.worker :: self.workers]
 
     def _split(self, order: tf.Tensor) -> tf.data.Dataset:
         whole = self.examples // self.batch_size
@@ -55,5 +79,5 @@ class Order:
         batches = tf.data.Dataset.from_tensor_slices(rows[:, self.worker :: self.workers])
         if self.steps_per_epoch == whole:
             return batches
-        rest = order[whole * self.batch_size :][self.worker :: self.workers]
+        rest = self.share(order[whole * self.batch_size :])
         return batches.concatenate(tf.data.Dataset.from_tensors(rest))

@@ -1,25 +1,147 @@
-"""Reading transformed Examples from TFRecord shards, many at a time."""
+"""Transformed Examples in TFRecord shards as a source."""
 
-import os
+import json
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from components.trainer.input_features import Feature, parse
+from components.failure import Failure
+from components.trainer.input_features import Feature
+from components.trainer.input_source import Source, cores, traced
 
-_BLOCK_BYTES = 4 << 20
+_FRAMING = 16  # bytes that a TFRecord adds to each record
+_FILES_AT_ONCE = 8
+_RUN = 16  # records read from one file before the next is turned to
+_READ_BYTES = 1 << 20
 
 
-def batches(files: Sequence[str], features: Sequence[Feature]) -> tf.data.Dataset:
-    """All examples in the files' order, in large batches: one (batch, row) tensor a feature."""
-    row_bytes = sum(feature.row_bytes for feature in features)
-    size = max(1, min(4096, _BLOCK_BYTES // row_bytes))
-    records = tf.data.TFRecordDataset(list(files))
-    return records.batch(size).map(
-        lambda serialized: parse(serialized, features), num_parallel_calls=cores()
+def source(files: Sequence[str], features: Sequence[Feature]) -> Source:
+    """The examples of the shards `files`.
+
+    Raises:
+      Failure: no files, one that is missing or compressed, or Examples without the features.
+    """
+    files = [str(file) for file in files]
+    features = tuple(features)
+    if not files:
+        raise Failure("The input function got no files. Give it the shards of a split.")
+    sizes = [_size(file) for file in files]
+    pixels = sum(feature.row_bytes for feature in features if feature.dtype == "uint8")
+    return Source(
+        name=_named(files),
+        identity=json.dumps([(file, *size) for file, size in zip(files, sizes, strict=True)]),
+        features=features,
+        elements=lambda seed: _records(files, seed),
+        decode=lambda serialized: parse(serialized, features),
+        at_most=sum(size for size, _ in sizes) // (pixels + _FRAMING),
+        count=lambda: _count(files, features),
+        explain=lambda error: explain(files, features, error),
     )
 
 
-def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def parse(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor, ...]:
+    """Decodes a whole batch of Examples at once: one call a batch, whatever its size.
+
+    Args:
+      serialized: (batch,) string.
+      features: what to read.
+
+    Returns:
+      One tensor a feature, (batch, row) uint8 for pixels and (batch,) int64 for numbers.
+
+    Raises:
+      tf.errors.InvalidArgumentError: a feature is missing or has another size.
+    """
+    kinds = {"uint8": tf.string, "int64": tf.int64}
+    wanted = {f.name: tf.io.FixedLenFeature([], kinds[f.dtype]) for f in features}
+    parsed = tf.io.parse_example(serialized, wanted)
+    return tuple(_decode(parsed[feature.name], feature) for feature in features)
+
+
+def _decode(values: tf.Tensor, feature: Feature) -> tf.Tensor:
+    if feature.dtype != "uint8":
+        return values  # (batch,) int64
+    rows = tf.io.decode_raw(values, tf.uint8)  # (batch, row) uint8
+    return tf.ensure_shape(rows, (values.shape[0], feature.row_bytes))
+
+
+def _records(files: Sequence[str], seed: tf.Tensor | None) -> tf.data.Dataset:
+    names = tf.constant(files)
+    if seed is not None:
+        names = tf.random.experimental.stateless_shuffle(names, seed)
+    at_once = min(len(files), _FILES_AT_ONCE)
+    return tf.data.Dataset.from_tensor_slices(names).interleave(
+        traced(lambda file: tf.data.TFRecordDataset(file, buffer_size=_READ_BYTES)),
+        cycle_length=at_once,
+        block_length=_RUN,
+        num_parallel_calls=min(at_once, cores()),
+    )
+
+
+def _count(files: Sequence[str], features: Sequence[Feature]) -> int:
+    """How many records there are; finds wrong features before anything long begins."""
+    try:
+        for record in tf.data.TFRecordDataset(files).take(1):
+            parse(record[None], features)
+        return sum(map(_count_records, files))
+    except tf.errors.OpError as error:
+        raise explain(files, features, error) from error
+
+
+def _count_records(file: str) -> int:
+    if "://" in file:
+        return sum(1 for _ in tf.data.TFRecordDataset(file))
+    # A local file is not read for it, only stepped through.
+    records, position = 0, 0
+    with open(file, "rb", buffering=0) as stream:
+        while header := stream.read(8):
+            position += int.from_bytes(header, "little") + _FRAMING
+            stream.seek(position)
+            records += 1
+    return records
+
+
+def _size(file: str) -> tuple[int, int]:
+    """A file's length in bytes and when it was changed, in nanoseconds."""
+    try:
+        stat = tf.io.gfile.stat(file)
+    except tf.errors.OpError as error:
+        raise Failure(
+            f"The shard {file} cannot be read: {error.message}. Run the Transform again."
+        ) from error
+    return stat.length, stat.mtime_nsec
+
+
+def explain(files: Sequence[str], features: Sequence[Feature], error: tf.errors.OpError) -> Failure:
+    """What an error met in reading `files` means, with the file and the record that caused it."""
+    for file in files:
+        position = 0
+        try:
+            for record in tf.data.TFRecordDataset(file):
+                parse(record[None], features)
+                position += 1
+        except tf.errors.DataLossError as damage:
+            with tf.io.gfile.GFile(file, "rb") as stream:
+                compressed = stream.read(2) == b"\x1f\x8b"
+            if compressed:
+                return Failure(f"The shard {file} is compressed. Write it without compression.")
+            return Failure(
+                f"The shard {file} is damaged after {position} whole records "
+                f"({damage.message.split(' [')[0]}). Run the Transform again."
+            )
+        except tf.errors.InvalidArgumentError as wrong:
+            wanted = " and ".join(f"'{f.name}' {f.shape} {f.dtype}" for f in features)
+            return Failure(
+                f"Record {position} of the shard {file} does not hold {wanted} "
+                f"({wrong.message.splitlines()[0][:160]}). Make the image's shape and the "
+                "features' names those of the Transform."
+            )
+        except tf.errors.OpError as unreadable:
+            return Failure(
+                f"The shard {file} cannot be read: {unreadable.message}. Run the Transform again."
+            )
+    return Failure(f"{_named(files)} could not be read: {error.message}. Try again.")
+
+
+def _named(files: Sequence[str]) -> str:
+    return f"{files[0]} and {len(files) - 1} more" if len(files) > 1 else files[0]

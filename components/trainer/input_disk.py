@@ -1,0 +1,151 @@
+"""The disk strategy: decoded examples on a local disk, built once, then streamed from there.
+
+The cache is a folder of files of some megabytes, each read with one call, so that an epoch
+takes them in a new order at the disk's full speed.  The folder gets its name when it is
+whole; what a killed build leaves has another name and is removed by the next.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from components.failure import Failure
+from components.trainer.input_features import Feature
+from components.trainer.input_source import Source, cores, traced
+
+_FORMAT = 1
+_BLOCK_BYTES = 4 << 20  # one file: large for the disk, small beside what is shuffled
+_READS_AT_ONCE = 4  # a disk is fastest when some requests wait
+
+_progress = logging.getLogger("steadyfeed.progress")
+
+
+def cached(source: Source, folder: str) -> Source:
+    """The same examples as `source`, decoded, from a cache below `folder`.
+
+    Many processes may ask at once: one builds, the others wait for it.
+
+    Raises:
+      Failure: the folder cannot be written, the disk is full, or the source is damaged.
+    """
+    shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
+    key = json.dumps([_FORMAT, source.identity, shapes])
+    cache = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
+    rows_a_block = max(1, _BLOCK_BYTES // source.row_bytes)
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(cache.with_suffix(".lock")):
+            examples = _whole(cache, rows_a_block, source.row_bytes)
+            if examples is None:
+                examples = _build(source, cache, rows_a_block)
+    except tf.errors.OpError as error:
+        raise source.explain(error) from error
+    except OSError as error:
+        raise Failure(
+            f"The input cache in {folder} cannot be written: {error.strerror}. Name a folder on "
+            f"a local disk with {source.at_most * source.row_bytes:,} bytes free, or set the "
+            "input strategy to streaming."
+        ) from error
+    return dataclasses.replace(
+        source,
+        elements=lambda seed: _rows(cache, -(-examples // rows_a_block), source.features, seed),
+        decode=lambda *rows: rows,
+        at_most=examples,
+        count=lambda: examples,
+        explain=lambda error: Failure(
+            f"The input cache {cache} cannot be read: {error.message.splitlines()[0]}. "
+            "Delete the folder and start again."
+        ),
+    )
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _progress.info("waiting for another process that builds the input cache")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield  # The kernel lets go of the lock when the file is closed or the process dies.
+
+
+def _block(cache: Path, number: int) -> Path:
+    return cache / f"{number}.rows"
+
+
+def _whole(cache: Path, rows_a_block: int, row_bytes: int) -> int | None:
+    """The number of examples of a finished cache; None where there is none."""
+    try:
+        examples = json.loads((cache / "description.json").read_text())["examples"]
+        for number in range(-(-examples // rows_a_block)):
+            rows = min(rows_a_block, examples - number * rows_a_block)
+            if _block(cache, number).stat().st_size != rows * row_bytes:
+                return None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return examples
+
+
+def _build(source: Source, cache: Path, rows_a_block: int) -> int:
+    unfinished = cache.with_suffix(".building")
+    for leftover in (unfinished, cache):
+        shutil.rmtree(leftover, ignore_errors=True)
+    unfinished.mkdir()
+    examples = 0
+    for number, block in enumerate(source.chunks(rows_a_block)):
+        _write(_block(unfinished, number), *(part.numpy() for part in block))
+        examples += len(block[0])
+        done = min(1.0, examples / source.at_most)
+        _progress.info("building the input cache", extra={"completed": done})
+    _write(unfinished / "description.json", json.dumps({"examples": examples}).encode())
+    unfinished.rename(cache)
+    return examples
+
+
+def _write(path: Path, *parts: np.ndarray | bytes) -> None:
+    with path.open("wb", buffering=0) as file:
+        for part in parts:
+            left = memoryview(part).cast("B")
+            while left:  # One call writes 2 GiB at most.
+                left = left[file.write(left) :]
+        os.fsync(file.fileno())  # A name must not outlive a power failure without its content.
+
+
+def _rows(
+    cache: Path, blocks: int, features: tuple[Feature, ...], seed: tf.Tensor | None
+) -> tf.data.Dataset:
+    """Decoded examples, (*row_shape) a feature, block by block."""
+    numbers = tf.range(blocks)
+    if seed is not None:
+        numbers = tf.random.experimental.stateless_shuffle(numbers, seed)
+
+    @traced
+    def read(number):
+        name = tf.strings.join([str(cache), "/", tf.strings.as_string(number), ".rows"])
+        return _split(tf.io.decode_raw(tf.io.read_file(name), tf.uint8), features)
+
+    reads = max(_READS_AT_ONCE, cores())
+    return tf.data.Dataset.from_tensor_slices(numbers).map(read, reads).unbatch()
+
+
+def _split(block: tf.Tensor, features: tuple[Feature, ...]) -> tuple[tf.Tensor, ...]:
+    """A block, (bytes,) uint8, holds one feature of all its examples after the other."""
+    examples = tf.size(block) // sum(feature.row_bytes for feature in features)
+    parts = tf.split(block, [examples * feature.row_bytes for feature in features])
+    return tuple(
+        tf.reshape(part, (-1, feature.row_bytes))  # (rows, row) uint8
+        if feature.dtype == "uint8"
+        else tf.bitcast(tf.reshape(part, (-1, feature.row_bytes)), tf.int64)  # (rows,) int64
+        for part, feature in zip(parts, features, strict=True)
+    )

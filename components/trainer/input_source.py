@@ -1,0 +1,75 @@
+"""Where examples come from, and how they become rows of a fixed size."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from components.failure import Failure
+from components.trainer.input_features import Feature
+
+_CHUNK_BYTES = 4 << 20  # decoded at once: large enough to hide a call's cost, small enough to keep
+_CHUNK_EXAMPLES = 4096
+
+# AutoGraph would take ten times as long to read these functions as TensorFlow to trace them.
+traced = tf.autograph.experimental.do_not_convert
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Examples as they lie in files.
+
+    Attributes:
+      name: for messages to people.
+      identity: changes whenever the files do.
+      features: what a decoded example holds.
+      elements: (seed or None) -> a dataset of undecoded examples: in a fixed order without a
+        seed, or read from the files in an order that the seed ((2,) int64) gives.
+      decode: a batch of elements -> one tensor a feature, (batch, *row_shape).
+      at_most: an upper bound of the number of examples that costs nothing to know.
+      count: the number of examples.
+      explain: an error met in reading -> the Failure that says what is wrong with which file.
+    """
+
+    name: str
+    identity: str
+    features: tuple[Feature, ...]
+    elements: Callable[[tf.Tensor | None], tf.data.Dataset]
+    decode: Callable[..., tuple[tf.Tensor, ...]]
+    at_most: int
+    count: Callable[[], int]
+    explain: Callable[[tf.errors.OpError], Failure]
+
+    @property
+    def row_bytes(self) -> int:
+        """The decoded size of one example, in bytes."""
+        return sum(feature.row_bytes for feature in self.features)
+
+    def chunks(self, size: int | None = None) -> tf.data.Dataset:
+        """All examples once, decoded, many at a time, always in the same order.
+
+        Args:
+          size: how many at a time; by default as many as are quickly decoded.
+        """
+        size = size or max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.row_bytes))
+        chunks = self.elements(None).batch(size).map(traced(self.decode), cores())
+        return chunks.prefetch(2).with_options(options(deterministic=True))
+
+
+def options(deterministic: bool) -> tf.data.Options:
+    """How tf.data runs every pipeline of this package."""
+    chosen = tf.data.Options()
+    chosen.deterministic = deterministic
+    # All parallelism and every buffer is set where it is used; tuning would only disturb it.
+    chosen.autotune.enabled = False
+    # One core a call, as many calls as cores: splitting small ops costs more than it gives.
+    chosen.threading.max_intra_op_parallelism = 1
+    # Every worker takes its share of each batch by itself (`Order.worker`).
+    chosen.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return chosen
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

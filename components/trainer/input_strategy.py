@@ -1,0 +1,123 @@
+"""Which strategy suits the data and the machine."""
+
+import os
+import shutil
+from pathlib import Path
+
+from components.failure import Failure
+
+STRATEGIES = ("auto", "memory", "disk", "streaming")
+# The rest is for the model, its activations and the page cache that reading needs.
+_MEMORY_SHARE = 0.5
+
+
+def choose(
+    wanted: str, decoded_bytes: int, cache_dir: str | None, memory_limit_bytes: int | None
+) -> tuple[str, str]:
+    """The strategy to use and why, a sentence for people.
+
+    Args:
+      wanted: one of STRATEGIES.
+      decoded_bytes: the size of all examples once decoded, or an upper bound of it.
+      cache_dir: where the disk strategy may write; None where it may not.
+      memory_limit_bytes: what the memory strategy may take; None for half of what is free.
+
+    Raises:
+      Failure: an unknown strategy, or "disk" without a folder.
+    """
+    if wanted not in STRATEGIES:
+        raise Failure(f"The input strategy is {wanted!r}. Choose from: {', '.join(STRATEGIES)}.")
+    if wanted == "disk" and not cache_dir:
+        raise Failure("The input strategy disk has no cache_dir. Name a folder on a local disk.")
+    size = f"{_readable(decoded_bytes)} of decoded examples"
+    if wanted != "auto":
+        return wanted, f"{wanted} is what was asked for, with {size}"
+    if memory_limit_bytes is None:
+        free = free_memory()
+        limit, room = _MEMORY_SHARE * free, f"half of the {_readable(free)} of free memory"
+    else:
+        limit, room = memory_limit_bytes, f"the {_readable(memory_limit_bytes)} allowed"
+    if decoded_bytes <= limit:
+        return "memory", f"{size} fit into {room}"
+    too_much = f"{size} are too much for {room}"
+    if not cache_dir:
+        return "streaming", f"{too_much}, and there is no cache_dir for the disk"
+    free = _free_disk(cache_dir)
+    if decoded_bytes > free:
+        return "streaming", f"{too_much}, and for the {_readable(free)} free in {cache_dir}"
+    return "disk", f"{too_much}, and {cache_dir} has {_readable(free)} free"
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """The bytes that this process may still take: the machine's, or its control group's.
+
+    Args:
+      root: below which /proc and /sys lie.
+    """
+    free = [_available(root), *_left_in_groups(root)]
+    return max(0, min(free))
+
+
+def _available(root: Path) -> int:
+    try:
+        for line in (root / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # Not Linux: the physical memory is all that the standard library tells.
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _left_in_groups(root: Path) -> list[int]:
+    """What each control group that this process is in leaves; a limit holds for all below it."""
+    try:
+        memberships = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    left = []
+    for line in memberships:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            mount, limit, usage = "sys/fs/cgroup/memory", "limit_in_bytes", "usage_in_bytes"
+        elif not controllers:
+            mount, limit, usage = "sys/fs/cgroup", "max", "current"
+        else:
+            continue
+        # Inside a container the path may be the host's, and its own group is at the mount.
+        for group in (path, *map(str, Path(path).parents)):
+            folder = root / mount / group.lstrip("/")
+            allowed, used = (_number(folder / f"memory.{name}") for name in (limit, usage))
+            if allowed is not None and used is not None:
+                left.append(allowed - used + _reclaimable(folder))
+    return left
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):  # "max": no limit
+        return None
+
+
+def _reclaimable(folder: Path) -> int:
+    """File pages count as used, and the kernel gives them up when memory is asked for."""
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+
+
+def _free_disk(folder: str) -> int:
+    existing = Path(folder).absolute()
+    while not existing.exists():
+        existing = existing.parent
+    return shutil.disk_usage(existing).free
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= 1000
+    raise AssertionError(size)

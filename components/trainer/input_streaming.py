@@ -1,0 +1,32 @@
+"""The streaming strategy: read, shuffle in a bounded buffer, decode, in every epoch again."""
+
+import tensorflow as tf
+
+from components.trainer.input_order import Order
+from components.trainer.input_source import Source, cores, traced
+
+SHUFFLED_BYTES = 256 << 20  # of undecoded examples; twice that where two epochs meet
+
+
+def batches(source: Source, order: Order) -> tf.data.Dataset:
+    """Batches in `order`: (batch, *shape) a feature."""
+    # Undecoded examples may be smaller than decoded ones, and for raw pixels they are not.
+    buffer = min(order.examples, max(order.batch_size, SHUFFLED_BYTES // source.row_bytes))
+
+    def batches_of(seed):
+        if order.shuffle:
+            mixed = tf.random.stateless_uniform((), seed, maxval=tf.int64.max, dtype=tf.int64)
+            elements = source.elements(seed)
+            elements = elements.shuffle(buffer, mixed, reshuffle_each_iteration=False)
+        else:
+            elements = source.elements(None)
+        return elements.batch(order.batch_size, drop_remainder=order.drop_remainder)
+
+    @traced
+    def decode(*elements):
+        if order.workers > 1:
+            elements = tuple(order.share(part) for part in elements)
+        rows = source.decode(*elements)
+        return tuple(f.restore(r) for f, r in zip(source.features, rows, strict=True))
+
+    return order.epochs(batches_of).map(decode, cores())
