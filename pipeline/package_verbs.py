@@ -1,6 +1,7 @@
 """The verbs `compile` and `run-package`: what they take, and whom they call."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 from components.failure import Failure
@@ -56,11 +57,14 @@ def _compile(arguments):
             f"--output {arguments.output}: Kubeflow takes .yaml files; allowed: a name that ends so"
         )
     configuration = load(arguments.config, arguments.set)
-    from kfp.compile_package import compile_package
     from kfp.package_rules import PackageRefused, read_package
+    from pipeline.quiet import chatter_to
 
     try:
-        path = compile_package(configuration, arguments.output)
+        with tempfile.TemporaryDirectory() as folder, chatter_to(Path(folder) / "log"):
+            from kfp.compile_package import compile_package
+
+            path = compile_package(configuration, arguments.output)
     except PackageRefused as refusal:
         raise ConfigurationError(
             *(f"{arguments.config}: {reason}" for reason in refusal.reasons)
