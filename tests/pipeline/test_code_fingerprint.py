@@ -1,0 +1,50 @@
+"""An edit of a component's code changes its cache key, and only those that depend on it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline import code_fingerprint as under_test
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TRAINER = "components.trainer.component"
+PUSHER = "components.pusher.component"
+EVALUATOR = "components.evaluator.component"
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    for room in ("components", "datasets"):
+        shutil.copytree(REPOSITORY / room, tmp_path / room)
+    shutil.copy(REPOSITORY / "requirements.txt", tmp_path)
+    monkeypatch.setattr(under_test, "_ROOT", tmp_path)
+    return tmp_path
+
+
+def append(file):
+    file.write_text(file.read_text() + "\n# changed\n")
+
+
+def test_the_same_code_has_the_same_fingerprint(copy):
+    assert under_test.code_fingerprint(TRAINER) == under_test.code_fingerprint(TRAINER)
+
+
+def test_an_edit_of_a_model_changes_the_trainer_alone(copy):
+    trainer, pusher = map(under_test.code_fingerprint, (TRAINER, PUSHER))
+    append(copy / "components/trainer/models/small_cnn.py")
+    assert under_test.code_fingerprint(TRAINER) != trainer
+    assert under_test.code_fingerprint(PUSHER) == pusher
+
+
+def test_what_a_component_imports_counts_as_its_code(copy):
+    evaluator = under_test.code_fingerprint(EVALUATOR)
+    append(copy / "components/transform/corrupt_images.py")
+    assert under_test.code_fingerprint(EVALUATOR) != evaluator
+
+
+def test_a_new_lock_changes_them_all(copy):
+    before = [under_test.code_fingerprint(module) for module in (TRAINER, PUSHER)]
+    append(copy / "requirements.txt")
+    after = [under_test.code_fingerprint(module) for module in (TRAINER, PUSHER)]
+    assert all(a != b for a, b in zip(after, before, strict=True))
