@@ -1,6 +1,7 @@
 """Runs Transform on one Examples artifact."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 
@@ -52,6 +53,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         job = make_job(
             examples, schema.uri, transformed.uri, unfinished, exec_properties["preprocessing"]
         )
+        with publish.writing(os.path.dirname(transformed.uri)):
+            results = self._write(job, graph.uri, unfinished)
+        _describe(examples, transformed, graph, results, job)
+
+    def _write(self, job: Job, graph_uri: str, unfinished: str) -> list[ShardResult]:
         for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
             tf.io.gfile.makedirs(folder)
         tf.io.gfile.makedirs(unfinished)
@@ -59,10 +65,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             results = self._run(job)
             check_training_split(results, job)
             transform_graph.write_raw_schema(job)
-            publish.folder(job.graph_uri, graph.uri, last="transform_fn")
+            publish.folder(job.graph_uri, graph_uri, last="transform_fn")
         finally:
             tf.io.gfile.rmtree(unfinished)
-        _describe(examples, transformed, graph, results, job)
+        return results
 
     def _run(self, job: Job) -> list[ShardResult]:
         if self._make_beam_pipeline_fn is None and runs_in_process(self._beam_pipeline_args):
