@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tensorflow_model_analysis.proto import validation_result_pb2
@@ -22,15 +21,15 @@ class Verdict:
 
     blessed: bool
     reasons: list[str]
-    metrics: Mapping[str, float]  # the challenger's over the whole split
-    champion_metrics: Mapping[str, float]  # empty without a champion
+    metrics: dict[str, float]  # the challenger's over the whole split
+    champion_metrics: dict[str, float]  # empty without a champion
 
 
 def decide(
     validation: validation_result_pb2.ValidationResult,
     criteria: Criteria,
-    challenger: Mapping[str, float],
-    champion: Mapping[str, float],
+    challenger: dict[str, float],
+    champion: dict[str, float],
 ) -> Verdict:
     """Puts TFMA's validation into words.
 

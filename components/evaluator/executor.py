@@ -1,6 +1,7 @@
 """Evaluates a model from TFX's artifacts and fills TFX's artifacts."""
 
 import json
+import math
 import os
 
 from google.protobuf import text_format
@@ -116,13 +117,13 @@ def _describe(evaluation, result) -> None:
     if verdict.champion_metrics:
         parts.append(f"champion {verdict.champion_metrics['accuracy']:.4f}")
     if result.dropped:
-        parts.append(f"{result.dropped:,} corrupt images dropped")
+        parts.append(f"corrupt images dropped: {result.dropped:,}")
     if result.unknown_labels:
-        parts.append(f"{result.unknown_labels:,} labels unknown to every model")
+        parts.append(f"labels that no model knows: {result.unknown_labels:,}")
     evaluation.set_string_custom_property("summary", "; ".join(parts))
-    for name, value in verdict.metrics.items():
-        evaluation.set_float_custom_property(name, value)
-    for name, value in verdict.champion_metrics.items():
-        evaluation.set_float_custom_property(f"champion_{name}", value)
+    champion = {f"champion_{name}": value for name, value in verdict.champion_metrics.items()}
+    for name, value in (verdict.metrics | champion).items():
+        if math.isfinite(value):  # ML Metadata stores nothing else.
+            evaluation.set_float_custom_property(name, value)
     evaluation.set_int_custom_property("dropped_images", result.dropped)
     evaluation.set_int_custom_property("unknown_labels", result.unknown_labels)

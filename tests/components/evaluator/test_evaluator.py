@@ -121,7 +121,7 @@ def test_a_class_that_the_challenger_lost_counts_against_it_alone(workshop, pets
 def test_labels_that_no_model_knows_count_as_wrong_and_are_counted(workshop, pets):
     stranger = example(b"yak", 0)
     result = workshop.evaluate(workshop.examples([*pets, stranger]), workshop.model("m", PETS))
-    assert result.summary == "accuracy 0.9091 on 11 examples; 1 labels unknown to every model"
+    assert result.summary == "accuracy 0.9091 on 11 examples; labels that no model knows: 1"
     assert values(result.uri, label="(in no vocabulary)")["accuracy"] == 0
     assert values(result.uri)["worst_class_recall"] == 1
 
@@ -191,7 +191,7 @@ def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
     examples = workshop.examples([broken, *pets[1:5]], [pets[5], broken, *pets[6:]])
     model = workshop.model("m", PETS)
     result = workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=2)
-    assert result.summary == "accuracy 1.0000 on 9 examples; 2 corrupt images dropped"
+    assert result.summary == "accuracy 1.0000 on 9 examples; corrupt images dropped: 2"
     with pytest.raises(Failure, match=r"2 corrupt images .*max_dropped"):
         workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=1)
     with pytest.raises(Failure, match="record 0 of data_tfrecord-00000-of-00002"):
