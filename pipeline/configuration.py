@@ -66,7 +66,10 @@ class Preprocessing(Section):
     aspect: Literal["stretch", "crop", "pad"] = Field(
         "stretch", description="what becomes of the image's proportions"
     )
-    antialias: bool = Field(True, description="low-pass filter before shrinking; bilinear only")
+    antialias: bool = Field(
+        False,
+        description="a low-pass filter before shrinking: no jagged edges, and four times the work",
+    )
     on_corrupt_image: Literal["fail", "drop"] = "fail"
     max_dropped: Annotated[int, Field(ge=0)] = Field(
         0, description="images a split may lose before the run fails"
@@ -132,8 +135,7 @@ class Push(Section):
 
 class Beam(Section):
     args: list[str] = Field(
-        ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
-        description="options of Beam's own; the default runs in this process",
+        [], description="options of Beam's own, as for Dataflow or Flink; none: this process"
     )
 
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 import tensorflow as tf
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
+from components.beam_executor import BeamExecutor
 from components.failure import Failure
 from components.transform import (
     in_process,
@@ -25,11 +24,9 @@ from components.transform.job import TRAIN, Job, list_shards
 from components.transform.shards import ShardResult
 
 _UNFINISHED = "unfinished"
-# What Beam takes for its runner inside one process.
-_LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Writes the transform graph and the transformed examples; see `component.Transform`."""
 
     def Do(self, input_dict, output_dict, exec_properties):
@@ -71,17 +68,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return results
 
     def _run(self, job: Job) -> list[ShardResult]:
-        if self._make_beam_pipeline_fn is None and runs_in_process(self._beam_pipeline_args):
-            return in_process.run(job)
-        return on_beam.run(job, self._make_beam_pipeline)
-
-
-def runs_in_process(beam_pipeline_args: Sequence[str]) -> bool:
-    """Whether these arguments name Beam's in-memory runner, as no arguments do."""
-    asked = PipelineOptions(list(beam_pipeline_args))
-    runner = asked.view_as(StandardOptions).runner or ""
-    in_memory = asked.view_as(DirectOptions).direct_running_mode == "in_memory"
-    return runner.rpartition(".")[-1] in _LOCAL_RUNNERS and in_memory
+        if self.uses_beam:
+            return on_beam.run(job, self._make_beam_pipeline)
+        return in_process.run(job)
 
 
 def make_job(examples, schema_uri: str, target_uri: str, unfinished: str, text: str) -> Job:

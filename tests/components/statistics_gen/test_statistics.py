@@ -17,7 +17,7 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
-from components.statistics_gen import executor, image_statistics, statistics_files
+from components.statistics_gen import image_statistics, statistics_files
 
 
 @pytest.fixture
@@ -154,22 +154,6 @@ def test_another_beam_runner_gives_the_same_statistics(records, make_examples, c
     assert here.keys() == there.keys()
     for name in here:
         assert rounded(here[name]) == rounded(there[name]), name
-
-
-@pytest.mark.parametrize(
-    ("arguments", "here"),
-    [
-        ([], True),
-        (["--runner=DirectRunner"], True),
-        (["--direct_running_mode=in_memory", "--direct_num_workers=1"], True),
-        (["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"], True),
-        (["--runner=DataflowRunner", "--project=some-project"], False),
-        (["--runner=FlinkRunner"], False),
-        (["--direct_running_mode=multi_processing"], False),
-    ],
-)
-def test_only_beams_in_memory_runner_is_replaced(arguments, here):
-    assert executor.runs_in_process(arguments) == here
 
 
 def test_images_give_no_warnings(records, make_examples, compute, caplog):
