@@ -12,7 +12,7 @@ from tfx.dsl.io import fileio
 from components.evaluator import blessing, metrics, tfma_result
 from components.evaluator.class_names import joint_class_names, read_class_names
 from components.evaluator.count_shard import AddUp, CountShard, Plan
-from components.evaluator.counts import Counts
+from components.evaluator.counts import Counts, total
 from components.evaluator.criteria import Criteria
 from components.evaluator.model_place import ModelPlace
 from components.failure import Failure
@@ -47,12 +47,14 @@ class Result:
     unknown_labels: int  # examples whose label is in no vocabulary
 
 
-def evaluate(request: Request, make_pipeline: Callable[[], beam.Pipeline], uri: str) -> Result:
+def evaluate(
+    request: Request, make_pipeline: Callable[[], beam.Pipeline] | None, uri: str
+) -> Result:
     """Counts, computes the metrics, validates them, and writes TFMA's files.
 
     Args:
       request: what to evaluate.
-      make_pipeline: makes the Beam pipeline that predicts.
+      make_pipeline: makes the Beam pipeline that predicts; None predicts in this process.
       uri: folder of the ModelEvaluation. Beside TFMA's files it gets counts.json and
         class_names.json, whose positions are the class ids in all of them.
 
@@ -91,16 +93,22 @@ def _count(request: Request, names: list[str], make_pipeline, file: str) -> Coun
         batch_size=request.batch_size,
         shards=len(shards),
     )
-    with make_pipeline() as pipeline:
-        (
-            pipeline
-            | "Shards" >> beam.Create(list(enumerate(shards)))
-            | "Count" >> beam.ParDo(CountShard(plan))
-            | "AddUp" >> beam.CombineGlobally(AddUp()).without_defaults()
-            | "Write" >> beam.Map(_write_counts, file)
-        )
-    with fileio.open(file, "r") as text:
-        counts = Counts.from_json(text.read())
+    work = list(enumerate(shards))
+    if make_pipeline is None:
+        count_shard = CountShard(plan)
+        counts = total([counts for shard in work for counts in count_shard.process(shard)])
+        _write_counts(counts, file)
+    else:
+        with make_pipeline() as pipeline:
+            (
+                pipeline
+                | "Shards" >> beam.Create(work)
+                | "Count" >> beam.ParDo(CountShard(plan))
+                | "AddUp" >> beam.CombineGlobally(AddUp()).without_defaults()
+                | "Write" >> beam.Map(_write_counts, file)
+            )
+        with fileio.open(file, "r") as text:
+            counts = Counts.from_json(text.read())
     if counts.failure:
         raise Failure(counts.failure)
     return counts

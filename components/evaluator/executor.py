@@ -6,18 +6,18 @@ import os
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.beam_executor import BeamExecutor
 from components.evaluator.criteria import Criteria
 from components.evaluator.model_place import ModelPlace
 from components.failure import Failure
 from components.model_store.copying import is_saved_model
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Executor of Evaluator."""
 
     def Do(self, input_dict, output_dict, exec_properties):
@@ -39,7 +39,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         request = _request(input_dict, json.loads(exec_properties["config"]))
-        result = evaluate(request, self._make_beam_pipeline, evaluation.uri)
+        make_pipeline = self._make_beam_pipeline if self.uses_beam else None
+        result = evaluate(request, make_pipeline, evaluation.uri)
         _describe(evaluation, result)
         blessing_files.write(blessing, result.verdict)
         model = artifact_utils.get_single_instance(input_dict["model"])
