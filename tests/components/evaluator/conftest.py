@@ -14,10 +14,6 @@ from tests.components.evaluator.brightness_model import (
     save_brightness_model,
 )
 
-BEAM_ARGS = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--sdk_container_image=none",  # TFX would build a package of itself for workers elsewhere.
-]
 CONFIG = {
     "thresholds": {"accuracy": {"min": 0.7}},
     "change": {"accuracy": {"max_drop": 0.01}},
@@ -73,11 +69,12 @@ class Workshop:
         (self.folder / "schema" / "schema.pbtxt").write_text(text)
         return made
 
-    def evaluate(self, examples, model, champion=None, label_type="BYTES", **config):
+    def evaluate(self, examples, model, champion=None, label_type="BYTES", beam_args=(), **config):
         evaluation = self.artifact(standard_artifacts.ModelEvaluation, "evaluation")
         blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
         champion = champion or self.artifact(standard_artifacts.Model, "no champion")
-        Executor(Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(self.folder))).Do(
+        context = Executor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(self.folder))
+        Executor(context).Do(
             {
                 "examples": [examples],
                 "model": [model],

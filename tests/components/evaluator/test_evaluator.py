@@ -32,6 +32,18 @@ def test_a_first_model_that_reaches_its_threshold_is_blessed(workshop, pets):
     assert validation.rubber_stamp
 
 
+def test_a_beam_runner_counts_the_same(workshop, pets):
+    model = workshop.model("m", PETS, **OWLS_FOR_DOGS)
+    examples = workshop.examples(pets[:3], pets[3:])
+    # Any of the flags about packages spares TFX the packing of its own installation.
+    flags = ["--direct_running_mode=multi_threading", "--sdk_container_image=none"]
+    there = workshop.evaluate(examples, model, beam_args=flags)
+    counts = (workshop.folder / "evaluation" / "counts.json").read_text()
+    here = workshop.evaluate(examples, model)
+    assert (workshop.folder / "evaluation" / "counts.json").read_text() == counts
+    assert (there.summary, there.verdict) == (here.summary, here.verdict)
+
+
 def test_a_model_below_its_threshold_is_not_blessed_and_the_reason_is_given(workshop, pets):
     model = workshop.model("m", PETS, **OWLS_FOR_DOGS)
     result = workshop.evaluate(workshop.examples(pets), model)
