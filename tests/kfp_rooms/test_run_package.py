@@ -141,14 +141,6 @@ def test_a_file_that_is_no_package_is_told_in_one_line(tmp_path, capsys, name, t
 
 
 @pytest.mark.slow
-def test_every_step_runs_its_own_command_in_a_fresh_process(toy_package, tmp_path, capsys):
-    package = toy_package("toy.yaml", tmp_path / "pushed")
-
-    assert run_verb(package, work=tmp_path / "work") == 0
-    assert "serves 15.0" in capsys.readouterr().out
-
-
-@pytest.mark.slow
 def test_a_failed_step_in_a_fresh_process_ends_with_code_1(toy_package, tmp_path, capsys):
     package = toy_package("toy.yaml", tmp_path / "pushed")
 
