@@ -1,12 +1,12 @@
 """Copies the chosen examples of a TFDS dataset into an Examples artifact, undecoded."""
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
 from tfx import types
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
@@ -19,6 +19,17 @@ from components.tfds_example_gen.fingerprint import fingerprint
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of TfdsExampleGen; see the component for its parameters."""
+
+    def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None):
+        context = copy.copy(context or self.Context())
+        self._uses_beam = bool(
+            context.make_beam_pipeline_fn
+            or not workers.stays_here(context.beam_pipeline_args or [])
+        )
+        if not self._uses_beam:
+            # Given any, TFX packs its own installation for remote workers: for two seconds.
+            context.beam_pipeline_args = None
+        super().__init__(context)
 
     def Do(
         self,
@@ -51,7 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         }
         workers.write_all(
             [shard for plan in work.values() for shard in plan],
-            None if workers.stays_here(self._beam_pipeline_args) else self._make_beam_pipeline,
+            self._make_beam_pipeline if self._uses_beam else None,
         )
         expressions = json.loads(exec_properties["splits"])
         counts = {
@@ -82,7 +93,9 @@ def _describe(
     counts: Mapping[str, int],
     exec_properties: Mapping[str, Any],
 ) -> None:
-    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    # TFX's own function for this would bring all of TFX's components with it.
+    payload_format = example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples.set_string_custom_property("payload_format", payload_format)
     # As TFX's own ExampleGen does it; resolvers choose by the span.
     examples.set_int_custom_property("span", int(exec_properties.get("span") or 0))
     examples.set_string_custom_property("dataset", builder.info.full_name)

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from components.failure import Failure
+from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import Piece
 
 # Below this the content itself is hashed, at about 1 GB/s. Above it reading everything
@@ -45,8 +46,8 @@ def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[
             digests = list(pool.map(digest, paths))
     except (tf.errors.OpError, OSError) as error:
         raise Failure(
-            f"{builder.info.full_name} cannot be read: {error}. Copy its folder again, or delete "
-            "it and prepare the dataset again."
+            f"{builder.info.full_name} cannot be read: {first_line(error)}. Copy its folder "
+            "again, or delete it and prepare the dataset again."
         ) from error
     name = [os.path.basename(path) for path in paths]
     content = {

@@ -11,6 +11,7 @@ from tensorflow_datasets.core import file_adapters
 
 from components.failure import Failure
 from components.tfds_example_gen import records
+from components.tfds_example_gen.preparation import first_line
 
 _BATCH = 64  # records read at once
 
@@ -34,7 +35,7 @@ def verified_runs(
     if count != take:
         raise Failure(
             f"{path} holds {'more' if count > take else 'fewer'} records than the {skip + take:,} "
-            "that its dataset_info.json promises. Delete the dataset's folder and prepare it again."
+            "that its dataset_info.json promises. Prepare the dataset again, best as tfrecord."
         )
 
 
@@ -42,18 +43,18 @@ def _next_batch(stored: Iterator[bytes], path: str, file_format: str) -> list[by
     try:
         return list(itertools.islice(stored, _BATCH))
     except Exception as error:  # each format's library has exceptions of its own
-        reason = str(error).strip().splitlines()[0]
         raise Failure(
-            f"{path} cannot be read as {file_format}: {reason}. Copy the file again, or delete "
-            "the dataset's folder and prepare it again."
+            f"{path} cannot be read as {file_format}: {first_line(error)}. Copy the file again, or "
+            "delete the dataset's folder and prepare it again, best as tfrecord."
         ) from error
 
 
 def _stored(path: str, skip: int, take: int, file_format: str) -> Iterator[bytes]:
     if file_format == file_adapters.FileFormat.ARRAY_RECORD.value:
-        return _array_records(path, skip, take)
-    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(file_format)]
-    return adapter.make_tf_data(path).skip(skip).take(take).as_numpy_iterator()
+        yield from _array_records(path, skip, take)
+    else:
+        adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(file_format)]
+        yield from adapter.make_tf_data(path).skip(skip).take(take).as_numpy_iterator()
 
 
 def _array_records(path: str, skip: int, take: int) -> Iterator[bytes]:

@@ -68,7 +68,8 @@ def verified_runs(path: str, offset: int, take: int, to_end: bool) -> Iterator[t
         file.seek(offset)
         held = b""  # what is read and not yet passed on: begins at `offset`, with a record
         while take:
-            block = file.read(_READ_BYTES)
+            # As much again as is held, so that a huge record is not copied over and over.
+            block = file.read(max(_READ_BYTES, len(held)))
             if not block:
                 raise _truncated(path, offset, f"{take:,} more records were expected")
             held += block

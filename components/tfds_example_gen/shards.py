@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.failure import Failure
 from components.tfds_example_gen import other_formats, records
+from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import TFRECORD, Shard
 
 _UNFINISHED = ".unfinished"
@@ -42,7 +43,7 @@ def write(shard: Shard, offset: int) -> int:
             tf.io.gfile.remove(unfinished)
         if isinstance(error, tf.errors.OpError | OSError):
             raise Failure(
-                f"{shard.path} cannot be written: {_reason(error)}. Free space or correct the "
+                f"{shard.path} cannot be written: {first_line(error)}. Free space or correct the "
                 "permissions there, then run again."
             ) from error
         raise
@@ -66,7 +67,3 @@ def _sync(path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)

@@ -192,6 +192,32 @@ def test_an_empty_file_is_truncated_at_its_beginning(ingest, copied):
     )
 
 
+def test_a_format_that_loses_records_is_found_out(ingest, tmp_path):
+    builder = tfds.builder("scenery_photos/large", data_dir=tmp_path)
+    builder.download_and_prepare(
+        file_format="array_record",
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+    )
+    info = pathlib.Path(builder.data_dir, "dataset_info.json")
+    info.write_text(info.read_text().replace('"70"', '"71"'))
+
+    message = failure_of(ingest, "scenery_photos/large", str(tmp_path), train="train")
+    assert "holds fewer records than the 71" in message
+
+
+def test_a_damaged_file_of_another_format_is_named(ingest, tmp_path):
+    builder = tfds.builder("scenery_photos/large", data_dir=tmp_path)
+    builder.download_and_prepare(
+        file_format="parquet",
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+    )
+    file = builder.info.splits["train"].filepaths[0]
+    file.write_bytes(file.read_bytes()[:-100])
+
+    message = failure_of(ingest, "scenery_photos/large", str(tmp_path), train="train")
+    assert f"{file} cannot be read as parquet: " in message
+
+
 def test_a_file_of_another_dataset_is_found_by_its_number_of_records(ingest, copied):
     file = copied / "scenery_photos-test.tfrecord-00001-of-00006"
     shutil.copy(copied / "scenery_photos-train.tfrecord-00001-of-00006", file)
