@@ -78,8 +78,8 @@ class Checkpoints:
         return _from_bytes(content)
 
     def remove(self) -> None:
-        if self._folder is not None and tf.io.gfile.exists(self._folder):
-            tf.io.gfile.rmtree(self._folder)
+        if self._folder is not None:
+            durable.remove(self._folder)
 
     @property
     def _path(self) -> str:

@@ -24,7 +24,16 @@ def write_file(path: str, content: bytes) -> None:
         tf.io.gfile.rename(unfinished, path, overwrite=True)
         _flush(os.path.dirname(path))
     except (OSError, tf.errors.OpError) as error:
+        remove(unfinished)
         raise not_written(path, error) from error
+
+
+def remove(path: str) -> None:
+    """Removes the file or folder `path`, if there is one."""
+    if tf.io.gfile.isdir(path):
+        tf.io.gfile.rmtree(path)
+    elif tf.io.gfile.exists(path):
+        tf.io.gfile.remove(path)
 
 
 def publish_folder(unfinished: str, folder: str) -> None:
@@ -42,7 +51,8 @@ def not_written(path: str, error: Exception) -> Failure:
     if isinstance(error, OSError):
         cause = error.strerror or str(error)
     else:
-        cause = str(error).strip().splitlines()[0].split("; ")[-1]
+        # TensorFlow puts the file before the cause and its operation behind.
+        cause = str(error).strip().splitlines()[0].split("; ")[-1].split(" [Op:")[0]
     return Failure(f"{path} could not be written: {cause.rstrip('.')}. {_DISK_ADVICE}")
 
 

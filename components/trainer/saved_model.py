@@ -31,11 +31,11 @@ def save(module: ServingModule, folder: str) -> None:
     """
     unfinished = f"{folder}.unfinished"
     try:
-        if tf.io.gfile.exists(unfinished):
-            tf.io.gfile.rmtree(unfinished)
+        durable.remove(unfinished)
         tf.saved_model.save(module, unfinished, signatures=module.serving_signatures)
         durable.publish_folder(unfinished, folder)
     except (OSError, tf.errors.OpError) as error:
+        durable.remove(unfinished)
         raise durable.not_written(folder, error) from error
 
 

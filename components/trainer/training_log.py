@@ -78,9 +78,13 @@ class TrainingLog:
         durable.write_file(os.path.join(self._folder, HISTORY_FILE), content.encode())
 
     def _write(self, part: str, step: int, **scalars: float) -> None:
-        if part not in self._writers:
-            self._writers[part] = tf.summary.create_file_writer(os.path.join(self._folder, part))
-        with self._writers[part].as_default(step=step):
-            for name, value in scalars.items():
-                tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
-        self._writers[part].flush()
+        folder = os.path.join(self._folder, part)
+        try:
+            if part not in self._writers:
+                self._writers[part] = tf.summary.create_file_writer(folder)
+            with self._writers[part].as_default(step=step):
+                for name, value in scalars.items():
+                    tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
+            self._writers[part].flush()
+        except tf.errors.OpError as error:
+            raise durable.not_written(folder, error) from error

@@ -19,7 +19,7 @@ def refused(digits, train_in, tmp_path):
     def training(**properties) -> str:
         with pytest.raises(Failure) as refusal:
             train_in("refused", **properties)
-        assert not (tmp_path / "refused" / "model" / "Format-Serving").exists()
+        assert not list((tmp_path / "refused").glob("model/*"))
         line = str(refusal.value)
         assert "\n" not in line
         assert line.endswith(".")
@@ -209,7 +209,7 @@ def test_a_checkpoint_that_the_disk_does_not_hold_is_told(refused, small_files, 
         checkpoint_every_steps=1,
     )
     assert "checkpoint could not be written" in line
-    assert not list((tmp_path / "checkpoints").rglob("checkpoint"))
+    assert not list((tmp_path / "checkpoints").rglob("checkpoint*"))
 
 
 def test_an_earlier_half_written_model_is_replaced(train_in, tmp_path):
