@@ -91,6 +91,7 @@ def from_tfds(
     target: Feature = LABEL,
     data_dir: str | None = None,
     download: bool = False,
+    least_scale: float = 1.0,
     **arguments,
 ) -> Input:
     """Batches of a TFDS dataset, its images decoded and resized to `image_shape`.
@@ -106,13 +107,15 @@ def from_tfds(
         for masks.
       data_dir: where TFDS keeps its datasets; by default TFDS's own place.
       download: whether a dataset that is not prepared may be downloaded.
+      least_scale: how small a JPEG may come out of its decoder, as a part of `image_shape`;
+        below 1 is faster and softer.
       **arguments: those of `feed`.
 
     Raises:
       Failure: no such dataset, split or feature, or an image that cannot be decoded.
     """
     source = input_tfds.source(
-        name, split, image_feature(image_shape, image), target, data_dir, download
+        name, split, image_feature(image_shape, image), target, data_dir, download, least_scale
     )
     return feed(source, batch_size, training=training, **arguments)
 

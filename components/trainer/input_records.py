@@ -1,6 +1,7 @@
 """Transformed Examples in TFRecord shards as a source."""
 
 import json
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -93,9 +94,12 @@ def _count_records(file: str) -> int:
         return sum(1 for _ in tf.data.TFRecordDataset(file))
     # A local file is not read for it, only stepped through.
     records, position = 0, 0
+    size = os.path.getsize(file)
     with open(file, "rb", buffering=0) as stream:
         while header := stream.read(8):
             position += int.from_bytes(header, "little") + _FRAMING
+            if position > size:
+                raise tf.errors.DataLossError(None, None, f"{file} ends within a record")
             stream.seek(position)
             records += 1
     return records

@@ -17,6 +17,7 @@ def source(
     target: Feature,
     data_dir: str | None = None,
     download: bool = False,
+    least_scale: float = 1.0,
 ) -> Source:
     """The examples of one split of a TFDS dataset.
 
@@ -26,6 +27,7 @@ def source(
       image: the image feature and the shape it is brought to.
       target: a number's feature, or that of a mask in a PNG.
       data_dir, download: as `components.tfds_example_gen.dataset.load`'s.
+      least_scale: as `decode_images`'s.
 
     Raises:
       Failure: there is no such dataset, split or feature.
@@ -41,7 +43,7 @@ def source(
         if feature.name not in builder.info.features:
             raise Failure(
                 f"Dataset {name} has no feature {feature.name!r}. "
-                f"Choose from: {', '.join(builder.info.features)}."
+                f"Choose from: {', '.join(sorted(builder.info.features))}."
             )
     try:
         examples = builder.info.splits[split].num_examples
@@ -58,14 +60,15 @@ def source(
     ).map(lambda example: tuple(example[feature.name] for feature in features))
 
     def decode(images, targets):
+        pixels = decode_images(images, image.shape, least_scale)
         if target.dtype == "uint8":
-            return decode_images(images, image.shape), decode_masks(targets, target.shape)
-        return decode_images(images, image.shape), tf.cast(targets, tf.int64)
+            return pixels, decode_masks(targets, target.shape)
+        return pixels, tf.cast(targets, tf.int64)
 
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
-        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir)]),
+        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir), least_scale]),
         features=features,
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,

@@ -1,0 +1,129 @@
+"""The disk cache: built once, whole or not there."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from components.failure import Failure
+from components.trainer.input_function import input_function
+
+SHAPE = (4, 3, 3)
+
+
+def _made(files, folder, **arguments):
+    return input_function(
+        files, SHAPE, 8, training=False, strategy="disk", cache_dir=str(folder), **arguments
+    )
+
+
+def _blocks(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/*.rows"))
+
+
+def test_it_is_built_once(write_shards, tmp_path, numbers):
+    files = write_shards(40)
+    first = numbers(_made(files, tmp_path).dataset)
+    built = [block.stat().st_mtime_ns for block in _blocks(tmp_path)]
+    assert numbers(_made(files, tmp_path).dataset) == first
+    assert [block.stat().st_mtime_ns for block in _blocks(tmp_path)] == built
+
+
+def test_changed_files_have_a_cache_of_their_own(write_shards, tmp_path):
+    assert _made(write_shards(40), tmp_path).examples == 40
+    assert _made(write_shards(24), tmp_path).examples == 24
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "undescribed"])
+def test_a_damaged_cache_is_recognised_and_built_again(harm, write_shards, tmp_path, numbers):
+    files = write_shards(40)
+    whole = numbers(_made(files, tmp_path).dataset)
+    (block,) = _blocks(tmp_path)
+    match harm:
+        case "cut":
+            os.truncate(block, block.stat().st_size - 1)
+        case "gone":
+            block.unlink()
+        case "undescribed":
+            (block.parent / "description.json").write_text("{")
+    assert numbers(_made(files, tmp_path).dataset) == whole
+
+
+def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
+    files = [_large_shard(tmp_path)]
+    cache = tmp_path / "cache"
+    building = subprocess.Popen([sys.executable, "-c", _BUILD, str(cache), *files], cwd=os.getcwd())
+    try:
+        deadline = time.monotonic() + 60
+        while not list(cache.glob("*.building/1.rows")) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        building.send_signal(signal.SIGKILL)
+    finally:
+        building.wait()
+    assert list(cache.glob("*.building"))
+    assert not list(cache.glob("*/description.json"))
+    made = input_function(
+        files, (64, 64, 3), 100, training=False, strategy="disk", cache_dir=str(cache)
+    )
+    assert made.examples == 3000
+    assert sum(len(labels) for _, labels in made.dataset) == 3000
+    assert not list(cache.glob("*.building"))
+
+
+_BUILD = """
+import sys
+from components.trainer.input_function import input_function
+input_function(sys.argv[2:], (64, 64, 3), 8, training=True, strategy="disk", cache_dir=sys.argv[1])
+"""
+
+
+def _large_shard(folder: Path) -> str:
+    path = str(folder / "large")
+    image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[bytes(64 * 64 * 3)]))
+    label = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
+    features = tf.train.Features(feature={"image": image, "label": label})
+    record = tf.train.Example(features=features).SerializeToString()
+    with tf.io.TFRecordWriter(path) as writer:
+        for _ in range(3000):
+            writer.write(record)
+    return path
+
+
+def test_processes_that_ask_at_once_share_one_cache(write_shards, tmp_path):
+    files = write_shards(40)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        found = pool.starmap(_count, [(files, str(tmp_path))] * 4)
+    assert found == [40] * 4
+    assert len(_blocks(tmp_path)) == 1
+
+
+def _count(files, folder):
+    return sum(len(labels) for _, labels in _made(files, folder).dataset)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(write_shards, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Failure, match=r"cannot be written: .*Name a folder"):
+        _made(write_shards(8), tmp_path / "file" / "cache")
+
+
+def test_a_full_disk_is_one_clear_line(write_shards, tmp_path):
+    import resource
+
+    files = write_shards(400)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # as ENOSPC: the write fails
+    try:
+        with pytest.raises(Failure, match="cannot be written"):
+            _made(files, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert _made(files, tmp_path).examples == 400

@@ -1,0 +1,252 @@
+"""Batches from transformed Examples, by each strategy."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.failure import Failure
+from components.trainer.input_features import Feature
+from components.trainer.input_function import input_function
+
+SHAPE = (4, 3, 3)
+STRATEGIES = ("memory", "disk", "streaming")
+
+
+@pytest.fixture(scope="module")
+def forty(write_shards):
+    return write_shards(40)
+
+
+@pytest.fixture
+def batches_of(tmp_path):
+    """input_function with this test's shape and a cache folder of its own."""
+
+    def make(files, batch_size=8, **arguments):
+        arguments = {"training": True, "cache_dir": str(tmp_path / "cache"), **arguments}
+        return input_function(files, SHAPE, batch_size, **arguments)
+
+    return make
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_epoch_holds_every_example_once_in_another_order(
+    strategy, forty, batches_of, numbers
+):
+    made = batches_of(forty, strategy=strategy, seed=7)
+    assert (made.strategy, made.examples, made.steps_per_epoch) == (strategy, 40, 5)
+    read = numbers(made.dataset.take(15))
+    epochs = [list(itertools.chain(*read[start : start + 5])) for start in (0, 5, 10)]
+    assert all(sorted(epoch) == list(range(40)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_seed_gives_the_same_batches_run_after_run(strategy, forty, batches_of, digest):
+    same, again, other = (
+        digest(batches_of(forty, strategy=strategy, seed=seed).dataset, 12) for seed in (7, 7, 8)
+    )
+    assert same == again
+    assert same != other
+
+
+def test_without_a_seed_every_run_has_an_order_of_its_own(forty, batches_of, digest):
+    assert digest(batches_of(forty).dataset, 5) != digest(batches_of(forty).dataset, 5)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_training_batches_have_static_shapes(strategy, forty, batches_of):
+    images, labels = batches_of(forty, strategy=strategy).element_spec
+    assert images == tf.TensorSpec((8, *SHAPE), tf.uint8)
+    assert labels == tf.TensorSpec((8,), tf.int64)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_evaluation_reads_each_example_once_and_always_in_the_same_order(
+    strategy, forty, batches_of, numbers
+):
+    made = batches_of(forty, batch_size=16, training=False, strategy=strategy)
+    read = numbers(made.dataset)
+    assert [len(batch) for batch in read] == [16, 16, 8]
+    assert sorted(itertools.chain(*read)) == list(range(40))
+    assert made.steps_per_epoch == 3
+    assert numbers(made.dataset) == read
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    examples=st.integers(1, 60),
+    shards=st.integers(1, 4),
+    batch_size=st.integers(1, 70),
+    strategy=st.sampled_from(("memory", "streaming")),
+    drop_remainder=st.booleans(),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_an_epoch_is_a_permutation_whatever_the_sizes(
+    write_shards, numbers, examples, shards, batch_size, strategy, drop_remainder, seed
+):
+    files = write_shards(examples, shards)
+    arguments = {"training": True, "seed": seed, "strategy": strategy, "repeat": False}
+    if drop_remainder and examples < batch_size:
+        with pytest.raises(Failure, match="batch size"):
+            input_function(files, SHAPE, batch_size, drop_remainder=True, **arguments)
+        return
+    made = input_function(files, SHAPE, batch_size, drop_remainder=drop_remainder, **arguments)
+    read = numbers(made.dataset)
+    assert len(read) == made.steps_per_epoch
+    flat = list(itertools.chain(*read))
+    assert len(set(flat)) == len(flat)
+    assert set(flat) <= set(range(examples))
+    left_out = examples % batch_size if drop_remainder else 0
+    assert len(flat) == examples - left_out
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("first_step", [3, 5, 12])
+def test_a_resumed_training_sees_what_it_would_have_seen(
+    strategy, first_step, forty, batches_of, numbers
+):
+    whole = numbers(batches_of(forty, strategy=strategy, seed=7).dataset.take(16))
+    rest = batches_of(forty, strategy=strategy, seed=7, first_step=first_step)
+    assert numbers(rest.dataset.take(16 - first_step)) == whole[first_step:]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_workers_share_the_batches_of_one(strategy, forty, batches_of, numbers):
+    alone = numbers(batches_of(forty, strategy=strategy, seed=7).dataset.take(8))
+    shares = [
+        numbers(
+            batches_of(forty, strategy=strategy, seed=7, worker=worker, workers=2).dataset.take(8)
+        )
+        for worker in (0, 1)
+    ]
+    for batch, first, second in zip(alone, *shares, strict=True):
+        assert len(first) == len(second) == 4
+        assert sorted(first + second) == sorted(batch)
+
+
+def test_masks_stand_in_the_labels_place(write_shards):
+    files = write_shards(12, mask=True)
+    made = input_function(
+        files, SHAPE, 4, training=False, target=Feature("mask", (4, 3, 1), "uint8")
+    )
+    for images, masks in made.dataset.as_numpy_iterator():
+        assert masks.shape == (4, 4, 3, 1)
+        expected = images[:, 0, 0, 0] % 3
+        np.testing.assert_array_equal(
+            masks, np.broadcast_to(expected[:, None, None, None], masks.shape)
+        )
+
+
+def test_small_memory_leads_to_the_disk_and_no_disk_to_streaming(forty, batches_of):
+    assert batches_of(forty).strategy == "memory"
+    on_disk = batches_of(forty, memory_limit_bytes=1000)
+    assert (on_disk.strategy, "too much for the 1.0 kB" in on_disk.reason) == ("disk", True)
+    streamed = batches_of(forty, memory_limit_bytes=1000, cache_dir=None)
+    assert streamed.strategy == "streaming"
+    assert "no cache_dir" in streamed.reason
+
+
+def test_an_iterator_can_be_dropped_in_the_middle(forty, batches_of):
+    for strategy in STRATEGIES:
+        next(iter(batches_of(forty, strategy=strategy).dataset))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"strategy": "ram"}, "auto, memory, disk, streaming"),
+        ({"strategy": "disk", "cache_dir": None}, "no cache_dir"),
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"batch_size": 41}, "41 is above the 40 examples"),
+        ({"worker": 2, "workers": 2}, "Worker 2 of 2"),
+        ({"workers": 3}, "multiple of their number"),
+        ({"first_step": -1}, "first step is -1"),
+    ],
+)
+def test_a_value_out_of_range_is_one_clear_line(arguments, said, forty, batches_of):
+    with pytest.raises(Failure, match=said) as failure:
+        batches_of(forty, **arguments)
+    assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+class TestBadShards:
+    def test_none_at_all(self, strategy, batches_of):
+        with pytest.raises(Failure, match="no files"):
+            batches_of([], strategy=strategy)
+
+    def test_one_that_is_missing(self, strategy, batches_of, tmp_path):
+        with pytest.raises(Failure, match=r"gone.*cannot be read"):
+            batches_of([str(tmp_path / "gone")], strategy=strategy)
+
+    def test_empty_ones(self, strategy, batches_of, write_shards):
+        with pytest.raises(Failure, match="no examples"):
+            batches_of(write_shards(0), strategy=strategy)
+
+    def test_another_size_than_asked_for(self, strategy, forty, tmp_path):
+        with pytest.raises(Failure, match=r"Record 0 of the shard .*'image' \(4, 4, 3\)"):
+            input_function(
+                forty, (4, 4, 3), 8, training=True, strategy=strategy, cache_dir=str(tmp_path)
+            )
+
+    def test_a_feature_that_is_not_there(self, strategy, forty, tmp_path):
+        with pytest.raises(Failure, match="'class'"):
+            input_function(
+                forty,
+                SHAPE,
+                8,
+                training=True,
+                target=Feature("class"),
+                strategy=strategy,
+                cache_dir=str(tmp_path),
+            )
+
+    def test_a_compressed_one(self, strategy, batches_of, tmp_path):
+        path = str(tmp_path / "shard.gz")
+        with tf.io.TFRecordWriter(path, "GZIP") as writer:
+            writer.write(b"x" * 1000)
+        with pytest.raises(Failure, match="is compressed"):
+            batches_of([path], strategy=strategy)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "harm"),
+    [
+        ("memory", "flip"),
+        ("memory", "cut"),
+        ("disk", "flip"),
+        ("disk", "cut"),
+        ("streaming", "cut"),
+    ],
+)
+def test_a_damaged_shard_is_named_before_training_begins(
+    strategy, harm, write_shards, batches_of, tmp_path
+):
+    files = write_shards(40, shards=2)
+    _harm(files[1], harm)
+    with pytest.raises(Failure, match=rf"{files[1]} is damaged after \d+ whole records"):
+        batches_of(files, strategy=strategy)
+    assert not list(tmp_path.glob("cache/*/description.json"))
+
+
+def test_the_source_explains_damage_that_streaming_meets_later(write_shards, batches_of):
+    files = write_shards(40, shards=2)
+    _harm(files[1], "flip")
+    made = batches_of(files, strategy="streaming", repeat=False)
+    with pytest.raises(tf.errors.OpError) as error:
+        list(made.dataset)
+    assert f"{files[1]} is damaged after" in str(made.source.explain(error.value))
+
+
+def _harm(path: str, harm: str) -> None:
+    with open(path, "r+b") as file:
+        content = file.read()
+        if harm == "cut":
+            file.truncate(len(content) - 20)
+        else:  # a pixel of the last record
+            file.seek(len(content) - 30)
+            file.write(bytes([content[len(content) - 30] ^ 255]))
