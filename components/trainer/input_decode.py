@@ -2,9 +2,31 @@
 
 import tensorflow as tf
 
+from components.trainer.input_features import Feature
+
 _JPEG = b"\xff\xd8\xff"
 _RATIOS = (1, 2, 4, 8)
 _AT_ONCE = 32
+
+
+def decode_features(
+    values: tuple[tf.Tensor, ...], features: tuple[Feature, ...], least_scale: float
+) -> tuple[tf.Tensor, ...]:
+    """Rows of an image and what stands beside it: a mask in a PNG, or a number.
+
+    Args:
+      values: (batch,) string or integer, one a feature; the image comes first.
+      features: theirs.
+      least_scale: as `decode_images`'s.
+
+    Returns:
+      (batch, row) uint8 or (batch,) int64, one a feature.
+    """
+    image, target = features
+    pixels = decode_images(values[0], image.shape, least_scale)
+    if target.dtype == "uint8":
+        return pixels, decode_masks(values[1], target.shape)
+    return pixels, tf.cast(values[1], tf.int64)
 
 
 def decode_images(

@@ -61,22 +61,28 @@ def input_function(
     *,
     training: bool,
     target: Feature = LABEL,
+    encoded: bool = False,
+    least_scale: float = 1.0,
     **arguments,
 ) -> Input:
-    """Batches of the transformed Examples in `files`.
+    """Batches of the Examples in `files`: Transform's, or ExampleGen's with `encoded`.
 
     Args:
       files: the TFRecord shards, not compressed.
-      image_shape: (height, width, channels) of every image.
+      image_shape: (height, width, channels) of every image, or that it is brought to.
       batch_size: examples a batch, over all workers.
       training: shuffled and endless, in whole batches; otherwise each example once.
       target: what stands beside the image; `Feature("mask", (h, w, 1), "uint8")` for masks.
+      encoded: whether the Examples hold JPEGs or PNGs instead of raw pixels of that shape.
+      least_scale: how small a JPEG may come out of its decoder, as a part of `image_shape`;
+        below 1 is faster and softer.
       **arguments: those of `feed`.
 
     Raises:
       Failure: no Examples, other features or sizes than asked for, a damaged file.
     """
-    source = input_records.source(files, (image_feature(image_shape), target))
+    features = (image_feature(image_shape), target)
+    source = input_records.source(files, features, encoded, least_scale)
     return feed(source, batch_size, training=training, **arguments)
 
 

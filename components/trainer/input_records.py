@@ -2,11 +2,12 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from components.failure import Failure
+from components.trainer.input_decode import decode_features
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
 
@@ -16,8 +17,19 @@ _RUN = 16  # records read from one file before the next is turned to
 _READ_BYTES = 1 << 20
 
 
-def source(files: Sequence[str], features: Sequence[Feature]) -> Source:
+def source(
+    files: Sequence[str],
+    features: Sequence[Feature],
+    encoded: bool = False,
+    least_scale: float = 1.0,
+) -> Source:
     """The examples of the shards `files`.
+
+    Args:
+      files: TFRecords of Examples, not compressed.
+      features: the image's and the target's.
+      encoded: whether the Examples hold encoded images instead of raw pixels.
+      least_scale: as `decode_images`'s, for encoded ones.
 
     Raises:
       Failure: no files, one that is missing or compressed, or Examples without the features.
@@ -28,24 +40,37 @@ def source(files: Sequence[str], features: Sequence[Feature]) -> Source:
         raise Failure("The input function got no files. Give it the shards of a split.")
     sizes = [_size(file) for file in files]
     pixels = sum(feature.row_bytes for feature in features if feature.dtype == "uint8")
+    at_most = sum(size for size, _ in sizes) // (pixels + _FRAMING)
+
+    def decode(serialized):
+        return parse(serialized, features, encoded, least_scale)
+
+    def explained(error):
+        return explain(files, features, decode, error)
+
     return Source(
         name=_named(files),
-        identity=json.dumps([(file, *size) for file, size in zip(files, sizes, strict=True)]),
+        identity=json.dumps([encoded and least_scale, *zip(files, sizes, strict=True)]),
         features=features,
         elements=lambda seed: _records(files, seed),
-        decode=lambda serialized: parse(serialized, features),
-        at_most=sum(size for size, _ in sizes) // (pixels + _FRAMING),
-        count=lambda: _count(files, features),
-        explain=lambda error: explain(files, features, error),
+        decode=decode,
+        at_most=_count(files, decode, explained) if encoded else at_most,
+        count=lambda: _count(files, decode, explained),
+        explain=explained,
     )
 
 
-def parse(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor, ...]:
+def parse(
+    serialized: tf.Tensor,
+    features: Sequence[Feature],
+    encoded: bool = False,
+    least_scale: float = 1.0,
+) -> tuple[tf.Tensor, ...]:
     """Decodes a whole batch of Examples at once: one call a batch, whatever its size.
 
     Args:
       serialized: (batch,) string.
-      features: what to read.
+      features, encoded, least_scale: as `source`'s.
 
     Returns:
       One tensor a feature, (batch, row) uint8 for pixels and (batch,) int64 for numbers.
@@ -56,7 +81,10 @@ def parse(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor
     kinds = {"uint8": tf.string, "int64": tf.int64}
     wanted = {f.name: tf.io.FixedLenFeature([], kinds[f.dtype]) for f in features}
     parsed = tf.io.parse_example(serialized, wanted)
-    return tuple(_decode(parsed[feature.name], feature) for feature in features)
+    values = tuple(parsed[feature.name] for feature in features)
+    if encoded:
+        return decode_features(values, features, least_scale)
+    return tuple(_decode(*pair) for pair in zip(values, features, strict=True))
 
 
 def _decode(values: tf.Tensor, feature: Feature) -> tf.Tensor:
@@ -79,14 +107,14 @@ def _records(files: Sequence[str], seed: tf.Tensor | None) -> tf.data.Dataset:
     )
 
 
-def _count(files: Sequence[str], features: Sequence[Feature]) -> int:
+def _count(files: Sequence[str], decode: Callable, explained: Callable) -> int:
     """How many records there are; finds wrong features before anything long begins."""
     try:
         for record in tf.data.TFRecordDataset(files).take(1):
-            parse(record[None], features)
+            decode(record[None])
         return sum(map(_count_records, files))
     except tf.errors.OpError as error:
-        raise explain(files, features, error) from error
+        raise explained(error) from error
 
 
 def _count_records(file: str) -> int:
@@ -116,13 +144,15 @@ def _size(file: str) -> tuple[int, int]:
     return stat.length, stat.mtime_nsec
 
 
-def explain(files: Sequence[str], features: Sequence[Feature], error: tf.errors.OpError) -> Failure:
+def explain(
+    files: Sequence[str], features: Sequence[Feature], decode: Callable, error: tf.errors.OpError
+) -> Failure:
     """What an error met in reading `files` means, with the file and the record that caused it."""
     for file in files:
         position = 0
         try:
             for record in tf.data.TFRecordDataset(file):
-                parse(record[None], features)
+                decode(record[None])
                 position += 1
         except tf.errors.DataLossError as damage:
             with tf.io.gfile.GFile(file, "rb") as stream:

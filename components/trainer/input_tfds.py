@@ -2,10 +2,8 @@
 
 import json
 
-import tensorflow as tf
-
 from components.failure import Failure
-from components.trainer.input_decode import decode_images, decode_masks
+from components.trainer.input_decode import decode_features
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source
 
@@ -59,12 +57,6 @@ def source(
         read_config=tfds.ReadConfig(try_autocache=False),
     ).map(lambda example: tuple(example[feature.name] for feature in features))
 
-    def decode(images, targets):
-        pixels = decode_images(images, image.shape, least_scale)
-        if target.dtype == "uint8":
-            return pixels, decode_masks(targets, target.shape)
-        return pixels, tf.cast(targets, tf.int64)
-
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
@@ -72,7 +64,7 @@ def source(
         features=features,
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,
-        decode=decode,
+        decode=lambda *values: decode_features(values, features, least_scale),
         at_most=examples,
         count=lambda: examples,
         explain=lambda error: Failure(

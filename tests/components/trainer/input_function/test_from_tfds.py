@@ -10,7 +10,7 @@ from PIL import Image
 
 from components.failure import Failure
 from components.trainer.input_decode import decode_images, decode_masks
-from components.trainer.input_function import from_tfds
+from components.trainer.input_function import from_tfds, input_function
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,27 @@ def test_the_same_dataset_serves_fit_and_next_and_numpy(data_dir):
 def test_what_is_not_there_is_one_clear_line(name, split, image, said, data_dir):
     with pytest.raises(Failure, match=said):
         from_tfds(name, split, (8, 8, 1), 4, training=True, image=image, data_dir=data_dir)
+
+
+@pytest.mark.parametrize("strategy", ["memory", "streaming"])
+def test_the_examples_of_an_example_gen_are_decoded_on_the_way(strategy, tmp_path):
+    path = str(tmp_path / "data_tfrecord-00000-of-00001")
+    with tf.io.TFRecordWriter(path) as writer:
+        for number in range(10):
+            image = _encode(np.full((20, 30, 3), number * 20, np.uint8), "JPEG")
+            feature = {
+                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[number])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+    made = input_function(
+        [path], (8, 8, 3), 5, training=True, seed=1, encoded=True, strategy=strategy
+    )
+    assert (made.examples, made.steps_per_epoch) == (10, 2)
+    for images, labels in made.dataset.take(4).as_numpy_iterator():
+        assert images.shape == (5, 8, 8, 3)
+        assert np.abs(images.mean(axis=(1, 2, 3)) - labels * 20).max() < 2
 
 
 def _photograph(width: int, height: int) -> np.ndarray:
