@@ -2,8 +2,10 @@
 CONFIG ?= configs/digits.yaml
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 PY := .venv/bin/python
+ACCELERATOR ?= cpu
+IMAGE ?= steadyfeed
 
-.PHONY: help setup setup-gpu run test quick lint format lock clean
+.PHONY: help setup setup-gpu run test quick lint format lock image clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +33,11 @@ format: setup  ## put the code in shape
 
 lock: setup  ## renew requirements.txt from pyproject.toml
 	@$(PY) environment/lock.py
+
+image: setup  ## build the image of Kubeflow's steps, where Docker is (ACCELERATOR=gpu)
+	@tag=$$($(PY) -m kfp.image_tag)$(if $(filter gpu,$(ACCELERATOR)),-gpu) && \
+	docker build -f kfp/Dockerfile --build-arg ACCELERATOR=$(ACCELERATOR) \
+	  --build-arg VERSION=$$tag -t $(IMAGE):$$tag .
 
 clean:  ## remove the environment and the runs
 	rm -rf .venv .venv.lock runs

@@ -109,10 +109,11 @@ def find_faults(folder):
             execution = executions.get(int(output.name))
             if execution is None or execution.last_known_state != states.COMPLETE:
                 faults.append(f"{output.relative_to(folder)} is of no finished execution")
-    pushed = sorted(p.name for p in (folder / "push.destination").iterdir())
+    destination = folder / "push.destination"
+    pushed = sorted(p.name for p in destination.iterdir() if p.name != ".steadyfeed.lock")
     if pushed != ["1"]:
         faults.append(f"pushed versions are {pushed}, not one")
-    elif not (folder / "push.destination" / "1" / "saved_model.pb").exists():
+    elif not (destination / "1" / "saved_model.pb").exists():
         faults.append("the pushed model is not whole")
     return faults
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from components.evaluator.metric_names import METRIC_NAMES
-from components.trainer.models.names import MODEL_NAMES
+from components.trainer.models.names import MODEL_NAMES, parameter_names
+from components.validation_gate.anomaly_types import ANOMALY_TYPES
 from pipeline.kubeflow_configuration import Kubeflow
 from pipeline.schedule_configuration import Schedule
 from pipeline.section import Section
@@ -24,6 +25,7 @@ def _one_of(allowed):
     return check
 
 
+AnomalyType = Annotated[str, AfterValidator(_one_of(ANOMALY_TYPES))]
 Metric = Annotated[str, AfterValidator(_one_of(METRIC_NAMES))]
 Path = Annotated[str, Field(min_length=1)]
 
@@ -55,7 +57,9 @@ class Data(Section):
 
 class Validation(Section):
     max_anomalies: Annotated[int, Field(ge=0)] = 0
-    allow: dict[str, list[str]] = Field({}, description="feature: anomaly types let through")
+    allow: dict[str, list[AnomalyType]] = Field(
+        {}, description="feature: anomaly types let through"
+    )
 
 
 class Preprocessing(Section):
@@ -79,6 +83,16 @@ class Preprocessing(Section):
 class Model(Section):
     name: Annotated[str, AfterValidator(_one_of(MODEL_NAMES))]
     parameters: dict[str, Any] = Field({}, description="the model's own, see its file")
+
+    @model_validator(mode="after")
+    def _takes_its_parameters(self):
+        allowed = parameter_names(self.name)
+        for given in self.parameters:
+            if given not in allowed:
+                raise ValueError(
+                    f"{self.name} has no parameter {given}; allowed: {', '.join(allowed)}"
+                )
+        return self
 
 
 class Training(Section):

@@ -3,9 +3,9 @@
 import datetime
 import json
 import logging
+import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 from pipeline.quiet import chatter_to
@@ -45,6 +45,8 @@ def run_locally(configuration, results=None, now=datetime.datetime.now):
 
 def _run_logged(configuration, began, log, results):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Transform starts TensorFlow before Trainer could say so: a GPU's memory is taken as needed.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with chatter_to(log) as screen:
         from pipeline.display import Display
 
@@ -57,7 +59,8 @@ def _run_logged(configuration, began, log, results):
                 display.say("Interrupted. The same command goes on from what is finished.")
                 return 130
             except Exception as error:
-                traceback.print_exc()
+                _log.error("the run failed", exc_info=True)
+                _print_table(configuration, display)
                 display.say(_first_line(error), style="red")
                 display.say(f"The whole story is in {log}.")
                 return 1
@@ -89,12 +92,17 @@ def _run(configuration, began, display):
 
 
 def _print_result(configuration, display):
+    _print_table(configuration, display)
     made = {outcome.component: outcome for outcome in display.outcomes}
-    display.print_table(f"{configuration.name}: what each component did")
-    evaluation, pusher = made["Evaluator"], made["Pusher"]
-    display.say(f"metrics  {evaluation.properties.get('summary', '')}")
-    display.say(f"verdict  {evaluation.properties.get('verdict', '')}")
-    display.say(f"model    {pusher.made}")
+    evaluator = made["Evaluator"].outputs
+    display.say(f"metrics  {evaluator['evaluation']['summary']}")
+    display.say(f"verdict  {evaluator['blessing']['summary']}")
+    display.say(f"model    {made['Pusher'].made}")
+
+
+def _print_table(configuration, display):
+    if display.outcomes:
+        display.print_table(f"{configuration.name}: what each component did")
 
 
 def _first_line(error):
@@ -102,7 +110,7 @@ def _first_line(error):
     from pipeline.local_runner import ComponentFailed
 
     if not isinstance(error, ComponentFailed):
-        return f"The run failed before its first component: {_in_words(error)}"
+        return f"The run failed outside of its components: {_in_words(error)}"
     if isinstance(error.cause, Failure):
         return f"{error.component} failed: {error.cause}"
     return f"{error.component} failed: {_in_words(error.cause)}"

@@ -1,35 +1,23 @@
 """Copies the chosen examples of a TFDS dataset into an Examples artifact, undecoded."""
 
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
 from tfx import types
-from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from components.beam_executor import BeamExecutor
 from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import load
 from components.tfds_example_gen.fingerprint import fingerprint
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Executor of TfdsExampleGen; see the component for its parameters."""
-
-    def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None):
-        context = copy.copy(context or self.Context())
-        self._uses_beam = bool(
-            context.make_beam_pipeline_fn
-            or not workers.stays_here(context.beam_pipeline_args or [])
-        )
-        if not self._uses_beam:
-            # Given any, TFX packs its own installation for remote workers: for two seconds.
-            context.beam_pipeline_args = None
-        super().__init__(context)
 
     def Do(
         self,
@@ -62,7 +50,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         }
         workers.write_all(
             [shard for plan in work.values() for shard in plan],
-            self._make_beam_pipeline if self._uses_beam else None,
+            self._make_beam_pipeline if self.uses_beam else None,
         )
         expressions = json.loads(exec_properties["splits"])
         counts = {

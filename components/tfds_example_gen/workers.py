@@ -9,26 +9,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
 from components.failure import Failure
 from components.tfds_example_gen import records, shards
 from components.tfds_example_gen.splits import TFRECORD, Shard
 
 _progress = logging.getLogger("steadyfeed.progress")
-
-
-def stays_here(beam_pipeline_args: Sequence[str]) -> bool:
-    """Whether Beam, given these arguments, would only use threads of this process.
-
-    Then threads without Beam do the same, and save the better part of a second that a
-    pipeline takes before its first record: there is nothing to shuffle here, and reading
-    and writing large blocks release the GIL.
-    """
-    options = PipelineOptions(list(beam_pipeline_args))
-    runner = options.view_as(StandardOptions).runner or "DirectRunner"
-    mode = options.view_as(DirectOptions).direct_running_mode
-    return runner.endswith(("DirectRunner", "FnApiRunner")) and mode != "multi_processing"
 
 
 def write_all(

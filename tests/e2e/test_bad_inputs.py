@@ -100,9 +100,11 @@ def test_a_flipped_bit_is_named_with_the_offset(pipeline, damaged, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_missing_file_of_the_dataset_is_named(pipeline, damaged):
+def test_an_embedded_dataset_that_lost_a_file_is_prepared_again(pipeline, damaged):
     (damaged / SHARD).unlink()
-    check_failed(pipeline(f"data.data_dir={damaged}"), "TfdsExampleGen", Path(SHARD).name)
+    run = pipeline(f"data.data_dir={damaged}", "training.epochs=1")
+    assert run.code == 0, run.said
+    assert (damaged / SHARD).exists()
 
 
 @pytest.fixture
@@ -155,7 +157,7 @@ def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
         "training.epochs=1",
     )
     assert run.code == 0, run.said
-    assert "2 dropped" in run.out
+    assert "2 corrupt dropped" in run.out
 
 
 @pytest.mark.slow
@@ -242,7 +244,7 @@ def small_disk(tmp_path):
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("no right to mount a small file system")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.slow
