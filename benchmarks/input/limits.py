@@ -1,0 +1,72 @@
+"""What the machine itself can do, on the same data."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.input.photographs import BATCH, SHAPE, Photographs
+
+_SECONDS = 1.5
+FULL_DECODE = "limit: libjpeg-turbo full decode, one core"
+MEMCPY = "limit: memcpy of a batch"
+READING = "limit: plain sequential reading, page cache dropped"
+
+
+def limits(photographs: Photographs) -> dict[str, Callable[[], float]]:
+    """Each limit's name and a function that measures it, in images/s."""
+    import simplejpeg
+
+    jpegs = photographs.jpegs()
+    height, width, _ = SHAPE
+    return {
+        FULL_DECODE: lambda: _rate(simplejpeg.decode_jpeg, jpegs),
+        "limit: libjpeg-turbo scaled decode, one core": lambda: _rate(
+            lambda jpeg: simplejpeg.decode_jpeg(
+                jpeg, min_height=height, min_width=width, min_factor=1
+            ),
+            jpegs,
+        ),
+        MEMCPY: _memcpy,
+        READING: lambda: _sequential(photographs),
+    }
+
+
+def _rate(work: Callable, items: list) -> float:
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < _SECONDS:
+        work(items[done % len(items)])
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+def _memcpy() -> float:
+    """From an array of many batches, so that the processor's cache does not hold it."""
+    source = np.ones((32, BATCH, *SHAPE), np.uint8)
+    target = np.empty_like(source[0])
+    return BATCH * _rate(lambda batch: np.copyto(target, batch), list(source))
+
+
+def _sequential(photographs: Photographs) -> float:
+    files = sorted(photographs.folder.glob("cache/*/*.rows")) or photographs.raw
+    buffer = bytearray(4 << 20)
+    drop_page_cache()
+    start, size = time.perf_counter(), 0
+    for file in files:
+        with open(file, "rb", buffering=0) as stream:
+            while count := stream.readinto(buffer):
+                size += count
+    return size / np.prod(SHAPE) / (time.perf_counter() - start)
+
+
+def drop_page_cache(*folders: Path) -> bool:
+    """Whether the kernel was made to forget the files' contents: needs root."""
+    import os
+
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        return False
+    return True

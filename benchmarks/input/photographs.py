@@ -1,0 +1,117 @@
+"""A few thousand photographs of about 500x375, from those that the dependencies ship."""
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+SHAPE = (224, 224, 3)  # height, width, channels of what the model gets
+BATCH = 64
+_SHARDS = 8
+_FORMAT = 2
+_QUALITY = 90
+
+
+@dataclasses.dataclass(frozen=True)
+class Photographs:
+    """The same images in three forms.
+
+    Attributes:
+      folder: where they lie.
+      loose: one JPEG a file.
+      encoded: TFRecord shards of Examples with JPEGs, as ExampleGen writes them.
+      raw: TFRecord shards of Examples with raw uint8 of SHAPE, as Transform writes them.
+    """
+
+    folder: Path
+    loose: list[str]
+    encoded: list[str]
+    raw: list[str]
+
+    @property
+    def count(self) -> int:
+        return len(self.loose)
+
+    def jpegs(self) -> list[bytes]:
+        return [Path(file).read_bytes() for file in self.loose]
+
+
+def load(folder: Path) -> Photographs:
+    """Finds what `make` has written below `folder`."""
+    return Photographs(
+        folder,
+        *(sorted(map(str, folder.glob(f"{kind}/*"))) for kind in ("loose", "encoded", "raw")),
+    )
+
+
+def make(folder: Path, count: int) -> Photographs:
+    """Writes `count` photographs below `folder`, unless they are there."""
+    folder = folder / f"photographs-{count}"
+    done = folder / "done.json"
+    wanted = json.dumps([_FORMAT, count, SHAPE])
+    if not done.exists() or done.read_text() != wanted:
+        for kind in ("loose", "encoded", "raw"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+        for number, jpeg in enumerate(_crops(count)):
+            (folder / "loose" / f"{number:06d}.jpg").write_bytes(jpeg)
+        _write_shards(folder)
+        done.write_text(wanted)
+    return load(folder)
+
+
+def _crops(count: int):
+    from PIL import Image
+
+    sources = [Image.fromarray(picture) for picture in _pictures()]
+    random = np.random.default_rng(0)
+    for number in range(count):
+        source = sources[number % len(sources)]
+        scale = random.uniform(0.6, 1.0) * min(source.width / 4, source.height / 3)
+        width, height = int(4 * scale), int(3 * scale)
+        left = random.integers(0, source.width - width + 1)
+        top = random.integers(0, source.height - height + 1)
+        crop = source.crop((left, top, left + width, top + height))
+        file = io.BytesIO()
+        crop.resize((500, 375), Image.Resampling.BICUBIC).save(file, "JPEG", quality=_QUALITY)
+        yield file.getvalue()
+
+
+def _pictures() -> list[np.ndarray]:
+    import skimage.data
+    from sklearn.datasets import load_sample_images
+
+    names = ("astronaut", "coffee", "chelsea", "rocket")
+    return [*load_sample_images().images, *(getattr(skimage.data, name)() for name in names)]
+
+
+def _write_shards(folder: Path) -> None:
+    import tensorflow as tf
+
+    from components.trainer.input_decode import decode_images
+
+    jpegs = [file.read_bytes() for file in sorted(folder.glob("loose/*"))]
+    bounds = np.linspace(0, len(jpegs), _SHARDS + 1).astype(int)
+    for shard in range(_SHARDS):
+        name = f"data_tfrecord-{shard:05d}-of-{_SHARDS:05d}"
+        with (
+            tf.io.TFRecordWriter(str(folder / "encoded" / name)) as encoded,
+            tf.io.TFRecordWriter(str(folder / "raw" / name)) as raw,
+        ):
+            for number in range(bounds[shard], bounds[shard + 1]):
+                jpeg = jpegs[number]
+                encoded.write(_example(jpeg, number))
+                raw.write(
+                    _example(decode_images(tf.constant([jpeg]), SHAPE).numpy().tobytes(), number)
+                )
+
+
+def _example(image: bytes, label: int) -> bytes:
+    import tensorflow as tf
+
+    feature = {
+        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
+        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
