@@ -1,5 +1,7 @@
 """Encoded images to raw pixels of one size, as fast as TensorFlow's ops go."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from components.trainer.input_features import Feature
@@ -59,8 +61,7 @@ def decode_images(
         resized = tf.image.resize(decoded, (height, width))  # bilinear, float32 in 0..255
         return tf.reshape(tf.cast(resized + 0.5, tf.uint8), (height * width * channels,))
 
-    row = tf.TensorSpec((height * width * channels,), tf.uint8)
-    return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=_AT_ONCE)
+    return _each(one, encoded, height * width * channels)
 
 
 def decode_masks(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
@@ -76,8 +77,13 @@ def decode_masks(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
         resized = tf.image.resize(decoded, (height, width), method="nearest")
         return tf.reshape(resized, (height * width * channels,))
 
-    row = tf.TensorSpec((height * width * channels,), tf.uint8)
-    return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=_AT_ONCE)
+    return _each(one, encoded, height * width * channels)
+
+
+def _each(one: Callable, encoded: tf.Tensor, size: int) -> tf.Tensor:
+    row = tf.TensorSpec((size,), tf.uint8)
+    at_once = None if tf.executing_eagerly() else _AT_ONCE  # TensorFlow warns of it there.
+    return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=at_once)
 
 
 def _decode_jpeg(encoded: tf.Tensor, shape: tuple[int, int, int], least: float) -> tf.Tensor:
