@@ -5,7 +5,7 @@ import shutil
 
 from tfx.dsl.io import fileio
 
-SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+from components.model_store.names import SAVED_MODEL_FILES
 
 
 def model_files(folder: str) -> list[str]:

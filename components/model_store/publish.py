@@ -11,8 +11,8 @@ from components.failure import Failure
 from components.model_store.copying import copy_model, model_files
 from components.model_store.fingerprint import RECORD
 from components.model_store.locking import locked, unfinished_folder
+from components.model_store.names import HIGHEST_NUMBER
 from components.model_store.versions import (
-    HIGHEST_NUMBER,
     PushRecord,
     Version,
     find,
@@ -44,7 +44,8 @@ def publish(model: str, destination: str, record: PushRecord) -> Version:
     """
     try:
         if "://" in destination:
-            return _publish_remotely(model, destination, record)
+            present = find(destination, record.fingerprint)
+            return present or publish_remotely(model, destination, record)
         return _publish_locally(model, Path(destination), record)
     except OSError as error:
         raise Failure(
@@ -57,16 +58,16 @@ def publish(model: str, destination: str, record: PushRecord) -> Version:
 def _publish_locally(model: str, destination: Path, record: PushRecord) -> Version:
     destination.mkdir(parents=True, exist_ok=True)
     with unfinished_folder(destination) as folder:
-        _copy_durably(model, folder, record)
+        copy_durably(model, folder, record)
         with locked(destination):
             present = find(str(destination), record.fingerprint)
             if present:
                 return present
-            number = _move_to_next_number(folder, destination)
+            number = move_to_next_number(folder, destination)
     return Version(number, version_path(str(destination), number), record)
 
 
-def _copy_durably(model: str, folder: Path, record: PushRecord) -> None:
+def copy_durably(model: str, folder: Path, record: PushRecord) -> None:
     """Everything is on the disk when this returns, so that no power cut halves a version."""
     for path in model_files(model):
         target = folder / path
@@ -75,15 +76,21 @@ def _copy_durably(model: str, folder: Path, record: PushRecord) -> None:
             shutil.copyfileobj(data, copy, 1 << 20)
             copy.flush()
             os.fsync(copy.fileno())
-    with (folder / RECORD).open("w") as text:
-        text.write(record.to_json())
-        text.flush()
-        os.fsync(text.fileno())
+    write_record(folder, record)
     for place, _, _ in os.walk(folder):
         _sync_folder(place)
 
 
-def _move_to_next_number(folder: Path, destination: Path) -> int:
+def write_record(folder: Path, record: PushRecord) -> None:
+    """Writes the record beside the model, durably."""
+    with (folder / RECORD).open("w") as text:
+        text.write(record.to_json())
+        text.flush()
+        os.fsync(text.fileno())
+
+
+def move_to_next_number(folder: Path, destination: Path) -> int:
+    """Makes a whole folder the highest version; the caller holds the destination's lock."""
     while True:
         number = _free_number(str(destination))
         try:
@@ -105,10 +112,8 @@ def _sync_folder(folder) -> None:
         os.close(handle)
 
 
-def _publish_remotely(model: str, destination: str, record: PushRecord) -> Version:
-    present = find(destination, record.fingerprint)
-    if present:
-        return present
+def publish_remotely(model: str, destination: str, record: PushRecord) -> Version:
+    """Writes the next version to an object store, saved_model.pb last."""
     number = _free_number(destination)
     target = version_path(destination, number)
     fileio.makedirs(target)

@@ -13,8 +13,7 @@ from tfx.dsl.io import fileio
 
 from components.model_store.copying import is_saved_model
 from components.model_store.fingerprint import RECORD, model_fingerprint
-
-HIGHEST_NUMBER = 2**63 - 1  # TensorFlow Serving keeps versions in an int64.
+from components.model_store.names import HIGHEST_NUMBER, is_version_name
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,9 @@ class PushRecord:
     model_uri: str  # of the Model artifact
     pushed_at: str  # ISO 8601, UTC
     metrics: Mapping[str, float] = field(default_factory=dict)  # on the test split
+    run: str = ""  # id of the pipeline run that pushed it
+    restored_from: int | None = None  # by a rollback, from this version
+    replaced: int | None = None  # the version in service when it was rolled back
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
@@ -49,7 +51,7 @@ def list_versions(destination: str) -> list[Version]:
     Half-made versions (no saved_model.pb), foreign names, and a destination that
     does not exist are no error; they are passed over.
     """
-    numbers = [int(name) for name in _names(destination) if _is_version_name(name)]
+    numbers = [int(name) for name in _names(destination) if is_version_name(name)]
     paths = {number: version_path(destination, number) for number in sorted(numbers)}
     return [
         Version(number, path, _read_record(path))
@@ -106,11 +108,6 @@ def _names(destination: str) -> list[str]:
         return []
     # Object stores list a folder with a slash at its end.
     return [str(name).rstrip("/") for name in fileio.listdir(destination)]
-
-
-def _is_version_name(name: str) -> bool:
-    is_number = name.isascii() and name.isdigit()
-    return is_number and str(int(name)) == name and int(name) <= HIGHEST_NUMBER
 
 
 def _read_record(path: str) -> PushRecord | None:

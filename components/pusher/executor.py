@@ -47,6 +47,7 @@ class Executor(base_executor.BaseExecutor):
             model_uri=model.uri,
             pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             metrics=verdict.get("metrics", {}),
+            run=self._context.pipeline_run_id or "" if self._context else "",
         )
         version = publish(folder, exec_properties["push_destination"], record)
         output.set_int_custom_property("pushed", 1)

@@ -1,0 +1,155 @@
+"""Predicts many records with one loaded model: in order, resumable, every one counted."""
+
+import collections
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.batch_predictor.pushed_model import Answer, PushedModel
+from components.batch_predictor.sources import Run, batches
+from components.failure import Failure
+
+JOB = "job.json"
+_THREADS = 2  # A serving graph keeps about one core busy while it decodes.
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many records there were, and of how many the model could say nothing."""
+
+    records: int
+    failed: int
+
+
+def predict_runs(
+    model: PushedModel,
+    runs: Sequence[Run],
+    output: str,
+    progress: Callable[[int], None],
+) -> Tally:
+    """Writes `predictions-00000-of-0000n.jsonl`, one file a run and one line a record.
+
+    A file appears whole, when it is on the disk; those that are there already, from
+    the same job, are kept and not made again.
+
+    Args:
+      model: the loaded model.
+      runs: what to predict.
+      output: a folder; made when it is missing.
+      progress: called with the number of records that became done.
+
+    Raises:
+      Failure: the folder holds another job's predictions or cannot be written, or a
+        file has not one line a record.
+    """
+    folder = Path(output)
+    try:
+        _claim(folder, model, runs)
+        failed = 0
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for number, run in enumerate(runs):
+                file = folder / f"predictions-{number:05}-of-{len(runs):05}.jsonl"
+                if file.exists():
+                    progress(run.count)
+                else:
+                    _write(file, _lines(model, run, threads), progress)
+                failed += _check(file, run)
+    except OSError as error:
+        raise Failure(
+            f"--output {output} cannot be written: {error.strerror or error}. Free space, or "
+            "name another folder; the same command goes on from what is finished."
+        ) from error
+    return Tally(sum(run.count for run in runs), failed)
+
+
+def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    job = {
+        "model": os.path.abspath(model.path),
+        "runs": [[run.place, run.start, run.count, _changed(run)] for run in runs],
+    }
+    text = json.dumps(job, indent=1, sort_keys=True)
+    file = folder / JOB
+    if file.exists():
+        if file.read_text() != text:
+            raise Failure(
+                f"--output {folder} holds predictions of another model or other data. Name "
+                "another folder, or remove this one."
+            )
+    elif any(folder.iterdir()):
+        raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")
+    else:
+        _write(file, iter([(text, 0)]), lambda _: None)
+
+
+def _changed(run: Run) -> float:
+    """When the data changed last: an input that was replaced is another job."""
+    return max((os.stat(name).st_mtime for name in run.names or (run.place,)), default=0.0)
+
+
+def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterator[tuple[str, int]]:
+    """(lines of a batch, records in it), in order, a few batches ahead at most."""
+    waiting = collections.deque()
+    first = run.start
+    for batch in batches(run):
+        names = run.names[first - run.start : first - run.start + len(batch)]
+        ids = names or range(first, first + len(batch))
+        waiting.append(threads.submit(_answered, model, batch, ids, bool(run.names)))
+        first += len(batch)
+        if len(waiting) > 2 * _THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _answered(model, batch, ids, are_images) -> tuple[str, int]:
+    ask = model.answer_images if are_images else model.answer_examples
+    answers = iter(ask([record for record in batch if record is not None]))
+    unreadable = Answer(error="it cannot be read")
+    told = [unreadable if record is None else next(answers) for record in batch]
+    return "".join(map(_line, ids, told)), len(batch)
+
+
+def _line(name: str | int, answer: Answer) -> str:
+    if answer.error:
+        return json.dumps({"id": name, "error": answer.error}) + "\n"
+    # Nine digits give every float32 back exactly; json.dumps would write seventeen.
+    probabilities = ",".join(["%.9g" % p for p in answer.probabilities.tolist()])  # noqa: UP031
+    return (
+        f'{{"id": {json.dumps(name)}, "class": {answer.class_id}, '
+        f'"label": {json.dumps(answer.label)}, "probabilities": [{probabilities}]}}\n'
+    )
+
+
+def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) -> None:
+    unfinished = file.with_suffix(".unfinished")
+    with unfinished.open("w", encoding="utf-8") as text:
+        for chunk, records in chunks:
+            text.write(chunk)
+            progress(records)
+        text.flush()
+        os.fsync(text.fileno())
+    unfinished.rename(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check(file: Path, run: Run) -> int:
+    """How many lines tell of an error; there is a line for each record."""
+    lines = failed = 0
+    with file.open("rb") as text:
+        for line in text:
+            lines += 1
+            failed += b'"probabilities": [' not in line
+    if lines != run.count:
+        raise Failure(
+            f"{file} holds {lines} predictions for {run.count} records of {run.place}. Remove "
+            "the file and give the same command again."
+        )
+    return failed

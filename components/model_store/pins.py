@@ -1,0 +1,75 @@
+"""Pins: versions that somebody wants kept, as one empty file each beside the versions."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from tfx.dsl.io import fileio
+
+from components.failure import Failure
+from components.model_store.locking import locked
+from components.model_store.names import is_version_name
+from components.model_store.versions import Version, list_versions
+
+_PINS = ".steadyfeed-pins"  # No number, so servers pass over it.
+
+
+def pinned(destination: str) -> set[int]:
+    """The numbers that are pinned, of versions that exist or not."""
+    folder = os.path.join(destination, _PINS)
+    if not fileio.exists(folder):
+        return set()
+    names = [str(name).rstrip("/") for name in fileio.listdir(folder)]
+    return {int(name) for name in names if is_version_name(name)}
+
+
+def pin(destination: str, number: int) -> None:
+    """Keeps a version from being pruned.
+
+    Raises:
+      Failure: there is no such version.
+    """
+    with exclusive(destination):
+        existing(destination, number)
+        fileio.makedirs(os.path.join(destination, _PINS))
+        with fileio.open(_pin_file(destination, number), "w") as file:
+            file.write("")
+
+
+def unpin(destination: str, number: int) -> None:
+    """Takes a pin away; a version without one is no error.
+
+    Raises:
+      Failure: there is no such version.
+    """
+    with exclusive(destination):
+        existing(destination, number)
+        if fileio.exists(_pin_file(destination, number)):
+            fileio.remove(_pin_file(destination, number))
+
+
+def existing(destination: str, number: int) -> Version:
+    """The version of this number.
+
+    Raises:
+      Failure: there is none; the message names those that there are.
+    """
+    versions = {version.number: version for version in list_versions(destination)}
+    if number not in versions:
+        there = ", ".join(map(str, versions)) or "none"
+        raise Failure(
+            f"The push destination {destination} holds no version {number}. It holds: {there}. "
+            "Name one of them."
+        )
+    return versions[number]
+
+
+def exclusive(destination: str) -> contextlib.AbstractContextManager:
+    """The destination's lock; an object store has none."""
+    if "://" in destination or not Path(destination).is_dir():
+        return contextlib.nullcontext()
+    return locked(Path(destination))
+
+
+def _pin_file(destination: str, number: int) -> str:
+    return os.path.join(destination, _PINS, str(number))

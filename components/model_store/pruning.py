@@ -1,0 +1,99 @@
+"""Removes old versions, and never one that somebody may still need."""
+
+import itertools
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from tfx.dsl.io import fileio
+
+from components.failure import Failure
+from components.model_store.names import SAVED_MODEL_FILES
+from components.model_store.pins import exclusive, pinned
+from components.model_store.versions import Version, list_versions
+
+# A server that polls every second and loads for half a minute has left a version by then.
+GRACE_SECONDS = 60.0
+_PREFIX = ".pruned-"
+
+
+def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> list[Version]:
+    """Removes all but the newest versions, each in one step.
+
+    Spared as well, whatever their number: the version in service, the one before
+    it and the one that it replaced (they are the champion and what an undo needs),
+    pinned ones, ones that this project did not push, and ones that were in service
+    less than `grace_seconds` ago.
+
+    Args:
+      destination: the push destination.
+      keep: how many of the newest versions stay, at least 1.
+      grace_seconds: a server may still be loading what was in service until then.
+
+    Returns:
+      The versions that were removed, oldest first.
+
+    Raises:
+      Failure: `keep` is below 1, or the destination cannot be written.
+    """
+    if keep < 1:
+        raise Failure(f"prune cannot keep {keep} versions: one is in service. Keep 1 or more.")
+    try:
+        with exclusive(destination):
+            versions = list_versions(destination)
+            spared = _spared(destination, versions, keep, time.time() - grace_seconds)
+            unneeded = [version for version in versions if version.number not in spared]
+            remove = _remove_remotely if "://" in destination else _set_aside
+            for version in unneeded:
+                remove(version)
+        # Also what a killed prune had set aside.
+        if "://" not in destination:
+            for folder in Path(destination).glob(f"{_PREFIX}*"):
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise Failure(
+            f"The push destination {destination} cannot be pruned: {error.strerror or error}. "
+            "Change its permissions and prune again."
+        ) from error
+    return unneeded
+
+
+def _spared(destination: str, versions: Sequence[Version], keep: int, since: float) -> set[int]:
+    spared = {version.number for version in versions[-max(keep, 2) :]}
+    spared |= pinned(destination)
+    spared |= {version.number for version in versions if version.record is None}
+    for version, successor in itertools.pairwise(versions):
+        if _began_to_serve(successor) > since:
+            spared.add(version.number)
+    if versions and versions[-1].record and versions[-1].record.replaced:
+        spared.add(versions[-1].record.replaced)
+    return spared
+
+
+def _began_to_serve(version: Version) -> float:
+    """Seconds since the epoch. A folder's change time is when it was renamed."""
+    if "://" not in version.path:
+        return os.stat(version.path).st_ctime
+    if version.record is None:
+        return 0.0
+    try:
+        return datetime.fromisoformat(version.record.pushed_at).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _set_aside(version: Version) -> None:
+    folder = Path(version.path)
+    folder.rename(folder.with_name(f"{_PREFIX}{version.number}-{uuid.uuid4().hex}"))
+
+
+def _remove_remotely(version: Version) -> None:
+    # First the file by which a server knows it, so that no half looks whole.
+    for name in SAVED_MODEL_FILES:
+        if fileio.exists(os.path.join(version.path, name)):
+            fileio.remove(os.path.join(version.path, name))
+    fileio.rmtree(version.path)

@@ -1,0 +1,88 @@
+"""Rollback: an earlier version becomes the highest again, since the highest is served."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.failure import Failure
+from components.model_store.locking import locked, unfinished_folder
+from components.model_store.pins import existing
+from components.model_store.publish import (
+    copy_durably,
+    move_to_next_number,
+    publish_remotely,
+    write_record,
+)
+from components.model_store.versions import (
+    PushRecord,
+    Version,
+    list_versions,
+    newest,
+    version_path,
+)
+
+
+def roll_back(destination: str, number: int | None = None) -> Version:
+    """Puts an earlier version into service under the next number.
+
+    Nothing is removed, so a rollback is undone by another: without a number, after
+    a rollback, what it replaced comes back. Its record says where it came from.
+
+    Args:
+      destination: the push destination.
+      number: the version to serve; None: the one that served before.
+
+    Returns:
+      The new version.
+
+    Raises:
+      Failure: there is no such version, it is in service already, or the
+        destination cannot be written.
+    """
+    if number is None:
+        number = _before(destination)
+    source = existing(destination, number)
+    serving = newest(destination)
+    if serving.number == number:
+        raise Failure(f"Version {number} of {destination} is in service already. Name another.")
+    record = replace(
+        source.record or PushRecord(source.fingerprint, "", ""),
+        pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        restored_from=number,
+        replaced=serving.number,
+    )
+    try:
+        if "://" in destination:
+            return publish_remotely(source.path, destination, record)
+        return _restore_locally(source.path, Path(destination), record)
+    except FileNotFoundError:
+        raise Failure(
+            f"Version {number} was removed from {destination} while it was copied. "
+            "Name another: `models list` shows them."
+        ) from None
+    except OSError as error:
+        raise Failure(
+            f"The push destination {destination} cannot be written: "
+            f"{error.strerror or error}. Free space or change its permissions, and roll back again."
+        ) from error
+
+
+def _before(destination: str) -> int:
+    versions = list_versions(destination)
+    if len(versions) < 2:
+        raise Failure(f"{destination} holds no version to go back to. Push another model first.")
+    record = versions[-1].record
+    if record and record.replaced in {version.number for version in versions}:
+        return record.replaced
+    return versions[-2].number
+
+
+def _restore_locally(source: str, destination: Path, record: PushRecord) -> Version:
+    with unfinished_folder(destination) as folder:
+        copy_durably(source, folder, record)
+        with locked(destination):
+            # Another process may have pushed while this one copied.
+            record = replace(record, replaced=newest(str(destination)).number)
+            write_record(folder, record)
+            number = move_to_next_number(folder, destination)
+    return Version(number, version_path(str(destination), number), record)
