@@ -29,6 +29,7 @@ COMPONENTS = [
     "Trainer",
     "ChampionResolver",
     "Evaluator",
+    "ServingCheck",
     "Pusher",
 ]
 

@@ -143,6 +143,19 @@ class Evaluation(Section):
     per_class: bool = Field(True, description="the metrics of each class as well")
 
 
+class Serving(Section):
+    check: bool = Field(True, description="serve the model in a fresh process before the push")
+    max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="p99 of a request of one image; none: any"
+    )
+    max_slowdown: Annotated[float, Field(gt=0)] | None = Field(
+        5.0, description="times the champion's median latency; none: any"
+    )
+    max_memory_mb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="MiB that the serving process may take; none: any"
+    )
+
+
 class Push(Section):
     destination: Path = Field(description="models go to <destination>/<version>/")
 
@@ -165,6 +178,7 @@ class Configuration(Section):
     model: Model
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    serving: Serving = Serving()
     push: Push
     beam: Beam = Beam()
     kubeflow: Kubeflow = Kubeflow()

@@ -9,6 +9,7 @@ from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.pusher.component import Pusher
 from components.schema_gen.component import ImportSchemaGen, SchemaGen
+from components.serving_check.component import ServingCheck
 from components.statistics_gen.component import StatisticsGen
 from components.tfds_example_gen.component import TfdsExampleGen
 from components.trainer.component import Trainer
@@ -85,15 +86,28 @@ def create_pipeline(configuration, metadata_connection_config=None):
         **features,
         **corrupt,
     )
-    pusher = Pusher(
-        trainer.outputs["model"],
-        evaluator.outputs["blessing"],
-        push_destination=push.destination,
-    )
     components = [
-        examples, statistics, schema, validator, gate, transform, trainer, champion, evaluator,
-        pusher,
+        examples, statistics, schema, validator, gate, transform, trainer, champion, evaluator
     ]  # fmt: skip
+    served = {}
+    if configuration.serving.check:
+        serving = ServingCheck(
+            raw,
+            trainer.outputs["model"],
+            champion.outputs["champion"],
+            image_feature=data.image_feature,
+            **configuration.serving.model_dump(exclude={"check"}),
+        )
+        components.append(serving)
+        served["infra_blessing"] = serving.outputs["infra_blessing"]
+    components.append(
+        Pusher(
+            trainer.outputs["model"],
+            evaluator.outputs["blessing"],
+            push_destination=push.destination,
+            **served,
+        )
+    )
     for component in components:
         flag = f"--code={code_fingerprint(type(component).__module__)}"
         component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.

@@ -14,6 +14,9 @@ class PusherSpec(component_spec.ComponentSpec):
     INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": component_spec.ChannelParameter(
+            type=standard_artifacts.InfraBlessing, optional=True
+        ),
     }
     OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
 
@@ -37,6 +40,7 @@ class Pusher(base_component.BaseComponent):
         model: channel.BaseChannel,
         blessing: channel.BaseChannel,
         push_destination: str,
+        infra_blessing: channel.BaseChannel | None = None,
     ):
         """Describes what to push where.
 
@@ -44,10 +48,12 @@ class Pusher(base_component.BaseComponent):
           model: a Model.
           blessing: the Evaluator's ModelBlessing of that model.
           push_destination: folder that a model server reads.
+          infra_blessing: ServingCheck's, or an InfraValidator's; None: not asked for.
         """
         spec = PusherSpec(
             model=model,
             blessing=blessing,
+            infra_blessing=infra_blessing,
             push_destination=push_destination,
             pushed_model=channel_utils.as_channel([standard_artifacts.PushedModel()]),
         )

@@ -21,7 +21,7 @@ class Executor(base_executor.BaseExecutor):
         """Pushes the model when it is blessed, and says why when it is not.
 
         Args:
-          input_dict: `model` and `blessing`.
+          input_dict: `model`, `blessing` and, if the pipeline has one, `infra_blessing`.
           output_dict: `pushed_model`. Custom properties as TFX sets them: `pushed`
             (0 or 1) and, when pushed, `pushed_destination` (the version's folder),
             `pushed_version`; and `fingerprint` of the model.
@@ -35,10 +35,13 @@ class Executor(base_executor.BaseExecutor):
         output = artifact_utils.get_single_instance(output_dict["pushed_model"])
         verdict = _read_verdict(blessing.uri)
         if not fileio.exists(os.path.join(blessing.uri, "BLESSED")):
-            output.set_int_custom_property("pushed", 0)
             reasons = "; ".join(verdict.get("reasons", [])) or "the model is not blessed"
-            output.set_string_custom_property("summary", f"not pushed: {reasons}")
-            _write_note(output.uri, "not pushed\n")
+            _describe_not_pushed(output, reasons)
+            return
+        infra = input_dict.get("infra_blessing")
+        if infra and not fileio.exists(os.path.join(infra[0].uri, "INFRA_BLESSED")):
+            told = infra[0].get_string_custom_property("summary")
+            _describe_not_pushed(output, told or "the model does not serve")
             return
 
         folder = path_utils.serving_model_path(model.uri)
@@ -56,6 +59,12 @@ class Executor(base_executor.BaseExecutor):
         output.set_string_custom_property("fingerprint", record.fingerprint)
         output.set_string_custom_property("summary", f"version {version.number} → {version.path}")
         _write_note(output.uri, version.record.to_json())
+
+
+def _describe_not_pushed(output, reasons: str) -> None:
+    output.set_int_custom_property("pushed", 0)
+    output.set_string_custom_property("summary", f"not pushed: {reasons}")
+    _write_note(output.uri, "not pushed\n")
 
 
 def _read_verdict(blessing_uri: str) -> dict:

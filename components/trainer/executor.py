@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.failure import Failure
-from components.trainer import devices, saved_model
+from components.trainer import devices, expected_answers, saved_model
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import fingerprint
 from components.trainer.input_function import input_function
@@ -65,6 +65,13 @@ class Executor(base_executor.BaseExecutor):
         log.close(best_epoch=trained.best_epoch, resumed_at_step=trained.resumed_at_step)
         module = saved_model.ServingModule(trained.model, graph)
         saved_model.save(module, path_utils.serving_model_dir(model_artifact.uri))
+        expected_answers.write(
+            os.path.join(model_artifact.uri, expected_answers.FILE),
+            trained.model,
+            graph.image.shape,
+            graph.labels,
+            _split_files(examples, "test") or _split_files(examples, "train"),
+        )
         checkpoints.remove()
         _describe(trained, model_artifact, model_run)
 

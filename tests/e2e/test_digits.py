@@ -14,6 +14,7 @@ COMPONENTS = [
     "Trainer",
     "ChampionResolver",
     "Evaluator",
+    "ServingCheck",
     "Pusher",
 ]
 
