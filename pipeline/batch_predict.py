@@ -1,14 +1,13 @@
 """`batch-predict`: the pushed model over TFRecords, a TFDS split or a folder of images."""
 
 import os
-import sys
 import time
 
 from rich.console import Console
 from rich.progress import Progress
 
 
-def batch_predict(place, split, data_dir, output, model, say):
+def batch_predict(place, split, data_dir, output, model, screen):
     """Predicts everything and says how much it was; returns the exit code.
 
     Args:
@@ -17,7 +16,7 @@ def batch_predict(place, split, data_dir, output, model, say):
       data_dir: where TFDS keeps its datasets, or None.
       output: the folder for the predictions.
       model: a push destination, of which the newest version answers, or one SavedModel.
-      say: callable; takes a line for people.
+      screen: a text file for what people see: the bar and two lines.
 
     Returns:
       0, or 1 when the model could say nothing of a record.
@@ -30,21 +29,21 @@ def batch_predict(place, split, data_dir, output, model, say):
     from components.batch_predictor.pushed_model import PushedModel, newest_path
     from components.batch_predictor.sources import runs_of, runs_of_dataset
 
+    console = Console(file=screen, highlight=False, soft_wrap=True)
     path = newest_path(model)
     if split is None:
         runs = runs_of(place)
     else:
         runs = runs_of_dataset(place.removeprefix("tfds:"), split, data_dir)
     total = sum(run.count for run in runs)
-    say(f"steadyfeed: {total:,} records for {path}")
+    console.print(f"steadyfeed: {total:,} records for {path}")
     loaded = PushedModel(path)
     began = time.monotonic()
-    console = Console(file=sys.stderr)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("predicting", total=total)
         tally = predict_runs(loaded, runs, output, lambda count: bar.advance(task, count))
     seconds = time.monotonic() - began
-    say(
+    console.print(
         f"steadyfeed: {tally.records:,} predictions in {output}, {tally.failed:,} of them "
         f"errors, in {seconds:.1f} s"
     )

@@ -34,6 +34,9 @@ def _parser():
     run.add_argument(
         "--results", metavar="FILE", help="also write what each component did, as JSON"
     )
+    run.add_argument(
+        "--from-model", type=int, metavar="VERSION", help="repeat the run that made a version"
+    )
     for verb in (run, check):
         _add_configuration(verb)
     for module in (package_verbs, schedule_verbs, model_verbs):
@@ -54,6 +57,8 @@ def _add_configuration(verb):
 
 def _run(arguments):
     configuration = load(arguments.config, arguments.set)
+    if arguments.from_model is not None:
+        return model_verbs.reproduce(configuration, arguments.from_model, arguments.results)
     from pipeline.local_run import run_locally
 
     return run_locally(configuration, arguments.results)

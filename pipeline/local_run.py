@@ -76,6 +76,7 @@ def _run(configuration, began, display):
 
     from pipeline.create_pipeline import create_pipeline
     from pipeline.local_runner import LocalRunner
+    from pipeline.origin import origin_of
     from pipeline.recovery import clear_unfinished
 
     connection = metadata.sqlite_metadata_connection_config(
@@ -86,7 +87,7 @@ def _run(configuration, began, display):
     if cleared:
         display.say(f"The last run was stopped in {', '.join(cleared)}; what it began is removed.")
     pipeline = create_pipeline(configuration, metadata_connection_config=connection)
-    LocalRunner(display, run_id=began.isoformat()).run(pipeline)
+    LocalRunner(display, began.isoformat(), origin_of(configuration)).run(pipeline)
     _print_result(configuration, display)
     return 0
 

@@ -12,6 +12,8 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
+from pipeline.origin import record_origin
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,10 +56,11 @@ class LocalRunner(LocalDagRunner):
     result came from the cache, so the loop stands here, over the same launcher.
     """
 
-    def __init__(self, observer, run_id, clock=time.monotonic):
+    def __init__(self, observer, run_id, origin=None, clock=time.monotonic):
         super().__init__()
         self._observer = observer
         self._run_id = run_id
+        self._origin = origin or {}
         self._clock = clock
 
     def run_with_ir(self, pipeline, run_options=None):
@@ -67,6 +70,8 @@ class LocalRunner(LocalDagRunner):
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         which = deployment.metadata_connection_config.WhichOneof("connection_config")
         connection = getattr(deployment.metadata_connection_config, which)
+        with metadata.Metadata(connection) as handle:
+            record_origin(handle, pipeline.nodes[0].pipeline_node, self._origin)
         for node in pipeline.nodes:
             self._run_node(pipeline, node.pipeline_node, deployment, connection)
 

@@ -1,11 +1,10 @@
 """The verbs `models`, `predict`, `batch-predict` and `lineage`: what they take, whom they call."""
 
-import contextlib
-import os
 import sys
 
 from components.failure import Failure
 from pipeline.configuration_file import ConfigurationError, load
+from pipeline.quiet import chatter_away
 
 _ACTIONS = {
     "list": "what is pushed, and which version serves",
@@ -32,6 +31,17 @@ def add_verbs(verbs, add_configuration):
     lineage.add_argument("--json", action="store_true", help="as JSON")
     add_configuration(lineage)
     lineage.set_defaults(verb=lambda arguments: _told(_lineage, arguments))
+
+
+def reproduce(configuration, version, results):
+    """Repeats the run that made a version; returns the exit code."""
+    from pipeline.reproduce import reproduce
+
+    try:
+        return reproduce(configuration, version, results)
+    except Failure as failure:
+        print(f"steadyfeed: {failure}", file=sys.stderr)
+        return 1
 
 
 def _add_models(verbs):
@@ -91,27 +101,11 @@ def _add_place(parser, flag, description):
 def _told(verb, arguments):
     """Runs a verb; what went wrong becomes a line instead of a traceback."""
     try:
-        with _chatter_away():
-            return verb(arguments)
+        with chatter_away() as screen:
+            return verb(arguments, screen)
     except Failure as failure:
         print(f"steadyfeed: {failure}", file=sys.stderr)
         return 1
-
-
-@contextlib.contextmanager
-def _chatter_away():
-    """Keeps TensorFlow's C++ logging off the screen; Python's stderr still reaches it."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as screen:
-            with contextlib.redirect_stderr(screen):
-                yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _place(arguments):
@@ -122,39 +116,39 @@ def _place(arguments):
     return load(arguments.config, arguments.set).push.destination
 
 
-def _models(arguments):
+def _models(arguments, _):
     destination = _place(arguments)
     from pipeline import model_versions
 
     return model_versions.ACTIONS[arguments.action](destination, arguments, print)
 
 
-def _predict(arguments):
+def _predict(arguments, screen):
     if arguments.top < 1:
         raise ConfigurationError(f"--top {arguments.top}: 1 or more is allowed")
     place = _place(arguments)
     from pipeline.predict import predict
 
-    return predict(arguments.images, place, arguments.top, arguments.json, print, _complain)
+    return predict(arguments.images, place, arguments.top, arguments.json, print, _to(screen))
 
 
-def _batch_predict(arguments):
+def _batch_predict(arguments, screen):
     place = _place(arguments)
     if arguments.input.startswith("tfds:") != (arguments.split is not None):
         raise ConfigurationError("batch-predict: tfds:NAME and --split go together")
     from pipeline.batch_predict import batch_predict
 
     return batch_predict(
-        arguments.input, arguments.split, arguments.data_dir, arguments.output, place, _complain
+        arguments.input, arguments.split, arguments.data_dir, arguments.output, place, screen
     )
 
 
-def _lineage(arguments):
+def _lineage(arguments, _):
     configuration = load(arguments.config, arguments.set)
     from pipeline.lineage import show_lineage
 
     return show_lineage(configuration, arguments.version, arguments.json, print)
 
 
-def _complain(line):
-    print(line, file=sys.stderr, flush=True)
+def _to(screen):
+    return lambda line: print(line, file=screen, flush=True)

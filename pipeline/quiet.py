@@ -39,3 +39,20 @@ def chatter_to(log):
             root.setLevel(level)
             handler.stream.close()
             screen.close()
+
+
+@contextlib.contextmanager
+def chatter_away():
+    """Drops stderr and logging, for verbs without a log; yields the screen's stderr."""
+    sys.stderr.flush()
+    with (
+        os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding or "utf-8") as screen,
+        open(os.devnull, "wb") as nowhere,
+    ):
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield screen
+        finally:
+            sys.stderr.flush()
+            screen.flush()
+            os.dup2(screen.fileno(), 2)

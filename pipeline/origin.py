@@ -1,0 +1,64 @@
+"""What a run was started from: commit, lock and configuration, kept in ML Metadata."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+from tfx.orchestration.portable.mlmd import context_lib
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def origin_of(configuration):
+    """{property: text} of what a run is started from.
+
+    `git_commit` is 40 hexadecimal digits and `git_state` "clean" or "dirty"; both
+    are "unknown" outside a git checkout, as in a container. `lock_sha256` is of
+    requirements.txt, `configuration` the whole checked configuration as JSON.
+    """
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    state = "unknown" if changes is None else ("dirty" if changes else "clean")
+    lock = (_ROOT / "requirements.txt").read_bytes()
+    plain = configuration.model_dump(mode="json", by_alias=True)
+    return {
+        "git_commit": commit or "unknown",
+        "git_state": state,
+        "lock_sha256": hashlib.sha256(lock).hexdigest(),
+        "configuration": json.dumps(plain, sort_keys=True),
+    }
+
+
+def record_origin(handle, node, origin):
+    """Writes the origin to the run's context before its first component starts.
+
+    So whatever a run has made names its origin, however the run ends.
+
+    Args:
+      handle: an open metadata.Metadata.
+      node: the first node of the pipeline's intermediate representation.
+      origin: what `origin_of` gave.
+    """
+    # TFX's own registration, so that it finds the context as it would have made it.
+    for context in context_lib.prepare_contexts(handle, node.contexts):
+        if context.type == "pipeline_run" or _type_name(handle, context) == "pipeline_run":
+            for name, text in origin.items():
+                context.custom_properties[name].string_value = text
+            handle.store.put_contexts([context])
+
+
+def _type_name(handle, context):
+    [kind] = handle.store.get_context_types_by_id([context.type_id])
+    return kind.name
+
+
+def _git(*words):
+    """What git says about this checkout; None where there is no git or no checkout."""
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=_ROOT, capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,99 @@
+"""`run --from-model`: the run that made a version once more, and whether it gives the same."""
+
+import datetime
+import sys
+from pathlib import Path
+
+from components.failure import Failure
+from pipeline.configuration import Configuration
+from pipeline.quiet import chatter_away
+
+# Threads add floats in another order each time unless training.deterministic is set.
+TOLERANCE = 0.01
+LOSS_TOLERANCE = 0.05
+
+
+def reproduce(configuration, number, results=None, now=datetime.datetime.now):
+    """Runs with the configuration, data and seed of a version in a root of its own.
+
+    The push destination is apart as well: a reproduction never goes into service.
+
+    Args:
+      configuration: names the root and the push destination in which the version is.
+      number: the version.
+      results: as for `run_locally`.
+      now: gives the time.
+
+    Returns:
+      0; the run's own code when it failed; 1 when the data or a metric is not the same.
+
+    Raises:
+      Failure: there is no such version, or nothing tells what made it.
+    """
+    from pipeline.local_run import run_locally
+
+    with chatter_away():
+        # Loads TensorFlow, whose first words nobody needs.
+        from pipeline.lineage import lineage_of
+
+        original = lineage_of(configuration, number)
+    if original["configuration"] is None:
+        raise Failure(
+            f"Version {number} was made before runs kept their configuration, so it cannot be "
+            "reproduced. Run the pipeline again: what that pushes can be."
+        )
+    root = Path(configuration.root) / "reproduced" / f"{number}-{now():%Y%m%d-%H%M%S}"
+    again = Configuration.model_validate(
+        original["configuration"] | {"root": str(root), "push": {"destination": f"{root}/pushed"}}
+    )
+    code = run_locally(again, results)
+    return code or _compare(original, *_outcome(str(root)), again.training.deterministic)
+
+
+def _outcome(root):
+    """The metrics and the data's fingerprint of a root's one run."""
+    from pipeline.lineage import open_store
+
+    with chatter_away(), open_store(root) as handle:
+        [evaluation] = handle.store.get_artifacts_by_type("ModelEvaluation")
+        fingerprints = {
+            artifact.custom_properties["fingerprint"].string_value
+            for artifact in handle.store.get_artifacts_by_type("Examples")
+            if "dataset" in artifact.custom_properties
+        }
+    metrics = {
+        name: value.double_value
+        for name, value in evaluation.custom_properties.items()
+        if value.WhichOneof("value") == "double_value"
+    }
+    return metrics, fingerprints.pop()
+
+
+def _compare(original, metrics, fingerprint, deterministic):
+    same = True
+    print(f"version {original['version']} and its reproduction:")
+    for name, before in sorted(original["metrics"].items()):
+        after = metrics.get(name)
+        allowed = 0.0 if deterministic else tolerance(name, before)
+        fits = after is not None and abs(after - before) <= allowed
+        same &= fits
+        told = "missing" if after is None else f"{after:.6g}"
+        print(f"  {name:<22} {before:<12.6g} {told:<12} {'same' if fits else 'DIFFERS'}")
+    if fingerprint != original["data"]["fingerprint"]:
+        same = False
+        print("steadyfeed: the data are not the same: their fingerprint differs.", file=sys.stderr)
+    from pipeline.origin import origin_of
+
+    commit = origin_of(Configuration.model_validate(original["configuration"]))["git_commit"]
+    if commit != original["git_commit"]:
+        print(f"  The code is not the same: {original['git_commit']} then, {commit} now.")
+    how = "exactly" if deterministic else f"within {TOLERANCE} (losses {LOSS_TOLERANCE})"
+    print(f"The metrics are {'' if same else 'NOT '}the same, {how}.")
+    return 0 if same else 1
+
+
+def tolerance(name, value):
+    """How far a metric may be off and still be called the same."""
+    if name == "example_count":
+        return 0.0
+    return LOSS_TOLERANCE * max(1.0, abs(value)) if "loss" in name else TOLERANCE
