@@ -14,6 +14,7 @@ from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
 from kfp.run_parameters import check_steps, on_a_cluster, run_parameters
+from kfp.scheduled_time import add_scheduled_time
 from pipeline.kubeflow_configuration import Kubeflow
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
@@ -66,6 +67,7 @@ def compile_pipeline(pipeline, kubeflow=None, parameters=()):
     _fill_defaults(spec, pipeline)
     for parameter in parameters:
         _add_parameter(spec, parameter)
+    add_scheduled_time(spec)
     steps = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = kubeflow.step(name)

@@ -20,6 +20,8 @@ import traceback
 
 from components.failure import Failure
 from kfp.launcher_paths import local_path
+from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
+from kfp.scheduled_time import take_scheduled_time
 
 LOG_OUTPUT = "executor-logs"
 # `training__epochs` is the key `epochs` within the JSON of the property `training`: so a
@@ -96,12 +98,15 @@ def run(invocation):
     exec_properties = _exec_properties(
         inputs.get("parameterValues", {}), invocation.inputs_spec.get("parameters", {})
     )
+    scheduled = take_scheduled_time(exec_properties)
     with tempfile.TemporaryDirectory(prefix="steadyfeed-") as temporary:
         executor = _make_executor(invocation.executor, invocation.beam_args, temporary)
         _check(executor.Do(input_dict, output_dict, exec_properties))
     for artifacts in output_dict.values():
         for artifact in artifacts:
             _bring_home(artifact, given[id(artifact)])
+            if scheduled:
+                artifact.set_string_custom_property(SCHEDULED_TIME, scheduled)
     records = {
         key: {"artifacts": [to_record(a) for a in artifacts]}
         for key, artifacts in output_dict.items()

@@ -93,7 +93,8 @@ def _check_constant(place, kind, value):
         yield f"{place} has no constant value"
     elif not isinstance(value["constant"], _PYTHON_TYPES.get(kind, object)):
         yield f"{place} is {kind} and is given {type(value['constant']).__name__}"
-    elif "{{" in str(value["constant"]):
+    # `{{$.` begins the driver's own placeholders, which Argo leaves alone.
+    elif "{{" in str(value["constant"]).replace("{{$.", ""):
         yield f"{place} holds '{{{{', which Argo takes for the beginning of a placeholder"
     elif len(str(value["constant"]).encode()) > _MOST_VALUE_BYTES:
         yield (

@@ -13,13 +13,13 @@ import random
 import time
 
 from components.failure import Failure
+from kfp.scheduled_time import PLACEHOLDER
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect
 from kfp.submit_run import chosen_values
 from kfp.submit_upload import identity, named, open_package, upload
 from pipeline.schedule_times import six_fields
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
-_SCHEDULED_TIME = "{{$.pipeline_job_schedule_time_utc}}"
 _MARK = "steadyfeed schedule "
 
 
@@ -236,7 +236,7 @@ def _explain(schedule, package, say):
         "It is read in the time zone of Kubeflow's controller (CRON_SCHEDULE_TIMEZONE there, UTC "
         f"unless that is set); schedule.time_zone is {schedule.time_zone}."
     )
-    if _SCHEDULED_TIME not in json.dumps(package.spec):
+    if PLACEHOLDER not in json.dumps(package.spec):
         say("No step of this package takes its scheduled time.")
 
 
