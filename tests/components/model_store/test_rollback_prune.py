@@ -1,0 +1,195 @@
+"""Rollback, pins and prune; and all of them at once, killed, with a server reading."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components.failure import Failure
+from components.model_store.fingerprint import model_fingerprint
+from components.model_store.pins import pin, pinned, unpin
+from components.model_store.pruning import prune
+from components.model_store.publish import publish
+from components.model_store.restoring import roll_back
+from components.model_store.versions import PushRecord, list_versions, newest
+from tests.components.model_store.tiny_model import answer_of, save_tiny_model
+
+ROOT = Path(__file__).resolve().parents[3]
+# Loads the newest version again and again, as a server would, until it is told to stop.
+READER = """
+import os, sys
+import tensorflow as tf
+destination, stop = sys.argv[1:]
+loads = failures = 0
+print("ready", flush=True)
+while not os.path.exists(stop):
+    numbers = [int(name) for name in os.listdir(destination) if name.isdigit()]
+    if numbers:
+        try:
+            model = tf.saved_model.load(os.path.join(destination, str(max(numbers))))
+            model.signatures["answer"]()
+        except Exception as error:
+            failures += 1
+            print(error, file=sys.stderr)
+        loads += 1
+print(loads, failures, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return [save_tiny_model(folder / str(value), value) for value in range(4)]
+
+
+def push(destination, model, name=None):
+    fingerprint = name or model_fingerprint(model)
+    return publish(model, str(destination), PushRecord(fingerprint, model, "2026-11-21"))
+
+
+def numbers(destination):
+    return [version.number for version in list_versions(str(destination))]
+
+
+@pytest.fixture
+def three(models, tmp_path):
+    for model in models[1:]:
+        push(tmp_path, model)
+    return str(tmp_path)
+
+
+def test_a_rollback_serves_the_earlier_model_under_the_highest_number(three):
+    version = roll_back(three, 1)
+    assert version.number == 4 == newest(three).number
+    assert answer_of(version.path) == 1
+    assert (newest(three).record.restored_from, newest(three).record.replaced) == (1, 3)
+
+
+def test_a_rollback_without_a_number_goes_back_and_then_undoes_itself(three):
+    assert answer_of(roll_back(three).path) == 2
+    assert answer_of(roll_back(three).path) == 3
+
+
+def test_a_version_in_service_or_a_missing_one_cannot_be_rolled_back_to(three):
+    with pytest.raises(Failure, match="in service already"):
+        roll_back(three, 3)
+    with pytest.raises(Failure, match=r"holds no version 9\. It holds: 1, 2, 3"):
+        roll_back(three, 9)
+
+
+def test_a_push_of_the_same_model_does_not_undo_a_rollback(three, models):
+    roll_back(three, 1)
+    push(three, models[3])
+    assert answer_of(newest(three).path) == 1
+
+
+def test_prune_keeps_the_newest_the_champion_and_what_is_pinned(three, models):
+    pin(three, 1)
+    push(three, models[0])
+    assert [version.number for version in prune(three, 1, grace_seconds=0)] == [2]
+    assert numbers(three) == [1, 3, 4]
+    unpin(three, 1)
+    assert pinned(three) == set()
+    prune(three, 1, grace_seconds=0)
+    assert numbers(three) == [3, 4]
+
+
+def test_prune_keeps_what_an_undo_of_the_rollback_needs(three):
+    push(three, newest(three).path, "another")
+    roll_back(three, 2)
+    pin(three, 1)
+    prune(three, 1, grace_seconds=0)
+    assert numbers(three) == [1, 4, 5]
+
+
+def test_a_version_that_served_a_moment_ago_is_not_pruned(three):
+    assert prune(three, 1) == []
+    with pytest.raises(Failure, match="Keep 1 or more"):
+        prune(three, 0)
+
+
+def test_what_a_killed_prune_set_aside_is_removed_by_the_next(three):
+    Path(three, "1").rename(Path(three, ".pruned-1-x"))
+    prune(three, 2)
+    assert not Path(three, ".pruned-1-x").exists()
+    assert numbers(three) == [2, 3]
+
+
+def in_child(action):
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def action_of(kind, destination, models, choice, turn):
+    if kind == "push":
+        return lambda: push(destination, choice.choice(models), f"model {turn}")
+    if kind == "rollback":
+        return lambda: roll_back(destination, choice.choice(numbers(destination)))
+    return lambda: prune(destination, 3, grace_seconds=2)
+
+
+def interleave(count, destination, models, seed):
+    """Two processes at a time, each killed at a random moment or not; checks every step."""
+    choice = random.Random(seed)
+    killed = removed = 0
+    push(destination, models[0], "first")
+    pin(destination, 1)
+    for turn in range(count):
+        before = numbers(destination)
+        kinds = [choice.choice(["push", "push", "rollback", "prune"]) for _ in range(2)]
+        children = []
+        for place, kind in enumerate(kinds):
+            work = action_of(kind, destination, models, choice, f"{turn}-{place}")
+            children.append(in_child(work))
+        for child in children:
+            if choice.random() < 0.5:
+                time.sleep(choice.uniform(0, 0.02))
+                os.kill(child, signal.SIGKILL)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        after = numbers(destination)
+        gone = set(before) - set(after)
+        killed += sum(code < 0 for code in codes)
+        removed += len(gone)
+        assert 1 in after, "a pinned version is lost"
+        assert max(after) >= max(before), "the version in service is lost"
+        assert not gone or "prune" in kinds, f"{gone} are lost"
+        assert not gone & set(sorted({*before, *after})[-3:]), "prune took a recent one"
+        done = sum(code == 0 and kind == "push" for code, kind in zip(codes, kinds, strict=True))
+        assert len(set(after) - set(before)) >= done, "a push is lost"
+    return killed, removed
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(12, id="quick"), pytest.param(200, marks=pytest.mark.slow, id="bar")]
+)
+def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, tmp_path):
+    destination, stop = tmp_path / "pushed", tmp_path / "stop"
+    destination.mkdir()
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(destination), str(stop)],
+        stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        assert reader.stdout.readline() == "ready\n"
+        killed, removed = interleave(count, str(destination), models, seed=count)
+    finally:
+        stop.touch()
+        told, _ = reader.communicate(timeout=60)
+    loads, failures = map(int, told.split())
+    print(f"{count} interleavings, {killed} kills, {removed} pruned; {loads} loads")
+    assert killed
+    assert removed or count < 200  # The quick one is over before anything may be pruned.
+    assert loads
+    assert not failures

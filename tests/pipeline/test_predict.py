@@ -1,0 +1,182 @@
+"""predict and batch-predict say what the pushed model's signatures say."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.batch_predictor import sources
+from components.batch_predictor.job import predict_runs
+from components.batch_predictor.pushed_model import PushedModel, newest_path
+from components.failure import Failure
+from pipeline.predict import expand, predict
+
+ROOT = Path(__file__).resolve().parents[2]
+CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox"]
+
+
+@pytest.fixture(scope="module")
+def destination(tmp_path_factory):
+    """A push destination with one small model of the pipeline's signatures."""
+    folder = tmp_path_factory.mktemp("pushed")
+    weights = tf.Variable(np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32))
+    module = tf.Module()
+    module.weights = weights
+    labels = folder / "labels"
+    labels.write_text("\n".join(CLASSES) + "\n")
+    module.labels = tf.saved_model.Asset(str(labels))
+
+    def classified(images):
+        decoded = tf.map_fn(
+            lambda image: tf.io.decode_png(image, channels=1), images, fn_output_signature=tf.uint8
+        )
+        flat = tf.reshape(tf.cast(decoded, tf.float32) / 255, [-1, 64])
+        probabilities = tf.nn.softmax(flat @ weights)
+        best = tf.argmax(probabilities, -1)
+        names = tf.gather(tf.constant(CLASSES), best)
+        return {"class": best, "label": names, "probabilities": probabilities}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    def serving_default(image):
+        return classified(image)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serve_examples(examples):
+        spec = {"image": tf.io.FixedLenFeature([], tf.string)}
+        return classified(tf.io.parse_example(examples, spec)["image"])
+
+    module.functions = [serving_default, serve_examples]
+    signatures = {"serving_default": serving_default, "serve_examples": serve_examples}
+    tf.saved_model.save(module, str(folder / "pushed" / "1"), signatures=signatures)
+    return str(folder / "pushed")
+
+
+@pytest.fixture(scope="module")
+def images():
+    random = np.random.default_rng(1)
+    pixels = random.integers(0, 256, (70, 8, 8, 1), np.uint8)
+    return [tf.io.encode_png(image).numpy() for image in pixels]
+
+
+@pytest.fixture
+def folder(tmp_path, images):
+    place = tmp_path / "images"
+    place.mkdir()
+    for number, image in enumerate(images):
+        (place / f"{number:03}.png").write_bytes(image)
+    return place
+
+
+def served(destination, images):
+    model = tf.saved_model.load(f"{destination}/1")
+    return model.signatures["serving_default"](image=tf.constant(images))["probabilities"].numpy()
+
+
+def lines_of(output):
+    files = sorted(Path(output).glob("predictions-*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def records_of(tmp_path, images, name="data.tfrecord"):
+    path = tmp_path / name
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image in images:
+            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
+            features = tf.train.Features(feature={"image": feature})
+            writer.write(tf.train.Example(features=features).SerializeToString())
+    return str(path)
+
+
+def test_predict_says_what_the_signature_says(destination, folder, images):
+    said, complained = [], []
+    assert predict([str(folder)], destination, 5, True, said.append, complained.append) == 0
+    expected = served(destination, images)
+    for line, probabilities in zip(map(json.loads, said), expected, strict=True):
+        told = [probabilities[CLASSES.index(one["label"])] for one in line["top"]]
+        np.testing.assert_allclose([one["probability"] for one in line["top"]], told, atol=1e-5)
+        assert len(told) == 5
+        assert line["label"] == CLASSES[probabilities.argmax()] == line["top"][0]["label"]
+    assert complained == []
+
+
+def test_bad_images_are_told_and_skipped(destination, folder):
+    (folder / "002.png").write_bytes(b"no image")
+    (folder / "003.png").write_bytes(b"")
+    said, complained = [], []
+    assert predict([str(folder)], destination, 1, False, said.append, complained.append) == 1
+    assert len(said) == 68
+    assert "002.png is skipped" in complained[0]
+    assert complained[-1] == "steadyfeed: 2 of 70 images were skipped."
+
+
+def test_files_folders_and_globs_are_taken_once_each(folder):
+    every = expand([str(folder), f"{folder}/00*.png", str(folder / "001.png")])
+    assert len(every) == 70
+    with pytest.raises(Failure, match="no such image"):
+        expand([f"{folder}/*.gif"])
+
+
+def test_without_a_model_the_next_step_is_told(tmp_path):
+    with pytest.raises(Failure, match="Run the pipeline first"):
+        newest_path(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["folder", "records"])
+def test_batch_predict_says_what_the_signature_says(kind, destination, folder, images, tmp_path):
+    place = str(folder) if kind == "folder" else records_of(tmp_path, images)
+    model = PushedModel(f"{destination}/1")
+    tally = predict_runs(model, sources.runs_of(place), str(tmp_path / "out"), lambda _: None)
+    assert (tally.records, tally.failed) == (70, 0)
+    told = [line["probabilities"] for line in lines_of(tmp_path / "out")]
+    np.testing.assert_allclose(told, served(destination, images), atol=1e-5)
+
+
+def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PART", 20)
+    monkeypatch.setattr(sources, "BATCH", 10)
+    runs = sources.runs_of(records_of(tmp_path, images))
+    model, output = PushedModel(f"{destination}/1"), tmp_path / "out"
+
+    def die(_, seen=[]):  # noqa: B006
+        seen.append(1)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_runs(model, runs, str(output), die)
+    first = {file.name: file.stat().st_ino for file in output.glob("predictions-*.jsonl")}
+    assert list(first) == ["predictions-00000-of-00004.jsonl"]
+    assert predict_runs(model, runs, str(output), lambda _: None).records == 70
+    assert [line["id"] for line in lines_of(output)] == list(range(70))
+    assert (output / next(iter(first))).stat().st_ino == first[next(iter(first))]
+
+
+def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_path):
+    model, output = PushedModel(f"{destination}/1"), str(tmp_path / "out")
+    records = records_of(tmp_path, images)
+    predict_runs(model, sources.runs_of(records), output, lambda _: None)
+    with pytest.raises(Failure, match="another model or other data"):
+        predict_runs(model, sources.runs_of(str(folder)), output, lambda _: None)
+    Path(records).write_bytes(Path(records).read_bytes()[:-3])
+    with pytest.raises(Failure, match="no whole TFRecord file"):
+        sources.runs_of(records)
+
+
+def test_predict_starts_without_tfx_and_beam(destination, folder):
+    program = (
+        "import sys; from pipeline.command_line import main; "
+        f"main(['predict', {str(folder / '000.png')!r}, '--model', {destination!r}]); "
+        "print([name for name in ('tfx', 'apache_beam', 'tensorflow_model_analysis') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, cwd=ROOT, env=os.environ, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stderr == ""
