@@ -8,7 +8,7 @@ need them, after everything that can be checked without them was checked.
 import argparse
 import sys
 
-from pipeline import model_verbs, package_verbs, schedule_verbs
+from pipeline import model_verbs, package_verbs, report_verbs, schedule_verbs
 from pipeline.configuration_file import ConfigurationError, load
 
 
@@ -39,7 +39,7 @@ def _parser():
     )
     for verb in (run, check):
         _add_configuration(verb)
-    for module in (package_verbs, schedule_verbs, model_verbs):
+    for module in (package_verbs, report_verbs, schedule_verbs, model_verbs):
         module.add_verbs(verbs, _add_configuration)
     return parser
 

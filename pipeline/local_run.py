@@ -65,6 +65,7 @@ def _run_logged(configuration, began, log, results):
                 display.say(f"The whole story is in {log}.")
                 return 1
             finally:
+                _write_report(configuration, display)
                 if results:
                     statuses = {made.component: made.status for made in display.outcomes}
                     Path(results).write_text(json.dumps(statuses), encoding="utf-8")
@@ -90,6 +91,24 @@ def _run(configuration, began, display):
     LocalRunner(display, began.isoformat(), origin_of(configuration)).run(pipeline)
     _print_result(configuration, display)
     return 0
+
+
+def _write_report(configuration, display):
+    """A report that cannot be made is one line, and never fails the run."""
+    if not display.outcomes:
+        return
+    try:
+        from tfx.orchestration import metadata
+
+        from pipeline.report.files import write_report
+
+        database = str(Path(configuration.root) / "metadata.sqlite")
+        connection = metadata.sqlite_metadata_connection_config(database)
+        with metadata.Metadata(connection) as handle:
+            display.say(f"report   {write_report(handle.store, configuration)}")
+    except Exception as error:
+        _log.warning("no report", exc_info=True)
+        display.say(f"The report could not be made: {_in_words(error)}")
 
 
 def _print_result(configuration, display):
