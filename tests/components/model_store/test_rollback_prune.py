@@ -189,7 +189,7 @@ def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, t
         told, _ = reader.communicate(timeout=60)
     loads, failures = map(int, told.split())
     print(f"{count} interleavings, {killed} kills, {removed} pruned; {loads} loads")
-    assert killed
-    assert removed or count < 200  # The quick one is over before anything may be pruned.
+    assert killed or count < 200
+    assert removed or count < 200  # The quick one is over before much may happen.
     assert loads
     assert not failures
