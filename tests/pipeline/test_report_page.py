@@ -119,7 +119,8 @@ def test_axe_finds_nothing(page, tmp_path, dark):
     script = (
         f"<script>{Path(AXE).read_text('utf-8')}</script><script>axe.run().then(r=>{{"
         "document.body.dataset.axe='done:'+"
-        "matchMedia('(prefers-color-scheme:dark)').matches+r.violations.map(v=>v.id+' '+v.nodes[0].html)"
+        "matchMedia('(prefers-color-scheme:dark)').matches+"
+        "r.violations.map(v=>v.id+' '+v.nodes[0].html)"
         ".join('; ')})</script>"
     )
     document, _ = in_browser(page, tmp_path, 1000, dark, script)
