@@ -31,23 +31,30 @@ def main() -> None:
     kinds |= {name: kind for name, (kind, _) in peers.PEERS.items()}
     kinds |= dict.fromkeys(measured, "limit")
     rounds = {name: [] for name in kinds}
+    core_rounds = {name: [] for name in kinds}
+
+    def note(name, found):
+        if found is None:
+            print(f"{name}: not installed", flush=True)
+            return
+        rounds[name].append(found[0])
+        core_rounds[name].append(found[1])
+        print(f"{name}: {found[0]:,.0f} images/s, {found[1]:,.0f} a core", flush=True)
+
     for number in range(arguments.rounds):
+        print(f"round {number + 1} of {arguments.rounds}")
         for variant in variants.VARIANTS:
-            rounds[variant.name].append(_rate(variant, data))
-            _show(number, variant.name, rounds)
+            note(variant.name, _rate(variant, data))
         for name in peers.PEERS:
-            rate = peers.measure(name, data.folder)
-            rounds[name] += [rate] if rate else []
-            _show(number, name, rounds)
+            note(name, peers.measure(name, data.folder))
         for name, measure in measured.items():
-            rounds[name].append(measure())
-            _show(number, name, rounds)
-    rates = report.medians(rounds)
-    bars = report.bars(rates, kinds, os.cpu_count())
-    waits = _waits(data, rates)
+            note(name, measure())
+    rates, core_rates = report.medians(rounds), report.medians(core_rounds)
+    bars = report.bars(rates, core_rates, kinds, os.cpu_count())
+    waits = _waits(data)
     opens = {"loose files": data.count, "shards": len(data.encoded)}
     frozen = _is_frozen(data)
-    print(report.table(rates, kinds))
+    print(report.table(rates, core_rates, kinds))
     print("\nwhat is promised")
     for name, value in bars.items():
         print(f"  {name:<58}{value:>10,.2f}")
@@ -63,6 +70,7 @@ def main() -> None:
         "rounds": arguments.rounds,
         "cores": os.cpu_count(),
         "images_per_second": rates,
+        "images_per_core_second": core_rates,
         "all_rounds": rounds,
         "kinds": kinds,
         "promised": bars,
@@ -74,38 +82,38 @@ def main() -> None:
     print(f"\n{arguments.out}/results.json and {arguments.out}/throughput.png")
 
 
-def _rate(variant: variants.Variant, data: photographs.Photographs) -> float:
+def _rate(variant: variants.Variant, data: photographs.Photographs) -> tuple[float, float]:
+    """Images per second, and per second of one core's time."""
     if variant.kind == "first":
-        start, images = time.perf_counter(), 0
-        for batch, _ in variant.iterator(data):
-            images += len(batch)
-        return images / (time.perf_counter() - start)
+        return _measure(lambda: variant.iterator(data))
+    if variant.cold:
+        dataset = variant.build(data)
+        limits.drop_page_cache()
+        return _measure(lambda: iter(dataset), at_most=variants.COLD_TIMES * data.count)
     iterator = variant.iterator(data)
     for _ in range(data.count // photographs.BATCH):
         next(iterator)
-    if variant.cold:
-        del iterator  # What it has read ahead must not count.
-        iterator = variant.iterator(data)
-        limits.drop_page_cache()
-        next(iterator)
-    return _steady_rate(iterator, data.count if variant.cold else None)
+    return _measure(lambda: iterator, seconds=_SECONDS)
 
 
-def _steady_rate(iterator, at_most: int | None = None) -> float:
-    start, images = time.perf_counter(), 0
-    while time.perf_counter() - start < _SECONDS and (at_most is None or images < at_most):
-        images += len(next(iterator)[0])
-    return images / (time.perf_counter() - start)
+def _measure(start, seconds: float = float("inf"), at_most: int | None = None):
+    began, worked, images = time.perf_counter(), time.process_time(), 0
+    for batch, _ in start():
+        images += len(batch)
+        if time.perf_counter() - began > seconds or (at_most and images >= at_most):
+            break
+    return images / (time.perf_counter() - began), images / (time.process_time() - worked)
 
 
-def _waits(data: photographs.Photographs, rates: dict[str, float]) -> dict[str, dict]:
+def _waits(data: photographs.Photographs) -> dict[str, dict]:
     found = {}
     for variant in variants.VARIANTS:
         if variant.kind == "later" and variant.name.startswith("ours") and not variant.cold:
             iterator = variant.iterator(data)
             for _ in range(data.count // photographs.BATCH):
                 next(iterator)
-            found[variant.name] = consumer.waits(iterator, _steady_rate(iterator))
+            rate, _ = _measure(iterator.__iter__, seconds=_SECONDS)
+            found[variant.name] = consumer.waits(iterator, rate)
     return found
 
 
@@ -114,11 +122,6 @@ def _is_frozen(data: photographs.Photographs) -> bool:
     steps = -(-data.count // photographs.BATCH)
     labels = [batch.numpy().tolist() for _, batch in variants.frozen(data).take(steps + 1)]
     return labels[0] == labels[-1]
-
-
-def _show(number: int, name: str, rounds: dict[str, list[float]]) -> None:
-    rate = f"{rounds[name][-1]:,.0f} images/s" if rounds[name] else "not installed"
-    print(f"round {number + 1}  {name}: {rate}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the machine itself can do, on the same data."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ MEMCPY = "limit: memcpy of a batch"
 READING = "limit: plain sequential reading, page cache dropped"
 
 
-def limits(photographs: Photographs) -> dict[str, Callable[[], float]]:
+def limits(photographs: Photographs) -> dict[str, Callable[[], tuple[float, float]]]:
     """Each limit's name and a function that measures it, in images/s."""
     import simplejpeg
 
@@ -33,37 +34,37 @@ def limits(photographs: Photographs) -> dict[str, Callable[[], float]]:
     }
 
 
-def _rate(work: Callable, items: list) -> float:
-    start, done = time.perf_counter(), 0
+def _rate(work: Callable, items: list, images: int = 1) -> tuple[float, float]:
+    """Images per second and per core-second."""
+    start, worked, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < _SECONDS:
         work(items[done % len(items)])
-        done += 1
-    return done / (time.perf_counter() - start)
+        done += images
+    return done / (time.perf_counter() - start), done / (time.process_time() - worked)
 
 
-def _memcpy() -> float:
+def _memcpy() -> tuple[float, float]:
     """From an array of many batches, so that the processor's cache does not hold it."""
     source = np.ones((32, BATCH, *SHAPE), np.uint8)
     target = np.empty_like(source[0])
-    return BATCH * _rate(lambda batch: np.copyto(target, batch), list(source))
+    return _rate(lambda batch: np.copyto(target, batch), list(source), BATCH)
 
 
-def _sequential(photographs: Photographs) -> float:
-    files = sorted(photographs.folder.glob("cache/*/*.rows")) or photographs.raw
+def _sequential(photographs: Photographs) -> tuple[float, float]:
+    """Every file of Transform's output or of a cache once, in pieces of 4 MiB."""
     buffer = bytearray(4 << 20)
     drop_page_cache()
-    start, size = time.perf_counter(), 0
-    for file in files:
+    start, worked, size = time.perf_counter(), time.process_time(), 0
+    for file in sorted(photographs.folder.glob("cache/*/*.rows")) or photographs.raw:
         with open(file, "rb", buffering=0) as stream:
             while count := stream.readinto(buffer):
                 size += count
-    return size / np.prod(SHAPE) / (time.perf_counter() - start)
+    images = size / np.prod(SHAPE)
+    return images / (time.perf_counter() - start), images / (time.process_time() - worked)
 
 
-def drop_page_cache(*folders: Path) -> bool:
+def drop_page_cache() -> bool:
     """Whether the kernel was made to forget the files' contents: needs root."""
-    import os
-
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("3")
