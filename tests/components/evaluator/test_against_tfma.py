@@ -11,7 +11,12 @@ from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_ex
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
 
 from tests.components.evaluator.brightness_model import LEVELS, example
-from tests.components.evaluator.conftest import BEAM_ARGS
+
+# Beam's runner in this process; without a flag about packages TFX would pack its installation.
+BEAM_ARGS = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--sdk_container_image=none",
+]
 
 NAMES = tuple("abcdefghijkl")
 MODELS = ("candidate", "baseline")
