@@ -109,11 +109,11 @@ def test_an_embedded_dataset_that_lost_a_file_is_prepared_again(pipeline, damage
 
 @pytest.fixture
 def with_corrupt_images(damaged):
-    """A function (how many) that puts corrupt images into the train split, checksums right."""
+    """A function (how many) that puts corrupt images into a split, checksums right."""
     import tensorflow as tf
 
-    def corrupt(count):
-        file = str(damaged / SHARD)
+    def corrupt(count, split="train"):
+        file = str(damaged / SHARD.replace("train", split))
         records = [r.numpy() for r in tf.data.TFRecordDataset(file)]
         for i in range(count):
             example = tf.train.Example.FromString(records[i])
@@ -150,6 +150,7 @@ def test_more_corrupt_images_than_allowed_stop_the_run(pipeline, with_corrupt_im
 
 @pytest.mark.slow
 def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
+    with_corrupt_images(1, "test")
     run = pipeline(
         with_corrupt_images(2),
         "preprocessing.on_corrupt_image=drop",
@@ -157,7 +158,9 @@ def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
         "training.epochs=1",
     )
     assert run.code == 0, run.said
-    assert "2 corrupt dropped" in run.out
+    assert "3 corrupt dropped" in run.out  # by Transform, of all splits
+    assert "on 358 examples" in run.out  # of the test split, by the Evaluator
+    assert "serves:" in run.out
 
 
 @pytest.mark.slow
