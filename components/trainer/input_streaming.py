@@ -5,7 +5,9 @@ import tensorflow as tf
 from components.trainer.input_order import Order
 from components.trainer.input_source import Source, cores, traced
 
-SHUFFLED_BYTES = 256 << 20  # of undecoded examples; twice that where two epochs meet
+# An epoch's first batch waits until the buffer is full, and two epochs' buffers meet: larger
+# costs start-up and memory. Files come in a new order every epoch, so it need not hold much.
+SHUFFLED_BYTES = 128 << 20
 
 
 def batches(source: Source, order: Order) -> tf.data.Dataset:
