@@ -145,6 +145,7 @@ def _ours(strategy: str, encoded: bool = False, times: int = 1, **arguments) -> 
     return build
 
 
+FROZEN = "tf.data, frozen: shuffle → batch → cache → repeat"
 NAIVE = "tf.data as usually written, automatic parallelism off"
 OURS_MEMORY = "ours, memory"
 OURS_DISK = "ours, local disk, page cache dropped"
@@ -163,7 +164,7 @@ VARIANTS = (
         "first",
         _ours("memory", encoded=True, repeat=False, least_scale=0.8),
     ),
-    Variant("tf.data, frozen: shuffle → batch → cache → repeat", "later", frozen),
+    Variant(FROZEN, "later", frozen),
     Variant("tf.data, uint8 cache → shuffle → parallel batch", "later", _usual_cached),
     Variant("TFX tf_dataset_factory, raw pixels", "later", _tfx),
     Variant(OURS_MEMORY, "later", _ours("memory")),
