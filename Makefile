@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ACCELERATOR ?= cpu
 IMAGE ?= steadyfeed
 
-.PHONY: help setup setup-gpu run test quick lint format lock image clean
+.PHONY: help setup setup-gpu run test quick lint format lock image bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,7 +14,11 @@ setup:  ## make .venv from the lock
 	@$(PYTHON) environment/make_venv.py
 
 setup-gpu:  ## the same with CUDA's libraries
-	@$(PYTHON) environment/make_venv.py --gpu
+	@$(PYTHON) environment/make_venv.py --with gpu
+
+bench:  ## the input function against its peers (adds 5 GB, ten minutes)
+	@$(PYTHON) environment/make_venv.py --with bench
+	@$(PY) -m benchmarks.input
 
 run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 	@$(PY) -m pipeline run --config $(CONFIG)

@@ -1,9 +1,9 @@
-"""Renews requirements.txt and requirements-gpu.txt from pyproject.toml.
+"""Renews requirements.txt and what is added to it, -gpu and -bench, from pyproject.toml.
 
     make lock
 
 The lock is universal (Linux and macOS), every file has its hash, and nothing
-names an index. requirements-gpu.txt holds only what CUDA adds to it.
+names an index. The other two hold only what CUDA and the benchmark's peers add.
 """
 
 import re
@@ -17,8 +17,9 @@ HEADER = "# Made by `make lock` from pyproject.toml; change that file, not this 
 
 def main():
     compile_lock("requirements.txt")
-    compile_lock("requirements-gpu.txt", "--extra=gpu", "--constraint=requirements.txt")
-    keep_what_is_added(ROOT / "requirements-gpu.txt", to=ROOT / "requirements.txt")
+    for name, option in (("gpu", "--extra=gpu"), ("bench", "--group=bench")):
+        compile_lock(f"requirements-{name}.txt", option, "--constraint=requirements.txt")
+        keep_what_is_added(ROOT / f"requirements-{name}.txt", to=ROOT / "requirements.txt")
 
 
 def compile_lock(name, *options):

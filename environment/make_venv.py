@@ -1,6 +1,6 @@
 """Makes .venv from the lock; does nothing when it is already the lock's.
 
-    python3.11 environment/make_venv.py [--gpu]
+    python3.11 environment/make_venv.py [--with gpu|bench]
 
 Everything goes into `.venv`, and `.venv/.complete` is written last: an
 environment without it is a half-made one and is made anew.  A failure removes
@@ -23,15 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 COMPLETE = VENV / ".complete"
 WANTED_PYTHON = (3, 11)
+LOCK = ROOT / "requirements.txt"
+# What each adds to the lock: CUDA's libraries; the benchmark's peers.
+EXTRAS = {name: ROOT / f"requirements-{name}.txt" for name in ("gpu", "bench")}
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gpu", action="store_true", help="add CUDA's libraries")
-    arguments = parser.parse_args(argv)
-    locks = [ROOT / "requirements.txt"]
-    if arguments.gpu:
-        locks.append(ROOT / "requirements-gpu.txt")
+    parser.add_argument("--with", dest="extra", choices=EXTRAS, help="what to add")
+    extra = parser.parse_args(argv).extra
+    locks = [LOCK] + ([EXTRAS[extra]] if extra else [])
     if sys.version_info[:2] != WANTED_PYTHON:
         return _say(
             f"Python {WANTED_PYTHON[0]}.{WANTED_PYTHON[1]} is needed, and {sys.executable} is "
@@ -55,7 +56,7 @@ def main(argv=None):
         except KeyboardInterrupt:
             _remove()
             return _say("Interrupted; .venv was removed again.", 130)
-        _write_complete(wanted, arguments.gpu)
+        _write_complete(locks)
     return 0
 
 
@@ -104,9 +105,9 @@ def _last_line(done):
     return lines[-1] if lines else f"exit code {done.returncode}"
 
 
-def _write_complete(wanted, gpu):
-    # An environment with CUDA serves the plain commands too.
-    served = [wanted] + ([_fingerprint([ROOT / "requirements.txt"])] if gpu else [])
+def _write_complete(locks):
+    # An environment with something added serves the plain commands too.
+    served = {_fingerprint(locks), _fingerprint([LOCK])}
     temporary = COMPLETE.with_suffix(".new")
     with open(temporary, "w") as file:
         file.write("\n".join(served) + "\n")

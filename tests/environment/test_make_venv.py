@@ -44,7 +44,7 @@ def test_a_complete_environment_is_left_alone(make_venv, clone):
     marker = clone / ".venv" / "untouched"
     marker.parent.mkdir()
     marker.touch()
-    make_venv._write_complete(make_venv._fingerprint([clone / "requirements.txt"]), gpu=False)
+    make_venv._write_complete([make_venv.LOCK])
     assert make_venv.main([]) == 0
     assert marker.exists()
 
@@ -60,7 +60,7 @@ def test_a_half_made_environment_is_not_taken_for_a_whole_one(make_venv, clone, 
 
 def test_a_changed_lock_makes_it_anew(make_venv, clone, monkeypatch):
     (clone / ".venv").mkdir()
-    make_venv._write_complete(make_venv._fingerprint([clone / "requirements.txt"]), gpu=False)
+    make_venv._write_complete([make_venv.LOCK])
     (clone / "requirements.txt").write_text("six==1.17.0\n")
     made = []
     monkeypatch.setattr(make_venv, "_make", made.append)
