@@ -19,7 +19,7 @@ _SECONDS = 3.0  # of measuring a later epoch
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("out/bench-input"))
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "steadyfeed")

@@ -54,8 +54,8 @@ def source(
         features=features,
         elements=lambda seed: _records(files, seed),
         decode=decode,
-        at_most=_count(files, decode, explained) if encoded else at_most,
-        count=lambda: _count(files, decode, explained),
+        at_most=_count(files, explained) if encoded else at_most,
+        count=lambda: _checked_count(files, decode, explained),
         explain=explained,
     )
 
@@ -107,11 +107,18 @@ def _records(files: Sequence[str], seed: tf.Tensor | None) -> tf.data.Dataset:
     )
 
 
-def _count(files: Sequence[str], decode: Callable, explained: Callable) -> int:
+def _checked_count(files: Sequence[str], decode: Callable, explained: Callable) -> int:
     """How many records there are; finds wrong features before anything long begins."""
     try:
         for record in tf.data.TFRecordDataset(files).take(1):
             decode(record[None])
+    except tf.errors.OpError as error:
+        raise explained(error) from error
+    return _count(files, explained)
+
+
+def _count(files: Sequence[str], explained: Callable) -> int:
+    try:
         return sum(map(_count_records, files))
     except tf.errors.OpError as error:
         raise explained(error) from error
