@@ -4,19 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-COMPONENTS = [
-    "TfdsExampleGen",
-    "StatisticsGen",
-    "SchemaGen",
-    "ExampleValidator",
-    "ValidationGate",
-    "Transform",
-    "Trainer",
-    "ChampionResolver",
-    "Evaluator",
-    "ServingCheck",
-    "Pusher",
-]
+from benchmarks.kills import COMPONENTS
 
 
 def results(run):
