@@ -33,6 +33,9 @@ COMPONENTS = [
     "Pusher",
 ]
 
+# Seconds that a component surely takes, within which it is killed.
+_LONGEST = {"Transform": 0.4, "Trainer": 3.0, "Evaluator": 0.4, "ServingCheck": 0.8}
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -78,7 +81,7 @@ def kill_within(component, folder, chance):
     )
     while process.poll() is None and not _has_started(component, folder):
         time.sleep(0.005)
-    time.sleep(chance.uniform(0, 1.5 if component in ("Transform", "Trainer") else 0.05))
+    time.sleep(chance.uniform(0, _LONGEST.get(component, 0.02)))
     running = process.poll() is None
     os.kill(process.pid, signal.SIGKILL) if running else None
     process.wait()

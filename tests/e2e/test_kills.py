@@ -15,5 +15,4 @@ def test_a_root_on_which_every_component_was_killed_once_ends_whole(tmp_path):
         assert kill_within(component, tmp_path, chance), f"{component} was never seen to run"
     done = subprocess.run(command(tmp_path), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The last run was stopped in" in done.stdout
     assert find_faults(tmp_path) == []
