@@ -31,6 +31,7 @@ def container(spec, name):
     return spec["deploymentSpec"]["executors"][f"{name}_executor"]["container"]
 
 
+@pytest.mark.slow
 def test_two_compiles_are_the_same_to_the_byte_without_a_network_or_a_trace(tmp_path):
     environment = {"PYTHONPATH": f"{HERE}:{PROJECT}", "PYTHONHASHSEED": "7"}
     other = tmp_path / "elsewhere"

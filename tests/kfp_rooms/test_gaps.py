@@ -271,6 +271,7 @@ def test_a_condition_names_the_input_as_the_task_does(toy):
     assert "inputs.artifacts['blessing']" in condition
 
 
+@pytest.mark.slow
 def test_a_crash_in_a_destructor_is_no_failure_of_the_step(tmp_path):
     """Once the output file is written, the process ends without tidying up."""
     (tmp_path / "crashing.py").write_text(

@@ -86,6 +86,7 @@ def test_what_a_step_wrote_is_kept_as_its_log(run_toy):
     assert run.store.place_of(log).is_file()
 
 
+@pytest.mark.slow
 def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, run_here):
     volume = Volume(claim="models", mount_path="/models")
     kubeflow = Kubeflow(image="toy:1", steps={"Push": Step(volumes=[volume])})

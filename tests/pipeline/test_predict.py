@@ -167,6 +167,7 @@ def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_p
         sources.runs_of(records)
 
 
+@pytest.mark.slow
 def test_predict_starts_without_tfx_and_beam(destination, folder):
     program = (
         "import sys; from pipeline.command_line import main; "

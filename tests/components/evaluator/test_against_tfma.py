@@ -65,6 +65,7 @@ def assert_same(ours, theirs):
             assert ours[name] == value
 
 
+@pytest.mark.slow
 def test_every_metric_that_tfma_has_too_has_tfmas_value(workshop):
     chance = np.random.default_rng(0)
     labels = chance.integers(0, 12, 60)

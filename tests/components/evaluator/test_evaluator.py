@@ -32,6 +32,7 @@ def test_a_first_model_that_reaches_its_threshold_is_blessed(workshop, pets):
     assert validation.rubber_stamp
 
 
+@pytest.mark.slow
 def test_a_beam_runner_counts_the_same(workshop, pets):
     model = workshop.model("m", PETS, **OWLS_FOR_DOGS)
     examples = workshop.examples(pets[:3], pets[3:])

@@ -59,6 +59,7 @@ def test_a_pushed_model_is_the_model(model, tmp_path):
     assert entries(tmp_path) == ["1"]
 
 
+@pytest.mark.slow
 def test_a_reader_never_meets_half_a_version_while_pushers_are_killed(model, tmp_path):
     whole = model_fingerprint(model)
     chance = random.Random(0)

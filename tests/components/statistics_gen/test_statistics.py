@@ -143,6 +143,7 @@ def test_gzipped_shards_are_read_too(records, make_examples, compute):
     assert statistics_files.num_examples(statistics_files.read(statistics)["train"]) == 50
 
 
+@pytest.mark.slow
 def test_another_beam_runner_gives_the_same_statistics(records, make_examples, compute):
     examples = make_examples(train=[records[:20], records[20:]])
     here = by_name(compute(examples), "train")

@@ -147,6 +147,7 @@ def test_what_a_killed_attempt_left_in_the_artifact_is_gone_afterwards(ingest, d
     assert not leftover.exists()
 
 
+@pytest.mark.slow
 def test_stock_statistics_gen_reads_the_shards(ingest, digits_dir, tmp_path):
     examples = ingest("digits", digits_dir, train="train", test="test")
     statistics = standard_artifacts.ExampleStatistics()

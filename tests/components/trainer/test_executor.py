@@ -65,11 +65,13 @@ def test_nothing_unfinished_is_left_and_no_checkpoint(trained):
     assert not list(folder.rglob("checkpoint"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_metrics_and_another_seed_others(digits, trained, train_in):
     assert np.allclose(train_in("again").metrics, trained.metrics, rtol=1e-4)
     assert not np.allclose(train_in("other", seed=4).metrics, trained.metrics, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_with_op_determinism_the_weights_are_identical(train_in):
     try:
         one, two = (train_in(name, deterministic=True, epochs=1) for name in ("one", "two"))

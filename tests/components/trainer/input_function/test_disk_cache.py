@@ -55,6 +55,7 @@ def test_a_damaged_cache_is_recognised_and_built_again(harm, write_shards, tmp_p
     assert numbers(_made(files, tmp_path).dataset) == whole
 
 
+@pytest.mark.slow
 def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
     files = [_large_shard(tmp_path)]
     cache = tmp_path / "cache"
@@ -95,6 +96,7 @@ def _large_shard(folder: Path) -> str:
     return path
 
 
+@pytest.mark.slow
 def test_processes_that_ask_at_once_share_one_cache(write_shards, tmp_path):
     files = write_shards(40)
     with multiprocessing.get_context("spawn").Pool(2) as pool:
