@@ -6,6 +6,7 @@ need them, after everything that can be checked without them was checked.
 """
 
 import argparse
+import os
 import sys
 
 from pipeline import model_verbs, package_verbs, report_verbs, schedule_verbs
@@ -14,6 +15,8 @@ from pipeline.configuration_file import ConfigurationError, load
 
 def main(argv=None):
     arguments = _parser().parse_args(argv)
+    # TensorFlow tells of its build at every start, on stderr, before any log can take it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return arguments.verb(arguments)
     except ConfigurationError as error:
