@@ -4,16 +4,16 @@ Nothing here imports TensorFlow: a mistake is told in a fraction of a second.
 Relative paths are relative to the folder in which the command is given.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from components.evaluator.metric_names import METRIC_NAMES
-from components.trainer.models.names import MODEL_NAMES, parameter_names
 from components.validation_gate.anomaly_types import ANOMALY_TYPES
 from pipeline.kubeflow_configuration import Kubeflow
 from pipeline.schedule_configuration import Schedule
 from pipeline.section import Section
+from pipeline.training_configuration import Augmentation, Model, Training
 
 
 def _one_of(allowed):
@@ -80,39 +80,6 @@ class Preprocessing(Section):
     )
 
 
-class Model(Section):
-    name: Annotated[str, AfterValidator(_one_of(MODEL_NAMES))]
-    parameters: dict[str, Any] = Field({}, description="the model's own, see its file")
-
-    @model_validator(mode="after")
-    def _takes_its_parameters(self):
-        allowed = parameter_names(self.name)
-        for given in self.parameters:
-            if given not in allowed:
-                raise ValueError(
-                    f"{self.name} has no parameter {given}; allowed: {', '.join(allowed)}"
-                )
-        return self
-
-
-class Training(Section):
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="of the learning rate, over all epochs"
-    )
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="epochs without a better validation loss; none: never stops early"
-    )
-    checkpoint_every_seconds: Annotated[float, Field(gt=0)] = 60.0
-    checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="in addition to the time; none: the time alone"
-    )
-    deterministic: bool = Field(False, description="bit-for-bit repeatable, and slower")
-
-
 class Threshold(Section):
     min: float | None = None
     max: float | None = None
@@ -176,6 +143,7 @@ class Configuration(Section):
     validation: Validation = Validation()
     preprocessing: Preprocessing
     model: Model
+    augmentation: Augmentation = Augmentation()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()

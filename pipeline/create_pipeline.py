@@ -71,7 +71,10 @@ def create_pipeline(configuration, metadata_connection_config=None):
         schema.outputs["schema"],
         image=image,
         model={"name": configuration.model.name} | configuration.model.parameters,
-        training=configuration.training.model_dump(),
+        training=configuration.training.model_dump(exclude={"input", "input_report"}),
+        augmentation=configuration.augmentation.model_dump(),
+        input_parameters=configuration.training.input.model_dump(),
+        input_report=configuration.training.input_report.model_dump(),
         seed=configuration.seed,
         checkpoint_dir=str(PurePosixPath(configuration.root) / "checkpoints"),
     )

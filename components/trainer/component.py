@@ -18,6 +18,9 @@ class TrainerSpec(component_spec.ComponentSpec):
         "image": component_spec.ExecutionParameter(type=str),
         "model_parameters": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
+        "augmentation": component_spec.ExecutionParameter(type=str),
+        "input_parameters": component_spec.ExecutionParameter(type=str),
+        "input_report": component_spec.ExecutionParameter(type=str),
         "seed": component_spec.ExecutionParameter(type=int),
         "checkpoint_dir": component_spec.ExecutionParameter(type=str, optional=True),
     }
@@ -42,6 +45,10 @@ class Trainer(base_component.BaseComponent):
       image: the fields of `training_parameters.ImageParameters`.
       model: `name`, one of `models.names.MODEL_NAMES`, and that model's own parameters.
       training: the fields of `training_parameters.TrainingParameters`.
+      augmentation: random changes of the training images; the keys of the configuration's
+        section. Empty: none.
+      input_parameters: the fields of `training_parameters.InputParameters`.
+      input_report: the fields of `training_parameters.InputReportParameters`.
       seed: of weights and batches: the same seed gives the same model.
       checkpoint_dir: where a killed training finds what to go on from; None keeps nothing.
         The folder must outlive the execution, so it is no part of the artifacts.
@@ -61,6 +68,9 @@ class Trainer(base_component.BaseComponent):
         image: Mapping[str, Any],
         model: Mapping[str, Any],
         training: Mapping[str, Any],
+        augmentation: Mapping[str, Any] | None = None,
+        input_parameters: Mapping[str, Any] | None = None,
+        input_report: Mapping[str, Any] | None = None,
         seed: int = 0,
         checkpoint_dir: str | None = None,
     ):
@@ -72,6 +82,9 @@ class Trainer(base_component.BaseComponent):
                 image=json.dumps(image, sort_keys=True),
                 model_parameters=json.dumps(model, sort_keys=True),
                 training=json.dumps(training, sort_keys=True),
+                augmentation=json.dumps(augmentation or {}, sort_keys=True),
+                input_parameters=json.dumps(input_parameters or {}, sort_keys=True),
+                input_report=json.dumps(input_report or {}, sort_keys=True),
                 seed=seed,
                 checkpoint_dir=checkpoint_dir,
                 model=types.Channel(type=standard_artifacts.Model),

@@ -19,7 +19,12 @@ from components.trainer.input_function import input_function
 from components.trainer.model_registry import build_model
 from components.trainer.training import Trained, Training
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_parameters import ImageParameters, TrainingParameters, read
+from components.trainer.training_parameters import (
+    ImageParameters,
+    InputParameters,
+    TrainingParameters,
+    read,
+)
 from components.trainer.transform_graph import TransformGraph
 
 
@@ -37,8 +42,8 @@ class Executor(base_executor.BaseExecutor):
         Args:
           input_dict: `transformed_examples`, `transform_graph`, `schema`.
           output_dict: `model`, `model_run`.
-          exec_properties: `image`, `model_parameters`, `training` as JSON; `seed`;
-            `checkpoint_dir`.
+          exec_properties: `image`, `model_parameters`, `training`, `augmentation`,
+            `input_parameters`, `input_report` as JSON; `seed`; `checkpoint_dir`.
 
         Raises:
           Failure: what the user can mend; see `Trainer`.
@@ -84,11 +89,16 @@ def _training(
     checkpoints: Checkpoints,
     log: TrainingLog,
 ) -> Training:
+    given = read(InputParameters, exec_properties["input_parameters"])
+    limit = given.memory_limit_mb
     batches = functools.partial(
         input_function,
         image_shape=graph.image.shape,
         batch_size=parameters.batch_size,
         seed=exec_properties["seed"],
+        strategy=given.strategy,
+        cache_dir=given.cache_dir or _cache_folder(exec_properties),
+        memory_limit_bytes=limit and int(limit * 2**20),
     )
     build = functools.partial(
         build_model,
@@ -137,10 +147,17 @@ def _checkpoint_folder(input_dict, exec_properties: dict[str, Any]) -> str | Non
         for folder, _, files in tf.io.gfile.walk(artifact_utils.get_single_uri(input_dict[name]))
         for file in files
     ]
-    parameters = {
-        name: exec_properties[name] for name in ("image", "model_parameters", "training", "seed")
-    }
+    names = ("image", "model_parameters", "training", "augmentation", "seed")
+    parameters = {name: exec_properties[name] for name in names}
     return os.path.join(exec_properties["checkpoint_dir"], fingerprint(files, parameters))
+
+
+def _cache_folder(exec_properties: dict[str, Any]) -> str | None:
+    """Beside the checkpoints, where these lie on a local disk."""
+    checkpoints = exec_properties.get("checkpoint_dir")
+    if not checkpoints or "://" in checkpoints:
+        return None
+    return os.path.join(os.path.dirname(checkpoints), "input_cache")
 
 
 def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact) -> None:

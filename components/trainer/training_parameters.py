@@ -9,6 +9,10 @@ from components.failure import Failure
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("cosine", "constant")
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+XLA = ("auto", "on", "off")
+STRATEGIES = ("auto", "memory", "disk", "streaming")
+ON_WAIT = ("warn", "fail")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +59,9 @@ class TrainingParameters:
       checkpoint_every_steps: None leaves it to the time alone.
       checkpoint_every_seconds: what a kill may cost; a training shorter than this writes none.
       deterministic: bit-for-bit repeatable on one machine, and slower.
+      precision: of the computation; "auto" is mixed where the device is faster with it.
+      xla: whether the step is compiled with XLA; "auto" does so on a GPU.
+      steps_per_execution: steps that one call of the compiled function does.
     """
 
     batch_size: int = 64
@@ -66,9 +73,12 @@ class TrainingParameters:
     checkpoint_every_steps: int | None = None
     checkpoint_every_seconds: float = 60.0
     deterministic: bool = False
+    precision: str = "auto"
+    xla: str = "auto"
+    steps_per_execution: int = 1
 
     def __post_init__(self):
-        for name in ("batch_size", "epochs"):
+        for name in ("batch_size", "epochs", "steps_per_execution"):
             _check(self, name, _whole(getattr(self, name)), "a whole number above 0")
         for name in ("early_stopping_patience", "checkpoint_every_steps"):
             value = getattr(self, name)
@@ -77,6 +87,45 @@ class TrainingParameters:
         _check(self, "checkpoint_every_seconds", self.checkpoint_every_seconds > 0, "above 0")
         _check(self, "optimizer", self.optimizer in OPTIMIZERS, ", ".join(OPTIMIZERS))
         _check(self, "schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
+        _check(self, "precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))
+        _check(self, "xla", self.xla in XLA, ", ".join(XLA))
+
+
+@dataclasses.dataclass(frozen=True)
+class InputParameters:
+    """Where decoded images are kept between epochs; see `input_function.feed`.
+
+    Attributes:
+      strategy: "memory", "disk", "streaming", or "auto" for what data and machine allow.
+      cache_dir: on a local disk, for the disk strategy; None: beside the checkpoints.
+      memory_limit_mb: MiB that the memory strategy may take; None: half of what is free.
+    """
+
+    strategy: str = "auto"
+    cache_dir: str | None = None
+    memory_limit_mb: float | None = None
+
+    def __post_init__(self):
+        _check(self, "strategy", self.strategy in STRATEGIES, ", ".join(STRATEGIES))
+
+
+@dataclasses.dataclass(frozen=True)
+class InputReportParameters:
+    """Whether the training measures its own input, and what it may wait.
+
+    Attributes:
+      enabled: whether to measure.
+      max_wait: share of the later epochs' step time that may be spent waiting, 0..1.
+      on_wait: "warn" or "fail" above that.
+    """
+
+    enabled: bool = True
+    max_wait: float = 0.05
+    on_wait: str = "warn"
+
+    def __post_init__(self):
+        _check(self, "max_wait", 0 <= self.max_wait <= 1, "0 to 1")
+        _check(self, "on_wait", self.on_wait in ON_WAIT, ", ".join(ON_WAIT))
 
 
 def _whole(value: Any) -> bool:

@@ -129,6 +129,9 @@ def exec_properties(checkpoint_dir=None, model=None, image=None, seed=3, **train
         "image": json.dumps(image),
         "model_parameters": json.dumps(model or MODEL),
         "training": json.dumps(TRAINING | training),
+        "augmentation": "{}",
+        "input_parameters": "{}",
+        "input_report": "{}",
         "seed": seed,
         "checkpoint_dir": checkpoint_dir and str(checkpoint_dir),
     }

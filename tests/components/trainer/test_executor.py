@@ -149,6 +149,9 @@ def test_the_component_carries_its_parameters_as_json():
         "image": '{"channels": 1, "height": 28, "width": 28}',
         "model_parameters": '{"name": "small_cnn"}',
         "training": '{"epochs": 2}',
+        "augmentation": "{}",
+        "input_parameters": "{}",
+        "input_report": "{}",
         "seed": 5,
         "checkpoint_dir": None,
     }

@@ -1,0 +1,98 @@
+"""How a model is trained: the sections `model`, `augmentation`, `training` and `tuner`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from components.trainer.models.names import MODEL_NAMES, parameter_names
+from pipeline.section import Section
+
+Path = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _a_model(given):
+    if given not in MODEL_NAMES:
+        raise ValueError(f"allowed: {', '.join(sorted(MODEL_NAMES))}")
+    return given
+
+
+class Model(Section):
+    name: Annotated[str, AfterValidator(_a_model)]
+    parameters: dict[str, Any] = Field({}, description="the model's own, see its file")
+
+    @model_validator(mode="after")
+    def _takes_its_parameters(self):
+        allowed = parameter_names(self.name)
+        for given in self.parameters:
+            if given not in allowed:
+                raise ValueError(
+                    f"{self.name} has no parameter {given}; allowed: {', '.join(allowed)}"
+                )
+        return self
+
+
+class Augmentation(Section):
+    """Random changes of the training images, on the accelerator; all off by default."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    crop: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="at most this share of each side is cut off and the rest enlarged"
+    )
+    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="degrees, both ways")
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    saturation: Share = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    cutout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="side of a square that is blanked, as a share of the image's sides"
+    )
+
+
+class InputFunction(Section):
+    strategy: Literal["auto", "memory", "disk", "streaming"] = Field(
+        "auto", description="where decoded images are kept between epochs"
+    )
+    cache_dir: Path | None = Field(
+        None, description="a folder on a local disk for the disk strategy; none: below root"
+    )
+    memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="MiB that the memory strategy may take; none: half of what is free"
+    )
+
+
+class InputReport(Section):
+    enabled: bool = Field(True, description="measure whether the model waited for data")
+    max_wait: Share = Field(
+        0.05, description="share of the later epochs' steps that may be spent waiting for data"
+    )
+    on_wait: Literal["warn", "fail"] = "warn"
+
+
+class Training(Section):
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="of the learning rate, over all epochs"
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="epochs without a better validation loss; none: never stops early"
+    )
+    checkpoint_every_seconds: Annotated[float, Field(gt=0)] = 60.0
+    checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="in addition to the time; none: the time alone"
+    )
+    deterministic: bool = Field(False, description="bit-for-bit repeatable, and slower")
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto", description="of the computation; auto: mixed where the device is faster with it"
+    )
+    xla: Literal["auto", "on", "off"] = Field(
+        "auto", description="compile the step with XLA; auto: on a GPU"
+    )
+    steps_per_execution: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="steps that one call of the compiled function does"
+    )
+    input: InputFunction = InputFunction()
+    input_report: InputReport = InputReport()
