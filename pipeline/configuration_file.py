@@ -5,6 +5,7 @@ allowed, so that it can be put right without opening a document.
 """
 
 import difflib
+import re
 from pathlib import Path
 
 import yaml
@@ -199,7 +200,8 @@ def _allowed(mistake):
 
 
 def _shorten(value, most=60):
-    text = repr(value)
+    # What stands before the @ of a URL is a secret, and this line ends up in logs.
+    text = re.sub(r"(?<=://)[^/\s]*@", "…@", repr(value))
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

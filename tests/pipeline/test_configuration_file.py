@@ -71,6 +71,12 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(override, expected):
     assert line.startswith("--set: ")
 
 
+def test_a_password_in_a_refused_url_is_not_repeated():
+    [told] = mistakes(DIGITS, "kubeflow.endpoint=https://me:hunter2@example.org/p@th")
+    assert "hunter2" not in told
+    assert "https://…@" in told
+
+
 def test_several_mistakes_are_told_at_once(tmp_path):
     lines = mistakes(DIGITS, "training.epochs=0", "training.batch_size=-1")
     assert len(lines) == 2
