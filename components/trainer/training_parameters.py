@@ -13,6 +13,7 @@ PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 XLA = ("auto", "on", "off")
 STRATEGIES = ("auto", "memory", "disk", "streaming")
 ON_WAIT = ("warn", "fail")
+FLIPS = ("none", "horizontal", "vertical", "both")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,38 @@ class TrainingParameters:
 
 
 @dataclasses.dataclass(frozen=True)
+class AugmentationParameters:
+    """How far the training images may be changed at random; see `augmentation.Augmentation`.
+
+    Attributes:
+      flip: "horizontal", "vertical" or "both", each with probability one half.
+      crop: at most this share of each side is cut off and the rest enlarged, 0 to below 1.
+      rotate: degrees at most, both ways, 0..180.
+      brightness, contrast, saturation: a factor between 1 - this and 1 + this, 0..1.
+      hue: at most this part of the circle of hues, both ways, 0..0.5.
+      cutout: a rectangle of this share of each side is blanked, 0 to below 1.
+    """
+
+    flip: str = "none"
+    crop: float = 0.0
+    rotate: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    cutout: float = 0.0
+
+    def __post_init__(self):
+        _check(self, "flip", self.flip in FLIPS, ", ".join(FLIPS))
+        for name in ("crop", "cutout"):
+            _check(self, name, 0 <= getattr(self, name) < 1, "0 to below 1")
+        for name in ("brightness", "contrast", "saturation"):
+            _check(self, name, 0 <= getattr(self, name) <= 1, "0 to 1")
+        _check(self, "hue", 0 <= self.hue <= 0.5, "0 to 0.5")
+        _check(self, "rotate", 0 <= self.rotate <= 180, "0 to 180")
+
+
+@dataclasses.dataclass(frozen=True)
 class InputParameters:
     """Where decoded images are kept between epochs; see `input_function.feed`.
 
@@ -141,7 +174,11 @@ def _check(parameters: Any, name: str, holds: bool, allowed: str) -> None:
 
 def read(kind: type, text: str) -> Any:
     """An instance of the dataclass `kind` from a JSON object; Failure for an unknown key."""
-    given: Mapping[str, Any] = json.loads(text)
+    return made_of(kind, json.loads(text))
+
+
+def made_of(kind: type, given: Mapping[str, Any]) -> Any:
+    """An instance of the dataclass `kind` with these fields; Failure for an unknown key."""
     allowed = [field.name for field in dataclasses.fields(kind)]
     unknown = sorted(set(given) - set(allowed))
     if unknown:
