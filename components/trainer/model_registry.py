@@ -26,8 +26,8 @@ def build_model(
       pixel_mean, pixel_std: one for each channel, of the training split, in 0..255.
 
     Returns:
-      A model from images (batch, height, width, channels) uint8 to logits (batch, classes)
-      float32.
+      A model from images (batch, height, width, channels) uint8 to logits float32: (batch,
+      classes), of a model for segmentation (batch, height, width, classes).
 
     Raises:
       Failure: no such model, or one that does not take such a parameter.

@@ -1,6 +1,7 @@
 """The models there are, without importing one: a wrong name is told before TensorFlow loads.
 
-A model is a file in this folder with a function `network`; its name is the file's.
+A model is a file in this folder with a function `network` and its `TASK`, "classification" or
+"segmentation"; its name is the file's.
 """
 
 import ast
@@ -13,8 +14,23 @@ MODEL_NAMES = tuple(sorted(file.stem for file in _FOLDER.glob("*.py") if file.st
 
 def parameter_names(name: str) -> list[str]:
     """What the model `name` can be told: the keyword-only parameters of its `network`."""
-    tree = ast.parse((_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
     [network] = [
-        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "network"
+        node
+        for node in _statements(name)
+        if isinstance(node, ast.FunctionDef) and node.name == "network"
     ]
     return [parameter.arg for parameter in network.args.kwonlyargs]
+
+
+def task_of(name: str) -> str:
+    """What the model `name` is for: "classification" or "segmentation"."""
+    [task] = [
+        node.value
+        for node in _statements(name)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TASK"
+    ]
+    return ast.literal_eval(task)
+
+
+def _statements(name: str) -> list[ast.stmt]:
+    return ast.parse((_FOLDER / f"{name}.py").read_text(encoding="utf-8")).body

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+TASK = "classification"
+
 
 def network(
     pixels: keras.KerasTensor,
