@@ -27,7 +27,8 @@ class ServingCheck(base_component.BaseComponent):
 
     TFX's InfraValidator needs Docker; this needs TensorFlow's C library, which loads
     a model as TensorFlow Serving does, in a fresh process without any Python but the
-    standard library's.
+    standard library's. Where `tensorflow_model_server` is on PATH it is used instead, over
+    REST and gRPC.
 
     Output `infra_blessing`: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as
     TFX has them; `summary` and serving.json give the causes, latency and memory. A

@@ -28,7 +28,8 @@ class Executor(base_executor.BaseExecutor):
           exec_properties: `config`, JSON; see the component.
 
         Raises:
-          Failure: the Examples lack the split, or TensorFlow's C library is missing.
+          Failure: the Examples lack the split, nothing tells what is right, or the
+            server on PATH does not run.
         """
         config = json.loads(exec_properties["config"])
         blessing = artifact_utils.get_single_instance(output_dict["infra_blessing"])
@@ -44,10 +45,10 @@ class Executor(base_executor.BaseExecutor):
         )
         if config["max_slowdown"] is not None and is_saved_model(champion):
             places["champion"] = champion
-        results = served.serve(places, asked, config["large_batch"])
+        server, results = served.serve(places, asked, config["large_batch"])
         causes = faults.find(path, results["challenger"], expected)
         causes = causes or faults.over_limits(results, config)
-        _write(blessing, causes, results)
+        _write(blessing, causes, server, results)
 
 
 def _expected(model_uri: str) -> dict:
@@ -60,7 +61,13 @@ def _expected(model_uri: str) -> dict:
             "Run the Trainer again."
         )
     with fileio.open(file, "r") as text:
-        return json.loads(text.read())
+        expected = json.loads(text.read())
+    if not expected["answers"]:
+        raise Failure(
+            f"ServingCheck: the Trainer answered no image in {file}: the test split's first "
+            "shard is empty. Give the split more examples, or switch serving.check off."
+        )
+    return expected
 
 
 def _split(input_dict, split: str) -> str:
@@ -73,10 +80,10 @@ def _split(input_dict, split: str) -> str:
         ) from error
 
 
-def _write(blessing, causes: list[str], results: dict) -> None:
+def _write(blessing, causes: list[str], server: str, results: dict) -> None:
     figures = {name: served.figures(result) for name, result in results.items()}
     challenger = figures["challenger"]
-    report = {"blessed": not causes, "causes": causes, "server": "TensorFlow C library"} | figures
+    report = {"blessed": not causes, "causes": causes, "server": server} | figures
     with fileio.open(os.path.join(blessing.uri, RESULT_FILE), "w") as text:
         text.write(json.dumps(report, indent=2))
     verdict = NOT_BLESSED_FILE if causes else BLESSED_FILE

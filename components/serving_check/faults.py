@@ -8,11 +8,18 @@ from collections.abc import Mapping
 import numpy as np
 from tfx.dsl.io import fileio
 
+from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.serving_check.served import figures
 
-_TOLERANCE = 1e-4  # of a probability; batches of other sizes are summed in another order
-_CLASSIFY = ("serving_default", "serve_examples")
+# Of a probability; batches of other sizes are summed in another order, which makes 1e-7.
+TOLERANCE = 1e-5
 _VOCABULARY = os.path.join("assets", "labels")
+_OUTPUTS = {
+    "classification": ("class", "label", "probabilities"),
+    "segmentation": ("mask", "probabilities"),
+}
+_BATCHES = {"one": "batch of 1", "all": "batch of {}", "large": "large batch",
+            "after": "after a corrupt image"}  # fmt: skip
 
 
 def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
@@ -20,8 +27,9 @@ def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
 
     Args:
       path: of the SavedModel.
-      result: what the serving process said.
-      expected: what the Trainer wrote: {"labels", "answers"}.
+      result: what `served.serve` tells of it.
+      expected: what the Trainer wrote: {"labels", "answers"} and, unless it is
+        classification, "task".
     """
     vocabulary = _vocabulary_fault(path, expected["labels"])
     if vocabulary:
@@ -29,10 +37,16 @@ def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
     if "error" in result:
         return [f"{result['at']} failed: {_one_line(result['error'])}"]
     # Each takes for granted what the one before it found right.
-    for check in (_transform_fault, _answer_fault, _signature_fault):
-        fault = check(result["answers"], expected)
-        if fault:
-            return [fault]
+    protocols = result["protocols"]
+    fault = _transform_fault(protocols, expected)
+    if fault:
+        return [fault]
+    right = _right(_names(protocols), expected)
+    for protocol, said in protocols.items():
+        for check in (_output_fault, _answer_fault, _told_fault, _corrupt_fault):
+            fault = check(said, right, expected)
+            if fault:
+                return [f"over {protocol}, {fault}" if protocol else fault]
     return []
 
 
@@ -70,62 +84,101 @@ def _vocabulary_fault(path: str, labels: list[str]) -> str | None:
     return None
 
 
-def _transform_fault(answers: Mapping, expected: Mapping) -> str | None:
-    names = _names(answers)
+def _transform_fault(protocols: Mapping, expected: Mapping) -> str | None:
+    names = _names(protocols)
     strange = [name for name in names if name not in expected["answers"]]
     if strange:
         return (
-            f"transform_features gives {len(strange)} of {len(names)} images other pixels than the "
+            f"{TRANSFORM} gives {len(strange)} of {len(names)} images other pixels than the "
             "training had: its transform graph is not the training's"
         )
     return None
 
 
-def _answer_fault(answers: Mapping, expected: Mapping) -> str | None:
-    names = _names(answers)
-    right = np.array([expected["answers"][name] for name in names])  # (requests, classes)
-    for signature in _CLASSIFY:
-        for size, count in (("all", len(names)), ("one", 1), ("after", 1)):
-            if size not in answers[signature]:
-                continue
-            answer = answers[signature][size]
-            given = np.array(answer["probabilities"])
-            if given.shape != right[:count].shape:
-                return f"{signature} gives probabilities of shape {given.shape}"
+def _names(protocols: Mapping) -> list[str]:
+    """The SHA-256 of each request's transformed pixels."""
+    [answers] = [said["answers"][TRANSFORM] for said in protocols.values()
+                 if TRANSFORM in said["answers"]]  # fmt: skip
+    return [hashlib.sha256(image).hexdigest() for image in answers["all"]["image"].ravel()]
+
+
+def _right(names: list[str], expected: Mapping) -> np.ndarray:
+    """(requests, classes) or, for segmentation, (requests, height * width * classes)."""
+    answers = [expected["answers"][name] for name in names]
+    if _task(expected) == "segmentation":
+        answers = [np.frombuffer(base64.b64decode(text), "<f4") for text in answers]
+    return np.array(answers)
+
+
+def _task(expected: Mapping) -> str:
+    return expected.get("task", "classification")
+
+
+def _output_fault(said: Mapping, right, expected: Mapping) -> str | None:
+    for signature in CLASSIFY:
+        given = said["answers"][signature]["all"]
+        missing = [name for name in _OUTPUTS[_task(expected)] if name not in given]
+        if missing:
+            return f"{signature} gives no {missing[0]}, only {', '.join(sorted(given))}"
+    return None
+
+
+def _answer_fault(said: Mapping, right: np.ndarray, expected: Mapping) -> str | None:
+    for signature in CLASSIFY:
+        for name, answer in said["answers"][signature].items():
+            given = answer["probabilities"]
+            count, *shape = given.shape
+            if shape[-1:] != [len(expected["labels"])] or np.prod(shape) != right.shape[1]:
+                return f"{signature} gives probabilities of shape {list(given.shape)}"
             if not np.isfinite(given).all():
                 return f"{signature} gives probabilities that are no numbers (NaN or infinite)"
-            off = np.abs(given - right[:count]).max()
-            if off > _TOLERANCE:
+            off = np.abs(given.reshape(count, -1) - right[:count]).max()
+            if off > TOLERANCE:
                 return (
                     f"{signature} gives other probabilities than the training "
-                    f"(batch of {count}, off by {off:.2g})"
+                    f"({_BATCHES[name].format(count)}, off by {off:.2g})"
                 )
     return None
 
 
-def _signature_fault(answers: Mapping, expected: Mapping) -> str | None:
-    """Whether class and label say what the probabilities say."""
-    for signature in _CLASSIFY:
-        answer = answers[signature]["all"]
-        best = np.argmax(answer["probabilities"], axis=1)
-        if list(best) != list(answer["class"]):
-            return f"{signature} gives a class that is not the most probable one"
-        labels = [base64.b64decode(text).decode() for text in answer["label"]]
-        wrong = [
-            (label, expected["labels"][number])
-            for label, number in zip(labels, best, strict=True)
-            if label != expected["labels"][number]
-        ]
-        if wrong:
-            given, right = wrong[0]
-            return f"{signature} gives the label {given!r} where the training has {right!r}"
+def _told_fault(said: Mapping, right, expected: Mapping) -> str | None:
+    """Whether class and label, or the mask, say what the probabilities say."""
+    tell = _mask_fault if _task(expected) == "segmentation" else _label_fault
+    for signature in CLASSIFY:
+        for answer in said["answers"][signature].values():
+            fault = tell(answer, expected["labels"])
+            if fault:
+                return f"{signature} gives {fault}"
     return None
 
 
-def _names(answers: Mapping) -> list[str]:
-    images = answers["transform_features"]["all"]["image"]
-    texts = [image[0] if isinstance(image, list) else image for image in images]
-    return [hashlib.sha256(base64.b64decode(text)).hexdigest() for text in texts]
+def _mask_fault(answer: Mapping, labels: list[str]) -> str | None:
+    mask, best = answer["mask"], answer["probabilities"].argmax(axis=-1)  # (requests, h, w)
+    if mask.dtype != np.uint8 or mask.shape != best.shape:
+        return f"a mask of {mask.dtype} {list(mask.shape)} where uint8 {list(best.shape)} is due"
+    if (mask != best).any():
+        return "a mask whose classes are not the most probable ones"
+    return None
+
+
+def _label_fault(answer: Mapping, labels: list[str]) -> str | None:
+    best = answer["probabilities"].argmax(axis=-1)  # (requests,)
+    if best.tolist() != answer["class"].tolist():
+        return "a class that is not the most probable one"
+    for text, number in zip(answer["label"].tolist(), best, strict=True):
+        if text.decode(errors="replace") != labels[number]:
+            return (
+                f"the label {text.decode(errors='replace')!r} where the training has "
+                f"{labels[number]!r}"
+            )
+    return None
+
+
+def _corrupt_fault(said: Mapping, right, expected: Mapping) -> str | None:
+    for signature, error in said["corrupt"].items():
+        if error is None:
+            return f"{signature} answers a corrupt image as if it were one, without an error"
+    return None
 
 
 def _one_line(text: str) -> str:

@@ -3,16 +3,29 @@
 import glob
 import itertools
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 from components.transform.corrupt_images import corruption
 
+CLASSIFY = ("serving_default", "serve_examples")  # encoded images, raw Examples
+TRANSFORM = "transform_features"
 _CHANNELS = 3  # Whatever decodes to grey decodes to colour as well.
+_CORRUPT = b"\x89PNG\r\n\x1a\nthis is no picture"
 
 
-def from_examples(split_uri: str, image_feature: str, most: int) -> dict[str, list[bytes]]:
-    """The first `most` Examples as requests by signature: encoded images and Examples.
+@dataclass(frozen=True)
+class Requests:
+    """What each signature is asked; the same images for all."""
+
+    texts: Mapping[str, Sequence[bytes]]
+    corrupt: Mapping[str, bytes]  # a request with a corrupt image
+
+
+def from_examples(split_uri: str, image_feature: str, most: int) -> Requests:
+    """Requests of the first `most` Examples.
 
     Those whose image is corrupt are passed over, as Transform dropped them.
 
@@ -26,12 +39,18 @@ def from_examples(split_uri: str, image_feature: str, most: int) -> dict[str, li
     records = tf.data.TFRecordDataset(shards[0], compression).as_numpy_iterator()
     sound = (record for record in records if corruption(record, image_feature, _CHANNELS) is None)
     examples = list(itertools.islice(sound, most))
-    images = [
-        tf.train.Example.FromString(record).features.feature[image_feature].bytes_list.value[0]
-        for record in examples
-    ]
-    return {
-        "serving_default": images,
-        "serve_examples": examples,
-        "transform_features": examples,
-    }
+    broken = tf.train.Example.FromString(examples[0])
+    broken.features.feature[image_feature].bytes_list.value[0] = _CORRUPT
+    by_image, by_example = CLASSIFY
+    return Requests(
+        {
+            by_image: [_image(example, image_feature) for example in examples],
+            by_example: examples,
+            TRANSFORM: examples,
+        },
+        {by_image: _CORRUPT, by_example: broken.SerializeToString()},
+    )
+
+
+def _image(example: bytes, feature: str) -> bytes:
+    return tf.train.Example.FromString(example).features.feature[feature].bytes_list.value[0]

@@ -1,12 +1,14 @@
-"""Has models served by a fresh process, and reads what it measured."""
+"""Has models served by a process of their own, and reads what it answered and measured."""
 
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -14,70 +16,103 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
 from components.model_store.copying import copy_model
+from components.serving_check.requests import Requests
 
+MODEL_SERVER = "tensorflow_model_server"
+_C_LIBRARY = "TensorFlow C library"
 _TIME_BUDGET = 0.3  # seconds of latency measurement a model
 _AT_MOST = 300  # seconds until a model that does not answer is given up
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serving_process.py")
 
 
-def serve(
-    places: Mapping[str, str], asked: Mapping[str, Sequence[bytes]], large_batch: int
-) -> dict[str, dict]:
-    """What each model answered; see `serving_process._serve`.
+@dataclass(frozen=True)
+class Task:
+    """What a copy of one model is asked."""
 
-    The models are copied first: nothing that lies beside them can help them to load. Each
-    gets a process of its own, so that its memory is its own.
+    folder: str  # a temporary one, in which the copy is <folder>/model/1
+    signatures: Mapping[str, Mapping]  # {name: {"inputs", "outputs": {key: node}, "dtypes"}}
+    requests: Requests
+    large_batch: int
+    time_budget: float = _TIME_BUDGET
+    at_most: float = _AT_MOST  # seconds
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.folder, "model", "1")
+
+
+def serve(
+    places: Mapping[str, str], requests: Requests, large_batch: int
+) -> tuple[str, dict[str, dict]]:
+    """(what served, {name: what that model did}).
+
+    TensorFlow Serving's own server is used where it is on PATH, over REST and gRPC, and
+    TensorFlow's C library elsewhere. The models are copied first: nothing that lies
+    beside them can help them to load. Each gets a process of its own, so that its
+    memory is its own.
 
     Args:
       places: name to the SavedModel's folder.
-      asked: requests by signature; a model is asked only what it has signatures for.
+      requests: what to ask.
       large_batch: requests in the largest batch.
+
+    Returns:
+      What a model did: {"protocols": {name: {"answers", "corrupt", "latency"} as
+      serving_process.interrogate tells, with arrays}, "memory_bytes"}, or {"error", "at":
+      what was asked when it failed}.
+
+    Raises:
+      Failure: the server on PATH does not run.
     """
-    return {name: _serve_one(path, asked, large_batch) for name, path in places.items()}
+    binary = shutil.which(MODEL_SERVER)
+    if binary is None:
+        return _C_LIBRARY, {
+            name: _serve_one(path, requests, large_batch, _on_c_library)
+            for name, path in places.items()
+        }
+    # gRPC and its messages are loaded where there is somebody to talk to.
+    from components.serving_check import model_server
+
+    server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
+    return server, {
+        name: _serve_one(path, requests, large_batch, lambda task: model_server.ask(binary, task))
+        for name, path in places.items()
+    }
 
 
-def _serve_one(path: str, asked, large_batch: int) -> dict:
+def figures(result: Mapping) -> dict:
+    """{"p50_ms", "p99_ms", "requests", "memory_mb"} of a result; empty where it failed.
+
+    Where there are several protocols, the latency is that of the slowest, and
+    "protocols" has each one's.
+    """
+    if "error" in result:
+        return {}
+    each = {name: _latency(said["latency"]) for name, said in result["protocols"].items()}
+    slowest = max(each.values(), key=lambda latency: latency["p99_ms"])
+    apart = {"protocols": each} if len(each) > 1 else {}
+    return slowest | {"memory_mb": result["memory_bytes"] / 2**20} | apart
+
+
+def _latency(seconds) -> dict:
+    milliseconds = 1000 * np.array(seconds)
+    return {
+        "p50_ms": float(np.percentile(milliseconds, 50)),
+        "p99_ms": float(np.percentile(milliseconds, 99)),
+        "requests": len(milliseconds),
+    }
+
+
+def _serve_one(path: str, requests: Requests, large_batch: int, ask) -> dict:
     signatures = _signatures(path)
-    missing = [name for name in asked if name not in signatures]
+    missing = [name for name in requests.texts if name not in signatures]
     if missing:
         return {"error": f"the model has no such signature, only {sorted(signatures)}",
                 "at": f"signature {missing[0]}"}  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        copy_model(path, os.path.join(folder, "model"))
-        task = {
-            "library": tf.sysconfig.get_lib(),
-            "large_batch": large_batch,
-            "time_budget": _TIME_BUDGET,
-            "models": [
-                {
-                    "name": "model",
-                    "path": os.path.join(folder, "model"),
-                    "signatures": signatures,
-                    "requests": {
-                        name: [base64.b64encode(text).decode() for text in texts]
-                        for name, texts in asked.items()
-                    },
-                }
-            ],
-        }
-        return _run(task, folder)
-
-
-def _run(task: dict, folder: str) -> dict:
-    # No variable and no folder of this process reaches it, so none can help it.
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", _SCRIPT],
-            input=json.dumps(task), capture_output=True, text=True, cwd=folder, env=environment,
-            timeout=_AT_MOST, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return {"error": f"no answer in {_AT_MOST} s", "at": "a request"}
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [""]
-        return {"error": f"exit code {done.returncode}: {last[0][:200]}", "at": "serving"}
-    return json.loads(done.stdout.strip().splitlines()[-1])["model"]
+        task = Task(folder, signatures, requests, large_batch)
+        copy_model(path, task.path)
+        return ask(task)
 
 
 def _signatures(path: str) -> dict:
@@ -88,20 +123,58 @@ def _signatures(path: str) -> dict:
         name: {
             "inputs": {key: info.name for key, info in definition.inputs.items()},
             "outputs": {key: info.name for key, info in definition.outputs.items()},
+            "dtypes": {key: info.dtype for key, info in definition.outputs.items()},
         }
         for name, definition in saved.meta_graphs[0].signature_def.items()
         if not name.startswith("__")
     }
 
 
-def figures(result: Mapping) -> dict:
-    """{"p50_ms", "p99_ms", "requests", "memory_mb"} of a result; empty where it failed."""
-    if "error" in result:
-        return {}
-    latency = 1000 * np.array(result["latency"])
-    return {
-        "p50_ms": float(np.percentile(latency, 50)),
-        "p99_ms": float(np.percentile(latency, 99)),
-        "requests": len(latency),
-        "memory_mb": result["memory_bytes"] / 2**20,
+def _on_c_library(task: Task) -> dict:
+    words = {
+        "library": tf.sysconfig.get_lib(),
+        "path": task.path,
+        "signatures": task.signatures,
+        "requests": {name: _base64(texts) for name, texts in task.requests.texts.items()},
+        "corrupt": {name: _base64([text])[0] for name, text in task.requests.corrupt.items()},
+        "large_batch": task.large_batch,
+        "time_budget": task.time_budget,
     }
+    # No variable and no folder of this process reaches it, so none can help it.
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", _SCRIPT],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=task.folder, env=environment,
+    )  # fmt: skip
+    try:
+        out, complaints = process.communicate(json.dumps(words), timeout=task.at_most)
+        error = f"exit code {process.returncode}: {(complaints.strip().splitlines() or [''])[-1]}"
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, _ = process.communicate()
+        error = f"no answer in {task.at_most} s"
+    lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    told = {key: value for line in lines for key, value in line.items()}  # the last of each
+    if "said" not in told:
+        return {"error": told.get("error", error[:300]), "at": told.get("at", "starting")}
+    said = told["said"]
+    said["answers"] = {
+        signature: {name: _arrays(answer) for name, answer in answers.items()}
+        for signature, answers in said["answers"].items()
+    }
+    return {"protocols": {"": said}, "memory_bytes": said["memory_bytes"]}
+
+
+def _base64(texts) -> list[str]:
+    return [base64.b64encode(text).decode() for text in texts]
+
+
+def _arrays(answer: Mapping) -> dict[str, np.ndarray]:
+    return {key: _array(**tensor) for key, tensor in answer.items()}
+
+
+def _array(dtype: str, shape, data) -> np.ndarray:
+    if dtype == "string":
+        return np.array([base64.b64decode(text) for text in data], object).reshape(shape)
+    return np.frombuffer(base64.b64decode(data), dtype).reshape(shape)

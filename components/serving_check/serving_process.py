@@ -5,20 +5,22 @@ no TensorFlow in Python, no Keras, no code of the training. The C library loads 
 SavedModel with the very loader that TensorFlow Serving uses, and starts in a fraction
 of a second where Python's TensorFlow takes three.
 
-stdin: JSON {library, large_batch, time_budget, models: [{name, path, signatures,
-requests: {signature: [base64]}}]}; a signature is {inputs, outputs: {key: "node:index"}}.
-stdout, a line for each model: JSON {name: {answers | error, …}}; see `_serve`.
+stdin: JSON {library, path, signatures, requests: {signature: [base64]}, corrupt:
+{signature: base64}, large_batch, time_budget}; a signature is {inputs, outputs: {key:
+"node:index"}}. stdout: lines of JSON: {"at": what is asked next} …, then {"said": see
+`interrogate`} or {"error": what TensorFlow said}.
 """
 
 import base64
 import ctypes
 import json
+import math
 import sys
 import time
 
-_FLOAT, _STRING, _INT64 = 1, 7, 9  # TF_DataType
+_STRING = 7  # TF_DataType
 _STRING_BYTES = 24  # of a TF_TString
-_CORRUPT = b"\x89PNG\r\n\x1a\nthis is no picture"
+_NUMBERS = {1: ("float32", 4), 3: ("int32", 4), 4: ("uint8", 1), 9: ("int64", 8)}
 _pointer = ctypes.c_void_p
 
 
@@ -33,8 +35,9 @@ class ServingError(Exception):
 class Server:
     """One loaded SavedModel."""
 
-    def __init__(self, library, path):
+    def __init__(self, library, path, signatures):
         self._tf, self._status = library, library.TF_NewStatus()
+        self._signatures = signatures
         self._graph = library.TF_NewGraph()
         tags = (ctypes.c_char_p * 1)(b"serve")
         self._session = library.TF_LoadSessionFromSavedModel(
@@ -43,10 +46,14 @@ class Server:
         )  # fmt: skip
         self._check()
 
-    def ask(self, signature, texts):
-        """{key: nested list} of a batch of byte strings."""
-        tf, outputs = self._tf, signature["outputs"]
-        [fed] = signature["inputs"].values()
+    def ask(self, signature, texts, keep):
+        """{key: tensor} of the last `keep` answers to a batch of byte strings.
+
+        A tensor is {"dtype", "shape", "data"}: base64 of the numbers as they lie in
+        memory, or a list of base64 of the strings.
+        """
+        tf, outputs = self._tf, self._signatures[signature]["outputs"]
+        [fed] = self._signatures[signature]["inputs"].values()
         batch = self._strings(texts)
         answers = (_pointer * len(outputs))()
         tf.TF_SessionRun(
@@ -56,7 +63,13 @@ class Server:
         )  # fmt: skip
         tf.TF_DeleteTensor(batch)
         self._check()
-        return {key: self._read(answer) for key, answer in zip(outputs, answers, strict=True)}
+        told = {
+            key: self._read(key, answer, len(texts), keep)
+            for key, answer in zip(outputs, answers, strict=True)
+        }
+        for answer in answers:
+            tf.TF_DeleteTensor(answer)
+        return told
 
     def _node(self, name):
         operation, _, index = name.partition(":")
@@ -73,29 +86,27 @@ class Server:
             self._tf.TF_StringCopy(place, text, len(text))
         return tensor
 
-    def _read(self, tensor):
+    def _read(self, key, tensor, rows, keep):
         tf = self._tf
         shape = [tf.TF_Dim(tensor, axis) for axis in range(tf.TF_NumDims(tensor))]
-        count = 1
-        for size in shape:
-            count *= size
+        if shape[:1] != [rows]:
+            raise ServingError(f"{key} has the shape {shape} for {rows} requests")
+        keep, width = min(keep, rows), math.prod(shape[1:])
         start, kind = tf.TF_TensorData(tensor), tf.TF_TensorType(tensor)
+        first, count = (rows - keep) * width, keep * width
         if kind == _STRING:
-            places = (start + number * _STRING_BYTES for number in range(count))
-            values = [
-                base64.b64encode(
-                    ctypes.string_at(tf.TF_StringGetDataPointer(at), tf.TF_StringGetSize(at))
-                ).decode()
-                for at in places
-            ]
+            dtype, data = "string", []
+            for number in range(first, first + count):
+                at = start + number * _STRING_BYTES
+                text = tf.TF_StringGetDataPointer(at), tf.TF_StringGetSize(at)
+                data.append(base64.b64encode(ctypes.string_at(*text)).decode())
+        elif kind in _NUMBERS:
+            dtype, size = _NUMBERS[kind]
+            numbers = ctypes.string_at(start + first * size, count * size) if count else b""
+            data = base64.b64encode(numbers).decode()
         else:
-            number = {_FLOAT: ctypes.c_float, _INT64: ctypes.c_int64}[kind]
-            values = list((number * count).from_address(start)) if count else []
-        tf.TF_DeleteTensor(tensor)
-        if len(shape) < 2:
-            return values
-        width = count // shape[0] if shape[0] else 0
-        return [values[row * width : (row + 1) * width] for row in range(shape[0])]
+            raise ServingError(f"{key} is of TensorFlow's type {kind}, which nothing here gives")
+        return {"dtype": dtype, "shape": [keep, *shape[1:]], "data": data}
 
     def _check(self):
         if self._tf.TF_GetCode(self._status):
@@ -139,77 +150,89 @@ def open_library(folder):
     return library
 
 
-def _serve(library, model, large_batch, time_budget):
-    """What one model did.
+def interrogate(server, task, tell):
+    """Asks one served model everything.
+
+    Args:
+      server: has `ask(signature, texts, keep)`, which raises ServingError.
+      task: requests, corrupt, large_batch, time_budget; texts are bytes.
+      tell: callable; takes what is asked next.
 
     Returns:
-      {"answers": {signature: {"one": …, "all": …}}, "latency": [seconds of requests of
-      one], "corrupt": the error that a corrupt image gave, "memory_bytes"}; or {"error",
-      "at"}: what was asked when it failed.
+      {"answers": {signature: {"one", "all", "large", "after": what `ask` gave}}, "corrupt":
+      {signature: the error that a corrupt image gave, or None}, "latency": [seconds of
+      requests of one]}. Of the large batch, the last answers are kept, as many as there
+      are requests; "after" is one request after the corrupt image.
+
+    Raises:
+      ServingError: an answer to anything but a corrupt image was an error.
     """
-    at = "loading"
-    try:
-        server = Server(library, model["path"])
-        answers, latency = {}, []
-        for name, encoded in model["requests"].items():
-            texts, signature = (
-                [base64.b64decode(text) for text in encoded],
-                model["signatures"][name],
-            )
-            at = f"{name} with a batch of one"
-            one = server.ask(signature, texts[:1])
-            at = f"{name} with a batch of {len(texts)}"
-            every = server.ask(signature, texts)
-            answers[name] = {"one": one, "all": every}
-            at = f"{name} with a batch of {large_batch}"
-            server.ask(signature, (texts * (large_batch // len(texts) + 1))[:large_batch])
-        corrupt = None
-        if "serving_default" in model["signatures"]:
-            name = "serving_default"
-            try:
-                server.ask(model["signatures"][name], [_CORRUPT])
-            except ServingError as error:
-                corrupt = str(error)[:200]
-            at = f"{name} after a corrupt image"
-            answers[name]["after"] = server.ask(model["signatures"][name], _texts(model, name)[:1])
-            latency = _latency(server, model["signatures"][name], _texts(model, name), time_budget)
-    except ServingError as error:
-        return {"error": str(error), "at": at}
-    return {
-        "answers": answers,
-        "latency": latency,
-        "corrupt": corrupt,
-        "memory_bytes": _peak_memory(),
-    }
+    answers = {}
+    for signature, texts in task["requests"].items():
+        answers[signature] = {}
+        for name, batch in (
+            ("one", texts[:1]),
+            ("all", texts),
+            ("large", large(texts, task["large_batch"])),
+        ):
+            tell(f"{signature} with a batch of {len(batch)}")
+            answers[signature][name] = server.ask(signature, batch, len(texts))
+    corrupt = {}
+    for signature, text in task["corrupt"].items():
+        tell(f"{signature} with a corrupt image")
+        try:
+            server.ask(signature, [text], 1)
+            corrupt[signature] = None
+        except ServingError as error:
+            corrupt[signature] = str(error)[:200]
+        tell(f"{signature} after a corrupt image")
+        answers[signature]["after"] = server.ask(signature, task["requests"][signature][:1], 1)
+    tell("a request of one image")
+    latency = _latency(server, task["requests"]["serving_default"], task["time_budget"])
+    return {"answers": answers, "corrupt": corrupt, "latency": latency}
 
 
-def _peak_memory():
+def large(texts, size):
+    """The requests over and over, `size` of them or at least each once; ends with the last."""
+    size = max(size, len(texts))
+    return (texts * (size // len(texts) + 1))[-size:]
+
+
+def peak_memory(process="self"):
     """Bytes; from the kernel's own account, as getrusage's begins with the parent's."""
-    with open("/proc/self/status", encoding="ascii") as status:
+    with open(f"/proc/{process}/status", encoding="ascii") as status:
         [kib] = [line.split()[1] for line in status if line.startswith("VmHWM:")]
     return int(kib) * 1024
 
 
-def _texts(model, signature):
-    return [base64.b64decode(text) for text in model["requests"][signature]]
-
-
-def _latency(server, signature, texts, time_budget):
+def _latency(server, texts, time_budget):
     """Seconds of single requests, 100 at most, as many as fit into the budget."""
     seconds, end = [], time.perf_counter() + time_budget
     while len(seconds) < 100 and (len(seconds) < 5 or time.perf_counter() < end):
         began = time.perf_counter()
-        server.ask(signature, [texts[len(seconds) % len(texts)]])
+        server.ask("serving_default", [texts[len(seconds) % len(texts)]], 1)
         seconds.append(time.perf_counter() - began)
     return seconds
 
 
+def _tell(**line):
+    print(json.dumps(line), flush=True)
+
+
 def main():
     task = json.load(sys.stdin)
-    library = open_library(task["library"])
-    for model in task["models"]:
-        result = _serve(library, model, task["large_batch"], task["time_budget"])
-        print(json.dumps({model["name"]: result}), flush=True)
+    task["requests"] = {
+        name: [base64.b64decode(text) for text in texts] for name, texts in task["requests"].items()
+    }
+    task["corrupt"] = {name: base64.b64decode(text) for name, text in task["corrupt"].items()}
+    _tell(at="loading")
+    try:
+        server = Server(open_library(task["library"]), task["path"], task["signatures"])
+        said = interrogate(server, task, lambda at: _tell(at=at))
+    except ServingError as error:
+        _tell(error=str(error))
+    else:
+        _tell(said=said | {"memory_bytes": peak_memory()})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,205 @@
+"""Asks TensorFlow Serving's own server, `tensorflow_model_server`, over REST and gRPC."""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from components.failure import Failure
+from components.serving_check.requests import TRANSFORM
+from components.serving_check.serving_process import ServingError, interrogate, peak_memory
+
+_HOST = "127.0.0.1"
+_NAME = "model"
+_POLL = 0.02  # seconds
+# The kernel ends the server when this process dies, however it dies; Linux alone has it.
+_BOUND = (
+    "import contextlib, ctypes, os, sys\n"
+    "with contextlib.suppress(AttributeError): ctypes.CDLL(None).prctl(1, 9)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+def version(binary: str) -> str:
+    """What the server calls its version.
+
+    Raises:
+      Failure: it does not run.
+    """
+    try:
+        done = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Failure(
+            f"ServingCheck: {binary} does not run: {error}. Mend it, or take it off PATH: "
+            "TensorFlow's C library serves then."
+        ) from error
+    first = (done.stdout or done.stderr).strip().splitlines()[:1] or ["unknown"]
+    return first[0].rpartition(" ")[-1]
+
+
+def ask(binary: str, task) -> dict:
+    """What one model did on the server; see `served.serve`.
+
+    The server has ended when this returns.
+    """
+    places = ["loading"]
+    words = {
+        "requests": task.requests.texts,
+        "corrupt": task.requests.corrupt,
+        "large_batch": task.large_batch,
+        "time_budget": task.time_budget,
+    }
+    # JSON carries text alone, and pixels are none.
+    texts = {name: asked for name, asked in task.requests.texts.items() if name != TRANSFORM}
+    try:
+        with _running(binary, task) as (pid, rest, stub):
+            over_rest = _Client(lambda *asked: _over_rest(rest, *asked), task)
+            over_grpc = _Client(lambda *asked: _over_grpc(stub, *asked), task)
+            protocols = {
+                "gRPC": interrogate(over_grpc, words, places.append),
+                "REST": interrogate(over_rest, words | {"requests": texts}, places.append),
+            }
+            return {"protocols": protocols, "memory_bytes": peak_memory(pid)}
+    except ServingError as error:
+        return {"error": str(error), "at": places[-1]}
+
+
+class _Client:
+    """What `interrogate` asks: one protocol of the server."""
+
+    def __init__(self, call: Callable, task):
+        self._call, self._task = call, task
+
+    def ask(self, signature: str, texts, keep: int) -> dict[str, np.ndarray]:
+        described = self._task.signatures[signature]
+        [fed] = described["inputs"]
+        told = self._call(signature, fed, texts, described["dtypes"], self._task.at_most)
+        for key, array in told.items():
+            if array.shape[:1] != (len(texts),):
+                raise ServingError(
+                    f"{key} has the shape {list(array.shape)} for {len(texts)} requests"
+                )
+        return {key: array[-keep:] for key, array in told.items()}
+
+
+def _over_grpc(stub, signature, fed, texts, dtypes, at_most) -> dict[str, np.ndarray]:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = _NAME
+    request.model_spec.signature_name = signature
+    request.inputs[fed].CopyFrom(tf.make_tensor_proto(list(texts), tf.string, [len(texts)]))
+    try:
+        response = stub.Predict(request, timeout=at_most)
+    except grpc.RpcError as error:
+        raise ServingError(f"{error.code().name}: {error.details()}") from error
+    return {key: tf.make_ndarray(tensor) for key, tensor in response.outputs.items()}
+
+
+def _over_rest(rest, signature, fed, texts, dtypes, at_most) -> dict[str, np.ndarray]:
+    encoded = [{"b64": base64.b64encode(text).decode()} for text in texts]
+    body = json.dumps({"signature_name": signature, "inputs": {fed: encoded}})
+    outputs = _json(rest, "POST", f"/v1/models/{_NAME}:predict", body)["outputs"]
+    if len(dtypes) == 1:  # A single output comes without its name.
+        outputs = dict.fromkeys(dtypes, outputs)
+    return {key: _array(values, dtypes[key]) for key, values in outputs.items()}
+
+
+def _array(values, dtype: int) -> np.ndarray:
+    if dtype == tf.string.as_datatype_enum:
+        return np.array([text.encode("latin-1") for text in values], object)
+    return np.array(values, tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+
+
+def _json(rest: http.client.HTTPConnection, method: str, path: str, body: str | None = None):
+    try:
+        rest.request(method, path, body)
+        answer = rest.getresponse()
+        # The server writes a string's bytes as they are, whether they are UTF-8 or not.
+        told = json.loads(answer.read().decode("latin-1"), strict=False)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        rest.close()
+        raise ServingError(f"no answer over REST: {error!r}") from error
+    if answer.status != 200:
+        raise ServingError(f"HTTP {answer.status}: {told.get('error', told)}")
+    return told
+
+
+@contextlib.contextmanager
+def _running(binary: str, task) -> Iterator[tuple]:
+    """(process id, REST connection, gRPC stub) of a server that has loaded the model."""
+    port, rest_port = _free_ports(2)
+    command = [
+        binary, f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={_NAME}",
+        f"--model_base_path={os.path.dirname(task.path)}", "--max_num_load_retries=0",
+    ]  # fmt: skip
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    with contextlib.ExitStack() as held:
+        complaints = held.enter_context(tempfile.TemporaryFile())
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BOUND, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
+            cwd=task.folder, env=environment, start_new_session=True,
+        )  # fmt: skip
+        held.callback(_end, process)
+        rest = http.client.HTTPConnection(_HOST, rest_port, timeout=task.at_most)
+        held.callback(rest.close)
+        _wait(process, rest, complaints, time.monotonic() + task.at_most)
+        channel = grpc.insecure_channel(f"{_HOST}:{port}", options=_OPTIONS)
+        held.enter_context(channel)
+        yield process.pid, rest, prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def _wait(process, rest, complaints, until: float) -> None:
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            complaints.seek(0)
+            last = complaints.read().decode(errors="replace").strip().splitlines()[-1:] or [""]
+            raise ServingError(f"the server ended with exit code {process.returncode}: {last[0]}")
+        for loaded in _status(rest):
+            if loaded["state"] == "AVAILABLE":
+                return
+            if loaded["state"] == "END":
+                cause = loaded["status"].get("error_message")
+                raise ServingError(cause or "the server gave the model up")
+        time.sleep(_POLL)
+    raise ServingError("the server did not load the model in time")
+
+
+def _status(rest) -> list[dict]:
+    try:
+        return _json(rest, "GET", f"/v1/models/{_NAME}")["model_version_status"]
+    except ServingError:
+        return []  # It does not listen yet, or does not know the model yet.
+
+
+def _end(process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((_HOST, 0))
+        return [one.getsockname()[1] for one in sockets]

@@ -1,0 +1,99 @@
+"""A folder in which models are made, checked and pushed."""
+
+import base64
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.pusher.executor import Executor as Pusher
+from components.serving_check.executor import Executor
+from components.trainer.expected_answers import write_answers
+from tests.components.serving_check.small_models import (
+    LABELS,
+    SIDE,
+    encoded,
+    example,
+    probabilities_of,
+    save_model,
+)
+
+CONFIG = {
+    "split": "test",
+    "image_feature": "image",
+    "max_latency_ms": None,
+    "max_slowdown": 5.0,
+    "max_memory_mb": None,
+    "large_batch": 64,
+}
+
+
+class Room:
+    """A folder with Examples, and the check of one model after the other in it."""
+
+    def __init__(self, folder, pictures):
+        self.folder, self.pictures = folder, pictures
+        split = folder / "examples" / "Split-test"
+        split.mkdir(parents=True)
+        with tf.io.TFRecordWriter(str(split / "data-00000-of-00001")) as writer:
+            for picture in pictures:
+                writer.write(example(encoded(picture)))
+
+    def artifact(self, kind, name):
+        made = kind()
+        made.uri = str(self.folder / name)
+        (self.folder / name).mkdir(exist_ok=True, parents=True)
+        return made
+
+    def model(self, name="model", task="classification", **faults):
+        made = self.artifact(standard_artifacts.Model, name)
+        save_model(self.folder / name / "Format-Serving", task, **faults)
+        answers = probabilities_of(self.pictures, task).numpy()
+        pixels = [picture.tobytes() for picture in self.pictures]
+        file = self.folder / name / "expected_answers.json"
+        if task == "classification":
+            write_answers(str(file), LABELS, pixels, answers)
+        else:
+            texts = [base64.b64encode(answer.tobytes()).decode() for answer in answers]
+            names = [hashlib.sha256(one).hexdigest() for one in pixels]
+            told = {"task": task, "labels": LABELS, "answers": dict(zip(names, texts, strict=True))}
+            file.write_text(json.dumps(told))
+        return made
+
+    def check(self, model, champion=None, **config):
+        """(summary of the check, summary of the push, whether it was pushed)."""
+        examples = self.artifact(standard_artifacts.Examples, "examples")
+        examples.split_names = artifact_utils.encode_split_names(["test"])
+        infra = self.artifact(standard_artifacts.InfraBlessing, "infra")
+        champion = champion or self.artifact(standard_artifacts.Model, "no champion")
+        Executor().Do(
+            {"examples": [examples], "model": [model], "champion": [champion]},
+            {"infra_blessing": [infra]},
+            {"config": json.dumps(CONFIG | config)},
+        )
+        blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
+        (self.folder / "blessing" / "BLESSED").touch()
+        pushed = self.artifact(standard_artifacts.PushedModel, "push")
+        Pusher().Do(
+            {"model": [model], "blessing": [blessing], "infra_blessing": [infra]},
+            {"pushed_model": [pushed]},
+            {"push_destination": str(self.folder / "pushed")},
+        )
+        return (
+            infra.get_string_custom_property("summary"),
+            pushed.get_string_custom_property("summary"),
+            (self.folder / "pushed").exists(),
+        )
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    return np.random.default_rng(5).integers(0, 256, (6, SIDE, SIDE), np.uint8)
+
+
+@pytest.fixture
+def room(tmp_path, pictures):
+    return Room(tmp_path, pictures)
