@@ -50,6 +50,7 @@ def _run_logged(configuration, began, log, results):
     with chatter_to(log) as screen:
         from pipeline.display import Display
 
+        failure = None
         with Display(screen) as display:
             display.say(f"steadyfeed: {configuration.name}, log in {log}")
             try:
@@ -63,9 +64,10 @@ def _run_logged(configuration, began, log, results):
                 _print_table(configuration, display)
                 display.say(_first_line(error), style="red")
                 display.say(f"The whole story is in {log}.")
+                failure = _first_line(error)
                 return 1
             finally:
-                _write_report(configuration, display)
+                _write_report(configuration, began.isoformat(), failure, display)
                 if results:
                     statuses = {made.component: made.status for made in display.outcomes}
                     Path(results).write_text(json.dumps(statuses), encoding="utf-8")
@@ -93,19 +95,17 @@ def _run(configuration, began, display):
     return 0
 
 
-def _write_report(configuration, display):
+def _write_report(configuration, run_id, failure, display):
     """A report that cannot be made is one line, and never fails the run."""
     if not display.outcomes:
         return
     try:
-        from tfx.orchestration import metadata
-
+        from pipeline.report.facts import record_failure
         from pipeline.report.files import write_report
 
-        database = str(Path(configuration.root) / "metadata.sqlite")
-        connection = metadata.sqlite_metadata_connection_config(database)
-        with metadata.Metadata(connection) as handle:
-            display.say(f"report   {write_report(handle.store, configuration)}")
+        if failure:
+            record_failure(configuration.root, run_id, failure)
+        display.say(f"report   {write_report(configuration, run_id)}")
     except Exception as error:
         _log.warning("no report", exc_info=True)
         display.say(f"The report could not be made: {_in_words(error)}")

@@ -1,8 +1,7 @@
-"""The verb `report`: makes the report of a run again, and shows it."""
+"""The verb `report`: makes the report of a run again, or compares two runs, and shows it."""
 
 import sys
 import webbrowser
-from pathlib import Path
 
 from components.failure import Failure
 from pipeline.configuration_file import load
@@ -11,7 +10,15 @@ from pipeline.configuration_file import load
 def add_verbs(verbs, add_configuration):
     """Adds the verb to the command line; arguments as in schedule_verbs."""
     report = verbs.add_parser("report", help="write the report of a run as one HTML file")
-    report.add_argument("--run", metavar="ID", help="of the run; none: the newest")
+    which = report.add_mutually_exclusive_group()
+    which.add_argument("--run", metavar="RUN", help="which run; none: the newest")
+    which.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="two runs on one page; a run is its id or how that begins, the number of a "
+        "pushed version, latest or previous",
+    )
     report.add_argument("--open", action="store_true", help="show it in the browser")
     report.set_defaults(verb=_report)
     add_configuration(report)
@@ -19,17 +26,14 @@ def add_verbs(verbs, add_configuration):
 
 def _report(arguments):
     configuration = load(arguments.config, arguments.set)
-    database = Path(configuration.root) / "metadata.sqlite"
     try:
-        if not database.exists():
-            raise Failure(f"{configuration.root} has no runs. Run the pipeline first.")
-        from tfx.orchestration import metadata
+        # ML Metadata and Pillow, which other verbs do without.
+        from pipeline.report.files import write_comparison, write_report
 
-        from pipeline.report.files import write_report
-
-        connection = metadata.sqlite_metadata_connection_config(str(database))
-        with metadata.Metadata(connection) as handle:
-            file = write_report(handle.store, configuration, arguments.run)
+        if arguments.compare:
+            file = write_comparison(configuration, *arguments.compare)
+        else:
+            file = write_report(configuration, arguments.run)
     except Failure as failure:
         print(f"steadyfeed: {failure}", file=sys.stderr)
         return 1

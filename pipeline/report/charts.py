@@ -1,66 +1,117 @@
-"""Charts as inline SVG, and tables; every one says in words what it shows."""
+"""Line charts as inline SVG; every one says in words what it shows."""
 
+import dataclasses
 from html import escape
 
+_WIDTH, _HEIGHT = 340, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 10, 10, 24
+_MOST_POINTS = 240  # more than one a pixel would only make the file larger
 
-def lines(title, series, width=560, height=200):
-    """A line chart of {name: [values]}, one point an epoch."""
-    points = [value for values in series.values() for value in values if value is not None]
-    if not points:
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """One line: a value an epoch, None where there is none."""
+
+    name: str
+    values: list
+    tone: str = "one"  # a colour of the style
+    dashed: bool = False
+
+
+def lines(title, series, best=None):
+    """A chart of Series over the epochs, from 1; "" where there is nothing to draw.
+
+    Args:
+      title: what is drawn.
+      series: Series, told apart by tone and by dashes.
+      best: an epoch to mark, or None.
+    """
+    series = [s for s in series if any(value is not None for value in s.values)]
+    if not series:
         return ""
-    low, high = min(points), max(points)
-    span = (high - low) or 1.0
-    drawn = []
-    for number, values in enumerate(series.values()):
-        step = (width - 60) / max(len(values) - 1, 1)
-        at = [
-            f"{45 + i * step:.1f},{height - 25 - (v - low) / span * (height - 45):.1f}"
-            for i, v in enumerate(values)
-            if v is not None
-        ]
-        drawn.append(f'<polyline class="line{number % 2}" points="{" ".join(at)}"/>')
-    told = "; ".join(f"{name} from {v[0]:.4g} to {v[-1]:.4g}" for name, v in series.items() if v)
-    keys = " · ".join(
-        f'<span class="key{n % 2}">{"━" if n % 2 == 0 else "┅"} {escape(name)}</span>'
-        for n, name in enumerate(series)
-    )
+    epochs = max(len(s.values) for s in series)
+    values = [value for s in series for value in s.values if value is not None]
+    low, high = min(values), max(values)
+    frame = _Frame(low, high if high > low else low + (abs(low) or 1.0), epochs)
+    told = "; ".join(_told(s) for s in series)
+    drawn = "".join(_line(s, frame) for s in series)
     return (
-        f"<figure><figcaption>{escape(title)}: {keys}</figcaption>"
-        f'<svg viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(title)}: {escape(told)}">'
-        f'<path class="axis" d="M45 10V{height - 25}H{width - 10}"/>'
-        f'<text x="40" y="22" text-anchor="end">{high:.2g}</text>'
-        f'<text x="40" y="{height - 25}" text-anchor="end">{low:.2g}</text>'
-        f'<text x="{width - 10}" y="{height - 6}" text-anchor="end">epochs</text>'
-        f"{''.join(drawn)}</svg></figure>"
+        f"<figure class=chart><figcaption><strong>{escape(title)}</strong> {_keys(series)}"
+        f'</figcaption><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(f"{title}: {told}")}">{_axes(frame)}{_best(best, frame)}{drawn}'
+        "</svg></figure>"
     )
 
 
-def bars(title, counts):
-    """Horizontal bars of {name: number}, 30 at most."""
-    shown = list(counts.items())[:30]
-    most = max((value for _, value in shown), default=1) or 1
-    rows = [
-        f"<tr><th scope=row>{escape(str(name))}</th><td class=bar>"
-        f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect width="{100 * value / most:.1f}" height="8"/></svg></td>'
-        f"<td class=number>{value:,}</td></tr>"
-        for name, value in shown
+@dataclasses.dataclass(frozen=True)
+class _Frame:
+    low: float
+    high: float
+    epochs: int
+
+    def x(self, epoch):
+        room = _WIDTH - _LEFT - _RIGHT
+        return (
+            _LEFT + (epoch - 1) * room / (self.epochs - 1) if self.epochs > 1 else _LEFT + room / 2
+        )
+
+    def y(self, value):
+        room = _HEIGHT - _TOP - _BOTTOM
+        return _TOP + (self.high - value) / (self.high - self.low) * room
+
+
+def _line(series, frame):
+    step = max(1, len(series.values) // _MOST_POINTS)
+    shown = [
+        (epoch, value)
+        for epoch, value in enumerate(series.values, 1)
+        if value is not None and ((epoch - 1) % step == 0 or epoch == len(series.values))
     ]
-    head = "<tr><th scope=col>class</th><th scope=col>share</th><th scope=col>examples</th></tr>"
-    return f"<table><caption>{escape(title)}</caption>{head}{''.join(rows)}</table>"
-
-
-def table(title, head, rows):
-    """A table whose first column names the row."""
-    columns = "".join(f"<th scope=col>{escape(str(name))}</th>" for name in head)
-    body = "".join(
-        f"<tr><th scope=row>{escape(str(row[0]))}</th>"
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
+    points = " ".join(f"{frame.x(epoch):.1f},{frame.y(value):.1f}" for epoch, value in shown)
+    kind = f"line {series.tone}{' dashed' if series.dashed else ''}"
+    dots = "".join(
+        f'<circle class="dot {series.tone}" cx="{frame.x(epoch):.1f}" cy="{frame.y(value):.1f}" '
+        f'r="{2.6 if len(shown) <= 40 else 1.2}"><title>{escape(series.name)}, epoch {epoch}: '
+        f"{value:.4g}</title></circle>"
+        for epoch, value in shown
     )
+    return f'<polyline class="{kind}" points="{points}"/>{dots}'
+
+
+def _axes(frame):
+    rows = [frame.low + (frame.high - frame.low) * part / 3 for part in range(4)]
+    grid = "".join(
+        f'<path class=grid d="M{_LEFT} {frame.y(value):.1f}H{_WIDTH - _RIGHT}"/>'
+        f'<text x="{_LEFT - 6}" y="{frame.y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+        for value in rows
+    )
+    ends = sorted({1, frame.epochs})
+    below = "".join(
+        f'<text x="{frame.x(epoch):.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{epoch}</text>'
+        for epoch in ends
+    )
+    middle = (_LEFT + _WIDTH - _RIGHT) / 2
+    name = f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">epoch</text>'
+    return grid + below + (name if len(ends) > 1 else "")
+
+
+def _best(epoch, frame):
+    if epoch is None or not 1 <= epoch <= frame.epochs:
+        return ""
+    x = frame.x(epoch)
     return (
-        f'<div class=wide tabindex=0 role=region aria-label="{escape(title)}"><table>'
-        f"<caption>{escape(title)}</caption><tr>{columns}</tr>{body}</table></div>"
+        f'<path class=best d="M{x:.1f} {_TOP}V{_HEIGHT - _BOTTOM}"><title>best epoch</title></path>'
+    )
+
+
+def _told(series):
+    values = [value for value in series.values if value is not None]
+    return f"{series.name} from {values[0]:.4g} to {values[-1]:.4g}"
+
+
+def _keys(series):
+    return " ".join(
+        f'<span class="key"><svg viewBox="0 0 22 6" aria-hidden="true"><path class="line {s.tone}'
+        f'{" dashed" if s.dashed else ""}" d="M0 3H22"/></svg>{escape(s.name)}</span>'
+        for s in series
     )

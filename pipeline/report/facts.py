@@ -1,15 +1,20 @@
-"""What one run left in ML Metadata and in its artifacts, as plain data."""
+"""What one run left in ML Metadata and in its artifacts, as plain data; no TensorFlow."""
 
 import dataclasses
 import json
 from pathlib import Path
 
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from components.failure import Failure
+
+_EVENT = metadata_store_pb2.Event
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "ran",
     metadata_store_pb2.Execution.CACHED: "cached",
 }
+_ORIGIN = ("git_commit", "git_state", "lock_sha256", "failure")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,29 +25,114 @@ class Node:
     status: str  # "ran", "cached" or "failed"
     seconds: float
     outputs: dict  # {output: Artifact proto}
+    inputs: dict = dataclasses.field(default_factory=dict)  # {input: [id of an artifact]}
+    properties: dict = dataclasses.field(default_factory=dict)  # {parameter: value}
 
     @property
     def summaries(self):
+        """What its outputs say of themselves, without what another says as well."""
         told = [a.custom_properties["summary"].string_value for a in self.outputs.values()]
-        return list(dict.fromkeys(text for text in told if text))
+        told = [text for text in dict.fromkeys(told) if text]
+        return [text for text in told if not any(text in o for o in told if o != text)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run; `nodes` by component, in the order they started."""
+    """A run.
+
+    Attributes:
+      id: the time at which it began, ISO 8601.
+      nodes: {component: Node}, in the order they started.
+      seconds: from the first component's start to the last one's end.
+      origin: {"git_commit", "git_state", "lock_sha256", "failure"}: texts or None.
+      configuration: what it was started with, as plain data; {} where not recorded.
+      model_origin: (run id, origin, configuration) of the run that trained its model,
+        another one where Trainer was cached; None without a model.
+    """
 
     id: str
     nodes: dict
+    seconds: float = 0.0
+    origin: dict = dataclasses.field(default_factory=dict)
+    configuration: dict = dataclasses.field(default_factory=dict)
+    model_origin: tuple | None = None
+
+    @property
+    def failed(self):
+        """The Node that failed, or None."""
+        return next((node for node in self.nodes.values() if node.status == "failed"), None)
+
+    @property
+    def when(self):
+        """Its start for people, such as "2026-11-21 04:34:40"."""
+        return self.id[:19].replace("T", " ")
 
     def artifact(self, component, output):
         node = self.nodes.get(component)
         return node.outputs.get(output) if node else None
 
-    def json(self, component, output, file):
-        """A JSON file of an output; None where there is none."""
+    def said(self, component, output, name):
+        """A custom property of an output; None where there is none."""
         artifact = self.artifact(component, output)
-        path = Path(artifact.uri) / file if artifact else None
-        return json.loads(path.read_text("utf-8")) if path and path.is_file() else None
+        return _values(artifact.custom_properties).get(name) if artifact else None
+
+    def file(self, component, output, name):
+        """Path of a file of an output; None where there is none."""
+        artifact = self.artifact(component, output)
+        path = Path(artifact.uri) / name if artifact else None
+        return path if path and path.is_file() else None
+
+    def json(self, component, output, name):
+        """A JSON file of an output; None where there is none, or no whole one."""
+        path = self.file(component, output, name)
+        try:
+            return json.loads(path.read_text("utf-8")) if path else None
+        except ValueError:
+            return None
+
+    def edges(self):
+        """[(component, component that reads its outputs, [their names])] in the runs' order."""
+        made = {
+            artifact.id: (node.name, output)
+            for node in self.nodes.values()
+            for output, artifact in node.outputs.items()
+        }
+        found = {}
+        for node in self.nodes.values():
+            for ids in node.inputs.values():
+                for source, output in (made[i] for i in ids if i in made):
+                    found.setdefault((source, node.name), []).append(output)
+        return [(a, b, sorted(set(outputs))) for (a, b), outputs in found.items()]
+
+
+def open_store(root, write=False):
+    """ML Metadata of a root, for reading alone unless `write`.
+
+    Raises:
+      Failure: nothing has run there, or its file cannot be read.
+    """
+    file = Path(root) / "metadata.sqlite"
+    if not file.is_file():
+        raise Failure(f"{root} has no runs. Run the pipeline first.")
+    modes = metadata_store_pb2.SqliteMetadataSourceConfig
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(file)
+    connection.sqlite.connection_mode = modes.READWRITE if write else modes.READONLY
+    try:
+        store = MetadataStore(connection)
+        store.get_context_types()
+    except Exception as error:  # ML Metadata's own errors have nothing in common.
+        raise Failure(f"{file} cannot be read as ML Metadata. Run the pipeline again.") from error
+    return store
+
+
+def record_failure(root, run_id, message):
+    """Keeps why a run failed with its origin: ML Metadata itself keeps the state alone."""
+    store = open_store(root, write=True)
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context:
+        context.custom_properties["failure"].string_value = message
+        store.put_contexts([context])
 
 
 def run_ids(store):
@@ -57,67 +147,61 @@ def read_run(store, run_id):
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
     types = {kind.id: kind.name.rsplit(".", 1)[-1] for kind in store.get_execution_types()}
-    outputs = {execution.id: {} for execution in executions}
-    events = store.get_events_by_execution_ids(list(outputs))
-    made = [e for e in events if e.type == metadata_store_pb2.Event.OUTPUT]
-    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in made])}
-    for event in made:
-        outputs[event.execution_id][event.path.steps[0].key] = artifacts[event.artifact_id]
+    events = store.get_events_by_execution_ids([execution.id for execution in executions])
+    made = [event.artifact_id for event in events if event.type == _EVENT.OUTPUT]
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id(made)}
     nodes = {}
     for execution in executions:
         took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+        own = [event for event in events if event.execution_id == execution.id]
+        outputs = [event for event in own if event.type == _EVENT.OUTPUT]
+        inputs = {}
+        for event in own:
+            if event.type == _EVENT.INPUT:
+                inputs.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
         name = types[execution.type_id]
-        status = _STATES.get(execution.last_known_state, "failed")
-        nodes[name] = Node(name, status, took / 1000, outputs[execution.id])
-    return Run(run_id, nodes)
-
-
-def label_counts(run, split, label):
-    """{label: examples} of a split from its statistics; {} where they have none."""
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
-    artifact = run.artifact("StatisticsGen", "statistics")
-    file = Path(artifact.uri) / f"Split-{split}" / "FeatureStats.pb" if artifact else None
-    if not file or not file.is_file():
-        return {}
-    statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
-    for feature in statistics.datasets[0].features:
-        if (feature.name or "".join(feature.path.step)) == label:
-            ranks = feature.string_stats.rank_histogram.buckets
-            return {bucket.label: int(bucket.sample_count) for bucket in ranks}
-    return {}
-
-
-def sample_images(run, image, label, most=10):
-    """[(class name, encoded image)]: the first of each class in the first shard of train."""
-    from tensorflow.core.example import example_pb2
-
-    artifact = run.artifact("TfdsExampleGen", "examples")
-    shards = sorted(Path(artifact.uri).glob("Split-train/*")) if artifact else []
-    named = (
-        json.loads(artifact.custom_properties["class_names"].string_value or "{}") if shards else {}
-    )
-    names, found = named.get(label), {}
-    for record in _records(shards[0], 500) if shards else ():
-        features = example_pb2.Example.FromString(record).features.feature
-        number, text = features[label].int64_list.value, features[label].bytes_list.value
-        value = number[0] if number else (text[0].decode(errors="replace") if text else "?")
-        name = (
-            names[value] if names and isinstance(value, int) and 0 <= value < len(names) else value
+        nodes[name] = Node(
+            name,
+            _STATES.get(execution.last_known_state, "failed"),
+            took / 1000,
+            {event.path.steps[0].key: artifacts[event.artifact_id] for event in outputs},
+            inputs,
+            _values(execution.custom_properties),
         )
-        if str(name) not in found and len(features[image].bytes_list.value[0]) < 100_000:
-            found[str(name)] = features[image].bytes_list.value[0]
-        if len(found) == most:
-            break
-    return sorted(found.items())
+    return Run(run_id, nodes, _seconds(executions), *_origin(context), _model_origin(store, nodes))
 
 
-def _records(file, most):
-    """The first records of a TFRecord that is not compressed."""
-    with open(file, "rb") as data:
-        for _ in range(most):
-            head = data.read(12)  # a length, and its checksum
-            if len(head) < 12:
-                return
-            yield data.read(int.from_bytes(head[:8], "little"))
-            data.read(4)
+def _seconds(executions):
+    if not executions:
+        return 0.0
+    began = min(execution.create_time_since_epoch for execution in executions)
+    return (max(e.last_update_time_since_epoch for e in executions) - began) / 1000
+
+
+def _origin(context):
+    kept = _values(context.custom_properties)
+    origin = {name: kept.get(name) for name in _ORIGIN}
+    return origin, json.loads(kept.get("configuration") or "{}")
+
+
+def _model_origin(store, nodes):
+    trainer = nodes.get("Trainer")
+    model = trainer and trainer.outputs.get("model")
+    if not model:
+        return None
+    events = store.get_events_by_artifact_ids([model.id])
+    # A cached execution gives the artifact as well: the oldest one is that which ran.
+    first = min(event.execution_id for event in events if event.type == _EVENT.OUTPUT)
+    kinds = {kind.id: kind.name for kind in store.get_context_types()}
+    for context in store.get_contexts_by_execution(first):
+        if kinds[context.type_id] == "pipeline_run":
+            return (context.name, *_origin(context))
+    return None
+
+
+def _values(properties):
+    return {
+        name: getattr(value, value.WhichOneof("value"))
+        for name, value in properties.items()
+        if value.WhichOneof("value")
+    }

@@ -1,40 +1,119 @@
 """Where reports lie, and how they get there."""
 
+import dataclasses
+import json
 import shutil
 from pathlib import Path
 
 from components.failure import Failure
-from pipeline.report import facts, page
+from pipeline.report import comparison, facts, page
+
+_RECORD = "steadyfeed.json"  # beside each pushed model; see components/model_store
 
 
-def write_report(store, configuration, run_id=None):
+def write_report(configuration, which=None):
     """Writes `<root>/reports/<run id>.html`, and report.html for the newest run.
 
     Args:
-      store: ML Metadata's.
       configuration: of the pipeline.
-      run_id: which run; None: the newest.
+      which: a run, as `find_run` takes it; None: the newest.
 
     Returns:
       The file's Path.
 
     Raises:
-      Failure: there is no such run.
+      Failure: there is no such run, or nothing can be written.
     """
-    try:
-        ids = facts.run_ids(store)
-    except Exception as error:
-        raise Failure(f"{configuration.root} has no runs. Run the pipeline first.") from error
-    chosen = run_id or (ids[-1] if ids else None)
-    if chosen not in ids:
-        raise Failure(f"There is no run {chosen}. Known: {', '.join(ids[-5:]) or 'none'}.")
+    store = facts.open_store(configuration.root)
+    ids = facts.run_ids(store)
+    chosen = find_run(configuration, ids, which or "latest")
     place = ids.index(chosen)
-    previous = facts.read_run(store, ids[place - 1]) if place else None
-    text = page.render(facts.read_run(store, chosen), previous, configuration)
-    folder = Path(configuration.root) / "reports"
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{chosen.replace(':', '-')}.html"
-    file.write_text(text, encoding="utf-8")
+    previous = _read(store, ids[place - 1], configuration) if place else None
+    text = page.render(_read(store, chosen, configuration), previous)
+    file = _write(configuration, f"{_name(chosen)}.html", text)
     if chosen == ids[-1]:
-        shutil.copyfile(file, folder.parent / "report.html")
+        shutil.copyfile(file, Path(configuration.root) / "report.html")
     return file
+
+
+def write_comparison(configuration, first, second):
+    """Writes `<root>/reports/<first>-against-<second>.html`; arguments and errors as above."""
+    store = facts.open_store(configuration.root)
+    ids = facts.run_ids(store)
+    chosen = [find_run(configuration, ids, which) for which in (first, second)]
+    runs = [_read(store, run_id, configuration) for run_id in chosen]
+    name = "-against-".join(_name(run_id) for run_id in chosen)
+    return _write(configuration, f"{name}.html", comparison.render(*runs))
+
+
+def find_run(configuration, ids, which):
+    """The id of the run that is meant.
+
+    Args:
+      configuration: of the pipeline.
+      ids: of all runs, oldest first.
+      which: an id, or the beginning of one alone; "latest", "previous", or the number of
+        a pushed version, which stands for the run that pushed it.
+
+    Raises:
+      Failure: no run, or more than one, is meant by that.
+    """
+    if not ids:
+        raise Failure(f"{configuration.root} has no runs. Run the pipeline first.")
+    if which == "latest":
+        return ids[-1]
+    if which == "previous":
+        if len(ids) < 2:
+            raise Failure("There is no previous run: this root has one run. Run again first.")
+        return ids[-2]
+    if which in ids:
+        return which
+    if which.isascii() and which.isdecimal() and not any(i.startswith(which) for i in ids):
+        return _run_of_version(configuration, ids, which)
+    wanted = _name(which.replace(" ", "T"))
+    meant = [run_id for run_id in ids if _name(run_id).startswith(wanted)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise Failure(f"{len(meant)} runs begin with {which}. Name more of one: {meant[-1]}.")
+    raise Failure(f"There is no run {which}. The last ones: {', '.join(ids[-5:])}.")
+
+
+def _run_of_version(configuration, ids, number):
+    file = Path(configuration.push.destination) / number / _RECORD
+    try:
+        run_id = json.loads(file.read_text("utf-8"))["run"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(
+            f"{configuration.push.destination} has no version {number} that this project pushed. "
+            "List them with: python -m pipeline models list --config FILE"
+        ) from error
+    if run_id not in ids:
+        raise Failure(
+            f"Version {number} was pushed by the run {run_id}, which {configuration.root} does "
+            "not know. Name the configuration of that root."
+        )
+    return run_id
+
+
+def _name(run_id):
+    return run_id.replace(":", "-").replace("/", "-")
+
+
+def _read(store, run_id, configuration):
+    """The Run; the given configuration stands for one that was not recorded."""
+    run = facts.read_run(store, run_id)
+    if run.configuration:
+        return run
+    plain = configuration.model_dump(mode="json", by_alias=True)
+    return dataclasses.replace(run, configuration=plain)
+
+
+def _write(configuration, name, text):
+    folder = Path(configuration.root) / "reports"
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{folder / name} cannot be written: {error.strerror}.") from error
+    return folder / name
