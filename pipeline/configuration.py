@@ -6,9 +6,10 @@ Relative paths are relative to the folder in which the command is given.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from components.evaluator.metric_names import METRIC_NAMES
+from components.trainer.models.names import MODEL_NAMES, task_of
 from components.validation_gate.anomaly_types import ANOMALY_TYPES
 from pipeline.kubeflow_configuration import Kubeflow
 from pipeline.schedule_configuration import Schedule
@@ -28,6 +29,7 @@ def _one_of(allowed):
 AnomalyType = Annotated[str, AfterValidator(_one_of(ANOMALY_TYPES))]
 Metric = Annotated[str, AfterValidator(_one_of(METRIC_NAMES))]
 Path = Annotated[str, Field(min_length=1)]
+PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
 class Splits(Section):
@@ -49,10 +51,43 @@ class Data(Section):
     data_dir: Path | None = Field(None, description="where TFDS keeps it; none: TFDS's own")
     download: bool = Field(False, description="let TFDS download and prepare what is missing")
     image_feature: str = "image"
-    label_feature: str = "label"
+    label_feature: str = Field("label", description="not read where there is a mask_feature")
+    mask_feature: str | None = Field(
+        None, description="pictures of classes, for segmentation; none: classification"
+    )
+    mask_classes: dict[str, PixelValue] = Field(
+        {},
+        description="class: its pixel value in the masks, in the order of the class ids",
+        validate_default=True,
+    )
     schema_file: Path | None = Field(
         None, alias="schema", description="a curated schema; none: inferred from the train split"
     )
+
+    @field_validator("mask_feature")
+    @classmethod
+    def _is_not_the_image(cls, mask, info):
+        if mask is not None and mask == info.data.get("image_feature"):
+            raise ValueError("allowed: another feature than data.image_feature")
+        return mask
+
+    @field_validator("mask_classes")
+    @classmethod
+    def _fit_the_masks(cls, classes, info):
+        if info.data.get("mask_feature") is None:
+            if classes:
+                raise ValueError("allowed: only beside data.mask_feature")
+        elif not 2 <= len(classes) <= 255:  # the class id 255 is a pixel of no class
+            raise ValueError("allowed: 2 to 255 classes such as background: 0")
+        elif any(name.splitlines() != [name] for name in classes):
+            raise ValueError("allowed: a name of one line for each class")
+        elif len(set(classes.values())) < len(classes):
+            raise ValueError("allowed: a pixel value of its own for each class")
+        return classes
+
+    @property
+    def task(self) -> str:
+        return "classification" if self.mask_feature is None else "segmentation"
 
 
 class Validation(Section):
@@ -151,3 +186,16 @@ class Configuration(Section):
     beam: Beam = Beam()
     kubeflow: Kubeflow = Kubeflow()
     schedule: Schedule | None = Field(None, description="when it runs by itself; none: never")
+
+    @field_validator("model")
+    @classmethod
+    def _is_for_the_task(cls, model, info):
+        data = info.data.get("data")
+        if data is not None and task_of(model.name) != data.task:
+            fitting = [name for name in MODEL_NAMES if task_of(name) == data.task]
+            has = "no data.mask_feature" if data.mask_feature is None else "data.mask_feature"
+            raise ValueError(
+                f"{model.name} is for {task_of(model.name)}, and there is {has}; "
+                f"allowed: {', '.join(fitting)}"
+            )
+        return model

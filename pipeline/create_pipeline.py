@@ -30,9 +30,17 @@ def create_pipeline(configuration, metadata_connection_config=None):
       A tfx Pipeline. Building it touches no data and no network.
     """
     data, push = configuration.data, configuration.push
-    features = {"image_feature": data.image_feature, "label_feature": data.label_feature}
-    named = {"image_features": [data.image_feature], "label_feature": data.label_feature}
-    preprocessing = configuration.preprocessing.model_dump() | features
+    # Beside masks no label is read.
+    target = {
+        "label_feature": data.label_feature if data.mask_feature is None else None,
+        "mask_feature": data.mask_feature,
+    }
+    named = {"image_features": [data.image_feature]} | target
+    features = {"image_feature": data.image_feature} | target
+    mask_classes = list(data.mask_classes.items())
+    preprocessing = (
+        configuration.preprocessing.model_dump() | features | {"mask_classes": mask_classes}
+    )
     image = {name: preprocessing[name] for name in ("height", "width", "channels")} | features
     corrupt = {name: preprocessing[name] for name in ("on_corrupt_image", "max_dropped")}
 
@@ -56,7 +64,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         statistics.outputs["statistics"],
         allow=configuration.validation.allow,
         max_anomalies=configuration.validation.max_anomalies,
-        label_feature=data.label_feature,
+        label_feature=target["label_feature"],
     )
     # Decoded once, to uint8; waits for the gate.
     transform = Transform(
@@ -87,6 +95,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         schema.outputs["schema"],
         **configuration.evaluation.model_dump(exclude_none=True),
         **features,
+        mask_classes=mask_classes,
         **corrupt,
     )
     components = [

@@ -27,16 +27,18 @@ class InferExecutor(base_executor.BaseExecutor):
         Args:
           input_dict: `statistics`: one ExampleStatistics artifact with a split `train`.
           output_dict: `schema`: one Schema artifact; `summary` says what it holds.
-          exec_properties: `image_features`, a JSON list of names; `label_feature`, a name.
+          exec_properties: `image_features`, a JSON list of names; `label_feature` and
+            `mask_feature`, names or nothing.
 
         Raises:
-          Failure: train is missing or empty, or lacks the image or the label feature.
+          Failure: train is missing or empty, or lacks one of these features.
         """
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         schema = inference.inferred_schema(
             statistics_files.read(statistics),
             json.loads(exec_properties["image_features"]),
-            exec_properties["label_feature"],
+            exec_properties.get("label_feature"),
+            exec_properties.get("mask_feature"),
         )
         _publish(schema, output_dict, "inferred from train")
 

@@ -11,12 +11,14 @@ from components.statistics_gen import statistics_files
 TRAIN = "train"
 # Class names up to this many become the label's domain; TFDV lists no more of them.
 MAX_CLASSES = 1000
+_PICTURES = ("image_feature", "mask_feature")
 
 
 def inferred_schema(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
     image_features: Sequence[str],
-    label_feature: str,
+    label_feature: str | None,
+    mask_feature: str | None = None,
 ) -> schema_pb2.Schema:
     """A schema inferred from the split `train`, features sorted by name.
 
@@ -24,11 +26,12 @@ def inferred_schema(
       statistics: statistics by split name.
       image_features: features that become images: BYTES, one value in every example.
       label_feature: gets one value in every example and, as domain, the classes of all
-        splits: names, or the range of the ids.
+        splits: names, or the range of the ids. None: there is none.
+      mask_feature: becomes an image too; None: there is none.
 
     Raises:
-      Failure: train is missing or empty, or lacks one of these features, or an image
-        feature holds no bytes.
+      Failure: train is missing or empty, or lacks one of these features, or images
+        or masks are no bytes.
     """
     if TRAIN not in statistics:
         raise Failure(
@@ -38,11 +41,16 @@ def inferred_schema(
     train = statistics[TRAIN]
     if not statistics_files.num_examples(train):
         raise Failure(f"The split {TRAIN} holds no examples. Check the dataset's split expression.")
-    _check_features(statistics_files.features(train), image_features, label_feature)
+    settings = {
+        **({label_feature: "label_feature"} if label_feature else {}),
+        **({mask_feature: "mask_feature"} if mask_feature else {}),
+        **dict.fromkeys(image_features, "image_feature"),
+    }
+    _check_features(statistics_files.features(train), settings)
 
     schema = tfdv.infer_schema(train, max_string_domain_size=MAX_CLASSES)
     for feature in schema.feature:
-        if feature.name in image_features:
+        if settings.get(feature.name) in _PICTURES:
             _require_once(feature)
             feature.image_domain.SetInParent()
         elif feature.name == label_feature:
@@ -59,23 +67,22 @@ def inferred_schema(
 
 
 def _check_features(
-    features: Mapping[str, statistics_pb2.FeatureNameStatistics],
-    image_features: Sequence[str],
-    label_feature: str,
+    features: Mapping[str, statistics_pb2.FeatureNameStatistics], settings: Mapping[str, str]
 ) -> None:
-    settings = [("image_feature", name) for name in image_features]
-    for setting, name in [*settings, ("label_feature", label_feature)]:
+    """`settings`: which setting names a feature, by the feature's name."""
+    for name, setting in settings.items():
         if name not in features:
             raise Failure(
                 f"The examples of {TRAIN} have no feature {name!r}, only "
                 f"{', '.join(sorted(features))}. Set {setting} to one of them."
             )
-    for name in image_features:
+        if setting not in _PICTURES:
+            continue
         kind = statistics_pb2.FeatureNameStatistics.Type.Name(features[name].type)
         if kind not in ("BYTES", "STRING"):
             raise Failure(
-                f"The image feature {name!r} holds {kind} values instead of encoded images. "
-                "Set image_feature to a feature of PNG or JPEG bytes."
+                f"The {setting.replace('_', ' ')} {name!r} holds {kind} values instead of encoded "
+                f"images. Set {setting} to a feature of PNG or JPEG bytes."
             )
 
 

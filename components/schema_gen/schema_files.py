@@ -31,7 +31,9 @@ def read(uri: str) -> schema_pb2.Schema:
     return _parse(f"{uri}/{FILE_NAME}", "Delete the artifact and run again.")
 
 
-def read_curated(path: str, image_features: Sequence[str], label_feature: str) -> schema_pb2.Schema:
+def read_curated(
+    path: str, image_features: Sequence[str], label_feature: str | None
+) -> schema_pb2.Schema:
     """The schema in a file that a user keeps.
 
     Raises:
@@ -40,7 +42,7 @@ def read_curated(path: str, image_features: Sequence[str], label_feature: str) -
     """
     schema = _parse(path, "Run once without a schema file, and save the schema inferred there.")
     types = {feature.name: feature.type for feature in schema.feature}
-    for name in (*image_features, label_feature):
+    for name in (*image_features, *filter(None, [label_feature])):
         if name not in types:
             raise Failure(
                 f"The schema {path} has no feature {name!r}, only "

@@ -20,7 +20,7 @@ class StatisticsGenSpec(component_spec.ComponentSpec):
     }
     PARAMETERS = {
         "image_features": component_spec.ExecutionParameter(type=str),
-        "label_feature": component_spec.ExecutionParameter(type=str),
+        "label_feature": component_spec.ExecutionParameter(type=str, optional=True),
     }
 
 
@@ -42,7 +42,8 @@ class StatisticsGen(base_beam_component.BaseBeamComponent):
         self,
         examples: channel.BaseChannel,
         image_features: Sequence[str] = ("image",),
-        label_feature: str = "label",
+        label_feature: str | None = "label",
+        mask_feature: str | None = None,
     ):
         """Wires the component.
 
@@ -51,11 +52,14 @@ class StatisticsGen(base_beam_component.BaseBeamComponent):
           image_features: names of the features that hold encoded images. Of these
             the statistics have presence and size in bytes only.
           label_feature: name of the class label. Integer labels are counted by class.
+            None: there is none.
+          mask_feature: name of the feature that holds encoded masks, which are treated as
+            images are; None: there is none.
         """
         super().__init__(
             spec=StatisticsGenSpec(
                 examples=examples,
-                image_features=json.dumps(list(image_features)),
+                image_features=json.dumps([*image_features, *filter(None, [mask_feature])]),
                 label_feature=label_feature,
                 statistics=channel.Channel(type=standard_artifacts.ExampleStatistics),
             )

@@ -29,7 +29,8 @@ class Executor(BeamExecutor):
           input_dict: `examples`: one Examples artifact of plain or gzipped TFRecords.
           output_dict: `statistics`: one ExampleStatistics artifact. Its custom property
             `summary` says how many examples there are.
-          exec_properties: `image_features`, a JSON list of names; `label_feature`, a name.
+          exec_properties: `image_features`, a JSON list of names; `label_feature`, a name or
+            nothing.
 
         Raises:
           Failure: examples are missing, damaged or contradict each other.
@@ -44,7 +45,7 @@ class Executor(BeamExecutor):
         options = image_statistics.stats_options(
             [path for split in splits for path in shards[split]],
             json.loads(exec_properties["image_features"]),
-            exec_properties["label_feature"],
+            exec_properties.get("label_feature"),
         )
         statistics.split_names = artifact_utils.encode_split_names(splits)
         statistics.span = examples.span

@@ -36,7 +36,7 @@ def shards(split_uri: str) -> list[str]:
 
 
 def stats_options(
-    paths: Sequence[str], image_features: Sequence[str], label_feature: str
+    paths: Sequence[str], image_features: Sequence[str], label_feature: str | None
 ) -> tfdv.StatsOptions:
     """TFDV's options for the examples in the TFRecord files `paths`, from the first of them.
 
@@ -54,7 +54,7 @@ def stats_options(
     for name in _binary_features(paths):
         if name not in image_features:
             schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
-    if label_feature not in image_features:
+    if label_feature is not None and label_feature not in image_features:
         label = schema.feature.add(name=label_feature, type=schema_pb2.INT)
         label.int_domain.is_categorical = True
     return tfdv.StatsOptions(schema=schema)

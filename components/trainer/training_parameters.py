@@ -24,13 +24,15 @@ class ImageParameters:
       height, width: pixels.
       channels: 1 for grey, 3 for colour.
       image_feature, label_feature: names in the raw Examples.
+      mask_feature: likewise; masks stand in the labels' place. None: there are none.
     """
 
     height: int
     width: int
     channels: int = 3
     image_feature: str = "image"
-    label_feature: str = "label"
+    label_feature: str | None = "label"
+    mask_feature: str | None = None
 
     def __post_init__(self):
         for name in ("height", "width", "channels"):
@@ -44,6 +46,15 @@ class ImageParameters:
     @property
     def shape(self) -> tuple[int, int, int]:
         return (self.height, self.width, self.channels)
+
+    @property
+    def task(self) -> str:
+        return "classification" if self.mask_feature is None else "segmentation"
+
+    @property
+    def target_feature(self) -> str:
+        """The raw feature that a model learns to tell."""
+        return self.mask_feature or self.label_feature
 
 
 @dataclasses.dataclass(frozen=True)

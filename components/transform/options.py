@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from components.failure import Failure
 from components.transform.corrupt_images import DROP, FAIL
@@ -26,6 +27,10 @@ class Preprocessing:
     antialias: low-pass filter before shrinking with "bilinear": no jagged edges in
       photographs, for as much work again as decoding them.
     image_feature, label_feature: names in the raw examples.
+    mask_feature: name of the encoded masks in the raw examples, which stand in the
+      labels' place; None: there are none.
+    mask_classes: [name, pixel value in the masks] of each class, in the order of the
+      class ids; pixels of other values are of no class.
     on_corrupt_image, max_dropped: "fail" stops at the first corrupt image; "drop"
       leaves such images out, up to `max_dropped` a split.
     """
@@ -37,7 +42,9 @@ class Preprocessing:
     aspect: str = "stretch"
     antialias: bool = False
     image_feature: str = "image"
-    label_feature: str = "label"
+    label_feature: str | None = "label"
+    mask_feature: str | None = None
+    mask_classes: Sequence[tuple[str, int]] = ()
     on_corrupt_image: str = FAIL
     max_dropped: int = 0
 

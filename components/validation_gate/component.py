@@ -24,7 +24,7 @@ class ValidationGateSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "allow": component_spec.ExecutionParameter(type=str),
         "max_anomalies": component_spec.ExecutionParameter(type=int),
-        "label_feature": component_spec.ExecutionParameter(type=str),
+        "label_feature": component_spec.ExecutionParameter(type=str, optional=True),
     }
 
 
@@ -48,7 +48,7 @@ class ValidationGate(base_component.BaseComponent):
         statistics: channel.BaseChannel,
         allow: Mapping[str, Sequence[str]] | None = None,
         max_anomalies: int = 0,
-        label_feature: str = "label",
+        label_feature: str | None = "label",
     ):
         """Checks the configuration and wires the component.
 
@@ -59,7 +59,7 @@ class ValidationGate(base_component.BaseComponent):
             `{"label": ["ENUM_TYPE_UNEXPECTED_STRING_VALUES"]}`; `*` stands for every
             feature. The names are those of `AnomalyInfo.Type` in tensorflow_metadata.
           max_anomalies: how many other anomalies pass, over all splits; at least 0.
-          label_feature: name of the class label.
+          label_feature: name of the class label; None: there is none to check.
 
         Raises:
           Failure: `allow` names an unknown type, or `max_anomalies` is negative.

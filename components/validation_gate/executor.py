@@ -31,7 +31,7 @@ class Executor(base_executor.BaseExecutor):
             what was found and warns of classes that train lacks; `anomalies` and
             `warnings` are counts.
           exec_properties: `allow`, a JSON object of lists of anomaly types by feature;
-            `max_anomalies`, an int; `label_feature`, a name.
+            `max_anomalies`, an int; `label_feature`, a name or nothing.
 
         Raises:
           Failure: there are more anomalies than allowed.
@@ -40,7 +40,7 @@ class Executor(base_executor.BaseExecutor):
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         checked = artifact_utils.get_single_instance(output_dict["checked_anomalies"])
         by_split = anomalies_files.read(anomalies)
-        label = exec_properties["label_feature"]
+        label = exec_properties.get("label_feature")
 
         found = verdict.find(by_split, statistics_files.read(statistics), label)
         warnings = [anomaly for anomaly in found if anomaly.only_warns]

@@ -48,14 +48,14 @@ class Anomaly:
 def find(
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
-    label_feature: str,
+    label_feature: str | None,
 ) -> list[Anomaly]:
     """TFDV's anomalies and our own, split by split; first those with a count.
 
     Args:
       anomalies: what ExampleValidator found, by split name.
       statistics: the statistics that it validated, by split name.
-      label_feature: name of the class label.
+      label_feature: name of the class label; None: there is none.
     """
     found = []
     for split, split_anomalies in anomalies.items():
@@ -63,7 +63,8 @@ def find(
         if not statistics_files.num_examples(statistics[split]):
             description = "The split has no examples"
             found.append(Anomaly(split, anomalies_files.DATASET, EMPTY_SPLIT, description, None, 0))
-    found += _unknown_classes(statistics, label_feature)
+    if label_feature is not None:
+        found += _unknown_classes(statistics, label_feature)
     return sorted(found, key=lambda anomaly: anomaly.affected is None)
 
 
