@@ -8,6 +8,7 @@ from tfx.types import channel, channel_utils, component_spec, standard_artifacts
 
 from components.evaluator.criteria import Criteria
 from components.evaluator.executor import Executor
+from components.evaluator.metric_names import CLASSIFICATION, SEGMENTATION
 
 _BATCH_SIZE = 128
 
@@ -35,9 +36,13 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     graph; image sizes, preprocessing and vocabularies may differ, labels are
     compared by name. Labels that a model does not know count as wrong.
 
-    Output `evaluation`: the files of TFMA (`tfma.load_eval_result`), counts.json and
-    class_names.json. Custom properties: `summary`, each metric as a float
-    (`accuracy`, `champion_accuracy`, …), `dropped_images`, `unknown_labels`.
+    For segmentation it counts pixels; those of no class count nowhere.
+
+    Output `evaluation`: the files of TFMA (`tfma.load_eval_result`), counts.json,
+    class_names.json, and worst_examples.json with pictures of at most 12 examples:
+    the mistakes of highest loss, or the images of lowest mean IoU. Custom
+    properties: `summary`, each metric as a float (`accuracy`, `champion_accuracy`, …),
+    `dropped_images`, `unknown_labels`.
     Output `blessing`: BLESSED or NOT_BLESSED and property `blessed`, as TFX has them;
     `summary` and blessing.json give the reasons. A model that is not blessed is no
     failure of the run.
@@ -87,7 +92,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         Raises:
           Failure: a threshold names an unknown metric or bounds nothing.
         """
-        criteria = Criteria(thresholds or {}, change or {})
+        task = CLASSIFICATION if mask_feature is None else SEGMENTATION
+        criteria = Criteria(thresholds or {}, change or {}, task)
         config = {
             "thresholds": criteria.thresholds,
             "change": criteria.change,

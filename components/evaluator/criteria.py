@@ -1,10 +1,15 @@
 """What a model must reach to be blessed; checked before TensorFlow loads."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.evaluator.metric_names import DIRECTIONS, HIGHER_IS_BETTER, METRIC_NAMES
+from components.evaluator.metric_names import (
+    CLASSIFICATION,
+    DIRECTIONS,
+    HIGHER_IS_BETTER,
+    METRICS_OF,
+)
 from components.failure import Failure
 
 # What may be said of a metric that gets better in that direction.
@@ -19,27 +24,27 @@ class Criteria:
       thresholds: metric to {"min": number} and/or {"max": number}, inclusive.
       change: metric to {"max_drop": number} where higher is better, {"max_rise":
         number} where lower is: how far behind the champion it may be, absolute.
+      task: of metric_names.py; says which metrics there are.
     """
 
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     change: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    task: str = CLASSIFICATION
 
     def __post_init__(self):
         for section, bounds in (("thresholds", self.thresholds), ("change", self.change)):
             for metric, limits in bounds.items():
-                _check(section, metric, limits)
+                _check(section, metric, limits, METRICS_OF[self.task])
 
     def allowed_change(self, metric: str) -> float:
         """How far behind the champion a metric of `change` may be, >= 0."""
         return self.change[metric][_CHANGES[DIRECTIONS[metric] == HIGHER_IS_BETTER]]
 
 
-def _check(section: str, metric: str, limits: Mapping[str, float]) -> None:
+def _check(section: str, metric: str, limits: Mapping[str, float], known: Sequence[str]) -> None:
     name = f"Evaluator: {section}"
-    if metric not in METRIC_NAMES:
-        raise Failure(
-            f"{name} names the unknown metric {metric!r}. Known are: {', '.join(METRIC_NAMES)}."
-        )
+    if metric not in known:
+        raise Failure(f"{name} names the unknown metric {metric!r}. Known are: {', '.join(known)}.")
     allowed = ("min", "max")
     if section == "change":
         allowed = (_CHANGES[DIRECTIONS[metric] == HIGHER_IS_BETTER],)

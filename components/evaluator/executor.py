@@ -12,6 +12,7 @@ from tfx.utils import path_utils
 
 from components.beam_executor import BeamExecutor
 from components.evaluator.criteria import Criteria
+from components.evaluator.metric_names import CLASSIFICATION, SEGMENTATION
 from components.evaluator.model_place import ModelPlace
 from components.failure import Failure
 from components.model_store.copying import is_saved_model
@@ -60,15 +61,19 @@ def _request(input_dict, config):
             "Name one in the configuration's splits."
         ) from error
     schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+    masks = config["mask_feature"] is not None
     return Request(
         split_uri=split_uri,
         split=split,
         models=_models(input_dict),
-        criteria=Criteria(config["thresholds"], config["change"]),
+        criteria=Criteria(
+            config["thresholds"], config["change"], SEGMENTATION if masks else CLASSIFICATION
+        ),
         per_class=config["per_class"],
         image_feature=config["image_feature"],
         label_feature=config["label_feature"],
-        label_is_bytes=_label_is_bytes(schema_uri, config["label_feature"]),
+        mask_feature=config["mask_feature"],
+        label_is_bytes=not masks and _label_is_bytes(schema_uri, config["label_feature"]),
         on_corrupt_image=config["on_corrupt_image"],
         max_dropped=config["max_dropped"],
         batch_size=config["batch_size"],
@@ -111,19 +116,23 @@ def _label_is_bytes(schema_uri: str, label_feature: str) -> bool:
 
 def _describe(evaluation, result) -> None:
     verdict = result.verdict
-    parts = [
-        f"accuracy {verdict.metrics['accuracy']:.4f} "
-        f"on {verdict.metrics['example_count']:,.0f} examples"
-    ]
-    if verdict.champion_metrics:
-        parts.append(f"champion {verdict.champion_metrics['accuracy']:.4f}")
+    values, champion = verdict.metrics, verdict.champion_metrics
+    if "mean_iou" in values:
+        scores = f"mean IoU {values['mean_iou']:.2f}, pixel accuracy {values['accuracy']:.2f}"
+        of_champion = f"champion {champion['mean_iou']:.2f}" if champion else ""
+    else:
+        scores = f"accuracy {values['accuracy']:.4f}"
+        of_champion = f"champion {champion['accuracy']:.4f}" if champion else ""
+    parts = [f"{scores} on {values['example_count']:,.0f} examples"]
+    if champion:
+        parts.append(of_champion)
     if result.dropped:
         parts.append(f"corrupt images dropped: {result.dropped:,}")
     if result.unknown_labels:
         parts.append(f"labels that no model knows: {result.unknown_labels:,}")
     evaluation.set_string_custom_property("summary", "; ".join(parts))
-    champion = {f"champion_{name}": value for name, value in verdict.champion_metrics.items()}
-    for name, value in (verdict.metrics | champion).items():
+    of_champion = {f"champion_{name}": value for name, value in champion.items()}
+    for name, value in (values | of_champion).items():
         if math.isfinite(value):  # ML Metadata stores nothing else.
             evaluation.set_float_custom_property(name, value)
     evaluation.set_int_custom_property("dropped_images", result.dropped)

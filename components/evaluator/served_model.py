@@ -10,6 +10,22 @@ _SIGNATURES = ("serve_examples", "transform_features")
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
 
+def load_signatures(place: ModelPlace) -> tuple:
+    """The loaded model, and its signatures `serve_examples` and `transform_features`.
+
+    Raises:
+      Failure: it cannot be loaded or lacks a signature.
+    """
+    try:
+        model = tf.saved_model.load(place.path)
+    except _UNLOADABLE as error:
+        raise place.failure(f"cannot be loaded ({_first_line(error)})") from error
+    missing = [name for name in _SIGNATURES if name not in model.signatures]
+    if missing:
+        raise place.failure(f"lacks the signature {missing[0]}")
+    return model, *(model.signatures[name] for name in _SIGNATURES)
+
+
 class ServedModel:
     """Answers serialized raw Examples in the classes of a joint vocabulary of n names."""
 
@@ -21,17 +37,12 @@ class ServedModel:
           class_names: the joint vocabulary; it holds every name of the model's own.
 
         Raises:
-          Failure: it cannot be loaded or lacks a signature.
+          Failure: it cannot be loaded, lacks a signature or does not classify.
         """
         self.place = place
-        try:
-            self._model = tf.saved_model.load(place.path)
-        except _UNLOADABLE as error:
-            raise place.failure(f"cannot be loaded ({_first_line(error)})") from error
-        missing = [name for name in _SIGNATURES if name not in self._model.signatures]
-        if missing:
-            raise place.failure(f"lacks the signature {missing[0]}")
-        self._serve, self._transform = (self._model.signatures[name] for name in _SIGNATURES)
+        self._model, self._serve, self._transform = load_signatures(place)
+        if "class" not in self._serve.structured_outputs:
+            raise place.failure("gives no class an image")
         joint = {name: position for position, name in enumerate(class_names)}
         own = read_class_names(place)
         self._to_joint = np.array([joint[name] for name in own], np.int64)  # (own classes,)

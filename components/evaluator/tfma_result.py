@@ -23,42 +23,44 @@ from tfx.dsl.io import fileio
 from components.evaluator import metrics
 from components.evaluator.counts import TOP, ModelCounts
 from components.evaluator.criteria import Criteria
-from components.evaluator.metric_names import DIRECTIONS, HIGHER_IS_BETTER
+from components.evaluator.metric_names import CLASSIFICATION, DIRECTIONS, HIGHER_IS_BETTER
 
 UNKNOWN_LABEL = "(in no vocabulary)"
 _ROUNDING = 1e-9  # Equal accuracies of different sums of batches differ by less.
 _MATRIX = matrices.MULTI_CLASS_CONFUSION_MATRIX_AT_THRESHOLDS_NAME
 # TFMA's own metrics of the same meaning, so that the configuration says what was measured.
+# For segmentation the examples of all but the first are pixels.
 _TFMA_METRICS = {
     "example_count": ("ExampleCount", {}),
     "accuracy": ("SparseCategoricalAccuracy", {}),
     "loss": ("SparseCategoricalCrossentropy", {}),
-    f"top_{TOP}_accuracy": ("SparseTopKCategoricalAccuracy", {"k": TOP}),
     _MATRIX: ("MultiClassConfusionMatrixAtThresholds", {"thresholds": [0.0]}),
 }
+_OF_IMAGES = {f"top_{TOP}_accuracy": ("SparseTopKCategoricalAccuracy", {"k": TOP})}
 
 
 def eval_config(
-    criteria: Criteria, models: Sequence[str], label_feature: str, per_class: bool
+    criteria: Criteria, models: Sequence[str], target: str, per_class: bool
 ) -> config_pb2.EvalConfig:
     """The evaluation in TFMA's terms.
 
     Args:
       criteria: bounds on the metrics over the whole split.
       models: [""], or the candidate's and the baseline's names.
-      label_feature: name of the feature that holds the class.
+      target: name of the feature that holds the class, or the mask of classes.
       per_class: whether there is a slice for each class.
     """
     config = config_pb2.EvalConfig()
     for name in models:
         config.model_specs.add(
-            name=name, label_key=label_feature, is_baseline=name == constants.BASELINE_KEY
+            name=name, label_key=target, is_baseline=name == constants.BASELINE_KEY
         )
     config.slicing_specs.add()
     if per_class:
-        config.slicing_specs.add(feature_keys=[label_feature])
+        config.slicing_specs.add(feature_keys=[target])
     spec = config.metrics_specs.add(model_names=models)
-    for name, (class_name, arguments) in _TFMA_METRICS.items():
+    named = _TFMA_METRICS | (_OF_IMAGES if criteria.task == CLASSIFICATION else {})
+    for name, (class_name, arguments) in named.items():
         spec.metrics.add(class_name=class_name, config=json.dumps({"name": name, **arguments}))
     with_champion = len(models) > 1
     for metric in sorted({*criteria.thresholds, *(criteria.change if with_champion else ())}):
@@ -85,23 +87,25 @@ def _set_bounds(threshold, metric: str, criteria: Criteria, with_champion: bool)
 
 def sliced_metrics(
     counts: Mapping[str, ModelCounts],
+    overall: Mapping[str, Mapping[str, float]],
     class_names: Sequence[str],
-    label_feature: str,
-    per_class: bool,
+    target: str | None,
+    task: str,
 ) -> list[tuple[tuple, dict]]:
     """TFMA's (slice key, metrics) of the whole split and, if wanted, of each class.
 
     Args:
       counts: TFMA's model name to its counts, the candidate first.
+      overall: TFMA's model name to its metrics over the whole split.
       class_names: (n,) names; examples with labels in none of them have a slice of their own.
-      label_feature: the feature that the slices' keys name.
-      per_class: whether to slice.
+      target: the feature that the slices' keys name; None: no slices.
+      task: of metric_names.py.
     """
     whole = {}
     for model, count in counts.items():
-        whole |= {_key(name, model): value for name, value in metrics.overall(count).items()}
+        whole |= {_key(name, model): value for name, value in overall[model].items()}
         whole[_key(_MATRIX, model)] = _confusion_matrix(count.confusion)
-        for name, scores in metrics.per_class(count).items():
+        for name, scores in metrics.per_class(count, task).items():
             sub_keys = (metric_types.SubKey(class_id=label) for label in range(len(scores)))
             whole |= {
                 _key(name, model, sub_key): float(score)
@@ -109,14 +113,14 @@ def sliced_metrics(
             }
     slices = [((), whole)]
     labels = next(iter(counts.values())).confusion.sum(axis=1)  # (n + 1,) examples
-    for label in np.flatnonzero(labels) if per_class else ():
+    for label in np.flatnonzero(labels) if target else ():
         name = [*class_names, UNKNOWN_LABEL][label]
         values = {
             _key(metric, model): value
             for model, count in counts.items()
-            for metric, value in metrics.of_class(count, label).items()
+            for metric, value in metrics.of_class(count, label, task).items()
         }
-        slices.append((((label_feature, name),), values))
+        slices.append((((target, name),), values))
     return [(key, values | _differences(values)) for key, values in slices]
 
 

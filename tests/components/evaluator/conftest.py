@@ -22,6 +22,7 @@ CONFIG = {
     "image_feature": "image",
     "label_feature": "label",
     "on_corrupt_image": "fail",
+    "mask_feature": None,
     "max_dropped": 0,
     "batch_size": 4,
 }

@@ -1,0 +1,129 @@
+"""Counts a classifier's answers: one class an image."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from components.evaluator import worst_examples
+from components.evaluator.counts import Counts
+from components.evaluator.plan import Plan
+from components.evaluator.served_model import ServedModel
+from components.evaluator.shard_batch import ShardBatch
+from components.evaluator.worst_examples import WorstExample
+from components.failure import Failure
+
+Answers = list[tuple[np.ndarray, np.ndarray]]  # each model's classes and probabilities
+
+
+class Classification:
+    """Loads the models of a plan and counts their answers.
+
+    Attributes:
+      batch_size: examples to predict at once.
+    """
+
+    def __init__(self, plan: Plan):
+        names = list(plan.class_names)
+        self._plan = plan
+        self._models = [ServedModel(place, names) for place in plan.models]
+        self._labels = LabelIds(self._models, len(names))
+        self.batch_size = plan.batch_size
+
+    def predict(self, serialized: tf.Tensor) -> Answers:
+        """Each model's classes (batch,) int64 and probabilities (batch, n) float32.
+
+        Raises:
+          tf.errors.InvalidArgumentError: an image cannot be decoded.
+        """
+        return [model.predict(serialized) for model in self._models]
+
+    def count(self, batch: ShardBatch, answers: Answers, counts: Counts) -> None:
+        """Adds the answers to a batch to `counts`."""
+        raw = self._raw_labels(batch)
+        labels = self._labels.of(batch.serialized, raw)
+        losses = [
+            counts.models[model.place.name].add(labels, *answer)
+            for model, answer in zip(self._models, answers, strict=True)
+        ]
+        self._remember_worst(batch, labels, answers[0], losses[0], counts)
+
+    def _remember_worst(self, batch: ShardBatch, labels, answer, losses, counts: Counts) -> None:
+        predicted, probabilities = answer
+        names = self._plan.class_names
+        # A label in no vocabulary is no mistake of the model's.
+        mistaken = (labels != predicted) & (labels < len(names))  # (batch,)
+        if not mistaken.any():
+            return
+
+        def show(index: int):
+            said = predicted[index]
+            facts = {
+                "loss": float(losses[index]),
+                "true": names[labels[index]],
+                "predicted": names[said],
+                "probability": float(probabilities[index, said]),
+            }
+            return facts, {"image": self._image(batch.example(index))}
+
+        badness = np.where(mistaken, losses, np.nan)
+        counts.worst = worst_examples.offer(counts.worst, badness, batch.example, batch.place, show)
+
+    def _image(self, serialized: bytes) -> bytes:
+        features = tf.train.Example.FromString(serialized).features.feature
+        return features[self._plan.image_feature].bytes_list.value[0]
+
+    def small_pictures(self, worst: list[WorstExample]) -> list[WorstExample]:
+        """The examples with images that are small and that a browser shows."""
+        if not worst:
+            return worst
+        from components.evaluator import pictures  # Pillow, for models that make mistakes
+
+        return [
+            dataclasses.replace(one, pictures={"image": pictures.shown(one.pictures["image"])})
+            for one in worst
+        ]
+
+    def _raw_labels(self, batch: ShardBatch) -> np.ndarray:
+        """(batch,) the labels as the dataset has them: int64, or bytes objects."""
+        feature = self._plan.label_feature
+        dtype = tf.string if self._plan.label_is_bytes else tf.int64
+        wanted = {feature: tf.io.FixedLenFeature([], dtype)}
+        try:
+            parsed = tf.io.parse_example(batch.serialized, wanted)
+        except tf.errors.InvalidArgumentError as error:
+            raise Failure(
+                f"Evaluator: an Example of {batch.path} has no single label {feature!r}. "
+                "Leave unlabelled examples out of the split."
+            ) from error
+        return parsed[feature].numpy()
+
+
+class LabelIds:
+    """Classes of raw labels, found by the models' own transforms.
+
+    Each distinct label passes a transform once, with one of the examples that
+    carry it; transforming all of them would decode every image again.
+    """
+
+    def __init__(self, models: list[ServedModel], unknown: int):
+        self._models = models
+        self._unknown = unknown
+        self._known = {}
+
+    def of(self, batch: tf.Tensor, raw: np.ndarray) -> np.ndarray:
+        """(batch,) int64: joint classes; `unknown` for labels in no vocabulary."""
+        distinct, carriers = np.unique(raw, return_index=True)
+        new = [
+            index
+            for label, index in zip(distinct, carriers, strict=True)
+            if label not in self._known
+        ]
+        if new:
+            examples = tf.gather(batch, new)
+            ids = np.full(len(new), -1, np.int64)
+            for model in self._models:
+                ids = np.where(ids < 0, model.label_ids(examples), ids)
+            ids = np.where(ids < 0, self._unknown, ids)
+            self._known.update(zip(raw[new], ids, strict=True))
+        return np.array([self._known[label] for label in raw], np.int64)

@@ -1,0 +1,87 @@
+"""Small pictures of examples, for a report that a browser shows."""
+
+import io
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from components.evaluator.worst_examples import suffix
+
+MOST_BYTES = 60_000
+_SIDES = (512, 384, 256, 192, 128)  # pixels of the longer side, tried in turn
+_PNG_PIXELS = 256**2  # Above, a photograph as PNG is too large anyway.
+_NO_CLASS = 255
+_GREY = (128, 128, 128)
+
+
+def shown(encoded: bytes) -> bytes:
+    """The image as it is, or smaller and as JPEG when it is large or of another kind.
+
+    Args:
+      encoded: an image that TensorFlow decodes.
+    """
+    if suffix(encoded) and len(encoded) <= MOST_BYTES:
+        return encoded
+    pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False).numpy()
+    return fitting({"image": Image.fromarray(pixels)})["image"]
+
+
+def segmented(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict[str, bytes]:
+    """An image and its two masks, encoded, all of one size.
+
+    Args:
+      image: (height, width, 1 or 3) uint8.
+      truth: (height, width) int in 0..254 or 255, a pixel of no class.
+      prediction: as `truth`.
+
+    Returns:
+      "image" as PNG or JPEG, "truth" and "prediction" as PNG of class ids with a palette.
+    """
+    masks = {"truth": _mask(truth), "prediction": _mask(prediction)}
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
+    return fitting({"image": Image.fromarray(pixels)} | masks)
+
+
+def fitting(images: dict[str, Image.Image]) -> dict[str, bytes]:
+    """Encodes images of one size, shrunk together until each takes at most MOST_BYTES."""
+    for side in _SIDES:
+        encoded = {name: _encode(image, side) for name, image in images.items()}
+        if max(map(len, encoded.values())) <= MOST_BYTES:
+            break
+    return encoded
+
+
+def _encode(image: Image.Image, side: int) -> bytes:
+    small = image.copy()
+    nearest = image.mode == "P"  # Between two class ids there is none.
+    small.thumbnail((side, side), Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC)
+    if nearest or small.width * small.height <= _PNG_PIXELS:
+        file = io.BytesIO()
+        small.save(file, "PNG")
+        if nearest or file.tell() <= MOST_BYTES:
+            return file.getvalue()
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def _mask(ids: np.ndarray) -> Image.Image:
+    height, width = ids.shape
+    mask = Image.frombytes("P", (width, height), ids.astype(np.uint8).tobytes())
+    mask.putpalette([part for number in range(256) for part in _colour(number)])
+    return mask
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    """A colour for each class id: the three lowest bits of each channel's turn, as Pascal VOC's.
+
+    Source: VOCdevkit, "VOClabelcolormap", http://host.robots.ox.ac.uk/pascal/VOC/.
+    """
+    if number == _NO_CLASS:
+        return _GREY
+    channels = [0, 0, 0]
+    for level in range(8):
+        for channel in range(3):
+            channels[channel] |= (number >> (3 * level + channel) & 1) << (7 - level)
+    return tuple(channels)

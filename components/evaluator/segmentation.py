@@ -1,0 +1,124 @@
+"""Counts a segmenting model's answers: one class a pixel."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from components.evaluator import metrics, worst_examples
+from components.evaluator.counts import Counts, ModelCounts
+from components.evaluator.plan import Plan
+from components.evaluator.served_segmenter import NO_CLASS, Segmented, ServedSegmenter
+from components.evaluator.shard_batch import ShardBatch
+from components.evaluator.worst_examples import WorstExample
+
+# Class probabilities predicted at once: 64 MB of them, and as much again for a few layers.
+_PROBABILITIES = 2**24
+_FEWEST_CLASSES = 32  # Layers have that many channels, whatever the classes.
+
+
+class Segmentation:
+    """Loads the models of a plan and counts the pixels of their answers.
+
+    A model is held against the truth that its own transform gives, at its own image
+    size. Pixels of no class count nowhere.
+
+    Attributes:
+      batch_size: examples to predict at once; fewer where the images are large.
+    """
+
+    def __init__(self, plan: Plan):
+        names = list(plan.class_names)
+        self._classes = len(names)
+        self._models = [ServedSegmenter(place, names) for place in plan.models]
+        fitting = (
+            _PROBABILITIES // (model.pixels * max(_FEWEST_CLASSES, len(model.to_joint)))
+            for model in self._models
+        )
+        self.batch_size = max(1, min(plan.batch_size, *fitting))
+
+    def predict(self, serialized: tf.Tensor) -> list[Segmented]:
+        """Each model's answers to a batch.
+
+        Raises:
+          tf.errors.InvalidArgumentError: an image or a mask cannot be decoded.
+        """
+        return [model.predict(serialized) for model in self._models]
+
+    def count(self, batch: ShardBatch, answers: list[Segmented], counts: Counts) -> None:
+        """Adds the answers to a batch to `counts`."""
+        truths = self._joint_truths(answers)
+        ious, losses = [], []
+        for index in range(len(batch.records)):
+            for model, answer, truth in zip(self._models, answers, truths, strict=True):
+                of_model = counts.models[model.place.name]
+                confusion, loss = self._count_image(model, answer, truth, index, of_model)
+                if model is self._models[0]:
+                    ious.append(metrics.image_iou(confusion))
+                    losses.append(loss / max(1, confusion.sum()))
+        self._remember_worst(batch, answers[0], truths[0], ious, losses, counts)
+
+    def _joint_truths(self, answers: list[Segmented]) -> list[np.ndarray]:
+        """Each model's truth in joint classes, (batch, height, width) int16, -1 for no class.
+
+        What is of a class that a model does not know is taken from a model that knows
+        it, so that it counts against the former.
+        """
+        own = [
+            model.truth_to_joint[answer.truth]
+            for model, answer in zip(self._models, answers, strict=True)
+        ]
+        truths = []
+        for model, truth in zip(self._models, own, strict=True):
+            for other, there in zip(self._models, own, strict=True):
+                strange = np.setdiff1d(other.to_joint, model.to_joint)
+                truth = _filled(truth, there, strange) if len(strange) else truth
+            truths.append(truth)
+        return truths
+
+    def _count_image(self, model, answer: Segmented, truth, index: int, counts: ModelCounts):
+        truth = truth[index].ravel()  # (pixels,)
+        counted = np.flatnonzero(truth >= 0)
+        truth = truth[counted]
+        predicted = model.to_joint[answer.mask[index].ravel()[counted]]
+        own = model.from_joint[truth]  # (counted,) -1 where the model lacks the class
+        probabilities = answer.probabilities[index]  # (height, width, own classes)
+        of_truth = probabilities.reshape(-1)[counted * probabilities.shape[-1] + own]
+        of_truth = np.where(own >= 0, of_truth, np.float32(0))
+        return counts.add_pixels(truth, predicted, of_truth)
+
+    def _remember_worst(self, batch: ShardBatch, answer, truth, ious, losses, counts) -> None:
+        from components.evaluator import pictures  # Pillow
+
+        def show(index: int):
+            said = self._models[0].to_joint[answer.mask[index]]  # (height, width)
+            actual = truth[index].astype(np.uint16)  # -1 becomes the highest number
+            actual = np.minimum(actual, NO_CLASS)
+            shown = pictures.segmented(answer.image(index), actual, said)
+            return {"loss": losses[index], "iou": ious[index]}, shown
+
+        badness = 1.0 - np.array(ious)  # (batch,) nan where there is no pixel to count
+        badness[(badness == 0) | ~np.isfinite(losses)] = math.nan
+        counts.worst = worst_examples.offer(counts.worst, badness, batch.example, batch.place, show)
+
+    def small_pictures(self, worst: list[WorstExample]) -> list[WorstExample]:
+        """The examples as they are: their pictures were made small at once."""
+        return worst
+
+
+def _filled(truth: np.ndarray, other: np.ndarray, strange: np.ndarray) -> np.ndarray:
+    """The truth with the classes that only another model knows.
+
+    Args:
+      truth: (batch, height, width) int16 joint classes, -1 for none.
+      other: the same images' truths as the other model sees them, of any height and width.
+      strange: joint classes that `truth` cannot hold.
+
+    Returns:
+      (batch, height, width) int16.
+    """
+    height, width = truth.shape[1:]
+    rows = (np.arange(height) * other.shape[1] + other.shape[1] // 2) // height
+    columns = (np.arange(width) * other.shape[2] + other.shape[2] // 2) // width
+    there = other[:, rows[:, np.newaxis], columns]  # (batch, height, width), nearest pixels
+    return np.where((truth < 0) & np.isin(there, strange), there, truth)

@@ -1,0 +1,24 @@
+"""Some examples of a shard, and where in it they lie."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class ShardBatch:
+    """Serialized raw tf.train.Examples of one TFRecord file."""
+
+    path: str
+    serialized: tf.Tensor  # (batch,) string
+    records: np.ndarray  # (batch,) int64 positions in the file, from 0
+
+    def example(self, index: int) -> bytes:
+        """The serialized Example at a position of the batch."""
+        return self.serialized[index].numpy()
+
+    def place(self, index: int) -> tuple[str, int]:
+        """The file's name and the record at a position of the batch."""
+        return os.path.basename(self.path), int(self.records[index])
