@@ -23,7 +23,8 @@ def build_model(
       parameters: `name`, one of `MODEL_NAMES`, and what that model's `network` takes.
       image_shape: (height, width, channels).
       classes: how many there are.
-      pixel_mean, pixel_std: one for each channel, of the training split, in 0..255.
+      pixel_mean, pixel_std: one for each channel, of the training split, in 0..255; weights
+        that are given bring their own.
 
     Returns:
       A model from images (batch, height, width, channels) uint8 to logits float32: (batch,
@@ -34,7 +35,8 @@ def build_model(
     """
     given = dict(parameters)
     name = given.pop("name", None)
-    network = _network(name)
+    module = _module(name)
+    network = module.network
     allowed = [
         p.name for p in inspect.signature(network).parameters.values() if p.kind == p.KEYWORD_ONLY
     ]
@@ -44,6 +46,10 @@ def build_model(
             f'The model "{name}" has no parameter "{unknown[0]}". '
             f"Take one of these: {', '.join(allowed) or 'it has none'}."
         )
+    if given.get("weights"):
+        # Weights that are given know pixels as they were in their own training.
+        mean, std = module.PRETRAINED_PIXELS
+        pixel_mean, pixel_std = [mean] * image_shape[-1], [std] * image_shape[-1]
     images = keras.Input(image_shape, dtype="uint8", name="image")
     # Floats only from here on: what comes over the bus are bytes. A channel of one single
     # value has no spread to divide by.
@@ -53,7 +59,7 @@ def build_model(
     try:
         logits = network(pixels, classes, **given)
     except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".") + "."
         raise Failure(
             f'The model "{name}" cannot be built for images of {image_shape} with {given}: '
             f"{reason} Change the model's parameters or the image's size."
@@ -61,7 +67,7 @@ def build_model(
     return keras.Model(images, logits, name=name)
 
 
-def _network(name: str | None):
+def _module(name: str | None):
     if name not in MODEL_NAMES:
         raise Failure(f'There is no model "{name}". Take one of these: {", ".join(MODEL_NAMES)}.')
-    return importlib.import_module(f"components.trainer.models.{name}").network
+    return importlib.import_module(f"components.trainer.models.{name}")

@@ -1,13 +1,48 @@
 """Models by name: uint8 images in, logits out."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
+from components.failure import Failure
 from components.trainer.model_registry import build_model
-from components.trainer.models.names import task_of
+from components.trainer.models.names import MODEL_NAMES, parameter_names, task_of
+
+LARGE = [
+    {"name": "mobilenet", "alpha": 0.35},
+    {"name": "mobilenet", "variant": "v3_small", "alpha": 0.5},
+    {"name": "resnet"},
+]
+
+
+def build(parameters, shape=(32, 32, 3), classes=10):
+    channels = shape[-1]
+    return build_model(parameters, shape, classes, [100.0] * channels, [50.0] * channels)
+
+
+@pytest.fixture
+def mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def backbone_of(model) -> keras.Model:
+    [backbone] = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return backbone
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A weights file of a small MobileNet's backbone, and the weights in it."""
+    backbone = backbone_of(build({"name": "mobilenet", "alpha": 0.1}))
+    file = str(tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5")
+    backbone.save_weights(file)
+    return file, backbone.get_weights()
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "unet"])
@@ -51,3 +86,105 @@ def test_a_larger_image_makes_no_larger_classifier():
         for side in (32, 256)
     )
     assert small.count_params() == large.count_params()
+
+
+def test_every_model_says_its_task_and_what_it_can_be_told():
+    assert {name: task_of(name) for name in MODEL_NAMES} == {
+        "mobilenet": "classification",
+        "resnet": "classification",
+        "small_cnn": "classification",
+        "unet": "segmentation",
+    }
+    assert parameter_names("unet") == ["filters", "dropout"]
+
+
+@pytest.mark.parametrize("parameters", LARGE[:2], ids=str)
+@pytest.mark.parametrize("shape", [(32, 32, 3), (12, 40, 1)])
+def test_large_models_take_small_images(parameters, shape):
+    model = build(parameters, shape)
+    assert model.input_shape == (None, *shape)
+    assert model.input.dtype == "uint8"
+    assert model.output_shape == (None, 10)
+
+
+@pytest.mark.usefixtures("mixed_precision")
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_in_mixed_precision_the_weights_and_the_logits_stay_float32(name):
+    model = build({"name": name})
+    assert model.output.dtype == "float32"
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parameters", [LARGE[0], LARGE[2]], ids=str)
+def test_large_models_learn_digits(parameters):
+    digits = load_digits()
+    images = np.kron(digits.images[:64], np.ones([4, 4]))[..., None].repeat(3, axis=-1) * 15.9
+    keras.utils.set_random_seed(1)
+    model = build(parameters)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.003), loss)
+    first, *_, last = model.fit(
+        images.astype(np.uint8), digits.target[:64], batch_size=16, epochs=6, verbose=0
+    ).history["loss"]
+    assert last < 0.7 * first
+
+
+@pytest.mark.slow
+def test_the_unet_learns_which_pixels_are_ink():
+    images = np.kron(load_digits().images[:64], np.ones([3, 3]))[..., None] * 15.9
+    keras.utils.set_random_seed(1)
+    model = build({"name": "unet", "filters": [8, 16, 32]}, (24, 24, 1), classes=2)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    masks = (images > 100).astype(int)
+    history = model.fit(images.astype(np.uint8), masks, batch_size=16, epochs=5, verbose=0).history
+    assert history["accuracy"][-1] > 0.95
+
+
+def test_given_weights_are_what_the_backbone_begins_with(weights):
+    file, saved = weights
+    model = build({"name": "mobilenet", "alpha": 0.1, "weights": file})
+    for found, wanted in zip(backbone_of(model).get_weights(), saved, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_given_weights_see_pixels_from_minus_one_to_one_as_they_were_trained(weights):
+    model = build({"name": "mobilenet", "alpha": 0.1, "weights": weights[0]})
+    pixels = model.get_layer("normalisation")(tf.constant([[[[0, 0, 255]]]], tf.uint8))
+    np.testing.assert_allclose(pixels.numpy().ravel(), [-1, -1, 1])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shape", "message"),
+    [
+        ({"alpha": 0.35}, (32, 32, 3), "do not fit"),
+        ({"alpha": 0.1}, (32, 32, 1), "do not fit"),
+        ({"variant": "v3_small"}, (32, 32, 3), "do not fit"),
+        ({"alpha": 0.0}, (32, 32, 3), "alpha is 0.0"),
+        ({"variant": "v4"}, (32, 32, 3), "v2, v3_small, v3_large"),
+    ],
+)
+def test_weights_of_another_model_and_wrong_parameters_are_refused_in_one_line(
+    weights, parameters, shape, message
+):
+    with pytest.raises(Failure, match=message) as refused:
+        build({"name": "mobilenet", "weights": weights[0]} | parameters, shape)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["broken.weights.h5", "broken.h5", "broken.keras", "broken.txt"])
+def test_what_is_no_weights_file_is_refused_in_one_line(tmp_path, name):
+    file = tmp_path / name
+    for content in (None, "no weights"):
+        if content:
+            file.write_text(content)
+        with pytest.raises(Failure, match="weights") as refused:
+            build({"name": "mobilenet", "alpha": 0.1, "weights": str(file)})
+        assert "\n" not in str(refused.value)
+
+
+def test_a_depth_that_there_is_not_is_refused_in_one_line():
+    with pytest.raises(Failure, match="50, 101, 152"):
+        build({"name": "resnet", "depth": 18})
