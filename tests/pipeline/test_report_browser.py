@@ -1,0 +1,106 @@
+"""Pages in a real Chromium, as a phone and a desk show them, light and dark."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline.command_line import main
+from pipeline.configuration_file import load
+from pipeline.report.files import write_comparison, write_report
+from tests.pipeline.browser import needs_axe, needs_chromium, visit
+from tests.pipeline.report_runs import Root, classified, masked_configuration, segmented
+
+PHONE, DESK = 360, 1200
+VISITS = [
+    ("digits", DESK, False), ("digits", PHONE, False), ("digits", DESK, True),
+    ("digits", PHONE, True), ("failed", PHONE, False), ("compared", DESK, True),
+    ("compared", PHONE, False), ("segmented", DESK, False), ("segmented", PHONE, True),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    """Of a root with a real run of digits, and one that failed after it."""
+    folder = tmp_path_factory.mktemp("report")
+    places = (f"root={folder}", f"push.destination={folder}/pushed", f"data.data_dir={folder}/data")
+    words = [word for place in places for word in ("--set", place)]
+    run = ["run", "--config", "configs/digits.yaml", *words]
+    assert main(run) == 0
+    assert main([*run, "--set", "data.splits.test=test[:0]"]) == 1
+    return list(places)
+
+
+@pytest.fixture(scope="session")
+def pages(settings, tmp_path_factory):
+    """{name: text of a page}."""
+    digits = load("configs/digits.yaml", settings)
+    root = Root(tmp_path_factory.mktemp("segmented"))
+    masks = masked_configuration(root)
+    root.add_run("2026-11-20T02:57:25", classified(), configuration=masks)
+    root.add_run("2026-11-21T02:57:25", segmented(), configuration=masks)
+    files = {
+        "digits": write_report(digits, "previous"),
+        "failed": write_report(digits, "latest"),
+        "compared": write_comparison(root.configuration, "previous", "latest"),
+        "segmented": write_report(root.configuration),
+    }
+    return {name: file.read_text("utf-8") for name, file in files.items()}
+
+
+@pytest.fixture(scope="session", params=VISITS, ids=lambda p: f"{p[0]}-{p[1]}-{'dl'[not p[2]]}")
+def visited(request, pages, tmp_path_factory):
+    name, width, dark = request.param
+    found = visit(pages[name], tmp_path_factory.mktemp("visit"), width, dark)
+    assert found.dark == dark
+    return found
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_a_browser_asks_for_nothing_says_nothing_and_cuts_nothing_off(visited):
+    assert visited.requests == []
+    assert visited.console == []
+    assert visited.broken == []
+    assert visited.wide == 0
+
+
+@pytest.mark.slow
+@needs_chromium
+@needs_axe
+def test_axe_finds_nothing(visited):
+    assert visited.violations == []
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_a_page_that_asks_for_a_picture_elsewhere_is_found_out(tmp_path):
+    page = "<!doctype html><title>page</title><img alt=far src='http://example.invalid/far.png'>"
+    found = visit(page, tmp_path)
+    assert found.requests == ["http://example.invalid/far.png"]
+    assert found.broken == ["far"]
+
+
+@pytest.mark.slow
+def test_the_report_of_digits_is_small_and_quick(settings, pages):
+    assert len(pages["digits"].encode()) < 3_000_000
+    words = [word for setting in settings for word in ("--set", setting)]
+    began = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "pipeline", "report", "--config", "configs/digits.yaml", *words],
+        check=True,
+        capture_output=True,
+    )
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.slow
+def test_a_real_run_is_whole_and_a_failed_one_says_why(pages):
+    for name in ("Pipeline", "Data", "Training", "Evaluation", "Serving", "Lineage of the model"):
+        assert f">{name}</h2>" in pages["digits"]
+    assert pages["digits"].count('alt="Example') == 40
+    assert (
+        "TfdsExampleGen failed: Split test: &#x27;test[:0]&#x27; selects no example"
+        in (pages["failed"])
+    )
