@@ -62,6 +62,10 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
         ("evaluation.thresholds.accuracy={}", "needs min or max"),
         ("evaluation.thresholds.accuracy={min: 2, max: 1}", "min 2.0 is above max 1.0"),
         ("evaluation.thresholds.acuracy={min: 0.9}", "did you mean accuracy?"),
+        (
+            "evaluation.thresholds.mean_iou={min: 0.5}",
+            "there is no data.mask_feature, so thresholds.mean_iou is not measured; allowed: acc",
+        ),
         ("model.name=small_cn", "did you mean small_cnn?"),
     ],
 )
