@@ -1,0 +1,87 @@
+"""Where tensorflow_model_server is on PATH it is asked, over REST and gRPC, and ended.
+
+The real binary is in no registry of Python or Debian, so unless this machine has it, a
+stand-in is on PATH: model_server_double.py, which speaks the same protocols.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.failure import Failure
+
+pytestmark = pytest.mark.slow
+DOUBLE = Path(__file__).with_name("model_server_double.py")
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Puts a model server on PATH, the real one if there is one."""
+    if shutil.which("tensorflow_model_server") is None:
+        put_on_path(tmp_path, monkeypatch, f'exec "{sys.executable}" "{DOUBLE}" "$@"')
+
+
+def put_on_path(tmp_path, monkeypatch, line):
+    script = tmp_path / "bin" / "tensorflow_model_server"
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\n{line}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def servers_running():
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if "--model_base_path=" in line]
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_a_good_model_is_asked_over_both_protocols_and_the_server_ends(
+    task, room, server, tmp_path
+):
+    _, _, pushed = room.check(room.model(task=task))
+    report = json.loads((tmp_path / "infra" / "serving.json").read_text())
+    assert pushed, report
+    assert report["server"].startswith("tensorflow_model_server ")
+    assert report["server"].endswith(" over REST and gRPC")
+    protocols = report["challenger"]["protocols"]
+    assert set(protocols) == {"REST", "gRPC"}
+    assert all(0 < each["p50_ms"] <= each["p99_ms"] for each in protocols.values())
+    assert report["challenger"]["p99_ms"] == max(each["p99_ms"] for each in protocols.values())
+    assert report["challenger"]["memory_mb"] > 20
+    assert servers_running() == []
+
+
+FAULTS = {
+    "label order": ({"labels": ["owl", "dog", "cat"], "names": ["cat", "dog", "owl"]}, "label"),
+    "garbage kills": ({"on_corrupt": "die"}, "serving_default after a corrupt image failed"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_model_is_stopped(fault, room, server):
+    broken, cause = FAULTS[fault]
+    summary, _, pushed = room.check(room.model(**broken))
+    assert cause in summary
+    assert not pushed
+    assert servers_running() == []
+
+
+def test_a_model_that_does_not_load_is_stopped_with_what_the_server_said(room, server, tmp_path):
+    model = room.model()
+    variables = tmp_path / "model" / "Format-Serving" / "variables" / "variables.index"
+    variables.write_bytes(b"no index")
+    summary, _, pushed = room.check(model)
+    assert "loading failed: " in summary
+    assert not pushed
+    assert servers_running() == []
+
+
+def test_a_server_that_does_not_run_is_no_fault_of_the_model(room, tmp_path, monkeypatch):
+    put_on_path(tmp_path, monkeypatch, "exit 127")
+    with pytest.raises(Failure, match=r"does not run.*take it off PATH"):
+        room.check(room.model())
