@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from components.evaluator.metric_names import METRIC_NAMES, METRICS_OF
+from components.evaluator.metric_names import METRIC_NAMES
 from components.trainer.models.names import MODEL_NAMES, task_of
 from components.validation_gate.anomaly_types import ANOMALY_TYPES
 from pipeline.kubeflow_configuration import Kubeflow
@@ -199,21 +199,3 @@ class Configuration(Section):
                 f"allowed: {', '.join(fitting)}"
             )
         return model
-
-    @field_validator("evaluation")
-    @classmethod
-    def _measures_what_the_task_has(cls, evaluation, info):
-        data = info.data.get("data")
-        bounded = [
-            f"{section}.{metric}"
-            for section in ("thresholds", "change")
-            for metric in getattr(evaluation, section)
-            if data is not None and metric not in METRICS_OF[data.task]
-        ]
-        if bounded:
-            has = "no data.mask_feature" if data.mask_feature is None else "data.mask_feature"
-            raise ValueError(
-                f"there is {has}, so {bounded[0]} is not measured; "
-                f"allowed: {', '.join(METRICS_OF[data.task])}"
-            )
-        return evaluation

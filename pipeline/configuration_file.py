@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from components.evaluator.metric_names import METRICS_OF
 from pipeline.configuration import Configuration
 
 
@@ -69,6 +70,7 @@ def load(file, overrides=()):
         mistakes = [_describe(mistake, places, file) for mistake in error.errors()]
         raise ConfigurationError(*dict.fromkeys(mistakes)) from None
     _check_files(configuration, places, file)
+    _check_metrics(configuration, places, file)
     return configuration
 
 
@@ -213,3 +215,16 @@ def _check_files(configuration, places, file):
             f"{place}: data.schema: given {schema!r}, which is no file; allowed: a schema in "
             "text form, or nothing, which infers one"
         )
+
+
+def _check_metrics(configuration, places, file):
+    """A bound can only be on a metric that the task has."""
+    measured = METRICS_OF[configuration.data.task]
+    for section in ("thresholds", "change"):
+        for metric in getattr(configuration.evaluation, section):
+            if metric not in measured:
+                path = ("evaluation", section, metric)
+                raise ConfigurationError(
+                    f"{_place_of(path, places, file)}: {'.'.join(path)}: not measured in "
+                    f"{configuration.data.task}; allowed: {', '.join(measured)}"
+                )

@@ -64,7 +64,7 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
         ("evaluation.thresholds.acuracy={min: 0.9}", "did you mean accuracy?"),
         (
             "evaluation.thresholds.mean_iou={min: 0.5}",
-            "there is no data.mask_feature, so thresholds.mean_iou is not measured; allowed: acc",
+            "evaluation.thresholds.mean_iou: not measured in classification; allowed: accuracy, ",
         ),
         ("model.name=small_cn", "did you mean small_cnn?"),
     ],
