@@ -42,7 +42,7 @@ text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{color:var(--quiet);font-weight:500;font-size:.9rem}
 tbody th{font-weight:600}td.number,.number{text-align:right}
 .bar{min-width:10rem;white-space:nowrap}
-.bar svg{width:6.5rem;height:.6rem;margin-right:.6rem;border-radius:.3rem}
+.bar svg{max-width:none;width:6.5rem;height:.6rem;margin-right:.6rem;border-radius:.3rem}
 .better{color:var(--good)}.worse{color:var(--bad)}
 rect.one{fill:var(--one)}rect.two{fill:var(--two)}rect.track{fill:var(--line)}
 svg{max-width:100%}text{fill:var(--quiet);font-size:12px}figure{margin:.7rem 0}
@@ -81,6 +81,7 @@ border-radius:.35rem}img.pixels{image-rendering:pixelated}.large img{width:7.5re
 details{margin:.7rem 0}summary{cursor:pointer;color:var(--one)}
 img.plot{display:block;width:100%;max-width:46rem;height:auto}
 footer{color:var(--quiet);padding-bottom:2rem;font-size:.9rem}
-@media(max-width:30rem){.bar svg{width:3.5rem}.bar{min-width:0}th,td{padding-right:.5rem}}
+@media(max-width:30rem){.bar svg{width:3.5rem}.bar{min-width:0}
+.wide th,.wide td{padding-right:.6rem}.bar svg{margin-right:.35rem}}
 @media print{nav{display:none}section{break-inside:avoid}}
 """
