@@ -29,13 +29,16 @@ class TransformSpec(component_spec.ComponentSpec):
 
 
 class Transform(base_beam_component.BaseBeamComponent):
-    """Decodes images, brings them to one size and numbers the labels.
+    """Decodes images (and masks), brings them to one size and numbers the labels.
 
     Output `transform_graph`: what tft.TFTransformOutput reads. The graph takes raw
     features and gives `image` (raw uint8 bytes, height * width * channels of them) and
     `label` (int64, -1 when the training split lacks it). The vocabulary `labels` has one
     label a line, ids in rising order, texts in lexicographical order;
     `pixel_statistics.json` has mean and standard deviation a channel, 0 to 255.
+    For segmentation `mask` stands in the label's place: raw uint8 class ids, height *
+    width of them, 255 of pixels of no class; `labels` has the classes' names, and
+    `mask_statistics.json` the training split's pixels by class.
 
     Output `transformed_examples`: `Split-<role>/transformed_examples-00000-of-0000n`,
     uncompressed TFRecords of these two features. Its custom properties: `counts`,

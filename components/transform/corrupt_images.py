@@ -27,14 +27,18 @@ class CorruptImage:
 
 
 def split_corrupt(
-    serialized: Sequence[bytes], image_feature: str, channels: int = 3
+    serialized: Sequence[bytes],
+    image_feature: str,
+    channels: int = 3,
+    mask_feature: str | None = None,
 ) -> tuple[list[int], list[tuple[int, str]]]:
-    """Tells the examples whose image decodes from those whose image does not.
+    """Tells the examples whose image (and mask) decodes from those where one does not.
 
     Args:
       serialized: serialized tf.train.Examples with encoded images.
       image_feature: name of the feature that holds the image.
       channels: 1 (grey) or 3 (colour), as the transform graph decodes.
+      mask_feature: name of the feature that holds the mask; None: there are none.
 
     Returns:
       The positions of the good examples, and (position, reason) of the corrupt
@@ -43,6 +47,9 @@ def split_corrupt(
     good, corrupt = [], []
     for position, record in enumerate(serialized):
         reason = corruption(record, image_feature, channels)
+        if reason is None and mask_feature is not None:
+            mask_reason = corruption(record, mask_feature, 1)
+            reason = mask_reason and f"its mask: {mask_reason}"
         if reason is None:
             good.append(position)
         else:

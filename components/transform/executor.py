@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -14,6 +15,7 @@ from components.beam_executor import BeamExecutor
 from components.failure import Failure
 from components.transform import (
     in_process,
+    masks,
     on_beam,
     options,
     preprocessing,
@@ -39,8 +41,8 @@ class Executor(BeamExecutor):
           exec_properties: `preprocessing`, JSON of `options.Preprocessing`.
 
         Raises:
-          Failure: when the configuration, the schema, a file, a label or an image
-            cannot be used.
+          Failure: when the configuration, the schema, a file, a label, an image or a
+            mask cannot be used.
         """
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         schema = artifact_utils.get_single_instance(input_dict["schema"])
@@ -62,6 +64,9 @@ class Executor(BeamExecutor):
             results = self._run(job)
             check_training_split(results, job)
             transform_graph.write_raw_schema(job)
+            if job.options.target == "mask":
+                vocabulary_file = f"{job.graph_uri}/transform_fn/assets/{preprocessing.VOCABULARY}"
+                masks.write_assets(train_pixels(results), vocabulary_file, job)
             publish.folder(job.graph_uri, graph_uri, last="transform_fn")
         finally:
             tf.io.gfile.rmtree(unfinished)
@@ -77,12 +82,13 @@ def make_job(examples, schema_uri: str, target_uri: str, unfinished: str, text: 
     """Puts together what the artifacts and the configuration say."""
     asked = options.from_json(text)
     features = transform_graph.raw_features(read_schema(schema_uri), asked)
+    label = asked.label_feature
     names = json.loads(examples.get_string_custom_property("class_names") or "{}")
     splits = artifact_utils.decode_split_names(examples.split_names)
     return Job(
         options=asked,
         features=features,
-        class_names=class_names(names.get(asked.label_feature), features[asked.label_feature]),
+        class_names=class_names(names.get(label), features.get(label)),
         shards=list_shards(examples.uri, target_uri, splits),
         graph_uri=f"{unfinished}/graph",
         temp_dir=f"{unfinished}/temp",
@@ -95,7 +101,7 @@ def read_schema(uri: str) -> schema_pb2.Schema:
         return text_format.Parse(file.read(), schema_pb2.Schema())
 
 
-def class_names(names: Sequence[str] | None, label_type: tf.DType) -> Sequence[str] | None:
+def class_names(names: Sequence[str] | None, label_type: tf.DType | None) -> Sequence[str] | None:
     """The names of integer labels; labels that are texts are their own names.
 
     Raises:
@@ -120,6 +126,9 @@ def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
             f"Transform: no image is left in split {TRAIN!r}. Give the split another expression "
             "or repair the dataset."
         )
+    if job.options.target == "mask":
+        masks.check_classes(train_pixels(results), job)
+        return
     unknown = sum(result.out_of_vocabulary for result in train)
     if unknown:
         limit = f"from 0 to {len(job.class_names) - 1}" if job.class_names else "not empty"
@@ -128,6 +137,11 @@ def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
             f"{job.options.label_feature!r} that is no class; labels are {limit}. "
             "Leave such examples out of the split's expression or repair the dataset."
         )
+
+
+def train_pixels(results: Sequence[ShardResult]) -> np.ndarray:
+    """(256,) pixels of the training split's masks by class id."""
+    return np.sum([result.mask_pixels for result in results if result.split == TRAIN], axis=0)
 
 
 def _describe(examples, transformed, graph, results: Sequence[ShardResult], job: Job) -> None:
@@ -140,9 +154,14 @@ def _describe(examples, transformed, graph, results: Sequence[ShardResult], job:
     with tf.io.gfile.GFile(f"{graph.uri}/transform_fn/assets/{preprocessing.VOCABULARY}") as file:
         classes = sum(1 for _ in file)
     size = f"{job.options.height}x{job.options.width}x{job.options.channels}"
-    summary = f"{sum(written.values()):,} images of {size}, {classes:,} classes"
+    pictures = "images" if job.options.target == "label" else "images and masks"
+    summary = f"{sum(written.values()):,} {pictures} of {size}, {classes:,} classes"
     if any(dropped.values()):
         summary += f"; {sum(dropped.values()):,} corrupt dropped"
+    if job.options.target == "mask":
+        pixels = masks.statistics(train_pixels(results), job)["pixels"]
+        if unseen := [name for name, count in pixels.items() if not count]:
+            summary += f"; train has no pixel of {', '.join(unseen)}"
     if any(unknown.values()):
         summary += f"; {sum(unknown.values()):,} with a label that train lacks"
     transformed.split_names = examples.split_names

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from components.transform.options import Preprocessing
 
-_DECODED_AT_ONCE = 8  # images of one batch; more would only hold more large pictures in memory
+DECODED_AT_ONCE = 8  # images of one batch; more would only hold more large pictures in memory
 
 
 def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
@@ -74,13 +74,16 @@ def resize(image: tf.Tensor, height: int, width: int, method: str, antialias: bo
     return tf.saturate_cast(tf.round(resized), tf.uint8)
 
 
-def pad_to_size(image: tf.Tensor, height: int, width: int, resize_to: Callable) -> tf.Tensor:
-    """Shrinks or grows the image as a whole until it fits, and fills up with black evenly.
+def pad_to_size(
+    image: tf.Tensor, height: int, width: int, resize_to: Callable, fill: int = 0
+) -> tf.Tensor:
+    """Shrinks or grows the image as a whole until it fits, and fills up evenly.
 
     Args:
       image: (image height, image width, channels) uint8.
       height, width: the size wanted, in pixels.
       resize_to: (image, height, width) -> the image in that size.
+      fill: the value to fill up with; 0 is black.
 
     Returns:
       (height, width, channels) uint8.
@@ -91,7 +94,29 @@ def pad_to_size(image: tf.Tensor, height: int, width: int, resize_to: Callable) 
     spare = (height, width) - inner
     before = spare // 2
     paddings = tf.stack([before, spare - before], axis=1)  # (2, 2): (side, before and after)
-    return tf.pad(resize_to(image, inner[0], inner[1]), tf.pad(paddings, [[0, 1], [0, 0]]))
+    resized = resize_to(image, inner[0], inner[1])
+    return tf.pad(resized, tf.pad(paddings, [[0, 1], [0, 0]]), constant_values=fill)
+
+
+def place(
+    image: tf.Tensor, options: Preprocessing, resize_to: Callable, fill: int = 0
+) -> tf.Tensor:
+    """Brings a picture to the configured size, its proportions treated as configured.
+
+    Args:
+      image: (image height, image width, channels) uint8.
+      options: the size and what happens to the proportions.
+      resize_to: (image, height, width) -> the image in that size.
+      fill: the value of what is padded.
+
+    Returns:
+      (options.height, options.width, channels) uint8.
+    """
+    if options.aspect == "pad":
+        return pad_to_size(image, options.height, options.width, resize_to, fill)
+    if options.aspect == "crop":
+        image = central_crop_to_aspect(image, options.height, options.width)
+    return resize_to(image, options.height, options.width)
 
 
 def fit(image: tf.Tensor, options: Preprocessing) -> tf.Tensor:
@@ -108,13 +133,9 @@ def fit(image: tf.Tensor, options: Preprocessing) -> tf.Tensor:
     def resize_to(picture, height, width):
         return resize(picture, height, width, options.resize, options.antialias)
 
-    if options.aspect == "pad":
-        fitted = pad_to_size(image, options.height, options.width, resize_to)
-    else:
-        if options.aspect == "crop":
-            image = central_crop_to_aspect(image, options.height, options.width)
-        fitted = resize_to(image, options.height, options.width)
-    return tf.ensure_shape(fitted, (options.height, options.width, options.channels))
+    return tf.ensure_shape(
+        place(image, options, resize_to), (options.height, options.width, options.channels)
+    )
 
 
 def raw_bytes(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -143,5 +164,24 @@ def images_to_bytes(encoded: tf.Tensor, options: Preprocessing) -> tf.Tensor:
         image_to_bytes,
         encoded,
         fn_output_signature=tf.string,
-        parallel_iterations=_DECODED_AT_ONCE,
+        parallel_iterations=DECODED_AT_ONCE,
+    )
+
+
+def images_and_sizes(encoded: tf.Tensor, options: Preprocessing) -> tuple[tf.Tensor, tf.Tensor]:
+    """`images_to_bytes`, and how large the images were.
+
+    Returns:
+      (batch,) string as there, and (batch, 2) int32, height and width before fitting.
+    """
+
+    def image_and_size(one):
+        image = decode(one, options.channels)
+        return raw_bytes(fit(image, options), options.image_bytes), tf.shape(image)[:2]
+
+    return tf.map_fn(
+        image_and_size,
+        encoded,
+        fn_output_signature=(tf.string, tf.TensorSpec([2], tf.int32)),
+        parallel_iterations=DECODED_AT_ONCE,
     )

@@ -28,8 +28,10 @@ def run(job: Job) -> list[shards.ShardResult]:
     Raises:
       Failure: when a file, a label or an image cannot be used.
     """
-    vocabulary_file = f"{job.temp_dir}/{preprocessing.VOCABULARY}"
-    analyzers.write_file(_vocabulary(job), vocabulary_file)
+    vocabulary_file = None
+    if job.options.target == "label":
+        vocabulary_file = f"{job.temp_dir}/{preprocessing.VOCABULARY}"
+        analyzers.write_file(_vocabulary(job), vocabulary_file)
     transform_graph.write(job, vocabulary_file)
     results = _transform_shards(job)
     statistics = analyzers.PixelStatistics(job.options)

@@ -104,15 +104,17 @@ def read_batches(shard: Shard, job: Job, screened: bool) -> Iterator[pa.RecordBa
       screened: leave out the examples whose image does not decode.
 
     Raises:
-      Failure: when the file is damaged or, if screened, a label cannot be used.
+      Failure: when the file is damaged or, if screened, a label or mask cannot be used.
     """
     options = job.options
     schema = transform_graph.raw_schema(job.features)
     decoder = example_coder.ExamplesToRecordBatchDecoder(schema.SerializeToString())
     for first, batch in shards.batches(shard, shards.batch_size(options)):
         if screened:
-            shards.check_labels(batch, first, shard, job)
-            good, _ = split_corrupt(batch, options.image_feature, options.channels)
+            shards.check_targets(batch, first, shard, job)
+            good, _ = split_corrupt(
+                batch, options.image_feature, options.channels, options.mask_feature
+            )
             batch = batch[good]
         yield decoder.DecodeBatch(batch.tolist())
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from components.failure import Failure
 from components.transform.corrupt_images import DROP, FAIL
 
+NO_CLASS = 255  # the class id of pixels that count nowhere
+
 _ALLOWED = {
     "channels": (1, 3),
     "resize": ("bilinear", "area", "nearest"),
@@ -66,6 +68,21 @@ class Preprocessing:
     def image_bytes(self) -> int:
         """Size of one transformed image."""
         return self.height * self.width * self.channels
+
+    @property
+    def mask_bytes(self) -> int:
+        """Size of one transformed mask."""
+        return self.height * self.width
+
+    @property
+    def target(self) -> str:
+        """The transformed feature that stands beside the image: "label" or "mask"."""
+        return "label" if self.mask_feature is None else "mask"
+
+    @property
+    def target_feature(self) -> str:
+        """The raw feature that it comes from."""
+        return self.mask_feature or self.label_feature
 
     @property
     def corrupt_allowed(self) -> int:

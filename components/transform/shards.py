@@ -11,7 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from components.failure import Failure
-from components.transform import publish
+from components.transform import masks, publish
 from components.transform.analyzers import PixelStatistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.job import Job, Shard
@@ -27,8 +27,8 @@ _BATCHES_AHEAD = 4
 # cannot parse in its message, and its bytes are often no UTF-8.
 UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 
-# serialized examples (batch,) string -> image (batch,) string, label (batch,) int64,
-# pixel sums (batch, 2, channels) int64
+# serialized examples (batch,) string -> image (batch,) string, label (batch,) int64 or
+# mask (batch,) string, pixel sums (batch, 2, channels) int64
 TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
@@ -41,6 +41,7 @@ class ShardResult:
     out_of_vocabulary: int = 0
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)
     pixels: tuple = ()  # accumulator of PixelStatistics
+    mask_pixels: list[int] = dataclasses.field(default_factory=list)  # by class id; of masks
 
 
 def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -96,7 +97,7 @@ def in_order(function: Callable, items: Iterable, pool: Pool) -> Iterator:
 @dataclasses.dataclass(frozen=True)
 class TransformedBatch:
     images: list[bytes]
-    labels: np.ndarray  # (batch,) int64
+    targets: np.ndarray  # (batch,) int64 labels, or bytes of masks
     pixel_sums: np.ndarray  # (batch, 2, channels) int64
     corrupt: list[CorruptImage]
 
@@ -114,24 +115,33 @@ def transform_batch(
       job: the images' size, and the features' names and types.
 
     Raises:
-      Failure: when a label is missing or of the wrong type.
+      Failure: when a label is missing or of the wrong type, or a mask is missing or has
+        not its image's proportions.
     """
-    corrupt = []
+    corrupt, options = [], job.options
     try:
-        images, labels, sums = transform(tf.constant(serialized))
+        images, targets, sums = transform(tf.constant(serialized))
     except UNUSABLE:
-        check_labels(serialized, first, shard, job)
-        good, corrupt = split_corrupt(serialized, job.options.image_feature, job.options.channels)
-        images, labels, sums = transform(tf.constant(serialized[good], tf.string))
+        check_targets(serialized, first, shard, job)
+        good, corrupt = split_corrupt(
+            serialized, options.image_feature, options.channels, options.mask_feature
+        )
+        images, targets, sums = transform(tf.constant(serialized[good], tf.string))
     return TransformedBatch(
         images.numpy().tolist(),
-        labels.numpy(),
+        targets.numpy(),
         sums.numpy(),
         [
             CorruptImage(shard.split, shard.file, first + position, reason)
             for position, reason in corrupt
         ],
     )
+
+
+def check_targets(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
+    """Raises a Failure for the first example whose label, or mask, cannot be used."""
+    check = check_labels if job.options.target == "label" else masks.check_masks
+    check(serialized, first, shard, job)
 
 
 def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
@@ -172,7 +182,12 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
     """
     statistics = PixelStatistics(job.options)
     result = ShardResult(shard.split, pixels=statistics.create_accumulator())
-    encode = ExampleEncoder(job.options.image_bytes)
+    labelled = job.options.target == "label"
+    if labelled:
+        encode = ExampleEncoder(job.options.image_bytes)
+    else:
+        encode = masks.MaskExampleEncoder(job.options.image_bytes, job.options.mask_bytes)
+        mask_pixels = np.zeros(256, np.int64)
     partial = f"{shard.target}.partial"
 
     def transform_numbered(numbered):
@@ -181,14 +196,20 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
 
     with tf.io.TFRecordWriter(partial) as writer:
         for batch in in_order(transform_numbered, batches(shard, batch_size(job.options)), pool):
-            for image, label in zip(batch.images, batch.labels.tolist(), strict=True):
-                writer.write(encode(image, label))
+            targets = batch.targets.tolist()
+            for image, target in zip(batch.images, targets, strict=True):
+                writer.write(encode(image, target))
             result.written += len(batch.images)
-            result.out_of_vocabulary += int((batch.labels == OUT_OF_VOCABULARY).sum())
+            if labelled:
+                result.out_of_vocabulary += targets.count(OUT_OF_VOCABULARY)
+            else:
+                mask_pixels += masks.count_pixels(targets)
             result.pixels = statistics.add_input(result.pixels, batch.pixel_sums)
             result.corrupt += batch.corrupt
             if len(result.corrupt) > job.options.corrupt_allowed:
                 break
+    if not labelled:
+        result.mask_pixels = mask_pixels.tolist()
     publish.file(partial, shard.target)
     return result
 

@@ -19,24 +19,27 @@ _LABEL_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.BYTES: tf.string}
 
 
 def raw_features(schema: schema_pb2.Schema, options: Preprocessing) -> dict[str, tf.DType]:
-    """The two raw features that are read, with their types.
+    """The two raw features that are read, image and label or mask, with their types.
 
     Raises:
       Failure: when the schema lacks one of them, or it is of a type that cannot be used.
     """
     types = {feature.name: feature.type for feature in schema.feature}
-    for role, name in (("image", options.image_feature), ("label", options.label_feature)):
+    roles = {"image": options.image_feature, options.target: options.target_feature}
+    for role, name in roles.items():
         if name not in types:
             raise Failure(
                 f"Transform: the examples have no feature {name!r} for {role}_feature. "
                 f"They have: {', '.join(sorted(types))}."
             )
+        if role != "label" and types[name] != schema_pb2.BYTES:
+            raise Failure(
+                f"Transform: {role}_feature {name!r} holds numbers, not encoded "
+                f"{role}s. Name a feature of type BYTES."
+            )
+    if options.target == "mask":
+        return dict.fromkeys(roles.values(), tf.string)
     label_type = types[options.label_feature]
-    if types[options.image_feature] != schema_pb2.BYTES:
-        raise Failure(
-            f"Transform: image_feature {options.image_feature!r} holds numbers, not encoded "
-            "images. Name a feature of type BYTES."
-        )
     if label_type not in _LABEL_TYPES:
         raise Failure(
             f"Transform: label_feature {options.label_feature!r} is of type "
@@ -51,12 +54,13 @@ def raw_schema(features: Mapping[str, tf.DType]) -> schema_pb2.Schema:
     return dataset_metadata.DatasetMetadata.from_feature_spec(spec).schema
 
 
-def write(job: Job, vocabulary_file: str) -> None:
+def write(job: Job, vocabulary_file: str | None) -> None:
     """Writes the graph as tft.TFTransformOutput reads it, with its vocabulary.
 
     Args:
       job: `job.graph_uri` is an empty folder.
       vocabulary_file: path of the analysed vocabulary; it is copied into the graph's assets.
+        None beside masks, whose classes the graph knows.
     """
     impl_helper.analyze_in_place(
         partial(
@@ -85,7 +89,8 @@ def load(job: Job) -> TransformBatch:
 
     Returns:
       A function of (batch,) serialized examples that gives image (batch,) string,
-      label (batch,) int64 and the images' pixel sums (batch, 2, channels) int64.
+      label (batch,) int64 or mask (batch,) string, and the images' pixel sums
+      (batch, 2, channels) int64.
     """
     spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in job.features.items()}
     layer = tft.TFTransformOutput(job.graph_uri).transform_features_layer()
@@ -95,6 +100,6 @@ def load(job: Job) -> TransformBatch:
         with tf.device("CPU:0"):  # no image goes to an accelerator and back
             outputs = layer(tf.io.parse_example(serialized, spec))
             sums = analyzers.pixel_sums(outputs["image"], job.options)
-        return outputs["image"], outputs["label"], sums
+        return outputs["image"], outputs[job.options.target], sums
 
     return transform.get_concrete_function()

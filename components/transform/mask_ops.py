@@ -1,0 +1,83 @@
+"""Encoded masks to class ids of one size, as TensorFlow ops, laid out as their images are."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from components.transform import image_ops
+from components.transform.options import NO_CLASS, Preprocessing
+
+
+def class_table(mask_classes: Sequence[tuple[str, int]]) -> tf.Tensor:
+    """(256,) uint8, the class id of each pixel value; NO_CLASS for values of no class."""
+    ids = [NO_CLASS] * 256
+    for class_id, (_, value) in enumerate(mask_classes):
+        ids[value] = class_id
+    return tf.constant(ids, tf.uint8)
+
+
+def same_proportions(mask_size: tf.Tensor, image_size: tf.Tensor) -> tf.Tensor:
+    """Whether a mask has its image's proportions, to within one pixel of either side.
+
+    Args:
+      mask_size, image_size: (2,) int32, height and width in pixels.
+
+    Returns:
+      () bool.
+    """
+    mask, image = tf.cast(mask_size, tf.int64), tf.cast(image_size, tf.int64)
+    return tf.abs(mask[0] * image[1] - mask[1] * image[0]) < image[0] + image[1]
+
+
+def fit(mask: tf.Tensor, options: Preprocessing) -> tf.Tensor:
+    """Brings one mask to the configured size as `image_ops.fit` does with its image.
+
+    Args:
+      mask: (mask height, mask width, 1) uint8 pixel values.
+      options: the size, what happens to the proportions, and the classes.
+
+    Returns:
+      (options.height, options.width, 1) uint8 class ids, each of one of the mask's own
+      pixels (the nearest); NO_CLASS where the value is no class's and in what is padded.
+    """
+    table = class_table(options.mask_classes)
+
+    def resize_to(picture, height, width):
+        resized = image_ops.resize(picture, height, width, "nearest", antialias=False)
+        return tf.gather(table, tf.cast(resized, tf.int32))
+
+    return tf.ensure_shape(
+        image_ops.place(mask, options, resize_to, fill=NO_CLASS),
+        (options.height, options.width, 1),
+    )
+
+
+def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preprocessing) -> tf.Tensor:
+    """Decodes and fits a batch of masks.
+
+    Args:
+      encoded: (batch,) string, encoded masks; the values of grey PNGs are kept as they are.
+      image_sizes: (batch, 2) int32, height and width of the images before they were fitted.
+      options: the size, what happens to the proportions, and the classes.
+
+    Returns:
+      (batch,) string, each of exactly height * width uint8 class ids.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when a mask cannot be decoded, or has not its
+        image's proportions.
+    """
+
+    def mask_to_bytes(both):
+        one, image_size = both
+        mask = image_ops.decode(one, 1)
+        fits = same_proportions(tf.shape(mask)[:2], image_size)
+        with tf.control_dependencies([tf.debugging.Assert(fits, [tf.shape(mask), image_size])]):
+            return image_ops.raw_bytes(fit(mask, options), options.mask_bytes)
+
+    return tf.map_fn(
+        mask_to_bytes,
+        (encoded, image_sizes),
+        fn_output_signature=tf.string,
+        parallel_iterations=image_ops.DECODED_AT_ONCE,
+    )
