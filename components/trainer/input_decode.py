@@ -1,13 +1,15 @@
-"""Encoded images to raw pixels of one size, as fast as TensorFlow's ops go."""
+"""Encoded images to raw pixels of one size, by TensorFlow's ops or quicker ones."""
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
+from components.trainer import input_jpeg
 from components.trainer.input_features import Feature
+from components.trainer.input_jpeg import JPEG, RATIOS
 
-_JPEG = b"\xff\xd8\xff"
-_RATIOS = (1, 2, 4, 8)
 _AT_ONCE = 32
 
 
@@ -36,6 +38,9 @@ def decode_images(
 ) -> tf.Tensor:
     """Decodes JPEG, PNG, BMP or GIF (first frame) images and stretches them to `shape`.
 
+    Bilinearly, with half-pixel centres.  JPEGs go through `input_jpeg` where it is available,
+    all else through TensorFlow's ops.
+
     Args:
       encoded: (batch,) string.
       shape: (height, width, channels); 1 or 3 channels.
@@ -49,11 +54,48 @@ def decode_images(
     Raises:
       tf.errors.InvalidArgumentError: bytes that are no whole image.
     """
+    if not input_jpeg.available():
+        return _by_ops(encoded, shape, least_scale)
+    if tf.executing_eagerly():
+        return tf.constant(_quickly(encoded.numpy(), shape, least_scale))
+
+    def quickly(images):
+        try:
+            return _quickly(images, shape, least_scale)
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(error.message) from error  # numpy_function makes it one again.
+
+    rows = tf.cond(
+        tf.reduce_any(_is_jpeg(encoded)),
+        lambda: tf.numpy_function(quickly, [encoded], tf.uint8, stateful=False),
+        lambda: _by_ops(encoded, shape, least_scale),
+    )
+    return tf.ensure_shape(rows, (encoded.shape[0], math.prod(shape)))
+
+
+def decoding(least_scale: float) -> list:
+    """What the pixels depend on beside the images: a cache holds for one such list."""
+    return [least_scale, input_jpeg.available()]
+
+
+def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
+
+
+def _quickly(images: np.ndarray, shape: tuple[int, int, int], least_scale: float) -> np.ndarray:
+    rows, left = input_jpeg.decode_rows(images, shape, least_scale)
+    if left:
+        with tf.device("CPU"):
+            rows[left] = _by_ops(tf.constant(images[left]), shape, least_scale)
+    return rows
+
+
+def _by_ops(encoded: tf.Tensor, shape: tuple[int, int, int], least_scale: float) -> tf.Tensor:
     height, width, channels = shape
 
     def one(image):
         decoded = tf.cond(
-            tf.strings.substr(image, 0, len(_JPEG)) == _JPEG,
+            _is_jpeg(image),
             lambda: _decode_jpeg(image, shape, least_scale),
             lambda: tf.io.decode_image(image, channels=channels, expand_animations=False),
         )
@@ -90,11 +132,11 @@ def _decode_jpeg(encoded: tf.Tensor, shape: tuple[int, int, int], least: float) 
     height, width, channels = shape
     size = tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.float32)
     scale = tf.reduce_min(size / (height, width))  # how much larger than wanted
-    allowed = tf.reduce_sum([tf.cast(scale / ratio >= least, tf.int32) for ratio in _RATIOS[1:]])
+    allowed = tf.reduce_sum([tf.cast(scale / ratio >= least, tf.int32) for ratio in RATIOS[1:]])
 
     def decode(ratio):
         # Where the decoder shrinks anyway, its quick ways of doing so cannot be told apart.
         quick = {"fancy_upscaling": False, "dct_method": "INTEGER_FAST"} if ratio > 1 else {}
         return lambda: tf.io.decode_jpeg(encoded, channels=channels, ratio=ratio, **quick)
 
-    return tf.switch_case(allowed, [decode(ratio) for ratio in _RATIOS])
+    return tf.switch_case(allowed, [decode(ratio) for ratio in RATIOS])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components.failure import Failure
-from components.trainer.input_decode import decode_features
+from components.trainer.input_decode import decode_features, decoding
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
 
@@ -50,7 +50,7 @@ def source(
 
     return Source(
         name=_named(files),
-        identity=json.dumps([encoded and least_scale, *zip(files, sizes, strict=True)]),
+        identity=json.dumps([encoded and decoding(least_scale), *zip(files, sizes, strict=True)]),
         features=features,
         elements=lambda seed: _records(files, seed),
         decode=decode,

@@ -3,7 +3,7 @@
 import json
 
 from components.failure import Failure
-from components.trainer.input_decode import decode_features
+from components.trainer.input_decode import decode_features, decoding
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source
 
@@ -60,7 +60,9 @@ def source(
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
-        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir), least_scale]),
+        identity=json.dumps(
+            [builder.info.full_name, split, str(builder.data_dir), decoding(least_scale)]
+        ),
         features=features,
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,

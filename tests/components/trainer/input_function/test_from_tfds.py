@@ -103,8 +103,8 @@ def test_images_of_any_size_and_kind_come_out_alike(kind, size):
 
 
 def test_nothing_is_enlarged_that_the_decoder_shrank_unless_allowed():
-    noise = np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8)
-    picture = Image.fromarray(noise).resize((500, 375), Image.BICUBIC)
+    noise = np.random.default_rng(1).integers(0, 256, (30, 40), np.uint8)
+    picture = Image.fromarray(noise).resize((500, 375), Image.BICUBIC).convert("RGB")
     encoded = tf.constant([_encode(np.asarray(picture), "JPEG")])
 
     def rows(side, least_scale):

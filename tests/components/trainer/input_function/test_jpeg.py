@@ -1,0 +1,76 @@
+"""The quick decoder of JPEGs gives what TensorFlow's ops give."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from components.trainer.input_decode import decode_images
+
+QUARTER = (213, 320, 3)  # of a sample photograph: height, width, channels
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Image.Image:
+    """640 wide, 427 high."""
+    return Image.fromarray(load_sample_image("china.jpg"))
+
+
+def _jpeg(picture: Image.Image, **arguments) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", **{"quality": 90, **arguments})
+    return file.getvalue()
+
+
+def _by_tensorflow(encoded: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    decoded = tf.io.decode_jpeg(encoded, channels=shape[2])
+    return (tf.image.resize(decoded, shape[:2]).numpy() + 0.5).astype(np.uint8)
+
+
+def _differences(encoded: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    rows = decode_images(tf.constant([encoded]), shape).numpy().reshape(shape)
+    return np.abs(rows.astype(int) - _by_tensorflow(encoded, shape))
+
+
+@pytest.mark.parametrize("shape", [(224, 224, 3), (300, 500, 3), (500, 700, 3)])
+def test_a_photograph_differs_in_the_enlarged_colours_alone(shape, photograph):
+    encoded = _jpeg(photograph)
+    assert _differences(encoded, shape).mean() < 1
+    grey = _differences(encoded, (*shape[:2], 1))
+    assert (grey.max(), grey.mean() < 0.01) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"subsampling": 0}, {"subsampling": 0, "progressive": True}], ids=str
+)
+def test_where_no_colours_are_enlarged_it_is_the_same(arguments, photograph):
+    assert _differences(_jpeg(photograph, **arguments), (224, 224, 3)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_grey_and_four_colours_come_out_as_tensorflow_has_them(mode, photograph):
+    assert _differences(_jpeg(photograph.convert(mode)), (224, 224, 3)).max() <= 1
+
+
+def test_images_of_many_kinds_in_one_batch_keep_their_places(photograph):
+    png = io.BytesIO()
+    photograph.save(png, "PNG")
+    encoded = [_jpeg(photograph), png.getvalue(), _jpeg(photograph.convert("CMYK"))] * 2
+    rows = decode_images(tf.constant(encoded), QUARTER).numpy()
+    alone = [decode_images(tf.constant([image]), QUARTER).numpy()[0] for image in encoded]
+    np.testing.assert_array_equal(rows, alone)
+    assert len({row.tobytes() for row in rows}) == 3
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["eagerly", "in a graph"])
+def test_a_damaged_one_is_refused_as_tensorflow_refuses_it(within, photograph):
+    def decode(images):
+        return decode_images(images, QUARTER)
+
+    whole = _jpeg(photograph)
+    images = tf.constant([whole, whole[: len(whole) // 2]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?i)jpeg"):
+        (tf.function(decode) if within else decode)(images)
