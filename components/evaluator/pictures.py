@@ -7,12 +7,11 @@ import tensorflow as tf
 from PIL import Image
 
 from components.evaluator.worst_examples import suffix
+from components.mask_palette import mask_image
 
 MOST_BYTES = 60_000
 _SIDES = (512, 384, 256, 192, 128)  # pixels of the longer side, tried in turn
 _PNG_PIXELS = 256**2  # Above, a photograph as PNG is too large anyway.
-_NO_CLASS = 255
-_GREY = (128, 128, 128)
 
 
 def shown(encoded: bytes) -> bytes:
@@ -38,7 +37,7 @@ def segmented(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> d
     Returns:
       "image" as PNG or JPEG, "truth" and "prediction" as PNG of class ids with a palette.
     """
-    masks = {"truth": _mask(truth), "prediction": _mask(prediction)}
+    masks = {"truth": mask_image(truth), "prediction": mask_image(prediction)}
     pixels = image[..., 0] if image.shape[-1] == 1 else image
     return fitting({"image": Image.fromarray(pixels)} | masks)
 
@@ -64,24 +63,3 @@ def _encode(image: Image.Image, side: int) -> bytes:
     file = io.BytesIO()
     small.save(file, "JPEG", quality=85)
     return file.getvalue()
-
-
-def _mask(ids: np.ndarray) -> Image.Image:
-    height, width = ids.shape
-    mask = Image.frombytes("P", (width, height), ids.astype(np.uint8).tobytes())
-    mask.putpalette([part for number in range(256) for part in _colour(number)])
-    return mask
-
-
-def _colour(number: int) -> tuple[int, int, int]:
-    """A colour for each class id: the three lowest bits of each channel's turn, as Pascal VOC's.
-
-    Source: VOCdevkit, "VOClabelcolormap", http://host.robots.ox.ac.uk/pascal/VOC/.
-    """
-    if number == _NO_CLASS:
-        return _GREY
-    channels = [0, 0, 0]
-    for level in range(8):
-        for channel in range(3):
-            channels[channel] |= (number >> (3 * level + channel) & 1) << (7 - level)
-    return tuple(channels)

@@ -1,0 +1,38 @@
+"""Segmentation masks as PNG files of class ids, in colours that tell the classes apart."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+NO_CLASS = 255  # A pixel of no class.
+_GREY = (128, 128, 128)
+
+
+def mask_image(ids: np.ndarray) -> Image.Image:
+    """The picture of (height, width) class ids in 0..254 or 255: its pixels are the ids."""
+    height, width = ids.shape
+    mask = Image.frombytes("P", (width, height), ids.astype(np.uint8).tobytes())
+    mask.putpalette([part for number in range(256) for part in _colour(number)])
+    return mask
+
+
+def mask_png(ids: np.ndarray) -> bytes:
+    """`mask_image` as a PNG file."""
+    file = io.BytesIO()
+    mask_image(ids).save(file, "PNG")
+    return file.getvalue()
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    """A colour for each class id: the three lowest bits of each channel's turn, as Pascal VOC's.
+
+    Source: VOCdevkit, "VOClabelcolormap", http://host.robots.ox.ac.uk/pascal/VOC/.
+    """
+    if number == NO_CLASS:
+        return _GREY
+    channels = [0, 0, 0]
+    for level in range(8):
+        for channel in range(3):
+            channels[channel] |= (number >> (3 * level + channel) & 1) << (7 - level)
+    return tuple(channels)
