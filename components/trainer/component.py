@@ -28,6 +28,9 @@ class TrainerSpec(component_spec.ComponentSpec):
         "transformed_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+        "hyperparameters": component_spec.ChannelParameter(
+            type=standard_artifacts.HyperParameters, optional=True
+        ),
     }
     OUTPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -36,10 +39,11 @@ class TrainerSpec(component_spec.ComponentSpec):
 
 
 class Trainer(base_component.BaseComponent):
-    """Trains an image classifier and exports it behind its preprocessing graph.
+    """Trains a classifier of images, or of their pixels, and exports it behind its preprocessing.
 
     Args:
-      transformed_examples: of Transform: `image` as height*width*channels raw uint8, `label`.
+      transformed_examples: of Transform: `image` as height*width*channels raw uint8,
+        and `label`, or `mask` as height*width raw uint8.
       transform_graph: of Transform.
       schema: of the raw Examples.
       image: the fields of `training_parameters.ImageParameters`.
@@ -52,6 +56,7 @@ class Trainer(base_component.BaseComponent):
       seed: of weights and batches: the same seed gives the same model.
       checkpoint_dir: where a killed training finds what to go on from; None keeps nothing.
         The folder must outlive the execution, so it is no part of the artifacts.
+      hyperparameters: of Tuner; they win over `model`, `training` and `augmentation`.
 
     Outputs: `model`, a SavedModel below `Format-Serving/`, and `model_run`, TensorBoard's logs
     with `history.json`.
@@ -73,12 +78,14 @@ class Trainer(base_component.BaseComponent):
         input_report: Mapping[str, Any] | None = None,
         seed: int = 0,
         checkpoint_dir: str | None = None,
+        hyperparameters: types.BaseChannel | None = None,
     ):
         super().__init__(
             TrainerSpec(
                 transformed_examples=transformed_examples,
                 transform_graph=transform_graph,
                 schema=schema,
+                hyperparameters=hyperparameters,
                 image=json.dumps(image, sort_keys=True),
                 model_parameters=json.dumps(model, sort_keys=True),
                 training=json.dumps(training, sort_keys=True),

@@ -12,9 +12,16 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.failure import Failure
-from components.trainer import devices, expected_answers, saved_model
+from components.trainer import (
+    devices,
+    durable,
+    expected_answers,
+    hyperparameters,
+    saved_model,
+)
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import fingerprint
+from components.trainer.input_features import LABEL, Feature
 from components.trainer.input_function import input_function
 from components.trainer.model_registry import build_model
 from components.trainer.training import Trained, Training
@@ -40,7 +47,8 @@ class Executor(base_executor.BaseExecutor):
         """Writes the SavedModel and the logs.
 
         Args:
-          input_dict: `transformed_examples`, `transform_graph`, `schema`.
+          input_dict: `transformed_examples`, `transform_graph`, `schema`; `hyperparameters` if
+            a Tuner has found some, which win over the parameters.
           output_dict: `model`, `model_run`.
           exec_properties: `image`, `model_parameters`, `training`, `augmentation`,
             `input_parameters`, `input_report` as JSON; `seed`; `checkpoint_dir`.
@@ -48,25 +56,19 @@ class Executor(base_executor.BaseExecutor):
         Raises:
           Failure: what the user can mend; see `Trainer`.
         """
-        image = read(ImageParameters, exec_properties["image"])
-        parameters = read(TrainingParameters, exec_properties["training"])
         examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
         model_artifact = artifact_utils.get_single_instance(output_dict["model"])
         model_run = artifact_utils.get_single_instance(output_dict["model_run"])
 
-        devices.prepare(exec_properties["seed"], parameters.deterministic)
-        graph = TransformGraph(
-            artifact_utils.get_single_uri(input_dict["transform_graph"]),
-            _schema(artifact_utils.get_single_uri(input_dict["schema"])),
-            image,
-        )
+        best = {}
+        if input_dict.get("hyperparameters"):
+            best = hyperparameters.read_best(
+                artifact_utils.get_single_uri(input_dict["hyperparameters"])
+            )
+            exec_properties = hyperparameters.override(exec_properties, best)
         log = TrainingLog(model_run.uri)
-        checkpoints = Checkpoints(
-            _checkpoint_folder(input_dict, exec_properties),
-            parameters.checkpoint_every_steps,
-            parameters.checkpoint_every_seconds,
-        )
-        trained = _training(exec_properties, parameters, graph, examples, checkpoints, log).run()
+        checkpoints = checkpoints_of(input_dict, exec_properties)
+        trained, graph = train(input_dict, exec_properties, checkpoints, log)
         log.close(best_epoch=trained.best_epoch, resumed_at_step=trained.resumed_at_step)
         module = saved_model.ServingModule(trained.model, graph)
         saved_model.save(module, path_utils.serving_model_dir(model_artifact.uri))
@@ -79,6 +81,40 @@ class Executor(base_executor.BaseExecutor):
         )
         checkpoints.remove()
         _describe(trained, model_artifact, model_run)
+        if best:
+            content = json.dumps(best, indent=2, sort_keys=True) + "\n"
+            path = os.path.join(model_run.uri, "hyperparameters.json")
+            durable.write_file(path, content.encode())
+
+
+def checkpoints_of(
+    input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
+) -> Checkpoints:
+    """Where the training of these inputs and parameters goes on from."""
+    parameters = read(TrainingParameters, exec_properties["training"])
+    return Checkpoints(
+        _checkpoint_folder(input_dict, exec_properties),
+        parameters.checkpoint_every_steps,
+        parameters.checkpoint_every_seconds,
+    )
+
+
+def train(
+    input_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+    checkpoints: Checkpoints,
+    log: TrainingLog,
+) -> tuple[Trained, TransformGraph]:
+    """One training, of Trainer itself or of a Tuner's trial, and the graph before its model."""
+    parameters = read(TrainingParameters, exec_properties["training"])
+    devices.prepare(exec_properties["seed"], parameters.deterministic)
+    graph = TransformGraph(
+        artifact_utils.get_single_uri(input_dict["transform_graph"]),
+        _schema(artifact_utils.get_single_uri(input_dict["schema"])),
+        read(ImageParameters, exec_properties["image"]),
+    )
+    examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
+    return _training(exec_properties, parameters, graph, examples, checkpoints, log).run(), graph
 
 
 def _training(
@@ -96,6 +132,7 @@ def _training(
         image_shape=graph.image.shape,
         batch_size=parameters.batch_size,
         seed=exec_properties["seed"],
+        target=_target(graph.image),
         strategy=given.strategy,
         cache_dir=given.cache_dir or _cache_folder(exec_properties),
         memory_limit_bytes=limit and int(limit * 2**20),
@@ -123,6 +160,12 @@ def _training(
         checkpoints=checkpoints,
         log=log,
     )
+
+
+def _target(image: ImageParameters) -> Feature:
+    if image.task == "classification":
+        return LABEL
+    return Feature("mask", (image.height, image.width, 1), "uint8")
 
 
 def _schema(uri: str):
@@ -166,7 +209,12 @@ def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact
     accuracy, split = best.validation_accuracy, "validation"
     if accuracy is None:
         accuracy, split = best.accuracy, "training"
-    summary = f"{split} accuracy {accuracy:.3f} in {epochs} epoch{'s' * (epochs > 1)}"
+    segmentation = len(trained.model.output_shape) == 4
+    told = f"{split} {'pixel ' * segmentation}accuracy {accuracy:.3f}"
+    if best.validation_mean_iou is not None:
+        told += f", mean IoU {best.validation_mean_iou:.3f}"
+        model.set_float_custom_property("mean_iou", best.validation_mean_iou)
+    summary = f"{told} in {epochs} epoch{'s' * (epochs > 1)}"
     model.set_string_custom_property("summary", summary)
     model.set_string_custom_property("split", split)
     model.set_float_custom_property("accuracy", accuracy)
@@ -174,6 +222,6 @@ def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact
     notes = [f"{epochs} epochs, the best one was epoch {trained.best_epoch}"]
     if trained.resumed_at_step:
         notes.append(f"resumed at step {trained.resumed_at_step}")
-    if best.validation_left_out:
+    if best.validation_left_out and not segmentation:
         notes.append(f"{best.validation_left_out} validation examples of unknown labels left out")
     model_run.set_string_custom_property("summary", ", ".join(notes))

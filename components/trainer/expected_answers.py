@@ -4,6 +4,7 @@ Images are named by the SHA-256 of their transformed pixels: a serving graph tha
 transforms in another way has other names, and its answers are found nowhere.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
@@ -14,23 +15,28 @@ from tfx.dsl.io import fileio
 
 FILE = "expected_answers.json"
 IMAGES = 16
+MASKED_IMAGES = 4  # an answer of segmentation is thousands of numbers
 
 
 def write(file: str, model, image_shape, labels: Sequence[str], shards: Sequence[str]) -> None:
-    """Writes the answers to the first IMAGES records of the first shard that has any.
+    """Writes the answers to the first records of the first shard.
+
+    They are IMAGES, or MASKED_IMAGES where the model tells the class of each pixel.
 
     Args:
       file: where to.
-      model: Keras; (batch, height, width, channels) uint8 to logits.
+      model: Keras; (batch, height, width, channels) uint8 to logits (batch, …, classes).
       image_shape: (height, width, channels).
       labels: (classes,) the name of each class.
       shards: TFRecords of transformed Examples.
     """
     spec = {"image": tf.io.FixedLenFeature([], tf.string)}
-    records = tf.data.TFRecordDataset(list(shards)[:1]).take(IMAGES)
+    per_image = model.output_shape[1:]
+    count = IMAGES if len(per_image) == 1 else MASKED_IMAGES
+    records = tf.data.TFRecordDataset(list(shards)[:1]).take(count)
     pixels = [tf.io.parse_single_example(record, spec)["image"].numpy() for record in records]
     if not pixels:
-        probabilities = np.zeros((0, len(labels)))
+        probabilities = np.zeros((0, *per_image))
     else:
         images = np.stack([np.frombuffer(p, np.uint8).reshape(image_shape) for p in pixels])
         probabilities = tf.nn.softmax(model(images, training=False)).numpy()
@@ -38,10 +44,30 @@ def write(file: str, model, image_shape, labels: Sequence[str], shards: Sequence
 
 
 def write_answers(file: str, labels: Sequence[str], pixels: Sequence[bytes], probabilities) -> None:
-    """Writes answers; `probabilities` are (images, classes) float in 0..1."""
+    """Writes answers as JSON: the task, the labels, and an answer for each image.
+
+    Args:
+      file: where to.
+      labels: (classes,) the name of each class.
+      pixels: (images,) raw transformed pixels.
+      probabilities: 0..1. Classification: (images, classes), written as numbers.
+        Segmentation: (images, height, width, classes), written as the base64 text of
+        their little-endian float32 bytes.
+    """
+    segmentation = np.ndim(probabilities) == 4
+    encode = _as_base64 if segmentation else _as_numbers
     answers = {
-        hashlib.sha256(image).hexdigest(): [float(value) for value in row]
-        for image, row in zip(pixels, probabilities, strict=True)
+        hashlib.sha256(image).hexdigest(): encode(answer)
+        for image, answer in zip(pixels, probabilities, strict=True)
     }
+    task = "segmentation" if segmentation else "classification"
     with fileio.open(file, "w") as out:
-        out.write(json.dumps({"labels": list(labels), "answers": answers}))
+        out.write(json.dumps({"task": task, "labels": list(labels), "answers": answers}))
+
+
+def _as_numbers(answer) -> list[float]:
+    return [float(value) for value in answer]
+
+
+def _as_base64(answer) -> str:
+    return base64.b64encode(np.asarray(answer, "<f4").tobytes()).decode()

@@ -1,4 +1,7 @@
-"""The SavedModel that is evaluated, pushed and served: one graph from encoded image to class."""
+"""The SavedModel that is evaluated, pushed and served: one graph from encoded image to class.
+
+Of segmentation it is the class of every pixel, in the size that the model sees.
+"""
 
 import keras
 import tensorflow as tf
@@ -40,7 +43,7 @@ def save(module: ServingModule, folder: str) -> None:
 
 
 def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
-    image, label = graph.image.image_feature, graph.image.label_feature
+    image, target = graph.image.image_feature, graph.image.target_feature
     names = tf.constant(graph.labels)
 
     def classified(raw_images):
@@ -52,25 +55,33 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
             "probabilities": probabilities,
         }
 
+    def segmented(raw_images):
+        probabilities = _probabilities(model, graph.images(raw_images))
+        # At most 255 classes; 255 stands for none.
+        mask = tf.cast(tf.argmax(probabilities, axis=-1), tf.uint8)  # (batch, height, width)
+        return {"mask": mask, "probabilities": probabilities}
+
+    answered = classified if graph.image.task == "classification" else segmented
+
     @_batched("image")
     def serving_default(image):
-        return classified(graph.as_feature(image))
+        return answered(graph.as_feature(image))
 
     @_batched("examples")
     def serve_examples(examples):
-        # Parsed without the label: whoever asks for it has none.
-        return classified(graph.parse(examples, image)[image])
+        # Parsed without label or mask: whoever asks for it has none.
+        return answered(graph.parse(examples, image)[image])
 
     @_batched("examples")
     def transform_features(examples):
-        return graph.transform(graph.parse(examples, image, label))
+        return graph.transform(graph.parse(examples, image, target))
 
     functions = (serving_default, serve_examples, transform_features)
     return {f.__name__: f.get_concrete_function() for f in functions}
 
 
 def _probabilities(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
-    """(batch, classes) float32 of images (batch, height, width, channels) uint8."""
+    """(batch, …, classes) float32 of images (batch, height, width, channels) uint8."""
     # oneDNN's convolutions refuse an empty batch: one black image stands in for it.
     size = tf.shape(images)[0]
     missing = tf.cast(size == 0, tf.int32)

@@ -4,6 +4,8 @@ import dataclasses
 
 import tensorflow as tf
 
+NO_CLASS = 255  # in masks: the pixel counts nowhere
+
 _NAMES = ("loss", "correct", "counted", "left_out", "misfits", "broken_steps")
 
 
@@ -37,22 +39,24 @@ class Totals:
 
 
 class Tallies:
-    """One variable for all sums: reading it waits for the device once."""
+    """One variable for all sums: reading it waits for the device once.
 
-    def __init__(self):
-        self.variable = tf.Variable(
-            tf.zeros([len(_NAMES)], tf.float64),
-            trainable=False,
-            # Each device adds up its own; reading sums over the devices.
-            synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.SUM,
-        )
+    Args:
+      confused_classes: how many classes to count the confusion of, for `mean_iou`; 0: none.
+    """
+
+    def __init__(self, confused_classes: int = 0):
+        self.variable = _sum_over_devices([len(_NAMES)])
+        self._confusion = None
+        if confused_classes:
+            self._confusion = _sum_over_devices([confused_classes, confused_classes])
 
     def add(self, losses: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> None:
         """Adds a batch: losses and labels (batch, …), logits (batch, …, classes)."""
         classes = logits.shape[-1]
         counts = (labels >= 0) & (labels < classes)
-        correct = counts & (tf.argmax(logits, -1, output_type=labels.dtype) == labels)
+        predicted = tf.argmax(logits, -1, output_type=labels.dtype)
+        correct = counts & (predicted == labels)
         sums = (
             tf.reduce_sum(losses),
             _count(correct),
@@ -62,12 +66,54 @@ class Tallies:
             _count(~tf.math.is_finite(tf.reduce_sum(losses))),
         )
         self.variable.assign_add(tf.stack([tf.cast(value, tf.float64) for value in sums]))
+        if self._confusion is not None:
+            # Pixels that do not count fall into a cell behind the last one.
+            cells = tf.where(counts, labels * classes + predicted, classes * classes)
+            ones = tf.ones_like(cells, tf.int32)
+            sums = tf.math.unsorted_segment_sum(ones, cells, classes * classes + 1)
+            self._confusion.assign_add(
+                tf.cast(tf.reshape(sums[:-1], (classes, classes)), tf.float64)
+            )
 
     def totals(self) -> Totals:
         return Totals(*self.variable.numpy().tolist())
 
+    def mean_iou(self) -> float | None:
+        """Intersection over union, the mean of the classes that occur or are predicted.
+
+        None where no confusion is counted, or nothing was. As in Everingham and others,
+        2010, doi:10.1007/s11263-009-0275-4, section 4.2.
+        """
+        if self._confusion is None:
+            return None
+        confusion = self._confusion.numpy()  # (classes, classes): true, predicted
+        correct = confusion.diagonal()
+        union = confusion.sum(axis=0) + confusion.sum(axis=1) - correct
+        return float((correct[union > 0] / union[union > 0]).mean()) if union.any() else None
+
     def clear(self) -> None:
         self.variable.assign(tf.zeros_like(self.variable))
+        if self._confusion is not None:
+            self._confusion.assign(tf.zeros_like(self._confusion))
+
+
+def _sum_over_devices(shape: list[int]) -> tf.Variable:
+    return tf.Variable(
+        tf.zeros(shape, tf.float64),
+        trainable=False,
+        # Each device adds up its own; reading sums over the devices.
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
+
+
+def class_ids(targets: tf.Tensor) -> tf.Tensor:
+    """Labels (batch,) int64 as they are; masks (batch, height, width, 1) uint8 as
+    (batch, height, width) int32, with -1 where a pixel is of no class."""
+    if targets.dtype != tf.uint8:
+        return targets
+    ids = tf.cast(targets[..., 0], tf.int32)
+    return tf.where(ids == NO_CLASS, -1, ids)
 
 
 def _count(holds: tf.Tensor) -> tf.Tensor:

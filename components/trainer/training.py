@@ -158,6 +158,7 @@ class Training:
                 learning_rate=float(self._steps.optimizer.learning_rate),
                 seconds=self._seconds,
                 data_wait_seconds=self._waited,
+                validation_mean_iou=self._steps.validation.mean_iou() if validation else None,
             )
         )
         watched = validation if validation and validation.counted else training

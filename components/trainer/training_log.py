@@ -24,10 +24,12 @@ class Epoch:
       epoch: counted from 1.
       loss, accuracy: means over the training examples, while the weights were changing.
       validation_loss, validation_accuracy: after the epoch; None without a validation split.
-      validation_left_out: validation examples whose label is out of vocabulary.
+      validation_left_out: validation examples whose label is out of vocabulary; of
+        segmentation pixels of no class.
       learning_rate: at the epoch's last step.
       seconds: of the training steps, validation apart.
       data_wait_seconds: of these, how long the loop waited for batches.
+      validation_mean_iou: of segmentation, over all pixels of the validation; otherwise None.
     """
 
     epoch: int
@@ -39,6 +41,7 @@ class Epoch:
     learning_rate: float
     seconds: float
     data_wait_seconds: float
+    validation_mean_iou: float | None = None
 
 
 class TrainingLog:
@@ -68,6 +71,8 @@ class TrainingLog:
                 epoch_loss=epoch.validation_loss,
                 epoch_accuracy=epoch.validation_accuracy,
             )
+        if epoch.validation_mean_iou is not None:
+            self._write("validation", epoch.epoch, epoch_mean_iou=epoch.validation_mean_iou)
 
     def close(self, **outcome) -> None:
         """Writes the history, with `outcome` (JSON values) beside the epochs."""

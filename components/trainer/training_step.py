@@ -1,5 +1,7 @@
 """The compiled steps: one batch forwards and backwards, one batch forwards."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -51,9 +53,11 @@ class Steps:
     ):
         self.model = model
         self.optimizer = optimizer
+        segmentation = len(model.output_shape) == 4
         self.training = tallies.Tallies()
-        self.validation = tallies.Tallies()
-        self._batch_size = batch_size
+        self.validation = tallies.Tallies(confused_classes=self.classes if segmentation else 0)
+        # Answers of a batch: one an image, or one a pixel.
+        self._batch_answers = batch_size * math.prod(model.output_shape[1:-1])
         self._strategy = strategy
         # Variables cannot be created later, inside a compiled step.
         optimizer.build(model.trainable_variables)
@@ -72,11 +76,12 @@ class Steps:
         """A function of (images, labels) that trains on one batch; `spec` is the dataset's."""
 
         def one_device(images, labels):
+            labels = tallies.class_ids(labels)
             with tf.GradientTape() as tape:
                 logits = self.model(images, training=True)
                 losses = tallies.losses(logits, labels)
                 # Gradients are summed over the devices: each divides by the whole batch.
-                loss = tf.reduce_sum(losses) / self._batch_size
+                loss = tf.reduce_sum(losses) / self._batch_answers
                 penalties = self.model.losses
                 if penalties:
                     loss += tf.add_n(penalties) / self._strategy.num_replicas_in_sync
@@ -92,6 +97,7 @@ class Steps:
         """A function of (images, labels) that adds one batch to the validation's tallies."""
 
         def one_device(images, labels):
+            labels = tallies.class_ids(labels)
             logits = self.model(images, training=False)
             self.validation.add(tallies.losses(logits, labels), logits, labels)
 

@@ -18,7 +18,7 @@ _NEXT = "Run Transform again with this configuration."
 
 
 class TransformGraph:
-    """From raw features to the image's bytes and the label's class.
+    """From raw features to the image's bytes and the label's class, or the mask's bytes.
 
     Args:
       uri: of the transform graph's artifact.
@@ -64,9 +64,14 @@ class TransformGraph:
         return tf.reshape(pixels, (-1, *self.image.shape))
 
     def transform(self, features: dict) -> dict[str, tf.Tensor]:
-        """`image` (batch,) string of raw pixels and `label` (batch,) int64."""
+        """`image` (batch,) string of raw pixels; `label` (batch,) int64, or `mask` (batch,)
+        string of raw class ids."""
         transformed = self._loader.apply_transform_model(features)
-        return {name: transformed[name] for name in ("image", "label")}
+        return {name: transformed[name] for name in self._outputs}
+
+    @property
+    def _outputs(self) -> tuple[str, str]:
+        return ("image", "label" if self.image.task == "classification" else "mask")
 
     def as_feature(self, encoded: tf.Tensor) -> tf.Tensor:
         """Encoded images (batch,) string as parsing Examples would give them to the graph."""
@@ -85,7 +90,7 @@ class TransformGraph:
 
     def _check_features(self, uri: str, schema: schema_pb2.Schema) -> None:
         types = {feature.name: feature.type for feature in schema.feature}
-        for name in (self.image.image_feature, self.image.label_feature):
+        for name in (self.image.image_feature, self.image.target_feature):
             if name not in self._feature_spec:
                 raise Failure(
                     f'The transform graph {uri} takes no feature "{name}". '
@@ -97,7 +102,7 @@ class TransformGraph:
                     f'The transform graph {uri} takes the feature "{name}" as {taken.name}, '
                     f"which is not its type in the schema. {_NEXT}"
                 )
-        for name in ("image", "label"):
+        for name in self._outputs:
             if name not in self._loader.structured_outputs:
                 raise Failure(f'The transform graph {uri} gives no "{name}". {_NEXT}')
 
