@@ -1,5 +1,6 @@
 """Predicts many records with one loaded model: in order, resumable, every one counted."""
 
+import base64
 import collections
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from components.batch_predictor.pushed_model import Answer, PushedModel
 from components.batch_predictor.sources import Run, batches
 from components.failure import Failure
+from components.mask_palette import mask_png
 
 JOB = "job.json"
 _THREADS = 2  # A serving graph keeps about one core busy while it decodes.
@@ -31,6 +33,10 @@ def predict_runs(
     progress: Callable[[int], None],
 ) -> Tally:
     """Writes `predictions-00000-of-0000n.jsonl`, one file a run and one line a record.
+
+    A line is {"id", "probabilities"} and "class" and "label" or, for segmentation,
+    "shares" of the pixels by class and "mask_png", the base64 of a PNG of class ids; or
+    {"id", "error"}.
 
     A file appears whole, when it is on the disk; those that are there already, from
     the same job, are kept and not made again.
@@ -116,12 +122,22 @@ def _answered(model, batch, ids, are_images) -> tuple[str, int]:
 def _line(name: str | int, answer: Answer) -> str:
     if answer.error:
         return json.dumps({"id": name, "error": answer.error}) + "\n"
-    # Nine digits give every float32 back exactly; json.dumps would write seventeen.
-    probabilities = ",".join(["%.9g" % p for p in answer.probabilities.tolist()])  # noqa: UP031
+    name, probabilities = json.dumps(name), _numbers(answer.probabilities)
+    if answer.mask is not None:
+        mask = base64.b64encode(mask_png(answer.mask)).decode()
+        return (
+            f'{{"id": {name}, "shares": {_numbers(answer.shares())}, "mask_png": "{mask}", '
+            f'"probabilities": {probabilities}}}\n'
+        )
     return (
-        f'{{"id": {json.dumps(name)}, "class": {answer.class_id}, '
-        f'"label": {json.dumps(answer.label)}, "probabilities": [{probabilities}]}}\n'
+        f'{{"id": {name}, "class": {answer.class_id}, "label": {json.dumps(answer.label)}, '
+        f'"probabilities": {probabilities}}}\n'
     )
+
+
+def _numbers(values) -> str:
+    # Nine digits give every float32 back exactly; json.dumps would write seventeen.
+    return f"[{','.join(['%.9g' % value for value in values.tolist()])}]"  # noqa: UP031
 
 
 def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) -> None:

@@ -10,21 +10,38 @@ import tensorflow as tf
 from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES, is_version_name
 
+CLASSIFICATION, SEGMENTATION = "classification", "segmentation"
+_MASK_BYTES = 64 << 20  # of probabilities at once, for segmentation
+_UNKNOWN_SIZE = 8  # images at once when the signature does not tell their size
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of one image, or why it says nothing."""
+    """What the model says of one image, or why it says nothing.
+
+    For segmentation, `probabilities` are the means over the image's pixels.
+    """
 
     probabilities: np.ndarray | None = None  # (classes,) float32
     class_id: int = -1
     label: str = ""
     error: str = ""
+    mask: np.ndarray | None = None  # (height, width) uint8 class ids, for segmentation
+
+    def shares(self) -> np.ndarray:
+        """(classes,) float64: the part of the mask's pixels that each class has."""
+        return np.bincount(self.mask.ravel(), minlength=len(self.probabilities)) / self.mask.size
 
 
 class PushedModel:
-    """A loaded SavedModel with the signatures that the Trainer gives."""
+    """A loaded SavedModel with the signatures that the Trainer gives.
+
+    Attributes:
+      path: of the SavedModel.
+      labels: (classes,) the name of each class.
+      task: "classification" or "segmentation".
+    """
 
     def __init__(self, path: str):
         """Loads it.
@@ -40,6 +57,9 @@ class PushedModel:
             self._examples = self._model.signatures["serve_examples"]
             with tf.io.gfile.GFile(os.path.join(path, "assets", "labels")) as file:
                 self.labels = file.read().splitlines()
+            outputs = self._images.structured_outputs
+            self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
+            self._most = self._images_at_once(outputs["probabilities"].shape)
         except _UNLOADABLE as error:
             cause = str(error).strip().split("\n")[0][:200] or type(error).__name__
             raise Failure(
@@ -49,11 +69,26 @@ class PushedModel:
 
     def answer_images(self, images: Sequence[bytes]) -> list[Answer]:
         """Answers (batch,) encoded PNG or JPEG images, one Answer each."""
-        return _answers(lambda batch: self._images(image=batch), images)
+        return self._answers(lambda batch: self._images(image=batch), images)
 
     def answer_examples(self, examples: Sequence[bytes]) -> list[Answer]:
         """Answers (batch,) serialized raw tf.train.Examples, one Answer each."""
-        return _answers(lambda batch: self._examples(examples=batch), examples)
+        return self._answers(lambda batch: self._examples(examples=batch), examples)
+
+    def _answers(self, ask: Callable, batch: Sequence[bytes]) -> list[Answer]:
+        read = _segmented if self.task == SEGMENTATION else _classified
+        most = self._most or len(batch) or 1
+        return [
+            answer
+            for start in range(0, len(batch), most)
+            for answer in _asked(ask, batch[start : start + most], read)
+        ]
+
+    def _images_at_once(self, shape: tf.TensorShape) -> int | None:
+        if self.task == CLASSIFICATION:
+            return None
+        values = shape[1:].num_elements()  # height * width * classes
+        return max(1, _MASK_BYTES // (4 * values)) if values else _UNKNOWN_SIZE
 
 
 def newest_path(destination: str) -> str:
@@ -79,26 +114,33 @@ def _is_model(folder: str) -> bool:
     return any(tf.io.gfile.exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
 
 
-def _answers(ask: Callable, batch: Sequence[bytes]) -> list[Answer]:
-    if not len(batch):
-        return []
+def _asked(ask: Callable, batch: Sequence[bytes], read: Callable) -> list[Answer]:
     try:
         told = ask(tf.constant(batch, tf.string))
-    except tf.errors.InvalidArgumentError as error:
+    # TensorFlow's message repeats the bytes of a record that is no Example.
+    except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
         if len(batch) == 1:
             return [Answer(error=_cause(error))]
         # One broken image fails its whole batch; halves find it in a few calls.
         middle = len(batch) // 2
-        return _answers(ask, batch[:middle]) + _answers(ask, batch[middle:])
-    probabilities = told["probabilities"].numpy()  # (batch, classes) float32
-    classes, labels = told["class"].numpy().tolist(), told["label"].numpy().tolist()
-    return [
-        Answer(*row) for row in zip(probabilities, classes, map(bytes.decode, labels), strict=True)
-    ]
+        return _asked(ask, batch[:middle], read) + _asked(ask, batch[middle:], read)
+    return read({name: tensor.numpy() for name, tensor in told.items()})
 
 
-def _cause(error: tf.errors.OpError) -> str:
+def _classified(told) -> list[Answer]:
+    labels = map(bytes.decode, told["label"].tolist())
+    return list(map(Answer, told["probabilities"], told["class"].tolist(), labels))
+
+
+def _segmented(told) -> list[Answer]:
+    means = told["probabilities"].mean(axis=(1, 2))  # (batch, classes) float32
+    return [Answer(mean, mask=mask) for mean, mask in zip(means, told["mask"], strict=True)]
+
+
+def _cause(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     """The first line of a graph's error that says something, without the nodes' names."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no tf.train.Example"
     lines = [line.strip() for line in error.message.splitlines() if line.strip()]
     noise = ("Detected at", "Graph execution", "<", "[[", "Error executing")
     told = [line for line in lines if not line.startswith(noise)]
