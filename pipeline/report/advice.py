@@ -59,7 +59,7 @@ def _missed(run):
         if not bound.held and bound.value is not None:
             yield (
                 f"{bound.metric} is {bound.value:.4g} and has to be {bound.rule} "
-                f"{bound.limit:.4g}: {bound.missing:.2g} are missing."
+                f"{bound.limit:.4g}: it is {bound.missing:.2g} off."
             )
 
 

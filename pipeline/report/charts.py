@@ -82,7 +82,8 @@ def _axes(frame):
     rows = [frame.low + (frame.high - frame.low) * part / 3 for part in range(4)]
     grid = "".join(
         f'<path class=grid d="M{_LEFT} {frame.y(value):.1f}H{_WIDTH - _RIGHT}"/>'
-        f'<text x="{_LEFT - 6}" y="{frame.y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+        f'<text x="{_LEFT - 6}" y="{frame.y(value) + 4:.1f}" text-anchor="end">'
+        f"{_tick(value)}</text>"
         for value in rows
     )
     ends = sorted({1, frame.epochs})
@@ -93,6 +94,12 @@ def _axes(frame):
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     name = f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">epoch</text>'
     return grid + below + (name if len(ends) > 1 else "")
+
+
+def _tick(value):
+    """A number of at most seven characters, which is what has room beside the axis."""
+    plain = f"{value:.3g}"
+    return plain if len(plain) <= 7 else f"{value:.1e}"
 
 
 def _best(epoch, frame):

@@ -76,7 +76,12 @@ def _moved(counts, before):
     }
     order = sorted(shares, key=lambda name: (-abs(shares[name][1] - shares[name][0]), name))
     return [
-        (name, f"{100 * p:.2f} %", f"{100 * q:.2f} %", f"{100 * (q - p):+.2f} points")
+        (
+            name,
+            f"{100 * p:.2f}\N{NO-BREAK SPACE}%",
+            f"{100 * q:.2f}\N{NO-BREAK SPACE}%",
+            f"{100 * (q - p):+.2f}\N{NO-BREAK SPACE}points",
+        )
         for name in order[:_NAMED]
         for p, q in [shares[name]]
         if abs(q - p) > 5e-5
@@ -84,15 +89,19 @@ def _moved(counts, before):
 
 
 def _features(now, then):
-    rows = []
+    rows, same = [], 0
     for split in [*now, *(name for name in then if name not in now)]:
         ours, theirs = _measured(now.get(split)), _measured(then.get(split))
         for name in dict.fromkeys([*ours, *theirs]):
             for measure in dict.fromkeys([*ours.get(name, {}), *theirs.get(name, {})]):
                 a, b = theirs.get(name, {}).get(measure), ours.get(name, {}).get(measure)
-                rows.append((name, split, measure, _number(a), _number(b), _change(a, b)))
+                if a == b:
+                    same += 1
+                else:
+                    rows.append((name, split, measure, _number(a), _number(b), _change(a, b)))
     head = ("feature", "split", "measure", "before", "now", "change")
-    return table("Features", head, rows) if rows else ""
+    text = table("Measures of the features that changed", head, rows) if rows else ""
+    return f"{text}<p>{same:,} measures of the features are the same.</p>"
 
 
 def _measured(dataset):
@@ -109,4 +118,8 @@ def _number(value):
 def _change(before, now):
     if before is None or now is None:
         return "new" if before is None else "gone"
-    return f"{100 * (now - before) / before:+.1f} %" if before else f"{now - before:+,.4g}"
+    return (
+        f"{100 * (now - before) / before:+.1f}\N{NO-BREAK SPACE}%"
+        if before
+        else f"{now - before:+,.4g}"
+    )

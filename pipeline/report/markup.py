@@ -52,6 +52,11 @@ def _cell(cell):
     return f"<td class=number>{text}</td>" if number else f"<td>{text}</td>"
 
 
+def side(*parts):
+    """Parts beside each other where there is room, and below each other where there is not."""
+    return f"<div class=side>{''.join(parts)}</div>"
+
+
 def details(summary, body):
     """What is there for whoever wants to know it all; closed at first."""
     return f"<details><summary>{escape(summary)}</summary>{body}</details>"

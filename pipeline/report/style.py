@@ -37,7 +37,7 @@ font-variant-numeric:tabular-nums;line-height:1.3}dd small{display:block;font-si
 font-weight:400;color:var(--quiet);line-height:1.35}
 .wide{overflow-x:auto;max-width:100%}table{border-collapse:collapse;margin:.7rem 0;
 font-variant-numeric:tabular-nums}caption,figcaption{text-align:left;color:var(--quiet);
-padding-bottom:.3rem;min-width:16rem}th,td{padding:.3rem .7rem .3rem 0;
+padding-bottom:.3rem}caption{min-width:16rem}th,td{padding:.3rem .7rem .3rem 0;
 text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{color:var(--quiet);font-weight:500;font-size:.9rem}
 tbody th{font-weight:600}td.number,.number{text-align:right}
@@ -54,6 +54,7 @@ svg{max-width:100%}text{fill:var(--quiet);font-size:12px}figure{margin:.7rem 0}
 .dot.two{fill:var(--two)}.key{white-space:nowrap;margin-left:.6rem}.key svg{width:1.5rem;
 height:.4rem;margin-right:.3rem;vertical-align:middle}
 .two{display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr))}
+.side{display:flex;flex-wrap:wrap;align-items:flex-start;gap:0 2.6rem}.side>*{min-width:0}
 .pair{display:grid;gap:1.2rem 2.4rem}@media(min-width:52rem){.pair{
 grid-template-columns:20rem minmax(0,1fr)}}.graph{width:100%;max-width:20rem;height:auto}
 .box>rect:first-child{fill:var(--soft);stroke:var(--line);stroke-width:1.2}
@@ -71,8 +72,11 @@ border-bottom:1px solid var(--line);max-width:none}.steps small{display:block;co
 .pictures>li{margin:0;max-width:20.5rem}.pictures figcaption{padding:.25rem 0 0}
 .pictures figure{margin:0}.strip{display:flex;gap:.3rem;flex-wrap:wrap}
 .pictures img{display:block;width:4.6rem;height:4.6rem;object-fit:contain;background:var(--soft);
-border-radius:.35rem}img.pixels{image-rendering:pixelated}.large img{width:7.5rem;height:7.5rem}
-.three img{width:min(9rem,28vw);height:min(9rem,28vw)}.three>li{max-width:none}
+border-radius:.35rem}img.pixels{image-rendering:pixelated}.large>li{max-width:9.5rem}
+.pictures small{display:block;line-height:1.3;overflow-wrap:anywhere}
+.large img{width:7.5rem;height:7.5rem}
+.twin>li{max-width:16rem}.three img{width:min(9rem,28vw);height:min(9rem,28vw)}
+.three>li{max-width:none}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0}
 .swatch{width:.9rem;height:.9rem;vertical-align:-.1rem;border:1px solid var(--quiet)}
 .confusion td{text-align:center;padding:.3rem .45rem;min-width:2.3rem;color:var(--quiet)}

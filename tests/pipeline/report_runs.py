@@ -180,6 +180,11 @@ def segmented():
     steps["TfdsExampleGen"]["outputs"]["examples"]["Split-train/data-00000-of-00001"] = record(
         image=png(90), mask=mask
     )
+    pixels = {"pixels": {"sky": 12, "ground": 4}, "pixels_of_no_class": 0}
+    steps["Transform"] = {
+        "inputs": ["examples"],
+        "outputs": {"transform_graph": {"mask_statistics.json": pixels}},
+    }
     ids = Image.new("P", (16, 16), 1)
     ids.putpixel((0, 0), 255)
     out = io.BytesIO()

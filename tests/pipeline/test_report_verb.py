@@ -56,7 +56,7 @@ def test_two_runs_are_compared_by_id_by_place_or_by_version(root, capsys, names)
     assert "a" * 40 in page
     assert re.search(r'aria-label="Loss: A train from 1 to 0.2; .*B validation', page)
     assert "The model never waited" in page
-    assert "+30.00 points" in page
+    assert "+30.00\xa0points" in page
 
 
 @pytest.mark.parametrize(

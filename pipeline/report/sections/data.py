@@ -5,7 +5,7 @@ from html import escape
 
 from pipeline.report import anomalies, drift, examples, pictures, statistics
 from pipeline.report.confusion import is_segmentation
-from pipeline.report.markup import Safe, bar, section, table
+from pipeline.report.markup import Safe, bar, section, side, table
 
 _CLASSES, _EACH, _READ = 12, 4, 600  # pictured classes, pictures of each, records looked at
 _MASKS = 8
@@ -17,8 +17,11 @@ def render(run, previous):
     splits = statistics.read_splits(run)
     body = (
         _identity(run)
-        + _counts(run, splits)
-        + (_masks(run) if is_segmentation(run) else _labels(run, splits) + _samples(run))
+        + (
+            side(_counts(run, splits), _pixels(run)) + _masks(run)
+            if is_segmentation(run)
+            else side(_counts(run, splits), _labels(run, splits)) + _samples(run)
+        )
         + anomalies.render(run)
         + drift.render(run, previous)
     )
@@ -106,6 +109,17 @@ def _label(values, names):
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)
 
 
+def _pixels(run):
+    """The training masks' pixels of each class; "" where Transform left no counts."""
+    found = run.json("Transform", "transform_graph", "mask_statistics.json")
+    if not found:
+        return ""
+    pixels = {**found["pixels"], "no class": found["pixels_of_no_class"]}
+    total = sum(pixels.values()) or 1
+    rows = [(name, count, bar(count / total, 1.0)) for name, count in pixels.items()]
+    return table("Pixels of train by class", ("class", "pixels", "share"), rows)
+
+
 def _masks(run):
     data = run.configuration["data"]
     classes = dict(data.get("mask_classes") or {})
@@ -122,5 +136,5 @@ def _masks(run):
         return ""
     return Safe(
         f"<h3>Sample images of train with their masks</h3>{pictures.legend(classes)}"
-        f'<ul class="pictures large">{"".join(rows)}</ul>'
+        f'<ul class="pictures large twin">{"".join(rows)}</ul>'
     )

@@ -4,7 +4,7 @@ from html import escape
 
 from pipeline.report.bounds import better, read_bounds
 from pipeline.report.confusion import is_segmentation, read_confusion
-from pipeline.report.markup import Safe, bar, mark, section, table
+from pipeline.report.markup import Safe, bar, mark, section, side, table
 from pipeline.report.sections import mistakes
 
 _MATRIX = 30  # classes up to which the whole matrix is shown
@@ -16,10 +16,11 @@ def render(run, previous):
     if not verdict:
         return ""
     confusion = read_confusion(run)
-    body = _why(verdict) + _bounds(run) + _metrics(run, verdict)
+    body = _why(verdict) + side(_bounds(run), _metrics(run, verdict))
     if confusion:
         pixels = is_segmentation(run)
-        body += _classes(confusion, pixels) + _matrix(confusion, pixels) + _pairs(confusion, pixels)
+        body += side(_classes(confusion, pixels), _matrix(confusion, pixels))
+        body += _pairs(confusion, pixels)
     return section("evaluation", "Evaluation", body + mistakes.render(run))
 
 

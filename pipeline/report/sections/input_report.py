@@ -59,7 +59,7 @@ def _stages(told):
 
 
 def _percent(value):
-    return "" if value is None else f"{100 * value:.1f} %"
+    return "" if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _count(value):

@@ -15,9 +15,9 @@ def render(run, previous):
     rows = [
         (
             title,
-            f"{figures['p50_ms']:.2f} ms",
-            f"{figures['p99_ms']:.2f} ms",
-            f"{figures['memory_mb']:,.0f} MiB",
+            f"{figures['p50_ms']:.2f}\N{NO-BREAK SPACE}ms",
+            f"{figures['p99_ms']:.2f}\N{NO-BREAK SPACE}ms",
+            f"{figures['memory_mb']:,.0f}\N{NO-BREAK SPACE}MiB",
             f"{figures['requests']:,}" if "requests" in figures else "",
         )
         for name, title in _MODELS.items()
@@ -37,9 +37,9 @@ def _limits(limits):
     words = [
         text.format(limits[name])
         for name, text in (
-            ("max_latency_ms", "p99 of at most {:g} ms"),
+            ("max_latency_ms", "p99 of at most {:g}\N{NO-BREAK SPACE}ms"),
             ("max_slowdown", "at most {:g} times the champion's median"),
-            ("max_memory_mb", "at most {:g} MiB"),
+            ("max_memory_mb", "at most {:g}\N{NO-BREAK SPACE}MiB"),
         )
         if limits.get(name) is not None
     ]
