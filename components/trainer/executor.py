@@ -20,7 +20,7 @@ from components.trainer import (
     saved_model,
 )
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.fingerprint import fingerprint
+from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.input_features import LABEL, Feature
 from components.trainer.input_function import input_function
 from components.trainer.model_registry import build_model
@@ -184,12 +184,7 @@ def _checkpoint_folder(input_dict, exec_properties: dict[str, Any]) -> str | Non
     if not exec_properties.get("checkpoint_dir"):
         return None
     inputs = ("transformed_examples", "transform_graph")
-    files = [
-        os.path.join(folder, file)
-        for name in inputs
-        for folder, _, files in tf.io.gfile.walk(artifact_utils.get_single_uri(input_dict[name]))
-        for file in files
-    ]
+    files = files_below(artifact_utils.get_single_uri(input_dict[name]) for name in inputs)
     names = ("image", "model_parameters", "training", "augmentation", "seed")
     parameters = {name: exec_properties[name] for name in names}
     return os.path.join(exec_properties["checkpoint_dir"], fingerprint(files, parameters))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def fingerprint(files: Iterable[str], parameters: Mapping) -> str:
         "code": [source.read_text() for source in sorted(Path(__file__).parent.rglob("*.py"))],
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def files_below(folders: Iterable[str]) -> list[str]:
+    """The paths of all files in these folders and below."""
+    return [
+        os.path.join(folder, file)
+        for top in folders
+        for folder, _, files in tf.io.gfile.walk(top)
+        for file in files
+    ]
 
 
 def _seen(file: str) -> tuple[str, int, int]:

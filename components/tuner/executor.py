@@ -1,0 +1,91 @@
+"""Tuner's executor: transformed Examples and a search space in, the best values found out."""
+
+import json
+import os
+import tempfile
+from typing import Any
+
+import keras
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.failure import Failure
+from components.trainer import durable, hyperparameters
+from components.trainer.executor import checkpoints_of, train
+from components.trainer.fingerprint import files_below, fingerprint
+from components.trainer.training_log import TrainingLog
+from components.trainer.training_parameters import made_of
+from components.tuner.tuner_parameters import TunerParameters
+
+_ABOUT = ("image", "model_parameters", "training", "augmentation", "tuner", "seed")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Tries values with Trainer's own training, on the splits "train" and "validation"."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes what TFX's own Tuner writes.
+
+        Args:
+          input_dict: `transformed_examples`, `transform_graph`, `schema`.
+          output_dict: `best_hyperparameters`, `tuner_results`.
+          exec_properties: Trainer's, and `tuner` as JSON.
+
+        Raises:
+          Failure: no validation split, or no trial could be trained.
+        """
+        # KerasTuner, and TFX's Tuner that brings all components, load where a search is done.
+        from tfx.components.tuner.executor import write_best_hyperparameters
+
+        from components.tuner.search import search, told
+
+        parameters = made_of(TunerParameters, json.loads(exec_properties["tuner"]))
+        examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
+        best = artifact_utils.get_single_instance(output_dict["best_hyperparameters"])
+        results = artifact_utils.get_single_instance(output_dict["tuner_results"])
+        if "validation" not in artifact_utils.decode_split_names(examples.split_names):
+            raise Failure(
+                "Tuner: there is no validation split to compare trials by. "
+                "Set data.splits.validation."
+            )
+
+        def try_values(trial: str, values: dict[str, Any], epochs: int) -> float:
+            given = hyperparameters.override(exec_properties, {**values, "training.epochs": epochs})
+            log = TrainingLog(os.path.join(results.uri, "trials", trial))
+            checkpoints = checkpoints_of(input_dict, given)
+            trained, _ = train(input_dict, given, checkpoints, log)
+            log.close(best_epoch=trained.best_epoch, hyperparameters=values)
+            checkpoints.remove()
+            reached = getattr(trained.best, parameters.objective)
+            keras.utils.clear_session()  # The next trial's model needs this one's memory.
+            return reached
+
+        folder = _state_folder(input_dict, exec_properties)
+        tuner = search(parameters, folder, try_values, exec_properties["seed"])
+        write_best_hyperparameters(tuner, output_dict)
+        durable.remove(folder)
+        [trial] = tuner.oracle.get_best_trials(1)
+        values = hyperparameters.tunable(trial.hyperparameters.values)
+        best.set_string_custom_property("summary", told(values))
+        best.set_float_custom_property(parameters.objective, trial.score)
+        results.set_string_custom_property(
+            "summary",
+            f"{parameters.objective} {trial.score:.4g}, the best of "
+            f"{len(tuner.oracle.trials)} trials",
+        )
+
+
+def _state_folder(input_dict, exec_properties: dict[str, Any]) -> str:
+    """Below `checkpoint_dir`, a folder of these inputs' and parameters' own."""
+    if not exec_properties.get("checkpoint_dir"):
+        return tempfile.mkdtemp()
+    inputs = ("transformed_examples", "transform_graph")
+    files = files_below(artifact_utils.get_single_uri(input_dict[name]) for name in inputs)
+    name = fingerprint(files, {about: exec_properties[about] for about in _ABOUT})
+    return os.path.join(exec_properties["checkpoint_dir"], f"tuner-{name}")
