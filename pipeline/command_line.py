@@ -1,12 +1,14 @@
 """`python -m pipeline VERB`: reads the words of a command and hands them on.
 
 Exit codes: 0 done, 1 the run failed, 2 a mistake in the command or the
-configuration, 130 interrupted. TensorFlow and TFX are imported by the verbs that
-need them, after everything that can be checked without them was checked.
+configuration, 130 interrupted, 141 nobody reads any more, as behind `| head`.
+TensorFlow and TFX are imported by the verbs that need them, after everything
+that can be checked without them was checked.
 """
 
 import argparse
 import os
+import select
 import sys
 
 from pipeline import model_verbs, package_verbs, report_verbs, schedule_verbs
@@ -18,10 +20,25 @@ def main(argv=None):
     # TensorFlow tells of its build at every start, on stderr, before any log can take it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        return arguments.verb(arguments)
+        code = arguments.verb(arguments)
+        sys.stdout.flush()
+        return code
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        if not _reader_is_gone(sys.stdout):
+            raise
+        # Nobody reads, so what is still to be written has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _reader_is_gone(stream):
+    """Whether who read a pipe has had enough, as `head` has."""
+    pipe = select.poll()
+    pipe.register(stream.fileno(), 0)
+    return any(events & select.POLLERR for _, events in pipe.poll(0))
 
 
 def _parser():

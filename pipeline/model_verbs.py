@@ -69,6 +69,9 @@ def _add_predict(verbs):
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, globs")
     predict.add_argument("--json", action="store_true", help="one JSON object an image")
     predict.add_argument("--top", type=int, default=5, help="classes to name (5)")
+    predict.add_argument(
+        "--output", metavar="FOLDER", help="for the masks of a segmentation model, as PNG files"
+    )
     _add_place(predict, "--model", "a push destination or a SavedModel")
     predict.set_defaults(verb=lambda arguments: _told(_predict, arguments))
 
@@ -129,7 +132,9 @@ def _predict(arguments, screen):
     place = _place(arguments)
     from pipeline.predict import predict
 
-    return predict(arguments.images, place, arguments.top, arguments.json, print, _to(screen))
+    return predict(
+        arguments.images, place, arguments.top, arguments.json, print, _to(screen), arguments.output
+    )
 
 
 def _batch_predict(arguments, screen):

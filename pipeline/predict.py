@@ -1,6 +1,7 @@
-"""`predict`: what the pushed model says of a few images."""
+"""`predict`: what the pushed model says of a few images: a class, or a mask."""
 
 import glob
+import itertools
 import json
 import os
 from pathlib import Path
@@ -13,44 +14,84 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 _BATCH = 64  # images of one call: bounds the memory, whatever their number
 
 
-def predict(places, model, top, as_json, say, complain):
+def predict(places, model, top, as_json, say, complain, output=None):
     """Predicts images and prints an answer for each; returns the exit code.
 
     Args:
       places: files, folders and globs.
       model: a push destination, of which the newest version answers, or one SavedModel.
-      top: how many classes to name, most probable first.
+      top: how many classes to name, most probable first; of a mask, all are named.
       as_json: one JSON object a line instead of text.
       say: callable; takes a line of the result.
       complain: callable; takes a line about an image that was skipped.
+      output: a folder for the masks of a segmentation model, or None.
 
     Returns:
       0, or 1 when an image was skipped.
 
     Raises:
-      Failure: there is no such image or no such model.
+      Failure: there is no such image or no such model, or a mask cannot be written.
     """
     files = expand(places)
+    masks = mask_files(files, output)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # After what can be checked without it: this import takes seconds.
-    from components.batch_predictor.pushed_model import PushedModel, newest_path
+    from components.batch_predictor.pushed_model import SEGMENTATION, PushedModel, newest_path
 
     loaded = PushedModel(newest_path(model))
+    if masks and loaded.task != SEGMENTATION:
+        raise Failure(
+            f"--output is for masks, and {loaded.path} gives one class an image. Leave it out."
+        )
     skipped = 0
     for start in range(0, len(files), _BATCH):
         for file, answer in _answers(loaded, files[start : start + _BATCH]):
             if isinstance(answer, str):
                 skipped += 1
                 complain(f"steadyfeed: {file} is skipped: {answer}")
-            else:
-                say(
-                    _as_json(file, answer, loaded, top)
-                    if as_json
-                    else _text(file, answer, loaded, top)
-                )
+                continue
+            if masks:
+                _write_mask(masks[file], answer.mask)
+            facts = _facts(file, answer, loaded, top) | ({"mask": masks[file]} if masks else {})
+            say(json.dumps(facts, ensure_ascii=False) if as_json else _text(facts))
     if skipped:
         complain(f"steadyfeed: {skipped} of {len(files)} images were skipped.")
     return 1 if skipped else 0
+
+
+def mask_files(files, output):
+    """{image: the file of its mask}, each in the folder `output`; empty without one.
+
+    Raises:
+      Failure: one is there already: no file is ever overwritten.
+    """
+    if output is None:
+        return {}
+    masks, taken = {}, set()
+    for file in files:
+        name = stem = Path(file).stem
+        numbers = itertools.count(2)
+        while name in taken:
+            name = f"{stem}-{next(numbers)}"
+        taken.add(name)
+        masks[file] = os.path.join(output, f"{name}.mask.png")
+    there = [mask for mask in masks.values() if os.path.lexists(mask)]
+    if there:
+        raise Failure(f"{there[0]} is there already. Name another folder with --output.")
+    return masks
+
+
+def _write_mask(file, mask):
+    from components.mask_palette import mask_png
+
+    try:
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        with open(file, "xb") as out:
+            out.write(mask_png(mask))
+    except OSError as error:
+        raise Failure(
+            f"{file} cannot be written: {error.strerror}. Name another folder with --output."
+        ) from error
 
 
 def expand(places):
@@ -103,9 +144,22 @@ def ranked(answer, labels, top):
     return [(labels[i], float(answer.probabilities[i])) for i in order]
 
 
-def _as_json(file, answer, loaded, top):
+def _facts(file, answer, loaded, top):
+    if answer.mask is not None:
+        height, width = answer.mask.shape
+        share = answer.shares().tolist()
+        order = np.argsort(-answer.shares(), kind="stable")
+        classes = [
+            {"label": loaded.labels[i], "share": share[i],
+             "probability": float(answer.probabilities[i])}
+            for i in order
+        ]  # fmt: skip
+        return {
+            "image": file, "classes": classes, "height": height, "width": width,
+            "model": loaded.path,
+        }  # fmt: skip
     best = [{"label": n, "probability": p} for n, p in ranked(answer, loaded.labels, top)]
-    line = {
+    return {
         "image": file,
         "label": answer.label,
         "class": answer.class_id,
@@ -113,10 +167,13 @@ def _as_json(file, answer, loaded, top):
         "top": best,
         "model": loaded.path,
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
-def _text(file, answer, loaded, top):
-    (label, probability), *others = ranked(answer, loaded.labels, top)
-    rest = ", ".join(f"{name} {p:.4f}" for name, p in others)
-    return f"{file}: {label} {probability:.4f}" + (f"  (then {rest})" if rest else "")
+def _text(facts):
+    if "classes" in facts:
+        shares = ", ".join(f"{one['label']} {one['share']:.1%}" for one in facts["classes"])
+        return f"{facts['image']}: {shares}" + (f"  → {facts['mask']}" if "mask" in facts else "")
+    first, *others = facts["top"]
+    rest = ", ".join(f"{one['label']} {one['probability']:.4f}" for one in others)
+    line = f"{facts['image']}: {first['label']} {first['probability']:.4f}"
+    return line + (f"  (then {rest})" if rest else "")

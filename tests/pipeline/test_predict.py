@@ -86,10 +86,14 @@ def records_of(tmp_path, images, name="data.tfrecord"):
     path = tmp_path / name
     with tf.io.TFRecordWriter(str(path)) as writer:
         for image in images:
-            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
-            features = tf.train.Features(feature={"image": feature})
-            writer.write(tf.train.Example(features=features).SerializeToString())
+            writer.write(example_of(image))
     return str(path)
+
+
+def example_of(image):
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
+    features = tf.train.Features(feature={"image": feature})
+    return tf.train.Example(features=features).SerializeToString()
 
 
 def test_predict_says_what_the_signature_says(destination, folder, images):
@@ -134,6 +138,28 @@ def test_batch_predict_says_what_the_signature_says(kind, destination, folder, i
     assert (tally.records, tally.failed) == (70, 0)
     told = [line["probabilities"] for line in lines_of(tmp_path / "out")]
     np.testing.assert_allclose(told, served(destination, images), atol=1e-5)
+
+
+def test_a_record_that_is_no_example_is_told_and_the_others_are_predicted(
+    destination, images, tmp_path
+):
+    path = str(tmp_path / "data.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for record in (b"\x89PNG no Example", example_of(images[0]), example_of(b"no image")):
+            writer.write(record)
+    output = tmp_path / "out"
+    model = PushedModel(f"{destination}/1")
+    tally = predict_runs(model, sources.runs_of(path), str(output), lambda _: None)
+    assert (tally.records, tally.failed) == (3, 2)
+    first, second, third = lines_of(output)
+    assert first["error"] == "it is no tf.train.Example"
+    assert second["label"] in CLASSES
+    assert third["error"]
+
+
+def test_masks_are_not_asked_of_a_classifier(destination, folder, tmp_path):
+    with pytest.raises(Failure, match="--output is for masks"):
+        predict([str(folder)], destination, 5, False, print, print, str(tmp_path / "masks"))
 
 
 def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Small models with the project's signatures, sound or broken on purpose."""
 
+import inspect
 import io
 
 import tensorflow as tf
@@ -93,16 +94,16 @@ def save_model(
         label = module.table.lookup(features["label"])
         return {"image": _raw(pixels(features["image"])), "label": label}
 
-    spec = [tf.TensorSpec([None], tf.string, name="x")]
     functions = {
-        "serving_default": answer,
-        "serve_examples": lambda x: answer(_parsed(x, "image")["image"]),
-        "transform_features": transformed,
+        "serving_default": lambda image: answer(image),
+        "serve_examples": lambda examples: answer(_parsed(examples, "image")["image"]),
+        "transform_features": lambda examples: transformed(examples),
     }
-    signatures = {
-        name: tf.function(lambda x, f=f: f(x), input_signature=spec).get_concrete_function()
-        for name, f in functions.items()
-    }
+    signatures = {}
+    for name, function in functions.items():
+        [argument] = inspect.signature(function).parameters
+        spec = tf.TensorSpec([None], tf.string, name=argument)
+        signatures[name] = tf.function(function, input_signature=[spec]).get_concrete_function()
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 

@@ -38,7 +38,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+RARE = {"large batch", "garbage kills", "segmentation's transform graph",
+        "segmentation's large batch"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=pytest.mark.slow if fault in RARE else ()) for fault in FAULTS],
+)
 def test_a_broken_model_is_stopped_with_the_cause_and_never_pushed(room, fault):
     broken, cause = FAULTS[fault]
     summary, push, pushed = room.check(room.model(**broken))
