@@ -17,7 +17,7 @@ from components.tfds_example_gen.splits import did_you_mean
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.
-EMBEDDED = {"digits": "datasets.digits"}
+EMBEDDED = {"digits": "datasets.digits", "digit_scenes": "datasets.digit_scenes"}
 
 _MOST_NAMED = 12  # how many names one message lists
 

@@ -23,6 +23,9 @@ class ServingModule(tf.Module):
         # The variables alone, not the Keras model: nothing but the signatures is to be saved.
         self._weights = [variable.value for variable in model.variables]
         self._transform = graph.saved_model
+        # assets/labels of the SavedModel; a classifier's graph brings it with its lookup table.
+        if graph.image.task == "segmentation":
+            self._labels = tf.saved_model.Asset(graph.vocabulary_file)
         self.serving_signatures = _signatures(model, graph)
 
 

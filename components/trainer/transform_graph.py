@@ -28,6 +28,7 @@ class TransformGraph:
     Attributes:
       image: as given.
       labels: the name of each class, in the order of the classes.
+      vocabulary_file: path of the file with them, one a line.
       pixel_mean, pixel_std: of each channel over the training split, 0..255.
       saved_model: what a module that calls the graph must keep to be saved.
 
@@ -44,6 +45,7 @@ class TransformGraph:
             raise Failure(
                 f'The transform graph {uri} has no vocabulary "{VOCABULARY}". {_NEXT}'
             ) from error
+        self.vocabulary_file = output.vocabulary_file_by_name(VOCABULARY)
         self.pixel_mean, self.pixel_std = self._pixel_statistics(uri)
         # TFT's Keras 2 layer calls this same loader; saved inside one, a model takes ten times
         # as long to export (3 s against 0.3 s), because Keras traces each of its calls anew.

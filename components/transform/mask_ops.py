@@ -57,6 +57,8 @@ def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preproce
 
     Args:
       encoded: (batch,) string, encoded masks; the values of grey PNGs are kept as they are.
+        An empty string stands for no mask, as TensorFlow Transform gives it to a graph
+        that is called with images alone: all of its pixels are of no class.
       image_sizes: (batch, 2) int32, height and width of the images before they were fitted.
       options: the size, what happens to the proportions, and the classes.
 
@@ -68,12 +70,16 @@ def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preproce
         image's proportions.
     """
 
-    def mask_to_bytes(both):
-        one, image_size = both
+    def fitted(one, image_size):
         mask = image_ops.decode(one, 1)
         fits = same_proportions(tf.shape(mask)[:2], image_size)
         with tf.control_dependencies([tf.debugging.Assert(fits, [tf.shape(mask), image_size])]):
             return image_ops.raw_bytes(fit(mask, options), options.mask_bytes)
+
+    def mask_to_bytes(both):
+        one, image_size = both
+        nothing = tf.constant(bytes([NO_CLASS]) * options.mask_bytes)
+        return tf.cond(one == "", lambda: nothing, lambda: fitted(one, image_size))
 
     return tf.map_fn(
         mask_to_bytes,

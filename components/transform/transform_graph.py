@@ -98,7 +98,12 @@ def load(job: Job) -> TransformBatch:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def transform(serialized):
         with tf.device("CPU:0"):  # no image goes to an accelerator and back
-            outputs = layer(tf.io.parse_example(serialized, spec))
+            features = tf.io.parse_example(serialized, spec)
+            if job.options.mask_feature is not None:
+                # The graph takes an empty mask for none, as in serving; here it is corrupt.
+                whole = tf.reduce_all(features[job.options.mask_feature] != "")
+                tf.debugging.Assert(whole, ["an empty mask"])
+            outputs = layer(features)
             sums = analyzers.pixel_sums(outputs["image"], job.options)
         return outputs["image"], outputs[job.options.target], sums
 
