@@ -10,7 +10,8 @@ def headline(run):
     serving = run.json("ServingCheck", "infra_blessing", "serving.json")
     pushed = run.nodes.get("Pusher")
     if run.failed:
-        return f"{run.failed.name} failed", run.origin.get("failure") or "", False
+        first = f"{run.failed.name} failed"
+        return first, (run.origin.get("failure") or "").removeprefix(f"{first}: "), False
     if not verdict:
         return "The run did not come to its verdict", "It was stopped before the evaluation.", False
     if not verdict["blessed"]:
@@ -106,6 +107,9 @@ def _weakest(run):
 
 def _after_push(run):
     version = run.said("Pusher", "pushed_model", "pushed_version")
+    if "Pusher" not in run.nodes:
+        yield "The run was stopped before the push: give the same command again."
+        return
     if not version:
         yield "Nothing is left to do: the model was not pushed, and its line says why."
         return

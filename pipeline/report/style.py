@@ -30,7 +30,7 @@ background:var(--soft)}.verdict>strong{font-size:1.15rem}.verdict p{margin:.2rem
 background:var(--soft);color:var(--quiet)}.mark.good{background:var(--goodbg);color:var(--good)}
 .mark.bad{background:var(--badbg);color:var(--bad)}.mark.calm{background:var(--calm);
 color:var(--ink)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.2rem,1fr));gap:.7rem;
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.2rem,1fr));gap:.7rem;
 margin:1rem 0}.cards div{min-width:0;background:var(--soft);border-radius:.7rem;padding:.7rem .9rem}
 dt{color:var(--quiet);font-size:.9rem}dd{margin:0;font-size:1.45rem;font-weight:600;
 font-variant-numeric:tabular-nums;line-height:1.3}dd small{display:block;font-size:.85rem;

@@ -116,7 +116,7 @@ def test_a_failed_run_says_why_and_what_did_not_come(root):
     steps["StatisticsGen"] |= {"state": FAILED, "outputs": {}}
     root.add_run("2026-11-21T02:57:25", steps, failure="StatisticsGen failed: no space is left.")
     page = page_of(root)
-    assert "StatisticsGen failed: no space is left." in page
+    assert "<strong>StatisticsGen failed</strong><p>no space is left.</p>" in page
     assert "<h2 id=h-evaluation>" not in page
 
 

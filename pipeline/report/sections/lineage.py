@@ -58,14 +58,14 @@ def _facts(run, maker, origin, configuration):
         ("configuration", "Configuration", digest[:12], f"sha256 {digest}"),
         ("data", "Data", f"{dataset}, {fingerprint[:10]}", f"{dataset}, fingerprint {fingerprint}"),
         ("counts", "Examples", "", numbers),
-        ("schema", "Schema", _told(run, "SchemaGen", "schema"), _uri(run, "schema")),
+        ("schema", "Schema", _told(run, "schema"), _uri(run, "schema")),
         (
             "graph",
             "Transform graph",
-            _told(run, "Transform", "transform_graph"),
+            _told(run, "graph"),
             _uri(run, "graph"),
         ),
-        ("model", "Model", _told(run, "Trainer", "model"), _uri(run, "model")),
+        ("model", "Model", _told(run, "model"), _uri(run, "model")),
         ("run", "Trained in the run", "", maker),
         ("version", f"Version {version}" if version else "", place and "pushed", place),
     ]
@@ -82,8 +82,9 @@ def _uri(run, key):
     return next((a.uri for place in _PLACES[key] if (a := run.artifact(*place))), "")
 
 
-def _told(run, component, output):
-    text = run.said(component, output, "summary") or "as it is in the table"
+def _told(run, key):
+    told = (run.said(*place, "summary") for place in _PLACES[key])
+    text = next((text for text in told if text), "as it is in the table")
     return text if len(text) <= 32 else f"{text[:31]}…"
 
 
