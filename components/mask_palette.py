@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 NO_CLASS = 255  # A pixel of no class.
-_GREY = (128, 128, 128)
+_GREY = (160, 160, 160)  # of none of the 255 classes
 
 
 def mask_image(ids: np.ndarray) -> Image.Image:
@@ -25,7 +25,7 @@ def mask_png(ids: np.ndarray) -> bytes:
 
 
 def _colour(number: int) -> tuple[int, int, int]:
-    """A colour for each class id: the three lowest bits of each channel's turn, as Pascal VOC's.
+    """A colour of its own for each class id, as Pascal VOC has them, and grey for no class.
 
     Source: VOCdevkit, "VOClabelcolormap", http://host.robots.ox.ac.uk/pascal/VOC/.
     """

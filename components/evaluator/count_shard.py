@@ -89,7 +89,11 @@ class CountShard(beam.DoFn):
 
     def _without_corrupt(self, batch: ShardBatch, counts: Counts, error) -> ShardBatch:
         """The batch without the images that cannot be decoded, which are listed in `counts`."""
-        good, corrupt = split_corrupt(batch.serialized.numpy(), self._plan.image_feature)
+        good, corrupt = split_corrupt(
+            batch.serialized.numpy(),
+            self._plan.image_feature,
+            mask_feature=self._plan.mask_feature,
+        )
         if not corrupt:
             first_line = error.message.split("\n")[0]
             raise Failure(

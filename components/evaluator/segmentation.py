@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.evaluator import metrics, worst_examples
 from components.evaluator.counts import Counts, ModelCounts
 from components.evaluator.plan import Plan
-from components.evaluator.served_segmenter import NO_CLASS, Segmented, ServedSegmenter
+from components.evaluator.served_segmenter import Segmented, ServedSegmenter
 from components.evaluator.shard_batch import ShardBatch
 from components.evaluator.worst_examples import WorstExample
 
@@ -89,6 +89,7 @@ class Segmentation:
 
     def _remember_worst(self, batch: ShardBatch, answer, truth, ious, losses, counts) -> None:
         from components.evaluator import pictures  # Pillow
+        from components.mask_palette import NO_CLASS
 
         def show(index: int):
             said = self._models[0].to_joint[answer.mask[index]]  # (height, width)

@@ -9,8 +9,6 @@ from components.evaluator.class_names import read_class_names
 from components.evaluator.model_place import ModelPlace
 from components.evaluator.served_model import load_signatures
 
-NO_CLASS = 255  # A pixel of no class, in masks.
-
 
 @dataclass(frozen=True)
 class Segmented:
@@ -18,7 +16,7 @@ class Segmented:
 
     mask: np.ndarray  # (batch, height, width) uint8, the most probable class
     probabilities: np.ndarray  # (batch, height, width, own classes) float32
-    truth: np.ndarray  # (batch, height, width) uint8, NO_CLASS where there is none
+    truth: np.ndarray  # (batch, height, width) uint8, 255 where there is none
     images: np.ndarray  # (batch,) bytes objects of transformed pixels
 
     def image(self, index: int) -> np.ndarray:

@@ -40,9 +40,9 @@ class Workshop:
         (self.folder / name).mkdir(exist_ok=True)
         return made
 
-    def model(self, name, names, **options):
+    def model(self, name, names, save=save_brightness_model, **options):
         made = self.artifact(standard_artifacts.Model, name)
-        save_brightness_model(self.folder / name / "Format-Serving", names, **options)
+        save(self.folder / name / "Format-Serving", names, **options)
         return made
 
     def champion(self, names, **options):

@@ -1,0 +1,291 @@
+"""Pixels are counted as an independent computation counts them, and shown where they are worst."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow_model_analysis as tfma
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    jaccard_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
+
+from components.evaluator.class_names import joint_class_names
+from components.evaluator.count_shard import CountShard
+from components.evaluator.counts import Counts, total
+from components.evaluator.model_place import ModelPlace
+from components.evaluator.plan import Plan
+from components.evaluator.worst_examples import MOST
+from components.failure import Failure
+from tests.components.evaluator.shade_model import (
+    LEVELS,
+    confidence,
+    example,
+    png,
+    save_shade_model,
+)
+
+GROUND = ("sky", "sea", "land")
+SIZE = 8
+NOTHING = 200  # a mask's value of no class
+
+
+@pytest.fixture
+def lands(workshop):
+    """Evaluates pictures, [(shades, mask values)] a shard, both (SIZE, SIZE)."""
+
+    def evaluate(*shards, names=GROUND, champion=None, options=None, **config):
+        model = workshop.model("m", names, save_shade_model, **(options or {}))
+        return workshop.evaluate(
+            workshop.examples(*[[example(png(i), png(m)) for i, m in shard] for shard in shards]),
+            model,
+            champion,
+            mask_feature="mask",
+            label_feature=None,
+            **({"thresholds": {"mean_iou": {"min": 0.5}}, "change": {}} | config),
+        )
+
+    return evaluate
+
+
+def pictures(number, seed=0, right=0.7):
+    """[(shades, mask values)]: most pixels as the mask says, some of no class."""
+    chance = np.random.default_rng(seed)
+    made = []
+    for _ in range(number):
+        mask = chance.integers(0, len(GROUND), (SIZE, SIZE))
+        seen = np.where(chance.random(mask.shape) < right, mask, chance.integers(0, 3, mask.shape))
+        shades = seen * LEVELS + chance.integers(0, LEVELS, mask.shape)
+        made.append((shades, np.where(chance.random(mask.shape) < 0.1, NOTHING, mask)))
+    return made
+
+
+def by_hand(made):
+    """Where there is a class: truth (pixels,), prediction (pixels,), probabilities (pixels, n)."""
+    shades, masks = (np.stack(part).ravel() for part in zip(*made, strict=True))
+    shades, truth = shades[masks != NOTHING], masks[masks != NOTHING]
+    predicted, sure = shades // LEVELS, confidence(shades)
+    probabilities = np.repeat((1 - sure)[:, np.newaxis] / 2, 3, axis=1)
+    probabilities[np.arange(len(truth)), predicted] = sure
+    return truth, predicted, probabilities
+
+
+def load(result, model=None):
+    [metrics] = [
+        metrics
+        for key, metrics in tfma.load_eval_result(result.uri, model_name=model).slicing_metrics
+        if key == ()
+    ]
+    return metrics[""]
+
+
+def test_every_metric_is_what_scikit_learn_computes(lands):
+    made = pictures(20)
+    result = lands(made[:7], made[7:])
+    truth, predicted, probabilities = by_hand(made)
+    ious = jaccard_score(truth, predicted, average=None)
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, average="macro")
+    whole = load(result)
+    expected = {
+        "example_count": 20,
+        "accuracy": accuracy_score(truth, predicted),
+        "mean_iou": ious.mean(),
+        "worst_class_iou": ious.min(),
+        "loss": log_loss(truth, probabilities),
+        "macro_precision": precision,
+        "macro_recall": recall,
+        "macro_f1": f1,
+    }
+    measured = {name: value["doubleValue"] for name, value in whole[""].items() if name in expected}
+    assert measured == pytest.approx(expected, abs=1e-6)
+    for name in expected:
+        assert result.number(name) == pytest.approx(expected[name], abs=1e-6)
+    for label, iou in enumerate(ious):
+        assert whole[f"classId:{label}"]["iou"]["doubleValue"] == pytest.approx(iou)
+    assert result.summary == (
+        f"mean IoU {ious.mean():.2f}, pixel accuracy {expected['accuracy']:.2f} on 20 examples"
+    )
+
+
+def test_the_report_finds_the_confusion_of_pixels_and_the_class_names(workshop, lands):
+    made = pictures(5)
+    lands(made)
+    folder = workshop.folder / "evaluation"
+    entries = json.loads((folder / "counts.json").read_text())["models"]["challenger"]["confusion"]
+    confusion = np.zeros((3, 3), int)
+    for true, said, pixels in entries:
+        confusion[true, said] = pixels
+    np.testing.assert_array_equal(confusion, confusion_matrix(*by_hand(made)[:2]))
+    assert json.loads((folder / "class_names.json").read_text()) == [*GROUND]
+
+
+def test_a_slice_of_each_class_is_over_its_pixels(lands):
+    made = pictures(6)
+    result = lands(made)
+    truth, predicted, _ = by_hand(made)
+    slices = dict(tfma.load_eval_result(result.uri).slicing_metrics)
+    sea = {n: v["doubleValue"] for n, v in slices[(("mask", "sea"),)][""][""].items()}
+    assert sea["pixel_count"] == (truth == 1).sum()
+    assert sea["accuracy"] == pytest.approx((predicted[truth == 1] == 1).mean())
+    assert sea["iou"] == pytest.approx(jaccard_score(truth, predicted, average=None)[1])
+    assert len(slices) == 4
+
+
+def test_thresholds_and_a_drop_are_held_against_the_champion(workshop, lands):
+    champion = workshop.champion(GROUND, save=save_shade_model, size=SIZE)
+    result = lands(
+        pictures(6, right=1.0),
+        champion=champion,
+        options={"answers": [0, 1, 1]},
+        thresholds={"mean_iou": {"min": 0.9}},
+        change={"worst_class_iou": {"max_drop": 0.1}, "loss": {"max_rise": 0.1}},
+    )
+    assert not result.blessed
+    assert f"mean_iou {result.number('mean_iou'):.6g} is below 0.9" in result.verdict
+    assert "worst_class_iou 0 against the champion's 1 is worse by more than 0.1" in result.verdict
+    assert "; champion 1.00" in result.summary
+
+
+def test_a_champion_with_other_classes_order_and_size_is_compared_by_name(workshop, lands):
+    # Blocks of two by two pixels are the same at half the size.
+    mask = np.repeat(np.repeat(np.arange(16).reshape(4, 4) % 4, 2, 0), 2, 1)
+    champion = workshop.champion(
+        ("land", "ice", "sea", "sky"),
+        save=save_shade_model,
+        values=[2, 3, 1, 0],
+        answers=[3, 2, 0, 1],
+        size=SIZE // 2,
+    )
+    result = lands([(mask * LEVELS, mask)], champion=champion)
+    ice = load(result, "candidate")
+    assert ice[""]["accuracy"]["doubleValue"] == 0.75  # it takes all ice for land
+    assert load(result, "baseline")[""]["accuracy"]["doubleValue"] == 1
+    assert load(result, "baseline")[""]["mean_iou"]["doubleValue"] == 1
+    assert ice["classId:3"]["iou"]["doubleValue"] == 0
+    assert json.loads((workshop.folder / "evaluation" / "class_names.json").read_text()) == [
+        *GROUND, "ice"
+    ]  # fmt: skip
+
+
+def test_a_champion_that_classifies_is_named_with_its_version(workshop, lands):
+    champion = workshop.champion(("cat", "dog"))
+    with pytest.raises(Failure, match=r"champion .* none a pixel\. It is version 3"):
+        lands(pictures(1), champion=champion)
+
+
+def test_masks_without_any_class_are_a_failure(lands):
+    nothing = np.full((SIZE, SIZE), NOTHING)
+    with pytest.raises(Failure, match="hold no pixel of any class"):
+        lands([(nothing, nothing)])
+
+
+def test_metrics_of_classification_are_refused(lands):
+    with pytest.raises(Failure, match="unknown metric 'top_5_accuracy'"):
+        lands(pictures(1), thresholds={"top_5_accuracy": {"min": 1}})
+
+
+def test_the_worst_images_are_shown_with_truth_and_prediction(workshop, lands):
+    made = pictures(30)
+    lands(made[:11], made[11:])
+    folder = workshop.folder / "evaluation"
+    worst = json.loads((folder / "worst_examples.json").read_text())
+    ious = [jaccard_score(*by_hand([one])[:2], average=None).mean() for one in made]
+    assert [one["iou"] for one in worst] == pytest.approx(sorted(ious)[:MOST])
+    for one in worst:
+        shard = int(one["file"].split("-")[1])
+        position = one["record"] + 11 * shard
+        shades, mask = made[position]
+        truth, _, probabilities = by_hand([made[position]])
+        assert one["iou"] == pytest.approx(ious[position])
+        assert one["loss"] == pytest.approx(
+            log_loss(truth, probabilities, labels=range(3)), abs=1e-6
+        )
+        shown = {key: Image.open(folder / one[key]) for key in ("image", "truth", "prediction")}
+        np.testing.assert_array_equal(shown["image"], shades)
+        np.testing.assert_array_equal(shown["truth"], np.where(mask == NOTHING, 255, mask))
+        np.testing.assert_array_equal(shown["prediction"], shades // LEVELS)
+        assert shown["truth"].mode == shown["prediction"].mode == "P"
+    assert (worst[0]["image"], worst[0]["truth"]) == ("worst/00.png", "worst/00_truth.png")
+
+
+def test_images_without_a_mistake_are_not_among_the_worst(workshop, lands):
+    lands(pictures(3, right=1.0) + pictures(2, seed=1, right=0.5))
+    worst = json.loads((workshop.folder / "evaluation" / "worst_examples.json").read_text())
+    assert sorted(one["record"] for one in worst) == [3, 4]
+
+
+def test_corrupt_images_and_masks_are_dropped_up_to_the_limit(workshop):
+    good = [example(png(i), png(m)) for i, m in pictures(4, right=1.0)]
+    shades, mask = pictures(1)[0]
+    bad_image = example(png(shades).replace(b"PNG", b"GNP"), png(mask))
+    bad_mask = example(png(shades), png(mask)[:30])
+    examples = workshop.examples([bad_image, *good[:2]], [good[2], bad_mask, good[3]])
+    evaluate = partial(
+        workshop.evaluate, examples, workshop.model("m", GROUND, save_shade_model),
+        mask_feature="mask", label_feature=None, thresholds={"mean_iou": {"min": 0.9}}, change={},
+    )  # fmt: skip
+    result = evaluate(on_corrupt_image="drop", max_dropped=2)
+    assert result.summary == (
+        "mean IoU 1.00, pixel accuracy 1.00 on 4 examples; corrupt images dropped: 2"
+    )
+    with pytest.raises(Failure, match="record 0 of data_tfrecord-00000-of-00002"):
+        evaluate()
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory):
+    """A saved model of GROUND that takes land for sea."""
+    folder = tmp_path_factory.mktemp("grounds") / "model"
+    save_shade_model(folder, GROUND, answers=[0, 1, 1])
+    return ModelPlace("challenger", str(folder), "")
+
+
+@pytest.fixture(scope="module")
+def count(grounds, tmp_path_factory):
+    """Counts pictures as one shard or several, in batches of any size."""
+    import tensorflow as tf
+
+    names = joint_class_names([GROUND])
+    plan = partial(Plan, (grounds,), tuple(names), "test", "image", None, "mask", False, shards=1)
+    folder = tmp_path_factory.mktemp("shards")
+    loaded = {size: CountShard(plan(batch_size=size)) for size in (1, 3, 64)}
+
+    def counted(*shards, batch_size=64):
+        parts = []
+        for number, shard in enumerate(shards):
+            file = str(folder / f"{number}")
+            with tf.io.TFRecordWriter(file) as writer:
+                for image, mask in shard:
+                    writer.write(example(png(image), png(mask)))
+            parts += loaded[batch_size].process((number, file))
+        return total([Counts.from_json(part.to_json()) for part in parts]), total(parts).worst
+
+    return counted
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 20), st.integers(0, 20), st.sampled_from([1, 3, 64]))
+def test_random_masks_count_the_same_in_shards_and_in_one_pass(count, seed, number, cut, batch):
+    made = pictures(number, seed)
+    whole, worst = count(made)
+    parts, worst_of_parts = count(made[:cut], made[cut:], batch_size=batch)
+    truth, predicted, _ = by_hand(made)
+    predicted = np.minimum(predicted, 1)
+    expected = confusion_matrix(truth, predicted, labels=range(3))
+    for counts in (whole, parts):
+        assert (counts.examples, counts.failure) == (number, "")
+        model = counts.models["challenger"]
+        np.testing.assert_array_equal(model.confusion[:-1], expected)
+        assert model.confusion[-1].sum() == 0
+    np.testing.assert_allclose(
+        parts.models["challenger"].loss, whole.models["challenger"].loss, rtol=1e-6
+    )
+    assert [one.digest for one in worst_of_parts] == [one.digest for one in worst]
+    assert [one.pictures for one in worst_of_parts] == [one.pictures for one in worst]
