@@ -1,0 +1,52 @@
+"""The digits that Trainer's tests are done on, and searches over them."""
+
+import json
+
+import pytest
+from tfx.types import standard_artifacts
+
+from components.tuner.executor import Executor
+from tests.components.trainer.conftest import artifact, digits, exec_properties, train
+
+__all__ = ["digits"]
+RATES = {"training.learning_rate": {"choices": [1e-7, 0.01]}}
+
+
+def tuner(search_space, **told) -> dict:
+    return {"trials": 2, "epochs": 1, "algorithm": "random", "search_space": search_space} | told
+
+
+@pytest.fixture(scope="session")
+def search_in(digits, tmp_path_factory):
+    """A function that runs the executor on digits: outputs below a folder of their own."""
+
+    def run(search_space=RATES, folder=None, inputs=None, checkpoint_dir=None, seed=3, **told):
+        folder = folder or tmp_path_factory.mktemp("search")
+        found = {
+            "best_hyperparameters": [
+                artifact(standard_artifacts.HyperParameters, folder / "best_hyperparameters")
+            ],
+            "tuner_results": [artifact(standard_artifacts.TunerResults, folder / "tuner_results")],
+        }
+        properties = exec_properties(checkpoint_dir, seed=seed)
+        properties["tuner"] = json.dumps(tuner(search_space, **told))
+        Executor().Do(inputs or digits.inputs, found, properties)
+        return found
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def found(search_in):
+    """One search with two trials, one of which cannot learn."""
+    return search_in()
+
+
+@pytest.fixture
+def train_with(digits, tmp_path):
+    """Trainer's run with a Tuner's output as its input."""
+
+    def run(best, **properties):
+        return train(digits.inputs | {"hyperparameters": best}, tmp_path, **properties)
+
+    return run

@@ -1,0 +1,158 @@
+"""Tuner: a search with Trainer's own training, and Trainer with what it found."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.types import standard_artifacts
+
+from components.failure import Failure
+from components.trainer.hyperparameters import read_best
+
+
+def results(found) -> list[dict]:
+    [artifact] = found["tuner_results"]
+    return json.loads(Path(artifact.uri, "tuner_results.json").read_text())
+
+
+def best(found) -> dict:
+    return read_best(found["best_hyperparameters"][0].uri)
+
+
+def test_the_better_of_two_learning_rates_is_found(found):
+    assert best(found) == {"training.learning_rate": 0.01}
+    better, worse = results(found)
+    assert better["score"] < 0.8 * worse["score"]
+    assert json.loads(worse["training.learning_rate"]) == 1e-7
+
+
+def test_the_artifacts_say_what_was_found(found):
+    [hyperparameters], [tuner_results] = found.values()
+    assert hyperparameters.get_string_custom_property("summary") == "learning_rate 0.01"
+    summary = tuner_results.get_string_custom_property("summary")
+    assert summary.startswith("validation_loss ")
+    assert summary.endswith(", the best of 2 trials")
+
+
+def test_every_trial_has_a_log_of_its_own(found):
+    histories = sorted(Path(found["tuner_results"][0].uri).rglob("history.json"))
+    assert [file.parent.name for file in histories] == ["0", "1"]
+    scores = sorted(trial["score"] for trial in results(found))
+    losses = [json.loads(file.read_text())["epochs"][0]["validation_loss"] for file in histories]
+    np.testing.assert_allclose(sorted(losses), scores)
+
+
+def test_trainer_trains_with_the_best_hyperparameters_and_records_them(found, train_with):
+    run = train_with(found["best_hyperparameters"], learning_rate=1e-7, epochs=1)
+    assert run.history["epochs"][0]["learning_rate"] == pytest.approx(0.01)
+    assert run.history["epochs"][0]["validation_loss"] == pytest.approx(results(found)[0]["score"])
+    recorded = json.loads(Path(run.model_run.uri, "hyperparameters.json").read_text())
+    assert recorded == {"training.learning_rate": 0.01}
+
+
+def test_hyperparameters_that_are_none_are_refused_in_one_line(train_with, tmp_path):
+    empty = standard_artifacts.HyperParameters()
+    empty.uri = str(tmp_path / "empty")
+    with pytest.raises(Failure, match="best_hyperparameters") as refused:
+        train_with([empty])
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.slow
+def test_the_same_seed_searches_in_the_same_way(search_in):
+    space = {"training.learning_rate": {"min": 0.001, "max": 0.1, "log": True}}
+    one, two = (results(search_in(space, algorithm="bayesian")) for _ in range(2))
+    assert [trial["training.learning_rate"] for trial in one] == [
+        trial["training.learning_rate"] for trial in two
+    ]
+    np.testing.assert_allclose(
+        [trial["score"] for trial in one], [trial["score"] for trial in two], rtol=1e-4
+    )
+
+
+@pytest.mark.slow
+def test_hyperband_gives_the_better_trials_more_epochs(search_in):
+    found = search_in(trials=4, epochs=3, algorithm="hyperband", search_space={
+        "training.learning_rate": {"min": 0.0001, "max": 0.03, "log": True},
+        "model.parameters.filters": {"choices": [[4, 8], [8, 16]]},
+        "training.batch_size": {"min": 8, "max": 32},
+        "augmentation.crop": {"min": 0.0, "max": 0.2},
+    })  # fmt: skip
+    epochs = [trial["tuner/epochs"] for trial in results(found)]
+    assert len(epochs) == 4
+    assert set(epochs) == {1, 3}
+    values = best(found)
+    assert isinstance(values["training.batch_size"], int)
+    assert values["model.parameters.filters"] in ([4, 8], [8, 16])
+    assert not any(key.startswith("tuner/") for key in values)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def killed(search_in, tmp_path) -> Path:
+    """Where a search that was killed in its second trial keeps its state."""
+
+    ended = []
+
+    def kill(record):
+        if ended:
+            raise Killed
+        ended.extend([1] * record.getMessage().startswith("trial 1 of 2:"))
+        return True
+
+    progress = logging.getLogger("steadyfeed.progress")
+    progress.setLevel(logging.INFO)
+    state = tmp_path / "checkpoints"
+    progress.addFilter(kill)
+    try:
+        with pytest.raises(Killed):
+            search_in(checkpoint_dir=state)
+    finally:
+        progress.removeFilter(kill)
+    return state
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_with_the_trial_that_was_running(search_in, found, killed, caplog):
+    caplog.clear()
+    caplog.set_level(logging.INFO, "steadyfeed.progress")
+    again = search_in(checkpoint_dir=killed)
+    told = [record.getMessage() for record in caplog.records]
+    assert told
+    assert all(message.startswith("trial 2 of 2") for message in told)
+    scores = [[trial["score"] for trial in results(search)] for search in (again, found)]
+    np.testing.assert_allclose(*scores, rtol=1e-4)
+    assert not list(killed.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["oracle.json", "trial_0/trial.json"])
+def test_state_that_a_kill_left_half_written_is_begun_anew(search_in, found, killed, file):
+    [written] = killed.glob(f"tuner-*/search/{file}")
+    written.write_text(written.read_text()[:20])
+    assert best(search_in(checkpoint_dir=killed)) == best(found)
+
+
+def test_values_that_cannot_be_trained_with_are_passed_over(search_in):
+    found = search_in({"model.parameters.filters": {"choices": ["none", [4, 8]]}}, trials=3)
+    assert best(found) == {"model.parameters.filters": [4, 8]}
+    assert len(results(found)) == 1
+
+
+def test_a_search_without_one_good_trial_is_refused_in_one_line(search_in):
+    with pytest.raises(Failure, match="none of the 1 trials could be trained") as refused:
+        search_in({"model.parameters.filters": {"choices": ["none"]}}, trials=1)
+    assert "\n" not in str(refused.value)
+    assert "cannot be built" in str(refused.value)
+
+
+def test_a_search_without_a_validation_split_is_refused_in_one_line(search_in, digits):
+    inputs = digits.inputs
+    inputs["transformed_examples"][0].split_names = '["train"]'
+    with pytest.raises(Failure, match="no validation split"):
+        search_in(inputs=inputs)
