@@ -3,28 +3,19 @@
 import hashlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from pipeline.command_line import main
+
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 
 
-def pipeline(*words, check=True):
-    command = [sys.executable, "-m", "pipeline", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or not check, done.stdout + done.stderr
-    return done
-
-
-@pytest.mark.slow
-def test_a_version_names_its_origin_and_is_reproduced(tmp_path):
-    root = tmp_path / "digits"
-    place = ["--config", "configs/digits.yaml", "--set", f"root={root}"]
-    place += ["--set", f"push.destination={root}/pushed"]
-    pipeline("run", *place)
-    lineage = json.loads(pipeline("lineage", "1", *place, "--json").stdout)
+def test_a_version_names_its_origin(digits_run, capsys):
+    assert main(["lineage", "1", *digits_run.place, "--json"]) == 0
+    lineage = json.loads(capsys.readouterr().out)
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -35,9 +26,14 @@ def test_a_version_names_its_origin_and_is_reproduced(tmp_path):
     assert lineage["data"]["counts"] == {"train": 1294, "validation": 144, "test": 359}
     assert len(lineage["data"]["fingerprint"]) == 64
     assert lineage["configuration"]["seed"] == 7
-    assert lineage["configuration"]["root"] == str(root)
-    again = pipeline("run", "--from-model", "1", *place)
-    assert "The metrics are the same" in again.stdout
-    missing = pipeline("lineage", "9", *place, check=False)
-    assert missing.returncode == 1
-    assert "holds no version 9" in missing.stderr
+    assert lineage["configuration"]["root"] == str(digits_run.root)
+
+
+def test_a_version_is_reproduced_from_its_origin(digits_run, capfd):
+    assert main(["run", "--from-model", "1", *digits_run.place]) == 0
+    assert "The metrics are the same" in capfd.readouterr().out
+
+
+def test_a_version_that_is_not_there_is_one_line(digits_run, capsys):
+    assert main(["lineage", "9", *digits_run.place]) == 1
+    assert "holds no version 9" in capsys.readouterr().err
