@@ -15,6 +15,7 @@ from pipeline.kubeflow_configuration import Kubeflow
 from pipeline.schedule_configuration import Schedule
 from pipeline.section import Section
 from pipeline.training_configuration import Augmentation, Model, Training
+from pipeline.tuner_configuration import Tuner, mistake_in
 
 
 def _one_of(allowed):
@@ -180,12 +181,34 @@ class Configuration(Section):
     model: Model
     augmentation: Augmentation = Augmentation()
     training: Training = Training()
+    tuner: Tuner | None = Field(None, description="what to search for before training; none: none")
     evaluation: Evaluation = Evaluation()
     serving: Serving = Serving()
     push: Push
     beam: Beam = Beam()
     kubeflow: Kubeflow = Kubeflow()
     schedule: Schedule | None = Field(None, description="when it runs by itself; none: never")
+
+    @field_validator("augmentation")
+    @classmethod
+    def _has_colours_to_change(cls, augmentation, info):
+        preprocessing = info.data.get("preprocessing")
+        grey = preprocessing is not None and preprocessing.channels == 1
+        if grey and (augmentation.saturation or augmentation.hue):
+            raise ValueError(
+                "images of preprocessing.channels 1 have no colour; allowed: saturation 0 and hue 0"
+            )
+        return augmentation
+
+    @field_validator("tuner")
+    @classmethod
+    def _tries_what_there_is(cls, tuner, info):
+        others = [info.data.get(name) for name in ("data", "preprocessing", "model")]
+        if tuner is not None and None not in others:
+            mistake = mistake_in(tuner, *others)
+            if mistake:
+                raise ValueError(mistake)
+        return tuner
 
     @field_validator("model")
     @classmethod

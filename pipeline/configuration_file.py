@@ -215,6 +215,13 @@ def _check_files(configuration, places, file):
             f"{place}: data.schema: given {schema!r}, which is no file; allowed: a schema in "
             "text form, or nothing, which infers one"
         )
+    weights = configuration.model.parameters.get("weights")
+    if weights is not None and not Path(str(weights)).is_file():
+        place = _place_of(("model", "parameters", "weights"), places, file)
+        raise ConfigurationError(
+            f"{place}: model.parameters.weights: given {weights!r}, which is no file; allowed: "
+            "a weights file, or nothing, which begins with random weights"
+        )
 
 
 def _check_metrics(configuration, places, file):

@@ -14,6 +14,7 @@ from components.statistics_gen.component import StatisticsGen
 from components.tfds_example_gen.component import TfdsExampleGen
 from components.trainer.component import Trainer
 from components.transform.component import Transform
+from components.tuner.component import Tuner
 from components.validation_gate.component import ValidationGate
 from pipeline.code_fingerprint import code_fingerprint
 
@@ -73,18 +74,27 @@ def create_pipeline(configuration, metadata_connection_config=None):
         preprocessing=preprocessing,
         checked_anomalies=gate.outputs["checked_anomalies"],
     )
+    # What Trainer is told, Tuner's trials are told.
+    training = {
+        "transformed_examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema.outputs["schema"],
+        "image": image,
+        "model": {"name": configuration.model.name} | configuration.model.parameters,
+        "training": configuration.training.model_dump(exclude={"input", "input_report"}),
+        "augmentation": configuration.augmentation.model_dump(),
+        "input_parameters": configuration.training.input.model_dump(),
+        "seed": configuration.seed,
+        "checkpoint_dir": str(PurePosixPath(configuration.root) / "checkpoints"),
+    }
+    tuners, tuned = [], {}
+    if configuration.tuner is not None:
+        tuner = Tuner(tuner=configuration.tuner.model_dump(exclude_none=True), **training)
+        tuners, tuned = [tuner], {"hyperparameters": tuner.outputs["best_hyperparameters"]}
     trainer = Trainer(
-        transform.outputs["transformed_examples"],
-        transform.outputs["transform_graph"],
-        schema.outputs["schema"],
-        image=image,
-        model={"name": configuration.model.name} | configuration.model.parameters,
-        training=configuration.training.model_dump(exclude={"input", "input_report"}),
-        augmentation=configuration.augmentation.model_dump(),
-        input_parameters=configuration.training.input.model_dump(),
+        **training,
+        **tuned,
         input_report=configuration.training.input_report.model_dump(),
-        seed=configuration.seed,
-        checkpoint_dir=str(PurePosixPath(configuration.root) / "checkpoints"),
     )
     # A TFX Resolver does not run on open-source Kubeflow; this component runs on both.
     champion = ChampionResolver(trainer.outputs["model"], push_destination=push.destination)
@@ -99,7 +109,8 @@ def create_pipeline(configuration, metadata_connection_config=None):
         **corrupt,
     )
     components = [
-        examples, statistics, schema, validator, gate, transform, trainer, champion, evaluator
+        examples, statistics, schema, validator, gate, transform, *tuners, trainer, champion,
+        evaluator,
     ]  # fmt: skip
     served = {}
     if configuration.serving.check:

@@ -151,3 +151,52 @@ def test_a_mistake_is_told_before_tensorflow_is_imported(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+TUNER = ["tuner.trials=3", "tuner.epochs=2"]
+RATE = "tuner.search_space={training.learning_rate: {min: 0.001, max: 0.1, log: true}}"
+
+
+def test_a_search_space_is_read():
+    tuner = load(DIGITS, [*TUNER, RATE]).tuner
+    assert tuner.search_space["training.learning_rate"].max == 0.1
+    assert load(DIGITS).tuner is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["tuner.search_space={training.learning: {min: 0.1, max: 1}}"], "training.learning_rate"),
+        (["tuner.search_space={training.epochs: {min: 1, max: 9}}"], "unknown key"),
+        (["tuner.search_space={model.parameters.depth: {min: 1, max: 9}}"], "parameters.filters"),
+        (["tuner.search_space={augmentation.hue: {min: 0.0, max: 0.1}}"], "unknown key"),
+        (["tuner.search_space={training.learning_rate: {min: 0.1, max: 11.0}}"], "given 11.0"),
+        (["tuner.search_space={training.batch_size: {min: 1.5, max: 8}}"], "given 1.5"),
+        (["tuner.search_space={training.optimizer: {choices: [adam, lion]}}"], "given 'lion'"),
+        (["tuner.search_space={training.learning_rate: {min: 0.1}}"], "min and max, or choices"),
+        (["tuner.search_space={training.learning_rate: {min: 0.2, max: 0.1}}"], "below max"),
+        (["tuner.search_space={training.learning_rate: {min: 0.0, max: 1, log: true}}"], "above 0"),
+        (["tuner.search_space={}"], "at least 1"),
+        ([], "tuner.search_space: missing"),
+        ([RATE, "tuner.algorithm=grid"], "'random', 'bayesian' or 'hyperband'"),
+        ([RATE, "tuner.objective=validation_mean_iou"], "is of segmentation"),
+        ([RATE, "data.splits.validation=null"], "data.splits.validation, which is missing"),
+        ([RATE, "tuner.trials=0"], "tuner.trials: given 0"),
+    ],
+)
+def test_a_search_that_cannot_be_done_is_refused_in_one_line(overrides, expected):
+    [line] = mistakes(DIGITS, *TUNER, *overrides)
+    assert "tuner" in line
+    assert expected in line
+
+
+def test_colour_changes_of_grey_images_are_refused():
+    [line] = mistakes(DIGITS, "augmentation.hue=0.1")
+    assert line.startswith("configs/digits.yaml: augmentation:")
+    assert "preprocessing.channels 1" in line
+
+
+def test_a_weights_file_that_is_none_is_refused():
+    weights = "model.parameters={weights: nowhere.weights.h5}"
+    [line] = mistakes(DIGITS, "model.name=mobilenet", weights)
+    assert "model.parameters.weights: given 'nowhere.weights.h5', which is no file" in line

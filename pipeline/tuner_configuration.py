@@ -1,0 +1,93 @@
+"""The section `tuner`: which values are tried, and how they are compared."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from components.trainer.models.names import parameter_names
+from pipeline.section import Section
+from pipeline.training_configuration import Augmentation, Training
+
+_OF_TRAINING = ("batch_size", "early_stopping_patience", "learning_rate", "optimizer", "schedule")
+_OF_COLOUR = ("hue", "saturation")
+
+
+class Tried(Section):
+    """Either a range, of whole numbers if both ends are, or choices."""
+
+    min: int | float | None = None
+    max: int | float | None = None
+    log: bool = Field(False, description="as many values below the geometric mean as above")
+    choices: Annotated[list[Any], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range_or_choices(self):
+        if self.choices is not None:
+            if self.min is not None or self.max is not None or self.log:
+                raise ValueError("allowed: choices alone, or min and max")
+            return self
+        if self.min is None or self.max is None:
+            raise ValueError("allowed: min and max, or choices")
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min} must be below max {self.max}")
+        if self.log and self.min <= 0:
+            raise ValueError(f"min {self.min} must be above 0 where log is true")
+        return self
+
+    @property
+    def examples(self) -> list:
+        """Values that are allowed if, and only if, all are."""
+        return self.choices if self.choices is not None else [self.min, self.max]
+
+
+class Tuner(Section):
+    trials: Annotated[int, Field(ge=1, le=10_000)] = Field(description="trainings at most")
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="of each training")
+    objective: Literal["validation_loss", "validation_accuracy", "validation_mean_iou"] = (
+        "validation_loss"
+    )
+    algorithm: Literal["random", "bayesian", "hyperband"] = "bayesian"
+    search_space: Annotated[dict[str, Tried], Field(min_length=1)] = Field(
+        description="by configuration key: {min, max, log} or {choices: [...]}"
+    )
+
+
+def mistake_in(tuner: Tuner, data, preprocessing, model) -> str | None:
+    """What is wrong with the section beside the others, or None."""
+    if data.splits.validation is None:
+        return "it compares trials by data.splits.validation, which is missing"
+    if tuner.objective == "validation_mean_iou" and data.task != "segmentation":
+        return (
+            "objective validation_mean_iou is of segmentation; "
+            "allowed: validation_loss, validation_accuracy"
+        )
+    for key, tried in tuner.search_space.items():
+        mistake = _mistake_in_key(key, tried, preprocessing, model)
+        if mistake:
+            return f"search_space {key}: {mistake}"
+    return None
+
+
+def _mistake_in_key(key, tried, preprocessing, model):
+    section, _, name = key.rpartition(".")
+    allowed = {
+        "training": _OF_TRAINING,
+        "model.parameters": parameter_names(model.name),
+        "augmentation": [
+            name
+            for name in Augmentation.model_fields
+            if preprocessing.channels == 3 or name not in _OF_COLOUR
+        ],
+    }
+    if name not in allowed.get(section, ()):
+        known = [f"{place}.{known}" for place, names in allowed.items() for known in names]
+        return f"unknown key; allowed: {', '.join(known)}"
+    checked_by = {"training": Training, "augmentation": Augmentation}.get(section)
+    if checked_by is None:
+        return None
+    for value in tried.examples:
+        try:
+            checked_by.model_validate({name: value})
+        except ValidationError as error:
+            return f"given {value!r}; {error.errors()[0]['msg']}"
+    return None
