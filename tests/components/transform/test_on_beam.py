@@ -5,6 +5,8 @@ import pytest
 from components.failure import Failure
 
 # A runner of its own threads, so that the component does not choose its own process.
+pytestmark = pytest.mark.slow
+
 ON_BEAM = (
     "--runner=FnApiRunner",
     "--direct_running_mode=multi_threading",
