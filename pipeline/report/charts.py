@@ -4,7 +4,7 @@ import dataclasses
 from html import escape
 
 _WIDTH, _HEIGHT = 340, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 10, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 10, 10, 24
 _MOST_POINTS = 240  # more than one a pixel would only make the file larger
 
 

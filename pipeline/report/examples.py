@@ -5,12 +5,16 @@ import gzip
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 
 
 def read_examples(run, split, most):
-    """The first examples of a split, at most `most`: {feature: [bytes, int or float]} each."""
+    """The first examples of a split, at most `most`: {feature: [bytes, int or float]} each.
+
+    A shard that is damaged ends there: the report is no place to stop at it.
+    """
     artifact = run.artifact("TfdsExampleGen", "examples")
     shards = sorted(Path(artifact.uri).glob(f"Split-{split}/*")) if artifact else []
     example = _example_class()
@@ -19,7 +23,10 @@ def read_examples(run, split, most):
             if most <= 0:
                 return
             most -= 1
-            features = example.FromString(record).features.feature
+            try:
+                features = example.FromString(record).features.feature
+            except DecodeError:
+                break
             yield {name: _values(feature) for name, feature in features.items()}
 
 
@@ -30,9 +37,13 @@ def _values(feature):
 
 def _records(file):
     """The records of a TFRecord file, gzipped if its name ends in .gz; checksums passed over."""
+    size = file.stat().st_size
     with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as data:
         while len(head := data.read(12)) == 12:  # a length, and its checksum
-            yield data.read(int.from_bytes(head[:8], "little"))
+            length = int.from_bytes(head[:8], "little")
+            if length > size and file.suffix != ".gz":
+                return
+            yield data.read(length)
             data.read(4)
 
 

@@ -29,7 +29,8 @@ def write_report(configuration, which=None):
     chosen = find_run(configuration, ids, which or "latest")
     place = ids.index(chosen)
     previous = _read(store, ids[place - 1], configuration) if place else None
-    text = page.render(_read(store, chosen, configuration), previous)
+    run = _read(store, chosen, configuration)
+    text = _rendered(lambda: page.render(run, previous), chosen)
     file = _write(configuration, f"{_name(chosen)}.html", text)
     if chosen == ids[-1]:
         shutil.copyfile(file, Path(configuration.root) / "report.html")
@@ -43,7 +44,8 @@ def write_comparison(configuration, first, second):
     chosen = [find_run(configuration, ids, which) for which in (first, second)]
     runs = [_read(store, run_id, configuration) for run_id in chosen]
     name = "-against-".join(_name(run_id) for run_id in chosen)
-    return _write(configuration, f"{name}.html", comparison.render(*runs))
+    text = _rendered(lambda: comparison.render(*runs), " or ".join(chosen))
+    return _write(configuration, f"{name}.html", text)
 
 
 def find_run(configuration, ids, which):
@@ -94,6 +96,16 @@ def _run_of_version(configuration, ids, number):
             "not know. Name the configuration of that root."
         )
     return run_id
+
+
+def _rendered(render, run_id):
+    try:
+        return render()
+    except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+        raise Failure(
+            f"The artifacts of the run {run_id} cannot be read ({type(error).__name__}: {error}). "
+            "Remove what is damaged and run again."
+        ) from error
 
 
 def _name(run_id):

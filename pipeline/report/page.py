@@ -10,11 +10,12 @@ from pipeline.report.sections import (
     pipeline_graph,
     serving,
     training,
+    tuning,
     verdict,
 )
 from pipeline.report.style import STYLE
 
-_SECTIONS = (pipeline_graph, data, training, evaluation, serving, lineage)
+_SECTIONS = (pipeline_graph, data, tuning, training, evaluation, serving, lineage)
 
 
 def render(run, previous):

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from hypothesis import given, strategies
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.report import statistics
+from pipeline.report import graph, statistics
 from pipeline.report.files import write_report
 from tests.pipeline.report_runs import Root, classified, masked_configuration, segmented
 
@@ -22,8 +23,9 @@ def root(tmp_path):
     return Root(tmp_path)
 
 
-@pytest.fixture
-def page(root):
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    root = Root(tmp_path_factory.mktemp("root"))
     root.add_run("2026-11-20T02:57:25", classified(labels=(5, 5), size=400.0))
     root.add_run("2026-11-21T02:57:25", classified(labels=(8, 2), size=500.0))
     return page_of(root)
@@ -73,6 +75,30 @@ def test_drift_is_measured_label_by_label_and_feature_by_feature(page):
     assert "<td>mean size in bytes</td><td>400</td><td>500</td><td>+25.0\xa0%</td>" in page
 
 
+counted = strategies.dictionaries(
+    strategies.sampled_from("abcdef"), strategies.integers(1, 10**6), min_size=1
+)
+
+
+@given(counted, counted, strategies.integers(1, 1000))
+def test_distances_are_of_shares_between_0_and_1_and_the_same_both_ways(now, then, factor):
+    furthest, divergence = statistics.distances(now, then)
+    assert 0 <= furthest <= 1
+    assert 0 <= divergence <= 1 + 1e-9
+    assert (furthest, divergence) == pytest.approx(statistics.distances(then, now))
+    larger = {name: factor * count for name, count in now.items()}
+    assert statistics.distances(now, larger) == pytest.approx((0, 0), abs=1e-9)
+    if not {*now} & {*then}:
+        assert divergence == pytest.approx(1)
+
+
+@given(strategies.sets(strategies.tuples(*2 * [strategies.integers(0, 9)])))
+def test_every_edge_of_a_graph_ends_in_one_arrow(edges):
+    boxes = [graph.Box(number, str(number), "") for number in range(10)]
+    drawn = graph.column("graph", boxes, edges)
+    assert drawn.count('class="head') == sum(a < b for a, b in edges)
+
+
 def test_the_worst_mistake_and_every_sample_are_pictures_with_alternative_text(page):
     alternatives = re.findall(r'<img[^>]* alt="([^"]*)"', page)
     assert len(alternatives) == page.count("<img")
@@ -109,6 +135,24 @@ def test_segmentation_shows_masks_in_the_colours_of_a_legend(root):
     assert '<ul class=legend aria-label="Colours of the classes">' in page
     assert "Mean IoU" in page
     assert re.search(r"ground</th><td class=number>4</td>.*?>0.250<", page)
+
+
+def test_the_trials_of_a_search_stand_best_first(root):
+    trials = {
+        f"trials/{number}/history.json": {
+            "best_epoch": 1,
+            "epochs": [{"validation_accuracy": accuracy}],
+            "hyperparameters": {"training.learning_rate": rate},
+        }
+        for number, (rate, accuracy) in enumerate([(0.5, 0.25), (0.01, 0.75)])
+    }
+    tuner = {
+        "properties": {"tuner": '{"objective": "validation_accuracy"}'},
+        "outputs": {"tuner_results": trials},
+    }
+    root.add_run("2026-11-21T02:57:25", {"Tuner": tuner})
+    trials = page_of(root).split("<h2 id=h-tuning>")[1]
+    assert re.findall(r"<th scope=row>(\d)</th>", trials) == ["1", "0"]
 
 
 def test_a_failed_run_says_why_and_what_did_not_come(root):

@@ -74,6 +74,32 @@ def test_an_unknown_run_is_one_line(root, capsys, names, cause):
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("TfdsExampleGen/examples/*/Split-train/*", b"\x05" + 11 * b"\0" + b"wrong" + 90 * b"\xff"),
+        ("StatisticsGen/statistics/*/*/*", b"no statistics"),
+        ("ExampleValidator/anomalies/*/*/*", b"no anomalies"),
+        ("Trainer/model_run/*/history.json", b'{"epochs": ['),
+        ("Evaluator/evaluation/*/worst/*", b"no picture"),
+    ],
+)
+def test_a_damaged_artifact_costs_its_part_of_the_page_alone(root, capsys, file, content):
+    for path in root.folder.glob(file):
+        path.write_bytes(content)
+    assert report(root) == 0
+    assert "Lineage of the model" in (root.folder / "report.html").read_text("utf-8")
+
+
+def test_artifacts_that_make_no_sense_are_one_line(root, capsys):
+    for path in root.folder.glob("Evaluator/evaluation/*/counts.json"):
+        path.write_text('{"models": {"challenger": {"confusion": 7}}}')
+    assert report(root) == 1
+    told = capsys.readouterr().err
+    assert "cannot be read (TypeError" in told
+    assert told.count("\n") == 1
+
+
 def test_a_root_without_runs_is_one_line(tmp_path, capsys):
     assert main(["report", "--config", "configs/digits.yaml", "--set", f"root={tmp_path}"]) == 1
     assert capsys.readouterr().err == (
