@@ -11,7 +11,9 @@ import yaml
 from kfp.image_tag import PROJECT
 from kfp.package_rules import read_package
 from kfp.run_package import run_package
+from pipeline.command_line import main
 from pipeline.configuration_file import ConfigurationError, load
+from pipeline.origin import origin_of
 
 DIGITS = "configs/digits.yaml"
 # The same seed, and sums of floats in another order: a few of 359 test images at most.
@@ -41,6 +43,15 @@ def test_the_default_pipeline_compiles_to_a_package_that_the_backend_takes(packa
 
     assert spec["pipelineInfo"]["name"] == "digits"
     assert set(kubernetes) >= {"ChampionResolver_executor", "Pusher_executor"}
+
+
+def test_a_packages_origin_is_no_part_of_what_the_cache_counts(package):
+    spec, _ = read_package(package)
+
+    for executor in spec["deploymentSpec"]["executors"].values():
+        container = executor.get("container", {})
+        counted = [*container.get("command", []), *container.get("args", [])]
+        assert not any("git_commit" in word for word in counted)
 
 
 def test_no_place_of_this_machine_is_in_the_package(package):
@@ -165,6 +176,26 @@ def test_digits_run_as_a_package_to_a_pushed_model_as_good_as_the_local_runs(
 
 
 @pytest.mark.slow
+def test_a_model_that_a_cluster_pushed_names_its_commit_and_configuration(run_below, capsys):
+    run, work = run_below("minio://bucket/runs")
+    pushed = work / "volumes" / "steadyfeed-models" / "digits"
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    commit = head.stdout.strip() or "unknown"
+
+    assert run.published["Transform"]["transform_graph"]["metadata"]["git_commit"] == commit
+    words = ["--config", DIGITS, "--set", f"root={work}", "--set", f"push.destination={pushed}"]
+    assert main(["lineage", "1", *words, "--json"]) == 0
+    lineage = json.loads(capsys.readouterr().out)
+    assert lineage["git_commit"] == commit
+    assert lineage["lock_sha256"] == origin_of(load(DIGITS))["lock_sha256"]
+    assert lineage["configuration"]["training"] == load(DIGITS).model_dump(mode="json")["training"]
+    assert main(["lineage", "1", *words]) == 0
+    assert f"code              commit {commit}, " in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_the_next_run_meets_the_champion_of_the_last(package, run_below):
     first, work = run_below("minio://bucket/runs")
     second = run_package(package, ["epochs=11"], "minio://bucket/runs", work)
@@ -185,3 +216,13 @@ def test_the_guide_shows_a_section_that_is_one(tmp_path):
     (tmp_path / "guide.yaml").write_text(yaml.safe_dump(configuration))
 
     assert load(tmp_path / "guide.yaml").kubeflow.step("Trainer").gpu == 1
+
+
+def test_a_search_before_the_training_is_a_step_of_the_package(tmp_path):
+    search = "tuner={trials: 2, epochs: 1, search_space: {training.learning_rate: {choices: [1]}}}"
+    spec, _ = read_package(compile_digits(tmp_path / "tuned.yaml", search))
+
+    tasks = spec["root"]["dag"]["tasks"]
+    assert "Transform" in tasks["Tuner"]["dependentTasks"]
+    given = tasks["Trainer"]["inputs"]["artifacts"]["hyperparameters"]["taskOutputArtifact"]
+    assert given == {"producerTask": "Tuner", "outputArtifactKey": "best_hyperparameters"}

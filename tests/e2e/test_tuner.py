@@ -1,0 +1,31 @@
+"""digits with a search before the training."""
+
+import json
+
+import pytest
+
+from tests.e2e.test_digits import results
+
+SEARCH = (
+    "tuner.trials=2",
+    "tuner.epochs=1",
+    "tuner.algorithm=random",
+    "tuner.search_space={training.learning_rate: {choices: [0.0000001, 0.004]}}",
+    "training.learning_rate=0.0000001",
+    "training.epochs=3",
+    "evaluation.thresholds.accuracy.min=0.9",
+)
+
+
+@pytest.mark.slow
+def test_digits_are_trained_with_what_the_tuner_found_and_pushed(pipeline, tmp_path):
+    run = pipeline(*SEARCH)
+    assert run.code == 0, run.said
+    assert results(run)["Tuner"] == "ran"
+    assert "learning_rate 0.004" in run.out
+    assert (tmp_path / "pushed" / "1" / "saved_model.pb").exists()
+    [recorded] = (tmp_path / "root" / "Trainer" / "model_run").glob("*/hyperparameters.json")
+    assert json.loads(recorded.read_text()) == {"training.learning_rate": 0.004}
+
+    again = pipeline(*SEARCH)
+    assert set(results(again).values()) == {"cached"}
