@@ -94,7 +94,8 @@ def _data(a, b):
     rows = []
     for name in names:
         told = [run.said("TfdsExampleGen", "examples", name) for run in (a, b)]
-        rows.append((name, *map(_long, told), "same" if told[0] == told[1] else "differs"))
+        cells = map(_long, told) if name == "fingerprint" else (t or "not recorded" for t in told)
+        rows.append((name, *cells, "same" if told[0] == told[1] else "differs"))
     return section("data", "Data", table("What went in", _HEAD, rows) + drift.compare(b, a))
 
 
@@ -143,7 +144,8 @@ def _classes(a, b):
         title = "IoU" if name == "iou" else name
         head += [f"{title} A", f"{title} B", "change"]
     rows = [(x.name, *(cell for name in scores for cell in _cells(x, y, name))) for x, y in pairs]
-    body = table("Classes, those that changed most first", head, rows[:_CLASSES])
+    caption = "Classes, those that changed most first"
+    body = table(caption, head, rows[:_CLASSES]) if rows else ""
     gone = sorted({*then} ^ {c.name for c in now.classes})
     if gone:
         body += f"<p>Classes of one run alone: {escape(', '.join(gone))}.</p>"
@@ -165,4 +167,6 @@ def _times(a, b):
 
 
 def _took(node):
-    return "did not run" if node is None else f"{node.status}, {node.seconds:.1f} s"
+    return (
+        "did not run" if node is None else f"{node.status}, {node.seconds:.1f}\N{NO-BREAK SPACE}s"
+    )

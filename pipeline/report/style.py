@@ -82,6 +82,7 @@ border-radius:.35rem}img.pixels{image-rendering:pixelated}.large>li{max-width:9.
 .confusion td{text-align:center;padding:.3rem .45rem;min-width:2.3rem;color:var(--quiet)}
 .confusion thead th{text-align:center}.confusion td.right,.confusion td.wrong{color:var(--ink)}
 .right{background:var(--calm)}.wrong{background:var(--warm);font-weight:600}
+td code{display:inline-block;min-width:8rem}
 details{margin:.7rem 0}summary{cursor:pointer;color:var(--one)}
 img.plot{display:block;width:100%;max-width:46rem;height:auto}
 footer{color:var(--quiet);padding-bottom:2rem;font-size:.9rem}
