@@ -1,7 +1,7 @@
 """`digit_scenes`: handwritten digits and discs on photographs, with the class of every pixel.
 
 scikit-learn ships the digits and the photographs, so that preparing it takes no network and
-a few seconds. Every picture comes from a seed of its own: the dataset is the same anywhere.
+a few seconds. Every picture comes from a seed of its own: the dataset is the same every time.
 """
 
 import io

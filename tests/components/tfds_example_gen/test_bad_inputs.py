@@ -81,7 +81,10 @@ def test_an_unknown_dataset_config_or_version_lists_what_there_is(name, expected
 def test_an_unknown_dataset_names_the_prepared_and_the_embedded_ones(ingest, data_dir):
     message = failure_of(ingest, "no_such_thing", data_dir, train="train")
 
-    assert f"Prepared in {data_dir}: scenery_photos; coming with the project: digits." in message
+    assert (
+        f"Prepared in {data_dir}: scenery_photos; coming with the project: digit_scenes, digits."
+        in message
+    )
 
 
 @pytest.mark.parametrize(
