@@ -13,6 +13,7 @@ import yaml
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
+from kfp.run_origin import origin_variable
 from kfp.run_parameters import check_steps, on_a_cluster, run_parameters
 from kfp.scheduled_time import add_scheduled_time
 from pipeline.kubeflow_configuration import Kubeflow
@@ -39,16 +40,18 @@ def compile_package(configuration, output):
     parameters = run_parameters(there)
     pipeline = create_pipeline(there)
     check_steps(there.kubeflow, [component.id for component in pipeline.components])
-    return write_package(compile_pipeline(pipeline, there.kubeflow, parameters), Path(output))
+    documents = compile_pipeline(pipeline, there.kubeflow, parameters, origin_variable(there))
+    return write_package(documents, Path(output))
 
 
-def compile_pipeline(pipeline, kubeflow=None, parameters=()):
+def compile_pipeline(pipeline, kubeflow=None, parameters=(), environment=None):
     """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
 
     Args:
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
       kubeflow: a pipeline.kubeflow_configuration.Kubeflow.
       parameters: RunParameters.
+      environment: {variable: value} for every step.
 
     Raises:
       PackageRefused: the backend would refuse the result.
@@ -74,7 +77,7 @@ def compile_pipeline(pipeline, kubeflow=None, parameters=()):
         _finish_task(task, name, step, pipeline)
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
-            _finish_container(executor["container"], name, step, kubeflow)
+            _finish_container(executor["container"], name, step, kubeflow, environment or {})
             steps[_EXECUTOR.format(name)] = step
     platform = platform_document(steps)
     documents = [spec] + ([platform] if platform else [])
@@ -144,12 +147,12 @@ def _name_inputs_in_condition(task):
             policy["condition"] = policy["condition"].replace(f"['{other}']", f"['{name}']")
 
 
-def _finish_container(container, component, step, kubeflow):
+def _finish_container(container, component, step, kubeflow, environment):
     # The backend keeps one component for containers that are alike.
     container["args"] += ["--component_id", component]
     if step.image or step.gpu:
         container["image"] = with_tag(step.image or kubeflow.image, "-gpu" if step.gpu else "")
-    environment = _ENVIRONMENT | step.environment
+    environment = _ENVIRONMENT | environment | step.environment
     container["env"] = [{"name": k, "value": v} for k, v in sorted(environment.items())]
     resources = {
         "resourceCpuLimit": step.cpu,

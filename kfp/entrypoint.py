@@ -20,6 +20,7 @@ import traceback
 
 from components.failure import Failure
 from kfp.launcher_paths import local_path
+from kfp.run_origin import origin_in
 from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
 from kfp.scheduled_time import take_scheduled_time
 
@@ -105,6 +106,8 @@ def run(invocation):
     for artifacts in output_dict.values():
         for artifact in artifacts:
             _bring_home(artifact, given[id(artifact)])
+            for name, text in origin_in(os.environ).items():
+                artifact.set_string_custom_property(name, text)
             if scheduled:
                 artifact.set_string_custom_property(SCHEDULED_TIME, scheduled)
     records = {

@@ -30,6 +30,9 @@ def show_lineage(configuration, number, as_json, say):
 def lineage_of(configuration, number):
     """What made version `number` of the configuration's push destination, as plain data.
 
+    What a cluster pushed carries its origin itself; of its data, schema and steps the
+    cluster's own ML Metadata tell, and they are None or empty here.
+
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
       "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts"},
@@ -42,6 +45,8 @@ def lineage_of(configuration, number):
     version = existing(configuration.push.destination, number)
     if version.record is None:
         raise Failure(f"Version {number} was not pushed by this project: nothing tells its origin.")
+    if version.record.origin:
+        return _facts(version) | _carried(version.record)
     with open_store(configuration.root) as handle:
         store = handle.store
         found = store.get_artifacts_by_uri(version.record.model_uri)
@@ -52,21 +57,16 @@ def lineage_of(configuration, number):
             )
         steps = _upstream(store, found[0])
         origin = _origin(store, steps[0]["execution"])
-    lineage = {
-        "version": number,
-        "path": version.path,
-        "model": version.record.model_uri,
-        "fingerprint": version.record.fingerprint,
-        "pushed_at": version.record.pushed_at,
-        "restored_from": version.record.restored_from,
-        "metrics": dict(version.record.metrics),
-        **origin,
-        **_inputs(steps),
-        "steps": [
-            {k: v for k, v in step.items() if k in ("component", "outputs")} for step in steps
-        ],
-    }
-    return lineage
+    return (
+        _facts(version)
+        | origin
+        | _inputs(steps)
+        | {
+            "steps": [
+                {k: v for k, v in step.items() if k in ("component", "outputs")} for step in steps
+            ]
+        }
+    )
 
 
 def open_store(root):
@@ -82,6 +82,32 @@ def open_store(root):
     from tfx.orchestration import metadata
 
     return metadata.Metadata(metadata.sqlite_metadata_connection_config(str(file)))
+
+
+def _facts(version):
+    return {
+        "version": version.number,
+        "path": version.path,
+        "model": version.record.model_uri,
+        "fingerprint": version.record.fingerprint,
+        "pushed_at": version.record.pushed_at,
+        "restored_from": version.record.restored_from,
+        "metrics": dict(version.record.metrics),
+    }
+
+
+def _carried(record):
+    """The origin that a version carries, in the form of `lineage_of`."""
+    configuration = record.origin.get("configuration")
+    return {
+        "run": record.run,
+        **{name: record.origin.get(name) for name in _ORIGIN},
+        "configuration": configuration and json.loads(configuration),
+        "data": {"dataset": None, "fingerprint": None, "counts": {}, "uri": None},
+        "schema": None,
+        "transform_graph": None,
+        "steps": [],
+    }
 
 
 def _upstream(store, model):
@@ -164,7 +190,7 @@ def _lines(lineage):
         "metrics": metrics,
         "model": lineage["model"],
         "run": lineage["run"],
-        "data": f"{data['dataset']}, {counts}",
+        "data": f"{data['dataset']}, {counts}" if data["dataset"] else "see Kubeflow's run",
         "data fingerprint": data["fingerprint"],
         "schema": lineage["schema"],
         "transform graph": lineage["transform_graph"],

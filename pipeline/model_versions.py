@@ -34,9 +34,11 @@ def _show(destination, arguments, say):
         say(json.dumps(facts, indent=2, sort_keys=True))
         return 0
     say(_line(facts))
-    for name in ("path", "fingerprint", "model_uri", "run"):
-        if facts.get(name):
-            say(f"  {name:<22} {facts[name]}")
+    origin = facts.get("origin", {})
+    told = facts | {name: origin.get(name) for name in ("git_commit", "git_state")}
+    for name in ("path", "fingerprint", "model_uri", "run", "git_commit", "git_state"):
+        if told.get(name):
+            say(f"  {name:<22} {told[name]}")
     for name, value in sorted(facts.get("metrics", {}).items()):
         say(f"  {name:<22} {value:.6g}")
     return 0

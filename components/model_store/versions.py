@@ -27,6 +27,8 @@ class PushRecord:
     run: str = ""  # id of the pipeline run that pushed it
     restored_from: int | None = None  # by a rollback, from this version
     replaced: int | None = None  # the version in service when it was rolled back
+    # What the model was made from, where its artifact says so: git_commit, configuration …
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"

@@ -13,6 +13,9 @@ from components.model_store.fingerprint import RECORD, model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 
+# Where no ML Metadata outlives the run, a runner keeps these on the Model itself.
+_ORIGIN = ("git_commit", "git_state", "lock_sha256", "configuration")
+
 
 class Executor(base_executor.BaseExecutor):
     """Executor of Pusher."""
@@ -51,6 +54,9 @@ class Executor(base_executor.BaseExecutor):
             pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             metrics=verdict.get("metrics", {}),
             run=self._context.pipeline_run_id or "" if self._context else "",
+            origin={
+                name: text for name in _ORIGIN if (text := model.get_string_custom_property(name))
+            },
         )
         version = publish(folder, exec_properties["push_destination"], record)
         output.set_int_custom_property("pushed", 1)
