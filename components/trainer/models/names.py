@@ -1,7 +1,8 @@
 """The models there are, without importing one: a wrong name is told before TensorFlow loads.
 
 A model is a file in this folder with a function `network` and its `TASK`, "classification" or
-"segmentation"; its name is the file's.
+"segmentation"; its name is the file's. One whose `network` takes `weights` also says, as
+`PRETRAINED_PIXELS`, the mean and spread of the pixels that these were trained with.
 """
 
 import ast
