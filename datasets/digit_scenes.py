@@ -72,7 +72,7 @@ class DigitScenes(tfds.core.GeneratorBasedBuilder):
         digits, photographs = material(split)
         for number in range(COUNTS[split]):
             image, mask = scene(digits, photographs, (_SEEDS[split], number))
-            yield number, {"image": _png(image), "mask": _png(mask)}
+            yield number, {"image": png(image), "mask": png(mask)}
 
 
 def material(split: str) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -154,7 +154,8 @@ def _visible_colour(behind: np.ndarray, random: np.random.Generator) -> np.ndarr
     return colour
 
 
-def _png(pixels: np.ndarray) -> bytes:
-    png = io.BytesIO()
-    Image.fromarray(pixels).save(png, "PNG")
-    return png.getvalue()
+def png(pixels: np.ndarray) -> bytes:
+    """Encodes (height, width, 3) or (height, width) uint8 as a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()

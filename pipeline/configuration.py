@@ -75,7 +75,9 @@ class Data(Section):
     @field_validator("mask_classes")
     @classmethod
     def _fit_the_masks(cls, classes, info):
-        if info.data.get("mask_feature") is None:
+        if "mask_feature" not in info.data:
+            return classes  # its own mistake is told
+        if info.data["mask_feature"] is None:
             if classes:
                 raise ValueError("allowed: only beside data.mask_feature")
         elif not 2 <= len(classes) <= 255:  # the class id 255 is a pixel of no class

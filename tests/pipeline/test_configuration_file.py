@@ -75,6 +75,29 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(override, expected):
     assert line.startswith("--set: ")
 
 
+MASKS = "data.mask_feature=mask"
+TWO = "data.mask_classes={ground: 0, thing: 1}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([MASKS], "data.mask_classes: given {}; allowed: 2 to 255 classes"),
+        ([MASKS, "data.mask_classes={thing: 1}"], "given {'thing': 1}; allowed: 2 to 255 classes"),
+        ([MASKS, "data.mask_classes={a: 1, b: 1}"], "allowed: a pixel value of its own"),
+        ([MASKS, "data.mask_classes={a: 1, b: 256}"], "given 256; allowed: less than or equal"),
+        ([MASKS, "data.mask_classes={a: 1, '': 2}"], "allowed: a name of one line"),
+        ([TWO], "allowed: only beside data.mask_feature"),
+        (["data.mask_feature=image", TWO], "another feature than data.image_feature"),
+        ([MASKS, TWO], "small_cnn is for classification, and there is data.mask_feature; allowed"),
+        (["model.name=unet"], "unet is for segmentation, and there is no data.mask_feature"),
+    ],
+)
+def test_what_does_not_fit_segmentation_is_told_in_one_line(overrides, expected):
+    [line] = mistakes(DIGITS, *overrides)
+    assert expected in line
+
+
 def test_a_password_in_a_refused_url_is_not_repeated():
     [told] = mistakes(DIGITS, "kubeflow.endpoint=https://me:hunter2@example.org/p@th")
     assert "hunter2" not in told

@@ -259,3 +259,23 @@ def raw():
 @pytest.fixture(scope="session")
 def transformed_record():
     return transformed_example
+
+
+@pytest.fixture(scope="session")
+def make_artifact():
+    return artifact
+
+
+@pytest.fixture(scope="session")
+def write_in_shards():
+    return write_shards
+
+
+@pytest.fixture(scope="session")
+def read_shards():
+    return read_records
+
+
+@pytest.fixture(scope="session")
+def train_once():
+    return train
