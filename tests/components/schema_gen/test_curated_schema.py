@@ -91,3 +91,11 @@ def test_a_damaged_schema_artifact_is_refused(inferred):
 
     with pytest.raises(Failure, match=r"schema\.pbtxt:.*Correct the file"):
         schema_files.read(inferred.uri)
+
+
+def test_a_curated_schema_must_hold_the_masks_but_no_label(curated, tmp_path):
+    with pytest.raises(Failure, match="has no feature 'mask'"):
+        ImportSchemaGen(str(curated), label_feature=None, mask_feature="mask")
+
+    curated.write_text('feature { name: "image" type: BYTES } feature { name: "mask" type: BYTES }')
+    assert ImportSchemaGen(str(curated), label_feature=None, mask_feature="mask").exec_properties

@@ -85,9 +85,27 @@ def test_the_features_names_are_free(png, make_statistics, infer):
     assert schema["digit"].shape.dim[0].size == 1
 
 
+def test_masks_are_wanted_once_as_images_are_and_no_label_is(png, make_statistics, infer):
+    statistics = make_statistics(train=[{"image": png, "mask": png}, {"image": png}])
+    schema = features(infer(statistics, label_feature=None, mask_feature="mask"))
+
+    assert set(schema) == {"image", "mask"}
+    assert schema["mask"].HasField("image_domain")
+    assert schema["mask"].presence.min_fraction == 1
+    assert schema["mask"].shape.dim[0].size == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (
+            {"label_feature": None, "mask_feature": "masks"},
+            "no feature 'masks', only image, label, name. Set mask_feature",
+        ),
+        (
+            {"label_feature": None, "mask_feature": "label"},
+            "The mask feature 'label' holds INT values instead of encoded images",
+        ),
         ({"image_features": ["img"]}, "no feature 'img', only image, label, name. Set image_f"),
         ({"label_feature": "class"}, "no feature 'class', only image, label, name. Set label_f"),
         ({"image_features": ["label"], "label_feature": "name"}, "'label' holds INT values"),

@@ -207,3 +207,13 @@ def write(folder, name, records):
         for record in records:
             writer.write(record)
     return path
+
+
+def test_masks_are_measured_as_images_and_need_no_label(pngs, make_record, make_examples, compute):
+    records = [make_record(image=png, mask=png) for png in pngs]
+    statistics = compute(make_examples(train=[records]), label_feature=None, mask_feature="mask")
+
+    found = by_name(statistics, "train")
+    assert set(found) == {"image", "mask"}
+    assert found["mask"].bytes_stats.max_num_bytes == max(map(len, pngs))
+    assert not found["mask"].HasField("string_stats")

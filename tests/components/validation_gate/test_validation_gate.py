@@ -193,3 +193,31 @@ def test_to_allow_more_never_refuses_more(found, allow, more):
     assert set(verdict.refused(found, both)) <= set(refused) <= set(found)
     assert verdict.refused(found, {"*": list(verdict.ANOMALY_TYPES)}) == []
     verdict.check(refused, max_anomalies=len(refused))
+
+
+MASKED = """
+feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }
+feature { name: "mask" type: BYTES image_domain {} presence { min_fraction: 1 } }
+feature { name: "label" type: INT }
+"""
+
+
+def test_without_a_label_feature_no_label_is_checked(gate):
+    train, test = ([{"image": b"\x89PNG", "mask": b"\x89PNG", "label": label}] for label in (1, 2))
+    checked = gate({"train": train, "test": test}, schema_text=MASKED, label_feature=None)
+
+    assert checked.get_string_custom_property("summary") == "no anomalies"
+
+
+def test_a_missing_mask_stops_the_run(gate):
+    whole = {"image": b"\x89PNG", "mask": b"\x89PNG", "label": 1}
+    bare = {"image": b"\x89PNG", "label": 1}
+    message = failure_of(
+        gate,
+        {"train": [whole], "test": [whole, bare, bare]},
+        schema_text=MASKED,
+        label_feature=None,
+    )
+
+    assert "split test, feature 'mask'" in message
+    assert "2 of 3 examples" in message
