@@ -1,5 +1,6 @@
 """The table, the JSON and the plot."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,33 +17,75 @@ def medians(rounds: dict[str, list[float]]) -> dict[str, float]:
     return {name: float(np.median(rates)) for name, rates in rounds.items() if rates}
 
 
-def bars(
-    rates: dict[str, float], core_rates: dict[str, float], kinds: dict[str, str], cores: int
-) -> dict[str, float]:
-    """The figures that the project promises, each a ratio within this one run."""
-    later, first = rates[variants.OURS_MEMORY], variants.OURS_FIRST
-    found = {
-        "later epochs in RAM ÷ usual tf.data (≥ 60)": later / rates[variants.NAIVE],
-        "later epochs in RAM ÷ memcpy (≥ 0.7)": later / rates[limits.MEMCPY],
-        "first epoch ÷ (cores × full decode) (≥ 1.0)": rates[first]
-        / (cores * rates[limits.FULL_DECODE]),
-        "the same in core time": core_rates[first] / core_rates[limits.FULL_DECODE],
-        "local disk, cold, images/s (≥ 6,000)": rates[variants.OURS_DISK],
-        "local disk, cold ÷ plain reading (or ≥ 0.8)": rates[variants.OURS_DISK]
-        / rates[limits.READING],
-    }
-    if best := _best_peer(rates, kinds, "later"):
-        found["later epochs in RAM ÷ best peer (≥ 2.5)"] = later / best
-    if best := _best_peer(rates, kinds, "first"):
-        found["first epoch ÷ best of PyTorch and Grain (≥ 2)"] = rates[first] / best
-        in_core_time = core_rates[first] / _best_peer(core_rates, kinds, "first")
-        found["the same in core time, best peer"] = in_core_time
+@dataclasses.dataclass(frozen=True)
+class Promise:
+    """A figure that the project promises.
+
+    Attributes:
+      what: it is about.
+      value: as measured, None where it was not.
+      bound: what is promised.
+      at_least: whether the value is to be the bound or more; otherwise the bound or less.
+    """
+
+    what: str
+    value: float | None
+    bound: float
+    at_least: bool = True
+
+    @property
+    def met(self) -> bool | None:
+        if self.value is None:
+            return None
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    @property
+    def line(self) -> str:
+        verdict = {True: "met", False: "NOT met", None: "not measured"}[self.met]
+        value = "" if self.value is None else f"{self.value:,.2f}"
+        return (
+            f"{self.what:<64}{value:>9} {'≥' if self.at_least else '≤'} {self.bound:>5g}  {verdict}"
+        )
+
+
+def promises(
+    rates: dict[str, float],
+    core_rates: dict[str, float],
+    kinds: dict[str, str],
+    waits: dict[str, dict],
+    cores: int,
+) -> list[Promise]:
+    """What the project promises, each a figure of this one run."""
+
+    def ratio(name, other, times=1, of=rates):
+        return of[name] / (times * of[other]) if {name, other} <= of.keys() else None
+
+    later, first, cold = variants.OURS_MEMORY, variants.OURS_FIRST, variants.OURS_DISK
+    full, soft = limits.FULL_DECODE, variants.OURS_SOFT
+    peer_later, peer_first = (_best_peer(rates, kinds, kind) for kind in ("later", "first"))
+    # On a disk that is slower than that, 0.8 of plain reading is what is promised.
+    disk_limit = min(6000, 0.8 * rates[limits.READING]) if limits.READING in rates else 6000
+    found = [
+        Promise("later epochs in RAM ÷ usual tf.data", ratio(later, variants.NAIVE), 60),
+        Promise("later epochs in RAM ÷ best peer", ratio(later, peer_later), 2.5),
+        Promise("later epochs in RAM ÷ memcpy", ratio(later, limits.MEMCPY), 0.7),
+        Promise("first epoch ÷ best of PyTorch and Grain", ratio(first, peer_first), 2),
+        Promise("first epoch ÷ (cores × full decode)", ratio(first, full, cores), 1),
+        Promise("  in core time", ratio(first, full, of=core_rates), 1),
+        Promise("  scaled decode from 0.8", ratio(soft, full, cores), 1),
+        Promise("local disk, cold, images/s", rates.get(cold), round(disk_limit)),
+    ]
+    for name, measured in waits.items():
+        found += [
+            Promise(f"waits of {name}, %", 100 * measured["wait_share"], 1, at_least=False),
+            Promise("  p99, % of a step", 100 * measured["wait_p99"], 5, at_least=False),
+        ]
     return found
 
 
-def _best_peer(rates: dict[str, float], kinds: dict[str, str], kind: str) -> float | None:
-    peers = (rates[name] for name in rates if kinds[name] == kind and _is_peer(name))
-    return max(peers, default=None)
+def _best_peer(rates: dict[str, float], kinds: dict[str, str], kind: str) -> str | None:
+    peers = (name for name in rates if kinds[name] == kind and _is_peer(name))
+    return max(peers, key=rates.get, default=None)
 
 
 def _is_peer(name: str) -> bool:

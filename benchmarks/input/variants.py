@@ -151,6 +151,7 @@ OURS_MEMORY = "ours, memory"
 OURS_DISK = "ours, local disk, page cache dropped"
 COLD_TIMES = 4  # the images: more than the shuffle buffer, which is filled within the time
 OURS_FIRST = "ours, JPEG to memory"
+OURS_SOFT = "ours, JPEG to memory, scaled decode from 0.8"
 
 VARIANTS = (
     Variant(NAIVE, "first", lambda p: _without_automatic_parallelism(_usual(p))),
@@ -160,7 +161,7 @@ VARIANTS = (
     Variant(OURS_FIRST, "first", _ours("memory", encoded=True, repeat=False)),
     Variant("ours, JPEG streaming", "first", _ours("streaming", encoded=True, repeat=False)),
     Variant(
-        "ours, JPEG to memory, scaled decode from 0.8",
+        OURS_SOFT,
         "first",
         _ours("memory", encoded=True, repeat=False, least_scale=0.8),
     ),

@@ -2,7 +2,9 @@
 
 The cache is a folder of files of some megabytes, each read with one call, so that an epoch
 takes them in a new order at the disk's full speed.  The folder gets its name when it is
-whole; what a killed build leaves has another name and is removed by the next.
+whole; what a killed build leaves has another name and is removed by the next.  A build also
+removes the caches of its source as it was before it changed, and those that nothing has
+asked for in a week, unless a process still reads from them.
 """
 
 import contextlib
@@ -13,8 +15,10 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -23,8 +27,10 @@ from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
 
-_FORMAT = 1
+_FORMAT = 2
+_DESCRIPTION = "description.json"
 _BLOCK_BYTES = 4 << 20  # one file: large for the disk, small beside what is shuffled
+_KEPT_SECONDS = 7 * 24 * 3600  # how long a cache is kept that nothing asks for
 _READS_AT_ONCE = 4  # a disk is fastest when some requests wait
 
 _progress = logging.getLogger("steadyfeed.progress")
@@ -44,10 +50,13 @@ def cached(source: Source, folder: str) -> Source:
     rows_a_block = max(1, _BLOCK_BYTES // source.row_bytes)
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
+        used = _in_use(cache)
         with _locked(cache.with_suffix(".lock")):
             examples = _whole(cache, rows_a_block, source.row_bytes)
             if examples is None:
+                _remove_unwanted(cache, source)
                 examples = _build(source, cache, rows_a_block)
+            os.utime(cache / _DESCRIPTION)
     except tf.errors.OpError as error:
         raise source.explain(error) from error
     except OSError as error:
@@ -56,9 +65,14 @@ def cached(source: Source, folder: str) -> Source:
             f"a local disk with {source.at_most * source.row_bytes:,} bytes free, or set the "
             "input strategy to streaming."
         ) from error
+    blocks = -(-examples // rows_a_block)
+
+    def elements(seed, used=used):  # The cache is in use for as long as this is held.
+        return _rows(cache, blocks, source.features, seed)
+
     return dataclasses.replace(
         source,
-        elements=lambda seed: _rows(cache, -(-examples // rows_a_block), source.features, seed),
+        elements=elements,
         decode=lambda *rows: rows,
         at_most=examples,
         count=lambda: examples,
@@ -67,6 +81,13 @@ def cached(source: Source, folder: str) -> Source:
             "Delete the folder and start again."
         ),
     )
+
+
+def _in_use(cache: Path) -> BinaryIO:
+    """A mark that others see until the process ends or lets go of it."""
+    mark = cache.with_suffix(".used").open("wb")
+    fcntl.flock(mark, fcntl.LOCK_SH)
+    return mark
 
 
 @contextlib.contextmanager
@@ -87,7 +108,7 @@ def _block(cache: Path, number: int) -> Path:
 def _whole(cache: Path, rows_a_block: int, row_bytes: int) -> int | None:
     """The number of examples of a finished cache; None where there is none."""
     try:
-        examples = json.loads((cache / "description.json").read_text())["examples"]
+        examples = json.loads((cache / _DESCRIPTION).read_text())["examples"]
         for number in range(-(-examples // rows_a_block)):
             rows = min(rows_a_block, examples - number * rows_a_block)
             if _block(cache, number).stat().st_size != rows * row_bytes:
@@ -95,6 +116,26 @@ def _whole(cache: Path, rows_a_block: int, row_bytes: int) -> int | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return examples
+
+
+def _remove_unwanted(cache: Path, source: Source) -> None:
+    for description in cache.parent.glob(f"*/{_DESCRIPTION}"):
+        other = description.parent
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            made_from = json.loads(description.read_text())["source"]
+            outdated = made_from[0] == source.name and made_from[1] != source.identity
+            if outdated or time.time() - description.stat().st_mtime > _KEPT_SECONDS:
+                _remove(other, unless_locked=other.with_suffix(".used"))
+    for unfinished in cache.parent.glob("*.building"):
+        if unfinished != cache.with_suffix(".building"):
+            with contextlib.suppress(OSError):
+                _remove(unfinished, unless_locked=unfinished.with_suffix(".lock"))
+
+
+def _remove(folder: Path, unless_locked: Path) -> None:
+    with unless_locked.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError where it is locked.
+        shutil.rmtree(folder)
 
 
 def _build(source: Source, cache: Path, rows_a_block: int) -> int:
@@ -108,7 +149,8 @@ def _build(source: Source, cache: Path, rows_a_block: int) -> int:
         examples += len(block[0])
         done = min(1.0, examples / source.at_most)
         _progress.info("building the input cache", extra={"completed": done})
-    _write(unfinished / "description.json", json.dumps({"examples": examples}).encode())
+    description = {"examples": examples, "source": [source.name, source.identity]}
+    _write(unfinished / _DESCRIPTION, json.dumps(description).encode())
     unfinished.rename(cache)
     return examples
 

@@ -1,5 +1,6 @@
 """The disk cache: built once, whole or not there."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -38,6 +39,40 @@ def test_it_is_built_once(write_shards, tmp_path, numbers):
 def test_changed_files_have_a_cache_of_their_own(write_shards, tmp_path):
     assert _made(write_shards(40), tmp_path).examples == 40
     assert _made(write_shards(24), tmp_path).examples == 24
+
+
+def _caches(folder: Path) -> list[Path]:
+    return [description.parent for description in folder.glob("*/description.json")]
+
+
+def test_the_cache_of_files_that_have_changed_goes_once_nothing_reads_it(write_shards, tmp_path):
+    files, other = write_shards(40), _made(write_shards(8), tmp_path)
+    read = _made(files, tmp_path)
+    before = _caches(tmp_path)
+    os.utime(files[0], (1, 1))
+    _made(files, tmp_path)
+    assert set(before) < set(_caches(tmp_path))
+    assert sum(len(labels) for _, labels in read.dataset) == 40
+    del read
+    gc.collect()
+    os.utime(files[0], (2, 2))
+    newest = _made(files, tmp_path)
+    assert len(_caches(tmp_path)) == 2
+    assert (newest.examples, other.examples) == (40, 8)
+
+
+def test_what_nothing_asked_for_in_a_week_goes_and_so_does_an_unfinished_build(
+    write_shards, tmp_path
+):
+    _made(write_shards(8), tmp_path)
+    gc.collect()
+    (old,) = _caches(tmp_path)
+    os.utime(old / "description.json", (1, time.time() - 8 * 24 * 3600))
+    abandoned = tmp_path / "0123.building"
+    abandoned.mkdir()
+    _made(write_shards(40), tmp_path)
+    assert not old.exists()
+    assert not abandoned.exists()
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "undescribed"])
