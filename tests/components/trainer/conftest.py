@@ -123,14 +123,22 @@ class Digits:
         return artifact(standard_artifacts.Examples, folder, splits)
 
 
-def exec_properties(checkpoint_dir=None, model=None, image=None, seed=3, **training) -> dict:
+def exec_properties(
+    checkpoint_dir=None,
+    model=None,
+    image=None,
+    augmentation=None,
+    input_parameters=None,
+    seed=3,
+    **training,
+) -> dict:
     image = {"height": SIDE, "width": SIDE, "channels": 1} | (image or {})
     return {
         "image": json.dumps(image),
         "model_parameters": json.dumps(model or MODEL),
         "training": json.dumps(TRAINING | training),
-        "augmentation": "{}",
-        "input_parameters": "{}",
+        "augmentation": json.dumps(augmentation or {}),
+        "input_parameters": json.dumps(input_parameters or {}),
         "input_report": "{}",
         "seed": seed,
         "checkpoint_dir": checkpoint_dir and str(checkpoint_dir),
