@@ -51,12 +51,18 @@ class Checkpoints:
         self._every_seconds = every_seconds
         self._next = time.monotonic() + every_seconds
 
-    def due(self, step: int) -> bool:
+    def due(self, step: int, steps: int = 1) -> bool:
+        """Whether one is to be written after `step`, the last of `steps` done at once."""
         if self._folder is None:
             return False
-        if self._every_steps is not None and step % self._every_steps == 0:
-            return True
-        return time.monotonic() >= self._next
+        return self.due_by_steps(step, steps) or time.monotonic() >= self._next
+
+    def due_by_steps(self, step: int, steps: int = 1) -> bool:
+        """`due`, whatever the time is."""
+        every = self._every_steps
+        if self._folder is None or every is None:
+            return False
+        return step // every > (step - steps) // every
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Raises Failure where it cannot be written."""

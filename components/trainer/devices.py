@@ -1,9 +1,74 @@
-"""The process's TensorFlow, made ready for training."""
+"""Where a training computes and how: devices, workers, precision, XLA.
 
+One worker with one device is TensorFlow's default; several visible GPUs (or logical CPU
+devices) of one process mirror the model; several workers are told by TF_CONFIG, as Kubeflow's
+training operator and Vertex AI set it: every worker runs this same Trainer on the same inputs
+and parameters, with a `checkpoint_dir` that all of them see, and worker 0 writes the artifacts.
+"""
+
+import contextlib
+import dataclasses
+import json
 import logging
+from collections.abc import Iterator, Mapping
 
 import keras
 import tensorflow as tf
+
+from components.failure import Failure
+from components.trainer.training_parameters import TrainingParameters
+
+# A collective waits for the slowest worker, which may be writing a checkpoint just then.
+_WORKER_TIMEOUT = 300.0  # seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """What a training runs on.
+
+    Attributes:
+      strategy: TensorFlow's default one for a single device.
+      precision: the dtype policy, "float32", "mixed_float16" or "mixed_bfloat16".
+      xla: whether the step is compiled with XLA.
+      prefetch_to: the device that batches are copied to ahead of time; None: none.
+      worker: this process's number among `workers`.
+      workers: processes that train together.
+    """
+
+    strategy: tf.distribute.Strategy
+    precision: str = "float32"
+    xla: bool = False
+    prefetch_to: str | None = None
+    worker: int = 0
+    workers: int = 1
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes what a training leaves behind."""
+        return self.worker == 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the trained model is an ordinary one in float32."""
+        return self.precision == "float32" and self.strategy is _default()
+
+    @contextlib.contextmanager
+    def policy(self) -> Iterator[None]:
+        """Layers made in this context compute in `precision`."""
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.precision)
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    def __str__(self) -> str:
+        replicas = self.strategy.num_replicas_in_sync
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        told = [f"{replicas} {kind}{'s' * (replicas > 1)}", self.precision]
+        if self.workers > 1:
+            told.insert(1, f"{self.workers} workers")
+        return ", ".join(told + ["XLA"] * self.xla)
 
 
 def prepare(seed: int, deterministic: bool) -> None:
@@ -22,3 +87,87 @@ def prepare(seed: int, deterministic: bool) -> None:
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> Devices:
+    """The devices that this process sees, used as the parameters say.
+
+    Args:
+      parameters: `precision`, `xla` and `deterministic` are read.
+      environment: of the process; TF_CONFIG in it names the workers.
+
+    Raises:
+      Failure: TF_CONFIG cannot be used.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    worker, workers = _place(environment.get("TF_CONFIG"))
+    strategy = _multi_worker() if workers > 1 else _local(gpus)
+    alone = strategy.num_replicas_in_sync == 1 and workers == 1
+    wanted_xla = parameters.xla == "on" or (
+        # Op determinism and XLA do not go together.
+        parameters.xla == "auto" and bool(gpus) and not parameters.deterministic
+    )
+    return Devices(
+        strategy=strategy,
+        precision=_precision(parameters.precision, gpus),
+        xla=wanted_xla,
+        # Strategies of several devices copy ahead by themselves; the default one does not.
+        prefetch_to="/gpu:0" if gpus and alone else None,
+        worker=worker,
+        workers=workers,
+    )
+
+
+def _precision(wanted: str, gpus: list) -> str:
+    """The fastest policy that every GPU has units for: tensor cores, from Volta on."""
+    if wanted != "auto":
+        return wanted
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    least = min((found.get("compute_capability", (0, 0)) for found in details), default=(0, 0))
+    if least >= (8, 0):
+        return "mixed_bfloat16"
+    return "mixed_float16" if least >= (7, 0) else "float32"
+
+
+def _local(gpus: list) -> tf.distribute.Strategy:
+    names = [device.name for device in tf.config.list_logical_devices("GPU" if gpus else "CPU")]
+    return tf.distribute.MirroredStrategy(names) if len(names) > 1 else _default()
+
+
+def _default() -> tf.distribute.Strategy:
+    return tf.distribute.get_strategy()
+
+
+def _place(tf_config: str | None) -> tuple[int, int]:
+    """(number of this worker, number of workers); a chief, where there is one, is number 0."""
+    if not tf_config:
+        return 0, 1
+    try:
+        told = json.loads(tf_config)
+        cluster = told.get("cluster", {})
+        chiefs, workers = len(cluster.get("chief", [])), len(cluster.get("worker", []))
+        task = told.get("task", {"type": "worker", "index": 0})
+        number = int(task["index"]) + (chiefs if task["type"] == "worker" else 0)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Failure(
+            "Trainer: TF_CONFIG is no JSON object with a cluster and a task. "
+            "Correct it, or unset it to train with this process alone."
+        ) from error
+    if task["type"] not in ("chief", "worker"):
+        raise Failure(
+            f"Trainer: TF_CONFIG gives this process the task {task['type']!r}. "
+            "Allowed: chief, worker."
+        )
+    return number, max(1, chiefs + workers)
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=_WORKER_TIMEOUT)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise Failure(
+            f"Trainer: the workers of TF_CONFIG cannot train together: "
+            f"{str(error).splitlines()[0]} Run each of them in a process of its own, on the "
+            "addresses that TF_CONFIG names."
+        ) from error

@@ -19,6 +19,7 @@ from components.trainer import (
     hyperparameters,
     saved_model,
 )
+from components.trainer.augmentation import build_augmentation
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.input_features import LABEL, Feature
@@ -107,6 +108,8 @@ def train(
 ) -> tuple[Trained, TransformGraph]:
     """One training, of Trainer itself or of a Tuner's trial, and the graph before its model."""
     parameters = read(TrainingParameters, exec_properties["training"])
+    # Before anything is computed: workers can only find each other then.
+    chosen = devices.choose(parameters, os.environ)
     devices.prepare(exec_properties["seed"], parameters.deterministic)
     graph = TransformGraph(
         artifact_utils.get_single_uri(input_dict["transform_graph"]),
@@ -114,12 +117,14 @@ def train(
         read(ImageParameters, exec_properties["image"]),
     )
     examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
-    return _training(exec_properties, parameters, graph, examples, checkpoints, log).run(), graph
+    training = _training(exec_properties, parameters, chosen, graph, examples, checkpoints, log)
+    return training.run(), graph
 
 
 def _training(
     exec_properties: dict[str, Any],
     parameters: TrainingParameters,
+    chosen: devices.Devices,
     graph: TransformGraph,
     examples: types.Artifact,
     checkpoints: Checkpoints,
@@ -136,6 +141,8 @@ def _training(
         strategy=given.strategy,
         cache_dir=given.cache_dir or _cache_folder(exec_properties),
         memory_limit_bytes=limit and int(limit * 2**20),
+        worker=chosen.worker,
+        workers=chosen.workers,
     )
     build = functools.partial(
         build_model,
@@ -159,6 +166,10 @@ def _training(
         validation=batches(validation_files, training=False) if validation_files else None,
         checkpoints=checkpoints,
         log=log,
+        devices=chosen,
+        augmentation=build_augmentation(
+            json.loads(exec_properties["augmentation"]), exec_properties["seed"]
+        ),
     )
 
 

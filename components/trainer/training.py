@@ -15,9 +15,14 @@ import numpy as np
 import tensorflow as tf
 
 from components.failure import Failure
+from components.trainer import workers
+from components.trainer.augmentation import Augmentation
 from components.trainer.checkpoints import Checkpoint, Checkpoints
+from components.trainer.devices import Devices
+from components.trainer.distribution import distributed
 from components.trainer.early_stopping import EarlyStopping
 from components.trainer.input_function import Input
+from components.trainer.input_report.step_times import StepTimes
 from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
 from components.trainer.training_log import Epoch, TrainingLog
@@ -56,7 +61,9 @@ class Training:
       validation: the validation's input; None: the training loss says which epoch is best.
       checkpoints: to go on from, and to write.
       log: where the epochs are written.
-      strategy: TensorFlow's default one for a single device.
+      devices: what to compute on; by default TensorFlow's one device, in float32.
+      augmentation: changes the training images; None changes nothing.
+      step_times: is told when each step asked for data, got it and was done; None: nobody is.
     """
 
     def __init__(
@@ -67,11 +74,17 @@ class Training:
         validation: Input | None,
         checkpoints: Checkpoints,
         log: TrainingLog,
-        strategy: tf.distribute.Strategy | None = None,
+        devices: Devices | None = None,
+        augmentation: Augmentation | None = None,
+        step_times: StepTimes | None = None,
     ):
-        strategy = strategy or tf.distribute.get_strategy()
+        self._devices = devices = devices or Devices(tf.distribute.get_strategy())
+        self._build_model = build_model
+        strategy = devices.strategy
         self._replicas = strategy.num_replicas_in_sync
         saved = checkpoints.read()
+        if devices.workers > 1:
+            workers.check_same_step(strategy, saved.step if saved else 0)
         self._input = training_input(first_step=saved.step if saved else 0)
         self._validation = validation
         self._checkpoints = checkpoints
@@ -81,19 +94,27 @@ class Training:
         self._step = self._resumed_at_step = 0
         self._stopping = EarlyStopping(parameters.early_stopping_patience)
         self._seconds = self._waited = 0.0
-        with strategy.scope():
+        self._step_times = step_times
+        with strategy.scope(), devices.policy():
             self._steps = Steps(
                 build_model(),
-                build_optimizer(parameters, self._input.steps_per_epoch),
+                build_optimizer(parameters, self._input.steps_per_epoch, devices.precision),
                 parameters.batch_size,
                 strategy,
+                augmentation,
+                devices.xla,
             )
         if saved:
             self._restore(saved)
-        self._batches = strategy.experimental_distribute_dataset(self._input.dataset)
-        self._train_step = self._steps.compile_training(self._batches.element_spec)
+        self._batches = distributed(self._input.dataset, devices)
+        self._at_once = min(parameters.steps_per_execution, self._input.steps_per_epoch)
+        # An epoch's last steps, fewer than are done at once, are done one by one.
+        self._train = {
+            steps: self._steps.compile_training(self._batches.element_spec, steps)
+            for steps in {1, self._at_once}
+        }
         if validation:
-            self._validation_batches = strategy.experimental_distribute_dataset(validation.dataset)
+            self._validation_batches = distributed(validation.dataset, devices)
             self._validation_step = self._steps.compile_validation(
                 self._validation_batches.element_spec
             )
@@ -104,28 +125,62 @@ class Training:
         Raises:
           Failure: the loss is no finite number, or a label is no class.
         """
-        batches = _readable(self._batches, self._input)
-        while self._step < self._last_step and not self._stopping.stopped:
-            started = time.perf_counter()
-            images, labels = next(batches)
-            arrived = time.perf_counter()
-            self._train_step(images, labels)
-            self._step += 1
-            self._waited += arrived - started
-            self._seconds += time.perf_counter() - started
-            if self._step % self._input.steps_per_epoch == 0:
-                self._end_epoch()
-            elif self._progress.due():
-                self._report(self._totals())
-            if self._checkpoints.due(self._step):
-                self._checkpoints.write(self._checkpoint())
-        self._assign(self._steps.model.variables, self._stopping.best_weights)
+        self._progress.tell(f"input: {self._input.reason}", self._step / self._last_step)
+        if self._devices.workers > 1:
+            with workers.lost_worker_told():
+                self._run()
+        else:
+            self._run()
         return Trained(
-            model=self._steps.model,
+            model=self._best_model(),
             history=self._log.epochs,
             best_epoch=self._stopping.best_epoch,
             resumed_at_step=self._resumed_at_step,
         )
+
+    def _run(self) -> None:
+        batches = _readable(self._batches, self._input)
+        while self._step < self._last_step and not self._stopping.stopped:
+            steps = self._next_steps()
+            asked = time.perf_counter()
+            fetched = [next(batches) for _ in range(steps)]
+            arrived = time.perf_counter()
+            self._train[steps](fetched)
+            done = time.perf_counter()
+            self._step += steps
+            self._waited += arrived - asked
+            self._seconds += done - asked
+            if self._step_times:
+                self._step_times.add(self._step, steps, asked, arrived, done)
+            epoch_ended = self._step % self._input.steps_per_epoch == 0
+            if epoch_ended:
+                self._end_epoch()
+            elif self._devices.workers == 1 and self._progress.due():
+                self._report(self._totals())
+            if self._checkpoint_due(steps, epoch_ended):
+                self._write_checkpoint()
+
+    def _next_steps(self) -> int:
+        left = self._input.steps_per_epoch - self._step % self._input.steps_per_epoch
+        return self._at_once if left >= self._at_once else 1
+
+    def _checkpoint_due(self, steps: int, epoch_ended: bool) -> bool:
+        # Workers read their variables together: each must come to it at the same step, which
+        # their clocks would not tell.
+        if self._devices.workers > 1:
+            return epoch_ended or self._checkpoints.due_by_steps(self._step, steps)
+        return self._checkpoints.due(self._step, steps)
+
+    def _write_checkpoint(self) -> None:
+        checkpoint = self._checkpoint()
+        if self._devices.is_chief:
+            self._checkpoints.write(checkpoint)
+
+    def _best_model(self) -> keras.Model:
+        """In float32 and on one device, whatever it was trained on."""
+        model = self._steps.model if self._devices.is_plain else self._build_model()
+        self._assign(model.variables, self._stopping.best_weights)
+        return model
 
     @property
     def _last_step(self) -> int:
@@ -169,8 +224,8 @@ class Training:
 
     def _validate(self) -> Totals:
         self._steps.validation.clear()
-        for images, labels in _readable(self._validation_batches, self._validation):
-            self._validation_step(images, labels)
+        for batch in _readable(self._validation_batches, self._validation):
+            self._validation_step([batch])
         totals = self._steps.validation.totals()
         _refuse_misfits(totals, self._steps.classes, "validation")
         return totals

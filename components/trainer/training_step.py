@@ -6,14 +6,25 @@ import keras
 import tensorflow as tf
 
 from components.trainer import tallies
+from components.trainer.augmentation import Augmentation
 from components.trainer.training_parameters import TrainingParameters
 
 
-def build_optimizer(parameters: TrainingParameters, steps_per_epoch: int) -> keras.Optimizer:
+def build_optimizer(
+    parameters: TrainingParameters, steps_per_epoch: int, precision: str = "float32"
+) -> keras.Optimizer:
     """The optimizer and its learning rate over all steps.
 
     The rate rises over the first epoch: from the start, Adam's first steps are too long.
     """
+    optimizer = _optimizer(parameters, steps_per_epoch)
+    if precision == "mixed_float16":
+        # Small gradients are no float16: they are enlarged, and a step that overflows is left out.
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _optimizer(parameters: TrainingParameters, steps_per_epoch: int) -> keras.Optimizer:
     peak = parameters.learning_rate
     rate = peak
     if parameters.schedule == "cosine":
@@ -42,6 +53,8 @@ class Steps:
       optimizer: not yet built.
       batch_size: over all devices.
       strategy: TensorFlow's default one for a single device.
+      augmentation: changes the training images, and masks with them; None changes nothing.
+      xla: whether forwards and backwards are compiled with XLA.
     """
 
     def __init__(
@@ -50,15 +63,19 @@ class Steps:
         optimizer: keras.Optimizer,
         batch_size: int,
         strategy: tf.distribute.Strategy,
+        augmentation: Augmentation | None = None,
+        xla: bool = False,
     ):
         self.model = model
         self.optimizer = optimizer
-        segmentation = len(model.output_shape) == 4
+        self._segmentation = len(model.output_shape) == 4
         self.training = tallies.Tallies()
-        self.validation = tallies.Tallies(confused_classes=self.classes if segmentation else 0)
+        self.validation = tallies.Tallies(self.classes if self._segmentation else 0)
         # Answers of a batch: one an image, or one a pixel.
         self._batch_answers = batch_size * math.prod(model.output_shape[1:-1])
         self._strategy = strategy
+        self._augmentation = augmentation
+        self._xla = xla
         # Variables cannot be created later, inside a compiled step.
         optimizer.build(model.trainable_variables)
 
@@ -72,41 +89,64 @@ class Steps:
         kept = [*self.model.variables, *self.optimizer.variables]
         return [*(variable.value for variable in kept), self.training.variable]
 
-    def compile_training(self, spec: tuple[tf.TensorSpec, tf.TensorSpec]):
-        """A function of (images, labels) that trains on one batch; `spec` is the dataset's."""
+    def compile_training(self, spec: tuple[tf.TensorSpec, tf.TensorSpec], batches: int = 1):
+        """A function of a list of `batches` pairs (images, targets) that trains on each in turn.
 
-        def one_device(images, labels):
-            labels = tallies.class_ids(labels)
-            with tf.GradientTape() as tape:
-                logits = self.model(images, training=True)
-                losses = tallies.losses(logits, labels)
-                # Gradients are summed over the devices: each divides by the whole batch.
-                loss = tf.reduce_sum(losses) / self._batch_answers
-                penalties = self.model.losses
-                if penalties:
-                    loss += tf.add_n(penalties) / self._strategy.num_replicas_in_sync
-                loss = self.optimizer.scale_loss(loss)
-            weights = self.model.trainable_variables
-            gradients = tape.gradient(loss, [weight.value for weight in weights])
-            self.optimizer.apply(gradients, weights)
+        Args:
+          spec: the dataset's.
+          batches: how many a call; each is traced for itself.
+        """
+        backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
+        backwards = backwards if self._xla else self._backwards
+
+        def one_device(images, targets):
+            losses, logits, labels, gradients = backwards(images, targets, self._device_step())
+            # Outside of XLA: here the devices add up their gradients, which it cannot compile.
+            self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(losses, logits, labels)
 
-        return self._compiled(one_device, spec)
+        return self._compiled(one_device, spec, batches)
+
+    def _backwards(self, images, targets, step):
+        """(losses, logits, class ids, gradients) of a device's part of a batch."""
+        if self._augmentation:
+            masks = targets if self._segmentation else None
+            images, masks = self._augmentation(images, masks, step)
+            targets = masks if self._segmentation else targets
+        labels = tallies.class_ids(targets)
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            losses = tallies.losses(logits, labels)
+            # Gradients are summed over the devices: each divides by the whole batch.
+            loss = tf.reduce_sum(losses) / self._batch_answers
+            penalties = self.model.losses
+            if penalties:
+                loss += tf.add_n(penalties) / self._strategy.num_replicas_in_sync
+            loss = self.optimizer.scale_loss(loss)
+        weights = [weight.value for weight in self.model.trainable_variables]
+        return losses, logits, labels, tape.gradient(loss, weights)
+
+    def _device_step(self) -> tf.Tensor:
+        """() int64, another one for every step and every device."""
+        device = tf.distribute.get_replica_context().replica_id_in_sync_group
+        done = tf.cast(self.optimizer.iterations.value, tf.int64)
+        return done * self._strategy.num_replicas_in_sync + tf.cast(device, tf.int64)
 
     def compile_validation(self, spec: tuple[tf.TensorSpec, tf.TensorSpec]):
-        """A function of (images, labels) that adds one batch to the validation's tallies."""
+        """A function of a list of one pair (images, targets), added to the validation's tallies."""
 
-        def one_device(images, labels):
-            labels = tallies.class_ids(labels)
+        def one_device(images, targets):
+            labels = tallies.class_ids(targets)
             logits = self.model(images, training=False)
             self.validation.add(tallies.losses(logits, labels), logits, labels)
 
-        return self._compiled(one_device, spec)
+        return self._compiled(one_device, spec, 1)
 
-    def _compiled(self, one_device, spec):
+    def _compiled(self, one_device, spec, batches: int):
         # No retracing for a smaller last batch: the dataset's own specification says None.
-        @tf.function(input_signature=spec, autograph=False)
-        def step(images, labels):
-            self._strategy.run(one_device, args=(images, labels))
+        @tf.function(input_signature=[[tuple(spec)] * batches], autograph=False)
+        def steps(batches):
+            for batch in batches:
+                self._strategy.run(one_device, args=batch)
 
-        return step
+        return steps

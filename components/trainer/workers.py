@@ -1,0 +1,62 @@
+"""What several processes that train together must have in common."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from components.failure import Failure
+
+# What a collective operation ends with when its peer is gone or does not answer.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+
+
+def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
+    """Whether all workers go on from the same step.
+
+    Raises:
+      Failure: they do not see the same checkpoint.
+    """
+
+    @tf.function
+    def everywhere():
+        mine = strategy.run(lambda: tf.constant(float(step), tf.float64))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None)
+
+    with lost_worker_told():
+        total = float(everywhere())
+    if total != step * strategy.num_replicas_in_sync:
+        raise Failure(
+            f"Trainer: this worker goes on from step {step} and the others from another one. "
+            "Give all workers a checkpoint_dir that all of them see."
+        )
+
+
+@contextlib.contextmanager
+def lost_worker_told() -> Iterator[None]:
+    """Errors of a peer that is gone become a Failure that says what to do."""
+    try:
+        yield
+    except _LOST as error:
+        raise Failure(
+            f"Trainer: another worker is gone or does not answer ({str(error).splitlines()[0]}). "
+            "Start all workers again: they go on from the last checkpoint."
+        ) from error
+
+
+def validation_batch_size(examples: int, batch_size: int, workers: int) -> int:
+    """The largest size up to `batch_size` that leaves no worker an empty share of any batch.
+
+    Args:
+      examples: of the validation split, at least as many as there are workers.
+      batch_size: a multiple of `workers`.
+      workers: that each take every `workers`-th example of a batch.
+    """
+    sizes = range(batch_size, 0, -workers)
+    return next(size for size in sizes if examples % size == 0 or examples % size >= workers)
