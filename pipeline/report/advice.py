@@ -9,9 +9,9 @@ def headline(run):
     verdict = run.json("Evaluator", "blessing", "blessing.json")
     serving = run.json("ServingCheck", "infra_blessing", "serving.json")
     pushed = run.nodes.get("Pusher")
-    if run.failed:
-        first = f"{run.failed.name} failed"
-        return first, (run.origin.get("failure") or "").removeprefix(f"{first}: "), False
+    if run.unfinished:
+        first = f"{run.unfinished.name} {'failed' if _why(run) else 'was stopped'}"
+        return first, _why(run).removeprefix(f"{first}: "), False
     if not verdict:
         return "The run did not come to its verdict", "It was stopped before the evaluation.", False
     if not verdict["blessed"]:
@@ -21,13 +21,18 @@ def headline(run):
     return "Blessed", "; ".join(pushed.summaries) if pushed else "", True
 
 
+def _why(run):
+    """Why it failed; "" where it was stopped, or is not known."""
+    return run.origin.get("failure") or ""
+
+
 def next_steps(run):
     """Sentences, the most urgent first; at least one."""
     verdict = run.json("Evaluator", "blessing", "blessing.json")
     serving = run.json("ServingCheck", "infra_blessing", "serving.json")
-    if run.failed:
+    if run.unfinished and _why(run):
         steps = _after_failure(run)
-    elif not verdict:
+    elif run.unfinished or not verdict:
         steps = ["Give the same command again: it goes on from what is finished."]
     elif not verdict["blessed"]:
         steps = [*_missed(run), *_from_curves(run), *_weakest(run)]
@@ -40,7 +45,7 @@ def next_steps(run):
 
 def _after_failure(run):
     steps = []
-    if run.failed.name == "ValidationGate":
+    if run.unfinished.name == "ValidationGate":
         steps.append(
             "Look at the anomalies below. Correct the data or the schema, or allow these types "
             "under validation.allow."

@@ -22,7 +22,7 @@ class Node:
     """One component of a run."""
 
     name: str
-    status: str  # "ran", "cached" or "failed"
+    status: str  # "ran", "cached", "failed", or "stopped" where no failure was recorded
     seconds: float
     outputs: dict  # {output: Artifact proto}
     inputs: dict = dataclasses.field(default_factory=dict)  # {input: [id of an artifact]}
@@ -58,9 +58,10 @@ class Run:
     model_origin: tuple | None = None
 
     @property
-    def failed(self):
-        """The Node that failed, or None."""
-        return next((node for node in self.nodes.values() if node.status == "failed"), None)
+    def unfinished(self):
+        """The Node that failed or was stopped, or None."""
+        ends = ("failed", "stopped")
+        return next((node for node in self.nodes.values() if node.status in ends), None)
 
     @property
     def when(self):
@@ -150,6 +151,8 @@ def read_run(store, run_id):
     events = store.get_events_by_execution_ids([execution.id for execution in executions])
     made = [event.artifact_id for event in events if event.type == _EVENT.OUTPUT]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id(made)}
+    origin, configuration = _origin(context)
+    unfinished = "failed" if origin["failure"] else "stopped"
     nodes = {}
     for execution in executions:
         took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
@@ -162,13 +165,14 @@ def read_run(store, run_id):
         name = types[execution.type_id]
         nodes[name] = Node(
             name,
-            _STATES.get(execution.last_known_state, "failed"),
+            _STATES.get(execution.last_known_state, unfinished),
             took / 1000,
             {event.path.steps[0].key: artifacts[event.artifact_id] for event in outputs},
             inputs,
             _values(execution.custom_properties),
         )
-    return Run(run_id, nodes, _seconds(executions), *_origin(context), _model_origin(store, nodes))
+    maker = _model_origin(store, nodes)
+    return Run(run_id, nodes, _seconds(executions), origin, configuration, maker)
 
 
 def _seconds(executions):

@@ -164,6 +164,15 @@ def test_a_failed_run_says_why_and_what_did_not_come(root):
     assert "<h2 id=h-evaluation>" not in page
 
 
+def test_a_run_that_was_killed_is_told_from_one_that_failed(root):
+    steps = {name: classified()[name] for name in ("TfdsExampleGen", "StatisticsGen")}
+    steps["StatisticsGen"] |= {"state": FAILED, "outputs": {}}
+    root.add_run("2026-11-21T02:57:25", steps)
+    page = page_of(root)
+    assert "StatisticsGen was stopped" in page
+    assert "Give the same command again: it goes on from what is finished." in page
+
+
 def test_nothing_in_the_file_asks_for_another_file(page):
     assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
     assert "url(" not in page

@@ -5,8 +5,8 @@ from html import escape
 from pipeline.report import graph
 from pipeline.report.markup import badge, section
 
-_TONES = {"ran": "good", "cached": "calm", "failed": "bad"}
-_KINDS = {"ran": "", "cached": "cached", "failed": "failed"}
+_TONES = {"ran": "good", "cached": "calm", "failed": "bad", "stopped": "bad"}
+_KINDS = {"ran": "", "cached": "cached", "failed": "failed", "stopped": "failed"}
 
 
 def render(run, previous):
@@ -36,13 +36,14 @@ def render(run, previous):
     return section("pipeline", "Pipeline", body)
 
 
-_SIGNS = {"ran": "●", "cached": "○", "failed": "✕"}
+_SIGNS = {"ran": "●", "cached": "○", "failed": "✕", "stopped": "■"}
 
 
 def _result(node):
     if node.status == "cached":
         return "cached"
-    return f"{node.status}{' after' if node.status == 'failed' else ' in'} {node.seconds:.1f} s"
+    how = "in" if node.status == "ran" else "after"
+    return f"{node.status} {how} {node.seconds:.1f} s"
 
 
 def _step(node, edges):
