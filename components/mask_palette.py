@@ -1,5 +1,6 @@
 """Segmentation masks as PNG files of class ids, in colours that tell the classes apart."""
 
+import functools
 import io
 
 import numpy as np
@@ -13,7 +14,7 @@ def mask_image(ids: np.ndarray) -> Image.Image:
     """The picture of (height, width) class ids in 0..254 or 255: its pixels are the ids."""
     height, width = ids.shape
     mask = Image.frombytes("P", (width, height), ids.astype(np.uint8).tobytes())
-    mask.putpalette([part for number in range(256) for part in _colour(number)])
+    mask.putpalette(_palette())
     return mask
 
 
@@ -22,6 +23,12 @@ def mask_png(ids: np.ndarray) -> bytes:
     file = io.BytesIO()
     mask_image(ids).save(file, "PNG")
     return file.getvalue()
+
+
+@functools.cache
+def _palette() -> bytes:
+    """Red, green and blue of each of the 256 ids."""
+    return bytes(part for number in range(256) for part in _colour(number))
 
 
 def _colour(number: int) -> tuple[int, int, int]:

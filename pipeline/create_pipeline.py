@@ -105,7 +105,6 @@ def create_pipeline(configuration, metadata_connection_config=None):
         schema.outputs["schema"],
         **configuration.evaluation.model_dump(exclude_none=True),
         **features,
-        mask_classes=mask_classes,
         **corrupt,
     )
     components = [

@@ -1,7 +1,7 @@
 """Evaluator: a challenger's metrics against thresholds and against the champion."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, channel_utils, component_spec, standard_artifacts
@@ -64,7 +64,6 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         image_feature: str = "image",
         label_feature: str | None = "label",
         mask_feature: str | None = None,
-        mask_classes: Sequence[tuple[str, int]] = (),
         on_corrupt_image: str = "fail",
         max_dropped: int = 0,
         batch_size: int = _BATCH_SIZE,
@@ -84,7 +83,6 @@ class Evaluator(base_beam_component.BaseBeamComponent):
           image_feature: feature with the encoded image.
           label_feature: feature with the class, an integer or a name; not read beside masks.
           mask_feature: feature with the encoded mask; None: classification.
-          mask_classes: (name, pixel value in the masks) of each class.
           on_corrupt_image: "fail" or "drop".
           max_dropped: how many corrupt images may be dropped.
           batch_size: examples predicted at once, > 0.
@@ -102,7 +100,6 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             "image_feature": image_feature,
             "label_feature": label_feature,
             "mask_feature": mask_feature,
-            "mask_classes": [list(pair) for pair in mask_classes],
             "on_corrupt_image": on_corrupt_image,
             "max_dropped": max_dropped,
             "batch_size": batch_size,

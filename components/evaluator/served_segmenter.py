@@ -43,15 +43,16 @@ class ServedSegmenter:
           class_names: the joint vocabulary; it holds every name of the model's own.
 
         Raises:
-          Failure: it cannot be loaded, lacks a signature or does not segment.
+          Failure: it cannot be loaded, lacks a signature or does not segment images of one size.
         """
         self.place = place
         self._model, self._serve, self._transform = load_signatures(place)
         outputs = self._serve.structured_outputs
         if "mask" not in outputs:
             raise place.failure("gives one answer an image and none a pixel")
-        height, width = outputs["mask"].shape[1:]
-        self.pixels = (height or 1) * (width or 1)
+        if not outputs["mask"].shape[1:].is_fully_defined():
+            raise place.failure("has no fixed image size")
+        self.pixels = outputs["mask"].shape[1:].num_elements()
         own = read_class_names(place)
         joint = {name: position for position, name in enumerate(class_names)}
         self.to_joint = np.array([joint[name] for name in own], np.int16)

@@ -39,9 +39,13 @@ def test_a_beam_runner_counts_the_same(workshop, pets):
     # Any of the flags about packages spares TFX the packing of its own installation.
     flags = ["--direct_running_mode=multi_threading", "--sdk_container_image=none"]
     there = workshop.evaluate(examples, model, beam_args=flags)
-    counts = (workshop.folder / "evaluation" / "counts.json").read_text()
+    files = [
+        workshop.folder / "evaluation" / f"{kind}.json" for kind in ("counts", "worst_examples")
+    ]
+    counts, worst = (file.read_text() for file in files)
     here = workshop.evaluate(examples, model)
-    assert (workshop.folder / "evaluation" / "counts.json").read_text() == counts
+    assert [file.read_text() for file in files] == [counts, worst]
+    assert len(json.loads(worst)) == 4
     assert (there.summary, there.verdict) == (here.summary, here.verdict)
 
 

@@ -180,6 +180,12 @@ def test_a_champion_that_classifies_is_named_with_its_version(workshop, lands):
         lands(pictures(1), champion=champion)
 
 
+def test_a_champion_that_segments_is_named_when_images_are_classified(workshop, pets):
+    champion = workshop.champion(GROUND, save=save_shade_model)
+    with pytest.raises(Failure, match=r"champion .* gives no class an image\. It is version 3"):
+        workshop.evaluate(workshop.examples(pets), workshop.model("m", GROUND), champion)
+
+
 def test_masks_without_any_class_are_a_failure(lands):
     nothing = np.full((SIZE, SIZE), NOTHING)
     with pytest.raises(Failure, match="hold no pixel of any class"):
