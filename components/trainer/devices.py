@@ -20,6 +20,7 @@ from components.trainer.training_parameters import TrainingParameters
 
 # A collective waits for the slowest worker, which may be writing a checkpoint just then.
 _WORKER_TIMEOUT = 300.0  # seconds
+PLAIN = "1 CPU, float32"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +42,6 @@ class Devices:
     prefetch_to: str | None = None
     worker: int = 0
     workers: int = 1
-
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process writes what a training leaves behind."""
-        return self.worker == 0
 
     @property
     def is_plain(self) -> bool:
@@ -116,6 +112,11 @@ def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> De
         worker=worker,
         workers=workers,
     )
+
+
+def is_chief(environment: Mapping[str, str]) -> bool:
+    """Whether this process, of those that TF_CONFIG names, writes the artifacts."""
+    return _place(environment.get("TF_CONFIG"))[0] == 0
 
 
 def _precision(wanted: str, gpus: list) -> str:

@@ -18,12 +18,13 @@ from components.trainer import (
     expected_answers,
     hyperparameters,
     saved_model,
+    workers,
 )
 from components.trainer.augmentation import build_augmentation
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.input_features import LABEL, Feature
-from components.trainer.input_function import input_function
+from components.trainer.input_function import Input, input_function
 from components.trainer.model_registry import build_model
 from components.trainer.training import Trained, Training
 from components.trainer.training_log import TrainingLog
@@ -67,10 +68,18 @@ class Executor(base_executor.BaseExecutor):
                 artifact_utils.get_single_uri(input_dict["hyperparameters"])
             )
             exec_properties = hyperparameters.override(exec_properties, best)
-        log = TrainingLog(model_run.uri)
+        is_chief = devices.is_chief(os.environ)
+        log = TrainingLog(model_run.uri if is_chief else None)
         checkpoints = checkpoints_of(input_dict, exec_properties)
         trained, graph = train(input_dict, exec_properties, checkpoints, log)
-        log.close(best_epoch=trained.best_epoch, resumed_at_step=trained.resumed_at_step)
+        if not is_chief:
+            return  # The chief writes what all workers of TF_CONFIG have made.
+        log.close(
+            best_epoch=trained.best_epoch,
+            resumed_at_step=trained.resumed_at_step,
+            devices=trained.devices,
+            input=trained.input,
+        )
         module = saved_model.ServingModule(trained.model, graph)
         saved_model.save(module, path_utils.serving_model_dir(model_artifact.uri))
         expected_answers.write(
@@ -163,7 +172,7 @@ def _training(
         parameters,
         build_model=build,
         training_input=functools.partial(batches, train_files, training=True),
-        validation=batches(validation_files, training=False) if validation_files else None,
+        validation=_validation(batches, validation_files, parameters.batch_size, chosen.workers),
         checkpoints=checkpoints,
         log=log,
         devices=chosen,
@@ -171,6 +180,14 @@ def _training(
             json.loads(exec_properties["augmentation"]), exec_properties["seed"]
         ),
     )
+
+
+def _validation(batches, files: list[str], batch_size: int, worker_count: int) -> Input | None:
+    if not files:
+        return None
+    made = batches(files, training=False)
+    size = workers.validation_batch_size(made.examples, batch_size, worker_count)
+    return made if size == batch_size else batches(files, training=False, batch_size=size)
 
 
 def _target(image: ImageParameters) -> Feature:
@@ -226,6 +243,10 @@ def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact
     model.set_float_custom_property("accuracy", accuracy)
     model.set_int_custom_property("parameters", trained.model.count_params())
     notes = [f"{epochs} epochs, the best one was epoch {trained.best_epoch}"]
+    if trained.devices != devices.PLAIN:
+        notes.append(f"on {trained.devices}")
+    model_run.set_string_custom_property("devices", trained.devices)
+    model_run.set_string_custom_property("input", trained.input)
     if trained.resumed_at_step:
         notes.append(f"resumed at step {trained.resumed_at_step}")
     if best.validation_left_out and not segmentation:

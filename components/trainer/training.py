@@ -39,12 +39,16 @@ class Trained:
       history: every epoch, the earliest first.
       best_epoch: counted from 1.
       resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
+      devices: what it was computed on, for people.
+      input: how the data came, for people.
     """
 
     model: keras.Model
     history: list[Epoch]
     best_epoch: int
     resumed_at_step: int
+    devices: str
+    input: str
 
     @property
     def best(self) -> Epoch:
@@ -136,6 +140,8 @@ class Training:
             history=self._log.epochs,
             best_epoch=self._stopping.best_epoch,
             resumed_at_step=self._resumed_at_step,
+            devices=str(self._devices),
+            input=self._input.reason,
         )
 
     def _run(self) -> None:
@@ -173,7 +179,7 @@ class Training:
 
     def _write_checkpoint(self) -> None:
         checkpoint = self._checkpoint()
-        if self._devices.is_chief:
+        if self._devices.worker == 0:
             self._checkpoints.write(checkpoint)
 
     def _best_model(self) -> keras.Model:

@@ -45,9 +45,12 @@ class Epoch:
 
 
 class TrainingLog:
-    """Writes below `folder`: `train/` and `validation/` for TensorBoard, `history.json`."""
+    """Writes below `folder`: `train/` and `validation/` for TensorBoard, `history.json`.
 
-    def __init__(self, folder: str):
+    Without a folder, as for a worker that is not the chief, it only keeps the epochs.
+    """
+
+    def __init__(self, folder: str | None):
         self._folder = folder
         self._writers = {}
         self.epochs: list[Epoch] = []
@@ -76,6 +79,8 @@ class TrainingLog:
 
     def close(self, **outcome) -> None:
         """Writes the history, with `outcome` (JSON values) beside the epochs."""
+        if self._folder is None:
+            return
         for writer in self._writers.values():
             writer.close()
         history = {**outcome, "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs]}
@@ -83,6 +88,8 @@ class TrainingLog:
         durable.write_file(os.path.join(self._folder, HISTORY_FILE), content.encode())
 
     def _write(self, part: str, step: int, **scalars: float) -> None:
+        if self._folder is None:
+            return
         folder = os.path.join(self._folder, part)
         try:
             if part not in self._writers:

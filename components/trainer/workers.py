@@ -54,9 +54,17 @@ def validation_batch_size(examples: int, batch_size: int, workers: int) -> int:
     """The largest size up to `batch_size` that leaves no worker an empty share of any batch.
 
     Args:
-      examples: of the validation split, at least as many as there are workers.
+      examples: of the validation split.
       batch_size: a multiple of `workers`.
       workers: that each take every `workers`-th example of a batch.
+
+    Raises:
+      Failure: fewer examples than workers.
     """
+    if examples < workers:
+        raise Failure(
+            f"Trainer: the validation split has {examples} examples for {workers} workers. "
+            "Make it larger, or take fewer workers."
+        )
     sizes = range(batch_size, 0, -workers)
     return next(size for size in sizes if examples % size == 0 or examples % size >= workers)

@@ -1,0 +1,56 @@
+"""Trainer's executor in a process of its own: `python trainer_process.py TASK`, a JSON object.
+
+`inputs`: the folder of the artifacts, as conftest.Digits has them; `out`: for the outputs;
+`properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.failure import Failure
+from components.trainer.executor import Executor
+
+SPLITS = ["train", "validation", "test"]
+
+
+def artifact(kind, uri: Path):
+    made = kind()
+    made.uri = str(uri)
+    if kind is standard_artifacts.Examples:
+        made.split_names = artifact_utils.encode_split_names(SPLITS)
+    return made
+
+
+def main(task: dict) -> None:
+    if task["logical_devices"] > 1:
+        [cpu] = tf.config.list_physical_devices("CPU")
+        one = tf.config.LogicalDeviceConfiguration()
+        tf.config.set_logical_device_configuration(cpu, [one] * task["logical_devices"])
+    inputs, out = Path(task["inputs"]), Path(task["out"])
+    try:
+        Executor().Do(
+            {
+                "transformed_examples": [
+                    artifact(standard_artifacts.Examples, inputs / "transformed")
+                ],
+                "transform_graph": [
+                    artifact(standard_artifacts.TransformGraph, inputs / "transform_graph")
+                ],
+                "schema": [artifact(standard_artifacts.Schema, inputs / "schema")],
+            },
+            {
+                "model": [artifact(standard_artifacts.Model, out / "model")],
+                "model_run": [artifact(standard_artifacts.ModelRun, out / "model_run")],
+            },
+            task["properties"],
+        )
+    except Failure as failure:
+        sys.exit(f"Failure: {failure}")
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
