@@ -51,6 +51,10 @@ class Checkpoints:
         self._every_seconds = every_seconds
         self._next = time.monotonic() + every_seconds
 
+    @property
+    def kept(self) -> bool:
+        return self._folder is not None
+
     def due(self, step: int, steps: int = 1) -> bool:
         """Whether one is to be written after `step`, the last of `steps` done at once."""
         if self._folder is None:

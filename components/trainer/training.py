@@ -130,10 +130,7 @@ class Training:
           Failure: the loss is no finite number, or a label is no class.
         """
         self._progress.tell(f"input: {self._input.reason}", self._step / self._last_step)
-        if self._devices.workers > 1:
-            with workers.lost_worker_told():
-                self._run()
-        else:
+        with workers.lost_worker_told(self._devices.workers):
             self._run()
         return Trained(
             model=self._best_model(),
@@ -145,7 +142,7 @@ class Training:
         )
 
     def _run(self) -> None:
-        batches = _readable(self._batches, self._input)
+        batches = _readable(self._batches, self._input, self._devices.workers)
         while self._step < self._last_step and not self._stopping.stopped:
             steps = self._next_steps()
             asked = time.perf_counter()
@@ -174,7 +171,8 @@ class Training:
         # Workers read their variables together: each must come to it at the same step, which
         # their clocks would not tell.
         if self._devices.workers > 1:
-            return epoch_ended or self._checkpoints.due_by_steps(self._step, steps)
+            by_steps = self._checkpoints.due_by_steps(self._step, steps)
+            return self._checkpoints.kept and (epoch_ended or by_steps)
         return self._checkpoints.due(self._step, steps)
 
     def _write_checkpoint(self) -> None:
@@ -230,7 +228,8 @@ class Training:
 
     def _validate(self) -> Totals:
         self._steps.validation.clear()
-        for batch in _readable(self._validation_batches, self._validation):
+        batches, count = self._validation_batches, self._devices.workers
+        for batch in _readable(batches, self._validation, count):
             self._validation_step([batch])
         totals = self._steps.validation.totals()
         _refuse_misfits(totals, self._steps.classes, "validation")
@@ -283,11 +282,13 @@ class Training:
             variable.assign(value)
 
 
-def _readable(batches, source: Input):
+def _readable(batches, source: Input, worker_count: int):
     """The batches; an error in reading them names the file that it is about."""
     try:
         yield from batches
     except tf.errors.OpError as error:
+        if worker_count > 1 and isinstance(error, workers.LOST):
+            raise  # No file is at fault.
         raise source.source.explain(error) from error
 
 

@@ -8,13 +8,7 @@ import tensorflow as tf
 from components.failure import Failure
 
 # What a collective operation ends with when its peer is gone or does not answer.
-_LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 
 
 def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
@@ -29,7 +23,7 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
         mine = strategy.run(lambda: tf.constant(float(step), tf.float64))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None)
 
-    with lost_worker_told():
+    with lost_worker_told(strategy.num_replicas_in_sync):
         total = float(everywhere())
     if total != step * strategy.num_replicas_in_sync:
         raise Failure(
@@ -39,11 +33,17 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
 
 
 @contextlib.contextmanager
-def lost_worker_told() -> Iterator[None]:
-    """Errors of a peer that is gone become a Failure that says what to do."""
+def lost_worker_told(workers: int) -> Iterator[None]:
+    """Errors of a peer that is gone become a Failure that says what to do.
+
+    Args:
+      workers: that train together; of one alone nothing is told.
+    """
     try:
         yield
-    except _LOST as error:
+    except LOST as error:
+        if workers == 1:
+            raise
         raise Failure(
             f"Trainer: another worker is gone or does not answer ({str(error).splitlines()[0]}). "
             "Start all workers again: they go on from the last checkpoint."
