@@ -126,6 +126,7 @@ def test_the_report_finds_the_confusion_of_pixels_and_the_class_names(workshop, 
     assert json.loads((folder / "class_names.json").read_text()) == [*GROUND]
 
 
+@pytest.mark.slow
 def test_a_slice_of_each_class_is_over_its_pixels(lands):
     made = pictures(6)
     result = lands(made)
@@ -180,6 +181,7 @@ def test_a_champion_that_classifies_is_named_with_its_version(workshop, lands):
         lands(pictures(1), champion=champion)
 
 
+@pytest.mark.slow
 def test_a_champion_that_segments_is_named_when_images_are_classified(workshop, pets):
     champion = workshop.champion(GROUND, save=save_shade_model)
     with pytest.raises(Failure, match=r"champion .* gives no class an image\. It is version 3"):
@@ -221,10 +223,29 @@ def test_the_worst_images_are_shown_with_truth_and_prediction(workshop, lands):
     assert (worst[0]["image"], worst[0]["truth"]) == ("worst/00.png", "worst/00_truth.png")
 
 
+@pytest.mark.slow
 def test_images_without_a_mistake_are_not_among_the_worst(workshop, lands):
     lands(pictures(3, right=1.0) + pictures(2, seed=1, right=0.5))
     worst = json.loads((workshop.folder / "evaluation" / "worst_examples.json").read_text())
     assert sorted(one["record"] for one in worst) == [3, 4]
+
+
+@pytest.mark.slow
+def test_a_beam_runner_counts_and_shows_the_same(workshop):
+    records = [example(png(i), png(m)) for i, m in pictures(9)]
+    model = workshop.model("m", GROUND, save_shade_model)
+    examples = workshop.examples(records[:4], records[4:])
+
+    def files(*flags):
+        workshop.evaluate(examples, model, None, "BYTES", flags, mask_feature="mask", change={})
+        folder = workshop.folder / "evaluation"
+        kept = [*folder.glob("worst*/*"), folder / "counts.json", folder / "worst_examples.json"]
+        return {str(file): file.read_bytes() for file in kept}
+
+    # Any of the flags about packages spares TFX the packing of its own installation.
+    there = files("--direct_running_mode=multi_threading", "--sdk_container_image=none")
+    assert len(there) == 9 * 3 + 2
+    assert there == files()
 
 
 def test_corrupt_images_and_masks_are_dropped_up_to_the_limit(workshop):

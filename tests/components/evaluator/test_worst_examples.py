@@ -61,6 +61,7 @@ def test_the_mistakes_of_highest_loss_are_kept_with_their_images_as_they_were(wo
     assert worst[0]["image"] == "worst/00.png"
 
 
+@pytest.mark.slow
 def test_their_order_is_the_same_whatever_the_batches_and_shards(workshop, letters):
     model = workshop.model("m", NAMES)
     place = ModelPlace("challenger", f"{model.uri}/Format-Serving", "")
