@@ -1,5 +1,6 @@
 """Encoded images to raw pixels of one size, by TensorFlow's ops or quicker ones."""
 
+import contextlib
 import math
 from collections.abc import Callable
 
@@ -33,6 +34,51 @@ def decode_features(
     return pixels, tf.cast(values[1], tf.int64)
 
 
+def fill_rows(
+    values: tuple[tf.Tensor, ...],
+    features: tuple[Feature, ...],
+    least_scale: float,
+    start: tf.Tensor,
+    arrays: tuple[np.ndarray, ...],
+) -> tf.Tensor:
+    """As `decode_features`, straight into the arrays' rows from `start` on.
+
+    Args:
+      values, features, least_scale: as `decode_features`'s.
+      start: () int64.
+      arrays: (examples, *row_shape), one a feature.
+
+    Returns:
+      () int64, how many rows were filled.
+    """
+    image, target = features
+    if target.dtype == "uint8":
+        targets = decode_masks(values[1], target.shape)
+    else:
+        targets = tf.cast(values[1], tf.int64)
+
+    def fill(start, images, targets):
+        end = start + len(images)
+        arrays[1][start:end] = targets
+        with _no_image():
+            _quickly(images, image.shape, least_scale, arrays[0][start:end])
+        return end - start
+
+    def copy(start, rows, targets):
+        end = start + len(rows)
+        arrays[0][start:end], arrays[1][start:end] = rows, targets
+        return end - start
+
+    def by_ops():
+        return _by_ops(values[0], image.shape, least_scale)
+
+    return tf.cond(
+        tf.reduce_any(_is_jpeg(values[0])),
+        lambda: tf.numpy_function(fill, [start, values[0], targets], tf.int64),
+        lambda: tf.numpy_function(copy, [start, by_ops(), targets], tf.int64),
+    )
+
+
 def decode_images(
     encoded: tf.Tensor, shape: tuple[int, int, int], least_scale: float = 1.0
 ) -> tf.Tensor:
@@ -56,21 +102,25 @@ def decode_images(
     """
     if not input_jpeg.available():
         return _by_ops(encoded, shape, least_scale)
-    if tf.executing_eagerly():
-        return tf.constant(_quickly(encoded.numpy(), shape, least_scale))
+    row = math.prod(shape)
 
     def quickly(images):
-        try:
-            return _quickly(images, shape, least_scale)
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(error.message) from error  # numpy_function makes it one again.
+        rows = np.empty((len(images), row), np.uint8)
+        _quickly(images, shape, least_scale, rows)
+        return rows
 
+    def quickly_in_graph(images):
+        with _no_image():
+            return quickly(images)
+
+    if tf.executing_eagerly():
+        return tf.constant(quickly(encoded.numpy()))
     rows = tf.cond(
         tf.reduce_any(_is_jpeg(encoded)),
-        lambda: tf.numpy_function(quickly, [encoded], tf.uint8, stateful=False),
+        lambda: tf.numpy_function(quickly_in_graph, [encoded], tf.uint8, stateful=False),
         lambda: _by_ops(encoded, shape, least_scale),
     )
-    return tf.ensure_shape(rows, (encoded.shape[0], math.prod(shape)))
+    return tf.ensure_shape(rows, (encoded.shape[0], row))
 
 
 def decoding(least_scale: float) -> list:
@@ -82,12 +132,22 @@ def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
 
 
-def _quickly(images: np.ndarray, shape: tuple[int, int, int], least_scale: float) -> np.ndarray:
-    rows, left = input_jpeg.decode_rows(images, shape, least_scale)
+@contextlib.contextmanager
+def _no_image():
+    """numpy_function makes an InvalidArgumentError of a ValueError, and of nothing else."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(error.message) from error
+
+
+def _quickly(
+    images: np.ndarray, shape: tuple[int, int, int], least_scale: float, rows: np.ndarray
+) -> None:
+    left = input_jpeg.decode_rows(images, shape, least_scale, rows)
     if left:
         with tf.device("CPU"):
             rows[left] = _by_ops(tf.constant(images[left]), shape, least_scale)
-    return rows
 
 
 def _by_ops(encoded: tf.Tensor, shape: tuple[int, int, int], least_scale: float) -> tf.Tensor:

@@ -28,8 +28,8 @@ def available() -> bool:
 
 
 def decode_rows(
-    images: Sequence[bytes], shape: tuple[int, int, int], least_scale: float
-) -> tuple[np.ndarray, list[int]]:
+    images: Sequence[bytes], shape: tuple[int, int, int], least_scale: float, rows: np.ndarray
+) -> list[int]:
     """Decodes JPEGs and stretches them to `shape`, bilinearly, with half-pixel centres.
 
     Colours are enlarged by libjpeg-turbo's quick way and the transform is its quick one, as
@@ -40,13 +40,12 @@ def decode_rows(
       images: (batch,) encoded images.
       shape: (height, width, channels); 1 or 3 channels.
       least_scale: as `input_decode.decode_images`'s.
+      rows: (batch, height * width * channels) uint8, to be filled.
 
     Returns:
-      Rows, (batch, height * width * channels) uint8, and which of them are left to be
-      filled: those of images in CMYK, damaged, or no JPEGs at all.
+      Which rows are left as they were: those of images in CMYK, damaged, or no JPEGs at all.
     """
     height, width, channels = shape
-    rows = np.empty((len(images), height * width * channels), np.uint8)
     pictures = rows.reshape(len(images), height, width, channels)
     simplejpeg, cv2 = _libraries()
     cv2.ipp.setUseIPP_NotExact(True)  # holds for this thread: off by 1 of 255, twice as fast
@@ -58,7 +57,7 @@ def decode_rows(
             left.append(number)
             continue
         cv2.resize(decoded, (width, height), dst=pictures[number])
-    return rows, left
+    return left
 
 
 def _decode(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_order import Order
-from components.trainer.input_source import Source, cores, traced
+from components.trainer.input_source import Source, cores, options, traced
 
 _ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
 
@@ -24,12 +24,7 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
     try:
         # Pages that nothing is written to take no memory, so the bound may be too high.
         arrays = tuple(_aligned_rows(source.at_most, feature) for feature in source.features)
-        filled = 0
-        for chunk in source.chunks():
-            size = len(chunk[0])
-            for array, rows in zip(arrays, chunk, strict=True):
-                array[filled : filled + size] = rows.numpy()
-            filled += size
+        filled = _fill(source, arrays) if source.fill else _copy(source, arrays)
     except tf.errors.OpError as error:
         raise source.explain(error) from error
     except MemoryError as error:
@@ -41,6 +36,26 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
     return tuple(
         tf.experimental.dlpack.from_dlpack(array[:filled].__dlpack__()) for array in arrays
     )
+
+
+def _copy(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
+    filled = 0
+    for chunk in source.chunks():
+        size = len(chunk[0])
+        for array, rows in zip(arrays, chunk, strict=True):
+            array[filled : filled + size] = rows.numpy()
+        filled += size
+    return filled
+
+
+def _fill(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
+    @traced
+    def fill(number, elements):
+        return source.fill(tf.nest.flatten(elements), number * source.chunk, arrays)
+
+    chunks = source.elements(None).batch(source.chunk).enumerate()
+    counts = chunks.map(fill, cores()).with_options(options(deterministic=True))
+    return sum(map(int, counts.as_numpy_iterator()))
 
 
 def _aligned_rows(rows: int, feature: Feature) -> np.ndarray:

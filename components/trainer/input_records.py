@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components.failure import Failure
-from components.trainer.input_decode import decode_features, decoding
+from components.trainer import input_jpeg
+from components.trainer.input_decode import decode_features, decoding, fill_rows
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
 
@@ -45,6 +46,9 @@ def source(
     def decode(serialized):
         return parse(serialized, features, encoded, least_scale)
 
+    def fill(elements, start, arrays):
+        return fill_rows(_values(*elements, features), features, least_scale, start, arrays)
+
     def explained(error):
         return explain(files, features, decode, error)
 
@@ -57,6 +61,7 @@ def source(
         at_most=_count(files, explained) if encoded else at_most,
         count=lambda: _checked_count(files, decode, explained),
         explain=explained,
+        fill=fill if encoded and input_jpeg.available() else None,
     )
 
 
@@ -78,13 +83,17 @@ def parse(
     Raises:
       tf.errors.InvalidArgumentError: a feature is missing or has another size.
     """
-    kinds = {"uint8": tf.string, "int64": tf.int64}
-    wanted = {f.name: tf.io.FixedLenFeature([], kinds[f.dtype]) for f in features}
-    parsed = tf.io.parse_example(serialized, wanted)
-    values = tuple(parsed[feature.name] for feature in features)
+    values = _values(serialized, features)
     if encoded:
         return decode_features(values, features, least_scale)
     return tuple(_decode(*pair) for pair in zip(values, features, strict=True))
+
+
+def _values(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor, ...]:
+    kinds = {"uint8": tf.string, "int64": tf.int64}
+    wanted = {f.name: tf.io.FixedLenFeature([], kinds[f.dtype]) for f in features}
+    parsed = tf.io.parse_example(serialized, wanted)
+    return tuple(parsed[feature.name] for feature in features)
 
 
 def _decode(values: tf.Tensor, feature: Feature) -> tf.Tensor:

@@ -2,8 +2,9 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from components.failure import Failure
@@ -27,6 +28,8 @@ class Source:
       elements: (seed or None) -> a dataset of undecoded examples: in a fixed order without a
         seed, or read from the files in an order that the seed ((2,) int64) gives.
       decode: a batch of elements -> one tensor a feature, (batch, *row_shape).
+      fill: the same straight into arrays, (elements, start, arrays) -> rows filled, as
+        `input_decode.fill_rows`; None where nothing is gained by it.
       at_most: an upper bound of the number of examples that costs nothing to know.
       count: the number of examples.
       explain: an error met in reading -> the Failure that says what is wrong with which file.
@@ -40,20 +43,22 @@ class Source:
     at_most: int
     count: Callable[[], int]
     explain: Callable[[tf.errors.OpError], Failure]
+    fill: Callable[[Sequence[tf.Tensor], tf.Tensor, Sequence[np.ndarray]], tf.Tensor] | None = None
 
     @property
     def row_bytes(self) -> int:
         """The decoded size of one example, in bytes."""
         return sum(feature.row_bytes for feature in self.features)
 
-    def chunks(self, size: int | None = None) -> tf.data.Dataset:
-        """All examples once, decoded, many at a time, always in the same order.
+    @property
+    def chunk(self) -> int:
+        """How many examples are quickly decoded at once."""
+        return max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.row_bytes))
 
-        Args:
-          size: how many at a time; by default as many as are quickly decoded.
-        """
-        size = size or max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.row_bytes))
-        chunks = self.elements(None).batch(size).map(traced(self.decode), cores())
+    def chunks(self, size: int | None = None) -> tf.data.Dataset:
+        """All examples once, decoded, `size` or `chunk` at a time, always in the same order."""
+        chunks = self.elements(None).batch(size or self.chunk)
+        chunks = chunks.map(traced(self.decode), cores())
         return chunks.prefetch(2).with_options(options(deterministic=True))
 
 

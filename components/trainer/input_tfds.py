@@ -3,7 +3,8 @@
 import json
 
 from components.failure import Failure
-from components.trainer.input_decode import decode_features, decoding
+from components.trainer import input_jpeg
+from components.trainer.input_decode import decode_features, decoding, fill_rows
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source
 
@@ -57,6 +58,9 @@ def source(
         read_config=tfds.ReadConfig(try_autocache=False),
     ).map(lambda example: tuple(example[feature.name] for feature in features))
 
+    def fill(values, start, arrays):
+        return fill_rows(values, features, least_scale, start, arrays)
+
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
@@ -67,6 +71,7 @@ def source(
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,
         decode=lambda *values: decode_features(values, features, least_scale),
+        fill=fill if input_jpeg.available() else None,
         at_most=examples,
         count=lambda: examples,
         explain=lambda error: Failure(
