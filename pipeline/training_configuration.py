@@ -89,7 +89,7 @@ class Training(Section):
         "auto", description="of the computation; auto: mixed where the device is faster with it"
     )
     xla: Literal["auto", "on", "off"] = Field(
-        "auto", description="compile the step with XLA; auto: on a GPU"
+        "auto", description="compile the step with XLA; auto: on a single GPU"
     )
     steps_per_execution: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="steps that one call of the compiled function does"

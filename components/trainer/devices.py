@@ -100,8 +100,9 @@ def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> De
     strategy = _multi_worker() if workers > 1 else _local(gpus)
     alone = strategy.num_replicas_in_sync == 1 and workers == 1
     wanted_xla = parameters.xla == "on" or (
-        # Op determinism and XLA do not go together.
-        parameters.xla == "auto" and bool(gpus) and not parameters.deterministic
+        # Op determinism and XLA do not go together. With XLA, many devices do not normalise
+        # a batch together, and so would not train as one does.
+        parameters.xla == "auto" and bool(gpus) and alone and not parameters.deterministic
     )
     return Devices(
         strategy=strategy,

@@ -72,7 +72,8 @@ class TrainingParameters:
       checkpoint_every_seconds: what a kill may cost; a training shorter than this writes none.
       deterministic: bit-for-bit repeatable on one machine, and slower.
       precision: of the computation; "auto" is mixed where the device is faster with it.
-      xla: whether the step is compiled with XLA; "auto" does so on a GPU.
+      xla: whether the step is compiled with XLA; "auto" does so on a single GPU. "on" with
+        several devices: batch normalisation sees each device's part of a batch.
       steps_per_execution: steps that one call of the compiled function does.
     """
 

@@ -43,6 +43,15 @@ def _optimizer(parameters: TrainingParameters, steps_per_epoch: int) -> keras.Op
             return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
 
 
+def _normalise_over_devices(model: keras.Model) -> None:
+    """Batch normalisation sees the whole batch: many devices train as one does."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _normalise_over_devices(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
 class Steps:
     """A model's training and validation steps under one `tf.distribute` strategy.
 
@@ -76,6 +85,9 @@ class Steps:
         self._strategy = strategy
         self._augmentation = augmentation
         self._xla = xla
+        # XLA cannot compile what devices tell each other: each normalises its own part there.
+        if strategy.num_replicas_in_sync > 1 and not xla:
+            _normalise_over_devices(model)
         # Variables cannot be created later, inside a compiled step.
         optimizer.build(model.trainable_variables)
 
