@@ -2,6 +2,7 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,6 +127,18 @@ def test_workers_share_the_batches_of_one(strategy, forty, batches_of, numbers):
     for batch, first, second in zip(alone, *shares, strict=True):
         assert len(first) == len(second) == 4
         assert sorted(first + second) == sorted(batch)
+
+
+def test_the_same_dataset_serves_fit_and_next_and_numpy(forty, batches_of):
+    made = batches_of(forty, seed=7)
+    images, labels = next(iter(made.dataset))
+    as_numpy = next(made.dataset.as_numpy_iterator())
+    np.testing.assert_array_equal(as_numpy[0], images)
+    np.testing.assert_array_equal(as_numpy[1], labels)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(40)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    seen = model.fit(made.dataset, steps_per_epoch=made.steps_per_epoch, epochs=2, verbose=0)
+    assert len(seen.history["loss"]) == 2
 
 
 def test_masks_stand_in_the_labels_place(write_shards):

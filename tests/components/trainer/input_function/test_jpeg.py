@@ -8,7 +8,9 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from components.failure import Failure
 from components.trainer.input_decode import decode_images
+from components.trainer.input_function import input_function
 
 QUARTER = (213, 320, 3)  # of a sample photograph: height, width, channels
 
@@ -74,3 +76,34 @@ def test_a_damaged_one_is_refused_as_tensorflow_refuses_it(within, photograph):
     images = tf.constant([whole, whole[: len(whole) // 2]])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?i)jpeg"):
         (tf.function(decode) if within else decode)(images)
+
+
+@pytest.mark.parametrize("strategy", ["memory", "disk", "streaming"])
+def test_a_damaged_one_in_a_shard_is_named_with_its_record(strategy, photograph, tmp_path):
+    whole = _jpeg(photograph)
+    path = str(tmp_path / "shard")
+    with tf.io.TFRecordWriter(path) as writer:
+        for number, image in enumerate([whole, whole, whole[: len(whole) // 2], whole]):
+            example = tf.train.Example()
+            example.features.feature["image"].bytes_list.value.append(image)
+            example.features.feature["label"].int64_list.value.append(number)
+            writer.write(example.SerializeToString())
+    with pytest.raises(Failure, match=rf"Record 2 of the shard {path}") as failure:
+        _read(path, strategy, str(tmp_path / "cache"))
+    assert "\n" not in str(failure.value)
+
+
+def _read(path: str, strategy: str, cache_dir: str) -> None:
+    made = input_function(
+        [path],
+        QUARTER,
+        2,
+        training=False,
+        encoded=True,
+        strategy=strategy,
+        cache_dir=cache_dir,
+    )
+    try:
+        list(made.dataset)
+    except tf.errors.OpError as error:
+        raise made.source.explain(error) from error
