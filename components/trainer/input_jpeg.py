@@ -43,7 +43,8 @@ def decode_rows(
       rows: (batch, height * width * channels) uint8, to be filled.
 
     Returns:
-      Which rows are left as they were: those of images in CMYK, damaged, or no JPEGs at all.
+      Which rows are left as they were: those of images in CMYK, damaged, too
+        large, or no JPEGs at all.
     """
     height, width, channels = shape
     pictures = rows.reshape(len(images), height, width, channels)
@@ -53,10 +54,9 @@ def decode_rows(
     for number, image in enumerate(images):
         try:
             decoded = _decode(simplejpeg, image, shape, least_scale)
-        except ValueError:
+            cv2.resize(decoded, (width, height), dst=pictures[number])
+        except (ValueError, cv2.error):  # OpenCV takes no image of more than 32,767 pixels a side.
             left.append(number)
-            continue
-        cv2.resize(decoded, (width, height), dst=pictures[number])
     return left
 
 

@@ -1,6 +1,7 @@
 """The quick decoder of JPEGs gives what TensorFlow's ops give."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from components.failure import Failure
+from components.trainer import input_jpeg
 from components.trainer.input_decode import decode_images
 from components.trainer.input_function import input_function
 
@@ -50,6 +52,16 @@ def test_a_photograph_differs_in_the_enlarged_colours_alone(shape, photograph):
 )
 def test_where_no_colours_are_enlarged_it_is_the_same(arguments, photograph):
     assert _differences(_jpeg(photograph, **arguments), (224, 224, 3)).max() <= 1
+
+
+def test_where_the_quick_decoder_is_not_installed_tensorflow_decodes(photograph, monkeypatch):
+    encoded = _jpeg(photograph)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    input_jpeg.available.cache_clear()
+    assert _differences(encoded, (224, 224, 3)).max() == 0
+    monkeypatch.undo()
+    input_jpeg.available.cache_clear()
+    assert _differences(encoded, (224, 224, 3)).max() > 0
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
