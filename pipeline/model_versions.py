@@ -11,7 +11,7 @@ from components.model_store.pruning import prune
 from components.model_store.restoring import roll_back
 from components.model_store.versions import list_versions
 
-_SHOWN = ("accuracy", "loss")  # In the list; `show` has every metric.
+_SHOWN = ("accuracy", "mean_iou", "loss")  # In the list; `show` has every metric.
 
 
 def _list(destination, arguments, say):

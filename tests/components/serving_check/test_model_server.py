@@ -7,15 +7,19 @@ stand-in is on PATH: model_server_double.py, which speaks the same protocols.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from components.failure import Failure
+from tests.components.serving_check.small_models import save_model
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[3]
 DOUBLE = Path(__file__).with_name("model_server_double.py")
 
 
@@ -35,7 +39,7 @@ def put_on_path(tmp_path, monkeypatch, line):
 
 
 def servers_running():
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True)
     return [line for line in listed.stdout.splitlines() if "--model_base_path=" in line]
 
 
@@ -79,6 +83,31 @@ def test_a_model_that_does_not_load_is_stopped_with_what_the_server_said(room, s
     assert "loading failed: " in summary
     assert not pushed
     assert servers_running() == []
+
+
+CHECK = """
+import sys
+from components.serving_check.requests import Requests
+from components.serving_check.served import serve
+names = ("serving_default", "serve_examples", "transform_features")
+serve({"model": sys.argv[1]}, Requests(dict.fromkeys(names, [b"image"]), {}), 64)
+"""
+
+
+def test_a_killed_check_leaves_no_server_behind(server, tmp_path):
+    save_model(tmp_path / "model")
+    process = subprocess.Popen([sys.executable, "-c", CHECK, str(tmp_path / "model")], cwd=ROOT)
+    wait_until(servers_running)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not servers_running())
+
+
+def wait_until(holds):
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_server_that_does_not_run_is_no_fault_of_the_model(room, tmp_path, monkeypatch):
