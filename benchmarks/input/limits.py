@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from benchmarks.input.photographs import BATCH, SHAPE, Photographs
 
 _SECONDS = 1.5
 FULL_DECODE = "limit: libjpeg-turbo full decode, one core"
+FULL_DECODE_EVERYWHERE = "limit: libjpeg-turbo full decode, all cores at once"
 MEMCPY = "limit: memcpy of a batch"
 NOT_ROOT = "the page cache can be dropped by root alone"
 READING = "limit: plain sequential reading, page cache dropped"
@@ -24,6 +26,7 @@ def limits(photographs: Photographs) -> dict[str, Callable[[], tuple[float, floa
     height, width, _ = SHAPE
     return {
         FULL_DECODE: lambda: _rate(simplejpeg.decode_jpeg, jpegs),
+        FULL_DECODE_EVERYWHERE: lambda: _everywhere(simplejpeg.decode_jpeg, jpegs),
         "limit: libjpeg-turbo scaled decode, one core": lambda: _rate(
             lambda jpeg: simplejpeg.decode_jpeg(
                 jpeg, min_height=height, min_width=width, min_factor=1
@@ -42,6 +45,14 @@ def _rate(work: Callable, items: list, images: int = 1) -> tuple[float, float]:
         work(items[done % len(items)])
         done += images
     return done / (time.perf_counter() - start), done / (time.process_time() - worked)
+
+
+def _everywhere(work: Callable, items: list) -> tuple[float, float]:
+    """As `_rate`, on every core at the same time; for work that leaves Python's lock."""
+    cores = os.cpu_count()
+    with ThreadPoolExecutor(cores) as pool:
+        rate = sum(pool.map(lambda _: _rate(work, items)[0], range(cores)))
+    return rate, rate / cores
 
 
 def _memcpy() -> tuple[float, float]:

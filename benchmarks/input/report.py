@@ -62,6 +62,7 @@ def promises(
 
     later, first, cold = variants.OURS_MEMORY, variants.OURS_FIRST, variants.OURS_DISK
     full, soft = limits.FULL_DECODE, variants.OURS_SOFT
+    everywhere = limits.FULL_DECODE_EVERYWHERE
     peer_later, peer_first = (_best_peer(rates, kinds, kind) for kind in ("later", "first"))
     # On a disk that is slower than that, 0.8 of plain reading is what is promised.
     disk_limit = min(6000, 0.8 * rates[limits.READING]) if limits.READING in rates else 6000
@@ -71,6 +72,7 @@ def promises(
         Promise("later epochs in RAM ÷ memcpy", ratio(later, limits.MEMCPY), 0.7),
         Promise("first epoch ÷ best of PyTorch and Grain", ratio(first, peer_first), 2),
         Promise("first epoch ÷ (cores × full decode)", ratio(first, full, cores), 1),
+        Promise("  ÷ full decode on all cores at once", ratio(first, everywhere), 1),
         Promise("  in core time", ratio(first, full, of=core_rates), 1),
         Promise("  scaled decode from 0.8", ratio(soft, full, cores), 1),
         Promise("local disk, cold, images/s", rates.get(cold), round(disk_limit)),

@@ -49,11 +49,13 @@ def _copy(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
 
 
 def _fill(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
+    size = 2 * source.chunk  # Only what is still encoded is held meanwhile.
+
     @traced
     def fill(number, elements):
-        return source.fill(tf.nest.flatten(elements), number * source.chunk, arrays)
+        return source.fill(tf.nest.flatten(elements), number * size, arrays)
 
-    chunks = source.elements(None).batch(source.chunk).enumerate()
+    chunks = source.elements(None).batch(size).enumerate()
     counts = chunks.map(fill, cores()).with_options(options(deterministic=True))
     return sum(map(int, counts.as_numpy_iterator()))
 
