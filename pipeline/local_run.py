@@ -117,7 +117,15 @@ def _print_result(configuration, display):
     evaluator = made["Evaluator"].outputs
     display.say(f"metrics  {evaluator['evaluation']['summary']}")
     display.say(f"verdict  {evaluator['blessing']['summary']}")
+    _print_input(made["Trainer"].outputs["model_run"], display)
     display.say(f"model    {made['Pusher'].made}")
+
+
+def _print_input(model_run, display):
+    if model_run.get("input_report"):
+        display.say(f"input    {model_run['input_report']}")
+    if model_run.get("input_advice"):
+        display.say(f"         {model_run['input_advice']}", style="yellow")
 
 
 def _print_table(configuration, display):

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -25,12 +26,14 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.input_features import LABEL, Feature
 from components.trainer.input_function import Input, input_function
+from components.trainer.input_report.report import InputReport
 from components.trainer.model_registry import build_model
 from components.trainer.training import Trained, Training
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import (
     ImageParameters,
     InputParameters,
+    InputReportParameters,
     TrainingParameters,
     read,
 )
@@ -71,7 +74,9 @@ class Executor(base_executor.BaseExecutor):
         is_chief = devices.is_chief(os.environ)
         log = TrainingLog(model_run.uri if is_chief else None)
         checkpoints = checkpoints_of(input_dict, exec_properties)
-        trained, graph = train(input_dict, exec_properties, checkpoints, log)
+        looking = read(InputReportParameters, exec_properties["input_report"])
+        input_report = InputReport(looking) if looking.enabled else None
+        trained, graph = train(input_dict, exec_properties, checkpoints, log, input_report)
         if not is_chief:
             return  # The chief writes what all workers of TF_CONFIG have made.
         log.close(
@@ -80,6 +85,8 @@ class Executor(base_executor.BaseExecutor):
             devices=trained.devices,
             input=trained.input,
         )
+        if input_report:
+            _tell(input_report, model_run, checkpoints)
         module = saved_model.ServingModule(trained.model, graph)
         saved_model.save(module, path_utils.serving_model_dir(model_artifact.uri))
         expected_answers.write(
@@ -114,6 +121,7 @@ def train(
     exec_properties: dict[str, Any],
     checkpoints: Checkpoints,
     log: TrainingLog,
+    input_report: InputReport | None = None,
 ) -> tuple[Trained, TransformGraph]:
     """One training, of Trainer itself or of a Tuner's trial, and the graph before its model."""
     parameters = read(TrainingParameters, exec_properties["training"])
@@ -126,8 +134,8 @@ def train(
         read(ImageParameters, exec_properties["image"]),
     )
     examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
-    training = _training(exec_properties, parameters, chosen, graph, examples, checkpoints, log)
-    return training.run(), graph
+    training = _training(exec_properties, parameters, chosen, graph, examples)
+    return training(checkpoints=checkpoints, log=log, input_report=input_report).run(), graph
 
 
 def _training(
@@ -136,9 +144,8 @@ def _training(
     chosen: devices.Devices,
     graph: TransformGraph,
     examples: types.Artifact,
-    checkpoints: Checkpoints,
-    log: TrainingLog,
-) -> Training:
+) -> Callable[..., Training]:
+    """All that a Training takes but where it is written to and what is to be told of it."""
     given = read(InputParameters, exec_properties["input_parameters"])
     limit = given.memory_limit_mb
     batches = functools.partial(
@@ -168,13 +175,12 @@ def _training(
             "Check the splits in the configuration's data section."
         )
     validation_files = _split_files(examples, "validation")
-    return Training(
+    return functools.partial(
+        Training,
         parameters,
         build_model=build,
         training_input=functools.partial(batches, train_files, training=True),
         validation=_validation(batches, validation_files, parameters.batch_size, chosen.workers),
-        checkpoints=checkpoints,
-        log=log,
         devices=chosen,
         augmentation=build_augmentation(
             json.loads(exec_properties["augmentation"]), exec_properties["seed"]
@@ -224,6 +230,18 @@ def _cache_folder(exec_properties: dict[str, Any]) -> str | None:
     if not checkpoints or "://" in checkpoints:
         return None
     return os.path.join(os.path.dirname(checkpoints), "input_cache")
+
+
+def _tell(report: InputReport, model_run: types.Artifact, checkpoints: Checkpoints) -> None:
+    report.write(model_run.uri)
+    if report.content:
+        model_run.set_string_custom_property("input_report", report.content["line"])
+        model_run.set_string_custom_property("input_advice", report.content["advice"] or "")
+    try:
+        report.enforce()
+    except Failure:
+        checkpoints.remove()  # Or the next run would only do what is left, and see nothing.
+        raise
 
 
 def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact) -> None:

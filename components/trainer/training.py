@@ -15,14 +15,15 @@ import numpy as np
 import tensorflow as tf
 
 from components.failure import Failure
-from components.trainer import workers
+from components.trainer import training_faults, workers
 from components.trainer.augmentation import Augmentation
 from components.trainer.checkpoints import Checkpoint, Checkpoints
 from components.trainer.devices import Devices
 from components.trainer.distribution import distributed
 from components.trainer.early_stopping import EarlyStopping
 from components.trainer.input_function import Input
-from components.trainer.input_report.step_times import StepTimes
+from components.trainer.input_report import ceiling
+from components.trainer.input_report.report import InputReport
 from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
 from components.trainer.training_log import Epoch, TrainingLog
@@ -67,7 +68,7 @@ class Training:
       log: where the epochs are written.
       devices: what to compute on; by default TensorFlow's one device, in float32.
       augmentation: changes the training images; None changes nothing.
-      step_times: is told when each step asked for data, got it and was done; None: nobody is.
+      input_report: is told how long each step waited for data; None: nothing is measured.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Training:
         log: TrainingLog,
         devices: Devices | None = None,
         augmentation: Augmentation | None = None,
-        step_times: StepTimes | None = None,
+        input_report: InputReport | None = None,
     ):
         self._devices = devices = devices or Devices(tf.distribute.get_strategy())
         self._build_model = build_model
@@ -89,7 +90,11 @@ class Training:
         saved = checkpoints.read()
         if devices.workers > 1:
             workers.check_same_step(strategy, saved.step if saved else 0)
+        began = time.perf_counter()
         self._input = training_input(first_step=saved.step if saved else 0)
+        self._input_report = input_report
+        if input_report:
+            input_report.load_seconds = time.perf_counter() - began
         self._validation = validation
         self._checkpoints = checkpoints
         self._log = log
@@ -98,7 +103,7 @@ class Training:
         self._step = self._resumed_at_step = 0
         self._stopping = EarlyStopping(parameters.early_stopping_patience)
         self._seconds = self._waited = 0.0
-        self._step_times = step_times
+        self._batch_size = parameters.batch_size
         with strategy.scope(), devices.policy():
             self._steps = Steps(
                 build_model(),
@@ -132,6 +137,11 @@ class Training:
         self._progress.tell(f"input: {self._input.reason}", self._step / self._last_step)
         with workers.lost_worker_told(self._devices.workers):
             self._run()
+            if self._input_report:
+                # The weights that it changes are put back below.
+                self._input_report.finish(
+                    self._input, self._batch_size, self._ceiling, self._devices.workers == 1
+                )
         return Trained(
             model=self._best_model(),
             history=self._log.epochs,
@@ -142,7 +152,7 @@ class Training:
         )
 
     def _run(self) -> None:
-        batches = _readable(self._batches, self._input, self._devices.workers)
+        batches = training_faults.readable(self._batches, self._input, self._devices.workers)
         while self._step < self._last_step and not self._stopping.stopped:
             steps = self._next_steps()
             asked = time.perf_counter()
@@ -150,11 +160,12 @@ class Training:
             arrived = time.perf_counter()
             self._train[steps](fetched)
             done = time.perf_counter()
+            self._last_batch = fetched[-1]
             self._step += steps
             self._waited += arrived - asked
             self._seconds += done - asked
-            if self._step_times:
-                self._step_times.add(self._step, steps, asked, arrived, done)
+            if self._input_report:
+                self._input_report.times.add(self._step, steps, asked, arrived, done)
             epoch_ended = self._step % self._input.steps_per_epoch == 0
             if epoch_ended:
                 self._end_epoch()
@@ -162,6 +173,16 @@ class Training:
                 self._report(self._totals())
             if self._checkpoint_due(steps, epoch_ended):
                 self._write_checkpoint()
+
+    def _stop_clock(self) -> None:
+        """What follows is no training; the devices have done all that they were told to."""
+        if self._input_report:
+            self._input_report.times.stop(time.perf_counter())
+
+    def _ceiling(self, calls: int) -> float:
+        train, at_once = self._train[self._at_once], self._at_once
+        wait = self._steps.training.totals
+        return ceiling.seconds_a_step(self._last_batch, train, self._devices, at_once, calls, wait)
 
     def _next_steps(self) -> int:
         left = self._input.steps_per_epoch - self._step % self._input.steps_per_epoch
@@ -197,9 +218,12 @@ class Training:
 
     def _end_epoch(self) -> None:
         training = self._totals()
+        self._stop_clock()
         weights = [variable.numpy() for variable in self._steps.model.variables]
         if not all(np.isfinite(weight).all() for weight in weights):
-            raise _diverged(f"some weights are no finite numbers after step {self._step}")
+            raise training_faults.diverged(
+                f"some weights are no finite numbers after step {self._step}"
+            )
         if not training.counted:
             raise Failure(
                 "Trainer: no label of the training split is in the vocabulary of the transform "
@@ -229,19 +253,19 @@ class Training:
     def _validate(self) -> Totals:
         self._steps.validation.clear()
         batches, count = self._validation_batches, self._devices.workers
-        for batch in _readable(batches, self._validation, count):
+        for batch in training_faults.readable(batches, self._validation, count):
             self._validation_step([batch])
         totals = self._steps.validation.totals()
-        _refuse_misfits(totals, self._steps.classes, "validation")
+        training_faults.refuse_misfits(totals, self._steps.classes, "validation")
         return totals
 
     def _totals(self) -> Totals:
         totals = self._steps.training.totals()
-        _refuse_misfits(totals, self._steps.classes, "train")
+        training_faults.refuse_misfits(totals, self._steps.classes, "train")
         if totals.broken_steps:
             # From the first broken step on the weights are no numbers either.
             first = self._step - math.ceil(totals.broken_steps / self._replicas) + 1
-            raise _diverged(f"the loss is no finite number since step {first}")
+            raise training_faults.diverged(f"the loss is no finite number since step {first}")
         return totals
 
     def _report(self, totals: Totals) -> None:
@@ -253,6 +277,7 @@ class Training:
 
     def _checkpoint(self) -> Checkpoint:
         self._totals()  # Weights that are no numbers are nothing to go on from.
+        self._stop_clock()
         stopping = dataclasses.asdict(self._stopping)
         del stopping["best_weights"], stopping["patience"]
         return Checkpoint(
@@ -280,25 +305,3 @@ class Training:
     def _assign(self, variables, values) -> None:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-
-
-def _readable(batches, source: Input, worker_count: int):
-    """The batches; an error in reading them names the file that it is about."""
-    try:
-        yield from batches
-    except tf.errors.OpError as error:
-        if worker_count > 1 and isinstance(error, workers.LOST):
-            raise  # No file is at fault.
-        raise source.source.explain(error) from error
-
-
-def _diverged(what: str) -> Failure:
-    return Failure(f"Trainer: {what}. Lower training.learning_rate, to a tenth for a start.")
-
-
-def _refuse_misfits(totals: Totals, classes: int, split: str) -> None:
-    if totals.misfits:
-        raise Failure(
-            f'Trainer: {totals.misfits:.0f} labels of the split "{split}" are outside the '
-            f"{classes} classes of the transform graph. Run Transform again on these examples."
-        )
