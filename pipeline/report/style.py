@@ -84,7 +84,7 @@ border-radius:.35rem}img.pixels{image-rendering:pixelated}.large>li{max-width:9.
 .right{background:var(--calm)}.wrong{background:var(--warm);font-weight:600}
 td code{display:inline-block;min-width:8rem}
 details{margin:.7rem 0}summary{cursor:pointer;color:var(--one)}
-img.plot{display:block;width:100%;max-width:46rem;height:auto}
+img.plot{display:block;width:100%;min-width:34rem;max-width:46rem;height:auto}
 footer{color:var(--quiet);padding-bottom:2rem;font-size:.9rem}
 @media(max-width:30rem){.bar svg{width:3.5rem}.bar{min-width:0}
 .wide th,.wide td{padding-right:.6rem}.bar svg{margin-right:.35rem}}

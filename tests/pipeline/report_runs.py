@@ -9,6 +9,7 @@ from ml_metadata.proto import metadata_store_pb2
 from PIL import Image
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+from components.trainer.input_report import plot
 from pipeline.configuration_file import load
 
 _STATES = metadata_store_pb2.Execution
@@ -137,7 +138,7 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
     model_run = {
         "history.json": {"best_epoch": 5, "epochs": epochs},
         "input_report.json": input_report(),
-        "input_report.svg": _PLOT,
+        "input_report.svg": plot.draw(input_report()).encode(),
     }
     return {
         "TfdsExampleGen": {"outputs": {"examples": examples}},
@@ -225,11 +226,6 @@ def input_report():
         "timeline": [{"step": 1, "wait_ms": 0.1, "compute_ms": 3.0}],
         "advice": "Turn on the disk cache.",
     }
-
-
-_PLOT = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9"/></svg>'
-)
 
 
 def feature_statistics(labels, size):

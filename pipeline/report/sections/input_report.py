@@ -27,8 +27,9 @@ def _plot(run, told):
         return ""
     alt = f"Plot of every step's wait for data against its computation. {told.get('line', '')}"
     return (
-        f'<figure><img class=plot alt="{escape(alt)}" src="data:image/svg+xml;base64,'
-        f'{base64.b64encode(file.read_bytes()).decode()}"><figcaption>Wait for data against '
+        f'<figure><div class=wide tabindex=0 role=group aria-label="Plot of the input report">'
+        f'<img class=plot alt="{escape(alt)}" src="data:image/svg+xml;base64,'
+        f'{base64.b64encode(file.read_bytes()).decode()}"></div><figcaption>Wait for data against '
         "computation, step by step</figcaption></figure>"
     )
 
