@@ -14,7 +14,7 @@ from benchmarks.input.photographs import BATCH
 
 _SHARE = 0.8  # of the pipeline's rate
 _SECONDS = 2.0  # of one round
-_ON_DEVICE = 2  # batches that the device holds, that of the running step among them
+_AHEAD = 2  # batches that the device holds beside that of the running step, as Trainer's prefetch
 
 
 def step_seconds(images_per_second: float) -> float:
@@ -42,9 +42,11 @@ def waits(iterator: Iterator, step: float, rounds: int = 3) -> dict[str, float]:
 
 def _round(iterator: Iterator, step: float, steps: int) -> tuple[float, float, float]:
     waited = np.empty(steps)
-    ends = [time.perf_counter() + step] * _ON_DEVICE  # of the steps of the batches on the device
+    # When the steps end of the batches that the device holds: of the running one first.
+    ends = [time.perf_counter() + step * number for number in range(1, _AHEAD + 2)]
     for number in range(steps):
-        time.sleep(max(0.0, ends[-_ON_DEVICE] - time.perf_counter()))
+        # There is room for a batch once the step begins that takes the first of those ahead.
+        time.sleep(max(0.0, ends[-_AHEAD - 1] - time.perf_counter()))
         next(iterator)
         waited[number] = max(0.0, time.perf_counter() - ends[-1])
         ends.append(ends[-1] + waited[number] + step)

@@ -141,11 +141,16 @@ def _plot(path: Path, rates: dict[str, float], kinds: dict[str, str]) -> None:
         ]
         drawn = axis.barh(names, [rates[name] for name in names], color=colours)
         axis.bar_label(drawn, fmt="{:,.0f}", padding=4, fontsize=8)
-        axis.set_title(f"{title}: images/s, 64×224×224×3", loc="left", fontsize=10)
-        axis.tick_params(labelsize=8)
+        axis.set_title(f"{title}: images/s, 64×224×224×3", loc="left", fontsize=10, pad=8)
+        axis.tick_params(labelsize=8, left=False)
         axis.xaxis.set_visible(False)
         axis.margins(x=0.12)
-        axis.spines[["top", "right", "bottom"]].set_visible(False)
+        axis.spines[:].set_visible(False)
+    kinds_shown = {"ours": _OURS, "others": _OTHERS, "limits of the machine": _LIMITS}
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=colour) for colour in kinds_shown.values()]
+    figure.legend(
+        handles, kinds_shown, loc="outside lower center", ncols=3, frameon=False, fontsize=8
+    )
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
