@@ -1,5 +1,7 @@
 """Training: the curves, every epoch, and whether the model waited for data."""
 
+from html import escape
+
 from pipeline.report.charts import Series, lines
 from pipeline.report.markup import details, section, table
 from pipeline.report.sections import input_report
@@ -18,7 +20,7 @@ def render(run, previous):
         return section("training", "Training", input_report.render(run))
     best = history.get("best_epoch")
     body = (
-        f"<p>{_told(history)}</p><div class=charts>{curves(epochs, best)}</div>"
+        f"<p>{escape(_told(run, history))}</p><div class=charts>{curves(epochs, best)}</div>"
         + details(f"All {len(epochs)} epochs in figures", _epochs(epochs))
         + input_report.render(run)
     )
@@ -43,7 +45,7 @@ def column(epochs, key):
     return [epoch.get(key) for epoch in epochs]
 
 
-def _told(history):
+def _told(run, history):
     epochs, best = history["epochs"], history.get("best_epoch")
     wait = sum(epoch["data_wait_seconds"] for epoch in epochs)
     seconds = sum(epoch["seconds"] for epoch in epochs) or 1
@@ -51,6 +53,8 @@ def _told(history):
         f"Best epoch: {best}, at the dotted line. The model waited for data {wait:.2f} s of "
         f"{seconds:.2f} s ({100 * wait / seconds:.1f} %)."
     )
+    if devices := run.said("Trainer", "model_run", "devices"):
+        text += f" Computed on {devices}."
     if history.get("resumed_at_step"):
         text += f" The training went on from a checkpoint at step {history['resumed_at_step']:,}."
     return text
