@@ -129,6 +129,7 @@ def exec_properties(
     image=None,
     augmentation=None,
     input_parameters=None,
+    input_report=None,
     seed=3,
     **training,
 ) -> dict:
@@ -139,7 +140,7 @@ def exec_properties(
         "training": json.dumps(TRAINING | training),
         "augmentation": json.dumps(augmentation or {}),
         "input_parameters": json.dumps(input_parameters or {}),
-        "input_report": "{}",
+        "input_report": json.dumps(input_report or {}),
         "seed": seed,
         "checkpoint_dir": checkpoint_dir and str(checkpoint_dir),
     }
@@ -287,3 +288,8 @@ def read_shards():
 @pytest.fixture(scope="session")
 def train_once():
     return train
+
+
+@pytest.fixture(scope="session")
+def make_properties():
+    return exec_properties

@@ -1,0 +1,90 @@
+"""The figures of an input report, whatever the times were."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.trainer.input_report.figures import figures
+from components.trainer.input_report.step_times import StepTimes
+from components.trainer.input_report.verdict import judge
+
+SECONDS = st.floats(0, 10, allow_nan=False)
+CALLS = st.lists(st.tuples(SECONDS, st.floats(1e-4, 10)), min_size=2, max_size=60)
+
+
+def noted(calls, steps=1):
+    """StepTimes of calls that follow each other without a gap."""
+    times, now = StepTimes(), 0.0
+    for number, (wait, compute) in enumerate(calls, 1):
+        times.add(number * steps, steps, now, now + wait, now + wait + compute)
+        now += wait + compute
+    return times.calls()
+
+
+@given(CALLS, st.integers(1, 40), st.integers(1, 4))
+def test_shares_are_shares_and_the_longest_wait_is_shown(calls, steps_per_epoch, steps):
+    noted_calls = noted(calls, steps)
+    found = figures(noted_calls, 8, steps_per_epoch * steps, 0.5, 0.01)
+    for wait in found["wait"].values():
+        if wait:
+            assert 0 <= wait["p50"] <= wait["p99"] <= 1
+            assert 0 <= wait["share"] <= 1
+    later = noted_calls.step > steps_per_epoch * steps
+    shown = [step["wait_ms"] for step in found["timeline"]]
+    waits = noted_calls.wait[later] if later.any() else noted_calls.wait[1:]
+    if len(waits):
+        assert max(shown) == pytest.approx(1000 * waits.max())
+
+
+@given(CALLS)
+def test_images_a_second_are_images_by_time(calls):
+    found = figures(noted(calls), 8, len(calls), 0.25, None)
+    spent = 0.25 + sum(wait + compute for wait, compute in calls[1:])  # the first call compiles
+    rate = found["images_per_second"]["first_epoch"]
+    assert rate == pytest.approx(8 * (len(calls) - 1) / spent)
+    assert found["images_per_second"]["ceiling"] is None
+    assert found["real_to_ceiling"] is None
+
+
+def test_what_a_device_still_computes_after_a_call_is_no_wait():
+    times = StepTimes()
+    for step in (1, 2, 3):
+        times.add(step, 1, step, step + 0.1, step + 0.2)  # returns early, asks a second later
+    times.stop(4.0)
+    calls = times.calls()
+    np.testing.assert_allclose(calls.wait, 0.1)
+    np.testing.assert_allclose(calls.compute, 0.9)
+
+
+def test_what_comes_between_epochs_is_no_step():
+    times = StepTimes()
+    times.add(1, 1, 0.0, 0.1, 1.0)
+    times.stop(1.0)
+    times.add(2, 1, 50.0, 50.1, 51.0)
+    np.testing.assert_allclose(times.calls().seconds, [1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "bound", "verdict"),
+    [
+        (0.01, 0.05, "compute-bound", "ok"),
+        (0.10, 0.05, "moderately input-bound", "input-bound"),
+        (0.10, 0.50, "moderately input-bound", "ok"),
+        (0.60, 0.05, ": input-bound", "input-bound"),
+    ],
+)
+def test_the_verdict_follows_the_wait_and_the_limit(share, limit, bound, verdict):
+    calls = noted([(share, 1 - share)] * 50)
+    found = figures(calls, 8, 10, 0.0, 1 - share)
+    line, judged, advice = judge(found, [], "streaming", limit, 50)
+    assert bound in line
+    assert judged == verdict
+    assert (advice is None) == (verdict == "ok")
+
+
+def test_a_few_steps_are_no_verdict():
+    calls = noted([(5.0, 0.1)] * 8)
+    line, judged, _ = judge(figures(calls, 8, 4, 0.0, 0.1), [], "memory", 0.05, 8)
+    assert judged == "ok"
+    assert "too few" in line
