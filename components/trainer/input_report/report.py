@@ -23,8 +23,9 @@ from components.trainer.training_parameters import InputReportParameters
 REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 # What looking may cost: together below 3% of a training of any length worth speaking of.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
+_STARVED_STAGES_SHARE = 0.02  # a training that waits is worth more looking, to name the stage
 _CEILING_SECONDS, _FEWEST_CALLS = 0.06, 3
-_STAGES_SECONDS = 0.02
+_STAGES_SECONDS, _STARVED_STAGES_SECONDS = 0.02, 0.1
 
 
 @dataclasses.dataclass
@@ -75,7 +76,11 @@ class InputReport:
             return
         ceiling = measure_ceiling(self.ceiling_calls(alone)) if measure_ceiling else None
         found = figures(calls, batch_size, source.steps_per_epoch, self.load_seconds, ceiling)
-        budget = max(_STAGES_SECONDS, _STAGES_SHARE * float(calls.seconds.sum()))
+        waited = float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9))
+        starved = waited > self.parameters.max_wait
+        share = _STARVED_STAGES_SHARE if starved else _STAGES_SHARE
+        least = _STARVED_STAGES_SECONDS if starved else _STAGES_SECONDS
+        budget = max(least, share * float(calls.seconds.sum()))
         # Where the first batch took longer than that, so would a second reader's.
         told = []
         if calls.wait[0] <= budget:
