@@ -32,6 +32,9 @@ class Display(logging.Handler):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            # Rich would print above the bar what libraries print, which belongs in the log.
+            redirect_stdout=False,
+            redirect_stderr=False,
             disable=not self._console.is_terminal,
         )
 

@@ -1,5 +1,7 @@
 """Library noise goes to the log, from whatever language it comes; the screen stays ours."""
 
+import os
+import pty
 import subprocess
 import sys
 
@@ -26,3 +28,27 @@ def test_everything_but_the_screen_goes_to_the_log(tmp_path):
     text = log.read_text()
     for noise in ("from print", "from C", "some.library: from logging"):
         assert noise in text
+
+
+ON_A_TERMINAL = """
+import sys
+from pipeline.display import Display
+from pipeline.quiet import chatter_to
+with chatter_to(sys.argv[1]) as screen, Display(screen) as display:
+    print("from a library")
+    display.say("for the user")
+"""
+
+
+def test_a_moving_line_on_a_terminal_does_not_bring_the_noise_back(tmp_path):
+    log = tmp_path / "run.log"
+    terminal, ours = pty.openpty()
+    environment = os.environ | {"TERM": "xterm"}
+    command = [sys.executable, "-c", ON_A_TERMINAL, str(log)]
+    subprocess.run(command, stdout=ours, stderr=ours, env=environment, check=True)
+    os.close(ours)
+    seen = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert "for the user" in seen
+    assert "from a library" not in seen
+    assert "from a library" in log.read_text()
