@@ -1,6 +1,7 @@
 """What several processes that train together must have in common."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -51,7 +52,9 @@ def lost_worker_told(workers: int) -> Iterator[None]:
 
 
 def validation_batch_size(examples: int, batch_size: int, workers: int) -> int:
-    """The largest size up to `batch_size` that leaves no worker an empty share of any batch.
+    """A size near `batch_size` that leaves no worker an empty share of any batch.
+
+    It is the largest one up to `batch_size`, or else the smallest one above.
 
     Args:
       examples: of the validation split.
@@ -66,5 +69,7 @@ def validation_batch_size(examples: int, batch_size: int, workers: int) -> int:
             f"Trainer: the validation split has {examples} examples for {workers} workers. "
             "Make it larger, or take fewer workers."
         )
-    sizes = range(batch_size, 0, -workers)
+    smaller = range(batch_size, 0, -workers)
+    larger = range(batch_size + workers, examples + workers, workers)
+    sizes = itertools.chain(smaller, larger)
     return next(size for size in sizes if examples % size == 0 or examples % size >= workers)
