@@ -24,7 +24,9 @@ REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 # What looking may cost: together below 3% of a training of any length worth speaking of.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
 _STARVED_STAGES_SHARE = 0.02  # a training that waits is worth more looking, to name the stage
-_CEILING_SECONDS, _FEWEST_CALLS = 0.06, 3
+_CEILING_SECONDS, _FEWEST_CALLS = 0.02, 3
+# Less does not start a second reader: a training that is shorter is not looked into, unless it
+# waits.
 _STAGES_SECONDS, _STARVED_STAGES_SECONDS = 0.02, 0.1
 
 
@@ -60,7 +62,7 @@ class InputReport:
         self,
         source,
         batch_size: int,
-        measure_ceiling: Callable[[int], float] | None,
+        measure_ceiling: Callable[[int], float],
         alone: bool,
     ) -> None:
         """Measures what is still to be measured.
@@ -74,16 +76,16 @@ class InputReport:
         calls = self.times.calls()
         if not len(calls):
             return
-        ceiling = measure_ceiling(self.ceiling_calls(alone)) if measure_ceiling else None
+        ceiling = measure_ceiling(self.ceiling_calls(alone))
         found = figures(calls, batch_size, source.steps_per_epoch, self.load_seconds, ceiling)
         waited = float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9))
         starved = waited > self.parameters.max_wait
-        share = _STARVED_STAGES_SHARE if starved else _STAGES_SHARE
-        least = _STARVED_STAGES_SECONDS if starved else _STAGES_SECONDS
-        budget = max(least, share * float(calls.seconds.sum()))
+        budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())
+        if starved:
+            budget = max(budget, _STARVED_STAGES_SECONDS)
         # Where the first batch took longer than that, so would a second reader's.
         told = []
-        if calls.wait[0] <= budget:
+        if budget >= max(_STAGES_SECONDS, calls.wait[0]):
             told = stages(source.dataset, budget, source.strategy)
         line, verdict, advice = judge(
             found, told, source.strategy, self.parameters.max_wait, int(calls.steps.sum())

@@ -18,7 +18,8 @@ _WORDS = {
     "Map": "decode",
     "ParallelMap": "decode",
     "MapAndBatch": "decode",
-    "Prefetch": "prefetch",
+    # They hand on what others made, and their time is that of waiting for it.
+    "Prefetch": None,
     "Root": None,
 }
 _BATCHES = 32
