@@ -56,7 +56,8 @@ height:.4rem;margin-right:.3rem;vertical-align:middle}
 .two{display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr))}
 .side{display:flex;flex-wrap:wrap;align-items:flex-start;gap:0 2.6rem}.side>*{min-width:0}
 .pair{display:grid;grid-template-columns:minmax(0,1fr);gap:1.2rem 2.4rem}
-@media(min-width:52rem){.pair{grid-template-columns:20rem minmax(0,1fr)}}.graph{width:100%;max-width:20rem;height:auto}
+@media(min-width:52rem){.pair{grid-template-columns:20rem minmax(0,1fr)}}
+.graph{width:100%;max-width:20rem;height:auto}
 .box>rect:first-child{fill:var(--soft);stroke:var(--line);stroke-width:1.2}
 .box .name{fill:var(--ink);font-size:14px;font-weight:600}.box .done{fill:var(--one)}
 .box.cached>rect:first-child{stroke-dasharray:5 3;stroke:var(--quiet)}
