@@ -179,10 +179,10 @@ class Training:
         if self._input_report:
             self._input_report.times.stop(time.perf_counter())
 
-    def _ceiling(self, calls: int) -> float:
+    def _ceiling(self, calls: int) -> ceiling.Ceiling:
         train, at_once = self._train[self._at_once], self._at_once
         wait = self._steps.training.totals
-        return ceiling.seconds_a_step(self._last_batch, train, self._devices, at_once, calls, wait)
+        return ceiling.measure(self._last_batch, train, self._devices, at_once, calls, wait)
 
     def _next_steps(self) -> int:
         left = self._input.steps_per_epoch - self._step % self._input.steps_per_epoch

@@ -1,9 +1,10 @@
 """The input report of a training: did the model wait for data?
 
-On a CPU a call returns when its step is done, and the wait for the next batch is the model's
-own. On an accelerator the program runs ahead: a late batch is felt only once the device has
-nothing left to do, so there the wait is the most that it can have been, and the images a second
-against the ceiling's are the answer.
+Fetching a batch that is ready takes a moment too, which the ceiling has as well: what a fetch
+takes beyond that moment is waiting. On a CPU a call returns when its step is done, and the wait
+for the next batch is the model's own. On an accelerator the program runs ahead: a late batch is
+felt only once the device has nothing left to do, so there the wait is the most that it can have
+been, and the images a second against the ceiling's are the answer.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from components.failure import Failure
 from components.trainer import durable
 from components.trainer.input_report import plot
+from components.trainer.input_report.ceiling import Ceiling
 from components.trainer.input_report.figures import figures
 from components.trainer.input_report.stages import stages
 from components.trainer.input_report.step_times import StepTimes
@@ -24,7 +26,7 @@ REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 # What looking may cost: together below 3% of a training of any length worth speaking of.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
 _STARVED_STAGES_SHARE = 0.02  # a training that waits is worth more looking, to name the stage
-_CEILING_SECONDS, _FEWEST_CALLS = 0.02, 3
+_CEILING_SECONDS, _FEWEST_CALLS = 0.015, 3
 # Less does not start a second reader: a training that is shorter is not looked into, unless it
 # waits.
 _STAGES_SECONDS, _STARVED_STAGES_SECONDS = 0.02, 0.1
@@ -62,7 +64,7 @@ class InputReport:
         self,
         source,
         batch_size: int,
-        measure_ceiling: Callable[[int], float],
+        measure_ceiling: Callable[[int], Ceiling],
         alone: bool,
     ) -> None:
         """Measures what is still to be measured.
@@ -70,14 +72,15 @@ class InputReport:
         Args:
           source: the training's `Input`.
           batch_size: images a step, over all devices.
-          measure_ceiling: calls -> seconds of a step without input.
+          measure_ceiling: how many calls to time -> what a step costs without input.
           alone: whether no other worker trains along.
         """
         calls = self.times.calls()
         if not len(calls):
             return
         ceiling = measure_ceiling(self.ceiling_calls(alone))
-        found = figures(calls, batch_size, source.steps_per_epoch, self.load_seconds, ceiling)
+        calls = calls.without_fetch(ceiling.fetch)
+        found = figures(calls, batch_size, source.steps_per_epoch, self.load_seconds, ceiling.step)
         waited = float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9))
         starved = waited > self.parameters.max_wait
         budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())
@@ -97,6 +100,7 @@ class InputReport:
             "strategy": source.strategy,
             "reason": source.reason,
             "load_seconds": self.load_seconds,
+            "fetch_seconds": ceiling.fetch,
             "max_wait": self.parameters.max_wait,
             "stages": told,
             **found,

@@ -50,8 +50,8 @@ class Calls:
     Attributes:
       step: (calls,) the last step that each did, from 1.
       steps: (calls,) how many it did.
-      wait: (calls,) seconds from asking for data to having them.
-      compute: (calls,) seconds from then to the call's end.
+      wait: (calls,) seconds of waiting for data.
+      compute: (calls,) seconds of the rest, to the call's end.
     """
 
     step: np.ndarray
@@ -67,6 +67,11 @@ class Calls:
         """Those that `chosen`, (calls,) bool, marks."""
         fields = (self.step, self.steps, self.wait, self.compute)
         return Calls(*(field[chosen] for field in fields))
+
+    def without_fetch(self, seconds: float) -> "Calls":
+        """The same calls, of which handing over a batch that is ready, `seconds`, is no wait."""
+        wait = np.maximum(self.wait - seconds * self.steps, 0.0)
+        return Calls(self.step, self.steps, wait, self.compute + self.wait - wait)
 
     def __len__(self) -> int:
         return len(self.step)

@@ -57,6 +57,12 @@ def test_what_a_device_still_computes_after_a_call_is_no_wait():
     np.testing.assert_allclose(calls.compute, 0.9)
 
 
+def test_handing_over_a_batch_that_is_ready_is_no_wait():
+    calls = noted([(0.1, 1.0), (0.3, 1.0)], steps=2).without_fetch(0.1)
+    np.testing.assert_allclose(calls.wait, [0.0, 0.1])
+    np.testing.assert_allclose(calls.compute, [1.1, 1.2])
+
+
 def test_what_comes_between_epochs_is_no_step():
     times = StepTimes()
     times.add(1, 1, 0.0, 0.1, 1.0)
