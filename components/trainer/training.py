@@ -240,7 +240,7 @@ class Training:
                 validation_left_out=int(validation.left_out) if validation else None,
                 learning_rate=float(self._steps.optimizer.learning_rate),
                 seconds=self._seconds,
-                data_wait_seconds=self._waited,
+                fetch_seconds=self._waited,
                 validation_mean_iou=self._steps.validation.mean_iou() if validation else None,
             )
         )

@@ -28,7 +28,7 @@ class Epoch:
         segmentation pixels of no class.
       learning_rate: at the epoch's last step.
       seconds: of the training steps, validation apart.
-      data_wait_seconds: of these, how long the loop waited for batches.
+      fetch_seconds: of these, what fetching batches took, their handing over included.
       validation_mean_iou: of segmentation, over all pixels of the validation; otherwise None.
     """
 
@@ -40,7 +40,7 @@ class Epoch:
     validation_left_out: int | None
     learning_rate: float
     seconds: float
-    data_wait_seconds: float
+    fetch_seconds: float
     validation_mean_iou: float | None = None
 
 
@@ -65,7 +65,7 @@ class TrainingLog:
             epoch_accuracy=epoch.accuracy,
             learning_rate=epoch.learning_rate,
             epoch_seconds=epoch.seconds,
-            data_wait_seconds=epoch.data_wait_seconds,
+            fetch_seconds=epoch.fetch_seconds,
         )
         if epoch.validation_loss is not None:
             self._write(

@@ -111,11 +111,11 @@ def _training(a, b):
     body = f"<div class=charts>{''.join(drawn)}</div>" if any(drawn) else ""
     rows = [
         (letter, len(found), f"{sum(e['seconds'] for e in found):.2f} s",
-         f"{sum(e['data_wait_seconds'] for e in found):.2f} s", _input_line(run))
+         f"{sum(e['fetch_seconds'] for e in found):.2f} s", _input_line(run))
         for letter, run, found in zip("AB", (a, b), epochs, strict=True) if found
     ]  # fmt: skip
     if rows:
-        head = ("run", "epochs", "training", "waited for data", "input report")
+        head = ("run", "epochs", "training", "fetching batches", "input report")
         body += table("Speed of training", head, rows)
     return section("training", "Training", body)
 

@@ -101,7 +101,7 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
     epochs = [
         {"epoch": n, "loss": 1 / n, "accuracy": 1 - 1 / n, "validation_loss": 2 / n,
          "validation_accuracy": 1 - 1.5 / (n + 1), "learning_rate": 0.1 / n, "seconds": 1.0,
-         "data_wait_seconds": 0.01}
+         "fetch_seconds": 0.01}
         for n in range(1, 6)
     ]  # fmt: skip
     examples = {

@@ -47,11 +47,11 @@ def column(epochs, key):
 
 def _told(run, history):
     epochs, best = history["epochs"], history.get("best_epoch")
-    wait = sum(epoch["data_wait_seconds"] for epoch in epochs)
-    seconds = sum(epoch["seconds"] for epoch in epochs) or 1
+    wait = sum(epoch["fetch_seconds"] for epoch in epochs)
+    seconds = sum(epoch["seconds"] for epoch in epochs)
     text = (
-        f"Best epoch: {best}, at the dotted line. The model waited for data {wait:.2f} s of "
-        f"{seconds:.2f} s ({100 * wait / seconds:.1f} %)."
+        f"Best epoch: {best}, at the dotted line. The steps took {seconds:.2f} s, {wait:.2f} s of "
+        "them for fetching batches."
     )
     if devices := run.said("Trainer", "model_run", "devices"):
         text += f" Computed on {devices}."

@@ -29,9 +29,11 @@ def _figures(run):
     if history and history["epochs"]:
         epochs = history["epochs"]
         seconds = sum(epoch["seconds"] for epoch in epochs)
-        wait = sum(epoch["data_wait_seconds"] for epoch in epochs)
         yield "Training", f"{seconds:.1f} s", f"{len(epochs)} epochs, best {history['best_epoch']}"
-        yield "Waited for data", f"{100 * wait / (seconds or 1):.1f} %", "of the training's time"
+    waits = (run.json("Trainer", "model_run", "input_report.json") or {}).get("wait") or {}
+    wait = waits.get("later_epochs") or waits.get("first_epoch")
+    if wait:
+        yield "Waited for data", f"{100 * wait['share']:.1f} %", "of the steps' time"
     serving = run.json("ServingCheck", "infra_blessing", "serving.json")
     if serving and serving.get("challenger"):
         figures = serving["challenger"]
