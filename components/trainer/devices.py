@@ -160,7 +160,13 @@ def _place(tf_config: str | None) -> tuple[int, int]:
             f"Trainer: TF_CONFIG gives this process the task {task['type']!r}. "
             "Allowed: chief, worker."
         )
-    return number, max(1, chiefs + workers)
+    count = max(1, chiefs + workers)
+    if not 0 <= number < count:
+        raise Failure(
+            f"Trainer: TF_CONFIG makes this process number {number} of {count}, counted from 0. "
+            "Correct the index of its task, or the addresses of its cluster."
+        )
+    return number, count
 
 
 def _multi_worker() -> tf.distribute.Strategy:

@@ -26,9 +26,28 @@ def distributed(dataset: tf.data.Dataset, devices: Devices):
     local = devices.strategy.num_replicas_in_sync // devices.workers
 
     def of_this_worker(_):
-        if local == 1:
-            return dataset
-        size = dataset.element_spec[0].shape[0]
-        return dataset.rebatch(max(1, size // local))
+        return dataset if local == 1 else in_parts(dataset, local)
 
     return devices.strategy.distribute_datasets_from_function(of_this_worker)
+
+
+def in_parts(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Every batch as `count` batches, in its order and as even as they can be.
+
+    Always `count`, even of a last batch of fewer examples: all devices take as many steps.
+    """
+
+    def parts(*batch):
+        size = tf.shape(batch[0], out_type=tf.int64)[0]
+
+        def part(number):
+            first, end = size * number // count, size * (number + 1) // count
+            return tuple(tensor[first:end] for tensor in batch)
+
+        return tf.data.Dataset.range(count).map(part)
+
+    split = dataset.flat_map(parts)
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        # Or the devices would ask each other before every step whether there is another one.
+        split = split.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    return split

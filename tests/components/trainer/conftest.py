@@ -232,8 +232,8 @@ def train_in(digits, tmp_path):
 def train_digits(digits):
     """Trains without the executor: with checkpoints of the test's own and no export."""
 
-    def training(checkpoints: Checkpoints, log_folder: Path):
-        properties = exec_properties()
+    def training(checkpoints: Checkpoints, log_folder: Path, **parameters):
+        properties = exec_properties(**parameters)
         devices.prepare(properties["seed"], deterministic=False)
         parameters = read(TrainingParameters, properties["training"])
         batches = functools.partial(
