@@ -28,7 +28,8 @@ from components.trainer.input_features import LABEL, Feature
 from components.trainer.input_function import Input, input_function
 from components.trainer.input_report.report import InputReport
 from components.trainer.model_registry import build_model
-from components.trainer.training import Trained, Training
+from components.trainer.trained import Trained
+from components.trainer.training import Training
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import (
     ImageParameters,

@@ -26,34 +26,10 @@ from components.trainer.input_report import ceiling
 from components.trainer.input_report.report import InputReport
 from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
+from components.trainer.trained import Trained
 from components.trainer.training_log import Epoch, TrainingLog
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """What a training ends with.
-
-    Attributes:
-      model: with the weights of its best epoch.
-      history: every epoch, the earliest first.
-      best_epoch: counted from 1.
-      resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
-      devices: what it was computed on, for people.
-      input: how the data came, for people.
-    """
-
-    model: keras.Model
-    history: list[Epoch]
-    best_epoch: int
-    resumed_at_step: int
-    devices: str
-    input: str
-
-    @property
-    def best(self) -> Epoch:
-        return self.history[self.best_epoch - 1]
 
 
 class Training:

@@ -1,0 +1,32 @@
+"""What a training ends with."""
+
+import dataclasses
+
+import keras
+
+from components.trainer.training_log import Epoch
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a training ends with.
+
+    Attributes:
+      model: with the weights of its best epoch.
+      history: every epoch, the earliest first.
+      best_epoch: counted from 1.
+      resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
+      devices: what it was computed on, for people.
+      input: how the data came, for people.
+    """
+
+    model: keras.Model
+    history: list[Epoch]
+    best_epoch: int
+    resumed_at_step: int
+    devices: str
+    input: str
+
+    @property
+    def best(self) -> Epoch:
+        return self.history[self.best_epoch - 1]
