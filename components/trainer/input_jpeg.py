@@ -7,8 +7,10 @@ quicker resizing counts most.  Both leave Python's lock while they work.
 import functools
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from types import ModuleType
 
 import numpy as np
@@ -24,7 +26,7 @@ _of_thread = threading.local()
 def available() -> bool:
     """Whether simplejpeg (libjpeg-turbo) and OpenCV are installed."""
     # Looked for, not imported: who has no JPEGs should not wait for it.
-    return all(map(importlib.util.find_spec, ("simplejpeg", "cv2")))
+    return bool(importlib.util.find_spec("simplejpeg") and PathFinder.find_spec("cv2"))
 
 
 def decode_rows(
@@ -94,8 +96,16 @@ def _buffer(size: int) -> np.ndarray:
 def _libraries() -> tuple[ModuleType, ModuleType]:
     # Short bursts of AVX-512 slow down the decoding beside them by more than they gain.
     os.environ.setdefault("OPENCV_IPP", "avx2")
+    before = os.environ.get("LD_LIBRARY_PATH")
+    if sys.modules.get("cv2", sys) is None:
+        del sys.modules["cv2"]  # It was kept from Keras: components/__init__.py.
     import cv2
     import simplejpeg
 
+    # OpenCV puts its own libraries before those of every program that is started from here.
+    if before is None:
+        os.environ.pop("LD_LIBRARY_PATH", None)
+    else:
+        os.environ["LD_LIBRARY_PATH"] = before
     cv2.setNumThreads(1)  # tf.data has a thread for each core
     return simplejpeg, cv2

@@ -1,6 +1,7 @@
 """The quick decoder of JPEGs gives what TensorFlow's ops give."""
 
 import io
+import os
 import sys
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_where_no_colours_are_enlarged_it_is_the_same(arguments, photograph):
 
 def test_where_the_quick_decoder_is_not_installed_tensorflow_decodes(photograph, monkeypatch):
     encoded = _jpeg(photograph)
-    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
     input_jpeg.available.cache_clear()
     assert _differences(encoded, (224, 224, 3)).max() == 0
     monkeypatch.undo()
@@ -119,3 +120,11 @@ def _read(path: str, strategy: str, cache_dir: str) -> None:
         list(made.dataset)
     except tf.errors.OpError as error:
         raise made.source.explain(error) from error
+
+
+def test_other_programs_are_started_as_before(photograph):
+    """OpenCV would tell them to take its libraries first; Keras would import it."""
+    before = os.environ.get("LD_LIBRARY_PATH")
+    _differences(_jpeg(photograph), QUARTER)
+    assert "cv2" in sys.modules
+    assert os.environ.get("LD_LIBRARY_PATH") == before
