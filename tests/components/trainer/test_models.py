@@ -122,9 +122,9 @@ def test_large_models_learn_digits(parameters):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.003), loss)
     first, *_, last = model.fit(
-        images.astype(np.uint8), digits.target[:64], batch_size=16, epochs=5, verbose=0
+        images.astype(np.uint8), digits.target[:64], batch_size=16, epochs=7, verbose=0
     ).history["loss"]
-    assert last < 0.7 * first
+    assert last < 0.6 * first
 
 
 @pytest.mark.slow
