@@ -6,6 +6,8 @@ import tensorflow_datasets as tfds
 
 from datasets.digit_scenes import CLASSES, SIDE, DigitScenes, material, scene
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory) -> tfds.core.DatasetBuilder:

@@ -9,6 +9,8 @@ from pipeline.configuration_file import ConfigurationError
 from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
 from pipeline.package_verbs import add_verbs
 
+pytestmark = pytest.mark.slow
+
 STORES = ("minio://bucket/v2/artifacts", "s3://bucket/runs", "gs://bucket/runs/")
 
 

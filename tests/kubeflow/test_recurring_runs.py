@@ -125,6 +125,7 @@ def leftovers(server):
     return [one["mode"] for one in server.recurring_runs.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("replacing", [False, True], ids=["creating", "replacing"])
 def test_killed_with_9_at_each_call_the_next_apply_converges(

@@ -171,7 +171,7 @@ def interleave(count, destination, models, seed):
 
 
 @pytest.mark.parametrize(
-    "count", [pytest.param(12, id="quick"), pytest.param(200, marks=pytest.mark.slow, id="bar")]
+    "count", [pytest.param(5, id="quick"), pytest.param(200, marks=pytest.mark.slow, id="bar")]
 )
 def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, tmp_path):
     destination, stop = tmp_path / "pushed", tmp_path / "stop"

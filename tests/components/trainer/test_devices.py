@@ -14,6 +14,8 @@ from components.trainer.devices import Devices, choose
 from components.trainer.distribution import distributed, in_parts
 from components.trainer.training_parameters import TrainingParameters
 
+pytestmark = pytest.mark.slow
+
 
 class Kept(Checkpoints):
     """Also keeps the checkpoint of one step, as a kill after it would leave it."""

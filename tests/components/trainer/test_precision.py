@@ -12,6 +12,8 @@ from components.trainer.devices import Devices, choose
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (4, 4, 1)
 
 

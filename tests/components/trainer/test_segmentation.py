@@ -17,6 +17,8 @@ from tfx.types import standard_artifacts
 from components.trainer import tallies
 from components.transform.executor import Executor as Transform
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 12, 16
 CLASSES = [["ground", 10], ["thing", 20]]
 SPLITS = {"train": range(64), "validation": range(64, 80), "test": range(80, 96)}

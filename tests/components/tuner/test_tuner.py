@@ -11,6 +11,8 @@ from tfx.types import standard_artifacts
 from components.failure import Failure
 from components.trainer.hyperparameters import read_best
 
+pytestmark = pytest.mark.slow
+
 
 def results(found) -> list[dict]:
     [artifact] = found["tuner_results"]

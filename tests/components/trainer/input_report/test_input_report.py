@@ -20,6 +20,8 @@ from components.trainer.training import Training
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import InputReportParameters, TrainingParameters
 
+pytestmark = pytest.mark.slow
+
 SLEEP = 0.05  # seconds a batch, many times what a step on these images takes
 SHAPE = (12, 12, 1)
 
