@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits, load_sample_images
 
-from datasets.digits import test_rows
+from datasets.digits import CITATION, test_rows
 
 SIDE = 64  # pixels
 CLASSES = {"background": 0, "digit": 1, "disc": 2}
@@ -29,16 +29,6 @@ mask, a grey PNG, has the class of every pixel: 0 background, 1 digit (its strok
 training does not see. The digits are the copy of the test set of UCI's "Optical Recognition
 of Handwritten Digits" that scikit-learn ships; the photographs are scikit-learn's china.jpg
 by danielbuechele and flower.jpg by vultilion (CC BY 2.0).
-"""
-
-_CITATION = """\
-@misc{alpaydin1998optical,
-  author = {Alpaydin, E. and Kaynak, C.},
-  title = {Optical Recognition of Handwritten Digits},
-  year = {1998},
-  howpublished = {UCI Machine Learning Repository},
-  doi = {10.24432/C50P49}
-}
 """
 
 
@@ -60,7 +50,7 @@ class DigitScenes(tfds.core.GeneratorBasedBuilder):
             ),
             supervised_keys=("image", "mask"),
             homepage="https://archive.ics.uci.edu/dataset/80",
-            citation=_CITATION,
+            citation=CITATION,
             license="CC BY 4.0 (digits), CC BY 2.0 (photographs)",
         )
 

@@ -22,7 +22,7 @@ with values 0 to 16 are enlarged to 28x28 grey PNGs with values 0 to 255, white 
 The split into train (1,438) and test (359) is fixed and holds each digit's share.
 """
 
-_CITATION = """\
+CITATION = """\
 @misc{alpaydin1998optical,
   author = {Alpaydin, E. and Kaynak, C.},
   title = {Optical Recognition of Handwritten Digits},
@@ -51,7 +51,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             ),
             supervised_keys=("image", "label"),
             homepage="https://archive.ics.uci.edu/dataset/80",
-            citation=_CITATION,
+            citation=CITATION,
             license="CC BY 4.0",
         )
 

@@ -1,4 +1,4 @@
-"""How a model is trained: the sections `model`, `augmentation`, `training` and `tuner`."""
+"""How a model is trained: the sections `model`, `augmentation` and `training`."""
 
 from typing import Annotated, Any, Literal
 

@@ -110,12 +110,11 @@ def _training(a, b):
         drawn.append(lines(title, series))
     body = f"<div class=charts>{''.join(drawn)}</div>" if any(drawn) else ""
     rows = [
-        (letter, len(found), f"{sum(e['seconds'] for e in found):.2f} s",
-         f"{sum(e['fetch_seconds'] for e in found):.2f} s", _input_line(run))
+        (letter, len(found), f"{sum(e['seconds'] for e in found):.2f} s", _input_line(run))
         for letter, run, found in zip("AB", (a, b), epochs, strict=True) if found
     ]  # fmt: skip
     if rows:
-        head = ("run", "epochs", "training", "fetching batches", "input report")
+        head = ("run", "epochs", "training", "input report")
         body += table("Speed of training", head, rows)
     return section("training", "Training", body)
 

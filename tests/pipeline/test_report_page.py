@@ -60,6 +60,15 @@ def test_the_curves_tell_their_first_and_last_value(page):
     assert 'aria-label="Loss: train from 1 to 0.2; validation from 2 to 0.4"' in page
 
 
+def test_a_run_of_before_fetching_was_noted_has_its_report(root):
+    root.add_run("2026-11-20T02:57:25", classified())
+    [history] = root.folder.rglob("history.json")
+    history.write_text(history.read_text().replace("fetch_seconds", "data_wait_seconds"))
+    page = page_of(root)
+    assert "The steps took 5.00 s." in page
+    assert "for fetching batches" not in page
+
+
 def test_an_allowed_anomaly_is_told_from_one_that_counts(page):
     rows = re.findall(r"<tr><th scope=row>(label|image)</th>.*?</tr>", page)
     assert rows.count("label") >= 1

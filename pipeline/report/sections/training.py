@@ -47,17 +47,20 @@ def column(epochs, key):
 
 def _told(run, history):
     epochs, best = history["epochs"], history.get("best_epoch")
-    wait = sum(epoch["fetch_seconds"] for epoch in epochs)
     seconds = sum(epoch["seconds"] for epoch in epochs)
-    text = (
-        f"Best epoch: {best}, at the dotted line. The steps took {seconds:.2f} s, {wait:.2f} s of "
-        "them for fetching batches."
-    )
+    text = f"Best epoch: {best}, at the dotted line. The steps took {seconds:.2f} s"
+    text += f"{_fetching(epochs)}."
     if devices := run.said("Trainer", "model_run", "devices"):
         text += f" Computed on {devices}."
     if history.get("resumed_at_step"):
         text += f" The training went on from a checkpoint at step {history['resumed_at_step']:,}."
     return text
+
+
+def _fetching(epochs):
+    """Runs of before this was noted have none of it."""
+    fetched = column(epochs, "fetch_seconds")
+    return "" if None in fetched else f", {sum(fetched):.2f} s of them for fetching batches"
 
 
 def _epochs(epochs):
