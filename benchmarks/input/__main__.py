@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.input import consumer, limits, peers, photographs, report, variants
+from components.trainer.input_threads import giving_way
 
 _SECONDS = 3.0  # of measuring a later epoch
 _USUAL_STEP = 0.01  # seconds: of a small model on a fast accelerator
@@ -102,7 +103,10 @@ def _rate(variant: variants.Variant, data: photographs.Photographs) -> tuple[flo
 
 def _at_full_speed(variant: variants.Variant, data: photographs.Photographs) -> Iterator:
     """Its batches after one epoch."""
-    iterator = variant.iterator(data)
+    return _after_an_epoch(variant.iterator(data), data)
+
+
+def _after_an_epoch(iterator: Iterator, data: photographs.Photographs) -> Iterator:
     for _ in range(data.count // photographs.BATCH):
         next(iterator)
     return iterator
@@ -121,7 +125,8 @@ def _waits(data: photographs.Photographs) -> dict[str, dict]:
     found = {}
     for variant in variants.VARIANTS:
         if variant.kind == "later" and variant.name.startswith("ours") and not variant.cold:
-            iterator = _at_full_speed(variant, data)
+            # As the Trainer feeds an accelerator.
+            iterator = _after_an_epoch(giving_way(variant.build(data)), data)
             rate, _ = _measure(lambda batches=iterator: batches, seconds=_SECONDS)
             fastest = consumer.step_seconds(rate)
             found[f"{variant.name}, at 0.8 of its rate"] = consumer.waits(iterator, fastest)

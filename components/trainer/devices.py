@@ -58,9 +58,14 @@ class Devices:
         finally:
             keras.config.set_dtype_policy(before)
 
+    @property
+    def accelerated(self) -> bool:
+        """Whether the steps leave the processor to the input."""
+        return bool(tf.config.list_physical_devices("GPU"))
+
     def __str__(self) -> str:
         replicas = self.strategy.num_replicas_in_sync
-        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        kind = "GPU" if self.accelerated else "CPU"
         told = [f"{replicas} {kind}{'s' * (replicas > 1)}", self.precision]
         if self.workers > 1:
             told.insert(1, f"{self.workers} workers")

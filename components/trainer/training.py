@@ -24,6 +24,7 @@ from components.trainer.early_stopping import EarlyStopping
 from components.trainer.input_function import Input
 from components.trainer.input_report import ceiling
 from components.trainer.input_report.report import InputReport
+from components.trainer.input_threads import giving_way
 from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
 from components.trainer.trained import Trained
@@ -38,7 +39,8 @@ class Training:
     Args:
       parameters: how long and how fast.
       build_model: makes the model; called inside the strategy's scope.
-      training_input: makes the training's input; `first_step` is how many batches to pass over.
+      training_input: makes the training's input; `first_step` is how many batches to pass over,
+        `timed` whether to note when each is loaded.
       validation: the validation's input; None: the training loss says which epoch is best.
       checkpoints: to go on from, and to write.
       log: where the epochs are written.
@@ -67,10 +69,15 @@ class Training:
         if devices.workers > 1:
             workers.check_same_step(strategy, saved.step if saved else 0)
         began = time.perf_counter()
-        self._input = training_input(first_step=saved.step if saved else 0)
+        first_step = saved.step if saved else 0
+        # Determinism would have what notes the times, which is no function of its inputs, load
+        # one batch at a time; of several workers none sees the others' loading.
+        timed = bool(input_report) and devices.workers == 1 and not parameters.deterministic
+        self._input = training_input(first_step=first_step, timed=timed)
         self._input_report = input_report
         if input_report:
             input_report.load_seconds = time.perf_counter() - began
+            input_report.times.watch(self._input.load_times, first_step)
         self._validation = validation
         self._checkpoints = checkpoints
         self._log = log
@@ -128,7 +135,8 @@ class Training:
         )
 
     def _run(self) -> None:
-        batches = training_faults.readable(self._batches, self._input, self._devices.workers)
+        batches = giving_way(self._batches) if self._devices.accelerated else self._batches
+        batches = training_faults.readable(batches, self._input, self._devices.workers)
         while self._step < self._last_step and not self._stopping.stopped:
             steps = self._next_steps()
             asked = time.perf_counter()

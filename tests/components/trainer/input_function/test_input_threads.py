@@ -1,0 +1,49 @@
+"""Loading at a priority below that of the thread that takes the batches."""
+
+import os
+import sys
+import threading
+
+import pytest
+
+from components.trainer.input_function import input_function
+from components.trainer.input_source import cores
+from components.trainer.input_threads import giving_way
+
+SHAPE = (4, 3, 3)
+LOWEST = 19
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux gives each thread a priority of its own"
+)
+
+
+@pytest.fixture
+def dataset(write_shards):
+    shards = write_shards(40)
+    return input_function(shards, SHAPE, 8, training=True, seed=7, strategy="memory").dataset
+
+
+def threads_at(priority: int) -> set[int]:
+    threads = map(int, os.listdir("/proc/self/task"))
+    return {t for t in threads if os.getpriority(os.PRIO_PROCESS, t) == priority}
+
+
+def test_the_threads_that_load_get_the_lowest_priority_and_no_others(dataset):
+    before = threads_at(LOWEST)
+    others = set(map(int, os.listdir("/proc/self/task"))) - before
+    batches = giving_way(dataset)
+    next(batches)
+    assert len(threads_at(LOWEST) - before) >= cores()
+    assert not threads_at(LOWEST) & others
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
+
+
+def test_the_batches_are_the_same_in_the_same_order(dataset, numbers):
+    taken = dataset.take(12)
+    given = [labels.numpy().tolist() for _, labels in giving_way(taken)]
+    assert given == numbers(taken)
+
+
+def test_no_batches_are_no_error(dataset):
+    assert list(giving_way(dataset.take(0))) == []
