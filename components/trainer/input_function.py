@@ -21,6 +21,7 @@ from components.trainer import (
     input_tfds,
 )
 from components.trainer.input_features import LABEL, Feature, image_feature
+from components.trainer.input_load_times import LoadTimes
 from components.trainer.input_order import Order
 
 _READY_BYTES = 256 << 20  # batches made ahead, so that one slow read is not felt
@@ -40,6 +41,7 @@ class Input:
       steps_per_epoch: batches an epoch.
       source: where the examples come from; `source.explain(error)` says which file an error
         met in iteration is about.
+      load_times: when each batch was loaded; None where that was not asked for.
     """
 
     dataset: tf.data.Dataset
@@ -48,6 +50,7 @@ class Input:
     examples: int
     steps_per_epoch: int
     source: input_source.Source = dataclasses.field(repr=False)
+    load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)
 
     @property
     def element_spec(self) -> tuple[tf.TensorSpec, tf.TensorSpec]:
@@ -141,6 +144,7 @@ def feed(
     first_step: int = 0,
     worker: int = 0,
     workers: int = 1,
+    timed: bool = False,
 ) -> Input:
     """Batches of a source by the best strategy.
 
@@ -159,6 +163,7 @@ def feed(
       first_step: how many batches to pass over, when a training resumes.
       worker: which of `workers` this process is; each gets its share of every batch.
       workers: processes that train together.
+      timed: note in `load_times` when each batch is loaded; the batches are the same.
 
     Raises:
       Failure: a value out of range, no examples, too few for one batch, a damaged file.
@@ -189,10 +194,11 @@ def feed(
         worker=worker,
         workers=workers,
     )
+    load_times = LoadTimes(first_step) if timed else None
     if strategy == "memory":
-        batches = input_memory.batches(arrays, source.features, order)
+        batches = input_memory.batches(arrays, source.features, order, load_times)
     else:
-        batches = input_streaming.batches(source, order)
+        batches = input_streaming.batches(source, order, load_times)
     dataset = batches.prefetch(_ready(batch_size * source.row_bytes))
     options = input_source.options(order.deterministic or not training)
     return Input(
@@ -202,6 +208,7 @@ def feed(
         examples=examples,
         steps_per_epoch=order.steps_per_epoch,
         source=source,
+        load_times=load_times,
     )
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from components.failure import Failure
 from components.trainer.input_features import Feature
+from components.trainer.input_load_times import LoadTimes
 from components.trainer.input_order import Order
 from components.trainer.input_source import Source, cores, options, traced
 
@@ -68,7 +69,10 @@ def _aligned_rows(rows: int, feature: Feature) -> np.ndarray:
 
 
 def batches(
-    arrays: tuple[tf.Tensor, ...], features: tuple[Feature, ...], order: Order
+    arrays: tuple[tf.Tensor, ...],
+    features: tuple[Feature, ...],
+    order: Order,
+    times: LoadTimes | None = None,
 ) -> tf.data.Dataset:
     """Batches of the arrays' rows in `order`: (batch, *shape) a feature."""
 
@@ -77,4 +81,6 @@ def batches(
         pairs = zip(arrays, features, strict=True)
         return tuple(feature.restore(tf.gather(array, numbers)) for array, feature in pairs)
 
+    if times:
+        return times.gathering(order.numbers(), gather)
     return order.numbers().map(gather, cores())

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from components.trainer.input_load_times import LoadTimes
 from components.trainer.input_order import Order
 from components.trainer.input_source import Source, cores, traced
 
@@ -10,7 +11,7 @@ from components.trainer.input_source import Source, cores, traced
 SHUFFLED_BYTES = 128 << 20
 
 
-def batches(source: Source, order: Order) -> tf.data.Dataset:
+def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.data.Dataset:
     """Batches in `order`: (batch, *shape) a feature."""
     # Undecoded examples may be smaller than decoded ones, and for raw pixels they are not.
     buffer = min(order.examples, max(order.batch_size, SHUFFLED_BYTES // source.row_bytes))
@@ -31,4 +32,6 @@ def batches(source: Source, order: Order) -> tf.data.Dataset:
         rows = source.decode(*elements)
         return tuple(f.restore(r) for f, r in zip(source.features, rows, strict=True))
 
+    if times:
+        return times.reading(order.epochs(batches_of), decode)
     return order.epochs(batches_of).map(decode, cores())

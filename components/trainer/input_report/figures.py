@@ -15,6 +15,7 @@ def figures(
     steps_per_epoch: int,
     load_seconds: float,
     ceiling_seconds: float | None,
+    loads: np.ndarray | None = None,
 ) -> dict:
     """What `input_report.json` says of speed and waiting.
 
@@ -25,10 +26,15 @@ def figures(
       load_seconds: taken before the first step to make the input ready; it counts to the first
         epoch's wait.
       ceiling_seconds: of one step on a cached batch; None where it was not measured.
+      loads: what `StepTimes.loads` returns.
 
     Returns:
-      `images_per_second`, `real_to_ceiling`, `wait` and `timeline`; None for what there are no
-      steps to tell from.
+      `images_per_second`, `real_to_ceiling`, `wait`, `timeline` and `loads`; None for what there
+      are no steps, or no times, to tell from.
+      `timeline` has some calls one after the other: `step`, `wait_ms`, `compute_ms`. `loads` has
+      the batches that were loaded in the background meanwhile, in rows that do not overlap:
+      `step` that took it, `start_ms` and `end_ms` from the first call's start, cut off where the
+      timeline begins and ends, and `row` from 0.
     """
     # The first call of each size compiles the step, which is neither loading nor computing.
     compiled = np.zeros(len(calls), bool)
@@ -44,6 +50,7 @@ def figures(
     # A training of one epoch is judged by its steps, and its loading is told apart.
     judged = _rate(later if len(later) else first, batch_size)
     both = judged and rates["ceiling"]
+    shown = _shown(later if len(later) else first)
     return {
         "images_per_second": rates,
         "real_to_ceiling": judged / rates["ceiling"] if both else None,
@@ -51,7 +58,15 @@ def figures(
             "first_epoch": _wait(first, load_seconds),
             "later_epochs": _wait(later),
         },
-        "timeline": _timeline(later if len(later) else first),
+        "timeline": [
+            {
+                "step": int(step),
+                "wait_ms": 1000 * float(wait),
+                "compute_ms": 1000 * float(compute),
+            }
+            for step, wait, compute in zip(shown.step, shown.wait, shown.compute, strict=True)
+        ],
+        "loads": None if loads is None or not len(shown) else _loads_during(shown, loads),
     }
 
 
@@ -73,17 +88,26 @@ def _wait(calls: Calls, more_seconds: float = 0.0) -> dict | None:
     }
 
 
-def _timeline(calls: Calls) -> list[Mapping]:
+def _shown(calls: Calls) -> Calls:
     """Neighbouring calls around the one that waited longest: where it hurts is what is shown."""
-    if not len(calls):
-        return []
-    last = max(0, len(calls) - _SHOWN)
-    first = int(np.clip(np.argmax(calls.wait) - _SHOWN // 2, 0, last))
-    return [
-        {
-            "step": int(calls.step[i]),
-            "wait_ms": 1000 * float(calls.wait[i]),
-            "compute_ms": 1000 * float(calls.compute[i]),
-        }
-        for i in range(first, min(first + _SHOWN, len(calls)))
-    ]
+    if len(calls) <= _SHOWN:
+        return calls
+    first = int(np.clip(np.argmax(calls.wait) - _SHOWN // 2, 0, len(calls) - _SHOWN))
+    return calls.where(slice(first, first + _SHOWN))
+
+
+def _loads_during(calls: Calls, loads: np.ndarray) -> list[Mapping]:
+    # The timeline leaves out what lies between calls, such as a validation: so does its clock.
+    clock = np.stack([calls.asked, calls.asked + calls.seconds], axis=1).ravel()
+    ends = 1000 * np.cumsum(calls.seconds)
+    shown_at = np.stack([ends - 1000 * calls.seconds, ends], axis=1).ravel()
+    starts, stops = (np.interp(loads[:, column], clock, shown_at) for column in (1, 2))
+    rows, during = [], []  # Of a row, when its last load ended.
+    for i in np.argsort(loads[:, 1]):
+        if stops[i] > starts[i]:
+            free = (row for row, end in enumerate(rows) if end <= starts[i])
+            row = next(free, len(rows))
+            rows[row : row + 1] = [stops[i]]
+            load = {"step": int(loads[i, 0]), "start_ms": float(starts[i])}
+            during.append({**load, "end_ms": float(stops[i]), "row": row})
+    return during

@@ -1,15 +1,18 @@
-"""The input report as a picture: waiting beside computing, and the speeds."""
+"""The input report as a picture: loading beside waiting and computing, and the speeds."""
 
 from collections.abc import Mapping
 from html import escape
 
 _WIDTH, _LEFT, _RIGHT = 720, 120, 20
+_LANE, _GAP = 24, 10  # heights
 _STYLE = """
-svg{--ink:#1b1f24;--quiet:#5b6470;--line:#c9ced6;--wait:#c2410c;--compute:#2563eb;--paper:#fff}
+svg{--ink:#1b1f24;--quiet:#5b6470;--line:#c9ced6;--wait:#c2410c;--compute:#2563eb;--load:#0f766e;
+--paper:#fff}
 @media(prefers-color-scheme:dark){svg{--ink:#e8ebf0;--quiet:#a9b2be;--line:#454d59;
---wait:#fb923c;--compute:#6ea8fe;--paper:#14171c}}
+--wait:#fb923c;--compute:#6ea8fe;--load:#5eead4;--paper:#14171c}}
 text{font:12px system-ui,sans-serif;fill:var(--ink)}.quiet{fill:var(--quiet)}
-.wait{fill:var(--wait)}.compute{fill:var(--compute)}.line{stroke:var(--line)}
+.wait{fill:var(--wait)}.compute{fill:var(--compute)}
+.load{fill:var(--load)}.line{stroke:var(--line)}
 .head{font-weight:600;font-size:13px}
 """
 
@@ -18,50 +21,69 @@ def draw(report: Mapping) -> str:
     """An SVG that stands alone, for light and dark pages.
 
     Args:
-      report: the content of `input_report.json`.
+      report: the content of `input_report.json`; `loads` may be absent, as in older ones.
     """
-    lanes = _lanes(report["timeline"], top=62)
-    speeds = _speeds(report["images_per_second"], top=190)
+    lanes, bottom = _lanes(report["timeline"], report.get("loads"), top=62)
+    speeds = _speeds(report["images_per_second"], top=bottom + 54)
+    height = bottom + 164
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} 300" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">'
         f"<title>Input report</title><desc>{escape(report['line'])}</desc>"
-        f'<style>{_STYLE}</style><rect width="{_WIDTH}" height="300" fill="var(--paper)"/>'
+        f'<style>{_STYLE}</style><rect width="{_WIDTH}" height="{height}" fill="var(--paper)"/>'
         f'<text class="head" x="{_LEFT}" y="22">{escape(report["line"])}</text>'
         f"{lanes}{speeds}</svg>\n"
     )
 
 
-def _lanes(timeline, top: int) -> str:
+def _lanes(timeline, loads, top: int) -> tuple[str, int]:
+    """The lanes, and where they end."""
     total = sum(step["wait_ms"] + step["compute_ms"] for step in timeline)
     if not total:
-        return ""
-    scale = (_WIDTH - _LEFT - _RIGHT) / total  # pixels a millisecond
+        return "", top
     first, last = timeline[0]["step"], timeline[-1]["step"]
+    scale = (_WIDTH - _LEFT - _RIGHT) / total  # pixels a millisecond
+    rows = 1 + max((load["row"] for load in loads or ()), default=0)
+    loading = _LANE if rows == 1 else min(rows * _LANE // 2, 3 * _LANE)
+    waiting = top + loading + _GAP
+    computing = waiting + _LANE + _GAP
     parts = [
         f'<text class="quiet" x="{_LEFT}" y="{top - 14}">steps {first:,} to {last:,}, '
-        f"around the one that waited longest: {total:,.1f} ms</text>"
+        f"around the one that waited longest: {total:,.1f} ms</text>",
+        _lane("loading", top, loading),
+        _lane("waiting for data", waiting, _LANE),
+        _lane("computing", computing, _LANE),
     ]
-    for name, key, y in (
-        ("waiting for data", "wait_ms", top),
-        ("computing", "compute_ms", top + 34),
-    ):
-        parts.append(
-            f'<text x="{_LEFT - 8}" y="{y + 17}" text-anchor="end">{name}</text>'
-            f'<path class="line" d="M{_LEFT} {y + 26}H{_WIDTH - _RIGHT}"/>'
-        )
-        at = float(_LEFT)
-        for step in timeline:
-            start = at + (step["wait_ms"] * scale if key == "compute_ms" else 0.0)
-            width = step[key] * scale
-            at += (step["wait_ms"] + step["compute_ms"]) * scale
-            # A hair of space tells one step from the next.
-            drawn = max(width - 0.8, width * 0.6)
-            if drawn >= 0.05:
-                parts.append(
-                    f'<rect class="{key[:-3]}" x="{start:.2f}" y="{y}" width="{drawn:.2f}" '
-                    'height="24"/>'
-                )
-    return "".join(parts)
+    if loads is None:
+        parts.append(f'<text class="quiet" x="{_LEFT}" y="{top + 17}">was not noted</text>')
+    for load in loads or ():
+        start, end = load["start_ms"] * scale, load["end_ms"] * scale
+        parts.append(_bar("load", start, end, top + load["row"] * loading / rows, loading / rows))
+    now = 0.0
+    for step in timeline:
+        asked, arrived = now, now + step["wait_ms"] * scale
+        now = arrived + step["compute_ms"] * scale
+        parts.append(_bar("wait", asked, arrived, waiting, _LANE))
+        parts.append(_bar("compute", arrived, now, computing, _LANE))
+    return "".join(parts), computing + _LANE
+
+
+def _lane(name: str, y: float, height: float) -> str:
+    return (
+        f'<text x="{_LEFT - 8}" y="{y + height / 2 + 5}" text-anchor="end">{name}</text>'
+        f'<path class="line" d="M{_LEFT} {y + height + 2}H{_WIDTH - _RIGHT}"/>'
+    )
+
+
+def _bar(kind: str, start: float, end: float, y: float, height: float) -> str:
+    width = end - start
+    # A hair of space tells one from the next.
+    drawn = max(width - 0.8, width * 0.6)
+    if drawn < 0.05:
+        return ""
+    return (
+        f'<rect class="{kind}" x="{_LEFT + start:.2f}" y="{y:.1f}" width="{drawn:.2f}" '
+        f'height="{height - (0.8 if kind == "load" else 0):.1f}"/>'
+    )
 
 
 def _speeds(rates: Mapping, top: int) -> str:

@@ -80,7 +80,14 @@ class InputReport:
             return
         ceiling = measure_ceiling(self.ceiling_calls(alone))
         calls = calls.without_fetch(ceiling.fetch)
-        found = figures(calls, batch_size, source.steps_per_epoch, self.load_seconds, ceiling.step)
+        found = figures(
+            calls,
+            batch_size,
+            source.steps_per_epoch,
+            self.load_seconds,
+            ceiling.step,
+            self.times.loads(),
+        )
         waited = float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9))
         starved = waited > self.parameters.max_wait
         budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())

@@ -20,6 +20,7 @@ _WORDS = {
     "MapAndBatch": "decode",
     # They hand on what others made, and their time is that of waiting for it.
     "Prefetch": None,
+    "Zip": None,
     "Root": None,
 }
 _BATCHES = 32

@@ -49,7 +49,7 @@ def starved(digits, tmp_path_factory):
         build_model=lambda: build_model(
             {"name": "small_cnn", "filters": [8]}, SHAPE, 10, [70.0], [80.0]
         ),
-        training_input=lambda first_step: slow(batches(first_step=first_step)),
+        training_input=lambda **asked: slow(batches(**asked)),
         validation=None,
         checkpoints=Checkpoints(None, None, 60),
         log=TrainingLog(str(tmp_path_factory.mktemp("log"))),
