@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input_source import cores, traced
+from components.trainer.input_source import calls, cores, traced
 
 _KEPT = 4096  # batches, far more than are made ahead
 
@@ -37,7 +37,7 @@ class LoadTimes:
             with tf.control_dependencies([start]):
                 return self._note(passed, start, _call(load, elements))
 
-        return batches.enumerate(self._first_step).map(noted, cores())
+        return batches.enumerate(self._first_step).map(noted, calls())
 
     def reading(self, batches: tf.data.Dataset, load: Callable) -> tf.data.Dataset:
         """The same; a batch's load begins when its elements are asked for."""

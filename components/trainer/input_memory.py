@@ -11,7 +11,7 @@ from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_load_times import LoadTimes
 from components.trainer.input_order import Order
-from components.trainer.input_source import Source, cores, options, traced
+from components.trainer.input_source import Source, calls, cores, options, traced
 
 _ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
 
@@ -83,4 +83,4 @@ def batches(
 
     if times:
         return times.gathering(order.numbers(), gather)
-    return order.numbers().map(gather, cores())
+    return order.numbers().map(gather, calls())
