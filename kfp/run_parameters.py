@@ -6,9 +6,11 @@ import difflib
 from pipeline.configuration_file import ConfigurationError
 
 # Where the values of a section end up: a component and its exec property. A section's
-# values lie in one property as JSON, under their own keys.
+# values lie in one property as JSON, under their own keys. What Trainer is told, Tuner's
+# trials are told.
 _WHOLE = {"data.dataset": ("TfdsExampleGen", "dataset")}
 _SECTIONS = {"training": ("Trainer", "training")}
+_TOLD_LIKE_TRAINER = "Tuner"
 # The steps that read or write pushed models.
 _SEE_MODELS = ("ChampionResolver", "Pusher")
 
@@ -62,14 +64,24 @@ def _with_models(kubeflow, name):
 def run_parameters(configuration):
     """The RunParameters that the `kubeflow.parameters` of a configuration name.
 
+    One name may stand for several: with a Tuner, a value of `training` goes to it, too.
+
     Raises:
       ConfigurationError: a key that there is not, that holds no single value, or that no
         step of a finished package can take.
     """
-    return [
+    named = [
         _run_parameter(configuration, name, key)
         for name, key in sorted(configuration.kubeflow.parameters.items())
     ]
+    if configuration.tuner is None:
+        return named
+    tuners = [
+        dataclasses.replace(parameter, component=_TOLD_LIKE_TRAINER)
+        for parameter in named
+        if (parameter.component, parameter.property) in _SECTIONS.values()
+    ]
+    return named + tuners
 
 
 def _run_parameter(configuration, name, key):

@@ -94,5 +94,8 @@ class Training(Section):
     steps_per_execution: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="steps that one call of the compiled function does"
     )
+    worker_wait_seconds: Annotated[float, Field(gt=0)] = Field(
+        600.0, description="for the other workers of TF_CONFIG at the start, at most"
+    )
     input: InputFunction = InputFunction()
     input_report: InputReport = InputReport()

@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from components.failure import Failure
+from components.trainer.peers import await_peers
 from components.trainer.training_parameters import TrainingParameters
 
 # A collective waits for the slowest worker, which may be writing a checkpoint just then.
@@ -94,14 +95,17 @@ def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> De
     """The devices that this process sees, used as the parameters say.
 
     Args:
-      parameters: `precision`, `xla` and `deterministic` are read.
+      parameters: `precision`, `xla`, `deterministic` and `worker_wait_seconds` are read.
       environment: of the process; TF_CONFIG in it names the workers.
 
     Raises:
-      Failure: TF_CONFIG cannot be used.
+      Failure: TF_CONFIG cannot be used, or a worker of it did not come.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    worker, workers = _place(environment.get("TF_CONFIG"))
+    worker, addresses = _place(environment.get("TF_CONFIG"))
+    workers = max(1, len(addresses))
+    if workers > 1:
+        await_peers(addresses, worker, parameters.worker_wait_seconds)
     strategy = _multi_worker() if workers > 1 else _local(gpus)
     alone = strategy.num_replicas_in_sync == 1 and workers == 1
     wanted_xla = parameters.xla == "on" or (
@@ -125,6 +129,11 @@ def is_chief(environment: Mapping[str, str]) -> bool:
     return _place(environment.get("TF_CONFIG"))[0] == 0
 
 
+def worker_count(environment: Mapping[str, str]) -> int:
+    """How many workers TF_CONFIG names; 1 where it is not set."""
+    return max(1, len(_place(environment.get("TF_CONFIG"))[1]))
+
+
 def _precision(wanted: str, gpus: list) -> str:
     """The fastest policy that every GPU has units for: tensor cores, from Volta on."""
     if wanted != "auto":
@@ -145,16 +154,16 @@ def _default() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def _place(tf_config: str | None) -> tuple[int, int]:
-    """(number of this worker, number of workers); a chief, where there is one, is number 0."""
+def _place(tf_config: str | None) -> tuple[int, list[str]]:
+    """(number of this worker, addresses of all); a chief, where there is one, is number 0."""
     if not tf_config:
-        return 0, 1
+        return 0, []
     try:
         told = json.loads(tf_config)
         cluster = told.get("cluster", {})
-        chiefs, workers = len(cluster.get("chief", [])), len(cluster.get("worker", []))
+        chiefs, workers = list(cluster.get("chief", [])), list(cluster.get("worker", []))
         task = told.get("task", {"type": "worker", "index": 0})
-        number = int(task["index"]) + (chiefs if task["type"] == "worker" else 0)
+        number = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Failure(
             "Trainer: TF_CONFIG is no JSON object with a cluster and a task. "
@@ -165,13 +174,13 @@ def _place(tf_config: str | None) -> tuple[int, int]:
             f"Trainer: TF_CONFIG gives this process the task {task['type']!r}. "
             "Allowed: chief, worker."
         )
-    count = max(1, chiefs + workers)
+    count = max(1, len(chiefs + workers))
     if not 0 <= number < count:
         raise Failure(
             f"Trainer: TF_CONFIG makes this process number {number} of {count}, counted from 0. "
             "Correct the index of its task, or the addresses of its cluster."
         )
-    return number, count
+    return number, chiefs + workers
 
 
 def _multi_worker() -> tf.distribute.Strategy:

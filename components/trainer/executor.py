@@ -222,6 +222,10 @@ def _checkpoint_folder(input_dict, exec_properties: dict[str, Any]) -> str | Non
     files = files_below(artifact_utils.get_single_uri(input_dict[name]) for name in inputs)
     names = ("image", "model_parameters", "training", "augmentation", "seed")
     parameters = {name: exec_properties[name] for name in names}
+    # Who waits longer for the workers of a killed training goes on from where it was.
+    training = json.loads(parameters["training"])
+    training.pop("worker_wait_seconds", None)
+    parameters["training"] = json.dumps(training, sort_keys=True)
     return os.path.join(exec_properties["checkpoint_dir"], fingerprint(files, parameters))
 
 

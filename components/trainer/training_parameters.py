@@ -75,6 +75,7 @@ class TrainingParameters:
       xla: whether the step is compiled with XLA; "auto" does so on a single GPU. "on" with
         several devices: batch normalisation sees each device's part of a batch.
       steps_per_execution: steps that one call of the compiled function does.
+      worker_wait_seconds: for the other workers of TF_CONFIG at the start, at most.
     """
 
     batch_size: int = 64
@@ -89,6 +90,7 @@ class TrainingParameters:
     precision: str = "auto"
     xla: str = "auto"
     steps_per_execution: int = 1
+    worker_wait_seconds: float = 600.0
 
     def __post_init__(self):
         for name in ("batch_size", "epochs", "steps_per_execution"):
@@ -98,6 +100,7 @@ class TrainingParameters:
             _check(self, name, value is None or _whole(value), "a whole number above 0, or none")
         _check(self, "learning_rate", 0 < self.learning_rate <= 10, "above 0, at most 10")
         _check(self, "checkpoint_every_seconds", self.checkpoint_every_seconds > 0, "above 0")
+        _check(self, "worker_wait_seconds", self.worker_wait_seconds > 0, "above 0")
         _check(self, "optimizer", self.optimizer in OPTIMIZERS, ", ".join(OPTIMIZERS))
         _check(self, "schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
         _check(self, "precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))

@@ -11,7 +11,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.failure import Failure
-from components.trainer import durable, hyperparameters
+from components.trainer import devices, durable, hyperparameters
 from components.trainer.executor import checkpoints_of, train
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.training_log import TrainingLog
@@ -38,8 +38,15 @@ class Executor(base_executor.BaseExecutor):
           exec_properties: Trainer's, and `tuner` as JSON.
 
         Raises:
-          Failure: no validation split, or no trial could be trained.
+          Failure: no validation split, several workers, or no trial could be trained.
         """
+        workers = devices.worker_count(os.environ)
+        if workers > 1:
+            # TensorFlow can join its workers once in a process, and every trial is a training.
+            raise Failure(
+                f"Tuner: TF_CONFIG names {workers} workers, and a search is done by one process. "
+                "Unset TF_CONFIG for the Tuner; the Trainer may keep it."
+            )
         # KerasTuner, and TFX's Tuner that brings all components, load where a search is done.
         from tfx.components.tuner.executor import write_best_hyperparameters
 

@@ -78,6 +78,18 @@ def test_a_run_may_be_given_the_dataset_and_the_training(package):
     assert parameters["dataset"]["defaultValue"] == "digits"
 
 
+def test_a_runs_training_reaches_the_trials_of_a_tuner_as_well(tmp_path):
+    tuner = "{trials: 1, epochs: 1, search_space: {training.batch_size: {choices: [32]}}}"
+    spec, _ = read_package(compile_digits(tmp_path / "tuned.yaml", f"tuner={tuner}"))
+
+    for name in ("Trainer", "Tuner"):
+        given = spec["root"]["dag"]["tasks"][name]["inputs"]["parameters"]
+        assert given["training__learning_rate"] == {"componentInputParameter": "learning_rate"}
+        assert given["training__epochs"] == {"componentInputParameter": "epochs"}
+        declared = spec["components"][name]["inputDefinitions"]["parameters"]
+        assert declared["training__learning_rate"] == {"parameterType": "NUMBER_DOUBLE"}
+
+
 def test_a_gpu_goes_to_the_trainer_alone(tmp_path):
     path = compile_digits(tmp_path / "gpu.yaml", "kubeflow.steps.Trainer.gpu=1")
 

@@ -1,8 +1,10 @@
 """Two devices and two worker processes train as one device does; a lost worker is told."""
 
+import concurrent.futures
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import choose, is_chief
+from components.trainer.peers import await_peers
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.workers import validation_batch_size
 
@@ -58,23 +61,21 @@ def start(digits, make_properties, tmp_path_factory):
         process.wait()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start_two(start):
-    """Starts two workers on loopback, which write below `folder`."""
+    """Starts two workers on loopback, which write below `folder`; each has a checkpoint_dir."""
 
-    def starting(folder: Path, **properties) -> list[subprocess.Popen]:
+    def starting(folder: Path, checkpoints=(None, None), **properties) -> list[subprocess.Popen]:
         folder.mkdir(exist_ok=True)
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
         return [
             start(
                 folder / f"worker_{index}",
-                tf_config={
-                    "cluster": {"worker": addresses},
-                    "task": {"type": "worker", "index": index},
-                },
+                tf_config={"cluster": cluster, "task": {"type": "worker", "index": index}},
+                checkpoint_dir=checkpoint_dir,
                 **properties,
             )
-            for index in range(2)
+            for index, checkpoint_dir in enumerate(checkpoints)
         ]
 
     return starting
@@ -117,42 +118,116 @@ def test_two_devices_train_as_one_does(trained, start, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_workers_train_as_one_does_and_the_first_writes(trained, start_two, tmp_path):
+def test_two_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
+    trained, start_two, tmp_path
+):
     workers = start_two(tmp_path)
-    for index, process in enumerate(workers):
-        ended(process, tmp_path / f"worker_{index}")
+    logs = [ended(process, tmp_path / f"worker_{index}") for index, process in enumerate(workers)]
+    hashes = [line for log in logs for line in log.splitlines() if line.startswith("weights ")]
+    assert len(hashes) == 2
+    assert hashes[0] == hashes[1]
     chief = tmp_path / "worker_0"
     np.testing.assert_allclose(metrics(chief), trained.metrics, rtol=TOLERANCE)
     assert (chief / "model" / "Format-Serving" / "saved_model.pb").exists()
     assert not (tmp_path / "worker_1").exists()
 
 
-@pytest.mark.slow
-def test_a_killed_worker_ends_the_other_and_a_restart_goes_on(train_in, start_two, tmp_path):
-    checkpoints = tmp_path / "checkpoints"
-    properties = {
-        "epochs": EPOCHS, "checkpoint_dir": checkpoints, "checkpoint_every_steps": 5
-    }  # fmt: skip
-    workers = start_two(tmp_path / "first", **properties)
-    wait_for_checkpoint(checkpoints, workers)
+RESUMED = {"epochs": EPOCHS, "checkpoint_every_steps": 5}
+
+
+@pytest.fixture(scope="module")
+def killed(start_two, tmp_path_factory) -> Path:
+    """Where two workers wrote, with `checkpoints`, of whom the second one was killed."""
+    folder = tmp_path_factory.mktemp("killed")
+    workers = start_two(folder, [folder / "checkpoints"] * 2, **RESUMED)
+    wait_for_checkpoint(folder / "checkpoints", workers)
     workers[1].kill()
     assert workers[0].wait(60) == 1
-    log = (tmp_path / "first" / "worker_0.log").read_text()
-    [told] = [line for line in log.splitlines() if line.startswith("Failure: ")]
+    return folder
+
+
+def failure(log: Path) -> str:
+    """The one line that a process ended with."""
+    text = log.read_text()
+    assert "Traceback" not in text
+    [told] = [line for line in text.splitlines() if line.startswith("Failure: ")]
+    return told
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_the_other_in_one_line(killed):
+    told = failure(killed / "worker_0.log")
     assert "another worker is gone" in told
     assert "Start all workers again" in told
-    assert "Traceback" not in log
-    assert not list(tmp_path.glob("first/*/model/Format-Serving"))
+    assert not list(killed.glob("*/model/Format-Serving"))
+
+
+@pytest.mark.slow
+def test_a_restart_of_killed_workers_goes_on(killed, train_in, start_two, tmp_path):
+    checkpoints = shutil.copytree(killed / "checkpoints", tmp_path / "checkpoints")
     [folder] = checkpoints.iterdir()
     reached = Checkpoints(str(folder), None, 1).read().step
-
-    workers = start_two(tmp_path / "again", **properties)
-    for index, process in enumerate(workers):
-        ended(process, tmp_path / "again" / f"worker_{index}")
-    chief = tmp_path / "again" / "worker_0"
-    assert history(chief)["resumed_at_step"] == reached > 0
+    again = tmp_path / "again"
+    for index, process in enumerate(start_two(again, [checkpoints] * 2, **RESUMED)):
+        ended(process, again / f"worker_{index}")
+    assert history(again / "worker_0")["resumed_at_step"] == reached > 0
     whole = train_in("whole", epochs=EPOCHS)
-    np.testing.assert_allclose(metrics(chief), whole.metrics, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(metrics(again / "worker_0"), whole.metrics, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_workers_that_see_different_checkpoints_end_in_one_line_each(killed, start_two, tmp_path):
+    folders = [killed / "checkpoints", tmp_path / "nothing"]
+    for index, process in enumerate(start_two(tmp_path, folders, **RESUMED)):
+        assert process.wait(60) == 1
+        told = failure(tmp_path / f"worker_{index}.log")
+        assert f"this worker goes on from step {0 if index else ''}" in told
+        assert "Give all workers a checkpoint_dir that all of them see." in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("worker", [0, 1])
+def test_a_worker_whose_peer_never_starts_says_which_one_in_bounded_time(start, tmp_path, worker):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    task = {"type": "worker", "index": worker}
+    tf_config = {"cluster": {"worker": addresses}, "task": task}
+    process = start(tmp_path / "alone", tf_config=tf_config, worker_wait_seconds=1)
+    assert process.wait(60) == 1
+    told = failure(tmp_path / "alone.log")
+    missing = 1 - worker
+    assert f"for worker {missing} at {addresses[missing]}: no answer. Start all workers" in told
+
+
+def test_workers_that_start_at_different_times_find_each_other():
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        first = threads.submit(await_peers, addresses, 0, 30)
+        time.sleep(0.1)
+        assert not first.done()
+        rest = [threads.submit(await_peers, addresses, worker, 30) for worker in (1, 2)]
+        # Those that have found all others stand aside for TensorFlow's server, as here.
+        servers = []
+        for worker, found in enumerate([first, *rest]):
+            found.add_done_callback(
+                lambda _, worker=worker: servers.append(listen(addresses[worker]))
+            )
+        for found in (first, *rest):
+            found.result(30)
+    for server in servers:
+        server.close()
+
+
+def listen(address: str) -> socket.socket:
+    host, port = address.split(":")
+    return socket.create_server((host, int(port)))
+
+
+def test_a_port_that_is_taken_is_told_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        addresses = [f"127.0.0.1:{port}" for port in (taken.getsockname()[1], *free_ports(1))]
+        with pytest.raises(Failure, match="cannot listen at its address") as told:
+            await_peers(addresses, 0, 5)
+    assert "\n" not in str(told.value)
 
 
 def wait_for_checkpoint(checkpoints: Path, processes: list, seconds: float = 120) -> None:
@@ -197,6 +272,10 @@ def test_the_chief_is_the_worker_that_writes():
         (
             '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "ps", "index": 0}}',
             "the task 'ps'. Allowed: chief, worker.",
+        ),
+        (
+            '{"cluster": {"worker": ["a", "b:1"]}, "task": {"type": "worker", "index": 1}}',
+            "names the worker 'a'. Give its address as host:port.",
         ),
     ],
 )

@@ -1,9 +1,11 @@
 """Trainer's executor in a process of its own: `python trainer_process.py TASK`, a JSON object.
 
 `inputs`: the folder of the artifacts, as conftest.Digits has them; `out`: for the outputs;
-`properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see.
+`properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see. The last line
+that a training prints is the hash of its weights: of several workers only one writes them.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.failure import Failure
-from components.trainer.executor import Executor
+from components.trainer import executor
 
 SPLITS = ["train", "validation", "test"]
 
@@ -25,14 +27,25 @@ def artifact(kind, uri: Path):
     return made
 
 
+def hashed(train):
+    def training(*given):
+        trained, graph = train(*given)
+        weights = b"".join(variable.numpy().tobytes() for variable in trained.model.variables)
+        print(f"weights {hashlib.sha256(weights).hexdigest()}", flush=True)
+        return trained, graph
+
+    return training
+
+
 def main(task: dict) -> None:
     if task["logical_devices"] > 1:
         [cpu] = tf.config.list_physical_devices("CPU")
         one = tf.config.LogicalDeviceConfiguration()
         tf.config.set_logical_device_configuration(cpu, [one] * task["logical_devices"])
     inputs, out = Path(task["inputs"]), Path(task["out"])
+    executor.train = hashed(executor.train)
     try:
-        Executor().Do(
+        executor.Executor().Do(
             {
                 "transformed_examples": [
                     artifact(standard_artifacts.Examples, inputs / "transformed")

@@ -158,3 +158,12 @@ def test_a_search_without_a_validation_split_is_refused_in_one_line(search_in, d
     inputs["transformed_examples"][0].split_names = '["train"]'
     with pytest.raises(Failure, match="no validation split"):
         search_in(inputs=inputs)
+
+
+def test_a_search_by_several_workers_is_refused_in_one_line(search_in, monkeypatch):
+    cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+    tf_config = {"cluster": cluster, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(tf_config))
+    with pytest.raises(Failure, match="TF_CONFIG names 2 workers") as refused:
+        search_in()
+    assert "\n" not in str(refused.value)
