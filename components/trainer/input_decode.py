@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from components.mask_decode import decode_mask
 from components.trainer import input_jpeg
 from components.trainer.input_features import Feature
 from components.trainer.input_jpeg import JPEG, RATIOS
@@ -175,8 +176,7 @@ def decode_masks(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     height, width, channels = shape
 
     def one(mask):
-        decoded = tf.io.decode_png(mask, channels=channels)
-        resized = tf.image.resize(decoded, (height, width), method="nearest")
+        resized = tf.image.resize(decode_mask(mask), (height, width), method="nearest")
         return tf.reshape(resized, (height * width * channels,))
 
     return _each(one, encoded, height * width * channels)

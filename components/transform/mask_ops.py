@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from components.mask_decode import decode_mask
 from components.transform import image_ops
 from components.transform.options import NO_CLASS, Preprocessing
 
@@ -56,7 +57,7 @@ def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preproce
     """Decodes and fits a batch of masks.
 
     Args:
-      encoded: (batch,) string, encoded masks; the values of grey PNGs are kept as they are.
+      encoded: (batch,) string, encoded masks, as `decode_mask` reads them.
         An empty string stands for no mask, as TensorFlow Transform gives it to a graph
         that is called with images alone: all of its pixels are of no class.
       image_sizes: (batch, 2) int32, height and width of the images before they were fitted.
@@ -71,7 +72,7 @@ def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preproce
     """
 
     def fitted(one, image_size):
-        mask = image_ops.decode(one, 1)
+        mask = decode_mask(one)
         fits = same_proportions(tf.shape(mask)[:2], image_size)
         with tf.control_dependencies([tf.debugging.Assert(fits, [tf.shape(mask), image_size])]):
             return image_ops.raw_bytes(fit(mask, options), options.mask_bytes)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from components.failure import Failure
+from components.mask_decode import decode_mask
 from components.transform import image_ops, mask_ops
 from components.transform.job import Job, Shard
 from components.transform.options import NO_CLASS
@@ -86,7 +87,7 @@ def _first_values(job: Job) -> list[int]:
             feature = tf.train.Example.FromString(record).features.feature
             [mask] = feature[job.options.mask_feature].bytes_list.value
             try:
-                values = np.unique(image_ops.decode(mask, 1).numpy())
+                values = np.unique(decode_mask(tf.constant(mask)).numpy())
             except tf.errors.InvalidArgumentError:
                 continue
             return values[:_MOST_NAMED].tolist()
