@@ -76,8 +76,8 @@ def _lane(name: str, y: float, height: float) -> str:
 
 def _bar(kind: str, start: float, end: float, y: float, height: float) -> str:
     width = end - start
-    # A hair of space tells one from the next.
-    drawn = max(width - 0.8, width * 0.6)
+    # A hair of space tells one from the next; a load is seen however short it is.
+    drawn = max(width - 0.8, width * 0.6, 1.2 if kind == "load" else 0)
     if drawn < 0.05:
         return ""
     return (

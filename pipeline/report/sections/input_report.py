@@ -25,12 +25,12 @@ def _plot(run, told):
     file = run.file("Trainer", "model_run", "input_report.svg")
     if not file:
         return ""
-    alt = f"Plot of every step's wait for data against its computation. {told.get('line', '')}"
+    alt = f"Plot of some steps: loading, waiting for data, computing. {told.get('line', '')}"
     return (
         f'<figure><div class=wide tabindex=0 role=group aria-label="Plot of the input report">'
         f'<img class=plot alt="{escape(alt)}" src="data:image/svg+xml;base64,'
-        f'{base64.b64encode(file.read_bytes()).decode()}"></div><figcaption>Wait for data against '
-        "computation, step by step</figcaption></figure>"
+        f'{base64.b64encode(file.read_bytes()).decode()}"></div><figcaption>Loading beside waiting '
+        "for data and computing, step by step</figcaption></figure>"
     )
 
 

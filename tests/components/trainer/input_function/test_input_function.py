@@ -1,6 +1,7 @@
 """Batches from transformed Examples, by each strategy."""
 
 import itertools
+import time
 
 import keras
 import numpy as np
@@ -52,6 +53,22 @@ def test_a_seed_gives_the_same_batches_run_after_run(strategy, forty, batches_of
     )
     assert same == again
     assert same != other
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_noting_when_batches_are_loaded_changes_none_of_them(strategy, forty, batches_of, digest):
+    arguments = {"strategy": strategy, "seed": 7, "first_step": 3}
+    plain, timed = (batches_of(forty, timed=timed, **arguments) for timed in (False, True))
+    assert timed.element_spec == plain.element_spec
+    before = time.perf_counter()
+    assert digest(timed.dataset, 12) == digest(plain.dataset, 12)
+    assert plain.load_times is None
+    steps, starts, ends = timed.load_times.last().T
+    assert set(range(4, 16)) <= set(steps.astype(int))
+    assert len(set(steps)) == len(steps)
+    assert (before - 0.01 <= starts).all()  # The other clock counts microseconds and is set.
+    assert (starts <= ends).all()
+    assert (ends <= time.perf_counter() + 0.01).all()
 
 
 def test_without_a_seed_every_run_has_an_order_of_its_own(forty, batches_of, digest):

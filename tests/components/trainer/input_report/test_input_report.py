@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import itertools
 import json
+import threading
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,7 +15,10 @@ import tensorflow as tf
 
 from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.input_function import input_function
+from components.trainer.input_features import LABEL, image_feature
+from components.trainer.input_function import feed
+from components.trainer.input_records import source
+from components.trainer.input_report import plot
 from components.trainer.input_report.report import InputReport
 from components.trainer.model_registry import build_model
 from components.trainer.training import Training
@@ -22,34 +27,39 @@ from components.trainer.training_parameters import InputReportParameters, Traini
 
 pytestmark = pytest.mark.slow
 
-SLEEP = 0.05  # seconds a batch, many times what a step on these images takes
+SLEEP = 0.03  # seconds a batch, many times what a step on these images takes
 SHAPE = (12, 12, 1)
 
 
-def slow(made):
-    """The input with a stage that sleeps, as a slow disk or a slow decoder would."""
+def slow(source):
+    """The source with a decoder that sleeps, for one batch at a time, as on a busy machine."""
+    one_at_a_time = threading.Lock()
 
-    def late(images, labels):
-        images = tf.numpy_function(lambda x: (time.sleep(SLEEP), x)[1], [images], tf.uint8)
-        return tf.ensure_shape(images, (16, *SHAPE)), labels
+    def sleep(serialized):
+        with one_at_a_time:
+            time.sleep(SLEEP)
+        return serialized
 
-    return dataclasses.replace(made, dataset=made.dataset.map(late))
+    def decode(serialized):
+        slept = tf.numpy_function(sleep, [serialized], tf.string)
+        return source.decode(tf.ensure_shape(slept, serialized.shape))
+
+    return dataclasses.replace(source, decode=decode)
 
 
 @pytest.fixture(scope="module")
 def starved(digits, tmp_path_factory):
-    """The report of a training whose input sleeps."""
+    """The report of a training whose decoder sleeps."""
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    batches = functools.partial(
-        input_function, files, SHAPE, 16, training=True, seed=3, strategy="streaming"
-    )
+    late = slow(source(files, (image_feature(SHAPE), LABEL), False, 1.0))
+    batches = functools.partial(feed, late, 16, training=True, seed=3, strategy="streaming")
     report = InputReport(InputReportParameters(on_wait="fail"))
     Training(
-        TrainingParameters(batch_size=16, epochs=2),
+        TrainingParameters(batch_size=16, epochs=4),
         build_model=lambda: build_model(
             {"name": "small_cnn", "filters": [8]}, SHAPE, 10, [70.0], [80.0]
         ),
-        training_input=lambda **asked: slow(batches(**asked)),
+        training_input=batches,
         validation=None,
         checkpoints=Checkpoints(None, None, 60),
         log=TrainingLog(str(tmp_path_factory.mktemp("log"))),
@@ -66,8 +76,49 @@ def test_a_starved_training_is_called_input_bound(starved):
     wait = told["wait"]["later_epochs"]
     assert wait["share"] > 0.5
     assert wait["p50"] > 0.5
-    assert told["images_per_second"]["later_epochs"] < 16 / SLEEP
+    assert told["images_per_second"]["later_epochs"] < 1.1 * 16 / SLEEP  # Some were ready.
     assert told["real_to_ceiling"] < 0.5
+
+
+def test_the_wait_of_a_starved_step_stands_beside_the_load_of_its_batch(starved):
+    timeline = starved.content["timeline"]
+    loads = {load["step"]: load for load in starved.content["loads"]}
+    now, beside = 0.0, []
+    for step in timeline:
+        arrived = now + step["wait_ms"]
+        if step["wait_ms"] and step["step"] in loads:  # Others were loaded before.
+            load = loads[step["step"]]
+            assert load["end_ms"] < arrived + 20  # The clocks of a busy machine are read apart.
+            together = min(arrived, load["end_ms"]) - max(now, load["start_ms"])
+            beside.append(together / step["wait_ms"])
+        now = arrived + step["compute_ms"]
+    assert len(beside) > len(timeline) // 2
+    assert np.median(beside) > 0.8
+    assert np.median([load["end_ms"] - load["start_ms"] for load in loads.values()]) > 900 * SLEEP
+
+
+def test_a_batch_is_loaded_before_the_end_of_the_step_that_takes_it(trained):
+    told = json.loads(Path(trained.model_run.uri, "input_report.json").read_text())
+    loads = {load["step"]: load for load in told["loads"]}
+    ends = np.cumsum([step["wait_ms"] + step["compute_ms"] for step in told["timeline"]])
+    shown = [(step["step"], end) for step, end in zip(told["timeline"], ends, strict=True)]
+    both = [(loads[step]["end_ms"], end) for step, end in shown if step in loads]
+    assert len(both) > len(shown) // 4  # Those before were loaded before what is shown.
+    assert all(loaded < end for loaded, end in both)
+
+
+def test_loads_at_the_same_time_have_rows_of_their_own(starved):
+    loads = starved.content["loads"]
+    for one, other in itertools.combinations(loads, 2):
+        apart = one["end_ms"] <= other["start_ms"] or other["end_ms"] <= one["start_ms"]
+        assert apart or one["row"] != other["row"]
+    assert plot.draw(starved.content).count('class="load"') == len(loads)
+
+
+def test_a_report_without_loads_is_drawn_and_says_so(starved):
+    older = {key: value for key, value in starved.content.items() if key != "loads"}
+    assert "was not noted" in plot.draw(older)
+    assert "was not noted" not in plot.draw(starved.content)
 
 
 def test_a_starved_training_is_told_what_to_change(starved):
