@@ -7,7 +7,12 @@ import numpy as np
 from PIL import Image
 
 NO_CLASS = 255  # A pixel of no class.
-_GREY = (160, 160, 160)  # of none of the 255 classes
+_GREY = (128, 128, 128)  # of none of the 255 classes
+# Told apart also with a colour vision deficiency: Okabe and Ito, "Color Universal Design", 2008.
+_COLOURS = (  # of the first classes
+    (86, 180, 233), (230, 159, 0), (0, 158, 115), (213, 94, 0), (0, 114, 178),
+    (204, 121, 167), (240, 228, 66), (148, 103, 189), (140, 86, 75), (23, 190, 207),
+)  # fmt: skip
 
 
 def mask_image(ids: np.ndarray) -> Image.Image:
@@ -25,21 +30,24 @@ def mask_png(ids: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-@functools.cache
-def _palette() -> bytes:
-    """Red, green and blue of each of the 256 ids."""
-    return bytes(part for number in range(256) for part in _colour(number))
+def colour_of(number: int) -> tuple[int, int, int]:
+    """Red, green and blue of a class id, of each its own; grey of no class.
 
-
-def _colour(number: int) -> tuple[int, int, int]:
-    """A colour of its own for each class id, as Pascal VOC has them, and grey for no class.
-
-    Source: VOCdevkit, "VOClabelcolormap", http://host.robots.ox.ac.uk/pascal/VOC/.
+    From the eleventh class on they are Pascal VOC's. Source: VOCdevkit, "VOClabelcolormap",
+    http://host.robots.ox.ac.uk/pascal/VOC/.
     """
     if number == NO_CLASS:
         return _GREY
+    if number < len(_COLOURS):
+        return _COLOURS[number]
     channels = [0, 0, 0]
     for level in range(8):
         for channel in range(3):
             channels[channel] |= (number >> (3 * level + channel) & 1) << (7 - level)
     return tuple(channels)
+
+
+@functools.cache
+def _palette() -> bytes:
+    """Red, green and blue of each of the 256 ids."""
+    return bytes(part for number in range(256) for part in colour_of(number))

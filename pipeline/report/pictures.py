@@ -4,18 +4,14 @@ import base64
 import io
 from html import escape
 
+import numpy as np
 from PIL import Image
+
+from components.mask_palette import NO_CLASS, colour_of, mask_image
 
 _SIDE = 192  # pixels of the longer side, above which a picture is shrunk
 _SMALL_FILE = 8_000  # bytes up to which a file is taken as it is
-_NO_CLASS = 255  # a mask's pixel of no class
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg"}
-# Told apart also with a colour vision deficiency: Okabe and Ito, "Color Universal Design", 2008.
-_COLOURS = (
-    (86, 180, 233), (230, 159, 0), (0, 158, 115), (213, 94, 0), (0, 114, 178),
-    (204, 121, 167), (240, 228, 66), (148, 103, 189), (140, 86, 75), (23, 190, 207),
-)  # fmt: skip
-_NOTHING = (128, 128, 128)
 
 
 def picture(data, alt):
@@ -45,26 +41,20 @@ def mask_picture(data, alt, values=None):
     except (OSError, ValueError, Image.DecompressionBombError):
         return ""
     if values is not None:
-        table = [_NO_CLASS] * 256
+        table = [NO_CLASS] * 256
         for number, value in enumerate(values):
             table[value] = number
         ids = ids.point(table)
     ids.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST)
-    shown = Image.frombytes("P", ids.size, ids.tobytes())
-    shown.putpalette([part for number in range(256) for part in colour_of(number)])
+    shown = mask_image(np.asarray(ids))
     out = io.BytesIO()
     shown.save(out, "PNG", optimize=True)
     return _tag(out.getvalue(), "image/png", alt, shown.size)
 
 
-def colour_of(number):
-    """(red, green, blue) of a class id; grey for the pixels of no class."""
-    return _NOTHING if number == _NO_CLASS else _COLOURS[number % len(_COLOURS)]
-
-
 def legend(names):
     """The colours of the classes, in words."""
-    rows = [*enumerate(names), (_NO_CLASS, "no class")]
+    rows = [*enumerate(names), (NO_CLASS, "no class")]
     items = "".join(
         f'<li><svg class=swatch viewBox="0 0 1 1" aria-hidden="true"><rect width="1" height="1" '
         f'style="fill:rgb{colour_of(number)}"/></svg> {escape(str(name))}</li>'
