@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from tfx.orchestration.pipeline import Pipeline
 
 from components.champion_resolver.component import ChampionResolver
+from components.content_hash import content_hash
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.pusher.component import Pusher
@@ -133,6 +134,11 @@ def create_pipeline(configuration, metadata_connection_config=None):
     for component in components:
         flag = f"--code={code_fingerprint(type(component).__module__)}"
         component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.
+    weights = configuration.model.parameters.get("weights")
+    if weights:  # Their path stands in the parameters; their content may be another.
+        flag = f"--weights={content_hash(weights)}"
+        for component in (*tuners, trainer):
+            component.executor_spec.add_extra_flags([flag])
     return Pipeline(
         pipeline_name=configuration.name,
         pipeline_root=configuration.root,

@@ -9,15 +9,20 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from components.content_hash import content_hash
+
 
 def fingerprint(files: Iterable[str], parameters: Mapping) -> str:
     """64 hexadecimal digits that change with any input, any parameter and this code.
 
     Args:
       files: the training's inputs. Their names, sizes and times stand for their content.
-      parameters: JSON values.
+      parameters: JSON values; of "model_parameters", itself JSON, the weights' file is an
+        input by its content, as each worker may have a copy of its own.
     """
+    model = json.loads(parameters.get("model_parameters", "{}"))
     about = {
+        "weights": content_hash(model.get("weights")),
         "parameters": dict(parameters),
         "versions": [keras.__version__, tf.__version__],
         "files": [_seen(file) for file in sorted(files)],

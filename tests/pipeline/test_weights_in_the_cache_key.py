@@ -1,0 +1,44 @@
+"""A file of weights with other content under the same path is another training."""
+
+import json
+
+import pytest
+
+from components.trainer.fingerprint import fingerprint
+from pipeline.configuration_file import load
+from pipeline.create_pipeline import create_pipeline
+
+
+def flags_of(weights):
+    """{component: its executor's flags}, which TFX's cache key holds."""
+    model = f"{{name: mobilenet, parameters: {{weights: {weights}}}}}"
+    tried = "{training.learning_rate: {min: 0.001, max: 0.01}}"
+    tuner = f"{{trials: 2, epochs: 1, search_space: {tried}}}"
+    configuration = load("configs/digits.yaml", [f"model={model}", f"tuner={tuner}"])
+    made = create_pipeline(configuration).components
+    return {type(one).__name__: one.executor_spec.extra_flags for one in made}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    file = tmp_path / "some.weights.h5"
+    file.write_bytes(b"one")
+    return file
+
+
+def test_other_content_is_trained_anew_and_nothing_else_is_done_again(weights):
+    one = flags_of(weights)
+    assert flags_of(weights) == one
+    weights.write_bytes(b"two")
+    other = flags_of(weights)
+    assert {name for name in one if one[name] != other[name]} == {"Trainer", "Tuner"}
+
+
+def test_a_checkpoint_of_other_weights_is_not_used(weights):
+    parameters = {"model_parameters": json.dumps({"weights": str(weights)})}
+    before = fingerprint([], parameters)
+    assert fingerprint([], parameters) == before
+    weights.write_bytes(b"two")
+    other = fingerprint([], parameters)
+    weights.unlink()
+    assert len({before, other, fingerprint([], parameters)}) == 3
