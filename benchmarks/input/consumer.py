@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.input.photographs import BATCH
+from components.trainer.distribution import BATCHES_ON_DEVICE
 
 _SHARE = 0.8  # of the pipeline's rate
 _SECONDS = 2.0  # of one round
-_AHEAD = 2  # batches that the device holds beside that of the running step, as Trainer's prefetch
 
 
 def step_seconds(images_per_second: float) -> float:
@@ -43,10 +43,10 @@ def waits(iterator: Iterator, step: float, rounds: int = 3) -> dict[str, float]:
 def _round(iterator: Iterator, step: float, steps: int) -> tuple[float, float, float]:
     waited = np.empty(steps)
     # When the steps end of the batches that the device holds: of the running one first.
-    ends = [time.perf_counter() + step * number for number in range(1, _AHEAD + 2)]
+    ends = [time.perf_counter() + step * number for number in range(1, BATCHES_ON_DEVICE + 2)]
     for number in range(steps):
         # There is room for a batch once the step begins that takes the first of those ahead.
-        time.sleep(max(0.0, ends[-_AHEAD - 1] - time.perf_counter()))
+        time.sleep(max(0.0, ends[-BATCHES_ON_DEVICE - 1] - time.perf_counter()))
         next(iterator)
         waited[number] = max(0.0, time.perf_counter() - ends[-1])
         ends.append(ends[-1] + waited[number] + step)
