@@ -52,6 +52,20 @@ def _normalise_over_devices(model: keras.Model) -> None:
             layer.synchronized = True
 
 
+def _overflowed_together(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradients, made no numbers on every device where they are none on any.
+
+    Keras's LossScaleOptimizer asks one device alone whether to leave a step out, before the
+    gradients are added up: https://github.com/keras-team/keras, `LossScaleOptimizer._tf_apply`.
+    """
+    finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
+    overflowed = tf.cast(~tf.reduce_all(finite), tf.float32)
+    devices = tf.distribute.get_replica_context()
+    overflowed = devices.all_reduce(tf.distribute.ReduceOp.SUM, overflowed)
+    mark = tf.where(overflowed > 0, math.nan, 0.0)
+    return [gradients[0] + tf.cast(mark, gradients[0].dtype), *gradients[1:]]
+
+
 class Steps:
     """A model's training and validation steps under one `tf.distribute` strategy.
 
@@ -113,6 +127,8 @@ class Steps:
 
         def one_device(images, targets):
             losses, logits, labels, gradients = backwards(images, targets, self._device_step())
+            if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+                gradients = _overflowed_together(gradients)
             # Outside of XLA: here the devices add up their gradients, which it cannot compile.
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(losses, logits, labels)

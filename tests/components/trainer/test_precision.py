@@ -1,6 +1,8 @@
 """Mixed precision, XLA and several steps a call: faster computations of the same training."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -9,23 +11,37 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.devices import Devices, choose
+from components.trainer.distribution import distributed
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
 
 pytestmark = pytest.mark.slow
 
 SHAPE = (4, 4, 1)
+_ROOT = Path(__file__).resolve().parents[3]
+_OVERFLOW_ON_ONE_OF_TWO = """
+import importlib.util, sys
+import numpy as np
+import tensorflow as tf
+[cpu] = tf.config.list_physical_devices("CPU")
+one = tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(cpu, [one, one])
+spec = importlib.util.spec_from_file_location("precision", sys.argv[1])
+precision = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(precision)
+precision.overflow_on_one_of_two()
+"""
 
 
-def small_steps(precision: str, parameters: TrainingParameters) -> Steps:
-    devices = Devices(tf.distribute.get_strategy(), precision=precision)
-    with devices.policy():
+def small_steps(precision: str, parameters: TrainingParameters, strategy=None) -> Steps:
+    devices = Devices(strategy or tf.distribute.get_strategy(), precision=precision)
+    with devices.strategy.scope(), devices.policy():
         images = keras.Input(SHAPE, dtype="uint8")
         pixels = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
         hidden = keras.layers.Dense(8)(pixels)
         model = keras.Model(images, keras.layers.Dense(3, dtype="float32")(hidden))
         optimizer = build_optimizer(parameters, steps_per_epoch=10, precision=precision)
-    return Steps(model, optimizer, batch_size=4, strategy=devices.strategy)
+        return Steps(model, optimizer, batch_size=4, strategy=devices.strategy)
 
 
 def weights_of(steps: Steps) -> list[np.ndarray]:
@@ -58,6 +74,38 @@ def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_no_diver
     assert steps.optimizer.dynamic_scale.numpy() == too_large / 2
     assert steps.training.totals().counted == 4
     assert steps.training.totals().broken_steps == 0
+
+
+def overflow_on_one_of_two() -> None:
+    """One step on two devices, of which only the second has labels, and so gradients, at all."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    steps = small_steps("mixed_float16", TrainingParameters(), strategy)
+    steps.optimizer.dynamic_scale.assign(2.0**126)
+    images = np.random.default_rng(1).integers(0, 256, (4, *SHAPE)).astype(np.uint8)
+    labels = np.array([-1, -1, 1, 2], np.int64)
+    dataset = tf.data.Dataset.from_tensors((images, labels))
+    batches = distributed(dataset, Devices(strategy))
+    before = weights_of(steps)
+    steps.compile_training(batches.element_spec)([next(iter(batches))])
+    kept = [bool((a == b).all()) for a, b in zip(weights_of(steps), before, strict=True)]
+    scale = float(np.log2(steps.optimizer.dynamic_scale.numpy()))
+    counted = steps.training.totals().counted
+    print(json.dumps({"kept": kept, "scale": scale, "counted": counted}))
+
+
+def test_a_float16_step_that_overflows_on_one_device_is_left_out_on_all():
+    done = subprocess.run(
+        [sys.executable, "-c", _OVERFLOW_ON_ONE_OF_TWO, __file__],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["counted"] == 2
+    assert told["scale"] == 125
+    assert all(told["kept"])
 
 
 def test_enlarged_losses_do_not_enlarge_a_step(one_step):
