@@ -28,6 +28,12 @@ def figures(
       ceiling_seconds: of one step on a cached batch; None where it was not measured.
       loads: what `StepTimes.loads` returns.
 
+    The first call of each size compiles the step, which is neither loading nor computing. Its
+    images are left out of all images a second, and it is not in the timeline. Its wait, such as
+    that for the very first batch, is as real as any: it counts to its epoch's share of waiting,
+    where its compute is put at what as many steps of the other calls take, and to the time of the
+    first epoch's images a second. The epoch that a training was resumed in is its first.
+
     Returns:
       `images_per_second`, `real_to_ceiling`, `wait`, `timeline` and `loads`; None for what there
       are no steps, or no times, to tell from.
@@ -36,14 +42,14 @@ def figures(
       `step` that took it, `start_ms` and `end_ms` from the first call's start, cut off where the
       timeline begins and ends, and `row` from 0.
     """
-    # The first call of each size compiles the step, which is neither loading nor computing.
     compiled = np.zeros(len(calls), bool)
     compiled[np.unique(calls.steps, return_index=True)[1]] = True
     first_epoch = (calls.step - 1) // steps_per_epoch == (calls.step[0] - 1) // steps_per_epoch
     first = calls.where(first_epoch & ~compiled)
     later = calls.where(~first_epoch & ~compiled)
+    before = load_seconds + calls.wait[first_epoch & compiled].sum()
     rates = {
-        "first_epoch": _rate(first, batch_size, load_seconds),
+        "first_epoch": _rate(first, batch_size, before),
         "later_epochs": _rate(later, batch_size),
         "ceiling": batch_size / ceiling_seconds if ceiling_seconds else None,
     }
@@ -55,8 +61,8 @@ def figures(
         "images_per_second": rates,
         "real_to_ceiling": judged / rates["ceiling"] if both else None,
         "wait": {
-            "first_epoch": _wait(first, load_seconds),
-            "later_epochs": _wait(later),
+            "first_epoch": _wait(calls, compiled, first_epoch, load_seconds),
+            "later_epochs": _wait(calls, compiled, ~first_epoch),
         },
         "timeline": [
             {
@@ -75,14 +81,21 @@ def _rate(calls: Calls, batch_size: int, more_seconds: float = 0.0) -> float | N
     return float(calls.steps.sum() * batch_size / seconds) if len(calls) and seconds else None
 
 
-def _wait(calls: Calls, more_seconds: float = 0.0) -> dict | None:
+def _wait(
+    calls: Calls, compiled: np.ndarray, chosen: np.ndarray, more_seconds: float = 0.0
+) -> dict | None:
     """The share of all time, and the median and 99th percentile of the calls' own shares."""
-    if not len(calls):
+    plain = calls.where(chosen & ~compiled)
+    if not len(plain):
         return None
-    total = calls.seconds.sum() + more_seconds
-    shares = np.divide(calls.wait, calls.seconds, out=np.zeros(len(calls)), where=calls.seconds > 0)
+    rest = calls.where(chosen & compiled)
+    usual = np.median(plain.compute / plain.steps) * rest.steps
+    computed = plain.compute.sum() + np.minimum(rest.compute, usual).sum()
+    waited = plain.wait.sum() + rest.wait.sum() + more_seconds
+    total = waited + computed
+    shares = np.divide(plain.wait, plain.seconds, out=np.zeros(len(plain)), where=plain.seconds > 0)
     return {
-        "share": float((calls.wait.sum() + more_seconds) / total) if total else 0.0,
+        "share": float(waited / total) if total else 0.0,
         "p50": float(np.percentile(shares, 50)),
         "p99": float(np.percentile(shares, 99)),
     }

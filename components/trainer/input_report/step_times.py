@@ -42,9 +42,13 @@ class StepTimes:
             self._take_loads(step)
 
     def stop(self, now: float) -> None:
-        """Ends the last call: what follows until the next one is not training."""
+        """Ends the last call: what follows until the next one is not training.
+
+        A call that was ended stays so: an epoch's end stops the clock before it validates, and
+        the checkpoint after that stops it again.
+        """
         if self._calls:
-            self._ends[len(self._calls) // _COLUMNS - 1] = now
+            self._ends.setdefault(len(self._calls) // _COLUMNS - 1, now)
 
     def _take_loads(self, step: int) -> None:
         if self._load_times:

@@ -40,7 +40,8 @@ def test_shares_are_shares_and_the_longest_wait_is_shown(calls, steps_per_epoch,
 @given(CALLS)
 def test_images_a_second_are_images_by_time(calls):
     found = figures(noted(calls), 8, len(calls), 0.25, None)
-    spent = 0.25 + sum(wait + compute for wait, compute in calls[1:])  # the first call compiles
+    # The first call compiles: its images and its compute are left out, its wait is not.
+    spent = 0.25 + calls[0][0] + sum(wait + compute for wait, compute in calls[1:])
     rate = found["images_per_second"]["first_epoch"]
     assert rate == pytest.approx(8 * (len(calls) - 1) / spent)
     assert found["images_per_second"]["ceiling"] is None
@@ -69,6 +70,70 @@ def test_what_comes_between_epochs_is_no_step():
     times.stop(1.0)
     times.add(2, 1, 50.0, 50.1, 51.0)
     np.testing.assert_allclose(times.calls().seconds, [1.0, 1.0])
+
+
+def test_a_call_ends_where_it_was_stopped_first():
+    times = StepTimes()
+    times.add(1, 1, 0.0, 0.1, 1.0)
+    times.stop(1.0)  # the epoch ends: a validation follows, and then a checkpoint
+    times.stop(40.0)
+    times.add(2, 1, 50.0, 50.1, 51.0)
+    times.stop(51.5)
+    np.testing.assert_allclose(times.calls().seconds, [1.0, 1.5])
+
+
+def test_the_wait_for_the_first_batch_counts_and_compiling_does_not():
+    calls = noted([(5.0, 30.0), *[(0.0, 0.1)] * 50])
+    found = figures(calls, 8, 51, 0.0, 0.1)
+    assert found["images_per_second"]["first_epoch"] == pytest.approx(8 * 50 / 10.0)
+    assert found["wait"]["first_epoch"]["share"] == pytest.approx(5.0 / (5.0 + 5.1))
+    assert found["wait"]["first_epoch"]["p99"] == 0  # of the calls that compiled nothing
+    assert found["real_to_ceiling"] == pytest.approx(1.0)  # the loading is told apart
+    line, judged, _ = judge(found, [], "streaming", 0.05, 51)
+    assert "the first loading included" in line
+    assert line.endswith(": input-bound")
+    assert judged == "input-bound"
+
+
+def test_the_wait_for_the_first_batch_is_not_that_of_later_epochs():
+    calls = noted([(5.0, 30.0), *[(0.0, 0.1)] * 59])
+    found = figures(calls, 8, 20, 0.0, 0.1)
+    assert found["wait"]["later_epochs"]["share"] == 0
+    assert judge(found, [], "streaming", 0.05, 60)[1] == "ok"
+
+
+def test_many_steps_of_the_call_that_compiles_are_weighed_against_their_own_computing():
+    times = StepTimes()  # An epoch of 120 steps: 100 at once, the last ones one by one.
+    times.add(100, 100, 0.0, 0.2, 60.2)
+    times.add(101, 1, 60.2, 60.2, 70.2)  # compiles too
+    for step in range(102, 121):
+        times.add(step, 1, step, step, step + 0.1)
+        times.stop(step + 0.1)
+    found = figures(times.calls(), 8, 120, 0.0, 0.1)
+    assert found["wait"]["first_epoch"]["share"] == pytest.approx(0.2 / (0.2 + 12.0))
+
+
+def test_a_resumed_training_waits_for_its_first_batch_in_the_epoch_it_goes_on_in():
+    times, now = StepTimes(), 0.0
+    for step, steps, wait, compute in [
+        (9, 1, 2.0, 30.0),  # resumed after step 8 of 10
+        (10, 1, 0.0, 0.1),
+        (18, 8, 0.4, 30.0),  # a size that is new, and compiled
+        (19, 1, 0.0, 0.1),
+        (20, 1, 0.0, 0.1),
+    ]:
+        times.add(step, steps, now, now + wait, now + wait + compute)
+        now += wait + compute
+    found = figures(times.calls(), 8, 10, 0.0, 0.1)
+    assert found["wait"]["first_epoch"]["share"] == pytest.approx(2.0 / (2.0 + 0.2))
+    assert found["wait"]["later_epochs"]["share"] == pytest.approx(0.4 / (0.4 + 1.0))
+
+
+@given(CALLS)
+def test_calls_that_all_compiled_tell_nothing(calls):
+    found = figures(noted(calls[:1]), 8, 1, 0.25, 0.01)
+    assert found["wait"]["first_epoch"] is None
+    assert found["images_per_second"]["first_epoch"] is None
 
 
 @pytest.mark.parametrize(
