@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from components import graph_error
 from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES, is_version_name
 
@@ -138,10 +139,6 @@ def _segmented(told) -> list[Answer]:
 
 
 def _cause(error: tf.errors.OpError | UnicodeDecodeError) -> str:
-    """The first line of a graph's error that says something, without the nodes' names."""
     if isinstance(error, UnicodeDecodeError):
         return "it is no tf.train.Example"
-    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    noise = ("Detected at", "Graph execution", "<", "[[", "Error executing")
-    told = [line for line in lines if not line.startswith(noise)]
-    return (told or ["it cannot be decoded"])[0].split(" [[")[0][:200]
+    return graph_error.cause(error, "it cannot be decoded")

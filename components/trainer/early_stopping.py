@@ -30,7 +30,8 @@ class EarlyStopping:
         return self.patience is not None and self.waited >= self.patience
 
     def update(self, loss: float, epoch: int, weights: Sequence[np.ndarray]) -> None:
-        """Takes note of the epoch that has just ended."""
+        """Takes note of the epoch that has just ended; a loss that is no number is the worst."""
+        loss = loss if math.isfinite(loss) else math.inf
         if loss < self.best_loss or not self.best_epoch:
             self.best_loss, self.best_epoch, self.best_weights = loss, epoch, weights
             self.waited = 0

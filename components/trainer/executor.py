@@ -161,6 +161,7 @@ def _training(
         worker=chosen.worker,
         workers=chosen.workers,
     )
+    agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
     build = functools.partial(
         build_model,
         json.loads(exec_properties["model_parameters"]),
@@ -180,7 +181,7 @@ def _training(
         Training,
         parameters,
         build_model=build,
-        training_input=functools.partial(batches, train_files, training=True),
+        training_input=functools.partial(batches, train_files, training=True, agree=agree),
         validation=_validation(batches, validation_files, parameters.batch_size, chosen.workers),
         devices=chosen,
         augmentation=build_augmentation(

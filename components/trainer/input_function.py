@@ -6,7 +6,7 @@ kept, and are kept before they are shuffled, so that every epoch has an order of
 
 import dataclasses
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -144,6 +144,7 @@ def feed(
     first_step: int = 0,
     worker: int = 0,
     workers: int = 1,
+    agree: Callable[[str, str], tuple[str, str]] | None = None,
     timed: bool = False,
 ) -> Input:
     """Batches of a source by the best strategy.
@@ -163,6 +164,8 @@ def feed(
       first_step: how many batches to pass over, when a training resumes.
       worker: which of `workers` this process is; each gets its share of every batch.
       workers: processes that train together.
+      agree: this worker's (strategy, reason) -> those of all workers; None: each has its own,
+        which must then be the same, as each strategy has another order.
       timed: note in `load_times` when each batch is loaded; the batches are the same.
 
     Raises:
@@ -171,6 +174,8 @@ def feed(
     _check(batch_size, first_step, worker, workers)
     decoded_bytes = source.at_most * source.row_bytes
     strategy, reason = input_strategy.choose(strategy, decoded_bytes, cache_dir, memory_limit_bytes)
+    if agree:
+        strategy, reason = agree(strategy, reason)
     match strategy:
         case "memory":
             arrays = input_memory.load(source)

@@ -52,9 +52,12 @@ def build_model(
         pixel_mean, pixel_std = [mean] * image_shape[-1], [std] * image_shape[-1]
     images = keras.Input(image_shape, dtype="uint8", name="image")
     # Floats only from here on: what comes over the bus are bytes. A channel of one single
-    # value has no spread to divide by.
+    # value has no spread to divide by. bfloat16 would round a mean of 130.6 to 131.
     pixels = keras.layers.Normalization(
-        mean=pixel_mean, variance=[max(std, 1.0) ** 2 for std in pixel_std], name="normalisation"
+        mean=pixel_mean,
+        variance=[max(std, 1.0) ** 2 for std in pixel_std],
+        dtype="float32",
+        name="normalisation",
     )(images)
     try:
         logits = network(pixels, classes, **given)

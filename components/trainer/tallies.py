@@ -1,6 +1,7 @@
 """Sums over the examples of an epoch, kept on the device."""
 
 import dataclasses
+import math
 
 import tensorflow as tf
 
@@ -32,6 +33,11 @@ class Totals:
     @property
     def mean_loss(self) -> float:
         return self.loss / max(self.counted, 1)
+
+    @property
+    def finite_loss(self) -> float | None:
+        """`mean_loss`; None where it is no finite number."""
+        return self.mean_loss if math.isfinite(self.mean_loss) else None
 
     @property
     def accuracy(self) -> float:

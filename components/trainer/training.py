@@ -118,7 +118,10 @@ class Training:
           Failure: the loss is no finite number, or a label is no class.
         """
         self._progress.tell(f"input: {self._input.reason}", self._step / self._last_step)
-        with workers.lost_worker_told(self._devices.workers):
+        with (
+            workers.lost_worker_told(self._devices.workers),
+            training_faults.small_memory_told(self._batch_size),
+        ):
             self._run()
             if self._input_report:
                 # The weights that it changes are put back below.
@@ -214,13 +217,14 @@ class Training:
                 "graph. Run Transform on this very split."
             )
         validation = self._validate() if self._validation else None
+        known = validation if validation and validation.counted else None
         self._log.add(
             Epoch(
                 epoch=self._epoch,
                 loss=training.mean_loss,
                 accuracy=training.accuracy,
-                validation_loss=validation.mean_loss if validation else None,
-                validation_accuracy=validation.accuracy if validation else None,
+                validation_loss=known.finite_loss if known else None,
+                validation_accuracy=known.accuracy if known else None,
                 validation_left_out=int(validation.left_out) if validation else None,
                 learning_rate=float(self._steps.optimizer.learning_rate),
                 seconds=self._seconds,
@@ -228,8 +232,7 @@ class Training:
                 validation_mean_iou=self._steps.validation.mean_iou() if validation else None,
             )
         )
-        watched = validation if validation and validation.counted else training
-        self._stopping.update(watched.mean_loss, self._epoch, weights)
+        self._stopping.update((known or training).mean_loss, self._epoch, weights)
         self._report(training)
         self._steps.training.clear()
         self._seconds = self._waited = 0.0
@@ -244,7 +247,9 @@ class Training:
         return totals
 
     def _totals(self) -> Totals:
+        began = time.perf_counter()
         totals = self._steps.training.totals()
+        self._seconds += time.perf_counter() - began  # A call returns before a GPU is done.
         training_faults.refuse_misfits(totals, self._steps.classes, "train")
         if totals.broken_steps:
             # From the first broken step on the weights are no numbers either.
@@ -271,6 +276,8 @@ class Training:
                 "epochs": [dataclasses.asdict(epoch) for epoch in self._log.epochs],
                 "seconds": self._seconds,
                 "waited": self._waited,
+                "precision": self._devices.precision,
+                "input": self._input.strategy,
             },
             variables=[variable.numpy() for variable in self._steps.variables],
             best_weights=self._stopping.best_weights,
@@ -278,7 +285,9 @@ class Training:
 
     def _restore(self, saved: Checkpoint) -> None:
         self._step = self._resumed_at_step = saved.step
-        self._assign(self._steps.variables, saved.variables)
+        same_precision = saved.state["precision"] == self._devices.precision
+        self._assign(self._steps.variables, saved.variables, strict=same_precision)
+        training_faults.tell_what_changed(saved, self._devices.precision, self._input.strategy)
         for name, value in saved.state["stopping"].items():
             setattr(self._stopping, name, value)
         self._stopping.best_weights = saved.best_weights
@@ -286,6 +295,6 @@ class Training:
         for epoch in saved.state["epochs"]:
             self._log.add(Epoch(**epoch))
 
-    def _assign(self, variables, values) -> None:
-        for variable, value in zip(variables, values, strict=True):
+    def _assign(self, variables, values, strict: bool = True) -> None:
+        for variable, value in zip(variables, values, strict=strict):
             variable.assign(value)

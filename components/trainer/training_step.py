@@ -111,9 +111,11 @@ class Steps:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """All that a resumed training must find as it was."""
-        kept = [*self.model.variables, *self.optimizer.variables]
-        return [*(variable.value for variable in kept), self.training.variable]
+        """All that a resumed training must find as it was, what float16 alone has at the end."""
+        own = getattr(self.optimizer, "inner_optimizer", self.optimizer).variables
+        kept = [variable.value for variable in [*self.model.variables, *own]]
+        scaling = [variable.value for variable in self.optimizer.variables[: -len(own)]]
+        return [*kept, self.training.variable, *scaling]
 
     def compile_training(self, spec: tuple[tf.TensorSpec, tf.TensorSpec], batches: int = 1):
         """A function of a list of `batches` pairs (images, targets) that trains on each in turn.

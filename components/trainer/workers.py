@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from components import graph_error
 from components.failure import Failure
+from components.trainer.input_strategy import STRATEGIES
 
 # What a collective operation ends with when its peer is gone or does not answer.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
@@ -18,19 +20,41 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
     Raises:
       Failure: they do not see the same checkpoint.
     """
-
-    @tf.function
-    def everywhere():
-        mine = strategy.run(lambda: tf.constant(float(step), tf.float64))
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, mine, axis=None)
-
-    with lost_worker_told(strategy.num_replicas_in_sync):
-        total = float(everywhere())
-    if total != step * strategy.num_replicas_in_sync:
+    steps = _told_by_all(strategy, step)
+    if len(set(steps)) > 1:
         raise Failure(
-            f"Trainer: this worker goes on from step {step} and the others from another one. "
+            f"Trainer: the workers go on from the steps {', '.join(map(str, steps))}. "
             "Give all workers a checkpoint_dir that all of them see."
         )
+
+
+def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[str, str]:
+    """One input strategy for all workers: each has an order of its own, and gives other shares.
+
+    Args:
+      strategy: of several workers.
+      chosen, reason: this worker's input strategy and why, as `input_strategy.choose` returns.
+
+    Returns:
+      The same where all workers chose the same, otherwise "streaming", which all can do.
+    """
+    names = [STRATEGIES[number] for number in _told_by_all(strategy, STRATEGIES.index(chosen))]
+    if len(set(names)) == 1:
+        return chosen, reason
+    return "streaming", (
+        f"the workers would take {', '.join(names)}, and all must read the same batches "
+        "(training.input.strategy sets another)"
+    )
+
+
+def _told_by_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+    @tf.function
+    def everywhere():
+        mine = strategy.run(lambda: tf.constant([number], tf.int64))
+        return strategy.gather(mine, axis=0)
+
+    with lost_worker_told(strategy.num_replicas_in_sync):
+        return everywhere().numpy().tolist()
 
 
 @contextlib.contextmanager
@@ -46,7 +70,8 @@ def lost_worker_told(workers: int) -> Iterator[None]:
         if workers == 1:
             raise
         raise Failure(
-            f"Trainer: another worker is gone or does not answer ({str(error).splitlines()[0]}). "
+            "Trainer: another worker is gone or does not answer "
+            f"({graph_error.cause(error, type(error).__name__)}). "
             "Start all workers again: they go on from the last checkpoint."
         ) from error
 

@@ -70,6 +70,12 @@ class Executor(base_executor.BaseExecutor):
             log.close(best_epoch=trained.best_epoch, hyperparameters=values)
             checkpoints.remove()
             reached = getattr(trained.best, parameters.objective)
+            if reached is None:
+                raise Failure(
+                    f"Tuner: the best epoch has no {parameters.objective}: no label of the "
+                    "validation split is known, or the loss is no finite number. Check the "
+                    "splits, and lower training.learning_rate."
+                )
             keras.utils.clear_session()  # The next trial's model needs this one's memory.
             return reached
 

@@ -58,8 +58,8 @@ class Search(base_tuner.BaseTuner):
         try:
             with _progress_of(int(trial.trial_id), self._parameters.trials):
                 reached = self._try_values(trial.trial_id, values, epochs)
-        except (Failure, tf.errors.ResourceExhaustedError) as error:
-            raise keras_tuner.errors.FailedTrialError(str(error).splitlines()[0]) from error
+        except Failure as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except Exception as error:
             # All that KerasTuner does not swallow.
             raise keras_tuner.errors.FatalError(str(error)) from error

@@ -75,8 +75,9 @@ def _from_curves(run):
     if not epochs:
         return
     last, best = epochs[-1], history["best_epoch"]
-    if len(epochs) > 1 and best == len(epochs) and last.get("validation_loss") is not None:
-        if last["validation_loss"] < 0.99 * epochs[-2]["validation_loss"]:
+    losses = [epoch.get("validation_loss") for epoch in epochs[-2:]]
+    if len(losses) == 2 and best == len(epochs) and None not in losses:
+        if losses[1] < 0.99 * losses[0]:
             yield (
                 "The validation loss was still falling at the last epoch: raise training.epochs "
                 f"above {len(epochs)}."

@@ -232,12 +232,18 @@ def train_in(digits, tmp_path):
 def train_digits(digits):
     """Trains without the executor: with checkpoints of the test's own and no export."""
 
-    def training(checkpoints: Checkpoints, log_folder: Path, **parameters):
+    def training(
+        checkpoints: Checkpoints, log_folder: Path, chosen=None, strategy="auto", **parameters
+    ):
         properties = exec_properties(**parameters)
         devices.prepare(properties["seed"], deterministic=False)
         parameters = read(TrainingParameters, properties["training"])
         batches = functools.partial(
-            input_function, image_shape=(SIDE, SIDE, 1), batch_size=parameters.batch_size, seed=3
+            input_function,
+            image_shape=(SIDE, SIDE, 1),
+            batch_size=parameters.batch_size,
+            seed=3,
+            strategy=strategy,
         )
         files = {
             split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
@@ -250,6 +256,7 @@ def train_digits(digits):
             validation=batches(files["validation"], training=False),
             checkpoints=checkpoints,
             log=TrainingLog(str(log_folder)),
+            devices=chosen,
         ).run()
 
     return training

@@ -80,6 +80,23 @@ def test_a_training_of_several_steps_a_call_goes_on_from_a_step_between_two_call
         np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "precisions", [("float32", "mixed_float16"), ("mixed_float16", "mixed_bfloat16")]
+)
+def test_a_training_goes_on_in_another_precision_and_says_so(
+    train_digits, tmp_path, caplog, precisions
+):
+    kept = Kept(tmp_path, step=22)
+    begun, other = (Devices(tf.distribute.get_strategy(), precision=name) for name in precisions)
+    whole = train_digits(kept, tmp_path / "log", begun)
+    resumed = train_digits(
+        Checkpoints(str(tmp_path / "kept"), None, 1e9), tmp_path / "again", other
+    )
+    assert resumed.resumed_at_step == 22
+    assert resumed.history[-1].accuracy == pytest.approx(whole.history[-1].accuracy, abs=0.06)
+    assert f"begun in {begun.precision}, the training goes on in {other.precision}." in caplog.text
+
+
 def test_in_float16_a_training_learns(train_in):
     run = train_in("half", precision="mixed_float16")
     assert run.history["epochs"][-1]["validation_accuracy"] > 0.8

@@ -1,5 +1,7 @@
 """Early stopping: keeps the best weights, waits as long as it is told."""
 
+import math
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,15 @@ def test_it_stops_when_patience_epochs_brought_nothing_better(losses, patience):
     assert run - stopping.best_epoch <= patience
     if run < len(losses):
         assert run - stopping.best_epoch == patience
+
+
+def test_a_loss_that_is_no_number_is_worse_than_any_other():
+    stopping = EarlyStopping(patience=2)
+    for epoch, loss in enumerate([math.nan, 0.5, math.nan], 1):
+        stopping.update(loss, epoch, [np.array(epoch)])
+    assert stopping.best_epoch == 2
+    assert stopping.best_loss == 0.5
+    assert not stopping.stopped
 
 
 def test_the_first_epoch_is_the_best_until_another_is_better():

@@ -10,6 +10,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.failure import Failure
+from components.trainer import training_faults
 
 
 @pytest.fixture
@@ -122,6 +123,18 @@ def test_a_split_in_which_no_label_is_known_is_told(refused, inputs_with, record
     assert "vocabulary" in refused(inputs=inputs_with(train=records(label=-1)))
 
 
+def test_a_validation_without_a_known_label_is_no_loss_of_zero(
+    digits, inputs_with, train_in, transformed_record
+):
+    unknown = [transformed_record(pixels, -1) for pixels, _ in digits.transformed("validation")]
+    known = [transformed_record(*pair) for pair in digits.transformed("train")]
+    run = train_in("unknown", inputs=inputs_with(train=known, validation=unknown, test=known))
+    epochs = run.history["epochs"]
+    assert {epoch["validation_loss"] for epoch in epochs} == {None}
+    assert {epoch["validation_left_out"] for epoch in epochs} == {len(unknown)}
+    assert "training accuracy" in run.model.get_string_custom_property("summary")
+
+
 @pytest.mark.parametrize(
     ("filters", "mean", "cause"),
     [
@@ -141,6 +154,19 @@ def test_a_training_that_diverges_names_the_step_and_what_to_do(
     line = refused(inputs=inputs, model={"name": "small_cnn", "filters": filters})
     assert cause in line
     assert "learning_rate" in line
+
+
+def test_a_step_that_the_memory_does_not_hold_is_told_with_what_to_lower():
+    @tf.function
+    def step(side):
+        return tf.reduce_sum(tf.random.uniform([side, side, side, side]))
+
+    with pytest.raises(Failure) as told, training_faults.small_memory_told(batch_size=512):
+        step(tf.constant(1000))  # 4 TB
+    line = str(told.value)
+    assert line.startswith("Trainer: the device's memory does not hold a step on 512 images (OOM")
+    assert "training.batch_size" in line
+    assert "\n" not in line
 
 
 def test_images_of_another_size_than_the_transform_graphs_are_told(refused):

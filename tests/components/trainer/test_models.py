@@ -112,6 +112,13 @@ def test_in_mixed_precision_the_weights_and_the_logits_stay_float32(name):
     assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
 
 
+@pytest.mark.usefixtures("mixed_precision")
+def test_in_mixed_precision_pixels_are_normalised_by_the_very_mean_that_is_served():
+    model = build_model({"name": "small_cnn"}, (8, 8, 1), 2, [130.6], [4.0])
+    pixels = model.get_layer("normalisation")(tf.constant([[[[131]]]], tf.uint8))
+    np.testing.assert_allclose(pixels.numpy().ravel(), [0.1], rtol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("parameters", [LARGE[0], LARGE[2]], ids=str)
 def test_large_models_learn_digits(parameters):

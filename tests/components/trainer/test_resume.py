@@ -67,6 +67,16 @@ def test_killed_after_any_step_a_training_ends_with_the_same_metrics(
         np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-4)
 
 
+def test_a_training_that_goes_on_with_another_input_strategy_says_what_that_means(
+    undisturbed, train_digits, tmp_path, caplog
+):
+    folder, _ = undisturbed
+    shutil.copytree(folder / "22", tmp_path / "checkpoint")
+    again = Checkpoints(str(tmp_path / "checkpoint"), None, 1e9)
+    train_digits(again, tmp_path / "log", strategy="streaming")
+    assert "the input strategy was memory and is streaming now" in caplog.text
+
+
 def metrics(trained) -> list[float]:
     return [
         value

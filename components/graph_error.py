@@ -1,0 +1,18 @@
+"""The cause in an error of a TensorFlow graph, of whose message it is one line of many."""
+
+import tensorflow as tf
+
+# Where the message tells of the graph and of Python's calls.
+_NOISE = ("Detected at", "Graph execution", "File ", "<", "[[", "Error executing")
+
+
+def cause(error: tf.errors.OpError, otherwise: str) -> str:
+    """The first line that says something, at most 200 characters without the nodes' names.
+
+    Args:
+      error: TensorFlow's.
+      otherwise: where no line does.
+    """
+    lines = (line.strip() for line in error.message.splitlines())
+    told = [line for line in lines if line and not line.startswith(_NOISE)]
+    return (told or [otherwise])[0].split(" [[")[0][:200]
