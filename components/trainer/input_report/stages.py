@@ -8,6 +8,8 @@ import tensorflow as tf
 # tf.data's operations in words; what is not here keeps its own name.
 _WORDS = {
     "TFRecord": "read",
+    "FlatMap": "read",  # tf.data.TFRecordDataset's, over its files
+    "Unbatch": "read",
     "Range": "order",
     "TensorSlice": "order",
     "Shuffle": "shuffle",

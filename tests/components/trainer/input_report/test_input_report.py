@@ -16,10 +16,11 @@ import tensorflow as tf
 from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input_features import LABEL, image_feature
-from components.trainer.input_function import feed
+from components.trainer.input_function import feed, input_function
 from components.trainer.input_records import source
 from components.trainer.input_report import plot
 from components.trainer.input_report.report import InputReport
+from components.trainer.input_report.stages import stages
 from components.trainer.model_registry import build_model
 from components.trainer.training import Training
 from components.trainer.training_log import TrainingLog
@@ -146,11 +147,31 @@ def test_a_training_writes_its_report_and_a_plot(trained):
     assert described.text == told["line"]
 
 
-def test_the_stages_of_the_input_are_named_with_their_share(trained):
-    told = json.loads(Path(trained.model_run.uri, "input_report.json").read_text())
-    if told["stages"]:  # None where the first batch came too late to look twice.
-        assert sum(stage["share"] for stage in told["stages"]) == pytest.approx(1)
-        assert "gather" in [stage["name"] for stage in told["stages"]]
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize(
+    ("strategy", "work"), [("memory", "gather"), ("disk", "decode"), ("streaming", "decode")]
+)
+def test_the_stages_of_an_input_are_named_with_their_time_and_share(
+    digits, strategy, work, timed, tmp_path
+):
+    files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
+    found = input_function(
+        files,
+        SHAPE,
+        16,
+        training=True,
+        seed=3,
+        strategy=strategy,
+        timed=timed,
+        cache_dir=str(tmp_path),
+    )
+    told = stages(found.dataset, seconds=60, strategy=strategy)
+    named = {stage["name"] for stage in told}
+    assert {work, "order"} <= named <= {work, "order", "read", "shuffle", "batch"}
+    assert all(stage["milliseconds"] > 0 for stage in told)
+    shares = [stage["share"] for stage in told]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1)
 
 
 def test_the_report_changes_nothing_in_the_model(train_in, trained):
