@@ -22,6 +22,7 @@ _WORDS = {
     "MapAndBatch": "decode",
     # They hand on what others made, and their time is that of waiting for it.
     "Prefetch": None,
+    "AssertCardinality": None,
     "Zip": None,
     "Root": None,
 }
