@@ -1,10 +1,12 @@
 """The input report as a picture: loading beside waiting and computing, and the speeds."""
 
+import textwrap
 from collections.abc import Mapping
 from html import escape
 
 _WIDTH, _LEFT, _RIGHT = 720, 120, 20
 _LANE, _GAP = 24, 10  # heights
+_HEAD_LETTERS, _HEAD_LINE = 70, 18  # a line of the heading: letters that fit, height
 _STYLE = """
 svg{--ink:#1b1f24;--quiet:#5b6470;--line:#c9ced6;--wait:#c2410c;--compute:#2563eb;--load:#0f766e;
 --paper:#fff}
@@ -23,19 +25,28 @@ def draw(report: Mapping) -> str:
     Args:
       report: the content of `input_report.json`; `loads` may be absent, as in older ones.
     """
-    lanes, bottom = _lanes(report["timeline"], report.get("loads"), top=62)
+    heads = textwrap.wrap(report["line"], _HEAD_LETTERS) or [""]
+    top = 62 + _HEAD_LINE * (len(heads) - 1)
+    one_epoch = not report["images_per_second"]["later_epochs"]
+    lanes, bottom = _lanes(report["timeline"], report.get("loads"), one_epoch, top)
     speeds = _speeds(report["images_per_second"], top=bottom + 54)
     height = bottom + 164
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">'
         f"<title>Input report</title><desc>{escape(report['line'])}</desc>"
         f'<style>{_STYLE}</style><rect width="{_WIDTH}" height="{height}" fill="var(--paper)"/>'
-        f'<text class="head" x="{_LEFT}" y="22">{escape(report["line"])}</text>'
-        f"{lanes}{speeds}</svg>\n"
+        f"{_heading(heads)}{lanes}{speeds}</svg>\n"
     )
 
 
-def _lanes(timeline, loads, top: int) -> tuple[str, int]:
+def _heading(lines: list[str]) -> str:
+    return "".join(
+        f'<text class="head" x="{_LEFT}" y="{22 + _HEAD_LINE * number}">{escape(line)}</text>'
+        for number, line in enumerate(lines)
+    )
+
+
+def _lanes(timeline, loads, one_epoch: bool, top: int) -> tuple[str, int]:
     """The lanes, and where they end."""
     total = sum(step["wait_ms"] + step["compute_ms"] for step in timeline)
     if not total:
@@ -46,9 +57,10 @@ def _lanes(timeline, loads, top: int) -> tuple[str, int]:
     loading = _LANE if rows == 1 else min(rows * _LANE // 2, 3 * _LANE)
     waiting = top + loading + _GAP
     computing = waiting + _LANE + _GAP
+    before = ", after the first loading" if one_epoch else ""
     parts = [
         f'<text class="quiet" x="{_LEFT}" y="{top - 14}">steps {first:,} to {last:,}, '
-        f"around the one that waited longest: {total:,.1f} ms</text>",
+        f"around the longest wait: {total:,.1f} ms{before}</text>",
         _lane("loading", top, loading),
         _lane("waiting for data", waiting, _LANE),
         _lane("computing", computing, _LANE),

@@ -1,10 +1,13 @@
 """The figures of an input report, whatever the times were."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.trainer.input_report import plot
 from components.trainer.input_report.figures import figures
 from components.trainer.input_report.step_times import StepTimes
 from components.trainer.input_report.verdict import judge
@@ -159,3 +162,22 @@ def test_a_few_steps_are_no_verdict():
     line, judged, _ = judge(figures(calls, 8, 4, 0.0, 0.1), [], "memory", 0.05, 8)
     assert judged == "ok"
     assert "too few" in line
+
+
+def test_the_longest_line_is_read_to_its_end_in_the_picture():
+    found = figures(noted([(1.0, 30.0), *[(0.0, 0.1)] * 59]), 8, 60, 0.0, 0.1)
+    line, _, _ = judge(found, [], "streaming", 0.05, 60)
+    longest = line.replace(": ", ": moderately ")
+    drawn = ElementTree.fromstring(plot.draw({"line": longest, **found}))
+    heads = [text for text in drawn.iter() if text.get("class") == "head"]
+    assert " ".join(text.text for text in heads) == longest
+    width = float(drawn.get("viewBox").split()[2])
+    letter = 8  # pixels of a wide one
+    assert all(float(text.get("x")) + letter * len(text.text) <= width for text in heads)
+    assert len({text.get("y") for text in heads}) == len(heads)
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(1, True), (2, False)])
+def test_the_picture_of_one_epoch_says_that_it_comes_after_the_first_loading(epochs, said):
+    found = figures(noted([(0.0, 0.1)] * 40), 8, 40 // epochs, 0.5, 0.1)
+    assert ("after the first loading" in plot.draw({"line": "", **found})) == said
