@@ -60,7 +60,7 @@ def _lanes(timeline, loads, one_epoch: bool, top: int) -> tuple[str, int]:
     before = ", after the first loading" if one_epoch else ""
     parts = [
         f'<text class="quiet" x="{_LEFT}" y="{top - 14}">steps {first:,} to {last:,}, '
-        f"around the longest wait: {total:,.1f} ms{before}</text>",
+        f"{total:,.1f} ms around the longest wait{before}</text>",
         _lane("loading", top, loading),
         _lane("waiting for data", waiting, _LANE),
         _lane("computing", computing, _LANE),
