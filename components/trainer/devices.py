@@ -74,18 +74,12 @@ class Devices:
 
 
 def prepare(seed: int, deterministic: bool) -> None:
-    """Seeds everything; lets a GPU's memory grow instead of taking all of it at once.
+    """Seeds everything.
 
     Args:
       seed: of weights and of all that is random in a model.
       deterministic: whether every operation must give the same bits in every run.
     """
-    for gpu in tf.config.list_physical_devices("GPU"):
-        try:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError as error:
-            # Too late once something before us in this process has used the GPU.
-            logging.warning("%s keeps its way of taking memory: %s", gpu.name, error)
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -93,6 +87,8 @@ def prepare(seed: int, deterministic: bool) -> None:
 
 def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> Devices:
     """The devices that this process sees, used as the parameters say.
+
+    A GPU's memory grows from now on, instead of being taken as a whole.
 
     Args:
       parameters: `precision`, `xla`, `deterministic` and `worker_wait_seconds` are read.
@@ -102,6 +98,7 @@ def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> De
       Failure: TF_CONFIG cannot be used, or a worker of it did not come.
     """
     gpus = tf.config.list_physical_devices("GPU")
+    _let_memory_grow(gpus)
     worker, addresses = _place(environment.get("TF_CONFIG"))
     workers = max(1, len(addresses))
     if workers > 1:
@@ -122,6 +119,22 @@ def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> De
         worker=worker,
         workers=workers,
     )
+
+
+def workers_here(environment: Mapping[str, str]) -> int:
+    """How many workers of TF_CONFIG have this one's host, itself included."""
+    worker, addresses = _place(environment.get("TF_CONFIG"))
+    hosts = [address.rpartition(":")[0] for address in addresses]
+    return hosts.count(hosts[worker]) if hosts else 1
+
+
+def _let_memory_grow(gpus: list) -> None:
+    """Before anything asks for the logical devices: then it is too late."""
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError as error:
+            logging.warning("%s keeps its way of taking memory: %s", gpu.name, error)
 
 
 def is_chief(environment: Mapping[str, str]) -> bool:

@@ -160,6 +160,7 @@ def _training(
         memory_limit_bytes=limit and int(limit * 2**20),
         worker=chosen.worker,
         workers=chosen.workers,
+        workers_here=devices.workers_here(os.environ),
     )
     agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
     build = functools.partial(

@@ -44,10 +44,7 @@ def cached(source: Source, folder: str) -> Source:
     Raises:
       Failure: the folder cannot be written, the disk is full, or the source is damaged.
     """
-    shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
-    key = json.dumps([_FORMAT, source.identity, shapes])
-    cache = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
-    rows_a_block = max(1, _BLOCK_BYTES // source.row_bytes)
+    cache, rows_a_block = _cache(source, folder), _rows_a_block(source)
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         used = _in_use(cache)
@@ -81,6 +78,40 @@ def cached(source: Source, folder: str) -> Source:
             "Delete the folder and start again."
         ),
     )
+
+
+def bytes_to_write(source: Source, folder: str) -> int:
+    """How much is still to be written for `source`'s cache below `folder`; 0 where it is whole.
+
+    What a build would remove is removed, so that it does not count against the free space.
+    """
+    cache = _cache(source, folder)
+    unfinished = cache.with_suffix(".building")
+    try:
+        if _whole(cache, _rows_a_block(source), source.row_bytes) is not None:
+            return 0
+        _remove_unwanted(cache, source)
+        if unfinished.exists():
+            with contextlib.suppress(BlockingIOError):  # Another process is building it.
+                _remove(unfinished, unless_locked=cache.with_suffix(".lock"))
+        kept = [
+            *unfinished.glob("*"),
+            *cache.glob("*"),
+        ]  # A damaged cache makes room for a new one.
+        written = sum(file.stat().st_size for file in kept)
+    except OSError:
+        written = 0  # `cached` says what is wrong with the folder, if it is asked for.
+    return source.at_most * source.row_bytes - written
+
+
+def _cache(source: Source, folder: str) -> Path:
+    shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
+    key = json.dumps([_FORMAT, source.identity, shapes])
+    return Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _rows_a_block(source: Source) -> int:
+    return max(1, _BLOCK_BYTES // source.row_bytes)
 
 
 def _in_use(cache: Path) -> BinaryIO:
@@ -143,6 +174,16 @@ def _build(source: Source, cache: Path, rows_a_block: int) -> int:
     for leftover in (unfinished, cache):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir()
+    try:
+        examples = _write_blocks(source, unfinished, rows_a_block)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)  # A full disk must not stay full.
+        raise
+    unfinished.rename(cache)
+    return examples
+
+
+def _write_blocks(source: Source, unfinished: Path, rows_a_block: int) -> int:
     examples = 0
     for number, block in enumerate(source.chunks(rows_a_block)):
         _write(_block(unfinished, number), *(part.numpy() for part in block))
@@ -151,7 +192,6 @@ def _build(source: Source, cache: Path, rows_a_block: int) -> int:
         _progress.info("building the input cache", extra={"completed": done})
     description = {"examples": examples, "source": [source.name, source.identity]}
     _write(unfinished / _DESCRIPTION, json.dumps(description).encode())
-    unfinished.rename(cache)
     return examples
 
 

@@ -5,6 +5,7 @@ kept, and are kept before they are shuffled, so that every epoch has an order of
 """
 
 import dataclasses
+import functools
 import random
 from collections.abc import Callable, Sequence
 
@@ -144,6 +145,7 @@ def feed(
     first_step: int = 0,
     worker: int = 0,
     workers: int = 1,
+    workers_here: int = 1,
     agree: Callable[[str, str], tuple[str, str]] | None = None,
     timed: bool = False,
 ) -> Input:
@@ -163,7 +165,8 @@ def feed(
       deterministic: keep the order though a later batch is ready first; by default with a seed.
       first_step: how many batches to pass over, when a training resumes.
       worker: which of `workers` this process is; each gets its share of every batch.
-      workers: processes that train together.
+      workers: processes that train together, with the same seed.
+      workers_here: how many of them share this machine's memory.
       agree: this worker's (strategy, reason) -> those of all workers; None: each has its own,
         which must then be the same, as each strategy has another order.
       timed: note in `load_times` when each batch is loaded; the batches are the same.
@@ -172,8 +175,19 @@ def feed(
       Failure: a value out of range, no examples, too few for one batch, a damaged file.
     """
     _check(batch_size, first_step, worker, workers)
-    decoded_bytes = source.at_most * source.row_bytes
-    strategy, reason = input_strategy.choose(strategy, decoded_bytes, cache_dir, memory_limit_bytes)
+    if workers > 1 and training and (seed is None or deterministic is False):
+        raise Failure(
+            "Workers without a common order read some examples twice and others never. "
+            "Give all workers the same seed, and leave deterministic as it is."
+        )
+    strategy, reason = input_strategy.choose(
+        strategy,
+        source.at_most * source.row_bytes,
+        cache_dir,
+        memory_limit_bytes,
+        functools.partial(input_disk.bytes_to_write, source, cache_dir),
+        workers_here,
+    )
     if agree:
         strategy, reason = agree(strategy, reason)
     match strategy:

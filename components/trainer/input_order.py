@@ -56,7 +56,12 @@ class Order:
             cycle_length=1,
             num_parallel_calls=1,
         )
-        return batches.skip(passed) if passed else batches
+        batches = batches.skip(passed) if passed else batches
+        if self.repeat:
+            # Or several workers would ask each other before every step whether there is another.
+            endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+            batches = batches.apply(endless)
+        return batches
 
     def numbers(self) -> tf.data.Dataset:
         """The examples' numbers, batch by batch: (batch / workers,) int64."""

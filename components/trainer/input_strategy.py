@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from components.failure import Failure
@@ -12,7 +13,12 @@ _MEMORY_SHARE = 0.5
 
 
 def choose(
-    wanted: str, decoded_bytes: int, cache_dir: str | None, memory_limit_bytes: int | None
+    wanted: str,
+    decoded_bytes: int,
+    cache_dir: str | None,
+    memory_limit_bytes: int | None,
+    bytes_to_write: Callable[[], int],
+    workers_here: int = 1,
 ) -> tuple[str, str]:
     """The strategy to use and why, a sentence for people.
 
@@ -21,6 +27,8 @@ def choose(
       decoded_bytes: the size of all examples once decoded, or an upper bound of it.
       cache_dir: where the disk strategy may write; None where it may not.
       memory_limit_bytes: what the memory strategy may take; None for half of what is free.
+      bytes_to_write: how many the disk strategy still has to write below `cache_dir`.
+      workers_here: how many processes take as much of this machine's memory at this moment.
 
     Raises:
       Failure: an unknown strategy, or "disk" without a folder.
@@ -35,6 +43,8 @@ def choose(
     if memory_limit_bytes is None:
         free = free_memory()
         limit, room = _MEMORY_SHARE * free, f"half of the {_readable(free)} of free memory"
+        if workers_here > 1:
+            limit, room = limit / workers_here, f"{room}, shared by {workers_here} workers"
     else:
         limit, room = memory_limit_bytes, f"the {_readable(memory_limit_bytes)} allowed"
     if decoded_bytes <= limit:
@@ -42,8 +52,11 @@ def choose(
     too_much = f"{size} are too much for {room}"
     if not cache_dir:
         return "streaming", f"{too_much}, and there is no cache_dir for the disk"
+    to_write = bytes_to_write()
+    if not to_write:
+        return "disk", f"{too_much}, and their cache is in {cache_dir}"
     free = _free_disk(cache_dir)
-    if decoded_bytes > free:
+    if to_write > free:
         return "streaming", f"{too_much}, and for the {_readable(free)} free in {cache_dir}"
     return "disk", f"{too_much}, and {cache_dir} has {_readable(free)} free"
 

@@ -23,7 +23,8 @@ def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
     """Returns once all other workers listen at their addresses.
 
     A worker that has found all others may have gone on to TensorFlow's server, which then
-    answers at the same address.
+    answers at the same address. One that answered once may be gone when the last one comes: in
+    the end all have answered one right after the other.
 
     Args:
       addresses: of all workers, "host:port".
@@ -34,11 +35,11 @@ def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
       Failure: a worker did not come, an address is none, or this worker's own port is taken.
     """
     places = [_place(address) for address in addresses]
-    missing = [number for number in range(len(places)) if number != worker]
+    missing = others = [number for number in range(len(places)) if number != worker]
     deadline = time.monotonic() + seconds
     said = None
     with _listening(addresses[worker], places[worker][1]):
-        while missing := [number for number in missing if not _answers(places[number], deadline)]:
+        while missing := _silent(missing, places, deadline) or _silent(others, places, deadline):
             told = ", ".join(f"worker {number} at {addresses[number]}" for number in missing)
             if time.monotonic() >= deadline:
                 raise Failure(
@@ -51,6 +52,10 @@ def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
                 _LOGGER.info(message, extra={"completed": 0.0})
                 said = told
             time.sleep(_ASK_EVERY)
+
+
+def _silent(numbers: Sequence[int], places: Sequence, deadline: float) -> list[int]:
+    return [number for number in numbers if not _answers(places[number], deadline)]
 
 
 def _place(address: str) -> tuple[str, int]:

@@ -17,7 +17,7 @@ import pytest
 
 from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.devices import choose, is_chief
+from components.trainer.devices import choose, is_chief, workers_here
 from components.trainer.peers import await_peers
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.workers import validation_batch_size
@@ -236,6 +236,25 @@ def test_workers_that_start_at_different_times_find_each_other():
 def listen(address: str) -> socket.socket:
     host, port = address.split(":")
     return socket.create_server((host, int(port)))
+
+
+def test_a_worker_that_answered_once_and_is_gone_is_missed():
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        with listen(addresses[1]) as early:
+            waiting = threads.submit(await_peers, addresses, 0, 3)
+            early.accept()[0].close()
+            time.sleep(0.5)
+        with listen(addresses[2]):
+            with pytest.raises(Failure, match=f"for worker 1 at {addresses[1]}: no answer"):
+                waiting.result(30)
+
+
+def test_the_workers_of_one_host_are_counted():
+    cluster = {"chief": ["a:1"], "worker": ["b:1", "a:2", "b:3", "a:4"]}
+    task = {"type": "worker", "index": 1}
+    assert workers_here({"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})}) == 3
+    assert workers_here({}) == 1
 
 
 def test_a_port_that_is_taken_is_told_in_one_line():

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,35 @@ def test_what_nothing_asked_for_in_a_week_goes_and_so_does_an_unfinished_build(
     _made(write_shards(40), tmp_path)
     assert not old.exists()
     assert not abandoned.exists()
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    usage = shutil.disk_usage("/")._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_cache_that_is_there_is_taken_though_the_disk_holds_no_second_one(write_shards, tmp_path):
+    files = write_shards(40)
+    _made(files, tmp_path)
+    arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
+    made = input_function(files, SHAPE, 8, **arguments)
+    assert made.strategy == "disk"
+    assert f"their cache is in {tmp_path}" in made.reason
+    assert input_function(write_shards(8), SHAPE, 8, **arguments).strategy == "streaming"
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_what_a_killed_build_left_makes_room_before_the_disk_is_judged(write_shards, tmp_path):
+    files = write_shards(40)
+    _made(files, tmp_path)
+    [cache] = _caches(tmp_path)
+    unfinished = cache.rename(cache.with_suffix(".building"))
+    (unfinished / "description.json").unlink()
+    arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
+    assert input_function(files, SHAPE, 8, **arguments).strategy == "streaming"
+    assert not unfinished.exists()
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "undescribed"])
@@ -163,4 +193,5 @@ def test_a_full_disk_is_one_clear_line(write_shards, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
+    assert not list(tmp_path.glob("*.building"))
     assert _made(files, tmp_path).examples == 400

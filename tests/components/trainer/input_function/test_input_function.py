@@ -55,6 +55,33 @@ def test_a_seed_gives_the_same_batches_run_after_run(strategy, forty, batches_of
     assert same != other
 
 
+@pytest.fixture
+def global_seed():
+    """Sets Keras's and TensorFlow's own seed; what it was is put back."""
+    before = tf.random.get_global_generator(), tf.compat.v1.random.get_seed(None)[0]
+    yield keras.utils.set_random_seed
+    tf.random.set_global_generator(before[0])
+    tf.compat.v1.set_random_seed(before[1])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_seed_gives_the_same_batches_whatever_else_is_seeded(
+    strategy, forty, batches_of, digest, global_seed
+):
+    found = set()
+    for seed in (0, 1, 2**31 - 1):
+        global_seed(seed)
+        found.add(digest(batches_of(forty, strategy=strategy, seed=7).dataset, 12))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_endless_input_is_known_to_be_endless(strategy, forty, batches_of):
+    for first_step in (0, 7):
+        made = batches_of(forty, strategy=strategy, seed=7, first_step=first_step)
+        assert made.dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_noting_when_batches_are_loaded_changes_none_of_them(strategy, forty, batches_of, digest):
     arguments = {"strategy": strategy, "seed": 7, "first_step": 3}
@@ -195,6 +222,8 @@ def test_an_iterator_can_be_dropped_in_the_middle(forty, batches_of):
         ({"worker": 2, "workers": 2}, "Worker 2 of 2"),
         ({"workers": 3}, "multiple of their number"),
         ({"first_step": -1}, "first step is -1"),
+        ({"workers": 2}, "Give all workers the same seed"),
+        ({"workers": 2, "seed": 7, "deterministic": False}, "deterministic"),
     ],
 )
 def test_a_value_out_of_range_is_one_clear_line(arguments, said, forty, batches_of):
