@@ -1,12 +1,23 @@
 """A prepared TFDS dataset as a source: encoded images, decoded and resized on the way."""
 
 import json
+import re
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
+from components import graph_error
 from components.failure import Failure
 from components.trainer import input_jpeg
 from components.trainer.input_decode import decode_features, decoding, fill_rows
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source
+
+_IMAGE, _NUMBER = "an Image of integers", "a single whole number"
+# The names of nodes and iterators, which would fill the line before its cause.
+_NAMES = re.compile(r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*")
 
 
 def source(
@@ -29,7 +40,8 @@ def source(
       least_scale: as `decode_images`'s.
 
     Raises:
-      Failure: there is no such dataset, split or feature.
+      Failure: there is no such dataset, split or feature, a feature is of another kind than
+        is asked for, or the split holds no examples.
     """
     # Here and not above: batches of this pipeline's own Examples need TensorFlow alone.
     import tensorflow_datasets as tfds
@@ -44,6 +56,7 @@ def source(
                 f"Dataset {name} has no feature {feature.name!r}. "
                 f"Choose from: {', '.join(sorted(builder.info.features))}."
             )
+        _check_kind(name, feature, builder.info.features)
     try:
         examples = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
@@ -51,6 +64,11 @@ def source(
             f"Dataset {name} has no split {split!r}. "
             f"Choose from: {', '.join(builder.info.splits)}, or a part of one as in train[:90%]."
         ) from error
+    if not examples:
+        raise Failure(
+            f"Dataset {name} has no examples in split {split!r}. Choose a larger part or another "
+            f"of its splits: {', '.join(builder.info.splits)}."
+        )
     encoded = {f.name: tfds.decode.SkipDecoding() for f in features if f.dtype == "uint8"}
     records = builder.as_dataset(
         split=split,
@@ -74,7 +92,40 @@ def source(
         fill=fill if input_jpeg.available() else None,
         at_most=examples,
         count=lambda: examples,
-        explain=lambda error: Failure(
-            f"{described}: {error.message.splitlines()[0]}. Prepare the dataset again."
-        ),
+        explain=lambda error: _explain(described, error),
     )
+
+
+def _check_kind(name: str, feature: Feature, kinds: Mapping[str, Any]) -> None:
+    """Raises a Failure when the dataset's feature cannot become what is asked for."""
+    wanted = _IMAGE if feature.dtype == "uint8" else _NUMBER
+    kind = kinds[feature.name]
+    if _serves_as(kind) == wanted:
+        return
+    told = type(kind).__name__
+    if isinstance(kind.tf_dtype, tf.DType):  # a FeaturesDict has many
+        told += f" of shape {kind.shape} and type {kind.tf_dtype.name}"
+    others = ", ".join(sorted(other for other in kinds if _serves_as(kinds[other]) == wanted))
+    raise Failure(
+        f"Feature {feature.name!r} of dataset {name} is of the kind {told}, but {wanted} "
+        f"is needed. Choose from: {others or 'none, so take another dataset'}."
+    )
+
+
+def _serves_as(kind: Any) -> str | None:
+    import tensorflow_datasets as tfds
+
+    if isinstance(kind, tfds.features.Image) and kind.np_dtype in (np.uint8, np.uint16):
+        return _IMAGE
+    if isinstance(kind, tfds.features.Tensor) and kind.shape == ():
+        is_whole = np.dtype(kind.np_dtype).kind in "iub"  # a yes or no is 1 or 0
+        return _NUMBER if is_whole else None
+    return None
+
+
+def _explain(described: str, error: tf.errors.OpError) -> Failure:
+    bare = tf.errors.OpError(None, None, _NAMES.sub("", error.message), error.error_code)
+    cause = graph_error.cause(bare, type(error).__name__).rstrip(".")
+    if isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError):
+        return Failure(f"{described}: {cause}. Prepare the dataset again.")
+    return Failure(f"{described} cannot be read: {cause}. Remove this cause and start again.")

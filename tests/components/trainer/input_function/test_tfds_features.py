@@ -1,0 +1,131 @@
+"""A TFDS dataset's features are asked for by name, and their kinds must suit."""
+
+import io
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from components.failure import Failure
+from components.trainer.input_features import Feature
+from components.trainer.input_function import from_tfds
+
+
+class ManyKinds(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(None, None, 1)),
+                    "depth": tfds.features.Image(shape=(None, None, 1), dtype=np.float32),
+                    "pixels": tfds.features.Tensor(shape=(4, 4, 1), dtype=np.uint8),
+                    "label": tfds.features.ClassLabel(num_classes=3),
+                    "count": np.int32,
+                    "smiling": np.bool_,
+                    "weight": np.float32,
+                    "caption": tfds.features.Text(),
+                    "attributes": {"old": np.int64},
+                    "labels": tfds.features.Sequence(np.int64),
+                    "corner": tfds.features.Tensor(shape=(2,), dtype=np.int64),
+                }
+            )
+        )
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(split) for split in ("train", "broken")}
+
+    def _generate_examples(self, split):
+        file = io.BytesIO()
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(file, "PNG")
+        image = file.getvalue() if split == "train" else b"no image"
+        for number in range(3):
+            yield (
+                number,
+                {
+                    "image": io.BytesIO(image),
+                    "depth": np.zeros((4, 4, 1), np.float32),
+                    "pixels": np.zeros((4, 4, 1), np.uint8),
+                    "label": number,
+                    "count": number,
+                    "smiling": number == 0,
+                    "weight": 0.5,
+                    "caption": "a picture",
+                    "attributes": {"old": 1},
+                    "labels": [number],
+                    "corner": [1, 2],
+                },
+            )
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    data_dir = str(tmp_path_factory.mktemp("tfds"))
+    ManyKinds(data_dir=data_dir).download_and_prepare()
+    return data_dir
+
+
+def batches(data_dir, split="train", **how):
+    made = from_tfds("many_kinds", split, (4, 4, 1), 3, training=False, data_dir=data_dir, **how)
+    return list(made.dataset.as_numpy_iterator())
+
+
+@pytest.mark.parametrize(
+    ("target", "values"), [("label", [0, 1, 2]), ("count", [0, 1, 2]), ("smiling", [0, 0, 1])]
+)
+def test_every_single_whole_number_is_a_label(target, values, data_dir):
+    [(_, targets)] = batches(data_dir, target=Feature(target))
+    assert sorted(targets) == values
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("attributes", "FeaturesDict"),
+        ("caption", "Text"),
+        ("labels", "Sequence"),
+        ("weight", r"Tensor of shape \(\) and type float32"),
+        ("corner", r"Tensor of shape \(2,\) and type int64"),
+        ("image", r"Image .*type uint8"),
+    ],
+)
+def test_a_label_that_is_no_single_whole_number_is_told_with_its_kind(target, kind, data_dir):
+    with pytest.raises(
+        Failure, match=rf"{target!r} of dataset many_kinds is of the kind {kind}"
+    ) as told:
+        batches(data_dir, target=Feature(target))
+    assert str(told.value).endswith("Choose from: count, label, smiling.")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("asked", ["image", "target"])
+@pytest.mark.parametrize("feature", ["depth", "pixels", "label", "attributes"])
+def test_pixels_that_are_no_image_are_told_with_their_kind(asked, feature, data_dir):
+    chosen = feature if asked == "image" else Feature(feature, (4, 4, 1), "uint8")
+    with pytest.raises(Failure, match=rf"{feature!r} .*needed.* Choose from: image\.$"):
+        batches(data_dir, **{asked: chosen})
+
+
+@pytest.mark.parametrize("split", ["train[:0]", "train[:1%]", "train[:0]+broken[:0]"])
+def test_a_part_without_examples_is_told(split, data_dir):
+    told = rf"many_kinds has no examples in split '{re.escape(split)}'\. Choose a larger part"
+    with pytest.raises(Failure, match=told):
+        batches(data_dir, split)
+
+
+def test_only_files_that_are_damaged_or_gone_are_to_be_prepared_again(data_dir, tmp_path):
+    data_dir = shutil.copytree(data_dir, str(tmp_path / "damaged"))
+    with pytest.raises(Failure, match=r"split broken cannot be read: (?!.*[{[]).*image") as told:
+        batches(data_dir, "broken")
+    assert "Prepare" not in str(told.value)
+    [file] = Path(data_dir).rglob("*train.tfrecord*")
+    whole = bytearray(file.read_bytes())
+    whole[20] ^= 1
+    file.write_bytes(whole)
+    with pytest.raises(Failure, match=r"split train: corrupted record .*Prepare the dataset again"):
+        batches(data_dir)
