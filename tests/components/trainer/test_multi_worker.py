@@ -245,9 +245,9 @@ def test_a_worker_that_answered_once_and_is_gone_is_missed():
             waiting = threads.submit(await_peers, addresses, 0, 3)
             early.accept()[0].close()
             time.sleep(0.5)
-        with listen(addresses[2]):
-            with pytest.raises(Failure, match=f"for worker 1 at {addresses[1]}: no answer"):
-                waiting.result(30)
+        told = pytest.raises(Failure, match=f"for worker 1 at {addresses[1]}: no answer")
+        with listen(addresses[2]), told:
+            waiting.result(30)
 
 
 def test_the_workers_of_one_host_are_counted():
