@@ -94,10 +94,7 @@ def bytes_to_write(source: Source, folder: str) -> int:
         if unfinished.exists():
             with contextlib.suppress(BlockingIOError):  # Another process is building it.
                 _remove(unfinished, unless_locked=cache.with_suffix(".lock"))
-        kept = [
-            *unfinished.glob("*"),
-            *cache.glob("*"),
-        ]  # A damaged cache makes room for a new one.
+        kept = [*unfinished.glob("*"), *cache.glob("*")]  # A damaged cache is built anew.
         written = sum(file.stat().st_size for file in kept)
     except OSError:
         written = 0  # `cached` says what is wrong with the folder, if it is asked for.
