@@ -163,7 +163,8 @@ class InputReportParameters:
 
     Attributes:
       enabled: whether to measure.
-      max_wait: share of the later epochs' step time that may be spent waiting, 0..1.
+      max_wait: share of the later epochs' step time that may be spent waiting, 0..1; of a
+        training of one epoch its time with the first loading.
       on_wait: "warn" or "fail" above that.
     """
 
