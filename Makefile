@@ -13,10 +13,10 @@ help:  ## what there is
 setup:  ## make .venv from the lock
 	@$(PYTHON) environment/make_venv.py
 
-setup-gpu:  ## the same with CUDA's libraries
+setup-gpu:  ## the same with CUDA's libraries (first time: .venv anew)
 	@$(PYTHON) environment/make_venv.py --with gpu
 
-bench:  ## the input function against its peers (adds 5 GB, ten minutes)
+bench:  ## the input function against its peers (first time: .venv anew with 5 GB more; ten minutes)
 	@$(PYTHON) environment/make_venv.py --with bench
 	@$(PY) -m benchmarks.input
 
@@ -43,5 +43,5 @@ image: setup  ## build the image of Kubeflow's steps, where Docker is (ACCELERAT
 	docker build -f kfp/Dockerfile --build-arg ACCELERATOR=$(ACCELERATOR) \
 	  --build-arg VERSION=$$tag -t $(IMAGE):$$tag .
 
-clean:  ## remove the environment and the runs
+clean:  ## remove .venv and runs/, with pushed models and prepared datasets in it
 	rm -rf .venv .venv.lock runs

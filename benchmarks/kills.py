@@ -5,7 +5,7 @@
 Each case has a fresh root: a run of digits is killed at a random moment within
 one component, a second run must finish with code 0, and what it leaves is
 examined: no execution that still counts as running, one pushed version that
-loads, and no folder of an execution that did not finish. Prints "20 of 20".
+loads, and no folder of an execution that did not finish. Prints "22 of 22".
 """
 
 import argparse

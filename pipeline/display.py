@@ -14,8 +14,8 @@ _COLOURS = {"ran": "green", "cached": "cyan", "failed": "red"}
 class Display(logging.Handler):
     """An observer of the run, and the handler of the components' progress.
 
-    On a terminal one line moves; elsewhere (a file, CI) a line is printed for
-    each finished component and nothing moves.
+    A line is printed for each finished component. On a terminal one more line
+    moves while a component runs; elsewhere (a file, CI) nothing does.
     """
 
     def __init__(self, screen):
