@@ -20,6 +20,7 @@ RATIOS = (1, 2, 4, 8)  # by which a JPEG decoder shrinks quickly
 _DECODED_BYTES = 1 << 20  # the first size of a thread's buffer
 
 _of_thread = threading.local()
+_importing = threading.Lock()
 
 
 @functools.cache
@@ -92,13 +93,19 @@ def _buffer(size: int) -> np.ndarray:
     return buffer
 
 
-@functools.cache
 def _libraries() -> tuple[ModuleType, ModuleType]:
+    # One thread alone may import: to another, what OpenCV sets would be the state before.
+    with _importing:
+        return _imported()
+
+
+@functools.cache
+def _imported() -> tuple[ModuleType, ModuleType]:
     # Short bursts of AVX-512 slow down the decoding beside them by more than they gain.
     os.environ.setdefault("OPENCV_IPP", "avx2")
     before = os.environ.get("LD_LIBRARY_PATH")
     if sys.modules.get("cv2", sys) is None:
-        del sys.modules["cv2"]  # It was kept from Keras: components/__init__.py.
+        sys.modules.pop("cv2", None)  # It was kept from Keras: components/__init__.py.
     import cv2
     import simplejpeg
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -128,3 +129,38 @@ def test_other_programs_are_started_as_before(photograph):
     _differences(_jpeg(photograph), QUARTER)
     assert "cv2" in sys.modules
     assert os.environ.get("LD_LIBRARY_PATH") == before
+
+
+def test_other_programs_are_started_as_before_when_many_threads_begin_at_once():
+    """One thread's OpenCV must not become what another takes for the state before."""
+    began = """
+import io, os, sys, threading
+import numpy as np
+from PIL import Image
+from components.trainer import input_jpeg
+
+file = io.BytesIO()
+Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file, "JPEG")
+image, left = file.getvalue(), []
+sys.setswitchinterval(1e-5)
+
+def decode():
+    left.extend(input_jpeg.decode_rows([image], (8, 8, 3), 1.0, np.empty((1, 192), np.uint8)))
+
+def decode_while_another_imports():
+    while first.is_alive() and os.environ["LD_LIBRARY_PATH"] == "as-before":
+        pass
+    decode()
+
+first = threading.Thread(target=decode)
+others = [threading.Thread(target=decode_while_another_imports) for _ in range(4)]
+first.start()
+for thread in others: thread.start()
+for thread in (first, *others): thread.join()
+print(os.environ["LD_LIBRARY_PATH"], left)
+"""
+    surrounding = {**os.environ, "LD_LIBRARY_PATH": "as-before"}
+    how = {"env": surrounding, "capture_output": True, "text": True, "timeout": 120}
+    for _ in range(5):  # the threads do not meet every time
+        ran = subprocess.run([sys.executable, "-c", began], **how)
+        assert (ran.stdout, ran.stderr) == ("as-before []\n", "")
