@@ -13,22 +13,27 @@ from components.trainer.models.names import MODEL_NAMES, task_of
 from components.validation_gate.anomaly_types import ANOMALY_TYPES
 from pipeline.kubeflow_configuration import Kubeflow
 from pipeline.schedule_configuration import Schedule
-from pipeline.section import Section
+from pipeline.section import Form, OneOf, Section
 from pipeline.training_configuration import Augmentation, Model, Training
 from pipeline.tuner_configuration import Tuner, mistake_in
 
-
-def _one_of(allowed):
-    def check(given):
-        if given not in allowed:
-            raise ValueError(f"allowed: {', '.join(sorted(allowed))}")
-        return given
-
-    return check
-
-
-AnomalyType = Annotated[str, AfterValidator(_one_of(ANOMALY_TYPES))]
-Metric = Annotated[str, AfterValidator(_one_of(METRIC_NAMES))]
+AnomalyType = Annotated[
+    str, AfterValidator(OneOf(ANOMALY_TYPES, "TFDV's anomaly types, as in SCHEMA_NEW_COLUMN"))
+]
+Metric = Annotated[str, AfterValidator(OneOf(METRIC_NAMES))]
+Name = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            r"[a-z0-9][a-z0-9-]{0,62}",
+            "lower-case letters, digits and hyphens, at most 63, the first one no hyphen",
+        )
+    ),
+]
+Dataset = Annotated[
+    str,
+    AfterValidator(Form(r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?", "TFDS name[/config][:version]")),
+]
 Path = Annotated[str, Field(min_length=1)]
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
@@ -36,23 +41,23 @@ PixelValue = Annotated[int, Field(ge=0, le=255)]
 class Splits(Section):
     """TFDS split expressions: https://www.tensorflow.org/datasets/splits."""
 
-    train: str
+    train: str = Field(description="for the training")
     validation: str | None = Field(None, description="for early stopping; none: none")
-    test: str
+    test: str = Field(description="for the Evaluator")
 
     def by_role(self) -> dict[str, str]:
         return {role: expression for role, expression in self if expression is not None}
 
 
 class Data(Section):
-    dataset: Annotated[str, Field(pattern=r"^[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?$")] = Field(
-        description="TFDS name[/config][:version]"
-    )
+    dataset: Dataset = Field(description="the TFDS dataset; without a version, the newest")
     splits: Splits
     data_dir: Path | None = Field(None, description="where TFDS keeps it; none: TFDS's own")
     download: bool = Field(False, description="let TFDS download and prepare what is missing")
-    image_feature: str = "image"
-    label_feature: str = Field("label", description="not read where there is a mask_feature")
+    image_feature: str = Field("image", description="the dataset's feature of the images")
+    label_feature: str = Field(
+        "label", description="of the classes; not read where there is a mask_feature"
+    )
     mask_feature: str | None = Field(
         None, description="pictures of classes, for segmentation; none: classification"
     )
@@ -94,17 +99,21 @@ class Data(Section):
 
 
 class Validation(Section):
-    max_anomalies: Annotated[int, Field(ge=0)] = 0
+    max_anomalies: Annotated[int, Field(ge=0)] = Field(
+        0, description="more stop the run; those of `allow` are not counted"
+    )
     allow: dict[str, list[AnomalyType]] = Field(
         {}, description="feature: anomaly types let through"
     )
 
 
 class Preprocessing(Section):
-    height: Annotated[int, Field(ge=8, le=4096)]
-    width: Annotated[int, Field(ge=8, le=4096)]
-    channels: Literal[1, 3] = 3
-    resize: Literal["bilinear", "area", "nearest"] = "bilinear"
+    height: Annotated[int, Field(ge=8, le=4096)] = Field(description="pixels that the model sees")
+    width: Annotated[int, Field(ge=8, le=4096)] = Field(description="pixels that the model sees")
+    channels: Literal[1, 3] = Field(3, description="1 is grey, 3 is RGB")
+    resize: Literal["bilinear", "area", "nearest"] = Field(
+        "bilinear", description="how images get their size; masks: always nearest"
+    )
     aspect: Literal["stretch", "crop", "pad"] = Field(
         "stretch", description="what becomes of the image's proportions"
     )
@@ -112,15 +121,17 @@ class Preprocessing(Section):
         False,
         description="a low-pass filter before shrinking: no jagged edges, and four times the work",
     )
-    on_corrupt_image: Literal["fail", "drop"] = "fail"
+    on_corrupt_image: Literal["fail", "drop"] = Field(
+        "fail", description="whether an image that cannot be decoded ends the run or is left out"
+    )
     max_dropped: Annotated[int, Field(ge=0)] = Field(
         0, description="images a split may lose before the run fails"
     )
 
 
 class Threshold(Section):
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="the least that is good enough; none: any")
+    max: float | None = Field(None, description="the most that is good enough; none: any")
 
     @model_validator(mode="after")
     def _bounds_something(self):
@@ -132,8 +143,12 @@ class Threshold(Section):
 
 
 class Change(Section):
-    max_drop: Annotated[float, Field(ge=0)] | None = None
-    max_rise: Annotated[float, Field(ge=0)] | None = None
+    max_drop: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="how far below the champion's; none: any"
+    )
+    max_rise: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="how far above the champion's; none: any"
+    )
 
     @model_validator(mode="after")
     def _bounds_something(self):
@@ -172,23 +187,25 @@ class Beam(Section):
 
 
 class Configuration(Section):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = Field(
-        description="of the pipeline; lower-case letters, digits and hyphens"
-    )
+    name: Name = Field(description="the pipeline's name")
     root: Path = Field(description="where artifacts, metadata and logs go")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    data: Data
-    validation: Validation = Validation()
-    preprocessing: Preprocessing
-    model: Model
-    augmentation: Augmentation = Augmentation()
-    training: Training = Training()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of all that is random")
+    data: Data = Field(description="which dataset, which splits, which features")
+    validation: Validation = Field(Validation(), description="which anomalies stop the run")
+    preprocessing: Preprocessing = Field(description="what the model sees of an image")
+    model: Model = Field(description="which network")
+    augmentation: Augmentation = Field(
+        Augmentation(), description="random changes of the training images, on the accelerator"
+    )
+    training: Training = Field(Training(), description="how it is trained")
     tuner: Tuner | None = Field(None, description="what to search for before training; none: none")
-    evaluation: Evaluation = Evaluation()
-    serving: Serving = Serving()
-    push: Push
-    beam: Beam = Beam()
-    kubeflow: Kubeflow = Kubeflow()
+    evaluation: Evaluation = Field(
+        Evaluation(), description="what is measured, and what a model must reach to be pushed"
+    )
+    serving: Serving = Field(Serving(), description="the check that the model serves")
+    push: Push = Field(description="where models go")
+    beam: Beam = Field(Beam(), description="where the work on the data runs")
+    kubeflow: Kubeflow = Field(Kubeflow(), description="what holds on a cluster alone")
     schedule: Schedule | None = Field(None, description="when it runs by itself; none: never")
 
     @field_validator("augmentation")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from components.evaluator.metric_names import METRICS_OF
 from pipeline.configuration import Configuration
+from pipeline.configuration_types import fields, in_words, type_at
 
 
 class ConfigurationError(Exception):
@@ -133,7 +134,7 @@ def _describe(mistake, places, file):
         return f"{place}: {key}: unknown key{_suggest(path)}"
     if kind == "missing":
         return f"{place}: {key}: missing; {_meaning(path)}"
-    return f"{place}: {key}: given {_shorten(mistake['input'])}; {_allowed(mistake)}"
+    return f"{place}: {key}: given {_shorten(mistake['input'])}; {_allowed(mistake, path)}"
 
 
 def _place_of(path, places, file):
@@ -159,46 +160,33 @@ def _suggest(path):
 
 
 def _section_at(path):
-    section = Configuration
-    for key in path:
-        field = _fields(section).get(key)
-        section = field.annotation if field else None
-    return section
-
-
-def _fields(section):
-    return {f.alias or name: f for name, f in getattr(section, "model_fields", {}).items()}
+    found = type_at(Configuration, path)
+    return found and found[0]
 
 
 def _keys_of(path):
     section = _section_at(path)
-    # Below a free mapping (thresholds by metric) the value's own keys are meant.
-    return list(_fields(section)) or ["min", "max", "max_drop", "max_rise"]
+    return list(fields(section))
 
 
 def _meaning(path):
-    field = _fields(_section_at(path[:-1])).get(path[-1])
-    if field is not None and field.description:
-        return field.description
-    fields = _fields(field.annotation) if field is not None else {}
-    needed = [name for name, inner in fields.items() if inner.is_required()]
-    return f"a section with {', '.join(needed)}" if needed else "it has no default"
+    inner = fields(_section_at(path))
+    needed = [name for name, field in inner.items() if field.is_required()]
+    if needed:
+        return f"a section with {', '.join(needed)}"
+    field = fields(_section_at(path[:-1])).get(path[-1])
+    return field.description if field is not None else "it has no default"
 
 
-def _allowed(mistake):
-    context = mistake.get("ctx", {})
+def _allowed(mistake, path):
     if mistake["type"] == "value_error":
-        message = str(context["error"])
-        options = message.removeprefix("allowed: ").split(", ")
-        near = difflib.get_close_matches(str(mistake["input"]), options, n=1)
-        return message + (f"; did you mean {near[0]}?" if near and near[0] != message else "")
+        return str(mistake["ctx"]["error"])
     if mistake["type"] == "literal_error":
-        return f"allowed: {context['expected']}"
-    if mistake["type"] == "string_pattern_mismatch":
-        meaning = _meaning(tuple(mistake["loc"]))
-        return f"allowed: {meaning}"
-    text = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    return f"allowed: {text}"
+        return f"allowed: {mistake['ctx']['expected']}"
+    found = type_at(Configuration, path)
+    if found:
+        return f"allowed: {in_words(*found)}"
+    return f"allowed: {mistake['msg'].removeprefix('Input should be ').removeprefix('a valid ')}"
 
 
 def _shorten(value, most=60):

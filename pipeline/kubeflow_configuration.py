@@ -5,36 +5,69 @@ Whatever is not given for one step in `steps` comes from `every_step`.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipeline.schedule_configuration import KubeflowEndpoint
-from pipeline.section import Section
+from pipeline.section import Form, Section
 
 # Kubernetes' own rules; the cluster would refuse the same, an hour later.
-Quantity = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
-ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-MountPath = Annotated[str, Field(pattern=r"^/[^:]+$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
-BucketUri = Annotated[str, Field(pattern=r"^(minio|s3|gs)://[\w.-]+(/\S*)?$")]
-Image = Annotated[str, Field(pattern=r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")]
+Quantity = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            r"^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$",
+            "a number with a unit of Kubernetes, as in 500m or 4Gi",
+        )
+    ),
+]
+ObjectName = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+            "a Kubernetes name: lower-case letters, digits, hyphens and dots",
+        )
+    ),
+]
+MountPath = Annotated[str, AfterValidator(Form(r"^/[^:]+$", "an absolute path without a colon"))]
+Variable = Annotated[str, AfterValidator(Form(r"^[A-Za-z_]\w*$", "an environment variable's name"))]
+BucketUri = Annotated[
+    str,
+    AfterValidator(
+        Form(r"^(minio|s3|gs)://[\w.-]+(/\S*)?$", "minio://, s3:// or gs:// with a bucket")
+    ),
+]
+Image = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$",
+            "an image's name, with or without a tag or a digest",
+        )
+    ),
+]
 
 
 class Volume(Section):
     claim: ObjectName = Field(description="a PersistentVolumeClaim in the run's namespace")
-    mount_path: MountPath
+    mount_path: MountPath = Field(description="where a step finds it")
 
 
 class SecretVariable(Section):
-    secret: ObjectName
-    key: Annotated[str, Field(min_length=1)]
+    secret: ObjectName = Field(description="a Secret in the run's namespace")
+    key: Annotated[str, Field(min_length=1)] = Field(description="of the secret")
     variable: Variable = Field(description="the environment variable that gets the key's value")
 
 
 class Toleration(Section):
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Exists"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    key: str | None = Field(None, description="the taint's; none: every taint")
+    operator: Literal["Exists", "Equal"] = Field(
+        "Exists", description="whether the taint's value counts"
+    )
+    value: str | None = Field(None, description="the taint's, with operator Equal")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="the taint's; none: each"
+    )
 
     @model_validator(mode="after")
     def _is_complete(self):
@@ -50,19 +83,25 @@ class Step(Section):
 
     cpu: Quantity | None = Field(None, description="limit, in cores, as in '2' or '500m'")
     memory: Quantity | None = Field(None, description="limit, in bytes, as in 4Gi")
-    cpu_request: Quantity | None = None
-    memory_request: Quantity | None = None
-    gpu: Annotated[int, Field(ge=0, le=16)] = 0
+    cpu_request: Quantity | None = Field(None, description="cores that it is sure to get")
+    memory_request: Quantity | None = Field(None, description="memory that it is sure to get")
+    gpu: Annotated[int, Field(ge=0, le=16)] = Field(0, description="of the kind gpu_resource")
     image: Image | None = Field(None, description="instead of the section's image")
-    pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    retries: Annotated[int, Field(ge=0, le=10)] = 0
-    retry_after_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
+        None, description="when the image is fetched; none: the cluster's own"
+    )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        0, description="further attempts of a step that failed"
+    )
+    retry_after_seconds: Annotated[int, Field(ge=0, le=3600)] = Field(
+        30, description="before a further attempt"
+    )
     cache: bool | None = Field(None, description="reuse an earlier result; none: as it deserves")
-    node_selector: dict[str, str] = Field({})
-    tolerations: list[Toleration] = Field([])
-    volumes: list[Volume] = Field([])
-    secrets: list[SecretVariable] = Field([])
-    environment: dict[Variable, str] = Field({})
+    node_selector: dict[str, str] = Field({}, description="labels that its node must have")
+    tolerations: list[Toleration] = Field([], description="taints of a node that it bears")
+    volumes: list[Volume] = Field([], description="claims that it has mounted")
+    secrets: list[SecretVariable] = Field([], description="values of secrets that it gets")
+    environment: dict[Variable, str] = Field({}, description="variables that it gets")
     shared_memory: Quantity | None = Field(None, description="size of /dev/shm, as in 2Gi")
 
     @field_validator("volumes")
@@ -91,12 +130,28 @@ class Kubeflow(KubeflowEndpoint):
         Volume(claim="steadyfeed-models", mount_path="/models"),
         description="the volume that models are pushed to; none: they go to an object store",
     )
-    push_destination: Annotated[str, Field(pattern=r"^(/|(minio|s3|gs)://)\S+$")] | None = Field(
+    push_destination: (
+        Annotated[
+            str,
+            AfterValidator(
+                Form(
+                    r"^(/|(minio|s3|gs)://)\S+$",
+                    "an absolute path, or a minio://, s3:// or gs:// address",
+                )
+            ),
+        ]
+        | None
+    ) = Field(
         None,
         description="instead of push.destination, an absolute path or an address; none: a folder "
         "of the pipeline's name in the volume `models`",
     )
-    data_dir: Annotated[str, Field(pattern=r"^(/|gs://)\S+$")] | None = Field(
+    data_dir: (
+        Annotated[
+            str, AfterValidator(Form(r"^(/|gs://)\S+$", "an absolute path or a gs:// address"))
+        ]
+        | None
+    ) = Field(
         None,
         description="instead of data.data_dir, as in a mounted volume's path; none: below work_dir",
     )
@@ -104,10 +159,21 @@ class Kubeflow(KubeflowEndpoint):
         "/tmp/steadyfeed",
         description="checkpoints; on a volume, a training that was killed goes on",
     )
-    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resource: str = Field("nvidia.com/gpu", description="what the cluster calls a GPU")
     every_step: Step = Step()
     steps: dict[str, Step] = Field({}, description="by component id, as in Trainer")
-    parameters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")], str] = Field(
+    parameters: dict[
+        Annotated[
+            str,
+            AfterValidator(
+                Form(
+                    r"^[a-z][a-z0-9_]{0,62}$",
+                    "lower-case letters, digits and underscores, the first one a letter",
+                )
+            ),
+        ],
+        str,
+    ] = Field(
         {
             "dataset": "data.dataset",
             "epochs": "training.epochs",

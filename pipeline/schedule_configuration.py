@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from pipeline.schedule_times import check, check_time_zone
-from pipeline.section import Section
+from pipeline.section import Form, Section
 
 Parameter = str | int | float
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+Variable = Annotated[str, AfterValidator(Form(r"^[A-Za-z_]\w*$", "an environment variable's name"))]
 Path = Annotated[str, Field(min_length=1)]
 
 
@@ -19,7 +19,7 @@ class Schedule(Section):
     time_zone: str = Field(
         "UTC", description="IANA name; on Kubeflow the controller's own counts, which is told"
     )
-    enabled: bool = True
+    enabled: bool = Field(True, description="whether it fires")
     max_concurrency: Annotated[int, Field(ge=1, le=10)] = Field(
         1, description="runs at a time on Kubeflow; on one machine always 1"
     )
@@ -52,15 +52,36 @@ class Schedule(Section):
 class KubeflowEndpoint(Section):
     """Where the server is and how to be let in. What is secret is never in the file."""
 
-    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = Field(
+    endpoint: (
+        Annotated[
+            str,
+            AfterValidator(Form(r"^https?://[^\s@]+$", "an http or https URL without a password")),
+        ]
+        | None
+    ) = Field(
         None,
         description="URL of the API, without a password; none: KF_PIPELINES_ENDPOINT, else the "
         "cluster that this runs in",
     )
-    ui_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = Field(
-        None, description="URL for links; none: KF_PIPELINES_UI_ENDPOINT, else endpoint"
-    )
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] | None = Field(
+    ui_endpoint: (
+        Annotated[
+            str,
+            AfterValidator(Form(r"^https?://[^\s@]+$", "an http or https URL without a password")),
+        ]
+        | None
+    ) = Field(None, description="URL for links; none: KF_PIPELINES_UI_ENDPOINT, else endpoint")
+    namespace: (
+        Annotated[
+            str,
+            AfterValidator(
+                Form(
+                    r"^[a-z0-9][a-z0-9-]{0,62}$",
+                    "a Kubernetes name: lower-case letters, digits and hyphens",
+                )
+            ),
+        ]
+        | None
+    ) = Field(
         None, description="of a Kubeflow with several users; none: KFP_NAMESPACE, else the pod's"
     )
     experiment: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
@@ -75,9 +96,18 @@ class KubeflowEndpoint(Section):
         "KF_PIPELINES_SA_TOKEN_PATH, if that is set",
     )
     ca_file: Path | None = Field(None, description="certificates that the server's is checked by")
-    service_account: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")] | None = Field(
-        None, description="that the run's pods have; none: the cluster's default"
-    )
+    service_account: (
+        Annotated[
+            str,
+            AfterValidator(
+                Form(
+                    r"^[a-z0-9][a-z0-9.-]{0,252}$",
+                    "a Kubernetes name: lower-case letters, digits, hyphens and dots",
+                )
+            ),
+        ]
+        | None
+    ) = Field(None, description="that the run's pods have; none: the cluster's default")
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
         60.0, description="that a call to the server may take"
     )

@@ -5,20 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from components.trainer.models.names import MODEL_NAMES, parameter_names
-from pipeline.section import Section
+from pipeline.section import OneOf, Section
 
 Path = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def _a_model(given):
-    if given not in MODEL_NAMES:
-        raise ValueError(f"allowed: {', '.join(sorted(MODEL_NAMES))}")
-    return given
-
-
 class Model(Section):
-    name: Annotated[str, AfterValidator(_a_model)]
+    name: Annotated[str, AfterValidator(OneOf(MODEL_NAMES))] = Field(
+        description="a file of components/trainer/models/"
+    )
     parameters: dict[str, Any] = Field({}, description="the model's own, see its file")
 
     @model_validator(mode="after")
@@ -35,15 +31,19 @@ class Model(Section):
 class Augmentation(Section):
     """Random changes of the training images, on the accelerator; all off by default."""
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field(
+        "none", description="mirrors half of the images, along each axis that is named"
+    )
     crop: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="at most this share of each side is cut off and the rest enlarged"
     )
     rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="degrees, both ways")
-    brightness: Share = 0.0
-    contrast: Share = 0.0
-    saturation: Share = 0.0
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    brightness: Share = Field(0.0, description="at most this share more or less")
+    contrast: Share = Field(0.0, description="at most this share more or less")
+    saturation: Share = Field(0.0, description="at most this share more or less; RGB alone")
+    hue: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0, description="at most this share of a full turn, both ways; RGB alone"
+    )
     cutout: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="side of a square that is blanked, as a share of the image's sides"
     )
@@ -66,21 +66,27 @@ class InputReport(Section):
     max_wait: Share = Field(
         0.05, description="share of the later epochs' steps that may be spent waiting for data"
     )
-    on_wait: Literal["warn", "fail"] = "warn"
+    on_wait: Literal["warn", "fail"] = Field("warn", description="what a wait above max_wait does")
 
 
 class Training(Section):
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = 64
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(64, description="images of one step")
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        10, description="times through the train split, at most"
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.001, description="the highest; see schedule"
+    )
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="of the learning rate, over all epochs"
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="what moves the weights")
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
         None, description="epochs without a better validation loss; none: never stops early"
     )
-    checkpoint_every_seconds: Annotated[float, Field(gt=0)] = 60.0
+    checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="time between two checkpoints, from which a killed training goes on"
+    )
     checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
         None, description="in addition to the time; none: the time alone"
     )

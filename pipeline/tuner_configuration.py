@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from components.trainer.models.names import parameter_names
+from pipeline.configuration_types import in_words
 from pipeline.section import Section
 from pipeline.training_configuration import Augmentation, Training
 
@@ -15,10 +16,12 @@ _OF_COLOUR = ("hue", "saturation")
 class Tried(Section):
     """Either a range, of whole numbers if both ends are, or choices."""
 
-    min: int | float | None = None
-    max: int | float | None = None
+    min: int | float | None = Field(None, description="the least of a range")
+    max: int | float | None = Field(None, description="the most of a range")
     log: bool = Field(False, description="as many values below the geometric mean as above")
-    choices: Annotated[list[Any], Field(min_length=1)] | None = None
+    choices: Annotated[list[Any], Field(min_length=1)] | None = Field(
+        None, description="values to choose from, instead of a range"
+    )
 
     @model_validator(mode="after")
     def _is_a_range_or_choices(self):
@@ -43,10 +46,12 @@ class Tried(Section):
 class Tuner(Section):
     trials: Annotated[int, Field(ge=1, le=10_000)] = Field(description="trainings at most")
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="of each training")
-    objective: Literal["validation_loss", "validation_accuracy", "validation_mean_iou"] = (
-        "validation_loss"
+    objective: Literal["validation_loss", "validation_accuracy", "validation_mean_iou"] = Field(
+        "validation_loss", description="what trials are compared by"
     )
-    algorithm: Literal["random", "bayesian", "hyperband"] = "bayesian"
+    algorithm: Literal["random", "bayesian", "hyperband"] = Field(
+        "bayesian", description="how the next values are chosen"
+    )
     search_space: Annotated[dict[str, Tried], Field(min_length=1)] = Field(
         description="by configuration key: {min, max, log} or {choices: [...]}"
     )
@@ -88,6 +93,7 @@ def _mistake_in_key(key, tried, preprocessing, model):
     for value in tried.examples:
         try:
             checked_by.model_validate({name: value})
-        except ValidationError as error:
-            return f"given {value!r}; {error.errors()[0]['msg']}"
+        except ValidationError:
+            field = checked_by.model_fields[name]
+            return f"given {value!r}; allowed: {in_words(field.annotation, field.metadata)}"
     return None
