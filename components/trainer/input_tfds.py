@@ -17,7 +17,10 @@ from components.trainer.input_source import Source
 
 _IMAGE, _NUMBER = "an Image of integers", "a single whole number"
 # The names of nodes and iterators, which would fill the line before its cause.
-_NAMES = re.compile(r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*")
+_NAMES = re.compile(
+    r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*"
+    r"|StringToNumberOp could not correctly convert string: "  # so `decode_mask` tells in a graph
+)
 
 
 def source(

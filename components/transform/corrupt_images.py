@@ -4,13 +4,14 @@ Transform and the Evaluator decode whole batches in a graph. Only when a batch
 fails do they come here, so that good data never pays for a second decoding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from components.failure import Failure
+from components.mask_decode import decode_mask
 
 FAIL = "fail"
 DROP = "drop"
@@ -48,7 +49,7 @@ def split_corrupt(
     for position, record in enumerate(serialized):
         reason = corruption(record, image_feature, channels)
         if reason is None and mask_feature is not None:
-            mask_reason = corruption(record, mask_feature, 1)
+            mask_reason = _flaw(record, mask_feature, decode_mask)
             reason = mask_reason and f"its mask: {mask_reason}"
         if reason is None:
             good.append(position)
@@ -59,15 +60,23 @@ def split_corrupt(
 
 def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
     """Why the image of one serialized tf.train.Example does not decode; None when it does."""
+
+    def decode(image):
+        return tf.io.decode_image(image, channels=channels, expand_animations=False)
+
+    return _flaw(record, image_feature, decode)
+
+
+def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
     try:
-        feature = tf.train.Example.FromString(record).features.feature.get(image_feature)
+        feature = tf.train.Example.FromString(record).features.feature.get(name)
     except DecodeError:
         return "the record is no tf.train.Example"
     images = feature.bytes_list.value if feature else ()
     if len(images) != 1:
-        return f"feature {image_feature!r} holds {len(images)} images instead of one"
+        return f"feature {name!r} holds {len(images)} images instead of one"
     try:
-        tf.io.decode_image(images[0], channels=channels, expand_animations=False)
+        decode(tf.constant(images[0]))
     except tf.errors.InvalidArgumentError as error:
         return _reason(error)
     return None

@@ -5,6 +5,8 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from components.mask_decode import decode_mask
@@ -13,6 +15,7 @@ from components.transform import mask_ops
 from components.transform.options import Preprocessing
 
 COLOURS = np.random.default_rng(1).integers(0, 256, 768).astype(np.uint8).tobytes()
+IN_A_GRAPH = tf.function(decode_mask, input_signature=[tf.TensorSpec((), tf.string)])
 
 
 def with_palette(ids, bits=8, **how):
@@ -45,7 +48,40 @@ def test_grey_masks_keep_their_values():
     np.testing.assert_array_equal(decode_mask(tf.constant(out.getvalue()))[:, :, 0], some_ids(8))
 
 
-@pytest.mark.parametrize("broken", [b"", b"no image", with_palette(some_ids(8))[:60]])
+def in_16_bits(ids):
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(ids, np.uint16)).save(out, "PNG")
+    assert out.getvalue()[24:26] == bytes([16, 0])
+    return out.getvalue()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    most=st.integers(0, 255),
+    seed=st.integers(0, 99),
+)
+def test_values_in_16_bits_come_back(height, width, most, seed):
+    ids = np.random.default_rng(seed).integers(0, most + 1, (height, width))
+    encoded = tf.constant(in_16_bits(ids))
+    np.testing.assert_array_equal(decode_mask(encoded)[:, :, 0], ids)
+    np.testing.assert_array_equal(IN_A_GRAPH(encoded)[:, :, 0], ids)
+
+
+@pytest.mark.parametrize("value", [256, 257, 0x1400, 65535])
+@pytest.mark.parametrize("decode", [decode_mask, IN_A_GRAPH], ids=["eagerly", "in a graph"])
+def test_values_that_are_no_uint8_are_refused_with_the_value(decode, value):
+    encoded = tf.constant(in_16_bits([[0, 20], [value, 255]]))
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=rf"holds {value}, and values go up to 255"
+    ):
+        decode(encoded)
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"no image", with_palette(some_ids(8))[:60], in_16_bits(some_ids(8))[:60]]
+)
 def test_bytes_that_are_no_whole_image_are_refused(broken):
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode_mask(tf.constant(broken))

@@ -127,6 +127,22 @@ def test_a_corrupt_mask_is_a_corrupt_image(workplace, splits, make, damaged):
     assert kept.property("dropped") == {"train": 0, "test": 1}
 
 
+def test_masks_of_16_bits_have_the_classes_of_8(workplace, splits, record):
+    def shown(mask_type, to):
+        train = [record(seed, values(seed, 9, 9).astype(mask_type)) for seed in range(3)]
+        return pairs(transform(workplace, {"train": train}, to=to, aspect="crop"), "train")
+
+    assert shown(np.uint16, "deep") == shown(np.uint8, "plain")
+
+
+def test_a_value_that_no_class_id_can_have_makes_a_corrupt_mask(workplace, splits, record):
+    splits["test"][3] = record(3, np.full((13, 15), 300, np.uint16))
+    with pytest.raises(Failure, match=r"record 1 of data_tfrecord-00001.*mask: The mask holds 300"):
+        transform(workplace, splits)
+    kept = transform(workplace, splits, to="kept", on_corrupt_image="drop", max_dropped=1)
+    assert len(pairs(kept, "test")) == 4
+
+
 def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, splits, make):
     image, mask = make.encode(make.picture(20, 30)), make.encode(values(0, 30, 20))
     splits["train"][4] = raw_example(image, mask)

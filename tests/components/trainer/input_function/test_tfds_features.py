@@ -24,6 +24,7 @@ class ManyKinds(tfds.core.GeneratorBasedBuilder):
                 {
                     "image": tfds.features.Image(shape=(None, None, 1)),
                     "depth": tfds.features.Image(shape=(None, None, 1), dtype=np.float32),
+                    "mask": tfds.features.Image(shape=(None, None, 1), dtype=np.uint16),
                     "pixels": tfds.features.Tensor(shape=(4, 4, 1), dtype=np.uint8),
                     "label": tfds.features.ClassLabel(num_classes=3),
                     "count": np.int32,
@@ -50,6 +51,9 @@ class ManyKinds(tfds.core.GeneratorBasedBuilder):
                 {
                     "image": io.BytesIO(image),
                     "depth": np.zeros((4, 4, 1), np.float32),
+                    "mask": np.full(
+                        (4, 4, 1), number + (0 if split == "train" else 299), np.uint16
+                    ),
                     "pixels": np.zeros((4, 4, 1), np.uint8),
                     "label": number,
                     "count": number,
@@ -107,8 +111,17 @@ def test_a_label_that_is_no_single_whole_number_is_told_with_its_kind(target, ki
 @pytest.mark.parametrize("feature", ["depth", "pixels", "label", "attributes"])
 def test_pixels_that_are_no_image_are_told_with_their_kind(asked, feature, data_dir):
     chosen = feature if asked == "image" else Feature(feature, (4, 4, 1), "uint8")
-    with pytest.raises(Failure, match=rf"{feature!r} .*needed.* Choose from: image\.$"):
+    with pytest.raises(Failure, match=rf"{feature!r} .*needed.* Choose from: image, mask\.$"):
         batches(data_dir, **{asked: chosen})
+
+
+def test_a_mask_of_16_bits_has_its_values(data_dir):
+    mask = Feature("mask", (4, 4, 1), "uint8")
+    [(_, masks)] = batches(data_dir, target=mask)
+    assert sorted(masks.reshape(3, -1).tolist()) == [[value] * 16 for value in range(3)]
+    told = r"split broken cannot be read: The mask holds (299|30[01]), and values go up to 255\. R"
+    with pytest.raises(Failure, match=told):
+        batches(data_dir, "broken", image="mask", target=mask)
 
 
 @pytest.mark.parametrize("split", ["train[:0]", "train[:1%]", "train[:0]+broken[:0]"])
