@@ -23,6 +23,7 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
+from components import graph_error
 from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
@@ -74,7 +75,7 @@ def cached(source: Source, folder: str) -> Source:
         at_most=examples,
         count=lambda: examples,
         explain=lambda error: Failure(
-            f"The input cache {cache} cannot be read: {error.message.splitlines()[0]}. "
+            f"The input cache {cache} cannot be read: {graph_error.cause(error, 'damaged')}. "
             "Delete the folder and start again."
         ),
     )

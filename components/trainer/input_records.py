@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from components import graph_error
 from components.failure import Failure
 from components.trainer import input_jpeg
 from components.trainer.input_decode import decode_features, decoding, fill_rows
@@ -183,7 +184,7 @@ def explain(
             wanted = " and ".join(f"'{f.name}' {f.shape} {f.dtype}" for f in features)
             return Failure(
                 f"Record {position} of the shard {file} does not hold {wanted} "
-                f"({wrong.message.splitlines()[0][:160]}). Make the image's shape and the "
+                f"({graph_error.cause(wrong, 'another kind')}). Make the image's shape and the "
                 "features' names those of the Transform."
             )
         except tf.errors.OpError as unreadable:

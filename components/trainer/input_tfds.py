@@ -1,7 +1,6 @@
 """A prepared TFDS dataset as a source: encoded images, decoded and resized on the way."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +15,6 @@ from components.trainer.input_features import Feature
 from components.trainer.input_source import Source
 
 _IMAGE, _NUMBER = "an Image of integers", "a single whole number"
-# The names of nodes and iterators, which would fill the line before its cause.
-_NAMES = re.compile(
-    r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*"
-    r"|StringToNumberOp could not correctly convert string: "  # so `decode_mask` tells in a graph
-)
 
 
 def source(
@@ -127,8 +121,7 @@ def _serves_as(kind: Any) -> str | None:
 
 
 def _explain(described: str, error: tf.errors.OpError) -> Failure:
-    bare = tf.errors.OpError(None, None, _NAMES.sub("", error.message), error.error_code)
-    cause = graph_error.cause(bare, type(error).__name__).rstrip(".")
+    cause = graph_error.cause(error, type(error).__name__).rstrip(".")
     if isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError):
         return Failure(f"{described}: {cause}. Prepare the dataset again.")
     return Failure(f"{described} cannot be read: {cause}. Remove this cause and start again.")

@@ -1,0 +1,32 @@
+"""What of a graph's error is told: the line with the cause."""
+
+import pytest
+import tensorflow as tf
+
+from components import graph_error
+
+
+def told(work) -> str:
+    with pytest.raises(tf.errors.OpError) as raised:
+        work()
+    return graph_error.cause(raised.value, "nothing")
+
+
+def test_of_a_functions_error_the_cause_is_told_and_not_where_it_was_traced():
+    @tf.function
+    def large(side):
+        return tf.reduce_sum(tf.random.uniform([side, side, side, side]))
+
+    assert told(lambda: large(tf.constant(1000))).startswith("OOM when allocating tensor")
+
+
+def test_of_a_datasets_error_the_cause_comes_without_the_iterators_name():
+    images = tf.data.Dataset.from_tensors(b"\xff\xd8\xff no image").map(tf.io.decode_jpeg)
+    cause = told(lambda: list(images))
+    assert not cause.startswith(("{{", "Error in"))
+    assert "iterator" not in cause
+    assert "JPEG" in cause
+
+
+def test_where_no_line_says_anything_the_caller_does():
+    assert graph_error.cause(tf.errors.InternalError(None, None, "<\n"), "unknown") == "unknown"
