@@ -13,7 +13,7 @@ from benchmarks.input.photographs import BATCH, SHAPE, Photographs
 _SECONDS = 1.5
 FULL_DECODE = "limit: libjpeg-turbo full decode, one core"
 FULL_DECODE_EVERYWHERE = "limit: libjpeg-turbo full decode, all cores at once"
-MEMCPY = "limit: memcpy of a batch"
+MEMCPY = "limit: memcpy of a batch, one core"
 NOT_ROOT = "the page cache can be dropped by root alone"
 READING = "limit: plain sequential reading, page cache dropped"
 

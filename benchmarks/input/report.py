@@ -115,10 +115,11 @@ def write(folder: Path, result: dict) -> None:
     """results.json and throughput.png below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    _plot(folder / "throughput.png", result["images_per_second"], result["kinds"])
+    about = f"{result['cores']} cores, median of {result['rounds']} rounds"
+    _plot(folder / "throughput.png", result["images_per_second"], result["kinds"], about)
 
 
-def _plot(path: Path, rates: dict[str, float], kinds: dict[str, str]) -> None:
+def _plot(path: Path, rates: dict[str, float], kinds: dict[str, str], about: str) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -141,12 +142,12 @@ def _plot(path: Path, rates: dict[str, float], kinds: dict[str, str]) -> None:
         ]
         drawn = axis.barh(names, [rates[name] for name in names], color=colours)
         axis.bar_label(drawn, fmt="{:,.0f}", padding=4, fontsize=8)
-        axis.set_title(f"{title}: images/s, 64×224×224×3", loc="left", fontsize=10, pad=8)
+        axis.set_title(f"{title}: images/s, 64×224×224×3, {about}", loc="left", fontsize=10, pad=8)
         axis.tick_params(labelsize=8, left=False)
         axis.xaxis.set_visible(False)
         axis.margins(x=0.12)
         axis.spines[:].set_visible(False)
-    kinds_shown = {"ours": _OURS, "others": _OTHERS, "limits of the machine": _LIMITS}
+    kinds_shown = {"ours": _OURS, "others": _OTHERS, "the machine by itself": _LIMITS}
     handles = [pyplot.Rectangle((0, 0), 1, 1, color=colour) for colour in kinds_shown.values()]
     figure.legend(
         handles, kinds_shown, loc="outside lower center", ncols=3, frameon=False, fontsize=8
