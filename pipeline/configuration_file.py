@@ -6,6 +6,8 @@ allowed, so that it can be put right without opening a document.
 
 import difflib
 import re
+import types
+import typing
 from pathlib import Path
 
 import yaml
@@ -23,8 +25,11 @@ class ConfigurationError(Exception):
         super().__init__("\n".join(mistakes))
 
 
-class _UniqueKeysLoader(yaml.SafeLoader):
-    """SafeLoader keeps the last of two equal keys without a word; this one refuses them."""
+class _Loader(yaml.SafeLoader):
+    """A SafeLoader that refuses the second of two equal keys, which that one takes unseen.
+
+    And 1e-3 is a number, as in YAML 1.2; in 1.1 only 1.0e-3 is one, and the other is text.
+    """
 
     def construct_mapping(self, node, deep=False):
         seen = {}
@@ -40,6 +45,11 @@ class _UniqueKeysLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), list("-+0123456789")
+)
+
+
 def load(file, overrides=()):
     """The checked configuration in `file`.
 
@@ -52,7 +62,7 @@ def load(file, overrides=()):
     """
     text = _read(file)
     try:
-        given = yaml.load(text, _UniqueKeysLoader)  # A SafeLoader: builds plain data only.
+        given = yaml.load(text, _Loader)  # A SafeLoader: builds plain data only.
         lines = _line_numbers(yaml.compose(text, yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -119,7 +129,7 @@ def _apply(override, given, places):
         if not isinstance(section, dict):
             raise ConfigurationError(f"--set {override}: {'.'.join(path[: i + 1])} has no keys")
     try:
-        section[path[-1]] = yaml.safe_load(value)
+        section[path[-1]] = yaml.load(value, _Loader)
     except yaml.YAMLError:
         raise ConfigurationError(f"--set {override}: the value is not valid YAML") from None
     places[path] = "--set"
@@ -127,7 +137,7 @@ def _apply(override, given, places):
 
 def _describe(mistake, places, file):
     kind = mistake["type"]
-    path = tuple(key for key in mistake["loc"] if key != "[key]")  # pydantic's own mark
+    path = _path_of(mistake["loc"])
     key = ".".join(map(str, path))
     place = _place_of(path, places, file)
     if kind == "extra_forbidden":
@@ -135,6 +145,15 @@ def _describe(mistake, places, file):
     if kind == "missing":
         return f"{place}: {key}: missing; {_meaning(path)}"
     return f"{place}: {key}: given {_shorten(mistake['input'])}; {_allowed(mistake, path)}"
+
+
+def _path_of(loc):
+    """The keys of the file, without pydantic's own marks."""
+    path = tuple(key for key in loc if key != "[key]")
+    # Of a key that may be one type or another, it names the type behind the key.
+    section = _section_at(path[:-1])
+    one_of_several = typing.get_origin(section) in (typing.Union, types.UnionType)
+    return path[:-1] if one_of_several else path
 
 
 def _place_of(path, places, file):

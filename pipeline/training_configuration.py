@@ -1,5 +1,6 @@
 """How a model is trained: the sections `model`, `augmentation` and `training`."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,11 +12,25 @@ Path = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+def _as_json(given: Any) -> Any:
+    try:
+        json.dumps(given, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "allowed: text, finite numbers, true, false, null, and lists of these"
+        ) from error
+    return given
+
+
+# What a model is told travels to its component as JSON.
+ModelParameter = Annotated[Any, AfterValidator(_as_json)]
+
+
 class Model(Section):
     name: Annotated[str, AfterValidator(OneOf(MODEL_NAMES))] = Field(
         description="a file of components/trainer/models/"
     )
-    parameters: dict[str, Any] = Field({}, description="the model's own, see its file")
+    parameters: dict[str, ModelParameter] = Field({}, description="the model's own, see its file")
 
     @model_validator(mode="after")
     def _takes_its_parameters(self):

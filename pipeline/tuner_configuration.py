@@ -1,13 +1,15 @@
 """The section `tuner`: which values are tried, and how they are compared."""
 
-from typing import Annotated, Any, Literal
+import json
+import math
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from components.trainer.models.names import parameter_names
 from pipeline.configuration_types import in_words
 from pipeline.section import Section
-from pipeline.training_configuration import Augmentation, Training
+from pipeline.training_configuration import Augmentation, ModelParameter, Training
 
 _OF_TRAINING = ("batch_size", "early_stopping_patience", "learning_rate", "optimizer", "schedule")
 _OF_COLOUR = ("hue", "saturation")
@@ -19,7 +21,7 @@ class Tried(Section):
     min: int | float | None = Field(None, description="the least of a range")
     max: int | float | None = Field(None, description="the most of a range")
     log: bool = Field(False, description="as many values below the geometric mean as above")
-    choices: Annotated[list[Any], Field(min_length=1)] | None = Field(
+    choices: Annotated[list[ModelParameter], Field(min_length=1)] | None = Field(
         None, description="values to choose from, instead of a range"
     )
 
@@ -28,9 +30,16 @@ class Tried(Section):
         if self.choices is not None:
             if self.min is not None or self.max is not None or self.log:
                 raise ValueError("allowed: choices alone, or min and max")
+            told = [json.dumps(choice) for choice in self.choices]
+            for choice, text in zip(self.choices, told, strict=True):
+                if told.count(text) > 1:
+                    raise ValueError(f"choices has {choice!r} twice")
             return self
         if self.min is None or self.max is None:
             raise ValueError("allowed: min and max, or choices")
+        for name, end in (("min", self.min), ("max", self.max)):
+            if not math.isfinite(end):
+                raise ValueError(f"{name} {end} is no finite number")
         if self.min >= self.max:
             raise ValueError(f"min {self.min} must be below max {self.max}")
         if self.log and self.min <= 0:

@@ -167,6 +167,22 @@ def test_a_malformed_override_is_refused(override):
     assert line.startswith(f"--set {override}: ")
 
 
+def test_a_number_in_scientific_notation_needs_no_point(tmp_path):
+    file = changed(tmp_path, "learning_rate: 0.004", "learning_rate: 2e-3")
+    assert load(file).training.learning_rate == 0.002
+    assert load(DIGITS, ["training.learning_rate=1e-4"]).training.learning_rate == 0.0001
+    space = "tuner.search_space={training.learning_rate: {choices: [1e-3, 5E-4, 1.5e+0]}}"
+    tried = load(DIGITS, [*TUNER, space]).tuner.search_space["training.learning_rate"]
+    assert tried.choices == [0.001, 0.0005, 1.5]
+
+
+@pytest.mark.parametrize("value", ["2026-01-01", ".nan", "[0.1, .inf]"])
+def test_a_models_parameter_that_no_component_can_be_told_is_refused_in_one_line(value):
+    [line] = mistakes(DIGITS, f"model.parameters={{dropout: {value}}}")
+    assert "model.parameters.dropout: given " in line
+    assert line.endswith("allowed: text, finite numbers, true, false, null, and lists of these")
+
+
 def test_overrides_win_over_the_file():
     assert (
         load(DIGITS, ["training.epochs=3", "data.splits.train='train[:50%]'"]).training.epochs == 3
@@ -209,6 +225,20 @@ def test_a_search_space_is_read():
         (["tuner.search_space={training.learning_rate: {min: 0.1}}"], "min and max, or choices"),
         (["tuner.search_space={training.learning_rate: {min: 0.2, max: 0.1}}"], "below max"),
         (["tuner.search_space={training.learning_rate: {min: 0.0, max: 1, log: true}}"], "above 0"),
+        (
+            ["tuner.search_space={training.learning_rate: {min: low, max: 1}}"],
+            "learning_rate.min: given 'low'; allowed: a whole number or a number",
+        ),
+        (["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"], "max inf"),
+        (["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"], "min nan"),
+        (
+            ["tuner.search_space={training.optimizer: {choices: [adam, sgd, adam]}}"],
+            "choices has 'adam' twice",
+        ),
+        (
+            ["tuner.search_space={model.parameters.dropout: {choices: [2026-01-01]}}"],
+            "choices.0: given datetime.date(2026, 1, 1); allowed: text, finite numbers",
+        ),
         (["tuner.search_space={}"], "at least 1"),
         ([], "tuner.search_space: missing"),
         ([RATE, "tuner.algorithm=grid"], "'random', 'bayesian' or 'hyperband'"),
