@@ -1,13 +1,13 @@
 """The SDK's client, reached through one door that waits, repeats and says what to do.
 
-No token is written, printed or logged: it is read from the environment or a file
-and goes into the request's header alone.
+No token is written, printed or logged: kfp.submit_token reads it, and it goes into the
+request's header alone.
 """
 
 import dataclasses
-import json
 import os
 import random
+import ssl
 import time
 import warnings
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from pathlib import Path
 import kfp_server_api
 import urllib3
 from kfp.client import Client
-from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
 from kfp_server_api.exceptions import ApiException
 
 from components.failure import Failure
+from kfp.submit_errors import asked_wait, in_words, message_of, tls_cause
+from kfp.submit_token import credentials, is_readable
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
-_POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
 _ATTEMPTS = 5
 _FIRST_WAIT = 0.5  # seconds; doubled for each further attempt
 _LONGEST_WAIT = 30.0
@@ -32,11 +32,11 @@ _UNREACHABLE = "Check kubeflow.endpoint (or KF_PIPELINES_ENDPOINT), the network 
 _PASSING = {429, 500, 502, 503, 504}
 
 
-class AlreadyExists(Exception):
+class AlreadyExists(Failure):
     """The server has something of that name."""
 
 
-class NotFound(Exception):
+class NotFound(Failure):
     """The server has nothing of that id."""
 
 
@@ -85,11 +85,13 @@ class Server:
         for attempt in range(_ATTEMPTS):
             sent, wait = True, None
             try:
-                return method(*arguments, **named)
+                answer = method(*arguments, **named)
+                self._check_form(method)
+                return answer
             except ApiException as error:
-                cause, wait = self._understand(error), _asked_wait(error)
+                cause, wait = self._understand(error), asked_wait(error, _LONGEST_WAIT)
             except urllib3.exceptions.HTTPError as error:
-                cause = Failure(f"{self.url} {_in_words(error)}. {_UNREACHABLE}")
+                cause = Failure(f"{self.url} {in_words(error)}. {_UNREACHABLE}")
                 sent = not isinstance(error, urllib3.exceptions.ConnectTimeoutError)
                 if not patient and isinstance(error, urllib3.exceptions.TimeoutError):
                     raise cause from None
@@ -97,12 +99,24 @@ class Server:
                 # The generated client stumbles over errors that come without a body.
                 if not isinstance(error.__context__, ApiException):
                     raise
-                raise self._final(error.__context__, _message(error.__context__)) from None
+                raise self._final(error.__context__, message_of(error.__context__)) from None
             if sent and not repeatable:
                 raise Unclear(cause)
             if attempt < _ATTEMPTS - 1:
                 self.pause(attempt, wait)
         raise cause
+
+    def _check_form(self, method):
+        """A page, as of a login, answers 200 as well; the client makes an empty answer of it."""
+        if not method.__self__.api_client.last_response.data.lstrip().startswith("{"):
+            raise self.stranger()
+
+    def stranger(self):
+        """The Failure of an answer that is none of Kubeflow Pipelines'."""
+        return Failure(
+            f"{self.url} answers, but not as Kubeflow Pipelines does. Check kubeflow.endpoint: "
+            f"it may be the address of a page or of a login. {self.hint}"
+        )
 
     def create(self, find, create):
         """What `find` finds, else what `create` makes: once, whatever is cut off between.
@@ -119,10 +133,7 @@ class Server:
             try:
                 return create()
             except AlreadyExists as error:
-                cause = Failure(
-                    f"{self.url} says that it has this already, and shows it to nobody here: "
-                    f"{error}. Look whether another namespace has it."
-                )
+                cause = error
             except Unclear as error:
                 cause = error.failure
             self.pause(attempt, None)
@@ -144,11 +155,17 @@ class Server:
 
     def _understand(self, error):
         """The Failure of a status that may pass; raises what is final."""
-        message = _message(error)
+        message = message_of(error)
         if error.status == 409 or "already exist" in message.lower():
-            raise AlreadyExists(message) from None
+            raise AlreadyExists(
+                f"{self.url} has this already, and shows it to nobody here: {message}. "
+                "Look whether another namespace has it."
+            ) from None
         if error.status == 404:
-            raise NotFound(message) from None
+            raise NotFound(
+                f"{self.url} has no such thing (404): {message}. Look whether it was deleted, and "
+                "whether kubeflow.namespace and kubeflow.experiment are right."
+            ) from None
         if error.status in _PASSING:
             return Failure(
                 f"{self.url} answered {error.status} {_ATTEMPTS} times: {message}. "
@@ -159,7 +176,7 @@ class Server:
     def _final(self, error, message):
         if error.status == 0:
             return Failure(
-                f"{self.url}: the certificate is not accepted: {message}. "
+                f"{self.url}: the certificate is not accepted: {tls_cause(error)}. "
                 "Set kubeflow.ca_file to the certificates that it is signed by."
             )
         if error.status == 401:
@@ -198,9 +215,9 @@ def connect(endpoint, environment=os.environ, sleep=time.sleep, spread=random.ra
       Failure: no server is named, it is not there, or it does not let the caller in.
     """
     url = _url(endpoint, environment)
-    token = environment.get(endpoint.token_variable, "").strip()
-    credentials = None if token else _file_credentials(endpoint, environment)
-    client = _client(url, endpoint, token, credentials)
+    token, from_file = credentials(endpoint, environment)
+    _check_certificates(endpoint.ca_file)
+    client = _client(url, endpoint, token, from_file)
     ui = endpoint.ui_endpoint or environment.get("KF_PIPELINES_UI_ENDPOINT") or url
     hint = (
         f"Set the environment variable {endpoint.token_variable} to a valid token, or "
@@ -223,31 +240,33 @@ def _url(endpoint, environment):
             "No Kubeflow Pipelines server is named. Set kubeflow.endpoint in the configuration, "
             "or the environment variable KF_PIPELINES_ENDPOINT."
         )
-    return (url if "://" in url else f"https://{url}").rstrip("/")
+    url = (url if "://" in url else f"https://{url}").rstrip("/")
+    if "@" in url:  # In the configuration it is refused; this one goes into messages and logs.
+        raise Failure(
+            "KF_PIPELINES_ENDPOINT: a password or an @ is in the address. Take it out, and give "
+            f"a token in {endpoint.token_variable}."
+        )
+    return url
 
 
-def _file_credentials(endpoint, environment):
-    file = endpoint.token_file or environment.get("KF_PIPELINES_SA_TOKEN_PATH")
-    if not file:
-        # With a host given, the SDK does not look for a pod's own token.
-        return ServiceAccountTokenVolumeCredentials(_POD_TOKEN) if _is_file(_POD_TOKEN) else None
-    if not _is_file(file):
-        named = "kubeflow.token_file" if endpoint.token_file else "KF_PIPELINES_SA_TOKEN_PATH"
-        raise Failure(f"{named}: {file} is no file that can be read. Mount or write the token.")
-    return ServiceAccountTokenVolumeCredentials(file)
+def _check_certificates(file):
+    try:
+        if file is not None:
+            ssl.create_default_context(cafile=file)
+    except OSError as error:
+        cause = "holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
+        raise Failure(
+            f"kubeflow.ca_file: {file}: {cause}. Name the file of the certificates, as PEM."
+        ) from None
 
 
-def _is_file(file):
-    return os.access(file, os.R_OK) and Path(file).is_file()
-
-
-def _client(url, endpoint, token, credentials):
+def _client(url, endpoint, token, from_file):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # About servers older than 2.0.
         client = _Client(
             host=url,
             existing_token=token or None,
-            credentials=credentials,
+            credentials=from_file,
             ssl_ca_cert=endpoint.ca_file,
             ui_host=endpoint.ui_endpoint,
         )
@@ -267,37 +286,10 @@ def _has_several_users(server):
 
 def _namespace(endpoint, environment, url):
     namespace = endpoint.namespace or environment.get("KFP_NAMESPACE")
-    if not namespace and _is_file(_POD_NAMESPACE):
+    if not namespace and is_readable(_POD_NAMESPACE):
         namespace = Path(_POD_NAMESPACE).read_text().strip()
     if not namespace:
         raise Failure(
             f"{url} serves several users. Set kubeflow.namespace, or KFP_NAMESPACE, to yours."
         )
     return namespace
-
-
-def _message(error):
-    """What the server said, in one line."""
-    body = error.body or error.reason or ""
-    try:
-        parts = json.loads(body)
-        body = next(parts[key] for key in ("message", "error_message", "error") if parts.get(key))
-    except (ValueError, AttributeError, TypeError, StopIteration):
-        pass
-    lines = str(body).split("\n")
-    return lines[0].strip().rstrip(".")[:300] or "no reason given"
-
-
-def _asked_wait(error):
-    asked = (error.headers or {}).get("Retry-After", "")
-    return min(float(asked), _LONGEST_WAIT) if asked.isdigit() else None
-
-
-def _in_words(error):
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "is a host that nobody knows"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "cannot be reached"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "does not answer in time"
-    return "cut the connection"

@@ -119,13 +119,10 @@ def named(name):
 
 
 def identity(server, thing, attribute):
-    """The thing's id; a login page that answers 200 has none."""
+    """The thing's id; the answer of another service has none."""
     value = getattr(thing, attribute, None)
     if not value:
-        raise Failure(
-            f"{server.url} answers, but not as Kubeflow Pipelines does. Check kubeflow.endpoint: "
-            f"it may be the address of a page or of a login. {server.hint}"
-        )
+        raise server.stranger()
     return value
 
 

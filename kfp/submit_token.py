@@ -1,0 +1,66 @@
+"""The token that lets a caller in: from the environment, or from a file read for every call.
+
+It is never written, printed or logged: what is wrong with it is told without it.
+"""
+
+import os
+from pathlib import Path
+
+from kfp.client.token_credentials_base import TokenCredentialsBase
+
+from components.failure import Failure
+
+_POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
+
+
+class TokenFile(TokenCredentialsBase):
+    """The SDK's credentials from a file; its own of this kind let a token into a traceback."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def refresh_api_key_hook(self, config):
+        try:
+            text = Path(self._file).read_text(encoding="ascii")
+        except OSError as error:
+            raise Failure(
+                f"{self._file}: {error.strerror}. Write or mount the token there again."
+            ) from None
+        except UnicodeDecodeError:
+            text = ""
+        config.api_key["authorization"] = _checked(text.strip(), self._file)
+
+
+def credentials(endpoint, environment):
+    """(the token of the environment or "", the credentials of a file or None).
+
+    Args:
+      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
+      environment: the variable of `token_variable` and KF_PIPELINES_SA_TOKEN_PATH are read.
+
+    Raises:
+      Failure: what is named holds no token.
+    """
+    variable = endpoint.token_variable
+    token = environment.get(variable, "").strip()
+    if token:
+        return _checked(token, f"The environment variable {variable}"), None
+    file = endpoint.token_file or environment.get("KF_PIPELINES_SA_TOKEN_PATH")
+    if not file:
+        # With a host given, the SDK does not look for a pod's own token.
+        return "", TokenFile(_POD_TOKEN) if is_readable(_POD_TOKEN) else None
+    if not is_readable(file):
+        named = "kubeflow.token_file" if endpoint.token_file else "KF_PIPELINES_SA_TOKEN_PATH"
+        raise Failure(f"{named}: {file} is no file that can be read. Mount or write the token.")
+    return "", TokenFile(file)
+
+
+def is_readable(file):
+    return os.access(file, os.R_OK) and Path(file).is_file()
+
+
+def _checked(token, place):
+    # A header's text: what refuses another one quotes it, and a traceback would show it.
+    if not token or not (token.isascii() and token.isprintable()):
+        raise Failure(f"{place} holds no token: one line of ASCII is expected. Set it again.")
+    return token

@@ -1,0 +1,126 @@
+"""Tokens, certificates and addresses that are wrong, and answers of somebody else."""
+
+import http.server
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from components.failure import Failure
+from kfp.recurring_changes import change
+from kfp.recurring_runs import apply
+from kfp.submit_connection import connect
+from kfp.submit_run import submit
+from pipeline.schedule_configuration import KubeflowEndpoint, Schedule
+
+SECRET = "s3cret"
+
+
+@pytest.fixture
+def quietly(naps):
+    return {"environment": {}, "sleep": naps, "spread": lambda: 0.5}
+
+
+def told_by(call):
+    """The one line of a Failure, which shows no secret."""
+    with pytest.raises(Failure) as failure:
+        call()
+    assert SECRET not in str(failure.value)
+    assert "\n" not in str(failure.value)
+    return str(failure.value)
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET}é→"])
+def test_a_token_that_no_header_takes_is_named_and_not_shown(server, endpoint, token, tmp_path):
+    environment = {"KFP_EXISTING_TOKEN": token}
+    assert "KFP_EXISTING_TOKEN holds no token" in told_by(lambda: connect(endpoint, environment))
+    file = tmp_path / "token"
+    file.write_text(token)
+    in_a_file = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
+    assert f"{file} holds no token" in told_by(lambda: connect(in_a_file, {}))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe\x00"])
+def test_a_file_without_a_token_is_told(server, content, tmp_path):
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
+    assert f"{file} holds no token" in told_by(lambda: connect(endpoint, {}))
+
+
+def test_a_token_file_that_goes_away_between_calls_is_told(server, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("token")
+    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
+    connected = connect(endpoint, {})
+    file.unlink()
+    health = connected.client.healthzs.healthz_service_get_healthz
+    assert f"{file}: No such file" in told_by(lambda: connected.call(health))
+
+
+def test_a_password_in_the_environments_address_is_refused_and_not_shown():
+    environment = {"KF_PIPELINES_ENDPOINT": f"https://ann:{SECRET}@127.0.0.1:1"}
+    told = told_by(lambda: connect(KubeflowEndpoint(), environment))
+    assert told.startswith("KF_PIPELINES_ENDPOINT: a password")
+
+
+@pytest.fixture
+def behind_tls(tmp_path):
+    """(URL of a server whose certificate nobody knows, that certificate)."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out",
+         str(certificate), "-days", "1", "-subj", "/CN=test", "-addext",
+         "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    tls = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    tls.socket = context.wrap_socket(tls.socket, server_side=True)
+    threading.Thread(target=tls.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"https://127.0.0.1:{tls.server_port}"
+    tls.shutdown()
+    tls.server_close()
+
+
+def test_a_certificate_that_is_not_trusted_says_why(behind_tls):
+    told = told_by(lambda: connect(KubeflowEndpoint(endpoint=behind_tls), {}))
+    assert "certificate verify failed" in told
+    assert "Set kubeflow.ca_file" in told
+
+
+def test_certificates_that_cannot_be_read_are_named(behind_tls, tmp_path):
+    junk = tmp_path / "junk.pem"
+    junk.write_text("junk")
+    for file in (tmp_path / "none.pem", tmp_path, junk):
+        endpoint = KubeflowEndpoint(endpoint=behind_tls, ca_file=str(file))
+        assert f"kubeflow.ca_file: {file}" in told_by(lambda e=endpoint: connect(e, {}))
+
+
+@pytest.mark.parametrize("status", [404, 409])
+@pytest.mark.parametrize("number", range(2, 10))
+def test_what_is_gone_or_there_already_at_any_call_is_one_line(
+    server, endpoint, package, quietly, status, number
+):
+    refusal = type(server).answer.__globals__["Refused"](status, "no such thing")
+
+    def refuse(count):
+        if count >= number:
+            raise refusal
+
+    server.before = refuse
+    told = told_by(lambda: submit(package, endpoint, **quietly))
+    assert "no such thing" in told
+    assert server.url in told
+
+
+@pytest.mark.parametrize("action", ["list", "delete", "pause"])
+def test_a_login_page_is_no_server_without_schedules(server, endpoint, package, quietly, action):
+    apply(package, endpoint, Schedule(cron="0 3 * * *"), **quietly)
+    server.answer = lambda *_: b"<html>Log in</html>"
+    told = told_by(lambda: change(action, "digits", endpoint, **quietly))
+    assert "not as Kubeflow Pipelines does" in told
+    assert len(server.recurring_runs) == 1
