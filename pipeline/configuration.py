@@ -6,7 +6,7 @@ Relative paths are relative to the folder in which the command is given.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from components.evaluator.metric_names import METRIC_NAMES
 from components.trainer.models.names import MODEL_NAMES, task_of
@@ -129,7 +129,12 @@ class Preprocessing(Section):
     )
 
 
-class Threshold(Section):
+class _Bounds(Section):
+    # Nothing compares with NaN, and no bound at all is written by leaving it out.
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Threshold(_Bounds):
     min: float | None = Field(None, description="the least that is good enough; none: any")
     max: float | None = Field(None, description="the most that is good enough; none: any")
 
@@ -142,7 +147,7 @@ class Threshold(Section):
         return self
 
 
-class Change(Section):
+class Change(_Bounds):
     max_drop: Annotated[float, Field(ge=0)] | None = Field(
         None, description="how far below the champion's; none: any"
     )
@@ -163,7 +168,7 @@ class Evaluation(Section):
     per_class: bool = Field(True, description="the metrics of each class as well")
 
 
-class Serving(Section):
+class Serving(_Bounds):
     check: bool = Field(True, description="serve the model in a fresh process before the push")
     max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
         None, description="p99 of a request of one image; none: any"

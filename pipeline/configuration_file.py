@@ -34,6 +34,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = {}
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key is one word", problem_mark=key.start_mark)
             if key.value in seen:
                 line = key.start_mark.line + 1
                 raise yaml.MarkedYAMLError(
@@ -43,6 +45,16 @@ class _Loader(yaml.SafeLoader):
                 )
             seen[key.value] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError) as error:
+            # PyYAML passes on what Python's own types say of 2026-13-45 or of !!int one.
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{_shorten(node.value)} is no {kind}", problem_mark=node.start_mark
+            ) from error
 
 
 _Loader.add_implicit_resolver(
@@ -70,6 +82,8 @@ def load(file, overrides=()):
     except yaml.YAMLError as error:
         cause = str(error).splitlines()[0]
         raise ConfigurationError(f"{file}: not valid YAML: {cause}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{file}: not valid YAML: it is nested too deeply") from None
     if not isinstance(given, dict):
         raise ConfigurationError(f"{file}: keys and values are expected, as in configs/digits.yaml")
     places = {path: f"{file}:{line}" for path, line in lines.items()}
@@ -130,7 +144,7 @@ def _apply(override, given, places):
             raise ConfigurationError(f"--set {override}: {'.'.join(path[: i + 1])} has no keys")
     try:
         section[path[-1]] = yaml.load(value, _Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise ConfigurationError(f"--set {override}: the value is not valid YAML") from None
     places[path] = "--set"
 

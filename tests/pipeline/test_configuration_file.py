@@ -151,6 +151,13 @@ def test_a_missing_file_names_those_there_are():
         (b"a: [1,\n", "not valid YAML"),
         (b"a: \xff\xfe\n", "not UTF-8 text"),
         (b"a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        (b"name: x\nroot: 2026-13-45\n", ":2: not valid YAML: '2026-13-45' is no timestamp"),
+        (b"seed: !!int one\n", ":1: not valid YAML: 'one' is no int"),
+        (b"seed: " + 5000 * b"9", ":1: not valid YAML: '9999"),
+        (b"a: !!timestamp x\n", ":1: not valid YAML: 'x' is no timestamp"),
+        (b"name: x\n? [a, b]\n: c\n", ":2: not valid YAML: a key is one word"),
+        (b"a: &a [*a]\n", "not valid YAML: it is nested too deeply"),
+        (b"a: " + 3000 * b"[", "not valid YAML: it is nested too deeply"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, expected):
@@ -161,7 +168,13 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, expected)
     assert expected in line
 
 
-@pytest.mark.parametrize("override", ["training.epochs", "=5", "training..epochs=5", "seed.x=5"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "training.epochs", "=5", "training..epochs=5", "seed.x=5", "name=2026-13-45",
+        "seed=!!int one", "name=[[[", "name=&a [*a",
+    ],
+)  # fmt: skip
 def test_a_malformed_override_is_refused(override):
     [line] = mistakes(DIGITS, override)
     assert line.startswith(f"--set {override}: ")
@@ -174,6 +187,18 @@ def test_a_number_in_scientific_notation_needs_no_point(tmp_path):
     space = "tuner.search_space={training.learning_rate: {choices: [1e-3, 5E-4, 1.5e+0]}}"
     tried = load(DIGITS, [*TUNER, space]).tuner.search_space["training.learning_rate"]
     assert tried.choices == [0.001, 0.0005, 1.5]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "evaluation.thresholds.accuracy.min=.nan", "evaluation.change.loss.max_rise=.inf",
+        "serving.max_slowdown=.inf",
+    ],
+)  # fmt: skip
+def test_a_bound_that_no_number_reaches_is_refused(override):
+    [line] = mistakes(DIGITS, override)
+    assert line.startswith(f"--set: {override.partition('=')[0]}: given ")
 
 
 @pytest.mark.parametrize("value", ["2026-01-01", ".nan", "[0.1, .inf]"])
