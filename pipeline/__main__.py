@@ -1,5 +1,8 @@
 import sys
 
-from pipeline.command_line import main
+try:
+    from pipeline.command_line import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 sys.exit(main())

@@ -1,7 +1,8 @@
 """`python -m pipeline VERB`: reads the words of a command and hands them on.
 
-Exit codes: 0 done, 1 the run failed, 2 a mistake in the command or the
-configuration, 130 interrupted, 141 nobody reads any more, as behind `| head`.
+Exit codes: 0 done, 1 the run failed or a file could not be read or written, 2 a
+mistake in the command or the configuration, 130 interrupted, 141 nobody reads any
+more, as behind `| head`.
 TensorFlow and TFX are imported by the verbs that need them, after everything
 that can be checked without them was checked.
 """
@@ -19,6 +20,10 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     # TensorFlow tells of its build at every start, on stderr, before any log can take it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if sys.stdout is None:  # closed, as by >&-
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    # A name of a file need not be text, and not every terminal shows every letter.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = arguments.verb(arguments)
         sys.stdout.flush()
@@ -26,12 +31,28 @@ def main(argv=None):
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("steadyfeed: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         if not _reader_is_gone(sys.stdout):
             raise
-        # Nobody reads, so what is still to be written has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:
+        print(
+            f"steadyfeed: {error.filename or 'the output'}: {error.strerror or error}. Put that "
+            "right, and give the same command again.",
+            file=sys.stderr,
+        )
+        if error.filename is None:
+            _drop_output()
+        return 1
+
+
+def _drop_output():
+    # What is still to be written has nowhere to go, and Python would complain at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reader_is_gone(stream):

@@ -43,12 +43,6 @@ def _told(verb, arguments):
     except Failure as failure:
         print(f"steadyfeed: {failure}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("steadyfeed: interrupted", file=sys.stderr)
-        return 130
-    except OSError as error:
-        print(f"steadyfeed: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
 
 
 def _compile(arguments):

@@ -17,7 +17,7 @@ def chatter_to(log):
     sys.stderr.flush()
     with open(log, "ab", buffering=0) as file:
         kept = [os.dup(1), os.dup(2)]
-        screen = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding or "utf-8")
+        screen = _screen(os.dup(1), sys.stdout)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         handler = logging.StreamHandler(open(log, "a", encoding="utf-8"))  # noqa: SIM115
@@ -46,7 +46,7 @@ def chatter_away():
     """Drops stderr and logging, for verbs without a log; yields the screen's stderr."""
     sys.stderr.flush()
     with (
-        os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding or "utf-8") as screen,
+        _screen(os.dup(2), sys.stderr) as screen,
         open(os.devnull, "wb") as nowhere,
     ):
         os.dup2(nowhere.fileno(), 2)
@@ -56,3 +56,9 @@ def chatter_away():
             sys.stderr.flush()
             screen.flush()
             os.dup2(screen.fileno(), 2)
+
+
+def _screen(descriptor, like):
+    """A text file over a descriptor; what its encoding has no letter for is escaped."""
+    encoding = like.encoding or "utf-8"
+    return os.fdopen(descriptor, "w", encoding=encoding, errors="backslashreplace")
