@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from components.failure import Failure
+from components.trainer.model_parameters import check_dropout
 
 # The least that keras.applications take.
 SMALLEST_SIDE = 32
@@ -46,6 +47,7 @@ def prepare(backbone: keras.Model, weights: str | None) -> keras.Model:
 
 def classify(features: keras.KerasTensor, classes: int, dropout: float) -> keras.KerasTensor:
     """Logits (batch, classes) float32 of a backbone's features (batch, features)."""
+    check_dropout(dropout)
     if dropout:
         features = layers.Dropout(dropout)(features)
     return layers.Dense(classes, dtype="float32")(features)

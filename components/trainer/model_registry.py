@@ -5,7 +5,9 @@ import inspect
 from collections.abc import Mapping
 
 import keras
+import tensorflow as tf
 
+from components import graph_error
 from components.failure import Failure
 from components.trainer.models.names import MODEL_NAMES
 
@@ -31,7 +33,8 @@ def build_model(
       classes), of a model for segmentation (batch, height, width, classes).
 
     Raises:
-      Failure: no such model, or one that does not take such a parameter.
+      Failure: no such model, one that does not take such a parameter, or one that the device's
+        memory does not hold.
     """
     given = dict(parameters)
     name = given.pop("name", None)
@@ -66,6 +69,11 @@ def build_model(
         raise Failure(
             f'The model "{name}" cannot be built for images of {image_shape} with {given}: '
             f"{reason} Change the model's parameters or the image's size."
+        ) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise Failure(
+            f'Trainer: the device\'s memory does not hold the model "{name}" with {given} '
+            f"({graph_error.cause(error, 'out of memory')}). Take a smaller model or image."
         ) from error
     return keras.Model(images, logits, name=name)
 

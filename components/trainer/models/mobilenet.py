@@ -1,5 +1,7 @@
 """MobileNet: version 2 (arXiv:1801.04381), version 3 small and large (arXiv:1905.02244)."""
 
+import math
+
 import keras
 
 from components.trainer import backbone
@@ -33,8 +35,8 @@ def network(
     """
     if variant not in _VARIANTS:
         raise ValueError(f"variant is {variant!r}, and can be {', '.join(_VARIANTS)}.")
-    if not alpha > 0:
-        raise ValueError(f"alpha is {alpha}, and must be above 0.")
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"alpha is {alpha}, and must be a finite number above 0.")
     pixels = backbone.room_for(pixels)
     told = {
         "include_top": False,

@@ -15,12 +15,13 @@ MODEL_NAMES = tuple(sorted(file.stem for file in _FOLDER.glob("*.py") if file.st
 
 def parameter_names(name: str) -> list[str]:
     """What the model `name` can be told: the keyword-only parameters of its `network`."""
-    [network] = [
-        node
-        for node in _statements(name)
-        if isinstance(node, ast.FunctionDef) and node.name == "network"
-    ]
-    return [parameter.arg for parameter in network.args.kwonlyargs]
+    return [parameter.arg for parameter in _parameters(name)]
+
+
+def parameters_of_fractions(name: str) -> list[str]:
+    """Of these the ones that take any number, and not whole ones alone."""
+    annotated = [one for one in _parameters(name) if one.annotation]
+    return [one.arg for one in annotated if "float" in ast.unparse(one.annotation)]
 
 
 def task_of(name: str) -> str:
@@ -31,6 +32,15 @@ def task_of(name: str) -> str:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TASK"
     ]
     return ast.literal_eval(task)
+
+
+def _parameters(name: str) -> list[ast.arg]:
+    [network] = [
+        node
+        for node in _statements(name)
+        if isinstance(node, ast.FunctionDef) and node.name == "network"
+    ]
+    return network.args.kwonlyargs
 
 
 def _statements(name: str) -> list[ast.stmt]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from components.trainer.model_parameters import check_dropout, check_filters
+
 TASK = "classification"
 
 
@@ -26,6 +28,8 @@ def network(
     Returns:
       (batch, classes) float logits.
     """
+    check_filters(filters)
+    check_dropout(dropout)
     features = pixels
     for count in filters:
         features = layers.Conv2D(count, 3, padding="same", use_bias=False)(features)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from components.trainer.model_parameters import check_dropout, check_filters
+
 TASK = "segmentation"
 
 
@@ -26,6 +28,8 @@ def network(
     Returns:
       (batch, height, width, classes) float32 logits.
     """
+    check_filters(filters, at_least=1)
+    check_dropout(dropout)
     height, width = pixels.shape[1:3]
     *upper, lowest = filters
     edges = [_missing(side, 2 ** len(upper)) for side in (height, width)]

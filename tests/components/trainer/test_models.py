@@ -165,7 +165,7 @@ def test_given_weights_see_pixels_from_minus_one_to_one_as_they_were_trained(wei
         ({"alpha": 0.35}, (32, 32, 3), "do not fit"),
         ({"alpha": 0.1}, (32, 32, 1), "do not fit"),
         ({"variant": "v3_small"}, (32, 32, 3), "do not fit"),
-        ({"alpha": 0.0}, (32, 32, 3), "alpha is 0.0"),
+        ({"alpha": 0.0}, (32, 32, 3), "alpha is 0.0, and must be"),
         ({"variant": "v4"}, (32, 32, 3), "v2, v3_small, v3_large"),
     ],
 )
@@ -191,3 +191,25 @@ def test_what_is_no_weights_file_is_refused_in_one_line(tmp_path, name):
 def test_a_depth_that_there_is_not_is_refused_in_one_line():
     with pytest.raises(Failure, match="50, 101, 152"):
         build({"name": "resnet", "depth": 18})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"name": "small_cnn", "dropout": 1.0}, "dropout is 1.0, and must be a number from 0"),
+        ({"name": "unet", "dropout": 1}, "dropout is 1, and must be"),
+        ({"name": "mobilenet", "alpha": 0.1, "dropout": 1.0}, "dropout is 1.0, and must be"),
+        ({"name": "small_cnn", "dropout": "0.5"}, "dropout is '0.5', and must be a number"),
+        ({"name": "small_cnn", "filters": 16}, "filters is 16, and must be whole numbers"),
+        ({"name": "small_cnn", "filters": [8, 0]}, r"filters is \[8, 0\], and must be"),
+        ({"name": "unet", "filters": ["8"]}, r"filters is \['8'\], and must be"),
+        ({"name": "unet", "filters": []}, "whole numbers above 0, at least 1"),
+        ({"name": "mobilenet", "alpha": float("inf")}, "alpha is inf, and must be a finite"),
+        ({"name": "small_cnn", "filters": [10**6, 10**6]}, "memory does not hold the model"),
+    ],
+    ids=str,
+)
+def test_what_a_model_cannot_be_told_is_refused_in_one_line(parameters, message):
+    with pytest.raises(Failure, match=message) as refused:
+        build(parameters)
+    assert "\n" not in str(refused.value)
