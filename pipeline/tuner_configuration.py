@@ -16,7 +16,7 @@ _OF_COLOUR = ("hue", "saturation")
 
 
 class Tried(Section):
-    """Either a range, of whole numbers if both ends are, or choices."""
+    """Either a range, of whole numbers where the key takes nothing else, or choices."""
 
     min: int | float | None = Field(None, description="the least of a range")
     max: int | float | None = Field(None, description="the most of a range")

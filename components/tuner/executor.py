@@ -1,11 +1,13 @@
 """Tuner's executor: transformed Examples and a search space in, the best values found out."""
 
+import dataclasses
 import json
 import os
 import tempfile
 from typing import Any
 
 import keras
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
@@ -16,6 +18,7 @@ from components.trainer.executor import checkpoints_of, train
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import made_of
+from components.tuner.search_space import with_fractions
 from components.tuner.tuner_parameters import TunerParameters
 
 _ABOUT = ("image", "model_parameters", "training", "augmentation", "tuner", "seed")
@@ -53,6 +56,9 @@ class Executor(base_executor.BaseExecutor):
         from components.tuner.search import search, told
 
         parameters = made_of(TunerParameters, json.loads(exec_properties["tuner"]))
+        model = json.loads(exec_properties["model_parameters"]).get("name")
+        space = with_fractions(parameters.search_space, model)
+        parameters = dataclasses.replace(parameters, search_space=space)
         examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
         best = artifact_utils.get_single_instance(output_dict["best_hyperparameters"])
         results = artifact_utils.get_single_instance(output_dict["tuner_results"])
@@ -62,11 +68,23 @@ class Executor(base_executor.BaseExecutor):
                 "Set data.splits.validation."
             )
 
+        # With the state: of a search that went on after a kill the results have all logs.
+        folder = _state_folder(input_dict, exec_properties)
+        logs = os.path.join(folder, "trials")
+
         def try_values(trial: str, values: dict[str, Any], epochs: int) -> float:
             given = hyperparameters.override(exec_properties, {**values, "training.epochs": epochs})
-            log = TrainingLog(os.path.join(results.uri, "trials", trial))
+            log_folder = os.path.join(logs, trial)
+            durable.remove(log_folder)  # That of this trial before a kill.
+            log = TrainingLog(log_folder)
             checkpoints = checkpoints_of(input_dict, given)
-            trained, _ = train(input_dict, given, checkpoints, log)
+            try:
+                trained, _ = train(input_dict, given, checkpoints, log)
+            except Failure:
+                checkpoints.remove()  # Nothing goes on from here.
+                raise
+            finally:
+                keras.utils.clear_session()  # The next trial's model needs this one's memory.
             log.close(best_epoch=trained.best_epoch, hyperparameters=values)
             checkpoints.remove()
             reached = getattr(trained.best, parameters.objective)
@@ -76,22 +94,36 @@ class Executor(base_executor.BaseExecutor):
                     "validation split is known, or the loss is no finite number. Check the "
                     "splits, and lower training.learning_rate."
                 )
-            keras.utils.clear_session()  # The next trial's model needs this one's memory.
             return reached
 
-        folder = _state_folder(input_dict, exec_properties)
         tuner = search(parameters, folder, try_values, exec_properties["seed"])
         write_best_hyperparameters(tuner, output_dict)
+        _copy(logs, os.path.join(results.uri, "trials"))
         durable.remove(folder)
         [trial] = tuner.oracle.get_best_trials(1)
         values = hyperparameters.tunable(trial.hyperparameters.values)
         best.set_string_custom_property("summary", told(values))
         best.set_float_custom_property(parameters.objective, trial.score)
         results.set_string_custom_property(
-            "summary",
-            f"{parameters.objective} {trial.score:.4g}, the best of "
-            f"{len(tuner.oracle.trials)} trials",
+            "summary", f"{parameters.objective} {trial.score:.4g}, {_of_how_many(tuner)}"
         )
+
+
+def _of_how_many(tuner) -> str:
+    trials = tuner.oracle.trials.values()
+    trained = sum(trial.status == "COMPLETED" for trial in trials)
+    told = f"the best of {trained} trial{'s' * (trained > 1)}"
+    failed = len(trials) - trained
+    return f"{told}; {failed} more could not be trained with" if failed else told
+
+
+def _copy(source: str, target: str) -> None:
+    """Copies a folder with all that is below it."""
+    for folder, _, files in tf.io.gfile.walk(source):
+        into = os.path.join(target, os.path.relpath(folder, source))
+        tf.io.gfile.makedirs(into)
+        for file in files:
+            tf.io.gfile.copy(os.path.join(folder, file), os.path.join(into, file), overwrite=True)
 
 
 def _state_folder(input_dict, exec_properties: dict[str, Any]) -> str:

@@ -44,6 +44,9 @@ class Search(base_tuner.BaseTuner):
             super().__init__(
                 build_oracle(parameters, seed), directory=folder, project_name="search"
             )
+        # Read in the order of the folder's listing: of equal ones the first is the best, and
+        # the sums of bayesian optimisation go by their order as well.
+        self.oracle.trials = dict(sorted(self.oracle.trials.items()))
 
     def run_trial(self, trial) -> dict[str, float]:
         """The objective of one trial's values.
@@ -69,9 +72,10 @@ class Search(base_tuner.BaseTuner):
         """Saves the search's state, and says how the trial went."""
         super().on_trial_end(trial)
         number, of = int(trial.trial_id) + 1, self._parameters.trials
-        outcome = "cannot be trained with"
         if trial.status == "COMPLETED":
             outcome = f"{self._parameters.objective} {trial.score:.4g}"
+        else:
+            outcome = f"cannot be trained with: {_reason(trial)}"
         _LOGGER.info(
             "trial %d of %d: %s: %s",
             number,
@@ -105,12 +109,18 @@ def search(
         raise error.__cause__ or error from None
     [best] = tuner.oracle.get_best_trials(1)
     if best.status != "COMPLETED":
-        reason = best.message.strip().splitlines()[-1].partition(": ")[2]
+        # What stopped them all may be mended when the next search begins.
+        durable.remove(folder)
         raise Failure(
             f"Tuner: none of the {len(tuner.oracle.trials)} trials could be trained; the first "
-            f"one said: {reason}"
+            f"one said: {_reason(best)}"
         )
     return tuner
+
+
+def _reason(trial) -> str:
+    """The Failure that ended it; KerasTuner keeps the whole traceback."""
+    return trial.message.strip().splitlines()[-1].partition(": ")[2]
 
 
 def told(values: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ class TunerParameters:
       epochs: of each training; with hyperband, of those that come furthest.
       search_space: what may be tried, {"training.learning_rate": {"min": 0.001, "max": 0.1,
         "log": True}, "model.parameters.filters": {"choices": [[8, 16], [16, 32]]}, …}. A range
-        of two whole numbers gives whole numbers.
+        of two whole numbers gives whole numbers, unless the key takes fractions.
       objective: "validation_loss", "validation_accuracy" or, of segmentation,
         "validation_mean_iou", at the epoch whose validation loss is least.
       algorithm: "random", "bayesian" or "hyperband".

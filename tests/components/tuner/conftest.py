@@ -20,7 +20,15 @@ def tuner(search_space, **told) -> dict:
 def search_in(digits, tmp_path_factory):
     """A function that runs the executor on digits: outputs below a folder of their own."""
 
-    def run(search_space=RATES, folder=None, inputs=None, checkpoint_dir=None, seed=3, **told):
+    def run(
+        search_space=RATES,
+        folder=None,
+        inputs=None,
+        checkpoint_dir=None,
+        seed=3,
+        training=None,
+        **told,
+    ):
         folder = folder or tmp_path_factory.mktemp("search")
         found = {
             "best_hyperparameters": [
@@ -28,7 +36,7 @@ def search_in(digits, tmp_path_factory):
             ],
             "tuner_results": [artifact(standard_artifacts.TunerResults, folder / "tuner_results")],
         }
-        properties = exec_properties(checkpoint_dir, seed=seed)
+        properties = exec_properties(checkpoint_dir, seed=seed, **(training or {}))
         properties["tuner"] = json.dumps(tuner(search_space, **told))
         Executor().Do(inputs or digits.inputs, found, properties)
         return found

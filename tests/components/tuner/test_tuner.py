@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,9 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_running(search_in, foun
     scores = [[trial["score"] for trial in results(search)] for search in (again, found)]
     np.testing.assert_allclose(*scores, rtol=1e-4)
     assert not list(killed.iterdir())
+    logs = Path(again["tuner_results"][0].uri, "trials")
+    assert sorted(file.parent.name for file in logs.rglob("history.json")) == ["0", "1"]
+    assert len(list(logs.glob("1/train/events*"))) == 1
 
 
 @pytest.mark.slow
@@ -140,10 +144,56 @@ def test_state_that_a_kill_left_half_written_is_begun_anew(search_in, found, kil
     assert best(search_in(checkpoint_dir=killed)) == best(found)
 
 
-def test_values_that_cannot_be_trained_with_are_passed_over(search_in):
+def test_values_that_cannot_be_trained_with_are_passed_over_and_told(search_in, caplog):
+    caplog.set_level(logging.INFO, "steadyfeed.progress")
     found = search_in({"model.parameters.filters": {"choices": ["none", [4, 8]]}}, trials=3)
     assert best(found) == {"model.parameters.filters": [4, 8]}
     assert len(results(found)) == 1
+    [told] = [record.getMessage() for record in caplog.records if "filters none" in record.message]
+    assert 'cannot be trained with: The model "small_cnn" cannot be built' in told
+    [tuner_results] = found["tuner_results"]
+    summary = tuner_results.get_string_custom_property("summary")
+    assert summary.endswith(", the best of 1 trial; 1 more could not be trained with")
+
+
+def test_a_trial_that_diverges_leaves_no_checkpoint(search_in, digits, tmp_path):
+    inputs = digits.inputs
+    graph, state = tmp_path / "transform_graph", tmp_path / "checkpoints"
+    shutil.copytree(digits.folder / "transform_graph", graph)
+    # So large that the weights are no numbers any more at the end of the epoch.
+    (graph / "pixel_statistics.json").write_text('{"mean": [1e30], "std": [1.0]}')
+    inputs["transform_graph"][0].uri = str(graph)
+    with pytest.raises(Failure, match="no finite numbers after step 15"):
+        search_in(
+            {"model.parameters.filters": {"choices": [[8]]}},
+            inputs=inputs,
+            checkpoint_dir=state,
+            training={"checkpoint_every_steps": 1},
+            trials=1,
+        )
+    assert not list(state.iterdir())
+
+
+def test_values_that_the_memory_does_not_hold_are_passed_over(search_in):
+    sizes = {"model.parameters.filters": {"choices": [[4, 8], [10**6, 10**6]]}}
+    assert best(search_in(sizes)) == {"model.parameters.filters": [4, 8]}
+
+
+def test_between_two_whole_numbers_there_are_fractions_where_the_key_takes_them(search_in):
+    values = best(
+        search_in({
+            "augmentation.rotate": {"min": 0, "max": 9},
+            "model.parameters.dropout": {"min": 0, "max": 1},
+            "training.learning_rate": {"min": 1, "max": 2},
+            "training.batch_size": {"min": 8, "max": 32},
+        }, trials=1)
+    )  # fmt: skip
+    assert {key: type(value) for key, value in values.items()} == {
+        "augmentation.rotate": float,
+        "model.parameters.dropout": float,
+        "training.learning_rate": float,
+        "training.batch_size": int,
+    }
 
 
 def test_a_search_without_one_good_trial_is_refused_in_one_line(search_in):

@@ -1,0 +1,87 @@
+"""A search's proposals, with outcomes that are computed from the values instead of trained."""
+
+import contextlib
+
+import pytest
+
+from components.failure import Failure
+from components.tuner.search import search
+from components.tuner.tuner_parameters import TunerParameters
+
+FILTERS, BATCH = "model.parameters.filters", "training.batch_size"
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def proposed_in(tmp_path):
+    """A function that searches, and gives the values in the order in which they were tried."""
+
+    def searched(space, trials, outcome, algorithm="bayesian", folder="search", kill_at=None):
+        tried = []
+
+        def try_values(trial, values, epochs):
+            if len(tried) == kill_at:
+                raise Killed
+            tried.append(values)
+            return outcome(values)
+
+        parameters = TunerParameters(trials, 1, space, "validation_loss", algorithm)
+        with contextlib.suppress(Killed):
+            search(parameters, str(tmp_path / folder), try_values, seed=3)
+        return tried
+
+    return searched
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+def test_as_many_trials_as_choices_try_each_of_them_once(proposed_in, algorithm):
+    choices = [[count] for count in range(1, 9)]
+    space = {FILTERS: {"choices": choices}}
+    tried = proposed_in(space, 8, lambda values: values[FILTERS][0] / 8, algorithm)
+    assert sorted(values[FILTERS] for values in tried) == choices
+
+
+def test_a_search_with_more_trials_than_values_ends_when_all_were_tried(proposed_in):
+    space = {BATCH: {"min": 1, "max": 6, "log": True}}
+    tried = proposed_in(space, 40, lambda values: values[BATCH] / 6)
+    assert sorted(values[BATCH] for values in tried) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_no_proposal_leaves_its_range_though_the_best_is_at_its_end(proposed_in, log):
+    space = {BATCH: {"min": 4, "max": 64, "log": log}, FILTERS: {"choices": [[8], [16], [32]]}}
+    tried = proposed_in(space, 18, lambda values: -values[BATCH] - values[FILTERS][0] / 100)
+    assert max(values[BATCH] for values in tried) == 64
+    assert min(values[BATCH] for values in tried) >= 4
+
+
+def test_a_search_that_goes_on_after_a_kill_proposes_what_an_undisturbed_one_does(proposed_in):
+    space = {
+        "training.learning_rate": {"min": 0.0001, "max": 0.1, "log": True},
+        "augmentation.crop": {"min": 0.0, "max": 0.9},
+    }
+
+    def outcome(values):
+        return (values["training.learning_rate"] * 10 - values["augmentation.crop"]) ** 2
+
+    undisturbed = proposed_in(space, 12, outcome)
+    begun = proposed_in(space, 12, outcome, folder="killed", kill_at=9)
+    assert [*begun, *proposed_in(space, 12, outcome, folder="killed")] == undisturbed
+
+
+def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):
+    parameters = TunerParameters(2, 1, {BATCH: {"min": 1, "max": 9}})
+    full = [True]
+
+    def try_values(trial, values, epochs):
+        if full[0]:
+            raise Failure("The disk is full.")
+        return 1.0
+
+    with pytest.raises(Failure, match="none of the 2 trials"):
+        search(parameters, str(tmp_path / "search"), try_values, seed=1)
+    full[0] = False
+    assert search(parameters, str(tmp_path / "search"), try_values, seed=1).oracle.trials
