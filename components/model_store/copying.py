@@ -5,6 +5,7 @@ import shutil
 
 from tfx.dsl.io import fileio
 
+from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES
 
 
@@ -13,10 +14,16 @@ def model_files(folder: str) -> list[str]:
 
     The file by which a server recognises a SavedModel comes last, so that whoever
     copies in this order never leaves a half that looks whole.
+
+    Raises:
+      Failure: there is none.
     """
     found = []
     for place, _, names in fileio.walk(folder):
         found += [os.path.relpath(os.path.join(place, name), folder) for name in names]
+    if not found:
+        # A walk over a folder that is gone ends without a word, and nothing is no model.
+        raise Failure(f"{folder} holds no model. Name another, or run again.")
     return sorted(found, key=lambda path: (path in SAVED_MODEL_FILES, path))
 
 

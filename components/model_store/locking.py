@@ -48,7 +48,7 @@ def _remove_dead(destination: Path) -> None:
         # Nobody waits for these locks, so one that can be taken has lost its owner.
         with contextlib.suppress(BlockingIOError), _lock_file(lock, fcntl.LOCK_NB):
             shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            lock.unlink()
+            lock.unlink(missing_ok=True)  # Its owner may end at this very moment.
 
 
 @contextlib.contextmanager

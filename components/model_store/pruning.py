@@ -38,10 +38,12 @@ def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> 
       The versions that were removed, oldest first.
 
     Raises:
-      Failure: `keep` is below 1, or the destination cannot be written.
+      Failure: `keep` is below 1, `grace_seconds` below 0, or the destination cannot be written.
     """
     if keep < 1:
         raise Failure(f"prune cannot keep {keep} versions: one is in service. Keep 1 or more.")
+    if not grace_seconds >= 0:
+        raise Failure(f"{grace_seconds:g} seconds are no time of grace. Give 0 or more.")
     try:
         with exclusive(destination):
             versions = list_versions(destination)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import tensorflow as tf
+
 from components.failure import Failure
 from components.model_store.locking import locked, unfinished_folder
 from components.model_store.pins import existing
@@ -55,7 +57,7 @@ def roll_back(destination: str, number: int | None = None) -> Version:
         if "://" in destination:
             return publish_remotely(source.path, destination, record)
         return _restore_locally(source.path, Path(destination), record)
-    except FileNotFoundError:
+    except (FileNotFoundError, tf.errors.NotFoundError):
         raise Failure(
             f"Version {number} was removed from {destination} while it was copied. "
             "Name another: `models list` shows them."

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 from tfx.dsl.io import fileio
 
+from components.failure import Failure
 from components.model_store.copying import is_saved_model
 from components.model_store.fingerprint import RECORD, model_fingerprint
 from components.model_store.names import HIGHEST_NUMBER, is_version_name
@@ -52,6 +53,9 @@ def list_versions(destination: str) -> list[Version]:
 
     Half-made versions (no saved_model.pb), foreign names, and a destination that
     does not exist are no error; they are passed over.
+
+    Raises:
+      Failure: the destination is a file.
     """
     numbers = [int(name) for name in _names(destination) if is_version_name(name)]
     paths = {number: version_path(destination, number) for number in sorted(numbers)}
@@ -108,6 +112,8 @@ def next_number(destination: str) -> int:
 def _names(destination: str) -> list[str]:
     if not fileio.exists(destination):
         return []
+    if not fileio.isdir(destination):
+        raise Failure(f"The push destination {destination} is no folder. Name another.")
     # Object stores list a folder with a slash at its end.
     return [str(name).rstrip("/") for name in fileio.listdir(destination)]
 
@@ -118,6 +124,19 @@ def _read_record(path: str) -> PushRecord | None:
         return None
     with fileio.open(file, "r") as text:
         try:
-            return PushRecord(**json.loads(text.read()))
+            record = PushRecord(**json.loads(text.read()))
         except (ValueError, TypeError):
             return None  # Someone else's file of the same name.
+    return record if _has_its_types(record) else None
+
+
+def _has_its_types(record: PushRecord) -> bool:
+    texts = (record.fingerprint, record.model_uri, record.pushed_at, record.run)
+    numbers = (record.restored_from, record.replaced)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(number is None or isinstance(number, int) for number in numbers)
+        and isinstance(record.origin, dict)
+        and isinstance(record.metrics, dict)
+        and all(isinstance(value, (int, float)) for value in record.metrics.values())
+    )

@@ -1,5 +1,6 @@
 """A version appears whole or not at all, whoever dies and however many push."""
 
+import fcntl
 import os
 import random
 import resource
@@ -112,6 +113,20 @@ def test_what_a_living_pusher_fills_is_left_alone(model, tmp_path):
         publish(model, str(tmp_path), RECORD)
         assert folder.is_dir()
     assert entries(tmp_path) == ["1"]
+
+
+def test_a_pusher_that_ends_at_this_moment_is_no_failure(model, tmp_path, monkeypatch):
+    lock = tmp_path / ".pushing-other.lock"
+    lock.touch()
+    flock = fcntl.flock
+
+    def flock_after_the_owner(handle, how):
+        if how & fcntl.LOCK_NB:
+            lock.unlink()
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_the_owner)
+    assert publish(model, str(tmp_path), RECORD).number == 1
 
 
 def test_a_disk_that_cannot_take_the_model_is_a_failure_and_leaves_nothing(tmp_path):

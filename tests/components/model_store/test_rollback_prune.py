@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tfx.dsl.io import fileio
 
 from components.failure import Failure
 from components.model_store.fingerprint import model_fingerprint
@@ -111,6 +112,27 @@ def test_a_version_that_served_a_moment_ago_is_not_pruned(three):
     assert prune(three, 1) == []
     with pytest.raises(Failure, match="Keep 1 or more"):
         prune(three, 0)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_a_time_of_grace_that_is_none_is_refused(three, seconds):
+    with pytest.raises(Failure, match="grace"):
+        prune(three, 1, seconds)
+
+
+def test_a_version_that_is_pruned_while_it_is_copied_is_not_restored_by_half(three, monkeypatch):
+    open_file = fileio.open
+
+    def open_after_the_prune(path, mode):
+        version = Path(three, "1")
+        if version.exists() and path.startswith(f"{version}/variables"):
+            version.rename(Path(three, ".pruned-1"))
+        return open_file(path, mode)
+
+    monkeypatch.setattr(fileio, "open", open_after_the_prune)
+    with pytest.raises(Failure, match="Version 1 was removed"):
+        roll_back(three, 1)
+    assert newest(three).number == 3
 
 
 def test_what_a_killed_prune_set_aside_is_removed_by_the_next(three):

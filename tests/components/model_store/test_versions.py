@@ -145,3 +145,31 @@ def _check_push(destination, content, before):
         assert after == before | {version.number: version.record}
     assert champion_of(str(destination), fingerprint) == champion
     assert not list(destination.glob(".pushing-*"))
+
+
+@pytest.mark.parametrize(
+    "record",
+    ['[1]', '{"fingerprint": "a", "model_uri": "", "pushed_at": "x", "metrics": null}',
+     '{"fingerprint": 1, "model_uri": "", "pushed_at": "x"}',
+     '{"fingerprint": "a", "model_uri": "", "pushed_at": "x", "metrics": {"loss": "low"}}',
+     '{"fingerprint": "a", "model_uri": "", "pushed_at": "x", "replaced": "1"}',
+     '{"fingerprint": "a", "model_uri": "", "pushed_at": "x", "origin": []}'],
+)  # fmt: skip
+def test_a_record_of_another_form_is_somebody_elses(tmp_path, record):
+    model = a_model(tmp_path / "1")
+    (model / "steadyfeed.json").write_text(record)
+    assert [version.record for version in list_versions(str(tmp_path))] == [None]
+
+
+def test_a_destination_that_is_a_file_is_told(tmp_path):
+    file = tmp_path / "pushed"
+    file.write_text("")
+    with pytest.raises(Failure, match="pushed is no folder"):
+        list_versions(str(file))
+
+
+def test_a_model_that_is_not_there_is_no_version(tmp_path):
+    record = PushRecord("a", "uri", "2026-11-21T00:00:00+00:00")
+    with pytest.raises(Failure, match="none holds no model"):
+        publish(str(tmp_path / "none"), str(tmp_path / "pushed"), record)
+    assert not list((tmp_path / "pushed").glob("[!.]*"))
