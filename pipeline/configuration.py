@@ -35,6 +35,11 @@ Dataset = Annotated[
     AfterValidator(Form(r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?", "TFDS name[/config][:version]")),
 ]
 Path = Annotated[str, Field(min_length=1)]
+Folder = Annotated[str, AfterValidator(Form(r"(?s)(?!\w+://).+", "a folder of this machine"))]
+# What TensorFlow opens by itself: it knows no s3:// and no minio://.
+Destination = Annotated[
+    str, AfterValidator(Form(r"gs://\S+|(?s:(?!\w+://).+)", "a folder, or a gs:// address"))
+]
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -182,7 +187,7 @@ class Serving(_Bounds):
 
 
 class Push(Section):
-    destination: Path = Field(description="models go to <destination>/<version>/")
+    destination: Destination = Field(description="models go to <destination>/<version>/")
 
 
 class Beam(Section):
@@ -193,7 +198,7 @@ class Beam(Section):
 
 class Configuration(Section):
     name: Name = Field(description="the pipeline's name")
-    root: Path = Field(description="where artifacts, metadata and logs go")
+    root: Folder = Field(description="where artifacts, metadata and logs go")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of all that is random")
     data: Data = Field(description="which dataset, which splits, which features")
     validation: Validation = Field(Validation(), description="which anomalies stop the run")

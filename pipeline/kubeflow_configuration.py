@@ -128,16 +128,14 @@ class Kubeflow(KubeflowEndpoint):
     )
     models: Volume | None = Field(
         Volume(claim="steadyfeed-models", mount_path="/models"),
-        description="the volume that models are pushed to; none: they go to an object store",
+        description="the volume that models are pushed to; none: they go to push_destination",
     )
     push_destination: (
         Annotated[
             str,
             AfterValidator(
-                Form(
-                    r"^(/|(minio|s3|gs)://)\S+$",
-                    "an absolute path, or a minio://, s3:// or gs:// address",
-                )
+                # TensorFlow in a step opens these; minio:// and s3:// it does not know.
+                Form(r"^(/|gs://)\S+$", "an absolute path, or a gs:// address")
             ),
         ]
         | None

@@ -12,6 +12,8 @@ from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
         ("pipeline_root", "/data"),
         ("pipeline_root", "http://bucket/runs"),
         ("push_destination", "runs/pushed"),
+        ("push_destination", "s3://bucket/models"),
+        ("push_destination", "minio://bucket/models"),
         ("work_dir", "work"),
         ("every_step", {"memory": "4 GB"}),
         ("every_step", {"cpu": "-1"}),

@@ -74,6 +74,9 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
             "evaluation.thresholds.mean_iou: not measured in classification; allowed: accuracy, ",
         ),
         ("model.name=small_cn", "did you mean small_cnn?"),
+        ("push.destination=s3://bucket/models", "allowed: a folder, or a gs:// address"),
+        ("kubeflow.push_destination=minio://b/m", "allowed: an absolute path, or a gs:// address"),
+        ("root=gs://bucket/runs", "allowed: a folder of this machine"),
     ],
 )
 def test_a_bad_value_names_key_value_and_what_is_allowed(override, expected):
