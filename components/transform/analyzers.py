@@ -20,6 +20,9 @@ from tensorflow_transform import beam as tft_beam
 from components.failure import Failure
 from components.transform.options import Preprocessing
 
+# A lookup table cannot be made of an empty file. Examples without a label stay without a class.
+_NO_LABEL = b"0\n"
+
 
 class LabelVocabulary(beam.CombineFn):
     """The distinct labels of batches, in natural order.
@@ -27,7 +30,8 @@ class LabelVocabulary(beam.CombineFn):
     A batch is a (batch,) array, int64 class ids or bytes. The output is one line
     a label: ids rise numerically and are written as their class name when there
     are names; texts rise lexicographically. An id without a name and an empty
-    text are no labels: they stay out of the vocabulary.
+    text are no labels: they stay out of the vocabulary. Where that leaves none, one line
+    that stands for nothing is written.
     """
 
     def __init__(self, class_names: Sequence[str] | None):
@@ -47,8 +51,10 @@ class LabelVocabulary(beam.CombineFn):
             lines = [_line(label) for label in sorted(labels) if label != b""]
         else:
             known = range(len(self._class_names))
-            lines = [self._class_names[label].encode() for label in sorted(labels & set(known))]
-        return b"".join(line + b"\n" for line in lines)
+            lines = [
+                _line(self._class_names[label].encode()) for label in sorted(labels & set(known))
+            ]
+        return b"".join(line + b"\n" for line in lines) or _NO_LABEL
 
 
 def _line(label: int | bytes) -> bytes:
@@ -59,6 +65,13 @@ def _line(label: int | bytes) -> bytes:
             f"Transform: label {label.decode(errors='replace')!r} holds a line break, and the "
             "vocabulary has one label a line. Rename the label in the dataset."
         )
+    try:
+        label.decode()
+    except UnicodeDecodeError as error:
+        shown = label.decode(errors="backslashreplace")
+        raise Failure(
+            f"Transform: label '{shown}' is no text in UTF-8. Rename the label in the dataset."
+        ) from error
     return label
 
 

@@ -7,6 +7,7 @@ directly: the labels first, without decoding, and the pixels as they are written
 """
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
@@ -28,12 +29,12 @@ def run(job: Job) -> list[shards.ShardResult]:
     Raises:
       Failure: when a file, a label or an image cannot be used.
     """
-    vocabulary_file = None
-    if job.options.target == "label":
-        vocabulary_file = f"{job.temp_dir}/{preprocessing.VOCABULARY}"
-        analyzers.write_file(_vocabulary(job), vocabulary_file)
-    transform_graph.write(job, vocabulary_file)
-    results = _transform_shards(job)
+    vocabulary = _vocabulary(job) if job.options.target == "label" else None
+    results = _transform(job, vocabulary)
+    if vocabulary and (met := _met(vocabulary, results)) != vocabulary:
+        # A class all of whose images are corrupt is none, and only now is that known.
+        tf.io.gfile.rmtree(job.graph_uri)
+        results = _transform(job, met)
     statistics = analyzers.PixelStatistics(job.options)
     accumulator = statistics.create_accumulator()
     for result in results:
@@ -60,6 +61,25 @@ def _vocabulary(job: Job) -> bytes:
                 raise
             labels = vocabulary.add_input(labels, parsed[label].numpy())
     return vocabulary.extract_output(labels)
+
+
+def _met(vocabulary: bytes, results: Sequence[shards.ShardResult]) -> bytes:
+    """The vocabulary without the labels that no transformed example of train has.
+
+    Where train has no example with a label it stays as it is: that is no training split.
+    """
+    classes = {number for result in results if result.split == TRAIN for number in result.classes}
+    lines = vocabulary.splitlines(keepends=True)
+    return b"".join(line for number, line in enumerate(lines) if number in classes) or vocabulary
+
+
+def _transform(job: Job, vocabulary: bytes | None) -> list[shards.ShardResult]:
+    vocabulary_file = None
+    if vocabulary is not None:
+        vocabulary_file = f"{job.temp_dir}/{preprocessing.VOCABULARY}"
+        analyzers.write_file(vocabulary, vocabulary_file)
+    transform_graph.write(job, vocabulary_file)
+    return _transform_shards(job)
 
 
 def _transform_shards(job: Job) -> list[shards.ShardResult]:

@@ -37,9 +37,11 @@ def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job)
             )
         images = features[options.image_feature].bytes_list.value
         try:
-            sizes = [image_ops.decode(one, 1).shape[:2] for one in (masks[0], *images[:1])]
+            decoded = [decode_mask(tf.constant(masks[0]))]
+            decoded += [image_ops.decode(one, options.channels) for one in images[:1]]
         except tf.errors.InvalidArgumentError:
             continue
+        sizes = [picture.shape[:2] for picture in decoded]
         if len(sizes) == 2 and not mask_ops.same_proportions(*sizes):
             mask, image = (f"{height}x{width}" for height, width in sizes)
             raise Failure(

@@ -64,9 +64,11 @@ def _run_pipeline(job: Job, make_pipeline, screened: bool) -> None:
     try:
         with make_pipeline() as pipeline, tft_beam.Context(temp_dir=f"{job.temp_dir}/analysis"):
             _build(pipeline, job, screened)
+    except Failure:
+        raise
     except Exception as error:
         # A worker's exception comes as text, with its traceback.
-        if failure := _FAILURE.search(f"{type(error).__module__}.{error!r}: {error}"):
+        if failure := _FAILURE.search(str(error)):
             raise Failure(failure[1]) from error
         raise
 

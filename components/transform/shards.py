@@ -41,6 +41,7 @@ class ShardResult:
     out_of_vocabulary: int = 0
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)
     pixels: tuple = ()  # accumulator of PixelStatistics
+    classes: list[int] = dataclasses.field(default_factory=list)  # those met, in rising order
     mask_pixels: list[int] = dataclasses.field(default_factory=list)  # by class id; of masks
 
 
@@ -188,6 +189,7 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
     else:
         encode = masks.MaskExampleEncoder(job.options.image_bytes, job.options.mask_bytes)
         mask_pixels = np.zeros(256, np.int64)
+    classes = set()
     partial = f"{shard.target}.partial"
 
     def transform_numbered(numbered):
@@ -202,6 +204,7 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
             result.written += len(batch.images)
             if labelled:
                 result.out_of_vocabulary += targets.count(OUT_OF_VOCABULARY)
+                classes.update(targets)
             else:
                 mask_pixels += masks.count_pixels(targets)
             result.pixels = statistics.add_input(result.pixels, batch.pixel_sums)
@@ -210,6 +213,7 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
                 break
     if not labelled:
         result.mask_pixels = mask_pixels.tolist()
+    result.classes = sorted(classes)
     publish.file(partial, shard.target)
     return result
 

@@ -270,6 +270,46 @@ def test_training_examples_without_a_class_fail_the_run(workplace, make):
         workplace.run(raw)
 
 
+@pytest.mark.parametrize(
+    ("label", "label_type", "class_names", "says"),
+    [
+        (-1, "INT", ["cat", "dog"], r"3 examples .* labels are from 0 to 1"),
+        ("", "BYTES", None, r"3 examples .* labels are not empty"),
+    ],
+)
+def test_a_training_split_without_any_class_fails_the_run(
+    workplace, make, label, label_type, class_names, says
+):
+    records = raw_examples(make, 3, seed=0, labels=(label,))
+    raw = workplace.raw({"train": records}, class_names=class_names)
+    with pytest.raises(Failure, match=says):
+        workplace.run(raw, label_type=label_type)
+
+
+def test_a_label_that_is_no_text_is_refused(workplace, make):
+    record = tf.train.Example.FromString(make.example(make.encode(make.picture()), "café"))
+    record.features.feature["label"].bytes_list.value[0] = "café".encode("latin-1")
+    raw = workplace.raw({"train": [record.SerializeToString()] * 2})
+    with pytest.raises(Failure, match="label 'caf\\\\xe9' is no text in UTF-8"):
+        workplace.run(raw, label_type="BYTES")
+
+
+def test_a_class_of_which_only_corrupt_images_are_known_is_no_class(workplace, make):
+    splits = {
+        "train": [*raw_examples(make, 6, seed=0, labels=(2, 7)), make.example(b"no picture", 3)],
+        "test": raw_examples(make, 3, seed=9, labels=(2, 3, 7)),
+    }
+    raw = workplace.raw(splits, files=1)
+    transformed = workplace.run(raw, on_corrupt_image="drop", max_dropped=1)
+    assert transformed.labels == ["2", "7"]
+    assert [label for _, label in transformed.split("train")] == [0, 1] * 3
+    assert [label for _, label in transformed.split("test")] == [0, -1, 1]
+    assert transformed.split("test") == serve(transformed, splits["test"])
+    assert transformed.property("summary") == (
+        "9 images of 8x6x1, 2 classes; 1 corrupt dropped; 1 with a label that train lacks"
+    )
+
+
 def test_two_classes_of_one_name_are_refused(workplace, make):
     raw = workplace.raw({"train": with_corrupt(make, 2)}, class_names=["cat", "cat"])
     with pytest.raises(Failure, match="2 classes of the dataset are named 'cat'"):

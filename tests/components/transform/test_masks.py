@@ -152,6 +152,14 @@ def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, spl
         transform(workplace, splits)
 
 
+@pytest.mark.parametrize(("kind", "mode"), [("GIF", None), ("BMP", None), ("JPEG", "CMYK")])
+def test_proportions_are_compared_of_images_that_only_decode_to_colour(workplace, make, kind, mode):
+    image = make.encode(make.picture(20, 20), kind, mode)
+    train = [raw_example(image, make.encode(values(0, 20, 40)))] * 2
+    with pytest.raises(Failure, match="mask of 20x40 pixels and an image of 20x20"):
+        transform(workplace, {"train": train})
+
+
 def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, splits, make):
     splits["train"][1] = raw_example(make.encode(make.picture()), None)
     with pytest.raises(Failure, match=r"record 0 of data_tfrecord-00001.* has 0 masks"):

@@ -56,3 +56,40 @@ def test_a_failure_on_a_worker_is_told_as_in_this_process(workplace, make, split
     with pytest.raises(Failure, match=r"record 4 of .* has a bytes_list") as raised:
         workplace.run(raw, beam_pipeline_args=ON_BEAM)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "label_type"), [("text", "INT"), ("two\nlines' \\ends", "BYTES"), ("", "BYTES")]
+)
+def test_a_failure_is_told_in_the_same_words(workplace, make, label, label_type):
+    image = make.encode(make.picture())
+    raw = workplace.raw({"train": [make.example(image, label)] * 2}, files=1)
+    told = []
+    for arguments in ((), ON_BEAM):
+        with pytest.raises(Failure) as raised:
+            workplace.run(
+                raw,
+                label_type=label_type,
+                to=str(len(arguments)),
+                beam_pipeline_args=arguments,
+            )
+        told.append(str(raised.value))
+    assert told[1] == told[0]
+
+
+def test_a_class_of_which_only_corrupt_images_are_known_is_no_class_on_beam(
+    workplace, make, splits
+):
+    splits["train"].append(make.example(b"no picture", 7))
+    raw = workplace.raw(splits)
+    options = {"on_corrupt_image": "drop", "max_dropped": 1}
+    here = workplace.run(raw, to="here", **options)
+    there = workplace.run(raw, to="there", beam_pipeline_args=ON_BEAM, **options)
+    assert there.labels == here.labels == ["0", "5", "10"]
+    assert there.split("train") == here.split("train")
+
+
+def test_a_training_split_of_corrupt_images_alone_is_told_on_beam(workplace, make):
+    raw = workplace.raw({"train": [make.example(b"no picture", 1)] * 2})
+    with pytest.raises(Failure, match="no image is left in split 'train'"):
+        workplace.run(raw, beam_pipeline_args=ON_BEAM, on_corrupt_image="drop", max_dropped=2)
