@@ -1,6 +1,7 @@
 """Whether the challenger is blessed, and why not, in TFX's files and in words."""
 
 import json
+import math
 import os
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ def decide(
     """Puts TFMA's validation into words.
 
     A model is not blessed when no criterion is configured: nothing says that it is
-    good enough.
+    good enough. Nor is one of which a probability is no number, whatever its other metrics.
     """
     if not criteria.thresholds and not criteria.change:
         reasons = ["no threshold is configured"]
@@ -44,7 +45,18 @@ def decide(
         for part in validation.metric_validations_per_slice
         for failure in part.failures
     ]
+    if gives_no_numbers(challenger):
+        reasons = [reason for reason in reasons if not reason.startswith("loss ")]
+        reasons.insert(0, "loss is no number, because probabilities that the model gives are none")
     return Verdict(validation.validation_ok, reasons, challenger, champion)
+
+
+def gives_no_numbers(metrics: dict[str, float]) -> bool:
+    """Whether a model answered with a probability that is no number.
+
+    Its most probable class is then the first one, which may well be the most frequent.
+    """
+    return math.isnan(metrics["loss"])
 
 
 def _reason(failure, criteria: Criteria, challenger, champion) -> str:

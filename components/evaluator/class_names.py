@@ -20,7 +20,8 @@ def read_class_names(place: ModelPlace) -> list[str]:
     if not fileio.exists(file):
         raise place.failure(f"has no vocabulary {_VOCABULARY}, so its classes have no names")
     with fileio.open(file, "rb") as lines:
-        return lines.read().decode().splitlines()
+        # Not splitlines: a name may hold what Unicode takes for a line break.
+        return lines.read().decode().removesuffix("\n").split("\n")
 
 
 def joint_class_names(vocabularies: Sequence[Sequence[str]]) -> list[str]:

@@ -17,10 +17,15 @@ from components.evaluator.plan import Plan
 from components.evaluator.segmentation import Segmentation
 from components.evaluator.shard_batch import ShardBatch
 from components.failure import Failure
+from components.graph_error import cause
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 
 # A serving graph decodes image after image on one core; two batches use what it leaves.
 _AT_ONCE = 2
+# A model of grey images decodes fewer kinds of them than one of colour does.
+_CHANNELS = (3, 1)
+# TensorFlow quotes a record that it cannot parse in its message, and its bytes are often no UTF-8.
+_UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 _progress = logging.getLogger("steadyfeed.progress")
 
 
@@ -79,34 +84,48 @@ class CountShard(beam.DoFn):
     def _count_batch(self, batch: ShardBatch, answers: futures.Future, counts: Counts) -> None:
         try:
             answers = answers.result()
-        except tf.errors.InvalidArgumentError as error:
-            batch = self._without_corrupt(batch, counts, error)
-            if not len(batch.records):
+        except _UNUSABLE as error:
+            batch, answers = self._without_corrupt(batch, counts, error)
+            if answers is None:
                 return
-            answers = self._task.predict(batch.serialized)
         counts.examples += len(batch.records)
         self._task.count(batch, answers, counts)
 
-    def _without_corrupt(self, batch: ShardBatch, counts: Counts, error) -> ShardBatch:
-        """The batch without the images that cannot be decoded, which are listed in `counts`."""
-        good, corrupt = split_corrupt(
-            batch.serialized.numpy(),
-            self._plan.image_feature,
-            mask_feature=self._plan.mask_feature,
-        )
-        if not corrupt:
-            first_line = error.message.split("\n")[0]
-            raise Failure(
-                f"Evaluator: a model cannot answer the Examples of {batch.path} ({first_line}). "
-                "Check that it was trained on data of this kind."
-            ) from error
-        file = os.path.basename(batch.path)
-        counts.corrupt += [
-            CorruptImage(self._plan.split, file, int(batch.records[index]), reason)
-            for index, reason in corrupt
-        ]
-        serialized = tf.gather(batch.serialized, tf.constant(good, tf.int64))
-        return dataclasses.replace(batch, serialized=serialized, records=batch.records[good])
+    def _without_corrupt(self, batch: ShardBatch, counts: Counts, error):
+        """The batch without the images that cannot be decoded, which are listed in `counts`.
+
+        Returns:
+          The rest of the batch, and the answers to it; None when nothing is left.
+        """
+        for channels in _CHANNELS:
+            good, corrupt = split_corrupt(
+                batch.serialized.numpy(),
+                self._plan.image_feature,
+                channels,
+                self._plan.mask_feature,
+            )
+            rest = dataclasses.replace(
+                batch,
+                serialized=tf.gather(batch.serialized, tf.constant(good, tf.int64)),
+                records=batch.records[good],
+            )
+            try:
+                answers = self._task.predict(rest.serialized) if good else None
+            except _UNUSABLE:
+                continue
+            file = os.path.basename(batch.path)
+            counts.corrupt += [
+                CorruptImage(self._plan.split, file, int(batch.records[index]), reason)
+                for index, reason in corrupt
+            ]
+            return rest, answers
+        reason = "a record is no tf.train.Example"
+        if isinstance(error, tf.errors.OpError):
+            reason = cause(error, "its graph does not say why")
+        raise Failure(
+            f"Evaluator: a model cannot answer the Examples of {batch.path} ({reason}). "
+            "Check that it was trained on data of this kind."
+        ) from error
 
 
 class AddUp(beam.CombineFn):

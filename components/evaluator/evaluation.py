@@ -149,8 +149,10 @@ def _judge(request: Request, names: list[str], counts: Counts, uri: str) -> bles
     )
     # TFMA's word for a first model, which a change from the champion cannot stop.
     rubber_stamp = len(by_name) == 1 and bool(request.criteria.change)
+    challenger, champion = [*values.values(), {}][:2]
     validation = tfma_result.validate(config, slices[0], rubber_stamp)
+    if blessing.gives_no_numbers(challenger):
+        validation.validation_ok = False
     locations = {name: place.path for name, place in zip(tfma_names, request.models, strict=True)}
     tfma_result.write(uri, config, slices, validation, request.split_uri, locations)
-    challenger, champion = [*values.values(), {}][:2]
     return blessing.decide(validation, request.criteria, challenger, champion)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from components.evaluator.counts import TOP, ModelCounts
-from components.evaluator.metric_names import SEGMENTATION
+from components.evaluator.metric_names import METRICS_OF, SEGMENTATION
 
 _CLASSES_FOR_TOP = 10  # With fewer classes, being among the first five says little.
 
@@ -14,8 +14,10 @@ def overall(counts: ModelCounts, examples: int, task: str) -> dict[str, float]:
     """The metrics over a split, by the names of metric_names.py, and `example_count`.
 
     Labels in no vocabulary count as wrong; the macro averages and the worst class's
-    recall are taken over the classes that occur among the labels, those of IoU over
-    the classes that occur among labels or answers.
+    recall are taken over the classes that occur among the labels, and are 0 where none
+    does; those of IoU are taken over the classes that occur among labels or answers.
+    Where nothing was counted, as a model of small images may miss the few pixels that
+    have a class, no metric is a number.
 
     Args:
       counts: of images or of pixels.
@@ -23,6 +25,8 @@ def overall(counts: ModelCounts, examples: int, task: str) -> dict[str, float]:
       task: of metric_names.py.
     """
     number = counts.confusion.sum()
+    if not number:
+        return {"example_count": float(examples)} | dict.fromkeys(METRICS_OF[task], math.nan)
     scores = per_class(counts, task)
     occurring = counts.confusion[:-1].sum(axis=1) > 0  # (n,)
     values = {
@@ -36,7 +40,9 @@ def overall(counts: ModelCounts, examples: int, task: str) -> dict[str, float]:
     if task == SEGMENTATION:
         ious = scores["iou"][occurring | (counts.confusion.sum(axis=0) > 0)]
         return values | {"mean_iou": float(ious.mean()), "worst_class_iou": float(ious.min())}
-    values["worst_class_recall"] = float(scores["recall"][occurring].min(initial=1.0))
+    values["worst_class_recall"] = (
+        float(scores["recall"][occurring].min()) if occurring.any() else 0.0
+    )
     if counts.confusion.shape[1] >= _CLASSES_FOR_TOP:
         values[f"top_{TOP}_accuracy"] = float(counts.top.sum() / number)
     return values

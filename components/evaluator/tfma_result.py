@@ -6,6 +6,7 @@ times as long; only its counting is replaced (counts.py), by sums over batches.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 
@@ -118,6 +119,7 @@ def sliced_metrics(
         values = {
             _key(metric, model): value
             for model, count in counts.items()
+            if count.confusion[label].any()  # a model of smaller images may not see the class
             for metric, value in metrics.of_class(count, label, task).items()
         }
         slices.append((((target, name),), values))
@@ -165,8 +167,25 @@ def validate(
     bounds.CopyFrom(config)
     del bounds.metrics_specs[0].metrics[:]  # TFMA would build each of them to learn its name.
     combine = writer.CombineValidations(bounds, rubber_stamp=rubber_stamp)
-    checked = metrics_validator.validate_metrics(whole, bounds)
+    key, values = whole
+    checked = metrics_validator.validate_metrics((key, _comparable(values)), bounds)
     return combine.extract_output(combine.add_input(combine.create_accumulator(), checked))
+
+
+def _comparable(values: dict) -> dict:
+    """The metrics with infinite progress where the baseline's is no number and the candidate's is.
+
+    Whatever is compared with no number is false, and no model would ever be good enough.
+    """
+    infinite = {
+        key: math.inf if DIRECTIONS[key.name] == HIGHER_IS_BETTER else -math.inf
+        for key, value in values.items()
+        if key.is_diff
+        and key.name in DIRECTIONS
+        and math.isnan(value)
+        and not math.isnan(values[key._replace(is_diff=False)])
+    }
+    return values | infinite
 
 
 def write(

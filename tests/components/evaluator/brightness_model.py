@@ -57,7 +57,8 @@ def save_brightness_model(folder, names, answers=None, label_type=tf.string, siz
     )
 
     def brightness(encoded):
-        image = tf.io.decode_png(encoded, channels=1)
+        image = tf.io.decode_image(encoded, channels=1, expand_animations=False)
+        image = tf.ensure_shape(image, (None, None, 1))
         resized = tf.image.resize(image, [size, size])  # (size, size, 1) float32
         return tf.reduce_mean(resized)
 

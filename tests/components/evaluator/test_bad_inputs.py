@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.types import channel_utils, standard_artifacts
@@ -11,6 +12,8 @@ from components.evaluator.criteria import Criteria
 from components.failure import Failure
 from tests.components.evaluator.brightness_model import example
 from tests.components.evaluator.conftest import PETS
+from tests.components.evaluator.shade_model import example as shaded
+from tests.components.evaluator.shade_model import png, save_shade_model
 
 
 def message_of(action):
@@ -39,6 +42,36 @@ def test_an_example_without_a_label_is_named(workshop, pets):
     examples = workshop.examples([*pets, example(None, 0)])
     model = workshop.model("m", PETS)
     assert "no single label 'label'" in message_of(lambda: workshop.evaluate(examples, model))
+
+
+def test_a_record_that_is_no_example_is_named(workshop, pets):
+    examples, model = workshop.examples([*pets, b"\xff\xff"]), workshop.model("m", PETS)
+    message = message_of(lambda: workshop.evaluate(examples, model))
+    assert "record 10 of data_tfrecord-00000-of-00001" in message
+    assert "no tf.train.Example" in message
+
+
+def test_what_a_model_cannot_answer_is_told_with_the_cause(workshop):
+    pixels = png(np.zeros((8, 8)))
+
+    def save_strict(folder, names):
+        save_shade_model(folder, names)
+        model = tf.saved_model.load(str(folder))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def serve_examples(examples):
+            tf.debugging.Assert(False, ["nothing suits me"])
+            return model.signatures["serve_examples"](examples=examples)
+
+        signatures = dict(model.signatures) | {"serve_examples": serve_examples}
+        tf.saved_model.save(model, str(folder), signatures=signatures)
+
+    examples = workshop.examples([shaded(pixels, pixels)])
+    model = workshop.model("m", ("sky", "sea"), save_strict)
+    options = {"mask_feature": "mask", "label_feature": None, "thresholds": {}, "change": {}}
+    message = message_of(lambda: workshop.evaluate(examples, model, **options))
+    assert "a model cannot answer" in message
+    assert "nothing suits me" in message
 
 
 def test_a_label_that_the_schema_does_not_know_is_named(workshop, pets):

@@ -1,11 +1,13 @@
 """What the Evaluator measures, whom it blesses, and what it says."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from PIL import Image
 
 from components.failure import Failure
 from tests.components.evaluator.brightness_model import LEVELS, example
@@ -177,7 +179,9 @@ def test_with_a_change_alone_the_first_model_is_blessed(workshop, pets):
     assert result.verdict == "blessed"
 
 
-def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets):
+def without_numbers(model):
+    """The model, answering the first class with probabilities that are no numbers."""
+
     class Broken(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
         def serve(self, examples):
@@ -188,8 +192,7 @@ def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets):
                 "probabilities": tf.fill([size, 3], np.nan),
             }
 
-    sound = workshop.model("m", PETS)
-    path = f"{sound.uri}/Format-Serving"
+    path = f"{model.uri}/Format-Serving"
     module, transform = Broken(), tf.saved_model.load(path)
     module.kept = transform
     signatures = {
@@ -197,10 +200,45 @@ def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets):
         "transform_features": transform.signatures["transform_features"],
     }
     tf.saved_model.save(module, path, signatures=signatures)
-    result = workshop.evaluate(
-        workshop.examples(pets), sound, thresholds={"loss": {"max": 1e9}}, change={}
+    return model
+
+
+@pytest.mark.parametrize("thresholds", [{"loss": {"max": 1e9}}, {"accuracy": {"min": 0.3}}])
+def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets, thresholds):
+    model = without_numbers(workshop.model("m", PETS))
+    result = workshop.evaluate(workshop.examples(pets), model, thresholds=thresholds, change={})
+    assert result.verdict == (
+        "not blessed: loss is no number, because probabilities that the model gives are none"
     )
-    assert result.verdict == "not blessed: loss nan is above 1e+09"
+    assert not tfma.load_validation_result(result.uri).validation_ok
+
+
+def test_a_champion_whose_loss_is_no_number_is_no_obstacle(workshop, pets):
+    result = workshop.evaluate(
+        workshop.examples(pets),
+        workshop.model("m", PETS),
+        without_numbers(workshop.champion(PETS)),
+        change={"loss": {"max_rise": 0}, "accuracy": {"max_drop": 0}},
+    )
+    assert result.verdict == "blessed"
+    assert tfma.load_validation_result(result.uri).validation_ok
+
+
+def test_when_no_label_is_known_the_worst_class_is_no_success(workshop):
+    result = workshop.evaluate(
+        workshop.examples([example(b"yak", 0)]),
+        workshop.model("m", PETS),
+        thresholds={"worst_class_recall": {"min": 0.1}},
+        change={},
+    )
+    assert result.verdict == "not blessed: worst_class_recall 0 is below 0.1"
+
+
+def test_class_names_may_hold_what_unicode_calls_line_breaks(workshop):
+    names = ("cat", "dog\u2028\x0c\x85")
+    examples = [example(name.encode(), LEVELS * k) for k, name in enumerate(names)]
+    result = workshop.evaluate(workshop.examples(examples), workshop.model("m", names))
+    assert result.summary == "accuracy 1.0000 on 2 examples"
 
 
 def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
@@ -212,4 +250,18 @@ def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
     with pytest.raises(Failure, match=r"2 corrupt images .*max_dropped"):
         workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=1)
     with pytest.raises(Failure, match="record 0 of data_tfrecord-00000-of-00002"):
+        workshop.evaluate(examples, model)
+
+
+def test_images_that_do_not_decode_to_the_models_channels_are_corrupt(workshop, pets):
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "GIF")  # TensorFlow decodes it to colour only
+    animated = tf.train.Example.FromString(pets[0])
+    animated.features.feature["image"].bytes_list.value[0] = file.getvalue()
+    broken = pets[0].replace(b"PNG", b"GNP")
+    examples = workshop.examples([animated.SerializeToString(), broken, *pets])
+    model = workshop.model("m", PETS)
+    result = workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=2)
+    assert result.summary == "accuracy 1.0000 on 10 examples; corrupt images dropped: 2"
+    with pytest.raises(Failure, match=r"record 0 of data_tfrecord.*channels.* GIF"):
         workshop.evaluate(examples, model)

@@ -175,6 +175,32 @@ def test_a_champion_with_other_classes_order_and_size_is_compared_by_name(worksh
     ]  # fmt: skip
 
 
+def test_a_class_that_a_smaller_champion_does_not_see_has_no_slice_of_its(workshop, lands):
+    mask = np.repeat([[0], [1]], SIZE // 2, 0) + np.zeros((SIZE, SIZE), int)
+    mask[0, 0] = 2  # not among the pixels nearest to those of the small champion
+    champion = workshop.champion(GROUND, save=save_shade_model, size=2)
+    result = lands([(mask * LEVELS, mask)], champion=champion)
+    slices = tfma.load_eval_result(result.uri, model_name="candidate").slicing_metrics
+    [land] = [metrics[""][""] for key, metrics in slices if key == (("mask", "land"),)]
+    assert land["iou"]["doubleValue"] == 1
+    theirs = tfma.load_eval_result(result.uri, model_name="baseline").slicing_metrics
+    assert [key for key, metrics in theirs if metrics] == [
+        (), (("mask", "sky"),), (("mask", "sea"),)
+    ]  # fmt: skip
+
+
+def test_a_champion_that_sees_no_pixel_of_any_class_is_no_obstacle(workshop, lands):
+    mask = np.full((SIZE, SIZE), NOTHING)
+    mask[0, 0] = 2
+    champion = workshop.champion(GROUND, save=save_shade_model, size=2)
+    result = lands(
+        [(np.full((SIZE, SIZE), 2 * LEVELS), mask)],
+        champion=champion,
+        change={"mean_iou": {"max_drop": 0}, "loss": {"max_rise": 0}},
+    )
+    assert result.verdict == "blessed"
+
+
 def test_a_champion_that_classifies_is_named_with_its_version(workshop, lands):
     champion = workshop.champion(("cat", "dog"))
     with pytest.raises(Failure, match=r"champion .* none a pixel\. It is version 3"):
