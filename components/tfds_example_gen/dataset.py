@@ -99,6 +99,15 @@ def load(
     return tfds.builder_from_directory(coded.data_dir)
 
 
+def class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
+    """Returns the names of each label feature's classes, in the order of their ids."""
+    return {
+        name: feature.names
+        for name, feature in builder.info.features.items()
+        if isinstance(feature, tfds.features.ClassLabel) and feature.names
+    }
+
+
 def _prepared(request: Request, data_dir: str) -> tuple[tfds.core.DatasetBuilder | None, str]:
     """Returns the builder of what is prepared in `data_dir`, if any, and what is wrong with it."""
     root = epath.Path(data_dir)

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 
 from components.beam_executor import BeamExecutor
 from components.tfds_example_gen import splits, workers
-from components.tfds_example_gen.dataset import load
+from components.tfds_example_gen.dataset import class_names, load
 from components.tfds_example_gen.fingerprint import fingerprint
 
 
@@ -87,21 +87,12 @@ def _describe(
     # As TFX's own ExampleGen does it; resolvers choose by the span.
     examples.set_int_custom_property("span", int(exec_properties.get("span") or 0))
     examples.set_string_custom_property("dataset", builder.info.full_name)
-    examples.set_string_custom_property("class_names", json.dumps(_class_names(builder)))
+    examples.set_string_custom_property("class_names", json.dumps(class_names(builder)))
     examples.set_string_custom_property("counts", json.dumps(counts))
     total, number = sum(counts.values()), len(counts)
     examples.set_string_custom_property(
         "summary", f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
     )
-
-
-def _class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
-    """Returns the names of each label feature's classes, in the order of their ids."""
-    return {
-        name: feature.names
-        for name, feature in builder.info.features.items()
-        if isinstance(feature, tfds.features.ClassLabel) and feature.names
-    }
 
 
 def _checked_count(plan: Sequence[splits.Shard], expected: int) -> int:

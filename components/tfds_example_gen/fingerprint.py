@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from components.failure import Failure
+from components.tfds_example_gen.dataset import class_names
 from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import Piece
 
@@ -21,7 +22,7 @@ _READ_BYTES = 4 << 20
 
 
 def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[Piece]]) -> str:
-    """Identifies dataset, version, splits and the content of the files that they read.
+    """Identifies dataset, version, class names, splits and the content of the files they read.
 
     Up to 128 MiB of files are hashed whole. Of more, each file counts with its size, its
     time of modification, where there is one its time of change (which a local file system
@@ -53,6 +54,7 @@ def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[
     content = {
         "dataset": builder.info.full_name,
         "features": builder.info.features.to_json(),
+        "class_names": class_names(builder),
         "files": list(zip(name, sizes, digests, strict=True)),
         "splits": {
             role: [(os.path.basename(piece.path), piece.skip, piece.take) for piece in pieces]

@@ -84,6 +84,14 @@ def test_changed_content_of_the_same_size_and_time_is_another_fingerprint(
     assert fingerprint_of(copied) != before
 
 
+def test_other_names_of_the_classes_are_another_fingerprint(copied):
+    before = fingerprint_of(copied)
+    file = pathlib.Path(copied, "digits/1.0.0/label.labels.txt")
+    file.write_text(file.read_text().replace("7", "seven"))
+
+    assert fingerprint_of(copied) != before
+
+
 def test_a_copy_of_a_small_dataset_has_the_same_fingerprint(copied, digits_dir):
     assert fingerprint_of(copied) == fingerprint_of(digits_dir)
 
