@@ -40,9 +40,11 @@ def main(argv=None):
         _drop_output()
         return 141
     except OSError as error:
+        cause = str(error) or type(error).__name__
+        if error.strerror:
+            cause = f"{error.filename or 'the output'}: {error.strerror}"
         print(
-            f"steadyfeed: {error.filename or 'the output'}: {error.strerror or error}. Put that "
-            "right, and give the same command again.",
+            f"steadyfeed: {cause}. Put that right, and give the same command again.",
             file=sys.stderr,
         )
         if error.filename is None:

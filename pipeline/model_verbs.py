@@ -109,6 +109,16 @@ def _told(verb, arguments):
     except Failure as failure:
         print(f"steadyfeed: {failure}", file=sys.stderr)
         return 1
+    except _errors_of_tensorflow() as error:
+        cause = error.message.strip().splitlines()[0][:300]
+        print(f"steadyfeed: {cause}. Name another place, or make it readable.", file=sys.stderr)
+        return 1
+
+
+def _errors_of_tensorflow():
+    """What its file functions raise; none where a verb failed before it was loaded."""
+    tensorflow = sys.modules.get("tensorflow")
+    return (tensorflow.errors.OpError,) if tensorflow else ()
 
 
 def _place(arguments):

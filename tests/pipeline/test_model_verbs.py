@@ -111,6 +111,19 @@ def test_an_empty_destination_is_told(tmp_path, capsys):
     assert capsys.readouterr().out == f"{tmp_path / 'none'} holds no version yet.\n"
 
 
+@pytest.mark.parametrize("action", [["list"], ["pin", "1"], ["rollback"], ["prune"]])
+@pytest.mark.parametrize("place", ["s3://bucket/models", "FILE"])
+def test_a_place_that_is_no_destination_is_one_line(tmp_path, capsys, action, place):
+    file = tmp_path / "file"
+    file.write_text("")
+    place = place.replace("FILE", str(file))
+    assert main(["models", *action, "--destination", place]) == 1
+    err = capsys.readouterr().err
+    assert place in err
+    assert err.startswith("steadyfeed: ")
+    assert err.count("\n") == 1
+
+
 def test_a_closed_pipe_ends_a_verb_without_a_word():
     reader, writer = os.pipe()
     os.close(reader)
