@@ -37,10 +37,10 @@ def prepare(backbone: keras.Model, weights: str | None) -> keras.Model:
     """
     if weights:
         _load(backbone, weights)
-        return backbone
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
-            # 0.99 or 0.999 would need more steps than a small dataset has in all its epochs.
+            # 0.99 or 0.999 would need more steps than a small dataset has in all its epochs, with
+            # weights that are given as well: their statistics are those of other images.
             layer.momentum = 0.9
     return backbone
 

@@ -1,5 +1,6 @@
 """A small convolutional network: digits in seconds, mnist in minutes, on two cores."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -39,8 +40,8 @@ def network(
         features = layers.BatchNormalization(momentum=0.9)(features)
         features = layers.ReLU()(features)
     # At most 4×4 cells reach the classifier, so that it does not grow with the image.
-    cells = tuple(max(1, side // 4) for side in features.shape[1:3])
-    features = layers.AveragePooling2D(cells)(features)
+    cells = tuple(math.ceil(side / 4) for side in features.shape[1:3])
+    features = layers.AveragePooling2D(cells, padding="same")(features)
     features = layers.Flatten()(features)
     if dropout:
         features = layers.Dropout(dropout)(features)

@@ -88,6 +88,18 @@ def test_a_larger_image_makes_no_larger_classifier():
     assert small.count_params() == large.count_params()
 
 
+@pytest.mark.parametrize("side", [8, 19, 38, 43, 56, 60])
+def test_at_most_4_by_4_cells_reach_the_classifier_and_all_of_the_image_is_in_them(side):
+    model = build({"name": "small_cnn", "filters": [6]}, (side, side, 1))
+    cells = model.layers[-1].kernel.shape[0] / 6
+    assert cells <= 16
+    black = np.zeros([1, side, side, 1], np.uint8)
+    for corner in (0, -1):
+        white = black.copy()
+        white[0, corner, corner] = 255
+        assert not np.allclose(model(white), model(black), atol=1e-6)
+
+
 def test_every_model_says_its_task_and_what_it_can_be_told():
     assert {task_of(name) for name in MODEL_NAMES} == {"classification", "segmentation"}
     assert task_of("unet") == "segmentation"
@@ -151,6 +163,16 @@ def test_given_weights_are_what_the_backbone_begins_with(weights):
     model = build({"name": "mobilenet", "alpha": 0.1, "weights": file})
     for found, wanted in zip(backbone_of(model).get_weights(), saved, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_backbone_with_given_weights_is_evaluated_as_it_is_trained_after_some_steps(weights):
+    model = build({"name": "mobilenet", "alpha": 0.1, "weights": weights[0]})
+    images = np.random.default_rng(0).integers(0, 100, (16, 32, 32, 3), np.uint8)
+    train = tf.function(lambda: model(images, training=True))
+    for _ in range(150):
+        trained = train().numpy()
+    evaluated = model(images, training=False).numpy()
+    np.testing.assert_allclose(evaluated, trained, atol=0.1 * trained.std())
 
 
 def test_given_weights_see_pixels_from_minus_one_to_one_as_they_were_trained(weights):
