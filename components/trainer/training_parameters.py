@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,8 +65,9 @@ class TrainingParameters:
     Attributes:
       batch_size: examples a step, over all devices.
       epochs: at most; early stopping may end sooner.
-      learning_rate: the highest one, reached after the first epoch.
-      schedule: "cosine" goes down to nothing at the last epoch, "constant" stays.
+      learning_rate: the highest one.
+      schedule: "cosine" reaches it after the first epoch and goes down to nothing at the last
+        one, "constant" stays at it from the first step on.
       optimizer: "adam", "adamw" or "sgd" (with Nesterov momentum 0.9).
       early_stopping_patience: epochs without a better validation loss; None never stops early.
       checkpoint_every_steps: None leaves it to the time alone.
@@ -98,9 +100,9 @@ class TrainingParameters:
         for name in ("early_stopping_patience", "checkpoint_every_steps"):
             value = getattr(self, name)
             _check(self, name, value is None or _whole(value), "a whole number above 0, or none")
-        _check(self, "learning_rate", 0 < self.learning_rate <= 10, "above 0, at most 10")
-        _check(self, "checkpoint_every_seconds", self.checkpoint_every_seconds > 0, "above 0")
-        _check(self, "worker_wait_seconds", self.worker_wait_seconds > 0, "above 0")
+        _check(self, "learning_rate", _within(self.learning_rate, 10), "above 0, at most 10")
+        for name in ("checkpoint_every_seconds", "worker_wait_seconds"):
+            _check(self, name, _within(getattr(self, name), math.inf), "a number above 0")
         _check(self, "optimizer", self.optimizer in OPTIMIZERS, ", ".join(OPTIMIZERS))
         _check(self, "schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
         _check(self, "precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))
@@ -132,11 +134,12 @@ class AugmentationParameters:
     def __post_init__(self):
         _check(self, "flip", self.flip in FLIPS, ", ".join(FLIPS))
         for name in ("crop", "cutout"):
-            _check(self, name, 0 <= getattr(self, name) < 1, "0 to below 1")
-        for name in ("brightness", "contrast", "saturation"):
-            _check(self, name, 0 <= getattr(self, name) <= 1, "0 to 1")
-        _check(self, "hue", 0 <= self.hue <= 0.5, "0 to 0.5")
-        _check(self, "rotate", 0 <= self.rotate <= 180, "0 to 180")
+            share = getattr(self, name)
+            _check(self, name, _number(share) and 0 <= share < 1, "0 to below 1")
+        most = {"brightness": 1, "contrast": 1, "saturation": 1, "hue": 0.5, "rotate": 180}
+        for name, end in most.items():
+            value = getattr(self, name)
+            _check(self, name, _number(value) and 0 <= value <= end, f"0 to {end}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +182,14 @@ class InputReportParameters:
 
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _within(value: Any, most: float) -> bool:
+    return _number(value) and 0 < value <= most
 
 
 def _check(parameters: Any, name: str, holds: bool, allowed: str) -> None:

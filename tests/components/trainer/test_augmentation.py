@@ -239,6 +239,8 @@ def test_colour_changes_of_grey_images_are_refused_in_one_line():
         ({"crop": 1.0}, "crop is 1.0"),
         ({"flip": "sideways"}, "flip is 'sideways'"),
         ({"hue": 0.6}, "hue is 0.6"),
+        ({"rotate": "30"}, "rotate is '30'"),
+        ({"crop": None}, "crop is None"),
     ],
 )
 def test_a_wrong_parameter_is_refused_in_one_line(parameters, message):

@@ -79,6 +79,7 @@ def test_a_value_that_the_model_cannot_use_is_told(refused):
         ("batch_size", 0),
         ("epochs", -1),
         ("learning_rate", 0),
+        ("learning_rate", "0.1"),
         ("optimizer", "adamant"),
         ("schedule", "linear"),
         ("early_stopping_patience", 0),
