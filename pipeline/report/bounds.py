@@ -53,7 +53,7 @@ def _bound(metric, rule, value, limit, side):
     if value is not None:
         # The Evaluator compares in floating point as well: a billionth is no miss.
         short = limit - value if side == "min" else value - limit
-        missing = short if short > 1e-9 else 0.0
+        missing = 0.0 if short <= 1e-9 else short  # in this order NaN holds nothing
     return Bound(metric, rule, value, limit, missing)
 
 

@@ -1,6 +1,7 @@
 """Line charts as inline SVG; every one says in words what it shows."""
 
 import dataclasses
+import math
 from html import escape
 
 _WIDTH, _HEIGHT = 340, 190
@@ -26,6 +27,8 @@ def lines(title, series, best=None):
       series: Series, told apart by tone and by dashes.
       best: an epoch to mark, or None.
     """
+    told = "; ".join(_told(s) for s in series if any(value is not None for value in s.values))
+    series = [dataclasses.replace(s, values=[_drawable(v) for v in s.values]) for s in series]
     series = [s for s in series if any(value is not None for value in s.values)]
     if not series:
         return ""
@@ -33,7 +36,6 @@ def lines(title, series, best=None):
     values = [value for s in series for value in s.values if value is not None]
     low, high = min(values), max(values)
     frame = _Frame(low, high if high > low else low + (abs(low) or 1.0), epochs)
-    told = "; ".join(_told(s) for s in series)
     drawn = "".join(_line(s, frame) for s in series)
     return (
         f"<figure class=chart><figcaption><strong>{escape(title)}</strong> {_keys(series)}"
@@ -41,6 +43,11 @@ def lines(title, series, best=None):
         f'aria-label="{escape(f"{title}: {told}")}">{_axes(frame)}{_best(best, frame)}{drawn}'
         "</svg></figure>"
     )
+
+
+def _drawable(value):
+    """A diverged loss is NaN or infinite, and has no place in a chart."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclasses.dataclass(frozen=True)

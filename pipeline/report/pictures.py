@@ -11,6 +11,8 @@ from components.mask_palette import NO_CLASS, colour_of, mask_image
 
 _SIDE = 192  # pixels of the longer side, above which a picture is shrunk
 _SMALL_FILE = 8_000  # bytes up to which a file is taken as it is
+# Pillow calls a PNG that breaks off between its chunks a mistake of syntax.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
@@ -19,7 +21,7 @@ def picture(data, alt):
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except _UNREADABLE:
         return ""
     if image.format not in _KINDS or len(data) > _SMALL_FILE or max(image.size) > _SIDE:
         data, image = _shrunk(image)
@@ -38,7 +40,7 @@ def mask_picture(data, alt, values=None):
         image = Image.open(io.BytesIO(data))
         ids = image if image.mode in ("P", "L") else image.convert("L")
         ids = Image.frombytes("L", ids.size, ids.tobytes())
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except _UNREADABLE:
         return ""
     if values is not None:
         table = [NO_CLASS] * 256

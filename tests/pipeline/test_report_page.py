@@ -135,6 +135,29 @@ def test_a_model_from_the_cache_has_the_origin_of_the_run_that_trained_it(root):
     assert f"commit {'b' * 40}" not in page
 
 
+@pytest.mark.parametrize("place", [0, 2, -1])
+def test_a_loss_that_is_no_number_leaves_the_rest_of_the_curve(root, place):
+    steps = classified()
+    epochs = steps["Trainer"]["outputs"]["model_run"]["history.json"]["epochs"]
+    epochs[place]["loss"] = float("nan")
+    root.add_run("2026-11-21T02:57:25", steps)
+    chart = re.search(r'aria-label="Loss: .*?</svg>', page_of(root))[0]
+    points = re.findall(r'points="(.*?)"', chart)
+    assert [len(line.split()) for line in points] == [4, 5]
+    assert "nan," not in chart
+    assert ",nan" not in chart
+
+
+def test_a_metric_that_is_no_number_holds_no_bound(root):
+    steps = classified()
+    verdict = steps["Evaluator"]["outputs"]["blessing"]["blessing.json"]
+    verdict["metrics"]["accuracy"] = float("nan")
+    root.add_run("2026-11-21T02:57:25", steps)
+    page = page_of(root)
+    assert page.count(">missed<") == 2
+    assert ">held<" not in page
+
+
 def test_segmentation_shows_masks_in_the_colours_of_a_legend(root):
     root.add_run("2026-11-21T02:57:25", segmented(), configuration=masked_configuration(root))
     page = page_of(root)

@@ -1,6 +1,8 @@
 """`python -m pipeline report`: one run, two runs compared, and mistakes in one line."""
 
+import gzip
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.command_line import main
-from tests.pipeline.report_runs import Root, classified
+from tests.pipeline.report_runs import Root, classified, png
 
 OLD, NEW = "2026-11-20T02:57:25.100000", "2026-11-21T02:57:25.200000"
 
@@ -89,6 +91,28 @@ def test_a_damaged_artifact_costs_its_part_of_the_page_alone(root, capsys, file,
         path.write_bytes(content)
     assert report(root) == 0
     assert "Lineage of the model" in (root.folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("damage", ["cut", "turned", "no gzip"])
+def test_a_damaged_compressed_shard_costs_its_samples_alone(root, damage):
+    [shard] = root.folder.glob(f"TfdsExampleGen/examples/{NEW}/Split-train/*")
+    content = gzip.compress(shard.read_bytes() + os.urandom(4000))
+    content = {
+        "cut": content[:2000],
+        "turned": content[:300] + b"\xff" * 50 + content[350:],
+        "no gzip": b"no gzip",
+    }[damage]
+    shard.unlink()
+    shard.with_suffix(".gz").write_bytes(content)
+    assert report(root) == 0
+
+
+def test_a_png_that_breaks_off_within_a_chunk_costs_its_picture_alone(root):
+    broken = bytearray(png(7))
+    broken[broken.index(b"IDAT") - 1] -= 20  # of the chunk's length
+    for path in root.folder.glob("Evaluator/evaluation/*/worst/*"):
+        path.write_bytes(broken)
+    assert report(root) == 0
 
 
 def test_artifacts_that_make_no_sense_are_one_line(root, capsys):
