@@ -48,6 +48,8 @@ def decide(
     if gives_no_numbers(challenger):
         reasons = [reason for reason in reasons if not reason.startswith("loss ")]
         reasons.insert(0, "loss is no number, because probabilities that the model gives are none")
+    # A metric that was not measured fails its threshold and its change in the same words.
+    reasons = list(dict.fromkeys(reasons))
     return Verdict(validation.validation_ok, reasons, challenger, champion)
 
 

@@ -44,8 +44,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     properties: `summary`, each metric as a float (`accuracy`, `champion_accuracy`, …),
     `dropped_images`, `unknown_labels`.
     Output `blessing`: BLESSED or NOT_BLESSED and property `blessed`, as TFX has them;
-    `summary` and blessing.json give the reasons. A model that is not blessed is no
-    failure of the run.
+    `summary` and blessing.json give the reasons; probabilities that are no numbers are
+    always one. A model that is not blessed is no failure of the run.
     """
 
     SPEC_CLASS = EvaluatorSpec

@@ -166,6 +166,17 @@ def test_a_metric_that_needs_more_classes_is_a_reason(workshop, pets):
     )
 
 
+def test_a_metric_that_is_not_measured_is_named_once(workshop, pets):
+    result = workshop.evaluate(
+        workshop.examples(pets),
+        workshop.model("m", PETS),
+        workshop.champion(PETS),
+        thresholds={"top_5_accuracy": {"min": 0.9}},
+        change={"top_5_accuracy": {"max_drop": 0}},
+    )
+    assert result.verdict.count("top_5_accuracy") == 1
+
+
 def test_without_any_threshold_nothing_is_blessed(workshop, pets):
     result = workshop.evaluate(
         workshop.examples(pets), workshop.model("m", PETS), thresholds={}, change={}
