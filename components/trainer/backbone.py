@@ -1,6 +1,7 @@
 """What the models of keras.applications have in common: the way in, the weights, the way out."""
 
 import os
+import re
 import warnings
 import zipfile
 
@@ -14,6 +15,9 @@ from components.trainer.model_parameters import check_dropout
 SMALLEST_SIDE = 32
 # Mean and spread that the published weights were trained with: pixels from -1 to 1.
 PRETRAINED_PIXELS = (127.5, 127.5)
+# Of Keras's messages.
+_MISFITS = re.compile(r"A total of (\d+) objects could not be loaded.*? name=(\w+)[^>]*>: (.*)")
+_SHAPES = re.compile(r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))")
 _WEIGHTS_FILES = (".weights.h5", ".h5", ".keras")
 
 
@@ -67,11 +71,22 @@ def _load(backbone: keras.Model, weights: str) -> None:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise Failure(
             f"Trainer: the weights in {weights} do not fit {backbone.name}: "
-            f"{_first_sentence(error)} Take weights of this very model without its classifier, or "
+            f"{_reason(error)} Take weights of this very model without its classifier, or "
             "change model.parameters and preprocessing.channels to those of the weights."
         ) from error
 
 
-def _first_sentence(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """The first sentence that says something; Keras begins with a count and goes on to weights."""
     text = " ".join(str(error).split())
+    misfits = _MISFITS.match(text)
+    if not misfits:
+        return _first_sentence(text)
+    count, layer, rest = misfits.groups()
+    shapes = _SHAPES.search(rest)
+    cause = "it has {} and the file {}.".format(*shapes.groups()) if shapes else None
+    return f"{count} of its layers, the first one {layer}: {cause or _first_sentence(rest)}"
+
+
+def _first_sentence(text: str) -> str:
     return f"{text.split('. ')[0][:200].rstrip('.')}."

@@ -30,7 +30,7 @@ def read_best(folder: str) -> dict[str, Any]:
     try:
         with tf.io.gfile.GFile(os.path.join(folder, FILE)) as file:
             return tunable(json.load(file)["values"])
-    except (tf.errors.OpError, ValueError, KeyError) as error:
+    except (tf.errors.OpError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(
             f"Trainer: {folder} holds no readable {FILE}. Run Tuner again, or leave it out."
         ) from error

@@ -55,11 +55,14 @@ def test_trainer_trains_with_the_best_hyperparameters_and_records_them(found, tr
     assert recorded == {"training.learning_rate": 0.01}
 
 
-def test_hyperparameters_that_are_none_are_refused_in_one_line(train_with, tmp_path):
-    empty = standard_artifacts.HyperParameters()
-    empty.uri = str(tmp_path / "empty")
-    with pytest.raises(Failure, match="best_hyperparameters") as refused:
-        train_with([empty])
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"values": []}', '{"values": {"a": "b"}}'])
+def test_hyperparameters_that_are_none_are_refused_in_one_line(train_with, tmp_path, content):
+    none = standard_artifacts.HyperParameters()
+    none.uri = str(tmp_path)
+    if content:
+        (tmp_path / "best_hyperparameters.txt").write_text(content)
+    with pytest.raises(Failure, match="no readable best_hyperparameters") as refused:
+        train_with([none])
     assert "\n" not in str(refused.value)
 
 
