@@ -137,8 +137,8 @@ class Augmentation(keras.layers.Layer):
     def _sources(self, drawn, size) -> tuple[tf.Tensor, tf.Tensor]:
         """Where every pixel comes from: x and y, (batch, height, width) float32.
 
-        Coordinates are those of pixel centres: the first pixel's is 0.5. Rotation is about the
-        centre; then a window of at least 1 - crop of each side is enlarged to the whole.
+        Coordinates are those of pixel centres: the first pixel's is 0.5. A window of at least
+        1 - crop of each side, turned about its own centre, is enlarged to the whole.
         """
         height, width = size
         p = self.parameters
