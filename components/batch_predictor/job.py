@@ -2,6 +2,8 @@
 
 import base64
 import collections
+import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -48,14 +50,15 @@ def predict_runs(
       progress: called with the number of records that became done.
 
     Raises:
-      Failure: the folder holds another job's predictions or cannot be written, or a
-        file has not one line a record.
+      Failure: the folder holds another job's predictions, is being written or cannot be,
+        an input cannot be read, or a file has not one line a record.
     """
     folder = Path(output)
     try:
-        _claim(folder, model, runs)
         failed = 0
-        with ThreadPoolExecutor(_THREADS) as threads:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
+            _claim(folder, model, runs)
             for number, run in enumerate(runs):
                 file = folder / f"predictions-{number:05}-of-{len(runs):05}.jsonl"
                 if file.exists():
@@ -71,14 +74,30 @@ def predict_runs(
     return Tally(sum(run.count for run in runs), failed)
 
 
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other jobs out; the kernel lets go when the process ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Failure(
+            f"--output {folder} is being written by another process. Wait for it, or name "
+            "another folder."
+        ) from None
+    finally:
+        os.close(handle)
+
+
 def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     job = {
         "model": os.path.abspath(model.path),
         "runs": [[run.place, run.start, run.count, _changed(run)] for run in runs],
     }
     text = json.dumps(job, indent=1, sort_keys=True)
     file = folder / JOB
+    _unfinished(file).unlink(missing_ok=True)  # of a job that was killed at its first file
     if file.exists():
         if file.read_text() != text:
             raise Failure(
@@ -93,7 +112,12 @@ def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
 
 def _changed(run: Run) -> float:
     """When the data changed last: an input that was replaced is another job."""
-    return max((os.stat(name).st_mtime for name in run.names or (run.place,)), default=0.0)
+    try:
+        return max((os.stat(name).st_mtime for name in run.names or (run.place,)), default=0.0)
+    except OSError as error:
+        raise Failure(
+            f"{error.filename} cannot be read: {error.strerror}. Give the command again."
+        ) from error
 
 
 def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterator[tuple[str, int]]:
@@ -141,7 +165,7 @@ def _numbers(values) -> str:
 
 
 def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) -> None:
-    unfinished = file.with_suffix(".unfinished")
+    unfinished = _unfinished(file)
     with unfinished.open("w", encoding="utf-8") as text:
         for chunk, records in chunks:
             text.write(chunk)
@@ -154,6 +178,10 @@ def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) ->
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _unfinished(file: Path) -> Path:
+    return file.with_suffix(".unfinished")
 
 
 def _check(file: Path, run: Run) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from components import graph_error
 from components.failure import Failure
 
 PART = 10_240  # records of one output file: what a kill can cost at most
@@ -84,7 +85,7 @@ def batches(run: Run) -> Iterator[list[bytes | None]]:
     An image that cannot be read is None.
 
     Raises:
-      Failure: a TFRecord file is damaged or ends early.
+      Failure: a TFRecord file is damaged, ends early or cannot be read.
     """
     if run.names:
         for start in range(0, len(run.names), BATCH):
@@ -99,6 +100,9 @@ def batches(run: Run) -> Iterator[list[bytes | None]]:
         raise Failure(
             f"{run.place} is damaged: {error.message}. Copy or write it again."
         ) from error
+    except tf.errors.OpError as error:
+        cause = graph_error.cause(error, "it is gone or not to be opened")
+        raise Failure(f"{run.place} cannot be read: {cause}. Give the command again.") from error
 
 
 def _files(place: str) -> list[str]:

@@ -14,6 +14,7 @@ from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel, newest_path
 from components.failure import Failure
+from pipeline.command_line import main
 from pipeline.predict import expand, predict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,6 +192,49 @@ def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_p
     Path(records).write_bytes(Path(records).read_bytes()[:-3])
     with pytest.raises(Failure, match="no whole TFRecord file"):
         sources.runs_of(records)
+
+
+def test_a_job_that_was_killed_at_its_first_file_goes_on(destination, images, tmp_path):
+    runs, output = sources.runs_of(records_of(tmp_path, images)), tmp_path / "out"
+    output.mkdir()
+    (output / "job.unfinished").write_text('{"model"')
+    model = PushedModel(f"{destination}/1")
+    assert predict_runs(model, runs, str(output), lambda _: None).records == 70
+    assert not list(output.glob("*.unfinished"))
+
+
+def test_two_jobs_at_once_do_not_write_into_one_folder(destination, images, tmp_path):
+    runs, output = sources.runs_of(records_of(tmp_path, images)), str(tmp_path / "out")
+    model = PushedModel(f"{destination}/1")
+
+    def begin_another(_):
+        with pytest.raises(Failure, match="out is being written by another process"):
+            predict_runs(model, runs, output, lambda _: None)
+
+    assert predict_runs(model, runs, output, begin_another).records == 70
+    assert [line["id"] for line in lines_of(output)] == list(range(70))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeypatch, begun):
+    monkeypatch.setattr(sources, "PART", 20)
+    records = records_of(tmp_path, images)
+    runs, model = sources.runs_of(records), PushedModel(f"{destination}/1")
+
+    def remove(_=None):
+        Path(records).unlink(missing_ok=True)
+
+    if not begun:
+        remove()
+    with pytest.raises(Failure, match=r"data\.tfrecord.*No such file"):
+        predict_runs(model, runs, str(tmp_path / "out"), remove)
+
+
+def test_a_name_that_is_no_text_is_shown_escaped(destination, images, tmp_path, capsys):
+    file = tmp_path / os.fsdecode(b"\xff.png")
+    file.write_bytes(images[0])
+    assert main(["predict", str(file), "--json", "--model", destination]) == 0
+    assert json.loads(capsys.readouterr().out)["image"] == str(file)
 
 
 @pytest.mark.slow
