@@ -21,13 +21,14 @@ class Classification:
 
     Attributes:
       batch_size: examples to predict at once.
+      models: in the order of the plan.
     """
 
     def __init__(self, plan: Plan):
         names = list(plan.class_names)
         self._plan = plan
-        self._models = [ServedModel(place, names) for place in plan.models]
-        self._labels = LabelIds(self._models, len(names))
+        self.models = [ServedModel(place, names) for place in plan.models]
+        self._labels = LabelIds(self.models, len(names))
         self.batch_size = plan.batch_size
 
     def predict(self, serialized: tf.Tensor) -> Answers:
@@ -36,7 +37,7 @@ class Classification:
         Raises:
           tf.errors.InvalidArgumentError: an image cannot be decoded.
         """
-        return [model.predict(serialized) for model in self._models]
+        return [model.predict(serialized) for model in self.models]
 
     def count(self, batch: ShardBatch, answers: Answers, counts: Counts) -> None:
         """Adds the answers to a batch to `counts`."""
@@ -44,7 +45,7 @@ class Classification:
         labels = self._labels.of(batch.serialized, raw)
         losses = [
             counts.models[model.place.name].add(labels, *answer)
-            for model, answer in zip(self._models, answers, strict=True)
+            for model, answer in zip(self.models, answers, strict=True)
         ]
         self._remember_worst(batch, labels, answers[0], losses[0], counts)
 

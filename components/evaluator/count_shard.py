@@ -24,6 +24,7 @@ from components.transform.corrupt_images import CorruptImage, split_corrupt
 _AT_ONCE = 2
 # A model of grey images decodes fewer kinds of them than one of colour does.
 _CHANNELS = (3, 1)
+_UNTOLD = "its graph does not say why"
 # TensorFlow quotes a record that it cannot parse in its message, and its bytes are often no UTF-8.
 _UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
 _progress = logging.getLogger("steadyfeed.progress")
@@ -96,6 +97,9 @@ class CountShard(beam.DoFn):
 
         Returns:
           The rest of the batch, and the answers to it; None when nothing is left.
+
+        Raises:
+          Failure: a model cannot answer the rest either.
         """
         for channels in _CHANNELS:
             good, corrupt = split_corrupt(
@@ -119,13 +123,13 @@ class CountShard(beam.DoFn):
                 for index, reason in corrupt
             ]
             return rest, answers
-        reason = "a record is no tf.train.Example"
-        if isinstance(error, tf.errors.OpError):
-            reason = cause(error, "its graph does not say why")
-        raise Failure(
-            f"Evaluator: a model cannot answer the Examples of {batch.path} ({reason}). "
-            "Check that it was trained on data of this kind."
-        ) from error
+        for model in self._task.models:
+            try:
+                model.predict(batch.serialized)
+            except tf.errors.InvalidArgumentError as of_model:
+                what = f"cannot answer the Examples of {batch.path} ({cause(of_model, _UNTOLD)})"
+                raise model.place.failure(what) from of_model
+        raise error
 
 
 class AddUp(beam.CombineFn):

@@ -25,15 +25,16 @@ class Segmentation:
 
     Attributes:
       batch_size: examples to predict at once; fewer where the images are large.
+      models: in the order of the plan.
     """
 
     def __init__(self, plan: Plan):
         names = list(plan.class_names)
         self._classes = len(names)
-        self._models = [ServedSegmenter(place, names) for place in plan.models]
+        self.models = [ServedSegmenter(place, names) for place in plan.models]
         fitting = (
             _PROBABILITIES // (model.pixels * max(_FEWEST_CLASSES, len(model.to_joint)))
-            for model in self._models
+            for model in self.models
         )
         self.batch_size = max(1, min(plan.batch_size, *fitting))
 
@@ -43,17 +44,17 @@ class Segmentation:
         Raises:
           tf.errors.InvalidArgumentError: an image or a mask cannot be decoded.
         """
-        return [model.predict(serialized) for model in self._models]
+        return [model.predict(serialized) for model in self.models]
 
     def count(self, batch: ShardBatch, answers: list[Segmented], counts: Counts) -> None:
         """Adds the answers to a batch to `counts`."""
         truths = self._joint_truths(answers)
         ious, losses = [], []
         for index in range(len(batch.records)):
-            for model, answer, truth in zip(self._models, answers, truths, strict=True):
+            for model, answer, truth in zip(self.models, answers, truths, strict=True):
                 of_model = counts.models[model.place.name]
                 confusion, loss = self._count_image(model, answer, truth, index, of_model)
-                if model is self._models[0]:
+                if model is self.models[0]:
                     ious.append(metrics.image_iou(confusion))
                     losses.append(loss / max(1, confusion.sum()))
         self._remember_worst(batch, answers[0], truths[0], ious, losses, counts)
@@ -66,11 +67,11 @@ class Segmentation:
         """
         own = [
             model.truth_to_joint[answer.truth]
-            for model, answer in zip(self._models, answers, strict=True)
+            for model, answer in zip(self.models, answers, strict=True)
         ]
         truths = []
-        for model, truth in zip(self._models, own, strict=True):
-            for other, there in zip(self._models, own, strict=True):
+        for model, truth in zip(self.models, own, strict=True):
+            for other, there in zip(self.models, own, strict=True):
                 strange = np.setdiff1d(other.to_joint, model.to_joint)
                 truth = _filled(truth, there, strange) if len(strange) else truth
             truths.append(truth)
@@ -92,7 +93,7 @@ class Segmentation:
         from components.mask_palette import NO_CLASS
 
         def show(index: int):
-            said = self._models[0].to_joint[answer.mask[index]]  # (height, width)
+            said = self.models[0].to_joint[answer.mask[index]]  # (height, width)
             actual = truth[index].astype(np.uint16)  # -1 becomes the highest number
             actual = np.minimum(actual, NO_CLASS)
             shown = pictures.segmented(answer.image(index), actual, said)

@@ -5,7 +5,9 @@ import tensorflow as tf
 
 from components.evaluator.class_names import read_class_names
 from components.evaluator.model_place import ModelPlace
+from components.graph_error import cause
 
+_UNTOLD = "its graph does not say why"
 _SIGNATURES = ("serve_examples", "transform_features")
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
@@ -79,8 +81,17 @@ class ServedModel:
 
         Returns:
           (batch,) int64 in 0..n-1, or -1 for labels out of the model's vocabulary.
+
+        Raises:
+          Failure: the model's labels are of another type, or in another feature.
         """
-        own = tf.reshape(self._transform(examples=examples)["label"], [-1]).numpy()
+        try:
+            own = tf.reshape(self._transform(examples=examples)["label"], [-1]).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            reason = cause(error, _UNTOLD)
+            raise self.place.failure(
+                f"cannot take the labels of the Examples ({reason})"
+            ) from error
         return np.where(own < 0, -1, self._to_joint[own])
 
 

@@ -51,7 +51,7 @@ def test_a_record_that_is_no_example_is_named(workshop, pets):
     assert "no tf.train.Example" in message
 
 
-def test_what_a_model_cannot_answer_is_told_with_the_cause(workshop):
+def test_what_a_champion_cannot_answer_is_told_with_the_cause_and_its_version(workshop):
     pixels = png(np.zeros((8, 8)))
 
     def save_strict(folder, names):
@@ -67,11 +67,23 @@ def test_what_a_model_cannot_answer_is_told_with_the_cause(workshop):
         tf.saved_model.save(model, str(folder), signatures=signatures)
 
     examples = workshop.examples([shaded(pixels, pixels)])
-    model = workshop.model("m", ("sky", "sea"), save_strict)
+    model = workshop.model("m", ("sky", "sea"), save_shade_model)
+    champion = workshop.champion(("sky", "sea"), save=save_strict)
     options = {"mask_feature": "mask", "label_feature": None, "thresholds": {}, "change": {}}
-    message = message_of(lambda: workshop.evaluate(examples, model, **options))
-    assert "a model cannot answer" in message
+    message = message_of(lambda: workshop.evaluate(examples, model, champion, **options))
+    assert "the champion in" in message
     assert "nothing suits me" in message
+    assert "It is version 3: remove /pushed/3" in message
+
+
+def test_a_champion_of_labels_of_another_type_is_named_with_its_version(workshop, pets):
+    champion = workshop.champion(PETS, label_type=tf.int64)
+    message = message_of(
+        lambda: workshop.evaluate(workshop.examples(pets), workshop.model("m", PETS), champion)
+    )
+    assert "the champion in" in message
+    assert "cannot take the labels" in message
+    assert "It is version 3: remove /pushed/3" in message
 
 
 def test_a_label_that_the_schema_does_not_know_is_named(workshop, pets):
