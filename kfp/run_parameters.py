@@ -40,6 +40,8 @@ def on_a_cluster(configuration):
     destination = kubeflow.push_destination
     if destination is None:
         destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
+    # The configuration travels with the package, and these are files of who submits it.
+    kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
     data_dir = kubeflow.data_dir or f"{kubeflow.work_dir}/tensorflow_datasets"
     if kubeflow.models is not None:
         steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}
@@ -56,7 +58,8 @@ def on_a_cluster(configuration):
 
 def _with_models(kubeflow, name):
     step = kubeflow.step(name)
-    if kubeflow.models.mount_path in {volume.mount_path for volume in step.volumes}:
+    taken = {volume.mount_path.rstrip("/") for volume in step.volumes}
+    if kubeflow.models.mount_path.rstrip("/") in taken:
         return step
     return step.model_copy(update={"volumes": [*step.volumes, kubeflow.models]})
 
@@ -67,9 +70,10 @@ def run_parameters(configuration):
     One name may stand for several: with a Tuner, a value of `training` goes to it, too.
 
     Raises:
-      ConfigurationError: a key that there is not, that holds no single value, or that no
-        step of a finished package can take.
+      ConfigurationError: a key that there is not, that holds no single value, that no
+        step of a finished package can take, or that has another name already.
     """
+    _check_once(configuration.kubeflow.parameters)
     named = [
         _run_parameter(configuration, name, key)
         for name, key in sorted(configuration.kubeflow.parameters.items())
@@ -82,6 +86,18 @@ def run_parameters(configuration):
         if (parameter.component, parameter.property) in _SECTIONS.values()
     ]
     return named + tuners
+
+
+def _check_once(parameters):
+    """Of two names for one key the second would win, and the first would do nothing."""
+    names = {}
+    for name, key in sorted(parameters.items()):
+        if key in names:
+            raise ConfigurationError(
+                f"kubeflow.parameters: {names[key]} and {name} both replace {key}; allowed: one "
+                "name for a key"
+            )
+        names[key] = name
 
 
 def _run_parameter(configuration, name, key):

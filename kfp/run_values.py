@@ -1,6 +1,7 @@
 """The values of a run: its parameters, and the folders that stand in for volumes."""
 
 import difflib
+import math
 
 from components.failure import Failure
 
@@ -36,7 +37,10 @@ def run_values(spec, given):
 
 def _typed(name, value, kind):
     try:
-        return _TYPES[kind](value)
+        typed = _TYPES[kind](value)
+        if isinstance(typed, float) and not math.isfinite(typed):
+            raise ValueError("JSON has no word for it")
+        return typed
     except ValueError:
         raise Failure(f"--param {name}: given {value!r}; a {kind} is expected.") from None
 

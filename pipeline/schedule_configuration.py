@@ -1,5 +1,6 @@
 """The `schedule:` section, and what reaching a Kubeflow Pipelines server needs."""
 
+import math
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
@@ -41,6 +42,14 @@ class Schedule(Section):
     def _is_cron(cls, cron):
         check(cron)
         return " ".join(cron.split())
+
+    @field_validator("parameters")
+    @classmethod
+    def _fit_into_json(cls, parameters):
+        for name, value in parameters.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}; allowed: text and finite numbers")
+        return parameters
 
     @field_validator("time_zone")
     @classmethod

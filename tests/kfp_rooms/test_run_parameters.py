@@ -1,0 +1,52 @@
+"""What a run may be given, and what of this machine stays at home."""
+
+import math
+
+import pytest
+
+from components.failure import Failure
+from kfp.run_parameters import on_a_cluster, run_parameters
+from kfp.run_values import run_values
+from pipeline.configuration_file import ConfigurationError, load
+
+
+def digits(*overrides):
+    return load("configs/digits.yaml", overrides)
+
+
+def test_two_names_of_one_key_are_refused():
+    configuration = digits("kubeflow.parameters={e: training.epochs, epochs: training.epochs}")
+    with pytest.raises(ConfigurationError, match=r"e and epochs both replace training\.epochs"):
+        run_parameters(configuration)
+
+
+def test_the_models_are_mounted_once_however_their_path_is_written():
+    volume = "{claim: steadyfeed-models, mount_path: /models}"
+    configuration = digits(
+        "kubeflow.models.claim=steadyfeed-models", "kubeflow.models.mount_path=/models/",
+        f"kubeflow.steps.Pusher.volumes=[{volume}]",
+    )  # fmt: skip
+    kubeflow = on_a_cluster(configuration).kubeflow
+    assert len(kubeflow.step("Pusher").volumes) == 1
+    assert len(kubeflow.step("ChampionResolver").volumes) == 1
+
+
+def test_where_this_machine_keeps_its_token_and_certificates_stays_here():
+    places = [f"kubeflow.{name}=/home/ann/{name}" for name in ("token_file", "ca_file")]
+    there = on_a_cluster(digits(*places))
+    assert "/home/ann" not in there.model_dump_json()
+    assert there.kubeflow.image == digits().kubeflow.image
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+def test_a_value_that_json_cannot_carry_is_refused(value):
+    parameters = {"rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.1}}
+    spec = {"root": {"inputDefinitions": {"parameters": parameters}}}
+    assert not math.isfinite(float(value))
+    with pytest.raises(Failure, match=r"--param rate: given .*; a NUMBER_DOUBLE is expected"):
+        run_values(spec, [f"rate={value}"])
+
+
+def test_a_scheduled_value_that_json_cannot_carry_is_refused():
+    with pytest.raises(ConfigurationError, match=r"schedule\.parameters: .*epochs is nan"):
+        digits("schedule={cron: '0 3 * * *', parameters: {epochs: .nan}}")
