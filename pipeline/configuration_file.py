@@ -236,13 +236,19 @@ def _check_files(configuration, places, file):
             f"{place}: data.schema: given {schema!r}, which is no file; allowed: a schema in "
             "text form, or nothing, which infers one"
         )
-    weights = configuration.model.parameters.get("weights")
-    if weights is not None and not Path(str(weights)).is_file():
-        place = _place_of(("model", "parameters", "weights"), places, file)
-        raise ConfigurationError(
-            f"{place}: model.parameters.weights: given {weights!r}, which is no file; allowed: "
-            "a weights file, or nothing, which begins with random weights"
-        )
+    given = ("model", "parameters", "weights")
+    named = {given: [configuration.model.parameters.get("weights")]}
+    if configuration.tuner is not None:
+        tried = ("tuner", "search_space", ".".join(given))
+        named[tried] = getattr(configuration.tuner.search_space.get(tried[-1]), "choices", [])
+    for path, files in named.items():
+        for weights in files:
+            if weights is not None and not Path(weights).is_file():
+                raise ConfigurationError(
+                    f"{_place_of(path, places, file)}: {'.'.join(path)}: given {weights!r}, "
+                    "which is no file; allowed: a weights file, or nothing, which begins with "
+                    "random weights"
+                )
 
 
 def _check_metrics(configuration, places, file):

@@ -1,11 +1,13 @@
 """How a model is trained: the sections `model`, `augmentation` and `training`."""
 
+import ast
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from components.trainer.models.names import MODEL_NAMES, parameter_names
+from components.trainer.models.names import MODEL_NAMES, parameter_names, parameter_types
+from pipeline.configuration_types import in_words
 from pipeline.section import OneOf, Section
 
 Path = Annotated[str, Field(min_length=1)]
@@ -26,6 +28,30 @@ def _as_json(given: Any) -> Any:
 ModelParameter = Annotated[Any, AfterValidator(_as_json)]
 
 
+# By the annotation in the model's file; of what is annotated otherwise the model itself tells.
+_TYPES = {
+    "bool": bool,
+    "float": float,
+    "int": int,
+    "str": str,
+    "str | None": str | None,
+    "Sequence[int]": list[Annotated[int, Field(gt=0)]],
+}
+
+
+def mistake_in_parameter(model: str, name: str, value: Any) -> str | None:
+    """What is wrong with the type of a model's parameter, or None."""
+    annotation = parameter_types(model)[name]
+    kind = _TYPES.get(annotation, Any)
+    if annotation.startswith("Literal["):
+        kind = Literal[tuple(ast.literal_eval(annotation.removeprefix("Literal")))]
+    try:
+        TypeAdapter(kind).validate_python(value, strict=True)
+    except ValidationError:
+        return f"given {value!r}; allowed: {in_words(kind)}"
+    return None
+
+
 class Model(Section):
     name: Annotated[str, AfterValidator(OneOf(MODEL_NAMES))] = Field(
         description="a file of components/trainer/models/"
@@ -40,6 +66,10 @@ class Model(Section):
                 raise ValueError(
                     f"{self.name} has no parameter {given}; allowed: {', '.join(allowed)}"
                 )
+        for given, value in self.parameters.items():
+            mistake = mistake_in_parameter(self.name, given, value)
+            if mistake:
+                raise ValueError(f"parameters.{given}: {mistake}")
         return self
 
 

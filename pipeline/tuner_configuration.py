@@ -9,7 +9,12 @@ from pydantic import Field, ValidationError, model_validator
 from components.trainer.models.names import parameter_names
 from pipeline.configuration_types import in_words
 from pipeline.section import Section
-from pipeline.training_configuration import Augmentation, ModelParameter, Training
+from pipeline.training_configuration import (
+    Augmentation,
+    ModelParameter,
+    Training,
+    mistake_in_parameter,
+)
 
 _OF_TRAINING = ("batch_size", "early_stopping_patience", "learning_rate", "optimizer", "schedule")
 _OF_COLOUR = ("hue", "saturation")
@@ -96,9 +101,10 @@ def _mistake_in_key(key, tried, preprocessing, model):
     if name not in allowed.get(section, ()):
         known = [f"{place}.{known}" for place, names in allowed.items() for known in names]
         return f"unknown key; allowed: {', '.join(known)}"
-    checked_by = {"training": Training, "augmentation": Augmentation}.get(section)
-    if checked_by is None:
-        return None
+    if section == "model.parameters":
+        told = (mistake_in_parameter(model.name, name, value) for value in tried.examples)
+        return next(filter(None, told), None)
+    checked_by = {"training": Training, "augmentation": Augmentation}[section]
     for value in tried.examples:
         try:
             checked_by.model_validate({name: value})

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from components.trainer.models.names import MODEL_NAMES, parameters_of_fractions
+from components.trainer.models.names import MODEL_NAMES, parameter_types
 from components.trainer.training_parameters import AugmentationParameters, TrainingParameters
 
 _SECTIONS = {"training": TrainingParameters, "augmentation": AugmentationParameters}
@@ -34,4 +34,4 @@ def _takes_fractions(key: str, model: str | None) -> bool:
     if section in _SECTIONS:
         fields = dataclasses.fields(_SECTIONS[section])
         return any(field.name == name and field.type is float for field in fields)
-    return model in MODEL_NAMES and name in parameters_of_fractions(model)
+    return model in MODEL_NAMES and parameter_types(model).get(name) == "float"

@@ -211,6 +211,31 @@ def test_a_models_parameter_that_no_component_can_be_told_is_refused_in_one_line
     assert line.endswith("allowed: text, finite numbers, true, false, null, and lists of these")
 
 
+@pytest.mark.parametrize(
+    ("model", "parameters", "expected"),
+    [
+        ("small_cnn", "{filters: 16}", "filters: given 16; allowed: a list of a whole number"),
+        ("small_cnn", "{filters: [8, 0]}", "filters: given [8, 0]; allowed: a list of"),
+        ("small_cnn", "{dropout: '0.5'}", "dropout: given '0.5'; allowed: a number"),
+        ("mobilenet", "{variant: v4}", "given 'v4'; allowed: v2, v3_small or v3_large"),
+        ("mobilenet", "{alpha: null}", "alpha: given None; allowed: a number"),
+        ("resnet", "{depth: 18}", "depth: given 18; allowed: 50, 101 or 152"),
+    ],
+)
+def test_a_models_parameter_of_another_type_is_told_before_anything_runs(
+    model, parameters, expected
+):
+    [line] = mistakes(DIGITS, f"model={{name: {model}, parameters: {parameters}}}")
+    assert "model" in line
+    assert f"parameters.{expected}" in line or expected in line
+
+
+def test_a_models_parameters_of_their_types_are_read():
+    parameters = "{variant: v3_large, alpha: 1, dropout: 0.2, weights: null}"
+    model = load(DIGITS, [f"model={{name: mobilenet, parameters: {parameters}}}"]).model
+    assert model.parameters["alpha"] == 1
+
+
 def test_overrides_win_over_the_file():
     assert (
         load(DIGITS, ["training.epochs=3", "data.splits.train='train[:50%]'"]).training.epochs == 3
@@ -256,6 +281,16 @@ def test_a_search_space_is_read():
         (
             ["tuner.search_space={training.learning_rate: {min: low, max: 1}}"],
             "learning_rate.min: given 'low'; allowed: a whole number or a number",
+        ),
+        (["tuner.search_space={model.parameters.filters: {min: 4, max: 8}}"], "given 4; allowed"),
+        (["tuner.search_space={model.parameters.dropout: {choices: [none]}}"], "given 'none'"),
+        (
+            [
+                "model.name=mobilenet",
+                "model.parameters={}",
+                "tuner.search_space={model.parameters.weights: {choices: [null, nowhere.h5]}}",
+            ],
+            "model.parameters.weights: given 'nowhere.h5', which is no file",
         ),
         (["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"], "max inf"),
         (["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"], "min nan"),

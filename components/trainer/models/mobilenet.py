@@ -1,6 +1,8 @@
 """MobileNet: version 2 (arXiv:1801.04381), version 3 small and large (arXiv:1905.02244)."""
 
 import math
+import typing
+from typing import Literal
 
 import keras
 
@@ -8,14 +10,14 @@ from components.trainer import backbone
 
 TASK = "classification"
 PRETRAINED_PIXELS = backbone.PRETRAINED_PIXELS
-_VARIANTS = ("v2", "v3_small", "v3_large")
+Variant = Literal["v2", "v3_small", "v3_large"]
 
 
 def network(
     pixels: keras.KerasTensor,
     classes: int,
     *,
-    variant: str = "v2",
+    variant: Variant = "v2",
     alpha: float = 1.0,
     dropout: float = 0.0,
     weights: str | None = None,
@@ -33,8 +35,9 @@ def network(
     Returns:
       (batch, classes) float32 logits.
     """
-    if variant not in _VARIANTS:
-        raise ValueError(f"variant is {variant!r}, and can be {', '.join(_VARIANTS)}.")
+    variants = typing.get_args(Variant)
+    if variant not in variants:
+        raise ValueError(f"variant is {variant!r}, and can be {', '.join(variants)}.")
     if not 0 < alpha < math.inf:
         raise ValueError(f"alpha is {alpha}, and must be a finite number above 0.")
     pixels = backbone.room_for(pixels)

@@ -18,10 +18,20 @@ def parameter_names(name: str) -> list[str]:
     return [parameter.arg for parameter in _parameters(name)]
 
 
-def parameters_of_fractions(name: str) -> list[str]:
-    """Of these the ones that take any number, and not whole ones alone."""
-    annotated = [one for one in _parameters(name) if one.annotation]
-    return [one.arg for one in annotated if "float" in ast.unparse(one.annotation)]
+def parameter_types(name: str) -> dict[str, str]:
+    """Of each the annotation as it is written, as in "float", "Literal[50, 101]"; "" for none.
+
+    An annotation that is a name of the file's own is what the file says that it is.
+    """
+    named = {
+        ast.unparse(node.targets[0]): ast.unparse(node.value)
+        for node in _statements(name)
+        if isinstance(node, ast.Assign)
+    }
+    written = {
+        one.arg: ast.unparse(one.annotation) if one.annotation else "" for one in _parameters(name)
+    }
+    return {parameter: named.get(kind, kind) for parameter, kind in written.items()}
 
 
 def task_of(name: str) -> str:

@@ -1,11 +1,14 @@
 """ResNet with 50, 101 or 152 layers, version 2 (He and others, 2016, arXiv:1603.05027)."""
 
+from typing import Literal
+
 import keras
 
 from components.trainer import backbone
 
 TASK = "classification"
 PRETRAINED_PIXELS = backbone.PRETRAINED_PIXELS
+Depth = Literal[50, 101, 152]
 _DEPTHS = {
     50: keras.applications.ResNet50V2,
     101: keras.applications.ResNet101V2,
@@ -17,7 +20,7 @@ def network(
     pixels: keras.KerasTensor,
     classes: int,
     *,
-    depth: int = 50,
+    depth: Depth = 50,
     dropout: float = 0.0,
     weights: str | None = None,
 ) -> keras.KerasTensor:
