@@ -17,6 +17,8 @@ from typing import Protocol
 from pipeline.schedule_times import due, firings
 
 _LONGEST_WAIT = datetime.timedelta(hours=1)  # between two attempts of one run
+_LONGEST_SLEEP = datetime.timedelta(hours=1)  # until the clock is looked at again
+_CLOCK_WAS_WRONG = datetime.timedelta(days=1)  # that set back further shows it
 _MISTAKE = 2  # the exit code of a mistake in the configuration, which no retry mends
 
 
@@ -60,18 +62,28 @@ def serve(schedule, store, attempts, world):
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; from now on the new one counts.")
     while not world.is_stopping():
+        _follow_the_clock(store, world)
         run = store.owed() or _fall_due(schedule, store, world)
         if run is None:
-            world.wait_until(upcoming(schedule, store.accounted_until(), 1)[0])
+            following = upcoming(schedule, store.accounted_until(), 1)[0]
+            world.wait_until(min(following, world.now() + _LONGEST_SLEEP))
         elif run.open:
             _learn(run, schedule, store, attempts, world)
-        elif run.not_before > world.now():
+        elif world.now() < run.not_before <= world.now() + 2 * _LONGEST_WAIT:
             world.wait_until(run.not_before)
         else:
             run = store.begin_attempt(run)
             attempts.start(run)
             again = f", attempt {run.attempt}" if run.attempt > 1 else ""
             world.say(f"The run of {when(run, schedule)} starts{_coalesced(run)}{again}.")
+
+
+def _follow_the_clock(store, world):
+    """Set back a little, it repeats nothing; one that was years ahead would silence all."""
+    ahead = store.accounted_until() - world.now()
+    if ahead > _CLOCK_WAS_WRONG:
+        store.account_until(world.now())
+        world.say(f"The clock was set back by {ahead.days} days; from now on the new time counts.")
 
 
 def when(run, schedule):

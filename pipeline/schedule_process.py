@@ -41,7 +41,7 @@ class RunProcesses:
     def start(self, run):
         folder = self.folder_of(run)
         folder.mkdir(parents=True, exist_ok=True)
-        self._forget_old_folders()
+        self._forget_old_folders(folder)
         with open(folder / "lock", "w") as lock:
             # Held before there is a process and handed to it: from outside, the attempt
             # is alive from here until the last of its processes is gone.
@@ -71,8 +71,10 @@ class RunProcesses:
     def folder_of(self, run):
         return self._folder / f"{run.scheduled:%Y%m%dT%H%M%SZ}-{run.attempt}"
 
-    def _forget_old_folders(self):
-        for old in sorted(self._folder.iterdir())[:-_KEPT_FOLDERS]:
+    def _forget_old_folders(self, newest):
+        # Its name is the last one only while the clock has never been ahead.
+        others = sorted(folder for folder in self._folder.iterdir() if folder != newest)
+        for old in others[: 1 - _KEPT_FOLDERS]:
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -56,6 +56,10 @@ class ScheduleStore:
         row = self._file.execute("SELECT accounted_until FROM schedule").fetchone()
         return row and _instant(row[0])
 
+    def account_until(self, instant):
+        """From here on that instant is the one up to which every firing has become a run."""
+        self._file.execute("UPDATE schedule SET accounted_until = ?", (_text(instant),))
+
     def follow(self, cron, time_zone, now):
         """Takes the schedule on; a new or changed one owes nothing from before `now`.
 
@@ -71,11 +75,14 @@ class ScheduleStore:
         return row is not None
 
     def fall_due(self, scheduled, firings):
-        """Owes a run for the firings up to `scheduled`, and accounts for them, in one step."""
+        """Owes a run for the firings up to `scheduled`, and accounts for them, in one step.
+
+        A moment that came before, by a clock that was set back since, is not run again.
+        """
         with self._transaction():
             self._file.execute("UPDATE schedule SET accounted_until = ?", (_text(scheduled),))
             self._file.execute(
-                "INSERT INTO run VALUES (?, ?, 'owed', 0, 0, 0, ?, NULL, '')",
+                "INSERT OR IGNORE INTO run VALUES (?, ?, 'owed', 0, 0, 0, ?, NULL, '')",
                 (_text(scheduled), firings, _text(scheduled)),
             )
 

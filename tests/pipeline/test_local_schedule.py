@@ -134,6 +134,29 @@ def test_a_clock_set_back_repeats_nothing(store):
     assert [run.scheduled.hour for run in history] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("last", [DONE, FAILED])
+def test_a_clock_that_was_years_ahead_does_not_silence_the_schedule(store, last):
+    schedule = Schedule(cron="0 * * * *", retries=1)
+    clock = Clock(until=START + datetime.timedelta(days=3650, hours=1, minutes=7))
+    clock.time = START + datetime.timedelta(days=3650)
+    served(schedule, store, clock, Runs(clock, outcomes=lambda run: last))
+    clock.time = START
+    clock.until = START + datetime.timedelta(hours=3, minutes=30)
+    history = served(schedule, store, clock, Runs(clock))
+    assert [run.scheduled.hour for run in history if run.scheduled.year == 2026] == [1, 2, 3]
+    assert {run.state for run in history} == {"done"}
+    assert "The clock was set back by 3650 days" in " ".join(clock.said)
+
+
+def test_a_moment_that_comes_twice_runs_once(store):
+    schedule = Schedule(cron="0 3 * * *")
+    clock = Clock(until=START + datetime.timedelta(days=10))
+    runs = Runs(clock)
+    served(schedule, store, clock, runs)
+    clock.time = START + datetime.timedelta(days=2)
+    assert len(served(schedule, store, clock, runs)) == 10
+
+
 def test_a_run_of_which_everything_was_cached_is_nothing_new(store):
     clock = Clock(until=START + datetime.timedelta(days=8))
     [run] = served(weekly(), store, clock, Runs(clock, outcomes=lambda run: CACHED))
