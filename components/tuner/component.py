@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.tuner.executor import Executor
+from components.tuner.search_space import weights_tried
 
 
 class TunerSpec(component_spec.ComponentSpec):
@@ -88,3 +89,7 @@ class Tuner(base_component.BaseComponent):
                 tuner_results=types.Channel(type=standard_artifacts.TunerResults),
             )
         )
+        weights = weights_tried(tuner["search_space"])
+        if weights:
+            # No executor reads it: the cache key does. Another content is another search.
+            self.executor_spec.add_extra_flags([f"--weights-tried={','.join(weights)}"])

@@ -18,7 +18,7 @@ from components.trainer.executor import checkpoints_of, train
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import made_of
-from components.tuner.search_space import with_fractions
+from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.tuner_parameters import TunerParameters
 
 _ABOUT = ("image", "model_parameters", "training", "augmentation", "tuner", "seed")
@@ -132,5 +132,7 @@ def _state_folder(input_dict, exec_properties: dict[str, Any]) -> str:
         return tempfile.mkdtemp()
     inputs = ("transformed_examples", "transform_graph")
     files = files_below(artifact_utils.get_single_uri(input_dict[name]) for name in inputs)
-    name = fingerprint(files, {about: exec_properties[about] for about in _ABOUT})
+    about = {name: exec_properties[name] for name in _ABOUT}
+    weights = weights_tried(json.loads(exec_properties["tuner"])["search_space"])
+    name = fingerprint(files, {**about, "weights_tried": weights})
     return os.path.join(exec_properties["checkpoint_dir"], f"tuner-{name}")

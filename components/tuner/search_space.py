@@ -1,9 +1,10 @@
-"""Which ranges of a search space are of fractions, although both ends are whole numbers."""
+"""What a search space says beside its own words: where it has fractions, what is in its files."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from components.content_hash import content_hash
 from components.trainer.models.names import MODEL_NAMES, parameter_types
 from components.trainer.training_parameters import AugmentationParameters, TrainingParameters
 
@@ -27,6 +28,12 @@ def with_fractions(
         else tried
         for key, tried in search_space.items()
     }
+
+
+def weights_tried(search_space: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The content of each weights file to choose from, as hashes; empty where there are none."""
+    files = search_space.get("model.parameters.weights", {}).get("choices") or []
+    return [content_hash(file) for file in files]
 
 
 def _takes_fractions(key: str, model: str | None) -> bool:

@@ -8,11 +8,12 @@ from components.trainer.fingerprint import fingerprint
 from pipeline.configuration_file import load
 from pipeline.create_pipeline import create_pipeline
 
+RATES = "{training.learning_rate: {min: 0.001, max: 0.01}}"
 
-def flags_of(weights):
+
+def flags_of(weights, tried=RATES):
     """{component: its executor's flags}, which TFX's cache key holds."""
     model = f"{{name: mobilenet, parameters: {{weights: {weights}}}}}"
-    tried = "{training.learning_rate: {min: 0.001, max: 0.01}}"
     tuner = f"{{trials: 2, epochs: 1, search_space: {tried}}}"
     configuration = load("configs/digits.yaml", [f"model={model}", f"tuner={tuner}"])
     made = create_pipeline(configuration).components
@@ -32,6 +33,15 @@ def test_other_content_is_trained_anew_and_nothing_else_is_done_again(weights):
     weights.write_bytes(b"two")
     other = flags_of(weights)
     assert {name for name in one if one[name] != other[name]} == {"Trainer", "Tuner"}
+
+
+def test_other_content_of_weights_that_are_tried_is_searched_anew(weights):
+    tried = f"{{model.parameters.weights: {{choices: [null, {weights}]}}}}"
+    one = flags_of("null", tried)
+    assert flags_of("null", tried) == one
+    weights.write_bytes(b"two")
+    other = flags_of("null", tried)
+    assert {name for name in one if one[name] != other[name]} == {"Tuner"}
 
 
 def test_a_checkpoint_of_other_weights_is_not_used(weights):
