@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import RootInUse, hold
+from pipeline.served_version import served_instead
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +120,14 @@ def _print_result(configuration, display):
     display.say(f"verdict  {evaluator['blessing']['summary']}")
     _print_input(made["Trainer"].outputs["model_run"], display)
     display.say(f"model    {made['Pusher'].made}")
+    pushed = made["Pusher"].outputs["pushed_model"].get("pushed_destination", "")
+    instead = served_instead(pushed)
+    if instead:
+        display.say(
+            f"         Version {instead} is in service. To serve this one again: models rollback "
+            f"{Path(pushed).name}",
+            style="yellow",
+        )
 
 
 def _print_input(model_run, display):

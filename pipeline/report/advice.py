@@ -2,6 +2,7 @@
 
 from pipeline.report.bounds import read_bounds
 from pipeline.report.confusion import is_segmentation, read_confusion
+from pipeline.served_version import served_instead
 
 
 def headline(run):
@@ -118,6 +119,13 @@ def _after_push(run):
         return
     if not version:
         yield "Nothing is left to do: the model was not pushed, and its line says why."
+        return
+    instead = served_instead(run.said("Pusher", "pushed_model", "pushed_destination") or "")
+    if instead:
+        yield (
+            f"Version {instead} is in service, not version {version}, which was pushed before. To "
+            f"serve it again: python -m pipeline models rollback {version} --config FILE"
+        )
         return
     yield (
         f"The model server takes version {version} by itself. Try it: "

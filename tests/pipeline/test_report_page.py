@@ -158,6 +158,26 @@ def test_a_metric_that_is_no_number_holds_no_bound(root):
     assert ">held<" not in page
 
 
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [
+        ((1,), "The model server takes version 1 by itself."),
+        ((1, 2), "Version 2 is in service, not version 1, which was pushed before."),
+    ],
+)
+def test_the_version_that_is_in_service_is_told_and_no_other(root, versions, told):
+    for number in versions:
+        folder = root.folder / "pushed" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "saved_model.pb").touch()
+    pushed = {"pushed_version": "1", "pushed_destination": f"{root.folder}/pushed/1"}
+    pusher = {"Pusher": {"outputs": {"pushed_model": {"said": pushed}}}}
+    root.add_run("2026-11-21T02:57:25", classified(blessed=True) | pusher)
+    page = page_of(root)
+    assert told in page
+    assert ("takes version 1 by itself" in page) == (versions == (1,))
+
+
 def test_segmentation_shows_masks_in_the_colours_of_a_legend(root):
     root.add_run("2026-11-21T02:57:25", segmented(), configuration=masked_configuration(root))
     page = page_of(root)
