@@ -100,11 +100,23 @@ def _add_configuration(verb):
 
 def _run(arguments):
     configuration = load(arguments.config, arguments.set)
+    if arguments.results:
+        _check_place_of_results(arguments.results)
     if arguments.from_model is not None:
         return model_verbs.reproduce(configuration, arguments.from_model, arguments.results)
     from pipeline.local_run import run_locally
 
     return run_locally(configuration, arguments.results)
+
+
+def _check_place_of_results(file):
+    """A run takes hours, and only its end would show that they cannot be written."""
+    try:
+        open(file, "ab").close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"--results {file}: {error.strerror}; allowed: a file in a folder that is there"
+        ) from None
 
 
 def _check(arguments):

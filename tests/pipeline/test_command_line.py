@@ -63,3 +63,14 @@ def test_ctrl_c_at_any_moment_is_130_and_at_most_one_line(tmp_path, reads):
     told = [line for line in process.stderr if not line.startswith("import time:")]
     assert process.wait() == 130
     assert told in ([], ["steadyfeed: interrupted\n"])
+
+
+@pytest.mark.parametrize("file", ["none/results.json", "."])
+def test_a_file_for_the_results_that_cannot_be_written_is_told_before_the_run(tmp_path, file):
+    results = tmp_path / file
+    words = ["run", "--config", "configs/digits.yaml", "--set", f"root={tmp_path}/root"]
+    done = pipeline(*words, "--results", str(results), capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"--results {results}: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "root").exists()
