@@ -170,6 +170,9 @@ def test_a_champion_with_other_classes_order_and_size_is_compared_by_name(worksh
     assert load(result, "baseline")[""]["accuracy"]["doubleValue"] == 1
     assert load(result, "baseline")[""]["mean_iou"]["doubleValue"] == 1
     assert ice["classId:3"]["iou"]["doubleValue"] == 0
+    slices = tfma.load_eval_result(result.uri, model_name="candidate").slicing_metrics
+    [of_ice] = [metrics[""][""] for key, metrics in slices if key == (("mask", "ice"),)]
+    assert of_ice["loss"]["doubleValue"] == pytest.approx(-np.log(1e-7), abs=1e-5)
     assert json.loads((workshop.folder / "evaluation" / "class_names.json").read_text()) == [
         *GROUND, "ice"
     ]  # fmt: skip

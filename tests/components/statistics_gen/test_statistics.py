@@ -118,6 +118,13 @@ def test_labels_are_counted_by_class(labels, pngs, make_record, make_examples, c
     assert statistics_files.class_counts(features["label"]) == {first: 1, second: 2}
 
 
+def test_more_classes_than_tfdv_lists_are_not_counted(pngs, make_record, make_examples, compute):
+    records = [make_record(image=pngs[0], label=number) for number in range(1100)]
+    features = by_name(compute(make_examples(train=[records])), "train")
+
+    assert statistics_files.class_counts(features["label"]) is None
+
+
 def test_the_names_of_images_and_label_are_free(pngs, make_record, make_examples, compute):
     records = [make_record(left=pngs[0], right=pngs[1], digit=4)]
     statistics = compute(

@@ -109,6 +109,8 @@ def test_pad_keeps_the_whole_image_between_black_bands(make):
     np.testing.assert_array_equal(padded[10:20], pixels)
     assert not padded[:10].any()
     assert not padded[20:].any()
+    padded = to_pixels(make.encode(pixels), Preprocessing(13, 30, aspect="pad"))
+    np.testing.assert_array_equal(padded[1:11], pixels)  # of three rows the odd one comes last
 
 
 @settings(max_examples=25, deadline=None)

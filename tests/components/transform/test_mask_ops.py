@@ -84,6 +84,32 @@ def test_a_mask_of_other_proportions_than_its_image_is_an_error(make):
         fitted(make, np.full((30, 20), 7, np.uint8), image_size=(20, 30))
 
 
+@pytest.mark.parametrize(
+    ("mask", "image", "same"),
+    [
+        ((50, 51), (100, 101), True),
+        ((50, 51), (100, 100), True),  # one pixel more
+        ((50, 52), (100, 100), False),  # two
+        ((240, 321), (480, 640), True),
+        ((240, 323), (480, 640), False),
+        ((323, 240), (640, 480), False),
+        ((1, 1), (4000, 4000), True),
+    ],
+)
+def test_proportions_may_differ_by_what_rounding_does(mask, image, same):
+    assert bool(mask_ops.same_proportions(tf.constant(mask), tf.constant(image))) is same
+
+
+@pytest.mark.parametrize(("height", "width"), [(101, 50), (13, 7), (5, 8), (1, 3)])
+def test_every_pixel_is_the_one_under_its_centre(make, height, width):
+    mask = np.random.default_rng(0).choice(np.array([7, 3, 255, 0], np.uint8), (height, width))
+    rows = ((np.arange(9) + 0.5) * height / 9).astype(int)
+    columns = ((np.arange(12) + 0.5) * width / 12).astype(int)
+    seen = mask[rows][:, columns]
+    expected = np.select([seen == 7, seen == 3, seen == 255], [0, 1, 2], NONE)
+    np.testing.assert_array_equal(fitted(make, mask), expected)
+
+
 def test_a_missing_mask_is_of_no_class():
     options = Preprocessing(2, 3, mask_feature="mask", mask_classes=CLASSES)
     (raw,) = mask_ops.masks_to_bytes(tf.constant([""]), tf.constant([[5, 5]]), options).numpy()

@@ -31,7 +31,10 @@ def test_good_data_pass(good, gate):
 
 
 def test_a_failure_names_split_feature_anomaly_and_how_many_examples(good, gate):
-    message = failure_of(gate, {"train": good, "test": [*good, LARGE, LARGE]})
+    largest = {**good[0], "label": 4}
+    message = failure_of(
+        gate, {"train": [*good, largest], "test": [*good[1:], largest, LARGE, LARGE]}
+    )
 
     assert message == (
         "1 anomaly in the data, 0 allowed: split test, feature 'label': Unexpectedly "
