@@ -36,7 +36,11 @@ def check_package(documents):
     Args:
       documents: the YAML documents of a package, as plain data.
     """
-    reasons = list(_reasons(documents))
+    try:
+        reasons = list(_reasons(documents))
+    except (AttributeError, LookupError, TypeError, ValueError):
+        # The rules go through what a compiler writes; by hand, anything may be elsewhere.
+        reasons = ["not of the form of a pipeline spec: a part is missing or of another kind"]
     if reasons:
         raise PackageRefused(reasons)
 
@@ -53,7 +57,8 @@ def read_package(path):
         documents = [d for d in yaml.safe_load_all(path.read_text(encoding="utf-8")) if d]
     except OSError as error:
         raise PackageRefused([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # PyYAML passes on what Python's own types say of a date that there is not.
+    except (yaml.YAMLError, ValueError, AttributeError) as error:
         raise PackageRefused([f"{path}: not YAML: {str(error).splitlines()[0]}"]) from None
     check_package(documents)
     [spec] = [d for d in documents if "platforms" not in d]
@@ -106,7 +111,7 @@ def _unknown_fields(spec):
         try:
             json_format.ParseDict(data, message)
         except json_format.ParseError as error:
-            yield f"not of the form of a pipeline spec: {error}"
+            yield f"not of the form of a pipeline spec: {str(error).splitlines()[0]}"
     if not spec.get("root", {}).get("dag", {}).get("tasks"):
         yield "root: no tasks"
     if not deployment.get("executors"):
