@@ -137,11 +137,21 @@ def test_a_class_that_the_challenger_lost_counts_against_it_alone(workshop, pets
     assert not result.blessed
 
 
+def test_a_class_that_the_champion_lacks_counts_against_it_alone(workshop, pets):
+    champion = workshop.champion(("dog", "owl"))
+    result = workshop.evaluate(workshop.examples(pets), workshop.model("m", PETS), champion)
+    assert result.number("accuracy") == 1
+    assert values(result.uri, "candidate", label="cat")["accuracy"] == 1
+    assert values(result.uri, "baseline", label="cat")["accuracy"] == 0
+    assert result.blessed
+
+
 def test_labels_that_no_model_knows_count_as_wrong_and_are_counted(workshop, pets):
     stranger = example(b"yak", 0)
     result = workshop.evaluate(workshop.examples([*pets, stranger]), workshop.model("m", PETS))
     assert result.summary == "accuracy 0.9091 on 11 examples; labels that no model knows: 1"
     assert values(result.uri, label="(in no vocabulary)")["accuracy"] == 0
+    assert values(result.uri, label="cat")["loss"] == pytest.approx(-np.log(0.6), abs=1e-6)
     assert values(result.uri)["worst_class_recall"] == 1
 
 

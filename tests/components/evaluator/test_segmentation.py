@@ -114,6 +114,15 @@ def test_every_metric_is_what_scikit_learn_computes(lands):
     )
 
 
+def test_a_class_that_is_answered_and_never_true_counts_for_iou_alone(lands):
+    shades = np.zeros((SIZE, SIZE), int)
+    shades[0] = LEVELS  # an eighth of the sky is taken for sea; there is no land at all
+    metrics = load(lands([(shades, np.zeros((SIZE, SIZE)))]))[""]
+    assert metrics["mean_iou"]["doubleValue"] == pytest.approx(7 / 8 / 2)
+    assert metrics["worst_class_iou"]["doubleValue"] == 0
+    assert metrics["macro_recall"]["doubleValue"] == pytest.approx(7 / 8)
+
+
 def test_the_report_finds_the_confusion_of_pixels_and_the_class_names(workshop, lands):
     made = pictures(5)
     lands(made)

@@ -98,8 +98,9 @@ def test_a_copy_of_a_small_dataset_has_the_same_fingerprint(copied, digits_dir):
 
 def test_another_slice_or_another_role_is_another_fingerprint(digits_dir):
     asked = [{"train": "train"}, {"train": "train[:99%]"}, {"test": "train"}, {"train": "test"}]
+    asked += [{"train": "train[:10]"}, {"train": "train[10:20]"}]
 
-    assert len({fingerprint_of(digits_dir, **splits) for splits in asked}) == 4
+    assert len({fingerprint_of(digits_dir, **splits) for splits in asked}) == 6
 
 
 def test_the_executor_finds_the_fingerprint_that_the_driver_finds(ingest, digits_dir):

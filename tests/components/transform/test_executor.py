@@ -205,6 +205,12 @@ def test_a_corrupt_image_fails_the_run_with_its_place(workplace, make):
         workplace.run(raw)
 
 
+def test_a_corrupt_image_of_a_later_batch_has_its_place_in_the_file(workplace, make):
+    raw = workplace.raw({"train": with_corrupt(make, 40, at=(37,))}, files=1)
+    with pytest.raises(Failure, match=r"record 37 of data_tfrecord-00000-of-00001"):
+        workplace.run(raw, height=512, width=512)  # 16 of them are a batch
+
+
 def test_corrupt_images_are_dropped_and_counted(workplace, make):
     splits = {
         "train": with_corrupt(make, 20, at=(0, 5, 19)),
