@@ -89,9 +89,13 @@ def write_package(documents, path):
     """Writes the package so that it is there whole or not at all; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".tmp")
-    with open(unfinished, "w", encoding="utf-8") as file:
-        yaml.dump_all(documents, file, Dumper=yaml.CSafeDumper, sort_keys=True, width=100)
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            yaml.dump_all(documents, file, Dumper=yaml.CSafeDumper, sort_keys=True, width=100)
+        os.replace(unfinished, path)
+    except OSError:  # a full disk: what is half there would fill it for good
+        unfinished.unlink(missing_ok=True)
+        raise
     return path
 
 

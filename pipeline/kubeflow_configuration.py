@@ -3,6 +3,7 @@
 Whatever is not given for one step in `steps` comes from `every_step`.
 """
 
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -46,6 +47,15 @@ Image = Annotated[
         )
     ),
 ]
+
+
+_UNITS = {"m": Fraction(1, 1000), "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {f"{unit}i": 2 ** (10 * power) for power, unit in enumerate("KMGT", 1)}
+
+
+def _amount(quantity):
+    number = quantity.rstrip("mkKMGTi")
+    return Fraction(number) * _UNITS[quantity[len(number) :]]
 
 
 class Volume(Section):
@@ -184,6 +194,20 @@ class Kubeflow(KubeflowEndpoint):
     def _pushes_somewhere(self):
         if self.models is None and self.push_destination is None:
             raise ValueError("models or push_destination is needed")
+        return self
+
+    @model_validator(mode="after")
+    def _requests_fit(self):
+        # Kubernetes makes no pod of such a step, and says so when its turn has come.
+        named = {f"steps.{name}": self.step(name) for name in self.steps}
+        for place, step in {"every_step": self.every_step, **named}.items():
+            for limit in ("cpu", "memory"):
+                most, asked = getattr(step, limit), getattr(step, f"{limit}_request")
+                if most and asked and _amount(asked) > _amount(most):
+                    raise ValueError(
+                        f"{place}: {limit}_request {asked} is above {limit} {most}; allowed: at "
+                        "most the limit"
+                    )
         return self
 
     @field_validator("image")

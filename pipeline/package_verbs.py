@@ -50,6 +50,10 @@ def _compile(arguments):
         raise ConfigurationError(
             f"--output {arguments.output}: Kubeflow takes .yaml files; allowed: a name that ends so"
         )
+    if Path(arguments.output).is_dir():
+        raise ConfigurationError(
+            f"--output {arguments.output}: a folder; allowed: the name of a file"
+        )
     configuration = load(arguments.config, arguments.set)
     from kfp.package_rules import PackageRefused, read_package
     from pipeline.quiet import chatter_to

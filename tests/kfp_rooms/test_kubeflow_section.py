@@ -51,6 +51,23 @@ def test_zero_said_by_a_step_wins_over_every_step():
     assert section.step("Pusher").retries == 0
 
 
+@pytest.mark.parametrize(
+    ("every", "trainer", "told"),
+    [
+        ({"cpu": "1"}, {"cpu_request": "2"}, "steps.Trainer: cpu_request 2 is above cpu 1"),
+        ({"cpu_request": "1.5"}, {"cpu": "500m"}, "steps.Trainer: cpu_request 1.5 is above cpu"),
+        ({"memory": "1Gi", "memory_request": "1.1G"}, {}, "every_step: memory_request 1.1G is ab"),
+    ],
+)
+def test_a_step_that_asks_for_more_than_its_limit_is_refused(every, trainer, told):
+    with pytest.raises(ValidationError, match=told):
+        Kubeflow.model_validate({"every_step": every, "steps": {"Trainer": trainer}})
+
+
+def test_a_step_may_ask_for_all_of_its_limit():
+    Kubeflow(every_step=Step(cpu="1", cpu_request="1000m", memory="1Gi", memory_request="1024Mi"))
+
+
 def test_without_the_volume_models_a_destination_says_where_they_go():
     section = Kubeflow(models=None, push_destination="gs://bucket/models")
 

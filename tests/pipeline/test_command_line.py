@@ -74,3 +74,32 @@ def test_a_file_for_the_results_that_cannot_be_written_is_told_before_the_run(tm
     assert done.stderr.startswith(f"--results {results}: ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "root").exists()
+
+
+def test_a_folder_where_the_package_should_go_is_told_before_compiling(tmp_path):
+    (tmp_path / "package.yaml").mkdir()
+    words = ["compile", "--config", "configs/digits.yaml", "--output"]
+    done = pipeline(*words, str(tmp_path / "package.yaml"), capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"--output {tmp_path}/package.yaml: a folder; allowed: the name of a file\n"
+    )
+
+
+PACKAGE_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from kfp.compile_package import write_package
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+write_package([{"pipelineInfo": 100_000 * "x"}], Path(sys.argv[1]))
+"""
+
+
+def test_a_disk_that_cannot_take_the_package_keeps_the_one_before_and_no_half(tmp_path):
+    file = tmp_path / "package.yaml"
+    file.write_text("before")
+    words = [sys.executable, "-c", PACKAGE_ON_A_FULL_DISK, str(file)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["package.yaml"]
+    assert file.read_text() == "before"
