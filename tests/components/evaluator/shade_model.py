@@ -9,6 +9,9 @@ from PIL import Image
 from components.transform.image_ops import raw_bytes
 
 LEVELS = 16  # brightness steps between two neighbouring classes
+GROUND = ("sky", "sea", "land")
+SIZE = 8
+NOTHING = 200  # a mask's value of no class
 
 
 def png(pixels):
@@ -91,3 +94,25 @@ def save_shade_model(folder, names, values=None, answers=None, size=8):
         str(folder),
         signatures={"serve_examples": serve_examples, "transform_features": transform_features},
     )
+
+
+def pictures(number, seed=0, right=0.7):
+    """[(shades, mask values)]: most pixels as the mask says, some of no class."""
+    chance = np.random.default_rng(seed)
+    made = []
+    for _ in range(number):
+        mask = chance.integers(0, len(GROUND), (SIZE, SIZE))
+        seen = np.where(chance.random(mask.shape) < right, mask, chance.integers(0, 3, mask.shape))
+        shades = seen * LEVELS + chance.integers(0, LEVELS, mask.shape)
+        made.append((shades, np.where(chance.random(mask.shape) < 0.1, NOTHING, mask)))
+    return made
+
+
+def by_hand(made):
+    """Where there is a class: truth (pixels,), prediction (pixels,), probabilities (pixels, n)."""
+    shades, masks = (np.stack(part).ravel() for part in zip(*made, strict=True))
+    shades, truth = shades[masks != NOTHING], masks[masks != NOTHING]
+    predicted, sure = shades // LEVELS, confidence(shades)
+    probabilities = np.repeat((1 - sure)[:, np.newaxis] / 2, 3, axis=1)
+    probabilities[np.arange(len(truth)), predicted] = sure
+    return truth, predicted, probabilities

@@ -6,8 +6,6 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import (
     accuracy_score,
@@ -17,24 +15,19 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from components.evaluator.class_names import joint_class_names
-from components.evaluator.count_shard import CountShard
-from components.evaluator.counts import Counts, total
-from components.evaluator.model_place import ModelPlace
-from components.evaluator.plan import Plan
 from components.evaluator.worst_examples import MOST
 from components.failure import Failure
 from tests.components.evaluator.shade_model import (
+    GROUND,
     LEVELS,
-    confidence,
+    NOTHING,
+    SIZE,
+    by_hand,
     example,
+    pictures,
     png,
     save_shade_model,
 )
-
-GROUND = ("sky", "sea", "land")
-SIZE = 8
-NOTHING = 200  # a mask's value of no class
 
 
 @pytest.fixture
@@ -53,28 +46,6 @@ def lands(workshop):
         )
 
     return evaluate
-
-
-def pictures(number, seed=0, right=0.7):
-    """[(shades, mask values)]: most pixels as the mask says, some of no class."""
-    chance = np.random.default_rng(seed)
-    made = []
-    for _ in range(number):
-        mask = chance.integers(0, len(GROUND), (SIZE, SIZE))
-        seen = np.where(chance.random(mask.shape) < right, mask, chance.integers(0, 3, mask.shape))
-        shades = seen * LEVELS + chance.integers(0, LEVELS, mask.shape)
-        made.append((shades, np.where(chance.random(mask.shape) < 0.1, NOTHING, mask)))
-    return made
-
-
-def by_hand(made):
-    """Where there is a class: truth (pixels,), prediction (pixels,), probabilities (pixels, n)."""
-    shades, masks = (np.stack(part).ravel() for part in zip(*made, strict=True))
-    shades, truth = shades[masks != NOTHING], masks[masks != NOTHING]
-    predicted, sure = shades // LEVELS, confidence(shades)
-    probabilities = np.repeat((1 - sure)[:, np.newaxis] / 2, 3, axis=1)
-    probabilities[np.arange(len(truth)), predicted] = sure
-    return truth, predicted, probabilities
 
 
 def load(result, model=None):
@@ -302,55 +273,3 @@ def test_corrupt_images_and_masks_are_dropped_up_to_the_limit(workshop):
     )
     with pytest.raises(Failure, match="record 0 of data_tfrecord-00000-of-00002"):
         evaluate()
-
-
-@pytest.fixture(scope="module")
-def grounds(tmp_path_factory):
-    """A saved model of GROUND that takes land for sea."""
-    folder = tmp_path_factory.mktemp("grounds") / "model"
-    save_shade_model(folder, GROUND, answers=[0, 1, 1])
-    return ModelPlace("challenger", str(folder), "")
-
-
-@pytest.fixture(scope="module")
-def count(grounds, tmp_path_factory):
-    """Counts pictures as one shard or several, in batches of any size."""
-    import tensorflow as tf
-
-    names = joint_class_names([GROUND])
-    plan = partial(Plan, (grounds,), tuple(names), "test", "image", None, "mask", False, shards=1)
-    folder = tmp_path_factory.mktemp("shards")
-    loaded = {size: CountShard(plan(batch_size=size)) for size in (1, 3, 64)}
-
-    def counted(*shards, batch_size=64):
-        parts = []
-        for number, shard in enumerate(shards):
-            file = str(folder / f"{number}")
-            with tf.io.TFRecordWriter(file) as writer:
-                for image, mask in shard:
-                    writer.write(example(png(image), png(mask)))
-            parts += loaded[batch_size].process((number, file))
-        return total([Counts.from_json(part.to_json()) for part in parts]), total(parts).worst
-
-    return counted
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 20), st.integers(0, 20), st.sampled_from([1, 3, 64]))
-def test_random_masks_count_the_same_in_shards_and_in_one_pass(count, seed, number, cut, batch):
-    made = pictures(number, seed)
-    whole, worst = count(made)
-    parts, worst_of_parts = count(made[:cut], made[cut:], batch_size=batch)
-    truth, predicted, _ = by_hand(made)
-    predicted = np.minimum(predicted, 1)
-    expected = confusion_matrix(truth, predicted, labels=range(3))
-    for counts in (whole, parts):
-        assert (counts.examples, counts.failure) == (number, "")
-        model = counts.models["challenger"]
-        np.testing.assert_array_equal(model.confusion[:-1], expected)
-        assert model.confusion[-1].sum() == 0
-    np.testing.assert_allclose(
-        parts.models["challenger"].loss, whole.models["challenger"].loss, rtol=1e-6
-    )
-    assert [one.digest for one in worst_of_parts] == [one.digest for one in worst]
-    assert [one.pictures for one in worst_of_parts] == [one.pictures for one in worst]

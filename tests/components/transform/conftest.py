@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -142,6 +143,28 @@ class Workplace:
             {"preprocessing": json.dumps(asked)},
         )
         return Transformed(graph, transformed)
+
+
+def raw_examples(make, count, seed, labels=(2, 10, 7), channels=1, image_format="PNG"):
+    """Pictures of many sizes: serialized examples, labels in turn."""
+    sizes = random.Random(seed)
+    records = []
+    for i in range(count):
+        pixels = picture(sizes.randint(5, 30), sizes.randint(5, 30), channels, seed + i)
+        encoded = encode(pixels, image_format)
+        records.append(example(encoded, labels[i % len(labels)]))
+    return records
+
+
+def serve(transformed, records, label_type=tf.int64):
+    """Images and labels as a model's signature makes them with the graph's own layer."""
+    layer = transformed.output.transform_features_layer()
+    spec = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], label_type),
+    }
+    outputs = layer(tf.io.parse_example(tf.constant(records), spec))
+    return list(zip(outputs["image"].numpy(), outputs["label"].numpy(), strict=True))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,74 @@
+"""Pixels count the same however the images are cut into shards and batches."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix
+
+from components.evaluator.class_names import joint_class_names
+from components.evaluator.count_shard import CountShard
+from components.evaluator.counts import Counts, total
+from components.evaluator.model_place import ModelPlace
+from components.evaluator.plan import Plan
+from tests.components.evaluator.shade_model import (
+    GROUND,
+    by_hand,
+    example,
+    pictures,
+    png,
+    save_shade_model,
+)
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory):
+    """A saved model of GROUND that takes land for sea."""
+    folder = tmp_path_factory.mktemp("grounds") / "model"
+    save_shade_model(folder, GROUND, answers=[0, 1, 1])
+    return ModelPlace("challenger", str(folder), "")
+
+
+@pytest.fixture(scope="module")
+def count(grounds, tmp_path_factory):
+    """Counts pictures as one shard or several, in batches of any size."""
+    names = joint_class_names([GROUND])
+    plan = partial(Plan, (grounds,), tuple(names), "test", "image", None, "mask", False, shards=1)
+    folder = tmp_path_factory.mktemp("shards")
+    loaded = {size: CountShard(plan(batch_size=size)) for size in (1, 3, 64)}
+
+    def counted(*shards, batch_size=64):
+        parts = []
+        for number, shard in enumerate(shards):
+            file = str(folder / f"{number}")
+            with tf.io.TFRecordWriter(file) as writer:
+                for image, mask in shard:
+                    writer.write(example(png(image), png(mask)))
+            parts += loaded[batch_size].process((number, file))
+        return total([Counts.from_json(part.to_json()) for part in parts]), total(parts).worst
+
+    return counted
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 20), st.integers(0, 20), st.sampled_from([1, 3, 64]))
+def test_random_masks_count_the_same_in_shards_and_in_one_pass(count, seed, number, cut, batch):
+    made = pictures(number, seed)
+    whole, worst = count(made)
+    parts, worst_of_parts = count(made[:cut], made[cut:], batch_size=batch)
+    truth, predicted, _ = by_hand(made)
+    predicted = np.minimum(predicted, 1)
+    expected = confusion_matrix(truth, predicted, labels=range(3))
+    for counts in (whole, parts):
+        assert (counts.examples, counts.failure) == (number, "")
+        model = counts.models["challenger"]
+        np.testing.assert_array_equal(model.confusion[:-1], expected)
+        assert model.confusion[-1].sum() == 0
+    np.testing.assert_allclose(
+        parts.models["challenger"].loss, whole.models["challenger"].loss, rtol=1e-6
+    )
+    assert [one.digest for one in worst_of_parts] == [one.digest for one in worst]
+    assert [one.pictures for one in worst_of_parts] == [one.pictures for one in worst]
