@@ -80,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
             checkpoints = checkpoints_of(input_dict, given)
             try:
                 trained, _ = train(input_dict, given, checkpoints, log)
-            except Failure:
+            except (Failure, tf.errors.ResourceExhaustedError):
                 checkpoints.remove()  # Nothing goes on from here.
                 raise
             finally:
@@ -120,7 +120,8 @@ def _of_how_many(tuner) -> str:
 def _copy(source: str, target: str) -> None:
     """Copies a folder with all that is below it."""
     for folder, _, files in tf.io.gfile.walk(source):
-        into = os.path.join(target, os.path.relpath(folder, source))
+        below = os.path.relpath(folder, source)
+        into = target if below == "." else os.path.join(target, below)
         tf.io.gfile.makedirs(into)
         for file in files:
             tf.io.gfile.copy(os.path.join(folder, file), os.path.join(into, file), overwrite=True)

@@ -10,6 +10,7 @@ import keras_tuner
 import tensorflow as tf
 from keras_tuner.engine import base_tuner
 
+from components import graph_error
 from components.failure import Failure
 from components.trainer import durable, hyperparameters
 from components.tuner.oracle import build_oracle
@@ -63,6 +64,11 @@ class Search(base_tuner.BaseTuner):
                 reached = self._try_values(trial.trial_id, values, epochs)
         except Failure as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        except tf.errors.ResourceExhaustedError as error:
+            cause = graph_error.cause(error, "out of memory")
+            raise keras_tuner.errors.FailedTrialError(
+                f"the device's memory does not hold it ({cause})."
+            ) from error
         except Exception as error:
             # All that KerasTuner does not swallow.
             raise keras_tuner.errors.FatalError(str(error)) from error

@@ -1,8 +1,10 @@
 """A search's proposals, with outcomes that are computed from the values instead of trained."""
 
 import contextlib
+import logging
 
 import pytest
+import tensorflow as tf
 
 from components.failure import Failure
 from components.tuner.search import search
@@ -70,6 +72,18 @@ def test_a_search_that_goes_on_after_a_kill_proposes_what_an_undisturbed_one_doe
     undisturbed = proposed_in(space, 12, outcome)
     begun = proposed_in(space, 12, outcome, folder="killed", kill_at=9)
     assert [*begun, *proposed_in(space, 12, outcome, folder="killed")] == undisturbed
+
+
+def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
+    caplog.set_level(logging.INFO, "steadyfeed.progress")
+
+    def allocate(values):
+        return float(tf.reduce_min(tf.random.uniform([values[BATCH]] * 4)))
+
+    tried = proposed_in({BATCH: {"choices": [2, 1000]}}, 2, allocate)  # The second one: 4 TB.
+    assert len(tried) == 2
+    [told] = [line for line in caplog.messages if "batch_size 1000" in line]
+    assert "cannot be trained with: the device's memory does not hold it (OOM when" in told
 
 
 def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):
