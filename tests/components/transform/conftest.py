@@ -145,7 +145,7 @@ class Workplace:
         return Transformed(graph, transformed)
 
 
-def raw_examples(make, count, seed, labels=(2, 10, 7), channels=1, image_format="PNG"):
+def raw_examples(count, seed, labels=(2, 10, 7), channels=1, image_format="PNG"):
     """Pictures of many sizes: serialized examples, labels in turn."""
     sizes = random.Random(seed)
     records = []

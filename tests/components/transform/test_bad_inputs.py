@@ -12,7 +12,7 @@ from tests.components.transform.conftest import raw_examples, serve
 
 
 def with_corrupt(make, count, at=(), label=1):
-    records = raw_examples(make, count, seed=0, labels=(0, 1))
+    records = raw_examples(count, seed=0, labels=(0, 1))
     for position in at:
         records[position] = make.example(b"no picture", label)
     return records
@@ -89,9 +89,9 @@ def test_a_record_that_is_no_example_fails_with_its_place(workplace, make):
         workplace.run(raw)
 
 
-def test_training_examples_without_a_class_fail_the_run(workplace, make):
+def test_training_examples_without_a_class_fail_the_run(workplace):
     raw = workplace.raw(
-        {"train": raw_examples(make, 6, seed=0, labels=(0, 1, -1))}, class_names=["cat", "dog"]
+        {"train": raw_examples(6, seed=0, labels=(0, 1, -1))}, class_names=["cat", "dog"]
     )
     with pytest.raises(Failure, match=r"2 examples of split 'train' .* labels are from 0 to 1"):
         workplace.run(raw)
@@ -105,9 +105,9 @@ def test_training_examples_without_a_class_fail_the_run(workplace, make):
     ],
 )
 def test_a_training_split_without_any_class_fails_the_run(
-    workplace, make, label, label_type, class_names, says
+    workplace, label, label_type, class_names, says
 ):
-    records = raw_examples(make, 3, seed=0, labels=(label,))
+    records = raw_examples(3, seed=0, labels=(label,))
     raw = workplace.raw({"train": records}, class_names=class_names)
     with pytest.raises(Failure, match=says):
         workplace.run(raw, label_type=label_type)
@@ -123,8 +123,8 @@ def test_a_label_that_is_no_text_is_refused(workplace, make):
 
 def test_a_class_of_which_only_corrupt_images_are_known_is_no_class(workplace, make):
     splits = {
-        "train": [*raw_examples(make, 6, seed=0, labels=(2, 7)), make.example(b"no picture", 3)],
-        "test": raw_examples(make, 3, seed=9, labels=(2, 3, 7)),
+        "train": [*raw_examples(6, seed=0, labels=(2, 7)), make.example(b"no picture", 3)],
+        "test": raw_examples(3, seed=9, labels=(2, 3, 7)),
     }
     raw = workplace.raw(splits, files=1)
     transformed = workplace.run(raw, on_corrupt_image="drop", max_dropped=1)

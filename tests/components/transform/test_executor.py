@@ -12,11 +12,11 @@ from tests.components.transform.conftest import raw_examples, serve
 
 
 @pytest.fixture(scope="module")
-def splits(make):
+def splits():
     return {
-        "train": raw_examples(make, 31, seed=0),
-        "validation": raw_examples(make, 6, seed=100, image_format="JPEG"),
-        "test": raw_examples(make, 9, seed=200, labels=(10, 3, 2)),
+        "train": raw_examples(31, seed=0),
+        "validation": raw_examples(6, seed=100, image_format="JPEG"),
+        "test": raw_examples(9, seed=200, labels=(10, 3, 2)),
     }
 
 
@@ -86,8 +86,8 @@ def test_only_finished_files_are_left(transformed):
     assert shards == [f"transformed_examples-0000{i}-of-00002" for i in range(2)]
 
 
-def test_the_graph_does_not_need_the_folder_it_was_made_in(workplace, make, tmp_path):
-    records = raw_examples(make, 6, seed=0)
+def test_the_graph_does_not_need_the_folder_it_was_made_in(workplace, tmp_path):
+    records = raw_examples(6, seed=0)
     transformed = workplace.run(workplace.raw({"train": records}, files=1))
     images = transformed.split("train")
     moved = standard_artifacts.TransformGraph()
@@ -96,17 +96,17 @@ def test_the_graph_does_not_need_the_folder_it_was_made_in(workplace, make, tmp_
     assert serve(replace(transformed, graph=moved), records) == images
 
 
-def test_the_same_input_gives_the_same_bytes(workplace, make):
-    raw = workplace.raw({"train": raw_examples(make, 40, seed=3)})
+def test_the_same_input_gives_the_same_bytes(workplace):
+    raw = workplace.raw({"train": raw_examples(40, seed=3)})
     first, second = workplace.run(raw, to="one"), workplace.run(raw, to="two")
     assert first.split("train") == second.split("train")
     assert first.pixel_statistics == second.pixel_statistics
 
 
-def test_class_names_replace_the_ids_in_the_order_of_the_dataset(workplace, make):
+def test_class_names_replace_the_ids_in_the_order_of_the_dataset(workplace):
     names = ["zebra", "ant", "bee"]
-    train = raw_examples(make, 8, seed=0, labels=(2, 0, 1))
-    test = raw_examples(make, 4, seed=9, labels=(1, -1, 3, 2))
+    train = raw_examples(8, seed=0, labels=(2, 0, 1))
+    test = raw_examples(4, seed=9, labels=(1, -1, 3, 2))
     transformed = workplace.run(
         workplace.raw({"train": train, "test": test}, files=1, class_names=names)
     )
@@ -114,10 +114,10 @@ def test_class_names_replace_the_ids_in_the_order_of_the_dataset(workplace, make
     assert [label for _, label in transformed.split("test")] == [1, -1, -1, 2]
 
 
-def test_a_class_that_the_training_split_lacks_is_out_of_vocabulary(workplace, make):
+def test_a_class_that_the_training_split_lacks_is_out_of_vocabulary(workplace):
     splits = {
-        "train": raw_examples(make, 4, seed=0, labels=(2, 0)),
-        "test": raw_examples(make, 3, seed=5, labels=(0, 1, 2)),
+        "train": raw_examples(4, seed=0, labels=(2, 0)),
+        "test": raw_examples(3, seed=5, labels=(0, 1, 2)),
     }
     raw = workplace.raw(splits, files=1, class_names=["cat", "cow", "dog"])
     transformed = workplace.run(raw)
@@ -125,9 +125,9 @@ def test_a_class_that_the_training_split_lacks_is_out_of_vocabulary(workplace, m
     assert [label for _, label in transformed.split("test")] == [0, -1, 1]
 
 
-def test_texts_as_labels_are_numbered_lexicographically(workplace, make):
-    train = raw_examples(make, 6, seed=0, labels=("dog", "ant", "ähre"))
-    test = raw_examples(make, 2, seed=1, labels=("cow", "dog"))
+def test_texts_as_labels_are_numbered_lexicographically(workplace):
+    train = raw_examples(6, seed=0, labels=("dog", "ant", "ähre"))
+    test = raw_examples(2, seed=1, labels=("cow", "dog"))
     transformed = workplace.run(workplace.raw({"train": train, "test": test}), label_type="BYTES")
     assert transformed.labels == ["ant", "dog", "ähre"]
     assert [label for _, label in transformed.split("test")] == [-1, 1]
@@ -136,8 +136,8 @@ def test_texts_as_labels_are_numbered_lexicographically(workplace, make):
 
 @pytest.mark.parametrize("aspect", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
-def test_training_and_serving_see_the_same_pixels(workplace, make, image_format, aspect):
-    records = raw_examples(make, 12, seed=0, channels=3, image_format=image_format)
+def test_training_and_serving_see_the_same_pixels(workplace, image_format, aspect):
+    records = raw_examples(12, seed=0, channels=3, image_format=image_format)
     transformed = workplace.run(
         workplace.raw({"train": records}, files=1), channels=3, antialias=True, aspect=aspect
     )
@@ -145,15 +145,15 @@ def test_training_and_serving_see_the_same_pixels(workplace, make, image_format,
     assert len(transformed.pixel_statistics["mean"]) == 3
 
 
-def test_more_examples_than_one_batch_holds_keep_their_order(workplace, make):
-    records = raw_examples(make, 60, seed=0, labels=tuple(range(60)))
+def test_more_examples_than_one_batch_holds_keep_their_order(workplace):
+    records = raw_examples(60, seed=0, labels=tuple(range(60)))
     # Images so large that a batch holds few of them.
     transformed = workplace.run(workplace.raw({"train": records}, files=1), height=512, width=512)
     assert [label for _, label in transformed.split("train")] == list(range(60))
 
 
-def test_gzipped_examples_are_read_too(workplace, make):
-    records = raw_examples(make, 5, seed=0)
+def test_gzipped_examples_are_read_too(workplace):
+    records = raw_examples(5, seed=0)
     raw = workplace.raw({"train": records}, files=1)
     plain = f"{raw.uri}/Split-train/data_tfrecord-00000-of-00001"
     os.remove(plain)
