@@ -1,8 +1,8 @@
 """Where reports lie, and how they get there."""
 
+import contextlib
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 
 from components.failure import Failure
@@ -33,7 +33,7 @@ def write_report(configuration, which=None):
     text = _rendered(lambda: page.render(run, previous), chosen)
     file = _write(configuration, f"{_name(chosen)}.html", text)
     if chosen == ids[-1]:
-        shutil.copyfile(file, Path(configuration.root) / "report.html")
+        _write_whole(Path(configuration.root) / "report.html", text)
     return file
 
 
@@ -122,10 +122,21 @@ def _read(store, run_id, configuration):
 
 
 def _write(configuration, name, text):
-    folder = Path(configuration.root) / "reports"
+    file = Path(configuration.root) / "reports" / name
+    _write_whole(file, text)
+    return file
+
+
+def _write_whole(file, text):
+    """A page that is there is whole: a kill or a full disk leaves the one before."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
     try:
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        file.parent.mkdir(exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(file)
     except OSError as error:
-        raise Failure(f"{folder / name} cannot be written: {error.strerror}.") from error
-    return folder / name
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise Failure(
+            f"{file} cannot be written: {error.strerror}. Make room, or make it writable."
+        ) from error

@@ -124,6 +124,23 @@ def test_artifacts_that_make_no_sense_are_one_line(root, capsys):
     assert told.count("\n") == 1
 
 
+def test_a_disk_that_cannot_take_the_page_keeps_the_one_before(root):
+    assert report(root) == 0
+    pages = {path: path.read_text() for path in root.folder.rglob("*.html")}
+    assert len(pages) == 2
+    script = (
+        "import resource, sys; from pipeline.command_line import main; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000)); sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words(root)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "cannot be written: File too large" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {path: path.read_text() for path in root.folder.rglob("*.html*")} == pages
+
+
 def test_a_root_without_runs_is_one_line(tmp_path, capsys):
     assert main(["report", "--config", "configs/digits.yaml", "--set", f"root={tmp_path}"]) == 1
     assert capsys.readouterr().err == (
