@@ -262,12 +262,12 @@ def _describe(trained: Trained, model: types.Artifact, model_run: types.Artifact
     if best.validation_mean_iou is not None:
         told += f", mean IoU {best.validation_mean_iou:.3f}"
         model.set_float_custom_property("mean_iou", best.validation_mean_iou)
-    summary = f"{told} in {epochs} epoch{'s' * (epochs > 1)}"
-    model.set_string_custom_property("summary", summary)
+    trained_for = f"{epochs} epoch{'s' * (epochs > 1)}"
+    model.set_string_custom_property("summary", f"{told} in {trained_for}")
     model.set_string_custom_property("split", split)
     model.set_float_custom_property("accuracy", accuracy)
     model.set_int_custom_property("parameters", trained.model.count_params())
-    notes = [f"{epochs} epochs, the best one was epoch {trained.best_epoch}"]
+    notes = [f"{trained_for}, the best one was epoch {trained.best_epoch}"]
     if trained.devices != devices.PLAIN:
         notes.append(f"on {trained.devices}")
     model_run.set_string_custom_property("devices", trained.devices)
