@@ -57,7 +57,8 @@ class PushedModel:
             self._images = self._model.signatures["serving_default"]
             self._examples = self._model.signatures["serve_examples"]
             with tf.io.gfile.GFile(os.path.join(path, "assets", "labels")) as file:
-                self.labels = file.read().splitlines()
+                # Not splitlines: a name may hold what Unicode takes for a line break.
+                self.labels = file.read().removesuffix("\n").split("\n")
             outputs = self._images.structured_outputs
             self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
             self._most = self._images_at_once(outputs["probabilities"].shape)

@@ -78,7 +78,8 @@ def _vocabulary_fault(path: str, labels: list[str]) -> str | None:
     if not fileio.exists(file):
         return f"the asset {_VOCABULARY} is missing"
     with fileio.open(file, "rb") as lines:
-        own = lines.read().decode().splitlines()
+        # Not splitlines: a name may hold what Unicode takes for a line break.
+        own = lines.read().decode().removesuffix("\n").split("\n")
     if own != labels:
         return f"the labels of {_VOCABULARY} are not those of the training, or in another order"
     return None

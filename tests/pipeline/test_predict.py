@@ -18,7 +18,7 @@ from pipeline.command_line import main
 from pipeline.predict import expand, predict
 
 ROOT = Path(__file__).resolve().parents[2]
-CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox"]
+CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox\u2028"]  # The last is a line break of Unicode.
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,11 @@ import tensorflow as tf
 from PIL import Image
 
 SIDE = 4
-LABELS = ["cat", "dog", "owl"]
+LABELS = [
+    "cat",
+    "dog",
+    "owl\u2028",
+]  # The last is a line break of Unicode, and none of a vocabulary.
 _BYTES = [bytes([value]) for value in range(256)]
 
 

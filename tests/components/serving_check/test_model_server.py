@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from components.failure import Failure
-from tests.components.serving_check.small_models import save_model
+from tests.components.serving_check.small_models import LABELS, save_model
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,7 +61,7 @@ def test_a_good_model_is_asked_over_both_protocols_and_the_server_ends(
 
 
 FAULTS = {
-    "label order": ({"labels": ["owl", "dog", "cat"], "names": ["cat", "dog", "owl"]}, "label"),
+    "label order": ({"labels": LABELS[::-1], "names": LABELS}, "label"),
     "garbage kills": ({"on_corrupt": "die"}, "serving_default after a corrupt image failed"),
 }
 
