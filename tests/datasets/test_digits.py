@@ -24,6 +24,7 @@ def labels(builder: tfds.core.DatasetBuilder, split: str) -> collections.Counter
     )
 
 
+@pytest.mark.slow
 def test_the_splits_hold_every_digit_of_scikit_learn_once(builder):
     expected = collections.Counter(load_digits().target.tolist())
 

@@ -30,6 +30,7 @@ def travelled(artifact):
     return to_artifact(record, EXAMPLES)
 
 
+@pytest.mark.slow
 @hypothesis.given(
     texts=st.dictionaries(NAMES, st.text(max_size=50)),
     integers=st.dictionaries(NAMES, INTEGERS),

@@ -172,6 +172,7 @@ def _apply_quietly(package, endpoint, schedule):
     os._exit(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("error", ["503", "cut"])
 def test_a_failure_in_passing_at_any_call_leaves_exactly_one(server, apply_it, when, error):

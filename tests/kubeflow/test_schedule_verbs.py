@@ -20,6 +20,7 @@ def typed(*words, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "cause"),
     [

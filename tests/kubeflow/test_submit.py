@@ -96,6 +96,7 @@ def test_another_submit_that_uploads_the_same_meanwhile_does_no_harm(server, run
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_call_that_fails_in_passing_is_repeated_and_leaves_one_of_each(

@@ -78,6 +78,7 @@ def store(tmp_path):
     return ScheduleStore(tmp_path / "state.sqlite")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
 def test_a_year_of_nightly_runs_has_one_for_each_night_at_the_same_local_time(store, zone):
     schedule = Schedule(cron="30 2 * * *", time_zone=zone)
@@ -241,6 +242,7 @@ class Fate:
             raise Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine_dies", [False, True], ids=["schedule killed", "machine killed"])
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_random_moments_it_loses_no_run_and_doubles_none(tmp_path, seed, machine_dies):

@@ -115,6 +115,7 @@ def test_a_png_that_breaks_off_within_a_chunk_costs_its_picture_alone(root):
     assert report(root) == 0
 
 
+@pytest.mark.slow
 def test_artifacts_that_make_no_sense_are_one_line(root, capsys):
     for path in root.folder.glob("Evaluator/evaluation/*/counts.json"):
         path.write_text('{"models": {"challenger": {"confusion": 7}}}')

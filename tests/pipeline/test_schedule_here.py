@@ -109,6 +109,7 @@ def serving(root):
     return process
 
 
+@pytest.mark.slow
 def test_stop_ends_the_process_that_serves(configuration):
     process, said = serving(configuration.root), []
     assert status_of(configuration)[0] == 0
@@ -120,6 +121,7 @@ def test_stop_ends_the_process_that_serves(configuration):
     assert said[-1].startswith("No schedule is served")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_as_a_stop_does(configuration, number):
     process = serving(configuration.root)

@@ -85,11 +85,13 @@ def test_an_attempt_that_was_killed_with_all_its_processes_has_no_outcome(tmp_pa
     assert runs.collect(attempt()) is None
 
 
+@pytest.mark.slow
 def test_a_run_is_waited_for_by_another_schedule_than_the_one_that_began_it(tmp_path):
     processes(tmp_path, "import time; time.sleep(1)").start(attempt())
     assert processes(tmp_path, "").collect(attempt()) == Outcome(0, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "grace", "exit_code"),
     [

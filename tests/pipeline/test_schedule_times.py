@@ -63,6 +63,7 @@ def test_who_looks_during_the_second_pass_of_the_repeated_hour_sees_nothing_twic
     assert following.astimezone(here).isoformat() == "2026-10-26T02:30:00+01:00"
 
 
+@pytest.mark.slow
 @given(
     cron=st.sampled_from(["30 2 * * *", "*/20 * * * *", "0 1-4 * * *", "7 */3 1,15 * 0"]),
     zone=st.sampled_from(ZONES),

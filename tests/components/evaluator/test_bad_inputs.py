@@ -51,6 +51,7 @@ def test_a_record_that_is_no_example_is_named(workshop, pets):
     assert "no tf.train.Example" in message
 
 
+@pytest.mark.slow
 def test_what_a_champion_cannot_answer_is_told_with_the_cause_and_its_version(workshop):
     pixels = png(np.zeros((8, 8)))
 

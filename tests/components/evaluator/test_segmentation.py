@@ -119,6 +119,7 @@ def test_a_slice_of_each_class_is_over_its_pixels(lands):
     assert len(slices) == 4
 
 
+@pytest.mark.slow
 def test_thresholds_and_a_drop_are_held_against_the_champion(workshop, lands):
     champion = workshop.champion(GROUND, save=save_shade_model, size=SIZE)
     result = lands(
@@ -134,6 +135,7 @@ def test_thresholds_and_a_drop_are_held_against_the_champion(workshop, lands):
     assert "; champion 1.00" in result.summary
 
 
+@pytest.mark.slow
 def test_a_champion_with_other_classes_order_and_size_is_compared_by_name(workshop, lands):
     # Blocks of two by two pixels are the same at half the size.
     mask = np.repeat(np.repeat(np.arange(16).reshape(4, 4) % 4, 2, 0), 2, 1)
@@ -158,6 +160,7 @@ def test_a_champion_with_other_classes_order_and_size_is_compared_by_name(worksh
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_class_that_a_smaller_champion_does_not_see_has_no_slice_of_its(workshop, lands):
     mask = np.repeat([[0], [1]], SIZE // 2, 0) + np.zeros((SIZE, SIZE), int)
     mask[0, 0] = 2  # not among the pixels nearest to those of the small champion
@@ -172,6 +175,7 @@ def test_a_class_that_a_smaller_champion_does_not_see_has_no_slice_of_its(worksh
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_champion_that_sees_no_pixel_of_any_class_is_no_obstacle(workshop, lands):
     mask = np.full((SIZE, SIZE), NOTHING)
     mask[0, 0] = 2

@@ -53,6 +53,7 @@ def count(grounds, tmp_path_factory):
     return counted
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 20), st.integers(0, 20), st.sampled_from([1, 3, 64]))
 def test_random_masks_count_the_same_in_shards_and_in_one_pass(count, seed, number, cut, batch):

@@ -75,6 +75,7 @@ def test_a_model_ten_times_slower_than_the_champion_is_stopped(room):
     assert not pushed
 
 
+@pytest.mark.slow
 def test_a_latency_above_the_limit_is_stopped(room):
     summary, _, pushed = room.check(room.model(slow=12), max_latency_ms=2.0)
     assert "is above max_latency_ms 2" in summary

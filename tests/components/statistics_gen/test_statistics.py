@@ -73,6 +73,7 @@ def test_statistics_are_where_tfx_and_tfdv_look_for_them(records, make_examples,
     assert summary == "59 examples: train 50, test 9"
 
 
+@pytest.mark.slow
 def test_features_other_than_images_have_tfdvs_own_statistics(
     records, make_examples, compute, tmp_path
 ):

@@ -27,6 +27,7 @@ def images_by_tfds(builder: tfds.core.DatasetBuilder, split: str) -> list[bytes]
     return [example["image"] for example in dataset.as_numpy_iterator()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "split",
     [
@@ -110,6 +111,7 @@ def test_array_record_files_give_the_same_records(ingest, digits_dir, tmp_path, 
     assert stored_otherwise == {role: read(usual, role) for role in splits}
 
 
+@pytest.mark.slow
 def test_parquet_files_are_read_through_tfds(ingest, tmp_path, read):
     few = tfds.builder("scenery_photos/large", data_dir=tmp_path)
     few.download_and_prepare(

@@ -45,6 +45,7 @@ def test_a_copy_is_the_file(data, folder):
     assert b"".join(map(records.frame, data)) == source.read_bytes()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(data=payloads, cut=st.tuples(st.integers(0, 40), st.integers(1, 40)))
 def test_the_shards_of_a_slice_are_its_records_in_order(data, cut, folder):

@@ -78,6 +78,7 @@ def test_each_change_is_the_same_eagerly_and_in_a_dataset(parameters):
     np.testing.assert_array_equal(mapped, eager)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flip", "crop", "rotate", "cutout"])
 def test_xla_moves_image_and_mask_together_and_repeats_itself(name):
     images, masks = two_classes()

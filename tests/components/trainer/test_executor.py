@@ -84,6 +84,7 @@ def test_with_op_determinism_the_weights_are_identical(train_in):
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_without_a_validation_split_the_training_loss_tells_the_best_epoch(digits, train_in):
     inputs = digits.inputs
     inputs["transformed_examples"][0].split_names = '["train"]'
@@ -93,6 +94,7 @@ def test_without_a_validation_split_the_training_loss_tells_the_best_epoch(digit
     assert run.model.get_string_custom_property("summary").startswith("training accuracy")
 
 
+@pytest.mark.slow
 def test_unknown_labels_of_the_validation_split_are_left_out_and_counted(
     digits, trained, train_in, tmp_path
 ):
@@ -112,6 +114,7 @@ def test_unknown_labels_of_the_validation_split_are_left_out_and_counted(
     assert "5 validation examples" in run.model_run.get_string_custom_property("summary")
 
 
+@pytest.mark.slow
 def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_in):
     # Steps this long leave the first epoch's weights soon and never come back.
     run = train_in(
@@ -122,6 +125,7 @@ def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_i
     assert run.history["best_epoch"] == int(np.argmin(losses)) + 1 == len(losses) - 1
 
 
+@pytest.mark.slow
 def test_progress_is_told_at_most_five_times_a_second(train_in, caplog):
     caplog.set_level(logging.INFO, logger="steadyfeed.progress")
     started = time.monotonic()

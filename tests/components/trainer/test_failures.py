@@ -124,6 +124,7 @@ def test_a_split_in_which_no_label_is_known_is_told(refused, inputs_with, record
     assert "vocabulary" in refused(inputs=inputs_with(train=records(label=-1)))
 
 
+@pytest.mark.slow
 def test_a_validation_without_a_known_label_is_no_loss_of_zero(
     digits, inputs_with, train_in, transformed_record
 ):
@@ -136,6 +137,7 @@ def test_a_validation_without_a_known_label_is_no_loss_of_zero(
     assert "training accuracy" in run.model.get_string_custom_property("summary")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filters", "mean", "cause"),
     [
@@ -157,6 +159,7 @@ def test_a_training_that_diverges_names_the_step_and_what_to_do(
     assert "learning_rate" in line
 
 
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory that comes free.
 def test_a_step_that_the_memory_does_not_hold_is_told_with_what_to_lower():
     @tf.function
     def step(side):
@@ -223,6 +226,7 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_a_model_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
     line = refused(epochs=1)
     assert "Format-Serving could not be written" in line
@@ -239,6 +243,7 @@ def test_a_checkpoint_that_the_disk_does_not_hold_is_told(refused, small_files, 
     assert not list((tmp_path / "checkpoints").rglob("checkpoint*"))
 
 
+@pytest.mark.slow
 def test_an_earlier_half_written_model_is_replaced(train_in, tmp_path):
     unfinished = tmp_path / "again" / "model" / "Format-Serving.unfinished"
     unfinished.mkdir(parents=True)

@@ -106,6 +106,7 @@ def test_every_model_says_its_task_and_what_it_can_be_told():
     assert parameter_names("unet") == ["filters", "dropout"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", LARGE[:2], ids=str)
 @pytest.mark.parametrize("shape", [(32, 32, 3), (12, 40, 1)])
 def test_large_models_take_small_images(parameters, shape):
@@ -115,6 +116,7 @@ def test_large_models_take_small_images(parameters, shape):
     assert model.output_shape == (None, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mixed_precision")
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_in_mixed_precision_the_weights_and_the_logits_stay_float32(name):
@@ -158,6 +160,7 @@ def test_the_unet_learns_which_pixels_are_ink():
     assert history["accuracy"][-1] > 0.95
 
 
+@pytest.mark.slow
 def test_given_weights_are_what_the_backbone_begins_with(weights):
     file, saved = weights
     model = build({"name": "mobilenet", "alpha": 0.1, "weights": file})
@@ -165,6 +168,7 @@ def test_given_weights_are_what_the_backbone_begins_with(weights):
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.slow
 def test_a_backbone_with_given_weights_is_evaluated_as_it_is_trained_after_some_steps(weights):
     model = build({"name": "mobilenet", "alpha": 0.1, "weights": weights[0]})
     images = np.random.default_rng(0).integers(0, 100, (16, 32, 32, 3), np.uint8)
@@ -181,6 +185,7 @@ def test_given_weights_see_pixels_from_minus_one_to_one_as_they_were_trained(wei
     np.testing.assert_allclose(pixels.numpy().ravel(), [-1, -1, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "shape", "message"),
     [
@@ -199,6 +204,7 @@ def test_weights_of_another_model_and_wrong_parameters_are_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["broken.weights.h5", "broken.h5", "broken.keras", "broken.txt"])
 def test_what_is_no_weights_file_is_refused_in_one_line(tmp_path, name):
     file = tmp_path / name
@@ -227,7 +233,11 @@ def test_a_depth_that_there_is_not_is_refused_in_one_line():
         ({"name": "unet", "filters": ["8"]}, r"filters is \['8'\], and must be"),
         ({"name": "unet", "filters": []}, "whole numbers above 0, at least 1"),
         ({"name": "mobilenet", "alpha": float("inf")}, "alpha is inf, and must be a finite"),
-        ({"name": "small_cnn", "filters": [10**6, 10**6]}, "memory does not hold the model"),
+        pytest.param(
+            {"name": "small_cnn", "filters": [10**6, 10**6]},
+            "memory does not hold the model",
+            marks=pytest.mark.slow,  # TensorFlow waits ten seconds for memory that comes free.
+        ),
     ],
     ids=str,
 )

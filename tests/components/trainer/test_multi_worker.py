@@ -238,6 +238,7 @@ def listen(address: str) -> socket.socket:
     return socket.create_server((host, int(port)))
 
 
+@pytest.mark.slow
 def test_a_worker_that_answered_once_and_is_gone_is_missed():
     addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
     with concurrent.futures.ThreadPoolExecutor() as threads:

@@ -52,6 +52,7 @@ def undisturbed(train_digits, tmp_path_factory):
     return folder, train_digits(Kept(folder), folder / "log")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 15, 22, 30, 44, 45])
 def test_killed_after_any_step_a_training_ends_with_the_same_metrics(
     undisturbed, train_digits, tmp_path, step
@@ -67,6 +68,7 @@ def test_killed_after_any_step_a_training_ends_with_the_same_metrics(
         np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_training_that_goes_on_with_another_input_strategy_says_what_that_means(
     undisturbed, train_digits, tmp_path, caplog
 ):

@@ -26,6 +26,7 @@ def test_a_corrupt_image_fails_the_run_with_its_place(workplace, make):
         workplace.run(raw)
 
 
+@pytest.mark.slow
 def test_a_corrupt_image_of_a_later_batch_has_its_place_in_the_file(workplace, make):
     raw = workplace.raw({"train": with_corrupt(make, 40, at=(37,))}, files=1)
     with pytest.raises(Failure, match=r"record 37 of data_tfrecord-00000-of-00001"):
@@ -65,6 +66,7 @@ def test_a_split_of_nothing_but_corrupt_images_is_empty_unless_it_is_for_trainin
         workplace.run(raw, on_corrupt_image="drop", max_dropped=9, to="again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize(
     ("label", "says"),
@@ -121,6 +123,7 @@ def test_a_label_that_is_no_text_is_refused(workplace, make):
         workplace.run(raw, label_type="BYTES")
 
 
+@pytest.mark.slow
 def test_a_class_of_which_only_corrupt_images_are_known_is_no_class(workplace, make):
     splits = {
         "train": [*raw_examples(6, seed=0, labels=(2, 7)), make.example(b"no picture", 3)],

@@ -29,6 +29,7 @@ def in_file_order(records, files=2):
     return [record for i in range(files) for record in records[i::files]]
 
 
+@pytest.mark.slow
 def test_every_example_of_every_split_is_transformed_in_its_order(transformed, splits):
     for split, records in splits.items():
         assert transformed.split(split) == serve(transformed, in_file_order(records))
@@ -96,6 +97,7 @@ def test_the_graph_does_not_need_the_folder_it_was_made_in(workplace, tmp_path):
     assert serve(replace(transformed, graph=moved), records) == images
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(workplace):
     raw = workplace.raw({"train": raw_examples(40, seed=3)})
     first, second = workplace.run(raw, to="one"), workplace.run(raw, to="two")

@@ -90,6 +90,7 @@ def test_pixels_are_counted_by_class_over_train(workplace, splits):
     assert counted["pixels_of_no_class"] == int((ids == 255).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aspect", ["crop", "pad"])
 def test_the_graph_gives_the_same_in_serving_and_images_without_masks(workplace, splits, aspect):
     transformed = transform(workplace, splits, aspect=aspect)
@@ -127,6 +128,7 @@ def test_a_corrupt_mask_is_a_corrupt_image(workplace, splits, make, damaged):
     assert kept.property("dropped") == {"train": 0, "test": 1}
 
 
+@pytest.mark.slow
 def test_masks_of_16_bits_have_the_classes_of_8(workplace, splits, record):
     def shown(mask_type, to):
         train = [record(seed, values(seed, 9, 9).astype(mask_type)) for seed in range(3)]
@@ -135,6 +137,7 @@ def test_masks_of_16_bits_have_the_classes_of_8(workplace, splits, record):
     assert shown(np.uint16, "deep") == shown(np.uint8, "plain")
 
 
+@pytest.mark.slow
 def test_a_value_that_no_class_id_can_have_makes_a_corrupt_mask(workplace, splits, record):
     splits["test"][3] = record(3, np.full((13, 15), 300, np.uint16))
     with pytest.raises(Failure, match=r"record 1 of data_tfrecord-00001.*mask: The mask holds 300"):
@@ -152,6 +155,7 @@ def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, spl
         transform(workplace, splits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "mode"), [("GIF", None), ("BMP", None), ("JPEG", "CMYK")])
 def test_proportions_are_compared_of_images_that_only_decode_to_colour(workplace, make, kind, mode):
     image = make.encode(make.picture(20, 20), kind, mode)
@@ -166,6 +170,7 @@ def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, split
         transform(workplace, splits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("classes", "told"),
     [

@@ -52,6 +52,7 @@ def test_a_search_with_more_trials_than_values_ends_when_all_were_tried(proposed
     assert sorted(values[BATCH] for values in tried) == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", [True, False])
 def test_no_proposal_leaves_its_range_though_the_best_is_at_its_end(proposed_in, log):
     space = {BATCH: {"min": 4, "max": 64, "log": log}, FILTERS: {"choices": [[8], [16], [32]]}}
@@ -60,6 +61,7 @@ def test_no_proposal_leaves_its_range_though_the_best_is_at_its_end(proposed_in,
     assert min(values[BATCH] for values in tried) >= 4
 
 
+@pytest.mark.slow
 def test_a_search_that_goes_on_after_a_kill_proposes_what_an_undisturbed_one_does(proposed_in):
     space = {
         "training.learning_rate": {"min": 0.0001, "max": 0.1, "log": True},
@@ -74,6 +76,7 @@ def test_a_search_that_goes_on_after_a_kill_proposes_what_an_undisturbed_one_doe
     assert [*begun, *proposed_in(space, 12, outcome, folder="killed")] == undisturbed
 
 
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory that comes free.
 def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
     caplog.set_level(logging.INFO, "steadyfeed.progress")
 

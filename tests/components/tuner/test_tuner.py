@@ -177,11 +177,6 @@ def test_a_trial_that_diverges_leaves_no_checkpoint(search_in, digits, tmp_path)
     assert not list(state.iterdir())
 
 
-def test_values_that_the_memory_does_not_hold_are_passed_over(search_in):
-    sizes = {"model.parameters.filters": {"choices": [[4, 8], [10**6, 10**6]]}}
-    assert best(search_in(sizes)) == {"model.parameters.filters": [4, 8]}
-
-
 def test_between_two_whole_numbers_there_are_fractions_where_the_key_takes_them(search_in):
     values = best(
         search_in({

@@ -7,6 +7,7 @@ import pytest
 from components.failure import Failure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "validation"])
 @pytest.mark.parametrize("strategy", ["memory", "disk", "streaming"])
 def test_a_flipped_byte_ends_a_training_with_one_line(strategy, split, digits, train_in, tmp_path):

@@ -92,6 +92,7 @@ def _encode(picture: np.ndarray, kind: str) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 @pytest.mark.parametrize("size", [(500, 375), (64, 64), (2000, 1500), (40, 30)])
 def test_images_of_any_size_and_kind_come_out_alike(kind, size):

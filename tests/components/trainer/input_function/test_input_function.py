@@ -46,6 +46,7 @@ def test_every_epoch_holds_every_example_once_in_another_order(
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_seed_gives_the_same_batches_run_after_run(strategy, forty, batches_of, digest):
     same, again, other = (
@@ -149,6 +150,7 @@ def test_an_epoch_is_a_permutation_whatever_the_sizes(
     assert len(flat) == examples - left_out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("first_step", [3, 5, 12])
 def test_a_resumed_training_sees_what_it_would_have_seen(
@@ -159,6 +161,7 @@ def test_a_resumed_training_sees_what_it_would_have_seen(
     assert numbers(rest.dataset.take(16 - first_step)) == whole[first_step:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_workers_share_the_batches_of_one(strategy, forty, batches_of, numbers):
     alone = numbers(batches_of(forty, strategy=strategy, seed=7).dataset.take(8))

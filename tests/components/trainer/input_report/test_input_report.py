@@ -77,7 +77,8 @@ def test_a_starved_training_is_called_input_bound(starved):
     wait = told["wait"]["later_epochs"]
     assert wait["share"] > 0.5
     assert wait["p50"] > 0.5
-    assert told["images_per_second"]["later_epochs"] < 1.1 * 16 / SLEEP  # Some were ready.
+    # Of three epochs of 15 steps; up to four batches are loaded between one and the next.
+    assert told["images_per_second"]["later_epochs"] < 16 / SLEEP * 45 / (45 - 3 * 4)
     assert told["real_to_ceiling"] < 0.5
 
 
