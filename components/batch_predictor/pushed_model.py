@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from components import graph_error
+from components import graph_error, saved_vocabulary
 from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES, is_version_name
 
@@ -56,9 +56,8 @@ class PushedModel:
             self._model = tf.saved_model.load(path)
             self._images = self._model.signatures["serving_default"]
             self._examples = self._model.signatures["serve_examples"]
-            with tf.io.gfile.GFile(os.path.join(path, "assets", "labels")) as file:
-                # Not splitlines: a name may hold what Unicode takes for a line break.
-                self.labels = file.read().removesuffix("\n").split("\n")
+            with tf.io.gfile.GFile(os.path.join(path, saved_vocabulary.FILE), "rb") as file:
+                self.labels = saved_vocabulary.class_names(file.read())
             outputs = self._images.structured_outputs
             self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
             self._most = self._images_at_once(outputs["probabilities"].shape)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from tfx.dsl.io import fileio
 
+from components import saved_vocabulary
 from components.evaluator.model_place import ModelPlace
-
-_VOCABULARY = os.path.join("assets", "labels")
 
 
 def read_class_names(place: ModelPlace) -> list[str]:
@@ -16,12 +15,13 @@ def read_class_names(place: ModelPlace) -> list[str]:
     Raises:
       Failure: the model has no vocabulary.
     """
-    file = os.path.join(place.path, _VOCABULARY)
+    file = os.path.join(place.path, saved_vocabulary.FILE)
     if not fileio.exists(file):
-        raise place.failure(f"has no vocabulary {_VOCABULARY}, so its classes have no names")
+        raise place.failure(
+            f"has no vocabulary {saved_vocabulary.FILE}, so its classes have no names"
+        )
     with fileio.open(file, "rb") as lines:
-        # Not splitlines: a name may hold what Unicode takes for a line break.
-        return lines.read().decode().removesuffix("\n").split("\n")
+        return saved_vocabulary.class_names(lines.read())
 
 
 def joint_class_names(vocabularies: Sequence[Sequence[str]]) -> list[str]:

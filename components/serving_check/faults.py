@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 from tfx.dsl.io import fileio
 
+from components import saved_vocabulary
 from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.serving_check.served import figures
 
 # Of a probability; batches of other sizes are summed in another order, which makes 1e-7.
 TOLERANCE = 1e-5
-_VOCABULARY = os.path.join("assets", "labels")
 _OUTPUTS = {
     "classification": ("class", "label", "probabilities"),
     "segmentation": ("mask", "probabilities"),
@@ -74,14 +74,16 @@ def over_limits(results: Mapping[str, Mapping], config: Mapping) -> list[str]:
 
 
 def _vocabulary_fault(path: str, labels: list[str]) -> str | None:
-    file = os.path.join(path, _VOCABULARY)
+    file = os.path.join(path, saved_vocabulary.FILE)
     if not fileio.exists(file):
-        return f"the asset {_VOCABULARY} is missing"
+        return f"the asset {saved_vocabulary.FILE} is missing"
     with fileio.open(file, "rb") as lines:
-        # Not splitlines: a name may hold what Unicode takes for a line break.
-        own = lines.read().decode().removesuffix("\n").split("\n")
+        own = saved_vocabulary.class_names(lines.read())
     if own != labels:
-        return f"the labels of {_VOCABULARY} are not those of the training, or in another order"
+        return (
+            f"the labels of {saved_vocabulary.FILE} are not those of the training, or in another "
+            "order"
+        )
     return None
 
 
