@@ -64,8 +64,8 @@ def prepare(data_dir):
 
 def run_ours(root, data_dir):
     """Seconds by component of our pipeline; the training is one short epoch."""
-    from pipeline.configuration_file import load
     from pipeline.create_pipeline import create_pipeline
+    from settings.reading import load
 
     configuration = load(
         "configs/mnist.yaml",

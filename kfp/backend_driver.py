@@ -6,7 +6,7 @@ Metadata, and there is an output `executor-logs` that nobody asked for.
 
 import uuid
 
-from components.failure import Failure
+from failures import Failure
 from kfp.cel_conditions import holds
 from kfp.entrypoint import LOG_OUTPUT
 

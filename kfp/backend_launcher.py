@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.failure import Failure
+from failures import Failure
 from kfp.entrypoint import LOG_OUTPUT
 from kfp.image_tag import PROJECT
 from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path

@@ -16,7 +16,7 @@ from kfp.platform_document import platform_document
 from kfp.run_origin import origin_variable
 from kfp.run_parameters import check_steps, on_a_cluster, run_parameters
 from kfp.scheduled_time import add_scheduled_time
-from pipeline.kubeflow_configuration import Kubeflow
+from settings.kubeflow import Kubeflow
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
 # Without it `kfp`, imported for this folder's sake, would import the SDK's client as well.
@@ -30,7 +30,7 @@ def compile_package(configuration, output):
     """Writes the package of a configuration; returns the path.
 
     Raises:
-      pipeline.configuration_file.ConfigurationError: a key of the `kubeflow` section names
+      settings.reading.ConfigurationError: a key of the `kubeflow` section names
         something that there is not.
       kfp.package_rules.PackageRefused: the backend would refuse the package.
     """
@@ -49,7 +49,7 @@ def compile_pipeline(pipeline, kubeflow=None, parameters=(), environment=None):
 
     Args:
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
-      kubeflow: a pipeline.kubeflow_configuration.Kubeflow.
+      kubeflow: a settings.kubeflow.Kubeflow.
       parameters: RunParameters.
       environment: {variable: value} for every step.
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import traceback
 
-from components.failure import Failure
+from failures import Failure
 from kfp.launcher_paths import local_path
 from kfp.run_origin import origin_in
 from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME

@@ -11,13 +11,18 @@ PROJECT = Path(__file__).resolve().parent.parent
 # What kfp/Dockerfile copies.
 CONTENT = (
     "LICENSE",
+    "cli",
     "components",
     "datasets",
     "environment/uv.txt",
+    "failures",
+    "files",
     "kfp",
     "pipeline",
+    "report",
     "requirements-gpu.txt",
     "requirements.txt",
+    "settings",
 )
 # kfp/Dockerfile.dockerignore keeps the same out of the image.
 LEFT_OUT = {"__pycache__", "manifests"}

@@ -10,7 +10,7 @@ def platform_document(steps):
     """The document, or None where no step needs one.
 
     Args:
-      steps: {executor label: pipeline.kubeflow_configuration.Step}.
+      steps: {executor label: settings.kubeflow.Step}.
     """
     executors = {label: _executor(step) for label, step in steps.items()}
     executors = {label: fields for label, fields in executors.items() if fields}

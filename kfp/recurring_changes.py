@@ -4,7 +4,7 @@ import os
 import random
 import time
 
-from components.failure import Failure
+from failures import Failure
 from kfp.recurring_runs import is_enabled, listed, mark_of
 from kfp.submit_connection import NotFound, connect
 from kfp.submit_upload import find_experiment
@@ -25,14 +25,14 @@ def change(
     Args:
       action: "list", "pause", "resume" or "delete".
       name: the pipeline's.
-      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
+      endpoint: a settings.schedule.KubeflowEndpoint.
       say: prints one line.
 
     Returns:
       How many recurring runs were listed or changed.
 
     Raises:
-      components.failure.Failure: there is none to pause or resume, or the server cannot be
+      failures.Failure: there is none to pause or resume, or the server cannot be
         worked with.
     """
     server = connect(endpoint, environment, sleep, spread)

@@ -12,7 +12,7 @@ import os
 import random
 import time
 
-from components.failure import Failure
+from failures import Failure
 from kfp.scheduled_time import PLACEHOLDER
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect
 from kfp.submit_run import chosen_values
@@ -79,8 +79,8 @@ def apply(
 
     Args:
       file: the compiled package, which each run is pinned to by its content.
-      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
-      schedule: a pipeline.schedule_configuration.Schedule.
+      endpoint: a settings.schedule.KubeflowEndpoint.
+      schedule: a settings.schedule.Schedule.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       say: prints one line.
 
@@ -88,7 +88,7 @@ def apply(
       "created", "replaced", "resumed", "paused" or "unchanged".
 
     Raises:
-      components.failure.Failure: a parameter is wrong, or the server cannot be worked with.
+      failures.Failure: a parameter is wrong, or the server cannot be worked with.
       kfp.package_rules.PackageRefused: the file is no package.
     """
     package = open_package(file)

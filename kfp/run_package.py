@@ -12,7 +12,7 @@ import shutil
 import time
 import uuid
 
-from components.failure import Failure
+from failures import Failure
 from kfp.backend_driver import Skipped, executor_input, survive
 from kfp.backend_launcher import Pod, launch, run_in_a_process
 from kfp.launcher_paths import is_object_store

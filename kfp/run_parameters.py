@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 
-from pipeline.configuration_file import ConfigurationError
+from failures import ConfigurationError
 
 # Where the values of a section end up: a component and its exec property. A section's
 # values lie in one property as JSON, under their own keys. What Trainer is told, Tuner's

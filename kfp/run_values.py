@@ -3,7 +3,7 @@
 import difflib
 import math
 
-from components.failure import Failure
+from failures import Failure
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
 

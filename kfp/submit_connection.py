@@ -18,7 +18,7 @@ import urllib3
 from kfp.client import Client
 from kfp_server_api.exceptions import ApiException
 
-from components.failure import Failure
+from failures import Failure
 from kfp.submit_errors import asked_wait, in_words, message_of, tls_cause
 from kfp.submit_token import credentials, is_readable
 
@@ -205,7 +205,7 @@ def connect(endpoint, environment=os.environ, sleep=time.sleep, spread=random.ra
     """The server that the configuration or the environment names, once it has answered.
 
     Args:
-      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
+      endpoint: a settings.schedule.KubeflowEndpoint.
       environment: KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
         KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable` are read.
       sleep: waits seconds.

@@ -30,7 +30,7 @@ def submit(
 
     Args:
       file: the compiled package.
-      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
+      endpoint: a settings.schedule.KubeflowEndpoint.
       parameters: texts `name=value`; what is left out has the package's default.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       wait: whether to show the tasks' states until the run has ended.
@@ -40,7 +40,7 @@ def submit(
       The exit code: 0, or 1 when `wait` saw the run fail or be cancelled.
 
     Raises:
-      components.failure.Failure: a parameter is wrong, or the server cannot be worked with.
+      failures.Failure: a parameter is wrong, or the server cannot be worked with.
       kfp.package_rules.PackageRefused: the file is no package.
     """
     package = open_package(file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
-from components.failure import Failure
+from failures import Failure
 
 _POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
 
@@ -35,7 +35,7 @@ def credentials(endpoint, environment):
     """(the token of the environment or "", the credentials of a file or None).
 
     Args:
-      endpoint: a pipeline.schedule_configuration.KubeflowEndpoint.
+      endpoint: a settings.schedule.KubeflowEndpoint.
       environment: the variable of `token_variable` and KF_PIPELINES_SA_TOKEN_PATH are read.
 
     Raises:

@@ -5,7 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from components.failure import Failure
+from failures import Failure
 from kfp.package_rules import read_package
 
 

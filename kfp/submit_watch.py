@@ -1,6 +1,6 @@
 """Shows a run's tasks as they change, until the run has ended."""
 
-from components.failure import Failure
+from failures import Failure
 from kfp.submit_connection import NotFound
 
 _POLL_SECONDS = 5.0

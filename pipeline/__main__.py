@@ -1,7 +1,7 @@
 import sys
 
 try:
-    from pipeline.command_line import main
+    from cli.command_line import main
 except KeyboardInterrupt:
     sys.exit(130)
 

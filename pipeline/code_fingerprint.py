@@ -4,12 +4,14 @@ TFX's cache key holds inputs and parameters and knows nothing of code, so after
 an edit of a model the old model would be taken from the cache.
 """
 
+import ast
+import functools
 import hashlib
 import re
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
-_IMPORT = re.compile(r"^\s*(?:from|import)\s+((?:components|datasets)(?:\.\w+)+)", re.MULTILINE)
+_MODULE = re.compile(r"[a-z_]+(\.[a-z_]+)+\.?")
 
 
 def code_fingerprint(module):
@@ -22,27 +24,47 @@ def code_fingerprint(module):
       16 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for file in sorted(_sources_of(module)):
+    for file in sorted(sources_of(module)):
         digest.update(file.relative_to(_ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     digest.update((_ROOT / "requirements.txt").read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _sources_of(module):
-    """The files of the module's folder and, followed to the end, of what they import."""
-    found, waiting = set(), [_ROOT.joinpath(*module.split(".")).parent]
+def sources_of(module):
+    """The files of the module's folder and, followed to the end, of what they import of ours."""
+    found, waiting = set(), set(_ROOT.joinpath(*module.split(".")).parent.rglob("*.py"))
     while waiting:
-        place = waiting.pop()
-        files = place.rglob("*.py") if place.is_dir() else [place]
-        for file in set(files) - found:
-            found.add(file)
-            waiting += [_place_of(name) for name in _IMPORT.findall(file.read_text())]
+        file = waiting.pop()
+        found.add(file)
+        waiting |= _imports_of(file) - found
     return found
 
 
-def _place_of(name):
-    """The file or the folder behind a dotted name, which may end in a function's."""
-    path = _ROOT.joinpath(*name.split("."))
-    if path.is_dir():
-        return path
-    return path.with_suffix(".py") if path.with_suffix(".py").exists() else path.parent
+@functools.cache
+def _imports_of(file):
+    """The files of ours that Python runs for the imports in a file, wherever they stand in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = ".".join(file.relative_to(_ROOT).parts[: -node.level]) if node.level else ""
+            base = ".".join(filter(None, (package, node.module)))
+            # `from components import failure` may name a module, or what a module holds.
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and _MODULE.fullmatch(str(node.value)):
+            names.add(node.value)  # for importlib: a module, or a folder of which one is chosen
+    return {found for name in names for found in _files_of(name)}
+
+
+def _files_of(name):
+    """The modules behind a dotted name; behind one that ends in a dot all of that folder."""
+    place = _ROOT
+    for part in name.split("."):
+        if not part:
+            yield from place.glob("*.py")
+            return
+        place = place / part
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                yield file

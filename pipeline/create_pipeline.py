@@ -24,7 +24,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
     """The DAG of a configuration.
 
     Args:
-      configuration: a checked pipeline.configuration.Configuration.
+      configuration: a checked settings.configuration.Configuration.
       metadata_connection_config: where the local runner keeps ML Metadata; on
         Kubeflow the platform keeps its own, and this is None.
 

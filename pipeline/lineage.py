@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
-from components.failure import Failure
 from components.model_store.pins import existing
+from failures import Failure
 
 _ORIGIN = ("git_commit", "git_state", "lock_sha256")
 

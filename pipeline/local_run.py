@@ -101,8 +101,8 @@ def _write_report(configuration, run_id, failure, display):
     if not display.outcomes:
         return
     try:
-        from pipeline.report.facts import record_failure
-        from pipeline.report.files import write_report
+        from report.facts import record_failure
+        from report.files import write_report
 
         if failure:
             record_failure(configuration.root, run_id, failure)
@@ -143,7 +143,7 @@ def _print_table(configuration, display):
 
 
 def _first_line(error):
-    from components.failure import Failure
+    from failures import Failure
     from pipeline.local_runner import ComponentFailed
 
     if not isinstance(error, ComponentFailed):

@@ -54,7 +54,7 @@ def serve(schedule, store, attempts, world):
     """Runs what falls due until the world stops it.
 
     Args:
-      schedule: a pipeline.schedule_configuration.Schedule.
+      schedule: a settings.schedule.Schedule.
       store: a ScheduleStore that no other process serves.
       attempts: starts the runs and learns how they ended.
       world: time, randomness and the screen.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.failure import Failure
+from failures import Failure
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _BATCH = 64  # images of one call: bounds the memory, whatever their number

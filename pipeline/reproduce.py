@@ -4,9 +4,9 @@ import datetime
 import sys
 from pathlib import Path
 
-from components.failure import Failure
-from pipeline.configuration import Configuration
+from failures import Failure
 from pipeline.quiet import chatter_away
+from settings.configuration import Configuration
 
 # Threads add floats in another order each time unless training.deterministic is set.
 TOLERANCE = 0.01

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from components.failure import Failure
+from failures import Failure
 from pipeline.local_schedule import World, serve, upcoming, when
 from pipeline.root_lock import RootInUse, hold
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until

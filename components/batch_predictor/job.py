@@ -13,8 +13,8 @@ from pathlib import Path
 
 from components.batch_predictor.pushed_model import Answer, PushedModel
 from components.batch_predictor.sources import Run, batches
-from components.failure import Failure
 from components.mask_palette import mask_png
+from failures import Failure
 
 JOB = "job.json"
 _THREADS = 2  # A serving graph keeps about one core busy while it decodes.

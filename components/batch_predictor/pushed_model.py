@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
-from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES, is_version_name
+from failures import Failure
 
 CLASSIFICATION, SEGMENTATION = "classification", "segmentation"
 _MASK_BYTES = 64 << 20  # of probabilities at once, for segmentation

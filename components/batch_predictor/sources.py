@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
+from failures import Failure
 
 PART = 10_240  # records of one output file: what a kill can cost at most
 BATCH = 512  # records the model sees at once; divides PART

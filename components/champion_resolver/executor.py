@@ -8,10 +8,10 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.failure import Failure
 from components.model_store.copying import copy_model
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.versions import Version, champion_of, list_versions
+from failures import Failure
 
 CHAMPION_KEY = "champion"  # The driver's answer: "<version> <fingerprint>" or "none".
 

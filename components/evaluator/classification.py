@@ -11,7 +11,7 @@ from components.evaluator.plan import Plan
 from components.evaluator.served_model import ServedModel
 from components.evaluator.shard_batch import ShardBatch
 from components.evaluator.worst_examples import WorstExample
-from components.failure import Failure
+from failures import Failure
 
 Answers = list[tuple[np.ndarray, np.ndarray]]  # each model's classes and probabilities
 

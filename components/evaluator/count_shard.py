@@ -16,9 +16,9 @@ from components.evaluator.counts import Counts, total
 from components.evaluator.plan import Plan
 from components.evaluator.segmentation import Segmentation
 from components.evaluator.shard_batch import ShardBatch
-from components.failure import Failure
 from components.graph_error import cause
 from components.transform.corrupt_images import CorruptImage, split_corrupt
+from failures import Failure
 
 # A serving graph decodes image after image on one core; two batches use what it leaves.
 _AT_ONCE = 2

@@ -10,7 +10,7 @@ from components.evaluator.metric_names import (
     HIGHER_IS_BETTER,
     METRICS_OF,
 )
-from components.failure import Failure
+from failures import Failure
 
 # What may be said of a metric that gets better in that direction.
 _CHANGES = {True: "max_drop", False: "max_rise"}

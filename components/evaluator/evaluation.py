@@ -18,8 +18,8 @@ from components.evaluator.criteria import Criteria
 from components.evaluator.metric_names import CLASSIFICATION
 from components.evaluator.model_place import ModelPlace
 from components.evaluator.plan import Plan
-from components.failure import Failure
 from components.transform.corrupt_images import enforce_policy
+from failures import Failure
 
 _COUNTS = "counts.json"
 

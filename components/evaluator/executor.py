@@ -14,8 +14,8 @@ from components.beam_executor import BeamExecutor
 from components.evaluator.criteria import Criteria
 from components.evaluator.metric_names import CLASSIFICATION, SEGMENTATION
 from components.evaluator.model_place import ModelPlace
-from components.failure import Failure
 from components.model_store.copying import is_saved_model
+from failures import Failure
 
 
 class Executor(BeamExecutor):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from components.failure import Failure
+from failures import Failure
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import shutil
 
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES
+from failures import Failure
 
 
 def model_files(folder: str) -> list[str]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
 from components.model_store.locking import locked
 from components.model_store.names import is_version_name
 from components.model_store.versions import Version, list_versions
+from failures import Failure
 
 _PINS = ".steadyfeed-pins"  # No number, so servers pass over it.
 

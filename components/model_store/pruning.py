@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
 from components.model_store.names import SAVED_MODEL_FILES
 from components.model_store.pins import exclusive, pinned
 from components.model_store.versions import Version, list_versions
+from failures import Failure
 
 # A server that polls every second and loads for half a minute has left a version by then.
 GRACE_SECONDS = 60.0

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
 from components.model_store.copying import copy_model, model_files
 from components.model_store.fingerprint import RECORD
 from components.model_store.locking import locked, unfinished_folder
@@ -19,6 +18,7 @@ from components.model_store.versions import (
     next_number,
     version_path,
 )
+from failures import Failure
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 

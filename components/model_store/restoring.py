@@ -6,7 +6,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from components.failure import Failure
 from components.model_store.locking import locked, unfinished_folder
 from components.model_store.pins import existing
 from components.model_store.publish import (
@@ -22,6 +21,7 @@ from components.model_store.versions import (
     newest,
     version_path,
 )
+from failures import Failure
 
 
 def roll_back(destination: str, number: int | None = None) -> Version:

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field
 
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
 from components.model_store.copying import is_saved_model
 from components.model_store.fingerprint import RECORD, model_fingerprint
 from components.model_store.names import HIGHEST_NUMBER, is_version_name
+from failures import Failure
 
 
 @dataclass(frozen=True)

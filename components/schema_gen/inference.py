@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.failure import Failure
 from components.statistics_gen import statistics_files
+from failures import Failure
 
 TRAIN = "train"
 # Class names up to this many become the label's domain; TFDV lists no more of them.

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
+from failures import Failure
 
 FILE_NAME = "schema.pbtxt"
 

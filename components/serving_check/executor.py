@@ -8,9 +8,9 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.failure import Failure
 from components.model_store.copying import is_saved_model
 from components.serving_check import faults, requests, served
+from failures import Failure
 
 BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 RESULT_FILE = "serving.json"

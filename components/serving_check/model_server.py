@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from components.failure import Failure
 from components.serving_check.requests import TRANSFORM
 from components.serving_check.serving_process import ServingError, interrogate, peak_memory
+from failures import Failure
 
 _HOST = "127.0.0.1"
 _NAME = "model"

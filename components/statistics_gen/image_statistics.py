@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
 
-from components.failure import Failure
+from failures import Failure
 
 # The first records of a data set tell how large records are, and which are text.
 SAMPLE_RECORDS = 64

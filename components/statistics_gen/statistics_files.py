@@ -7,7 +7,7 @@ from tfx import types
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from components.failure import Failure
+from failures import Failure
 
 FILE_NAME = "FeatureStats.pb"
 

@@ -11,9 +11,9 @@ from etils import epath
 from tensorflow_datasets.core import constants, read_only_builder, registered
 from tensorflow_datasets.core.utils import file_utils
 
-from components.failure import Failure
 from components.tfds_example_gen import preparation
 from components.tfds_example_gen.splits import did_you_mean
+from failures import Failure
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.failure import Failure
 from components.tfds_example_gen.dataset import class_names
 from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import Piece
+from failures import Failure
 
 # Below this the content itself is hashed, at about 1 GB/s. Above it reading everything
 # would cost more than it saves, and the file system's own record of change stands in.

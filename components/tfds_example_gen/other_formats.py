@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from tensorflow_datasets.core import file_adapters
 
-from components.failure import Failure
 from components.tfds_example_gen import records
 from components.tfds_example_gen.preparation import first_line
+from failures import Failure
 
 _BATCH = 64  # records read at once
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from components.failure import Failure
+from failures import Failure
 
 _STALE_SECONDS = 3600  # nobody has written into what is older than that
 _REACH_SECONDS = 10

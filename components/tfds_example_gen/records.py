@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import google_crc32c
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 
 _HEADER = struct.Struct("<QI")  # length, masked CRC32C of the length's eight bytes
 _FOOTER = struct.Struct("<I")  # masked CRC32C of the data

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from components.failure import Failure
 from components.tfds_example_gen import other_formats, records
 from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import TFRECORD, Shard
+from failures import Failure
 
 _UNFINISHED = ".unfinished"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import tensorflow_datasets as tfds
 
-from components.failure import Failure
+from failures import Failure
 
 _LEAST_SHARDS = 4  # so that readers have something to interleave even in small data
 

@@ -10,9 +10,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 import apache_beam as beam
 import tensorflow as tf
 
-from components.failure import Failure
 from components.tfds_example_gen import records, shards
 from components.tfds_example_gen.splits import TFRECORD, Shard
+from failures import Failure
 
 _progress = logging.getLogger("steadyfeed.progress")
 

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer.training_parameters import AugmentationParameters, made_of
+from failures import Failure
 
 NO_CLASS = 255  # in masks: a pixel that counts nowhere
 

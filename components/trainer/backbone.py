@@ -8,8 +8,8 @@ import zipfile
 import keras
 from keras import layers
 
-from components.failure import Failure
 from components.trainer.model_parameters import check_dropout
+from failures import Failure
 
 # The least that keras.applications take.
 SMALLEST_SIDE = 32

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 import keras
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer.peers import await_peers
 from components.trainer.training_parameters import TrainingParameters
+from failures import Failure
 
 # A collective waits for the slowest worker, which may be writing a checkpoint just then.
 _WORKER_TIMEOUT = 300.0  # seconds

@@ -4,7 +4,7 @@ import os
 
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 
 _DISK_ADVICE = "Free some space or make the folder writable, then run again."
 

@@ -12,7 +12,6 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.failure import Failure
 from components.trainer import (
     devices,
     durable,
@@ -39,6 +38,7 @@ from components.trainer.training_parameters import (
     read,
 )
 from components.trainer.transform_graph import TransformGraph
+from failures import Failure
 
 
 class Executor(base_executor.BaseExecutor):

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 
 FILE = "best_hyperparameters.txt"  # the name that TFX's own Tuner and Trainer know
 # Configuration key → Trainer's parameter that holds it.

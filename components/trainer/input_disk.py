@@ -24,9 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
+from failures import Failure
 
 _FORMAT = 2
 _DESCRIPTION = "description.json"

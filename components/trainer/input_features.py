@@ -5,7 +5,7 @@ import math
 
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 
 
 @dataclasses.dataclass(frozen=True)

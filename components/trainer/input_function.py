@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer import (
     input_disk,
     input_memory,
@@ -24,6 +23,7 @@ from components.trainer import (
 from components.trainer.input_features import LABEL, Feature, image_feature
 from components.trainer.input_load_times import LoadTimes
 from components.trainer.input_order import Order
+from failures import Failure
 
 _READY_BYTES = 256 << 20  # batches made ahead, so that one slow read is not felt
 _READY_BATCHES = (2, 16)

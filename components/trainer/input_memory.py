@@ -7,11 +7,11 @@ overhead, a shuffle over everything that costs eight bytes an example, any step 
 import numpy as np
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_load_times import LoadTimes
 from components.trainer.input_order import Order
 from components.trainer.input_source import Source, calls, cores, options, traced
+from failures import Failure
 
 _ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
 

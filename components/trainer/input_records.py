@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer import input_jpeg
 from components.trainer.input_decode import decode_features, decoding, fill_rows
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source, cores, traced
+from failures import Failure
 
 _FRAMING = 16  # bytes that a TFRecord adds to each record
 _FILES_AT_ONCE = 8

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer.input_features import Feature
+from failures import Failure
 
 _CHUNK_BYTES = 4 << 20  # decoded at once: large enough to hide a call's cost, small enough to keep
 _CHUNK_EXAMPLES = 4096

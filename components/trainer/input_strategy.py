@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from components.failure import Failure
+from failures import Failure
 
 STRATEGIES = ("auto", "memory", "disk", "streaming")
 # The rest is for the model, its activations and the page cache that reading needs.

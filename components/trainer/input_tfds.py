@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer import input_jpeg
 from components.trainer.input_decode import decode_features, decoding, fill_rows
 from components.trainer.input_features import Feature
 from components.trainer.input_source import Source
+from failures import Failure
 
 _IMAGE, _NUMBER = "an Image of integers", "a single whole number"
 

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer.models.names import MODEL_NAMES
+from failures import Failure
 
 
 def build_model(

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 
-from components.failure import Failure
+from failures import Failure
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
 _ASK_EVERY = 0.2  # seconds

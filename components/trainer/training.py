@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer import training_faults, workers
 from components.trainer.augmentation import Augmentation
 from components.trainer.checkpoints import Checkpoint, Checkpoints
@@ -31,6 +30,7 @@ from components.trainer.trained import Trained
 from components.trainer.training_log import Epoch, TrainingLog
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
+from failures import Failure
 
 
 class Training:

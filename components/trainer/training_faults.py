@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer import workers
 from components.trainer.checkpoints import Checkpoint
 from components.trainer.input_function import Input
 from components.trainer.tallies import Totals
+from failures import Failure
 
 
 def readable(batches, source: Input, worker_count: int) -> Iterator:

@@ -8,8 +8,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import TFTransformOutput
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
-from components.failure import Failure
 from components.trainer.training_parameters import ImageParameters
+from failures import Failure
 
 VOCABULARY = "labels"
 PIXEL_STATISTICS_FILE = "pixel_statistics.json"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer.input_strategy import STRATEGIES
+from failures import Failure
 
 # What a collective operation ends with when its peer is gone or does not answer.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)

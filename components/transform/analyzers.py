@@ -17,8 +17,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import beam as tft_beam
 
-from components.failure import Failure
 from components.transform.options import Preprocessing
+from failures import Failure
 
 # A lookup table cannot be made of an empty file. Examples without a label stay without a class.
 _NO_LABEL = b"0\n"

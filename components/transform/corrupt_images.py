@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from components.failure import Failure
 from components.mask_decode import decode_mask
+from failures import Failure
 
 FAIL = "fail"
 DROP = "drop"

@@ -12,7 +12,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils
 
 from components.beam_executor import BeamExecutor
-from components.failure import Failure
 from components.transform import (
     in_process,
     masks,
@@ -24,6 +23,7 @@ from components.transform import (
 )
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.shards import ShardResult
+from failures import Failure
 
 _UNFINISHED = "unfinished"
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from components.failure import Failure
 from components.transform.options import Preprocessing
+from failures import Failure
 
 TRAIN = "train"
 

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from components.failure import Failure
 from components.mask_decode import decode_mask
 from components.transform import image_ops, mask_ops
 from components.transform.job import Job, Shard
 from components.transform.options import NO_CLASS
+from failures import Failure
 
 MASK_STATISTICS = "mask_statistics.json"
 _MOST_NAMED = 8

@@ -19,10 +19,10 @@ from tensorflow_transform import beam as tft_beam
 from tfx_bsl.coders import example_coder
 from tfx_bsl.tfxio import tf_example_record
 
-from components.failure import Failure
 from components.transform import preprocessing, shards, transform_graph
 from components.transform.corrupt_images import CorruptImage, enforce_policy, split_corrupt
 from components.transform.job import Job, Shard
+from failures import Failure
 
 _FAILURE = re.compile(r"components\.failure\.Failure: (.*?)(?: \[while running|$)", re.MULTILINE)
 

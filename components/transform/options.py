@@ -4,8 +4,8 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from components.failure import Failure
 from components.transform.corrupt_images import DROP, FAIL
+from failures import Failure
 
 NO_CLASS = 255  # the class id of pixels that count nowhere
 

@@ -6,7 +6,7 @@ import os
 
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _NO_SPACE = "No space left on device"

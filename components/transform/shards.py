@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from components.failure import Failure
 from components.transform import masks, publish
 from components.transform.analyzers import PixelStatistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.job import Job, Shard
 from components.transform.options import Preprocessing
 from components.transform.preprocessing import OUT_OF_VOCABULARY
+from failures import Failure
 
 # Batches are large enough to hide the cost of a call, and small in memory.
 _BATCH_BYTES = 4 << 20  # of transformed pixels

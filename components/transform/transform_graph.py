@@ -9,11 +9,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import impl_helper
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
-from components.failure import Failure
 from components.transform import analyzers, preprocessing
 from components.transform.job import Job
 from components.transform.options import Preprocessing
 from components.transform.shards import TransformBatch
+from failures import Failure
 
 _LABEL_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.BYTES: tf.string}
 

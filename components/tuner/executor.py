@@ -12,7 +12,6 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.failure import Failure
 from components.trainer import devices, durable, hyperparameters
 from components.trainer.executor import checkpoints_of, train
 from components.trainer.fingerprint import files_below, fingerprint
@@ -20,6 +19,7 @@ from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import made_of
 from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.tuner_parameters import TunerParameters
+from failures import Failure
 
 _ABOUT = ("image", "model_parameters", "training", "augmentation", "tuner", "seed")
 

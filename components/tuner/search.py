@@ -11,10 +11,10 @@ import tensorflow as tf
 from keras_tuner.engine import base_tuner
 
 from components import graph_error
-from components.failure import Failure
 from components.trainer import durable, hyperparameters
 from components.tuner.oracle import build_oracle
 from components.tuner.tuner_parameters import TunerParameters
+from failures import Failure
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
 _HYPERBAND_EPOCHS = "tuner/epochs"  # how long hyperband lets this trial train

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from components.mask_palette import NO_CLASS, colour_of, mask_png
-from pipeline.report.pictures import legend, mask_picture
+from report.pictures import legend, mask_picture
 
 IDS = np.array([[0, 1, 9], [10, 20, NO_CLASS]], np.uint8)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.command_line import main
+from cli.command_line import main
 
 DIGITS = Path("configs/digits.yaml")
 SHARD = "digits/1.0.0/digits-train.tfrecord-00000-of-00001"

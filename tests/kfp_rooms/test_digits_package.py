@@ -8,12 +8,13 @@ import sys
 import pytest
 import yaml
 
+from cli.command_line import main
+from failures import ConfigurationError
 from kfp.image_tag import PROJECT
 from kfp.package_rules import read_package
 from kfp.run_package import run_package
-from pipeline.command_line import main
-from pipeline.configuration_file import ConfigurationError, load
 from pipeline.origin import origin_of
+from settings.reading import load
 
 DIGITS = "configs/digits.yaml"
 # The same seed, and sums of floats in another order: a few of 359 test images at most.
@@ -129,7 +130,7 @@ def test_compiling_takes_at_most_half_as_long_again_as_importing():
         "import time, sys; began = time.perf_counter(); "
         "import kfp; from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner; "
         "imported = time.perf_counter(); "
-        "from pipeline.configuration_file import load; "
+        "from settings.reading import load; "
         "from kfp.compile_package import compile_package; "
         f"compile_package(load({DIGITS!r}), sys.argv[1]); "
         "print((time.perf_counter() - began) / (imported - began))"

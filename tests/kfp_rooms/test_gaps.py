@@ -28,7 +28,7 @@ from kfp.backend_driver import survive
 from kfp.compile_package import compile_pipeline
 from kfp.launcher_paths import ROOT_VARIABLE, local_path
 from kfp.package_rules import PackageRefused, check_package, read_package
-from pipeline.kubeflow_configuration import Kubeflow
+from settings.kubeflow import Kubeflow
 
 KUBEFLOW = Kubeflow(image="toy:1")
 COUNT = {"count": 4, "scale": 1.5, "settings": "{}"}

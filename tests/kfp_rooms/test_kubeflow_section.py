@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
+from settings.kubeflow import Kubeflow, Step, Volume
 
 
 @pytest.mark.parametrize(

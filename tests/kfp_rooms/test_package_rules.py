@@ -7,7 +7,7 @@ from toy_pipeline import FACTOR, toy_pipeline
 
 from kfp.compile_package import compile_pipeline
 from kfp.package_rules import PackageRefused, check_package
-from pipeline.kubeflow_configuration import Kubeflow, SecretVariable, Step, Toleration, Volume
+from settings.kubeflow import Kubeflow, SecretVariable, Step, Toleration, Volume
 
 TRAINER_LIKE = Step(
     gpu=1,

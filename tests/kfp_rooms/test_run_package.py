@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.package_verbs import add_verbs
+from failures import ConfigurationError
 from kfp.run_package import run_package
-from pipeline.configuration_file import ConfigurationError
-from pipeline.kubeflow_configuration import Kubeflow, Step, Volume
-from pipeline.package_verbs import add_verbs
+from settings.kubeflow import Kubeflow, Step, Volume
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from components.failure import Failure
+from failures import ConfigurationError, Failure
 from kfp.run_parameters import on_a_cluster, run_parameters
 from kfp.run_values import run_values
-from pipeline.configuration_file import ConfigurationError, load
+from settings.reading import load
 
 
 def digits(*overrides):

@@ -8,8 +8,8 @@ from kfp import entrypoint
 from kfp.compile_package import compile_pipeline
 from kfp.launcher_paths import ROOT_VARIABLE
 from kfp.scheduled_time import PARAMETER, PLACEHOLDER
-from pipeline.configuration_file import load
 from pipeline.create_pipeline import create_pipeline
+from settings.reading import load
 
 SPECS = {
     "count": {"parameterType": "NUMBER_INTEGER"},

@@ -14,7 +14,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClas
 from tfx.dsl.io import fileio
 from tfx.types import Channel, artifact_utils, component_spec, standard_artifacts
 
-from components.failure import Failure
+from failures import Failure
 
 
 def read(uri):

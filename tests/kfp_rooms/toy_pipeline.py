@@ -9,7 +9,7 @@ from toy_components import Add, Count, Judge, Push, Serve
 
 from kfp.compile_package import compile_pipeline, write_package
 from kfp.run_parameters import RunParameter
-from pipeline.kubeflow_configuration import Kubeflow
+from settings.kubeflow import Kubeflow
 
 FACTOR = RunParameter("factor", 1, "Count", "settings", "factor")
 

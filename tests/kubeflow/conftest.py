@@ -18,7 +18,7 @@ import urllib.parse
 
 import pytest
 
-from pipeline.schedule_configuration import KubeflowEndpoint
+from settings.schedule import KubeflowEndpoint
 
 API = "/apis/v2beta1"
 

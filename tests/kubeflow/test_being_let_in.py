@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from components.failure import Failure
+from failures import Failure
 from kfp.recurring_changes import change
 from kfp.recurring_runs import apply
 from kfp.submit_connection import connect
 from kfp.submit_run import submit
-from pipeline.schedule_configuration import KubeflowEndpoint, Schedule
+from settings.schedule import KubeflowEndpoint, Schedule
 
 SECRET = "s3cret"
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.failure import Failure
+from failures import Failure
 from kfp.recurring_changes import change
 from kfp.recurring_runs import Step, Wanted, apply, next_step
-from pipeline.schedule_configuration import KubeflowEndpoint, Schedule
+from settings.schedule import KubeflowEndpoint, Schedule
 
 MARK = "steadyfeed schedule 1"
 WANTED = Wanted("digits", None, MARK, enabled=True)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from components.failure import Failure
+from failures import Failure
 from kfp.submit_run import submit
-from pipeline.schedule_configuration import KubeflowEndpoint
+from settings.schedule import KubeflowEndpoint
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from pipeline.command_line import main
+from cli.command_line import main
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ EVALUATOR = "components.evaluator.component"
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    for room in ("components", "datasets"):
+    for room in ("components", "datasets", "failures", "files", "settings"):
         shutil.copytree(REPOSITORY / room, tmp_path / room)
     shutil.copy(REPOSITORY / "requirements.txt", tmp_path)
     monkeypatch.setattr(under_test, "_ROOT", tmp_path)
@@ -41,6 +41,22 @@ def test_what_a_component_imports_counts_as_its_code(copy):
     evaluator = under_test.code_fingerprint(EVALUATOR)
     append(copy / "components/transform/corrupt_images.py")
     assert under_test.code_fingerprint(EVALUATOR) != evaluator
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["components/__init__.py", "components/saved_vocabulary.py", "failures/__init__.py"],
+)
+def test_a_module_counts_however_it_is_imported(copy, file):
+    evaluator = under_test.code_fingerprint(EVALUATOR)
+    append(copy / file)
+    assert under_test.code_fingerprint(EVALUATOR) != evaluator
+
+
+def test_an_embedded_dataset_counts_as_the_code_of_its_example_gen(copy):
+    before = under_test.code_fingerprint("components.tfds_example_gen.component")
+    append(copy / "datasets/digits.py")
+    assert under_test.code_fingerprint("components.tfds_example_gen.component") != before
 
 
 def test_a_new_lock_changes_them_all(copy):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.command_line import main
+from cli.command_line import main
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

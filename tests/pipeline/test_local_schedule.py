@@ -8,9 +8,9 @@ import zoneinfo
 import pytest
 
 from pipeline.local_schedule import Outcome, World, serve
-from pipeline.schedule_configuration import Schedule
 from pipeline.schedule_store import ScheduleStore
 from pipeline.schedule_times import firings
+from settings.schedule import Schedule
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 DONE = Outcome(0, {"Trainer": "ran", "Pusher": "cached"})

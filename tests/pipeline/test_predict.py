@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cli.command_line import main
 from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel, newest_path
-from components.failure import Failure
-from pipeline.command_line import main
+from failures import Failure
 from pipeline.predict import expand, predict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -240,7 +240,7 @@ def test_a_name_that_is_no_text_is_shown_escaped(destination, images, tmp_path, 
 @pytest.mark.slow
 def test_predict_starts_without_tfx_and_beam(destination, folder):
     program = (
-        "import sys; from pipeline.command_line import main; "
+        "import sys; from cli.command_line import main; "
         f"main(['predict', {str(folder / '000.png')!r}, '--model', {destination!r}]); "
         "print([name for name in ('tfx', 'apache_beam', 'tensorflow_model_analysis') "
         "if name in sys.modules])"

@@ -12,7 +12,7 @@ from PIL import Image
 from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
-from components.failure import Failure
+from failures import Failure
 from pipeline.predict import predict
 from tests.components.serving_check.small_models import (
     LABELS,

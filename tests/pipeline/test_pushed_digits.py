@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.command_line import main
+from cli.command_line import main
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,11 @@ import types
 
 import pytest
 
-from components.failure import Failure
+from failures import Failure
 from pipeline.root_lock import hold
-from pipeline.schedule_configuration import Schedule
 from pipeline.schedule_here import command_of, run_schedule, show_status, stop_schedule
 from pipeline.schedule_store import ScheduleStore
+from settings.schedule import Schedule
 
 MONDAY = datetime.datetime(2026, 3, 2, 2, tzinfo=datetime.UTC)
 
@@ -89,8 +89,8 @@ def test_a_parameter_that_nothing_names_is_refused(configuration):
 
 _SERVE = """
 import sys, types
-from components.failure import Failure
-from pipeline.schedule_configuration import Schedule
+from failures import Failure
+from settings.schedule import Schedule
 from pipeline.schedule_here import run_schedule
 configuration = types.SimpleNamespace(root=sys.argv[1], schedule=Schedule(cron="0 3 * * 1"),
                                       kubeflow=types.SimpleNamespace(parameters={}))

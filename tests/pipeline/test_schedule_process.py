@@ -135,7 +135,7 @@ def kill_what_is_left(folder):
 _DRIVER = """
 import datetime, json, sys, time
 from pipeline.local_schedule import World, serve
-from pipeline.schedule_configuration import Schedule
+from settings.schedule import Schedule
 from pipeline.schedule_process import RunProcesses
 from pipeline.schedule_store import ScheduleStore
 folder, began = sys.argv[1], float(sys.argv[2])

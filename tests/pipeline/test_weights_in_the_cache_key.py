@@ -5,8 +5,8 @@ import json
 import pytest
 
 from components.trainer.fingerprint import fingerprint
-from pipeline.configuration_file import load
 from pipeline.create_pipeline import create_pipeline
+from settings.reading import load
 
 RATES = "{training.learning_rate: {min: 0.001, max: 0.01}}"
 

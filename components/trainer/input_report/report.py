@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Callable
 
-from components.failure import Failure
 from components.trainer import durable
 from components.trainer.input_report import plot
 from components.trainer.input_report.ceiling import Ceiling
@@ -21,6 +20,7 @@ from components.trainer.input_report.stages import stages
 from components.trainer.input_report.step_times import StepTimes
 from components.trainer.input_report.verdict import judge
 from components.trainer.training_parameters import InputReportParameters
+from failures import Failure
 
 REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 # What looking may cost: together below 3% of a training of any length worth speaking of.

@@ -8,10 +8,10 @@ from tfx.types import standard_artifacts
 from components.champion_resolver.component import ChampionResolver
 from components.champion_resolver.driver import Driver
 from components.champion_resolver.executor import Executor
-from components.failure import Failure
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
+from failures import Failure
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 
 

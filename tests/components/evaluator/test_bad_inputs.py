@@ -9,7 +9,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.evaluator.component import Evaluator
 from components.evaluator.criteria import Criteria
-from components.failure import Failure
+from failures import Failure
 from tests.components.evaluator.brightness_model import example
 from tests.components.evaluator.conftest import PETS
 from tests.components.evaluator.shade_model import example as shaded

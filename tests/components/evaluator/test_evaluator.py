@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from PIL import Image
 
-from components.failure import Failure
+from failures import Failure
 from tests.components.evaluator.brightness_model import LEVELS, example
 from tests.components.evaluator.conftest import PETS
 

@@ -16,7 +16,7 @@ from sklearn.metrics import (
 )
 
 from components.evaluator.worst_examples import MOST
-from components.failure import Failure
+from failures import Failure
 from tests.components.evaluator.shade_model import (
     GROUND,
     LEVELS,

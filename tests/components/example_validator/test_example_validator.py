@@ -9,7 +9,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.example_validator import anomalies_files
 from components.example_validator.component import ExampleValidator
-from components.failure import Failure
+from failures import Failure
 
 PNG = b"\x89PNG and its pixels"
 

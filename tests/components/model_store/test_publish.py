@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from components.failure import Failure
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.locking import unfinished_folder
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord, list_versions, newest
+from failures import Failure
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 
 RECORD = PushRecord("f", "uri", "now")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from tfx.dsl.io import fileio
 
-from components.failure import Failure
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.pins import pin, pinned, unpin
 from components.model_store.pruning import prune
 from components.model_store.publish import publish
 from components.model_store.restoring import roll_back
 from components.model_store.versions import PushRecord, list_versions, newest
+from failures import Failure
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[3]

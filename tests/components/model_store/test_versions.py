@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.failure import Failure
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import (
@@ -20,6 +19,7 @@ from components.model_store.versions import (
     newest,
     next_number,
 )
+from failures import Failure
 
 
 def a_model(folder, content="weights"):

@@ -11,10 +11,10 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.types import standard_artifacts
 
 from components.champion_resolver.component import ChampionResolver
-from components.failure import Failure
 from components.model_store.versions import list_versions, newest
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from failures import Failure
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 
 

@@ -6,9 +6,9 @@ import pathlib
 import pytest
 import tensorflow_data_validation as tfdv
 
-from components.failure import Failure
 from components.schema_gen import schema_files
 from components.schema_gen.component import ImportSchemaGen
+from failures import Failure
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.utils import io_utils
 
-from components.failure import Failure
+from failures import Failure
 
 
 def features(artifact):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from components.failure import Failure
+from failures import Failure
 from tests.components.serving_check.small_models import LABELS, save_model
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from components.failure import Failure
 from components.statistics_gen import statistics_files
+from failures import Failure
 
 
 @pytest.fixture

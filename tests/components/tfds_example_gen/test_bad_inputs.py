@@ -11,8 +11,8 @@ import tempfile
 import pytest
 import tensorflow_datasets as tfds
 
-from components.failure import Failure
 from components.tfds_example_gen import dataset
+from failures import Failure
 
 
 class FarAway(tfds.core.GeneratorBasedBuilder):

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.failure import Failure
 from components.tfds_example_gen import records, shards, splits, workers
+from failures import Failure
 
 payloads = st.lists(st.binary(max_size=300), min_size=1, max_size=40)
 # Small enough that records lie across what is read at once.

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
 
-from components.failure import Failure
 from components.trainer.augmentation import NO_CLASS, build_augmentation
+from failures import Failure
 from tests.components.trainer.conftest import train
 
 EACH = {

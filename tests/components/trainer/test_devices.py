@@ -8,11 +8,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import Devices, choose
 from components.trainer.distribution import distributed, in_parts
 from components.trainer.training_parameters import TrainingParameters
+from failures import Failure
 
 pytestmark = pytest.mark.slow
 

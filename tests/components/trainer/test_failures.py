@@ -9,8 +9,8 @@ import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.failure import Failure
 from components.trainer import training_faults
+from failures import Failure
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from components.failure import Failure
 from components.trainer.model_registry import build_model
 from components.trainer.models.names import MODEL_NAMES, parameter_names, task_of
+from failures import Failure
 
 LARGE = [
     {"name": "mobilenet", "alpha": 0.35},

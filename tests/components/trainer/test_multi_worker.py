@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import choose, is_chief, workers_here
 from components.trainer.peers import await_peers
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.workers import validation_batch_size
+from failures import Failure
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
 EPOCHS = 12  # enough that a training is in their midst when a worker is killed

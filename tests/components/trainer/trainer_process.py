@@ -13,8 +13,8 @@ from pathlib import Path
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.failure import Failure
 from components.trainer import executor
+from failures import Failure
 
 SPLITS = ["train", "validation", "test"]
 

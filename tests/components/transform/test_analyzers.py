@@ -8,9 +8,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.failure import Failure
 from components.transform.analyzers import LabelVocabulary, PixelStatistics, pixel_sums
 from components.transform.options import Preprocessing
+from failures import Failure
 
 
 def vocabulary(batches, class_names=None) -> list[str]:

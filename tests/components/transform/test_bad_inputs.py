@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 from tests.components.transform.conftest import raw_examples, serve
 
 

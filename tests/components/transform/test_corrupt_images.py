@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from components.failure import Failure
 from components.transform.corrupt_images import CorruptImage, enforce_policy, split_corrupt
+from failures import Failure
 
 
 def png_of_claimed_size(width: int, height: int) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.failure import Failure
+from failures import Failure
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
 CLASSES = [["sky", 1], ["tree", 2], ["car", 3]]

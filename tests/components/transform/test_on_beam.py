@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.failure import Failure
+from failures import Failure
 
 # A runner of its own threads, so that the component does not choose its own process.
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import os
 import pytest
 import tensorflow as tf
 
-from components.failure import Failure
 from components.transform import publish
+from failures import Failure
 
 
 def test_a_folder_is_moved_with_its_last_entry_at_the_end(tmp_path):

@@ -6,9 +6,9 @@ import logging
 import pytest
 import tensorflow as tf
 
-from components.failure import Failure
 from components.tuner.search import search
 from components.tuner.tuner_parameters import TunerParameters
+from failures import Failure
 
 FILTERS, BATCH = "model.parameters.filters", "training.batch_size"
 

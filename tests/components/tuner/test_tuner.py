@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
-from components.failure import Failure
 from components.trainer.hyperparameters import read_best
+from failures import Failure
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tfx.types import channel, standard_artifacts
 
 from components.example_validator import anomalies_files
-from components.failure import Failure
 from components.validation_gate import verdict
 from components.validation_gate.component import ValidationGate
+from failures import Failure
 
 LARGE = {"image": b"\x89PNG", "label": 9, "kind": b"photo"}
 

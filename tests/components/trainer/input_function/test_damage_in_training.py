@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from components.failure import Failure
+from failures import Failure
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer.input_function import input_function
+from failures import Failure
 
 SHAPE = (4, 3, 3)
 

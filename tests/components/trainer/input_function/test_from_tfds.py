@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.failure import Failure
 from components.trainer.input_decode import decode_images, decode_masks
 from components.trainer.input_function import from_tfds, input_function
+from failures import Failure
 
 
 @pytest.fixture(scope="module")

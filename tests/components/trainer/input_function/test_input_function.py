@@ -10,9 +10,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_function import input_function
+from failures import Failure
 
 SHAPE = (4, 3, 3)
 STRATEGIES = ("memory", "disk", "streaming")

@@ -11,10 +11,10 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from components.failure import Failure
 from components.trainer import input_jpeg
 from components.trainer.input_decode import decode_images
 from components.trainer.input_function import input_function
+from failures import Failure
 
 QUARTER = (213, 320, 3)  # of a sample photograph: height, width, channels
 

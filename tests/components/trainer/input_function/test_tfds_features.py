@@ -10,9 +10,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from components.failure import Failure
 from components.trainer.input_features import Feature
 from components.trainer.input_function import from_tfds
+from failures import Failure
 
 
 class ManyKinds(tfds.core.GeneratorBasedBuilder):

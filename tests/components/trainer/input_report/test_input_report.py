@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.failure import Failure
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input_features import LABEL, image_feature
 from components.trainer.input_function import feed, input_function
@@ -25,6 +24,7 @@ from components.trainer.model_registry import build_model
 from components.trainer.training import Training
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import InputReportParameters, TrainingParameters
+from failures import Failure
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,1 @@
+"""What is on the disk: written whole, published in one rename, locked, walked by records."""

@@ -1,0 +1,142 @@
+"""Where reports lie, and how they get there."""
+
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+
+from failures import Failure
+from report import comparison, facts, page
+
+_RECORD = "steadyfeed.json"  # beside each pushed model; see components/model_store
+
+
+def write_report(configuration, which=None):
+    """Writes `<root>/reports/<run id>.html`, and report.html for the newest run.
+
+    Args:
+      configuration: of the pipeline.
+      which: a run, as `find_run` takes it; None: the newest.
+
+    Returns:
+      The file's Path.
+
+    Raises:
+      Failure: there is no such run, or nothing can be written.
+    """
+    store = facts.open_store(configuration.root)
+    ids = facts.run_ids(store)
+    chosen = find_run(configuration, ids, which or "latest")
+    place = ids.index(chosen)
+    previous = _read(store, ids[place - 1], configuration) if place else None
+    run = _read(store, chosen, configuration)
+    text = _rendered(lambda: page.render(run, previous), chosen)
+    file = _write(configuration, f"{_name(chosen)}.html", text)
+    if chosen == ids[-1]:
+        _write_whole(Path(configuration.root) / "report.html", text)
+    return file
+
+
+def write_comparison(configuration, first, second):
+    """Writes `<root>/reports/<first>-against-<second>.html`; arguments and errors as above."""
+    store = facts.open_store(configuration.root)
+    ids = facts.run_ids(store)
+    chosen = [find_run(configuration, ids, which) for which in (first, second)]
+    runs = [_read(store, run_id, configuration) for run_id in chosen]
+    name = "-against-".join(_name(run_id) for run_id in chosen)
+    text = _rendered(lambda: comparison.render(*runs), " or ".join(chosen))
+    return _write(configuration, f"{name}.html", text)
+
+
+def find_run(configuration, ids, which):
+    """The id of the run that is meant.
+
+    Args:
+      configuration: of the pipeline.
+      ids: of all runs, oldest first.
+      which: an id, or the beginning of one alone; "latest", "previous", or the number of
+        a pushed version, which stands for the run that pushed it.
+
+    Raises:
+      Failure: no run, or more than one, is meant by that.
+    """
+    if not ids:
+        raise Failure(f"{configuration.root} has no runs. Run the pipeline first.")
+    if which == "latest":
+        return ids[-1]
+    if which == "previous":
+        if len(ids) < 2:
+            raise Failure("There is no previous run: this root has one run. Run again first.")
+        return ids[-2]
+    if which in ids:
+        return which
+    if which.isascii() and which.isdecimal() and not any(i.startswith(which) for i in ids):
+        return _run_of_version(configuration, ids, which)
+    wanted = _name(which.replace(" ", "T"))
+    meant = [run_id for run_id in ids if _name(run_id).startswith(wanted)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise Failure(f"{len(meant)} runs begin with {which}. Name more of one: {meant[-1]}.")
+    raise Failure(f"There is no run {which}. The last ones: {', '.join(ids[-5:])}.")
+
+
+def _run_of_version(configuration, ids, number):
+    file = Path(configuration.push.destination) / number / _RECORD
+    try:
+        run_id = json.loads(file.read_text("utf-8"))["run"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(
+            f"{configuration.push.destination} has no version {number} that this project pushed. "
+            "List them with: python -m pipeline models list --config FILE"
+        ) from error
+    if run_id not in ids:
+        raise Failure(
+            f"Version {number} was pushed by the run {run_id}, which {configuration.root} does "
+            "not know. Name the configuration of that root."
+        )
+    return run_id
+
+
+def _rendered(render, run_id):
+    try:
+        return render()
+    except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+        raise Failure(
+            f"The artifacts of the run {run_id} cannot be read ({type(error).__name__}: {error}). "
+            "Remove what is damaged and run again."
+        ) from error
+
+
+def _name(run_id):
+    return run_id.replace(":", "-").replace("/", "-")
+
+
+def _read(store, run_id, configuration):
+    """The Run; the given configuration stands for one that was not recorded."""
+    run = facts.read_run(store, run_id)
+    if run.configuration:
+        return run
+    plain = configuration.model_dump(mode="json", by_alias=True)
+    return dataclasses.replace(run, configuration=plain)
+
+
+def _write(configuration, name, text):
+    file = Path(configuration.root) / "reports" / name
+    _write_whole(file, text)
+    return file
+
+
+def _write_whole(file, text):
+    """A page that is there is whole: a kill or a full disk leaves the one before."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise Failure(
+            f"{file} cannot be written: {error.strerror}. Make room, or make it writable."
+        ) from error

@@ -1,0 +1,1 @@
+"""The one schema of a configuration: typed sections, ranges, defaults; imports no TensorFlow."""

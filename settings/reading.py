@@ -1,0 +1,258 @@
+"""Reads a configuration file; every mistake in it becomes one line.
+
+A line names the file and the line in it, the key, what was given and what is
+allowed, so that it can be put right without opening a document.
+"""
+
+import difflib
+import re
+import types
+import typing
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from components.evaluator.metric_names import METRICS_OF
+from failures import ConfigurationError
+from settings.configuration import Configuration
+from settings.types_in_words import fields, in_words, type_at
+
+
+class _Loader(yaml.SafeLoader):
+    """A SafeLoader that refuses the second of two equal keys, which that one takes unseen.
+
+    And 1e-3 is a number, as in YAML 1.2; in 1.1 only 1.0e-3 is one, and the other is text.
+    """
+
+    def construct_mapping(self, node, deep=False):
+        seen = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key is one word", problem_mark=key.start_mark)
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value!r} is given twice (first in line "
+                    f"{seen[key.value]})",
+                    problem_mark=yaml.Mark("", 0, line - 1, 0, None, None),
+                )
+            seen[key.value] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError) as error:
+            # PyYAML passes on what Python's own types say of 2026-13-45 or of !!int one.
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{_shorten(node.value)} is no {kind}", problem_mark=node.start_mark
+            ) from error
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), list("-+0123456789")
+)
+
+
+def load(file, overrides=()):
+    """The checked configuration in `file`.
+
+    Args:
+      file: a path of a YAML file.
+      overrides: `key.path=value` texts, the value in YAML; they win over the file.
+
+    Raises:
+      ConfigurationError: with a line for each mistake.
+    """
+    text = _read(file)
+    try:
+        given = yaml.load(text, _Loader)  # A SafeLoader: builds plain data only.
+        lines = _line_numbers(yaml.compose(text, yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(f"{file}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        cause = str(error).splitlines()[0]
+        raise ConfigurationError(f"{file}: not valid YAML: {cause}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{file}: not valid YAML: it is nested too deeply") from None
+    if not isinstance(given, dict):
+        raise ConfigurationError(f"{file}: keys and values are expected, as in configs/digits.yaml")
+    places = {path: f"{file}:{line}" for path, line in lines.items()}
+    for override in overrides:
+        _apply(override, given, places)
+    try:
+        configuration = Configuration.model_validate(given)
+    except ValidationError as error:
+        mistakes = [_describe(mistake, places, file) for mistake in error.errors()]
+        raise ConfigurationError(*dict.fromkeys(mistakes)) from None
+    _check_files(configuration, places, file)
+    _check_metrics(configuration, places, file)
+    return configuration
+
+
+def _read(file):
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = sorted(str(p) for p in Path(file).parent.glob("*.yaml"))
+        there = f"; there are {', '.join(near)}" if near else ""
+        raise ConfigurationError(f"{file}: no such configuration file{there}") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{file}: a folder; a YAML file is expected") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _line_numbers(node, path=()):
+    """{path of a key: its line}, from 1; list items count as keys 0, 1, …"""
+    lines = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines[(*path, key.value)] = key.start_mark.line + 1
+            lines |= _line_numbers(value, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            lines[(*path, i)] = item.start_mark.line + 1
+            lines |= _line_numbers(item, (*path, i))
+    return lines
+
+
+def _apply(override, given, places):
+    keys, equals, value = override.partition("=")
+    path = tuple(keys.split("."))
+    if not equals or not all(path):
+        raise ConfigurationError(
+            f"--set {override}: key.path=value is expected, as in training.epochs=5"
+        )
+    section = given
+    for i, key in enumerate(path[:-1]):
+        if section.get(key) is None:
+            section[key] = {}
+        section = section[key]
+        if not isinstance(section, dict):
+            raise ConfigurationError(f"--set {override}: {'.'.join(path[: i + 1])} has no keys")
+    try:
+        section[path[-1]] = yaml.load(value, _Loader)
+    except (yaml.YAMLError, RecursionError):
+        raise ConfigurationError(f"--set {override}: the value is not valid YAML") from None
+    places[path] = "--set"
+
+
+def _describe(mistake, places, file):
+    kind = mistake["type"]
+    path = _path_of(mistake["loc"])
+    key = ".".join(map(str, path))
+    place = _place_of(path, places, file)
+    if kind == "extra_forbidden":
+        return f"{place}: {key}: unknown key{_suggest(path)}"
+    if kind == "missing":
+        return f"{place}: {key}: missing; {_meaning(path)}"
+    return f"{place}: {key}: given {_shorten(mistake['input'])}; {_allowed(mistake, path)}"
+
+
+def _path_of(loc):
+    """The keys of the file, without pydantic's own marks."""
+    path = tuple(key for key in loc if key != "[key]")
+    # Of a key that may be one type or another, it names the type behind the key.
+    section = _section_at(path[:-1])
+    one_of_several = typing.get_origin(section) in (typing.Union, types.UnionType)
+    return path[:-1] if one_of_several else path
+
+
+def _place_of(path, places, file):
+    while path and path not in places:
+        path = path[:-1]
+    return places.get(path, file)
+
+
+def _suggest(path):
+    """What a misspelt or misplaced key was probably meant to be."""
+    known = _keys_of(path[:-1])
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    elsewhere = [
+        f"{name}.{path[-1]}"
+        for name, field in Configuration.model_fields.items()
+        if path[-1] in getattr(field.annotation, "model_fields", {})
+    ]
+    if elsewhere:
+        return f"; did you mean {' or '.join(elsewhere)}?"
+    return f"; allowed: {', '.join(known)}"
+
+
+def _section_at(path):
+    found = type_at(Configuration, path)
+    return found and found[0]
+
+
+def _keys_of(path):
+    section = _section_at(path)
+    return list(fields(section))
+
+
+def _meaning(path):
+    inner = fields(_section_at(path))
+    needed = [name for name, field in inner.items() if field.is_required()]
+    if needed:
+        return f"a section with {', '.join(needed)}"
+    field = fields(_section_at(path[:-1])).get(path[-1])
+    return field.description if field is not None else "it has no default"
+
+
+def _allowed(mistake, path):
+    if mistake["type"] == "value_error":
+        return str(mistake["ctx"]["error"])
+    if mistake["type"] == "literal_error":
+        return f"allowed: {mistake['ctx']['expected']}"
+    found = type_at(Configuration, path)
+    if found:
+        return f"allowed: {in_words(*found)}"
+    return f"allowed: {mistake['msg'].removeprefix('Input should be ').removeprefix('a valid ')}"
+
+
+def _shorten(value, most=60):
+    # What stands before the @ of a URL is a secret, and this line ends up in logs.
+    text = re.sub(r"(?<=://)[^/\s]*@", "…@", repr(value))
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _check_files(configuration, places, file):
+    schema = configuration.data.schema_file
+    if schema is not None and not Path(schema).is_file():
+        place = _place_of(("data", "schema"), places, file)
+        raise ConfigurationError(
+            f"{place}: data.schema: given {schema!r}, which is no file; allowed: a schema in "
+            "text form, or nothing, which infers one"
+        )
+    given = ("model", "parameters", "weights")
+    named = {given: [configuration.model.parameters.get("weights")]}
+    if configuration.tuner is not None:
+        tried = ("tuner", "search_space", ".".join(given))
+        named[tried] = getattr(configuration.tuner.search_space.get(tried[-1]), "choices", [])
+    for path, files in named.items():
+        for weights in files:
+            if weights is not None and not Path(weights).is_file():
+                raise ConfigurationError(
+                    f"{_place_of(path, places, file)}: {'.'.join(path)}: given {weights!r}, "
+                    "which is no file; allowed: a weights file, or nothing, which begins with "
+                    "random weights"
+                )
+
+
+def _check_metrics(configuration, places, file):
+    """A bound can only be on a metric that the task has."""
+    measured = METRICS_OF[configuration.data.task]
+    for section in ("thresholds", "change"):
+        for metric in getattr(configuration.evaluation, section):
+            if metric not in measured:
+                path = ("evaluation", section, metric)
+                raise ConfigurationError(
+                    f"{_place_of(path, places, file)}: {'.'.join(path)}: not measured in "
+                    f"{configuration.data.task}; allowed: {', '.join(measured)}"
+                )

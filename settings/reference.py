@@ -1,0 +1,83 @@
+"""docs/configuration.md, made from the configuration's own types.
+
+.venv/bin/python -m settings.reference > docs/configuration.md
+"""
+
+import json
+import typing
+
+from pydantic_core import PydanticUndefined
+
+from settings.configuration import Configuration
+from settings.section import Section
+from settings.types_in_words import fields, in_words, plain
+
+_HEAD = """\
+# Every key of a configuration
+
+Made from the code, not edited; renewed by
+`.venv/bin/python -m settings.reference > docs/configuration.md`.
+What a meaning calls "none" is `null` in the file; `…` in a key is a name or a number of your own.
+`python -m pipeline check --config FILE` shows every key with its value.
+"""
+_TABLE = "| key | default | allowed | meaning |\n|---|---|---|---|"
+
+
+def reference() -> str:
+    """The whole page, in Markdown."""
+    parts = [_HEAD, _TABLE]
+    sections = {}
+    for key, field in fields(Configuration).items():
+        section = _section_in(field.annotation)
+        if section is None:
+            parts.append(_row(key, field))
+        else:
+            sections[key] = field, section
+    for key, (field, section) in sections.items():
+        about = f"\n{field.description[0].upper()}{field.description[1:]}.\n"
+        optional = " (may be left out)" if not field.is_required() else ""
+        parts += [f"\n## {key}{optional}", about, _TABLE, *_rows(section, f"{key}.", set())]
+    return "\n".join(parts) + "\n"
+
+
+def _rows(section, before, told):
+    """A row for each key; a section that comes a second time is not told again."""
+    for key, field in fields(section).items():
+        inner = _section_in(field.annotation)
+        path = before + key
+        if inner is None or field.description:
+            yield _row(path, field)
+        if inner is not None and inner not in told:
+            told.add(inner)
+            many = plain(field.annotation)[0] is not inner
+            yield from _rows(inner, f"{path}.…." if many else f"{path}.", told)
+
+
+def _section_in(annotation):
+    """The section that a key holds, itself or as the values of a list or a mapping; or None."""
+    annotation, _ = plain(annotation)
+    if typing.get_origin(annotation) in (list, dict):
+        annotation, _ = plain(typing.get_args(annotation)[-1])
+    return annotation if fields(annotation) else None
+
+
+def _row(path, field):
+    cells = f"`{path}`", _default(field), in_words(field.annotation, field.metadata)
+    return "| " + " | ".join(_in_a_cell(cell) for cell in (*cells, field.description or "")) + " |"
+
+
+def _default(field):
+    if field.default is PydanticUndefined:
+        return "needed"
+    default = field.default
+    if isinstance(default, Section):
+        default = default.model_dump(mode="json", exclude_defaults=True)
+    return f"`{json.dumps(default, ensure_ascii=False)}`"
+
+
+def _in_a_cell(text):
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

@@ -1,0 +1,110 @@
+"""The types of configuration keys in words, for a message about a mistake and for the reference."""
+
+import types
+import typing
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from pydantic import AfterValidator
+from pydantic.fields import FieldInfo
+
+from settings.section import Form, OneOf, Section
+
+_PLAIN = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Any: "anything",
+}
+
+_BOUNDS = {
+    Ge: "ge",
+    Gt: "gt",
+    Le: "le",
+    Lt: "lt",
+    MinLen: "min_length",
+    MaxLen: "max_length",
+}
+
+
+def fields(section) -> dict[str, FieldInfo]:
+    """The fields of a section by the keys that a file gives; of anything else, none."""
+    return {f.alias or name: f for name, f in getattr(section, "model_fields", {}).items()}
+
+
+def plain(annotation, marks=()) -> tuple[Any, tuple]:
+    """A type without Annotated and without its None, and all that bounds it."""
+    while True:
+        if typing.get_origin(annotation) is Annotated:
+            annotation, *more = typing.get_args(annotation)
+            inner = [m for mark in more for m in getattr(mark, "metadata", [mark])]
+            marks = (*marks, *inner)
+        elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            others = [one for one in typing.get_args(annotation) if one is not types.NoneType]
+            if len(others) > 1:
+                return annotation, marks
+            [annotation] = others
+        else:
+            return annotation, marks
+
+
+def type_at(root, path) -> tuple[Any, tuple] | None:
+    """Type and bounds of the key at `path` below the section `root`; None where there is none."""
+    annotation, marks = root, ()
+    for key in path:
+        annotation, _ = plain(annotation)
+        inner = typing.get_args(annotation)
+        if typing.get_origin(annotation) is dict:
+            annotation, marks = plain(inner[1])
+        elif typing.get_origin(annotation) is list:
+            annotation, marks = plain(inner[0])
+        elif key in fields(annotation):
+            field = fields(annotation)[key]
+            annotation, marks = plain(field.annotation, tuple(field.metadata))
+        else:
+            return None
+    return annotation, marks
+
+
+def in_words(annotation, marks=()) -> str:
+    """What a key may be, as in "a whole number, 1 to 100"."""
+    annotation, marks = plain(annotation, tuple(marks))
+    for mark in marks:
+        if isinstance(mark, AfterValidator) and isinstance(mark.func, OneOf | Form):
+            return mark.func.words
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return ", ".join(map(str, inner[:-1])) + f" or {inner[-1]}"
+    if origin is list:
+        return "a list of " + in_words(inner[0]) + _at_least_one(marks)
+    if origin is dict:
+        key = in_words(inner[0])
+        keys = "keys and values" if key == "text" else f"keys ({key}) and values"
+        return f"{keys}{_at_least_one(marks)}, each value: {in_words(inner[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return f"a section with the keys {', '.join(fields(annotation))}"
+    if origin is not None:
+        return " or ".join(_PLAIN[one] for one in inner if one is not types.NoneType)
+    return _PLAIN[annotation] + _bounds(marks)
+
+
+def _at_least_one(marks):
+    return ", at least 1" if any(isinstance(mark, MinLen) for mark in marks) else ""
+
+
+def _bounds(marks):
+    said = {
+        kind: f"{getattr(mark, name):,}"
+        for mark in marks
+        for kind, name in _BOUNDS.items()
+        if isinstance(mark, kind)
+    }
+    if MaxLen in said:
+        return f" of {said.get(MinLen, '0')} to {said[MaxLen]} characters"
+    if MinLen in said:
+        return ", not empty"
+    if Ge in said and Le in said:
+        return f", {said[Ge]} to {said[Le]}"
+    words = {Ge: "{} or more", Gt: "above {}", Le: "at most {}", Lt: "below {}"}
+    return "".join(f", {words[kind].format(said[kind])}" for kind in words if kind in said)

@@ -1,0 +1,105 @@
+"""However a command ends, it ends with its exit code and one line, not with a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECK = ["check", "--config", "configs/digits.yaml"]
+
+
+def pipeline(*words, **more):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *words], cwd=ROOT, text=True, check=False, **more
+    )
+
+
+def test_a_full_disk_behind_the_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = pipeline(*CHECK, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "steadyfeed: the output: No space left on device. Put that right, and give the same "
+        "command again.\n"
+    )
+
+
+def test_a_closed_output_is_no_mistake():
+    words = f"{sys.executable} -m pipeline {' '.join(CHECK)} >&-"
+    done = subprocess.run(["sh", "-c", words], cwd=ROOT, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_what_a_terminal_cannot_show_is_escaped():
+    done = pipeline(
+        *CHECK, "--set", "push.destination=→ü", capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"}, encoding="latin-1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "destination: \\u2192ü\n" in done.stdout
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_ctrl_c_at_any_moment_is_130_and_at_most_one_line(tmp_path, reads):
+    file = tmp_path / "slow.yaml"
+    os.mkfifo(file)  # whoever reads it waits for ever
+    words = ["check", "--config", str(file)] if reads else ["--help"]
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", *words],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    last = "cli.command_line" if reads else "pydantic"
+    for line in process.stderr:
+        if line.split("|")[-1].strip() == last:
+            break
+    if reads:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    told = [line for line in process.stderr if not line.startswith("import time:")]
+    assert process.wait() == 130
+    assert told in ([], ["steadyfeed: interrupted\n"])
+
+
+@pytest.mark.parametrize("file", ["none/results.json", "."])
+def test_a_file_for_the_results_that_cannot_be_written_is_told_before_the_run(tmp_path, file):
+    results = tmp_path / file
+    words = ["run", "--config", "configs/digits.yaml", "--set", f"root={tmp_path}/root"]
+    done = pipeline(*words, "--results", str(results), capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"--results {results}: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_folder_where_the_package_should_go_is_told_before_compiling(tmp_path):
+    (tmp_path / "package.yaml").mkdir()
+    words = ["compile", "--config", "configs/digits.yaml", "--output"]
+    done = pipeline(*words, str(tmp_path / "package.yaml"), capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"--output {tmp_path}/package.yaml: a folder; allowed: the name of a file\n"
+    )
+
+
+PACKAGE_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from kfp.compile_package import write_package
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+write_package([{"pipelineInfo": 100_000 * "x"}], Path(sys.argv[1]))
+"""
+
+
+def test_a_disk_that_cannot_take_the_package_keeps_the_one_before_and_no_half(tmp_path):
+    file = tmp_path / "package.yaml"
+    file.write_text("before")
+    words = [sys.executable, "-c", PACKAGE_ON_A_FULL_DISK, str(file)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["package.yaml"]
+    assert file.read_text() == "before"

@@ -1,0 +1,329 @@
+"""A mistake in a configuration is one line: where, what was given, what is allowed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from failures import ConfigurationError
+from settings.reading import load
+
+DIGITS = Path("configs/digits.yaml")
+
+
+def mistakes(file, *overrides):
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, overrides)
+    return str(caught.value).splitlines()
+
+
+def changed(tmp_path, old, new):
+    text = DIGITS.read_text()
+    assert old in text
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace(old, new))
+    return file
+
+
+@pytest.mark.parametrize("file", sorted(Path("configs").glob("*.yaml")), ids=str)
+def test_every_configuration_of_the_project_is_right_and_says_how_it_is_run(file):
+    load(file)
+    header = file.read_text().splitlines()[:4]
+    assert str(file) in header[0] or "make run" in header[0]
+    assert any("Expected" in line for line in header)
+
+
+def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):
+    file = changed(tmp_path, "batch_size: ", "batchsize: ")
+    [line] = mistakes(file)
+    number = DIGITS.read_text()[: DIGITS.read_text().index("batch_size")].count("\n") + 1
+    assert line == f"{file}:{number}: training.batchsize: unknown key; did you mean batch_size?"
+
+
+def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
+    file = changed(tmp_path, "seed: 7", "seed: 7\nepochs: 5")
+    [line] = mistakes(file)
+    assert line.endswith("epochs: unknown key; did you mean training.epochs?")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        (
+            "training.epochs=many",
+            "training.epochs: given 'many'; allowed: a whole number, 1 to 100,000",
+        ),
+        ("training.epochs=0", "given 0; allowed: a whole number, 1 to 100,000"),
+        ("training.learning_rate=-1", "given -1; allowed: a number, above 0, at most 10"),
+        ("preprocessing.channels=2", "given 2; allowed: 1 or 3"),
+        ("preprocessing.height=true", "given True; allowed: a whole number, 8 to 4,096"),
+        ("preprocessing.on_corrupt_image=skip", "given 'skip'; allowed: 'fail' or 'drop'"),
+        ("data.dataset=../digits", "allowed: TFDS name[/config][:version]"),
+        ("data.splits.train=5", "given 5; allowed: text"),
+        ("name=My Digits", "given 'My Digits'; allowed: lower-case letters, digits and hyphens"),
+        ("preprocessing.height=4", "given 4; allowed: a whole number, 8 to 4,096"),
+        ("evaluation=5", "given 5; allowed: a section with the keys thresholds, change, per_class"),
+        ("evaluation.thresholds=5", "given 5; allowed: keys (accuracy, "),
+        ("kubeflow.every_step.cpu=x", "allowed: a number with a unit of Kubernetes"),
+        ("data.schema=schema/none.pbtxt", "which is no file"),
+        ("evaluation.thresholds.accuracy={}", "needs min or max"),
+        ("evaluation.thresholds.accuracy={min: 2, max: 1}", "min 2.0 is above max 1.0"),
+        ("evaluation.thresholds.acuracy={min: 0.9}", "did you mean accuracy?"),
+        (
+            "evaluation.thresholds.mean_iou={min: 0.5}",
+            "evaluation.thresholds.mean_iou: not measured in classification; allowed: accuracy, ",
+        ),
+        ("model.name=small_cn", "did you mean small_cnn?"),
+        ("push.destination=s3://bucket/models", "allowed: a folder, or a gs:// address"),
+        ("kubeflow.push_destination=minio://b/m", "allowed: an absolute path, or a gs:// address"),
+        ("root=gs://bucket/runs", "allowed: a folder of this machine"),
+    ],
+)
+def test_a_bad_value_names_key_value_and_what_is_allowed(override, expected):
+    [line] = mistakes(DIGITS, override)
+    assert expected in line
+    assert line.startswith("--set: ")
+
+
+MASKS = "data.mask_feature=mask"
+TWO = "data.mask_classes={ground: 0, thing: 1}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([MASKS], "data.mask_classes: given {}; allowed: 2 to 255 classes"),
+        ([MASKS, "data.mask_classes={thing: 1}"], "given {'thing': 1}; allowed: 2 to 255 classes"),
+        ([MASKS, "data.mask_classes={a: 1, b: 1}"], "allowed: a pixel value of its own"),
+        (
+            [MASKS, "data.mask_classes={a: 1, b: 256}"],
+            "given 256; allowed: a whole number, 0 to 255",
+        ),
+        ([MASKS, "data.mask_classes={a: 1, '': 2}"], "allowed: a name of one line"),
+        ([TWO], "allowed: only beside data.mask_feature"),
+        (["data.mask_feature=image", TWO], "another feature than data.image_feature"),
+        ([MASKS, TWO], "small_cnn is for classification, and there is data.mask_feature; allowed"),
+        (["model.name=unet"], "unet is for segmentation, and there is no data.mask_feature"),
+    ],
+)
+def test_what_does_not_fit_segmentation_is_told_in_one_line(overrides, expected):
+    [line] = mistakes(DIGITS, *overrides)
+    assert expected in line
+
+
+def test_a_password_in_a_refused_url_is_not_repeated():
+    [told] = mistakes(DIGITS, "kubeflow.endpoint=https://me:hunter2@example.org/p@th")
+    assert "hunter2" not in told
+    assert "https://…@" in told
+
+
+def test_several_mistakes_are_told_at_once(tmp_path):
+    lines = mistakes(DIGITS, "training.epochs=0", "training.batch_size=-1")
+    assert len(lines) == 2
+
+
+def test_a_missing_key_says_what_it_means(tmp_path):
+    file = changed(tmp_path, "root: runs/digits\n", "")
+    [line] = mistakes(file)
+    assert line == f"{file}: root: missing; where artifacts, metadata and logs go"
+
+
+def test_a_missing_section_names_what_it_needs(tmp_path):
+    file = changed(tmp_path, "push:\n  destination: runs/digits/pushed\n", "")
+    [line] = mistakes(file)
+    assert line.endswith("push: missing; a section with destination")
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    file = changed(tmp_path, "seed: 7", "seed: 7\nseed: 8")
+    [line] = mistakes(file)
+    assert "'seed' is given twice" in line
+
+
+def test_a_missing_file_names_those_there_are():
+    [line] = mistakes("configs/digit.yaml")
+    assert line.startswith("configs/digit.yaml: no such configuration file; there are ")
+    assert "configs/digits.yaml" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"- a\n- b\n", "keys and values are expected"),
+        (b"", "keys and values are expected"),
+        (b"a: [1,\n", "not valid YAML"),
+        (b"a: \xff\xfe\n", "not UTF-8 text"),
+        (b"a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        (b"name: x\nroot: 2026-13-45\n", ":2: not valid YAML: '2026-13-45' is no timestamp"),
+        (b"seed: !!int one\n", ":1: not valid YAML: 'one' is no int"),
+        (b"seed: " + 5000 * b"9", ":1: not valid YAML: '9999"),
+        (b"a: !!timestamp x\n", ":1: not valid YAML: 'x' is no timestamp"),
+        (b"name: x\n? [a, b]\n: c\n", ":2: not valid YAML: a key is one word"),
+        (b"a: &a [*a]\n", "not valid YAML: it is nested too deeply"),
+        (b"a: " + 3000 * b"[", "not valid YAML: it is nested too deeply"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, content, expected):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    [line] = mistakes(file)
+    assert line.startswith(str(file))
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "training.epochs", "=5", "training..epochs=5", "seed.x=5", "name=2026-13-45",
+        "seed=!!int one", "name=[[[", "name=&a [*a",
+    ],
+)  # fmt: skip
+def test_a_malformed_override_is_refused(override):
+    [line] = mistakes(DIGITS, override)
+    assert line.startswith(f"--set {override}: ")
+
+
+def test_a_number_in_scientific_notation_needs_no_point(tmp_path):
+    file = changed(tmp_path, "learning_rate: 0.004", "learning_rate: 2e-3")
+    assert load(file).training.learning_rate == 0.002
+    assert load(DIGITS, ["training.learning_rate=1e-4"]).training.learning_rate == 0.0001
+    space = "tuner.search_space={training.learning_rate: {choices: [1e-3, 5E-4, 1.5e+0]}}"
+    tried = load(DIGITS, [*TUNER, space]).tuner.search_space["training.learning_rate"]
+    assert tried.choices == [0.001, 0.0005, 1.5]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "evaluation.thresholds.accuracy.min=.nan", "evaluation.change.loss.max_rise=.inf",
+        "serving.max_slowdown=.inf",
+    ],
+)  # fmt: skip
+def test_a_bound_that_no_number_reaches_is_refused(override):
+    [line] = mistakes(DIGITS, override)
+    assert line.startswith(f"--set: {override.partition('=')[0]}: given ")
+
+
+@pytest.mark.parametrize("value", ["2026-01-01", ".nan", "[0.1, .inf]"])
+def test_a_models_parameter_that_no_component_can_be_told_is_refused_in_one_line(value):
+    [line] = mistakes(DIGITS, f"model.parameters={{dropout: {value}}}")
+    assert "model.parameters.dropout: given " in line
+    assert line.endswith("allowed: text, finite numbers, true, false, null, and lists of these")
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "expected"),
+    [
+        ("small_cnn", "{filters: 16}", "filters: given 16; allowed: a list of a whole number"),
+        ("small_cnn", "{filters: [8, 0]}", "filters: given [8, 0]; allowed: a list of"),
+        ("small_cnn", "{dropout: '0.5'}", "dropout: given '0.5'; allowed: a number"),
+        ("mobilenet", "{variant: v4}", "given 'v4'; allowed: v2, v3_small or v3_large"),
+        ("mobilenet", "{alpha: null}", "alpha: given None; allowed: a number"),
+        ("resnet", "{depth: 18}", "depth: given 18; allowed: 50, 101 or 152"),
+    ],
+)
+def test_a_models_parameter_of_another_type_is_told_before_anything_runs(
+    model, parameters, expected
+):
+    [line] = mistakes(DIGITS, f"model={{name: {model}, parameters: {parameters}}}")
+    assert "model" in line
+    assert f"parameters.{expected}" in line or expected in line
+
+
+def test_a_models_parameters_of_their_types_are_read():
+    parameters = "{variant: v3_large, alpha: 1, dropout: 0.2, weights: null}"
+    model = load(DIGITS, [f"model={{name: mobilenet, parameters: {parameters}}}"]).model
+    assert model.parameters["alpha"] == 1
+
+
+def test_overrides_win_over_the_file():
+    assert (
+        load(DIGITS, ["training.epochs=3", "data.splits.train='train[:50%]'"]).training.epochs == 3
+    )
+
+
+def test_a_mistake_is_told_before_tensorflow_is_imported(tmp_path):
+    command = (
+        "import sys; from cli.command_line import main\n"
+        "code = main(['run', '--config', 'configs/digits.yaml', '--set', 'seed=x'])\n"
+        "assert 'tensorflow' not in sys.modules and 'tfx' not in sys.modules\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+TUNER = ["tuner.trials=3", "tuner.epochs=2"]
+RATE = "tuner.search_space={training.learning_rate: {min: 0.001, max: 0.1, log: true}}"
+
+
+def test_a_search_space_is_read():
+    tuner = load(DIGITS, [*TUNER, RATE]).tuner
+    assert tuner.search_space["training.learning_rate"].max == 0.1
+    assert load(DIGITS).tuner is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["tuner.search_space={training.learning: {min: 0.1, max: 1}}"], "training.learning_rate"),
+        (["tuner.search_space={training.epochs: {min: 1, max: 9}}"], "unknown key"),
+        (["tuner.search_space={model.parameters.depth: {min: 1, max: 9}}"], "parameters.filters"),
+        (["tuner.search_space={augmentation.hue: {min: 0.0, max: 0.1}}"], "unknown key"),
+        (["tuner.search_space={training.learning_rate: {min: 0.1, max: 11.0}}"], "given 11.0"),
+        (["tuner.search_space={training.batch_size: {min: 1.5, max: 8}}"], "given 1.5"),
+        (["tuner.search_space={training.optimizer: {choices: [adam, lion]}}"], "given 'lion'"),
+        (["tuner.search_space={training.learning_rate: {min: 0.1}}"], "min and max, or choices"),
+        (["tuner.search_space={training.learning_rate: {min: 0.2, max: 0.1}}"], "below max"),
+        (["tuner.search_space={training.learning_rate: {min: 0.0, max: 1, log: true}}"], "above 0"),
+        (
+            ["tuner.search_space={training.learning_rate: {min: low, max: 1}}"],
+            "learning_rate.min: given 'low'; allowed: a whole number or a number",
+        ),
+        (["tuner.search_space={model.parameters.filters: {min: 4, max: 8}}"], "given 4; allowed"),
+        (["tuner.search_space={model.parameters.dropout: {choices: [none]}}"], "given 'none'"),
+        (
+            [
+                "model.name=mobilenet",
+                "model.parameters={}",
+                "tuner.search_space={model.parameters.weights: {choices: [null, nowhere.h5]}}",
+            ],
+            "model.parameters.weights: given 'nowhere.h5', which is no file",
+        ),
+        (["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"], "max inf"),
+        (["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"], "min nan"),
+        (
+            ["tuner.search_space={training.optimizer: {choices: [adam, sgd, adam]}}"],
+            "choices has 'adam' twice",
+        ),
+        (
+            ["tuner.search_space={model.parameters.dropout: {choices: [2026-01-01]}}"],
+            "choices.0: given datetime.date(2026, 1, 1); allowed: text, finite numbers",
+        ),
+        (["tuner.search_space={}"], "at least 1"),
+        ([], "tuner.search_space: missing"),
+        ([RATE, "tuner.algorithm=grid"], "'random', 'bayesian' or 'hyperband'"),
+        ([RATE, "tuner.objective=validation_mean_iou"], "is of segmentation"),
+        ([RATE, "data.splits.validation=null"], "data.splits.validation, which is missing"),
+        ([RATE, "tuner.trials=0"], "tuner.trials: given 0"),
+    ],
+)
+def test_a_search_that_cannot_be_done_is_refused_in_one_line(overrides, expected):
+    [line] = mistakes(DIGITS, *TUNER, *overrides)
+    assert "tuner" in line
+    assert expected in line
+
+
+def test_colour_changes_of_grey_images_are_refused():
+    [line] = mistakes(DIGITS, "augmentation.hue=0.1")
+    assert line.startswith("configs/digits.yaml: augmentation:")
+    assert "preprocessing.channels 1" in line
+
+
+def test_a_weights_file_that_is_none_is_refused():
+    weights = "model.parameters={weights: nowhere.weights.h5}"
+    [line] = mistakes(DIGITS, "model.name=mobilenet", weights)
+    assert "model.parameters.weights: given 'nowhere.weights.h5', which is no file" in line
