@@ -3,18 +3,48 @@
 import difflib
 import re
 from collections.abc import Collection
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from failures import Failure
 
 
 class Section(BaseModel):
-    """A part of the file; keys that it does not name are mistakes."""
+    """A part of the configuration; a key that it does not declare is a mistake."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    @classmethod
+    def of(cls, given: "Self | None" = None, /, **keys: Any) -> Self:
+        """The section itself, or the one that these keys make.
+
+        A component takes either, so it can be used alone in another pipeline.
+
+        Raises:
+          Failure: a key is unknown, missing or out of range.
+        """
+        if given is not None and keys:
+            raise TypeError(f"{cls.__name__}: give a section or its keys, not both")
+        if given is not None:
+            return given
+        try:
+            return cls.model_validate(keys)
+        except ValidationError as error:
+            [mistake, *_] = error.errors()
+            key = ".".join(map(str, mistake["loc"])) or "the section"
+            raise Failure(
+                f"{cls.__name__}: {key}: given {mistake['input']!r}; {mistake['msg']}. "
+                f"Its keys: {', '.join(cls.model_fields)}."
+            ) from error
+
+    def part(self, kind: "type[Section]") -> Any:
+        """The keys of this section that the section `kind`, one of its bases, declares."""
+        return kind.model_validate({name: getattr(self, name) for name in kind.model_fields})
+
 
 class OneOf:
-    """A check for AfterValidator: the text is one of `names`; `words` stand for very many."""
+    """A check for AfterValidator: the text is one of `names`, which `words` may describe."""
 
     def __init__(self, names: Collection[str], words: str | None = None):
         self._names = sorted(names)

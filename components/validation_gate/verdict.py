@@ -9,8 +9,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from components.example_validator import anomalies_files
 from components.statistics_gen import statistics_files
-from components.validation_gate.anomaly_types import ANOMALY_TYPES, EMPTY_SPLIT, NO_COMMON_CLASS
 from failures import Failure
+from settings.validation import ANOMALY_TYPES, EMPTY_SPLIT, NO_COMMON_CLASS
 
 TRAIN = "train"
 EVERY_FEATURE = "*"

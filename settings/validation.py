@@ -1,0 +1,26 @@
+"""The section `validation`: which anomalies stop the run."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from settings.section import OneOf, Section
+
+EMPTY_SPLIT = "EMPTY_SPLIT"  # a split without examples
+NO_COMMON_CLASS = "NO_COMMON_CLASS"  # a split none of whose labels occurs in train
+
+# Our two, and those of TFDV.
+ANOMALY_TYPES = (EMPTY_SPLIT, NO_COMMON_CLASS, *anomalies_pb2.AnomalyInfo.Type.keys())
+AnomalyType = Annotated[
+    str, AfterValidator(OneOf(ANOMALY_TYPES, "TFDV's anomaly types, as in SCHEMA_NEW_COLUMN"))
+]
+
+
+class Validation(Section):
+    max_anomalies: Annotated[int, Field(ge=0)] = Field(
+        0, description="anomalies that a run may have; those in `allow` do not count"
+    )
+    allow: dict[str, list[AnomalyType]] = Field(
+        {}, description="anomaly types that pass, by feature; * stands for every feature"
+    )
