@@ -10,7 +10,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.beam_executor import BeamExecutor
+from components.engine import EngineExecutor
 from components.evaluator.criteria import Criteria
 from components.evaluator.metric_names import CLASSIFICATION, SEGMENTATION
 from components.evaluator.model_place import ModelPlace
@@ -18,7 +18,7 @@ from components.model_store.copying import is_saved_model
 from failures import Failure
 
 
-class Executor(BeamExecutor):
+class Executor(EngineExecutor):
     """Executor of Evaluator."""
 
     def Do(self, input_dict, output_dict, exec_properties):
@@ -40,7 +40,7 @@ class Executor(BeamExecutor):
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         request = _request(input_dict, json.loads(exec_properties["config"]))
-        make_pipeline = self._make_beam_pipeline if self.uses_beam else None
+        make_pipeline = self.make_pipeline
         result = evaluate(request, make_pipeline, evaluation.uri)
         _describe(evaluation, result)
         blessing_files.write(blessing, result.verdict)

@@ -8,13 +8,13 @@ import tensorflow_data_validation as tfdv
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.beam_executor import BeamExecutor
+from components.engine import EngineExecutor
 from components.statistics_gen import image_statistics, statistics_files
 
 progress = logging.getLogger("steadyfeed.progress")
 
 
-class Executor(BeamExecutor):
+class Executor(EngineExecutor):
     """Executor of `StatisticsGen`."""
 
     def Do(
@@ -49,7 +49,7 @@ class Executor(BeamExecutor):
         )
         statistics.split_names = artifact_utils.encode_split_names(splits)
         statistics.span = examples.span
-        if self.uses_beam:
+        if self.make_pipeline:
             self._run_beam(input_dict, output_dict, options)
         else:
             for done, split in enumerate(splits):

@@ -10,13 +10,13 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.beam_executor import BeamExecutor
+from components.engine import EngineExecutor
 from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import class_names, load
 from components.tfds_example_gen.fingerprint import fingerprint
 
 
-class Executor(BeamExecutor):
+class Executor(EngineExecutor):
     """Executor of TfdsExampleGen; see the component for its parameters."""
 
     def Do(
@@ -50,7 +50,7 @@ class Executor(BeamExecutor):
         }
         workers.write_all(
             [shard for plan in work.values() for shard in plan],
-            self._make_beam_pipeline if self.uses_beam else None,
+            self.make_pipeline,
         )
         expressions = json.loads(exec_properties["splits"])
         counts = {

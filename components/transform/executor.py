@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils
 
-from components.beam_executor import BeamExecutor
+from components.engine import EngineExecutor
 from components.transform import (
     in_process,
     masks,
@@ -28,7 +28,7 @@ from failures import Failure
 _UNFINISHED = "unfinished"
 
 
-class Executor(BeamExecutor):
+class Executor(EngineExecutor):
     """Writes the transform graph and the transformed examples; see `component.Transform`."""
 
     def Do(self, input_dict, output_dict, exec_properties):
@@ -73,8 +73,8 @@ class Executor(BeamExecutor):
         return results
 
     def _run(self, job: Job) -> list[ShardResult]:
-        if self.uses_beam:
-            return on_beam.run(job, self._make_beam_pipeline)
+        if self.make_pipeline:
+            return on_beam.run(job, self.make_pipeline)
         return in_process.run(job)
 
 

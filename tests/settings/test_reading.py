@@ -126,7 +126,7 @@ def test_several_mistakes_are_told_at_once(tmp_path):
 def test_a_missing_key_says_what_it_means(tmp_path):
     file = changed(tmp_path, "root: runs/digits\n", "")
     [line] = mistakes(file)
-    assert line == f"{file}: root: missing; where artifacts, metadata and logs go"
+    assert line == f"{file}: root: missing; the folder of artifacts, metadata and logs"
 
 
 def test_a_missing_section_names_what_it_needs(tmp_path):

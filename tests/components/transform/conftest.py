@@ -132,7 +132,7 @@ class Workplace:
         executor = Executor(Executor.Context())
         # The constructor would build a source package of TFX for these, for remote workers.
         executor._beam_pipeline_args = list(beam_pipeline_args)
-        executor.uses_beam = bool(beam_pipeline_args)
+        executor.make_pipeline = executor._make_beam_pipeline if beam_pipeline_args else None
         asked = {"height": 8, "width": 6, "channels": 1, "antialias": False} | options
         executor.Do(
             {

@@ -1,0 +1,164 @@
+"""Where the work on shards runs: in this process, or on the workers of a Beam runner.
+
+Beam's in-memory runner only uses threads of this very process; a pipeline there costs the
+better part of a second before its first record, and saves nothing. On any other runner
+(Dataflow, Flink) Beam spreads the work. The work, its results and its failures are the same.
+"""
+
+import collections
+import copy
+import itertools
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from tfx.dsl.components.base import base_beam_executor
+
+from failures import Failure
+
+# What Beam takes for its runner inside one process.
+_LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
+_progress = logging.getLogger("steadyfeed.progress")
+
+MakePipeline = Callable[[], beam.Pipeline]
+
+
+class EngineExecutor(base_beam_executor.BaseBeamExecutor):
+    """A BaseBeamExecutor that knows whether to use Beam at all.
+
+    Attributes:
+      make_pipeline: makes an empty pipeline on the runner; None where this process works.
+    """
+
+    def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None):
+        context = copy.copy(context or self.Context())
+        on_beam = context.make_beam_pipeline_fn or not runs_in_process(
+            context.beam_pipeline_args or []
+        )
+        if not on_beam:
+            # Given any, TFX packs its own installation for remote workers: for three seconds.
+            context.beam_pipeline_args = None
+        super().__init__(context)
+        self.make_pipeline: MakePipeline | None = self._make_beam_pipeline if on_beam else None
+
+
+def runs_in_process(beam_pipeline_args: Sequence[str]) -> bool:
+    """Whether these arguments name Beam's in-memory runner, as no arguments do."""
+    asked = PipelineOptions(list(beam_pipeline_args))
+    runner = asked.view_as(StandardOptions).runner or ""
+    mode = asked.view_as(DirectOptions).direct_running_mode
+    return runner.rpartition(".")[-1] in _LOCAL_RUNNERS and mode == "in_memory"
+
+
+def run_shards(
+    work: Callable[[Any], Any],
+    shards: Sequence[Any],
+    folder: str,
+    make_pipeline: MakePipeline | None = None,
+    *,
+    encode: Callable[[Any], str] = json.dumps,
+    decode: Callable[[str], Any] = json.loads,
+    threads: int = 1,
+) -> Iterator[Any]:
+    """Does the work on every shard, and yields the results in the shards' order.
+
+    Args:
+      work: shard -> result. On Beam it is pickled, so what it loads it loads when called.
+      shards: what to work on, one work item each.
+      folder: where Beam's workers leave results; in reach of all of them, and emptied first.
+      make_pipeline: makes an empty pipeline on the runner; None works in this process.
+      encode: result -> text, by which a result travels from a worker.
+      decode: the other way.
+      threads: how many shards this process works on at once.
+
+    Raises:
+      Failure: the first that the work raised, in the shards' order; or the runner lost a shard.
+    """
+    if make_pipeline is None:
+        yield from _in_process(work, shards, threads)
+        return
+    reports = Reports(folder)
+    reports.clear()
+    with make_pipeline() as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(list(enumerate(shards)))
+            | "Spread" >> beam.Reshuffle()
+            | "Work" >> beam.Map(_report, work, reports, encode)
+        )
+    for number in range(len(shards)):
+        yield decode(reports.read(number))
+
+
+def _in_process(work, shards, threads: int) -> Iterator[Any]:
+    # As many shards ahead as there are threads and no more: results must not pile up.
+    waiting, ahead = iter(shards), collections.deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            ahead.extend(pool.submit(work, shard) for shard in itertools.islice(waiting, threads))
+            for done in range(1, len(shards) + 1):
+                result = ahead.popleft().result()
+                ahead.extend(pool.submit(work, shard) for shard in itertools.islice(waiting, 1))
+                completed = {"completed": done / len(shards)}
+                _progress.info("shard %d of %d", done, len(shards), extra=completed)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class Reports:
+    """What workers on other machines report: a result or a failure each, as files of a folder.
+
+    Beam wraps what a worker raises, on some runners into nothing but text. A failure that the
+    user can mend therefore travels like a result, and all else is the engine's own.
+    """
+
+    def __init__(self, folder: str):
+        self._folder = folder
+
+    def clear(self) -> None:
+        if tf.io.gfile.exists(self._folder):
+            tf.io.gfile.rmtree(self._folder)
+        tf.io.gfile.makedirs(self._folder)
+
+    def write(self, number: int, result: str | None, failure: str | None = None) -> None:
+        path = self._path(number)
+        # A worker that is lost and done again writes the same report once more.
+        with tf.io.gfile.GFile(f"{path}.{os.getpid()}", "w") as file:
+            json.dump({"result": result, "failure": failure}, file)
+        tf.io.gfile.rename(f"{path}.{os.getpid()}", path, overwrite=True)
+
+    def read(self, number: int) -> str:
+        """The result of a shard.
+
+        Raises:
+          Failure: what the worker reported, or that it reported nothing.
+        """
+        try:
+            with tf.io.gfile.GFile(self._path(number)) as file:
+                report = json.load(file)
+        except tf.errors.NotFoundError as error:
+            raise Failure(
+                f"The Beam runner lost shard {number}: no worker reported it. Run again; if that "
+                "does not help, choose another runner in beam.args."
+            ) from error
+        if report["failure"] is not None:
+            raise Failure(report["failure"])
+        return report["result"]
+
+    def _path(self, number: int) -> str:
+        return f"{self._folder}/{number:06d}.json"
+
+
+def _report(numbered: tuple[int, Any], work, reports: Reports, encode) -> None:
+    number, shard = numbered
+    try:
+        reports.write(number, encode(work(shard)))
+    except Failure as failure:
+        reports.write(number, None, str(failure))
