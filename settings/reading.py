@@ -4,19 +4,18 @@ A line names the file and the line in it, the key, what was given and what is
 allowed, so that it can be put right without opening a document.
 """
 
-import difflib
 import re
-import types
-import typing
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from components.evaluator.metric_names import METRICS_OF
-from failures import ConfigurationError
+from failures import ConfigurationError, Failure
+from settings import mistakes
 from settings.configuration import Configuration
-from settings.types_in_words import fields, in_words, type_at
+from settings.mistakes import shortened
+from settings.replace import put
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,7 +46,7 @@ class _Loader(yaml.SafeLoader):
             # PyYAML passes on what Python's own types say of 2026-13-45 or of !!int one.
             kind = node.tag.rpartition(":")[2]
             raise yaml.MarkedYAMLError(
-                problem=f"{_shorten(node.value)} is no {kind}", problem_mark=node.start_mark
+                problem=f"{shortened(node.value)} is no {kind}", problem_mark=node.start_mark
             ) from error
 
 
@@ -86,8 +85,8 @@ def load(file, overrides=()):
     try:
         configuration = Configuration.model_validate(given)
     except ValidationError as error:
-        mistakes = [_describe(mistake, places, file) for mistake in error.errors()]
-        raise ConfigurationError(*dict.fromkeys(mistakes)) from None
+        lines = mistakes.lines(error, Configuration, lambda p: f"{_place_of(p, places, file)}: ")
+        raise ConfigurationError(*dict.fromkeys(lines)) from None
     _check_files(configuration, places, file)
     _check_metrics(configuration, places, file)
     return configuration
@@ -123,103 +122,25 @@ def _line_numbers(node, path=()):
 
 
 def _apply(override, given, places):
-    keys, equals, value = override.partition("=")
-    path = tuple(keys.split("."))
+    key, equals, value = override.partition("=")
+    path = tuple(key.split("."))
     if not equals or not all(path):
         raise ConfigurationError(
             f"--set {override}: key.path=value is expected, as in training.epochs=5"
         )
-    section = given
-    for i, key in enumerate(path[:-1]):
-        if section.get(key) is None:
-            section[key] = {}
-        section = section[key]
-        if not isinstance(section, dict):
-            raise ConfigurationError(f"--set {override}: {'.'.join(path[: i + 1])} has no keys")
     try:
-        section[path[-1]] = yaml.load(value, _Loader)
+        put(given, key, yaml.load(value, _Loader))
     except (yaml.YAMLError, RecursionError):
         raise ConfigurationError(f"--set {override}: the value is not valid YAML") from None
+    except Failure as failure:
+        raise ConfigurationError(f"--set {override}: {failure}") from None
     places[path] = "--set"
-
-
-def _describe(mistake, places, file):
-    kind = mistake["type"]
-    path = _path_of(mistake["loc"])
-    key = ".".join(map(str, path))
-    place = _place_of(path, places, file)
-    if kind == "extra_forbidden":
-        return f"{place}: {key}: unknown key{_suggest(path)}"
-    if kind == "missing":
-        return f"{place}: {key}: missing; {_meaning(path)}"
-    return f"{place}: {key}: given {_shorten(mistake['input'])}; {_allowed(mistake, path)}"
-
-
-def _path_of(loc):
-    """The keys of the file, without pydantic's own marks."""
-    path = tuple(key for key in loc if key != "[key]")
-    # Of a key that may be one type or another, it names the type behind the key.
-    section = _section_at(path[:-1])
-    one_of_several = typing.get_origin(section) in (typing.Union, types.UnionType)
-    return path[:-1] if one_of_several else path
 
 
 def _place_of(path, places, file):
     while path and path not in places:
         path = path[:-1]
     return places.get(path, file)
-
-
-def _suggest(path):
-    """What a misspelt or misplaced key was probably meant to be."""
-    known = _keys_of(path[:-1])
-    near = difflib.get_close_matches(str(path[-1]), known, n=1)
-    if near:
-        return f"; did you mean {near[0]}?"
-    elsewhere = [
-        f"{name}.{path[-1]}"
-        for name, field in Configuration.model_fields.items()
-        if path[-1] in getattr(field.annotation, "model_fields", {})
-    ]
-    if elsewhere:
-        return f"; did you mean {' or '.join(elsewhere)}?"
-    return f"; allowed: {', '.join(known)}"
-
-
-def _section_at(path):
-    found = type_at(Configuration, path)
-    return found and found[0]
-
-
-def _keys_of(path):
-    section = _section_at(path)
-    return list(fields(section))
-
-
-def _meaning(path):
-    inner = fields(_section_at(path))
-    needed = [name for name, field in inner.items() if field.is_required()]
-    if needed:
-        return f"a section with {', '.join(needed)}"
-    field = fields(_section_at(path[:-1])).get(path[-1])
-    return field.description if field is not None else "it has no default"
-
-
-def _allowed(mistake, path):
-    if mistake["type"] == "value_error":
-        return str(mistake["ctx"]["error"])
-    if mistake["type"] == "literal_error":
-        return f"allowed: {mistake['ctx']['expected']}"
-    found = type_at(Configuration, path)
-    if found:
-        return f"allowed: {in_words(*found)}"
-    return f"allowed: {mistake['msg'].removeprefix('Input should be ').removeprefix('a valid ')}"
-
-
-def _shorten(value, most=60):
-    # What stands before the @ of a URL is a secret, and this line ends up in logs.
-    text = re.sub(r"(?<=://)[^/\s]*@", "…@", repr(value))
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _check_files(configuration, places, file):

@@ -31,12 +31,10 @@ class Section(BaseModel):
         try:
             return cls.model_validate(keys)
         except ValidationError as error:
-            [mistake, *_] = error.errors()
-            key = ".".join(map(str, mistake["loc"])) or "the section"
-            raise Failure(
-                f"{cls.__name__}: {key}: given {mistake['input']!r}; {mistake['msg']}. "
-                f"Its keys: {', '.join(cls.model_fields)}."
-            ) from error
+            from settings import mistakes  # It needs this module.
+
+            lines = mistakes.lines(error, cls, lambda path: f"{cls.__name__}: ")
+            raise Failure("\n".join(lines)) from None
 
     def part(self, kind: "type[Section]") -> Any:
         """The keys of this section that the section `kind`, one of its bases, declares."""
