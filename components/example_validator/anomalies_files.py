@@ -9,10 +9,8 @@ from tfx import types
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
+from components.example_validator.reading import FILE_NAME, count_by_split, reasons
 from failures import Failure
-
-FILE_NAME = "SchemaDiff.pb"
-DATASET = "dataset"
 
 
 def write(artifact: types.Artifact, split: str, anomalies: anomalies_pb2.Anomalies) -> None:
@@ -35,36 +33,10 @@ def read(artifact: types.Artifact) -> dict[str, anomalies_pb2.Anomalies]:
     }
 
 
-def reasons(
-    anomalies: anomalies_pb2.Anomalies,
-) -> list[tuple[str, anomalies_pb2.AnomalyInfo.Reason, bool]]:
-    """Each anomaly of a split: feature, TFDV's reason, and whether it is only a warning.
-
-    Sorted by feature; the feature is "dataset" for what concerns the split as a whole.
-    """
-    infos = [(".".join(info.path.step), info) for info in anomalies.anomaly_info.values()]
-    if anomalies.HasField("dataset_anomaly_info"):
-        infos.append((DATASET, anomalies.dataset_anomaly_info))
-    return [
-        (feature, reason, info.severity == anomalies_pb2.AnomalyInfo.WARNING)
-        for feature, info in sorted(infos, key=lambda item: item[0])
-        for reason in info.reason
-    ]
-
-
 def summary(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> str:
     """How many anomalies there are, such as "2 anomalies: test 2", or "no anomalies"."""
     counts = {split: len(reasons(found)) for split, found in anomalies.items()}
     return count_by_split({split: count for split, count in counts.items() if count})
-
-
-def count_by_split(counts: Mapping[str, int]) -> str:
-    """Anomalies counted in words: "3 anomalies: train 1, test 2"; "no anomalies" if empty."""
-    if not counts:
-        return "no anomalies"
-    noun = "anomaly" if sum(counts.values()) == 1 else "anomalies"
-    parts = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-    return f"{sum(counts.values()):,} {noun}: {parts}"
 
 
 def _read(path: str) -> anomalies_pb2.Anomalies:

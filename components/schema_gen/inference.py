@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.statistics_gen import statistics_files
+from components.statistics_gen import reading
 from failures import Failure
 
 TRAIN = "train"
@@ -39,14 +39,14 @@ def inferred_schema(
             f"Name one split {TRAIN}."
         )
     train = statistics[TRAIN]
-    if not statistics_files.num_examples(train):
+    if not reading.num_examples(train):
         raise Failure(f"The split {TRAIN} holds no examples. Check the dataset's split expression.")
     settings = {
         **({label_feature: "label_feature"} if label_feature else {}),
         **({mask_feature: "mask_feature"} if mask_feature else {}),
         **dict.fromkeys(image_features, "image_feature"),
     }
-    _check_features(statistics_files.features(train), settings)
+    _check_features(reading.features(train), settings)
 
     schema = tfdv.infer_schema(train, max_string_domain_size=MAX_CLASSES)
     for feature in schema.feature:
@@ -100,8 +100,8 @@ def _set_classes(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
 ) -> None:
     counts = [
-        statistics_files.class_counts(features[label.name])
-        for features in map(statistics_files.features, statistics.values())
+        reading.class_counts(features[label.name])
+        for features in map(reading.features, statistics.values())
         if label.name in features
     ]
     complete = all(count is not None for count in counts)

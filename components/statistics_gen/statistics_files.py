@@ -7,9 +7,8 @@ from tfx import types
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
+from components.statistics_gen.reading import FILE_NAME, num_examples
 from failures import Failure
-
-FILE_NAME = "FeatureStats.pb"
 
 
 def write(
@@ -34,39 +33,6 @@ def read(artifact: types.Artifact) -> dict[str, statistics_pb2.DatasetFeatureSta
         split: _read(f"{artifact_utils.get_split_uri([artifact], split)}/{FILE_NAME}")
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
-
-
-def num_examples(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:
-    """Number of examples that one split's statistics are of."""
-    return sum(dataset.num_examples for dataset in statistics.datasets)
-
-
-def features(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList,
-) -> dict[str, statistics_pb2.FeatureNameStatistics]:
-    """Statistics of each top-level feature of one split, by feature name."""
-    return {
-        feature.path.step[0]: feature
-        for dataset in statistics.datasets
-        for feature in dataset.features
-        if len(feature.path.step) == 1
-    }
-
-
-def common(feature: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.CommonStatistics:
-    """The part that features of every type have: how many examples hold the feature."""
-    return getattr(feature, feature.WhichOneof("stats")).common_stats
-
-
-def class_counts(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, int] | None:
-    """How many values there are of each class, by the class as text.
-
-    None if the feature was not counted by class, or has more classes than TFDV lists.
-    """
-    buckets = feature.string_stats.rank_histogram.buckets
-    if not feature.HasField("string_stats") or len(buckets) != feature.string_stats.unique:
-        return None
-    return {bucket.label: int(bucket.sample_count) for bucket in buckets}
 
 
 def summary(artifact: types.Artifact) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 
-from components.trainer.training_log import Epoch
+from components.trainer.history import Epoch
 
 
 @dataclasses.dataclass(frozen=True)

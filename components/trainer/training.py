@@ -20,6 +20,7 @@ from components.trainer.checkpoints import Checkpoint, Checkpoints
 from components.trainer.devices import Devices
 from components.trainer.distribution import distributed
 from components.trainer.early_stopping import EarlyStopping
+from components.trainer.history import Epoch
 from components.trainer.input_function import Input
 from components.trainer.input_report import ceiling
 from components.trainer.input_report.report import InputReport
@@ -27,7 +28,7 @@ from components.trainer.input_threads import giving_way
 from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
 from components.trainer.trained import Trained
-from components.trainer.training_log import Epoch, TrainingLog
+from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
 from failures import Failure

@@ -7,42 +7,13 @@ import os
 import tensorflow as tf
 
 from components.trainer import durable
+from components.trainer.history import HISTORY_FILE, Epoch
 
-HISTORY_FILE = "history.json"
 # What `tf.summary.scalar` writes; that function itself needs TensorBoard to be installed.
 _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
     data_class="DATA_CLASS_SCALAR",
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Epoch:
-    """One epoch of a training.
-
-    Attributes:
-      epoch: counted from 1.
-      loss, accuracy: means over the training examples, while the weights were changing.
-      validation_loss, validation_accuracy: after the epoch; None without a validation split,
-        where none of its labels is known, and for a loss that is no finite number.
-      validation_left_out: validation examples whose label is out of vocabulary; of
-        segmentation pixels of no class.
-      learning_rate: at the epoch's last step.
-      seconds: of the training steps, validation apart.
-      fetch_seconds: of these, what fetching batches took, their handing over included.
-      validation_mean_iou: of segmentation, over all pixels of the validation; otherwise None.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_loss: float | None
-    validation_accuracy: float | None
-    validation_left_out: int | None
-    learning_rate: float
-    seconds: float
-    fetch_seconds: float
-    validation_mean_iou: float | None = None
 
 
 class TrainingLog:

@@ -11,9 +11,9 @@ from components.mask_decode import decode_mask
 from components.transform import image_ops, mask_ops
 from components.transform.job import Job, Shard
 from components.transform.options import NO_CLASS
+from components.transform.reading import MASK_STATISTICS
 from failures import Failure
 
-MASK_STATISTICS = "mask_statistics.json"
 _MOST_NAMED = 8
 
 

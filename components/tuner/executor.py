@@ -17,6 +17,7 @@ from components.trainer.executor import checkpoints_of, train
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_parameters import made_of
+from components.tuner.reading import TRIALS
 from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.tuner_parameters import TunerParameters
 from failures import Failure
@@ -98,7 +99,7 @@ class Executor(base_executor.BaseExecutor):
 
         tuner = search(parameters, folder, try_values, exec_properties["seed"])
         write_best_hyperparameters(tuner, output_dict)
-        _copy(logs, os.path.join(results.uri, "trials"))
+        _copy(logs, os.path.join(results.uri, TRIALS))
         durable.remove(folder)
         [trial] = tuner.oracle.get_best_trials(1)
         values = hyperparameters.tunable(trial.hyperparameters.values)

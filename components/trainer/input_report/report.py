@@ -16,13 +16,13 @@ from components.trainer import durable
 from components.trainer.input_report import plot
 from components.trainer.input_report.ceiling import Ceiling
 from components.trainer.input_report.figures import figures
+from components.trainer.input_report.reading import PLOT_FILE, REPORT_FILE
 from components.trainer.input_report.stages import stages
 from components.trainer.input_report.step_times import StepTimes
 from components.trainer.input_report.verdict import judge
 from components.trainer.training_parameters import InputReportParameters
 from failures import Failure
 
-REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 # What looking may cost: together below 3% of a training of any length worth speaking of.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
 _STARVED_STAGES_SHARE = 0.02  # a training that waits is worth more looking, to name the stage

@@ -1,0 +1,84 @@
+"""A training's history: the form of `history.json`, read without TensorFlow."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Self
+
+HISTORY_FILE = "history.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training.
+
+    Attributes:
+      epoch: counted from 1.
+      loss, accuracy: means over the training examples, while the weights were changing.
+      validation_loss, validation_accuracy: after the epoch; None without a validation split,
+        where none of its labels is known, and for a loss that is no finite number.
+      validation_left_out: validation examples whose label is out of vocabulary; for
+        segmentation, pixels of no class.
+      learning_rate: at the epoch's last step.
+      seconds: of the training steps, without the validation.
+      fetch_seconds: the part of `seconds` spent fetching batches, handing over included.
+      validation_mean_iou: for segmentation, over all validation pixels; otherwise None.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    validation_left_out: int | None
+    learning_rate: float
+    seconds: float
+    fetch_seconds: float
+    validation_mean_iou: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """A whole training.
+
+    Attributes:
+      epochs: all of them, in order.
+      best_epoch: the one whose weights were kept, counted from 1; None: not recorded.
+      resumed_at_step: the checkpoint's step that the training went on from; 0: none.
+      hyperparameters: of a tuner's trial, by dotted key; otherwise {}.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int | None = None
+    resumed_at_step: int = 0
+    hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Reads the file below a local folder; None where it is missing, damaged or empty."""
+        try:
+            found = json.loads((folder / HISTORY_FILE).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        names = [field.name for field in dataclasses.fields(Epoch)]
+        epochs = tuple(
+            # Older trainings lack some of the keys.
+            Epoch(**{name: epoch.get(name) for name in names} | {"epoch": number})
+            for number, epoch in enumerate(found["epochs"], 1)
+        )
+        return cls(
+            epochs,
+            found.get("best_epoch"),
+            found.get("resumed_at_step") or 0,
+            found.get("hyperparameters") or {},
+        ) if epochs else None  # fmt: skip
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all training steps."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    @property
+    def best(self) -> Epoch:
+        """The best epoch, or the last one where none is recorded."""
+        return self.epochs[(self.best_epoch or len(self.epochs)) - 1]

@@ -1,0 +1,82 @@
+"""Reads an input report without TensorFlow, whose import takes seconds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
+
+
+class Speed(NamedTuple):
+    """One part of a training; None where it has no steps to tell from."""
+
+    title: str
+    images_per_second: float | None
+    share: float | None = None  # of its time that the model waited for data, 0..1
+    p50: float | None = None  # of each step's share
+    p99: float | None = None
+
+
+class Stage(NamedTuple):
+    """One stage of the input."""
+
+    name: str
+    milliseconds: float  # of processor time a batch
+    share: float | None  # of all stages' time, 0..1
+
+
+class Report(NamedTuple):
+    """The report of one training."""
+
+    line: str  # the verdict in one sentence
+    verdict: str  # "ok", "input-bound", …
+    advice: str | None
+    strategy: str | None  # where the input keeps the images, such as "memory"
+    reason: str | None  # why there
+    speeds: list[Speed]  # the first epoch, later epochs, without any input
+    stages: list[Stage]  # slowest first; [] where they were not measured
+
+    @property
+    def waited(self) -> float | None:
+        """The share of the later epochs, or of the only one, that the model waited, 0..1."""
+        first, later, _ = self.speeds
+        return first.share if later.share is None else later.share
+
+
+def read_report(folder: Path) -> Report | None:
+    """The report below a model run's local folder; None where it is missing or damaged."""
+    try:
+        found = json.loads((folder / REPORT_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    rates, waits = found.get("images_per_second") or {}, found.get("wait") or {}
+    speeds = [
+        Speed(title, rates.get(key), *((waits.get(key) or {}).get(n) for n in Speed._fields[2:]))
+        for key, title in (
+            ("first_epoch", "first epoch"),
+            ("later_epochs", "later epochs"),
+            ("ceiling", "without any input"),
+        )
+    ]
+    stages = [
+        Stage(stage["name"], stage["milliseconds"], stage.get("share"))
+        for stage in found.get("stages") or ()
+    ]
+    texts = (found.get(name) for name in ("advice", "strategy", "reason"))
+    return Report(found["line"], found["verdict"], *texts, speeds, stages)
+
+
+def read_plot(folder: Path) -> bytes | None:
+    """The plot, an SVG file; None where there is none."""
+    file = folder / PLOT_FILE
+    return file.read_bytes() if file.is_file() else None
+
+
+def read_lines(properties: Mapping[str, Any]) -> tuple[str, str]:
+    """The verdict's line and the advice, "" each where there is none.
+
+    Args:
+      properties: the model run's custom properties.
+    """
+    return properties.get("input_report") or "", properties.get("input_advice") or ""
