@@ -1,0 +1,54 @@
+"""Opens and lists files, local or in a bucket.
+
+An address with "://" goes through tf.io.gfile. Any other path needs the standard library
+alone, so that commands that read a few local files do not wait for TensorFlow.
+"""
+
+import os
+
+
+def is_remote(path) -> bool:
+    return "://" in str(path)
+
+
+def opened(path, mode="rb"):
+    """The file object of `path`; text is UTF-8.
+
+    Raises:
+      OSError, or for a remote path tf.errors.OpError: it cannot be opened.
+    """
+    if is_remote(path):
+        return gfile().GFile(str(path), mode)
+    return open(path, mode, encoding=None if "b" in mode else "utf-8")
+
+
+def files_below(folder) -> list[str]:
+    """The paths of all files in a folder and below, relative to it, in a fixed order."""
+    walk = gfile().walk if is_remote(folder) else os.walk
+    return sorted(
+        os.path.relpath(os.path.join(place, name), folder)
+        for place, _, names in walk(str(folder))
+        for name in names
+    )
+
+
+def is_file_error(error: BaseException) -> bool:
+    """Whether reading or writing a file, local or remote, failed with this error."""
+    # By its module: whoever has not imported TensorFlow cannot have met its errors.
+    of_tensorflow = type(error).__module__ == "tensorflow.python.framework.errors_impl"
+    return isinstance(error, OSError) or of_tensorflow
+
+
+def why(error: Exception) -> str:
+    """The cause that an error of reading or writing a file names, without a full stop."""
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).rstrip(".")
+    # TensorFlow puts the file before the cause and its operation behind it.
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].split("; ")[-1].split(" [Op:")[0].rstrip(".")
+
+
+def gfile():
+    import tensorflow as tf
+
+    return tf.io.gfile

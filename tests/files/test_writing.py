@@ -1,0 +1,139 @@
+"""What is written appears whole or not at all: kills, full disks and errors leave what was."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from failures import Failure
+from files import writing
+
+BEGIN = """
+import sys, time
+from files import writing
+with writing.whole(sys.argv[1]) as unfinished:
+    with open(unfinished, "w") as file:
+        file.write("new, but not")
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def small_disk():
+    """No file of this process grows beyond 1,000 bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_replaces_the_one_before_and_missing_folders_are_made(tmp_path):
+    file = tmp_path / "new" / "folder" / "file"
+    for content in ("first", "zweite Größe", b"\0third"):
+        writing.write(file, content)
+        assert file.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+    assert os.listdir(file.parent) == ["file"]
+
+
+def test_a_kill_in_the_middle_leaves_the_old_content_and_the_next_write_cleans_up(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("old")
+    process = subprocess.Popen([sys.executable, "-c", BEGIN, file], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    assert file.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["file", f"file{writing.UNFINISHED}"]
+
+    writing.write(file, "new")
+    assert file.read_text() == "new"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_full_disk_leaves_the_old_content_and_nothing_half(tmp_path, small_disk):
+    file = tmp_path / "file"
+    writing.write(file, "old")
+    with pytest.raises(Failure) as failure:
+        writing.write(file, "x" * 5000, next_step="Free some space.")
+    assert str(failure.value) == f"{file} cannot be written: File too large. Free some space."
+    assert file.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_place_that_cannot_be_written_is_reported_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match=r"file/below cannot be written: .*\. Free some space"):
+        writing.write(tmp_path / "file" / "below", "content")
+
+
+def test_a_folder_appears_whole(tmp_path):
+    folder = tmp_path / "folder"
+    with writing.whole(folder) as unfinished:
+        os.makedirs(f"{unfinished}/below")
+        writing.write(f"{unfinished}/below/file", "content")
+        assert not folder.exists()
+    assert (folder / "below" / "file").read_text() == "content"
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_an_error_leaves_nothing_of_a_folder(tmp_path):
+    def fail():
+        with writing.whole(tmp_path / "folder") as unfinished:
+            writing.write(f"{unfinished}/below/file", "content")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_does_not_replace_another(tmp_path):
+    writing.write(tmp_path / "folder" / "file", "old")
+    with (
+        pytest.raises(OSError, match="not empty"),
+        writing.whole(tmp_path / "folder") as unfinished,
+    ):
+        writing.write(f"{unfinished}/file", "new")
+    assert (tmp_path / "folder" / "file").read_text() == "old"
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_copied_folder_gets_its_last_files_last(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    for path in ("first", "below/b", "below/c"):
+        writing.write(source / path, path)
+
+    writing.copy_folder(source, target, last=["below/b"])
+
+    times = {path: os.stat(target / path).st_mtime_ns for path in ("first", "below/b", "below/c")}
+    assert max(times, key=times.get) == "below/b"
+    assert (target / "below" / "c").read_text() == "below/c"
+
+
+def test_removing_takes_a_file_a_folder_or_nothing(tmp_path):
+    writing.write(tmp_path / "folder" / "below" / "file", "")
+    writing.write(tmp_path / "file", "")
+    for name in ("folder", "file", "nothing"):
+        writing.remove(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_remote_store_is_written_copied_and_removed_through_tensorflow(tmp_path):
+    import tensorflow as tf
+
+    writing.write("ram://files/folder/file", "old")
+    writing.write("ram://files/folder/file", "new")
+    assert tf.io.gfile.listdir("ram://files/folder") == ["file"]
+
+    writing.copy_folder("ram://files/folder", tmp_path / "copy")
+    assert (tmp_path / "copy" / "file").read_text() == "new"
+
+    writing.remove("ram://files/folder/file")
+    assert not tf.io.gfile.exists("ram://files/folder/file")
+    with pytest.raises(Failure, match="unknown://place cannot be written: "):
+        writing.write("unknown://place", "content")
