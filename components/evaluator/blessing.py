@@ -3,27 +3,17 @@
 import json
 import math
 import os
-from dataclasses import dataclass
 
 from tensorflow_model_analysis.proto import validation_result_pb2
 from tfx.dsl.io import fileio
 
 from components.evaluator.criteria import Criteria
+from components.evaluator.reading import BLESSING_FILE, Verdict
 
 # TFX's names, written out: importing them would import every component of TFX.
 BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"
 BLESSED_PROPERTY = "blessed"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the Evaluator decided; `reasons` are empty exactly when it blesses."""
-
-    blessed: bool
-    reasons: list[str]
-    metrics: dict[str, float]  # the challenger's over the whole split
-    champion_metrics: dict[str, float]  # empty without a champion
 
 
 def decide(
@@ -87,7 +77,7 @@ def write(blessing, verdict: Verdict) -> None:
     """
     name = BLESSED_FILE if verdict.blessed else NOT_BLESSED_FILE
     _write_text(os.path.join(blessing.uri, name), "")
-    _write_text(os.path.join(blessing.uri, "blessing.json"), json.dumps(vars(verdict), indent=2))
+    _write_text(os.path.join(blessing.uri, BLESSING_FILE), json.dumps(vars(verdict), indent=2))
     blessing.set_int_custom_property(BLESSED_PROPERTY, int(verdict.blessed))
     summary = "blessed" if verdict.blessed else f"not blessed: {'; '.join(verdict.reasons)}"
     blessing.set_string_custom_property("summary", summary)

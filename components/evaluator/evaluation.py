@@ -18,10 +18,9 @@ from components.evaluator.criteria import Criteria
 from components.evaluator.metric_names import CLASSIFICATION
 from components.evaluator.model_place import ModelPlace
 from components.evaluator.plan import Plan
+from components.evaluator.reading import CLASS_NAMES_FILE, COUNTS_FILE, Verdict
 from components.transform.corrupt_images import enforce_policy
 from failures import Failure
-
-_COUNTS = "counts.json"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Request:
 class Result:
     """What came out; TFMA's files are written."""
 
-    verdict: blessing.Verdict
+    verdict: Verdict
     dropped: int  # corrupt images
     unknown_labels: int  # examples whose label is in no vocabulary
 
@@ -67,7 +66,7 @@ def evaluate(
       Failure: the split, a model or the configuration cannot be used.
     """
     names = joint_class_names([read_class_names(place) for place in request.models])
-    counts = _count(request, names, make_pipeline, os.path.join(uri, _COUNTS))
+    counts = _count(request, names, make_pipeline, os.path.join(uri, COUNTS_FILE))
     enforce_policy("Evaluator", counts.corrupt, request.on_corrupt_image, request.max_dropped)
     challenger = counts.models[request.models[0].name]
     if not counts.examples:
@@ -80,7 +79,7 @@ def evaluate(
             f"Evaluator: the masks of split {request.split} hold no pixel of any class. "
             "Check the pixel values in mask_classes."
         )
-    with fileio.open(os.path.join(uri, "class_names.json"), "w") as text:
+    with fileio.open(os.path.join(uri, CLASS_NAMES_FILE), "w") as text:
         text.write(json.dumps(names))
     verdict = _judge(request, names, counts, uri)
     return Result(verdict, len(counts.corrupt), int(challenger.confusion[-1].sum()))
@@ -132,7 +131,7 @@ def _write_counts(counts: Counts, file: str) -> None:
     worst_examples.write(counts.worst, os.path.dirname(file))
 
 
-def _judge(request: Request, names: list[str], counts: Counts, uri: str) -> blessing.Verdict:
+def _judge(request: Request, names: list[str], counts: Counts, uri: str) -> Verdict:
     # TFMA's names: one model has none, two are told apart.
     tfma_names = (
         [""] if len(counts.models) == 1 else [constants.CANDIDATE_KEY, constants.BASELINE_KEY]

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from tfx.dsl.io import fileio
 
+from components.evaluator.reading import WORST_EXAMPLES_FILE
+
 MOST = 12
 _DIGITS = 6  # Losses of the same example in batches of other sizes agree so far.
 
@@ -103,5 +105,5 @@ def write(examples: Sequence[WorstExample], uri: str) -> None:
                 file.write(encoded)
         where = {"file": example.file, "record": example.record}
         entries.append(names | where | dict(example.facts))
-    with fileio.open(os.path.join(uri, "worst_examples.json"), "w") as text:
+    with fileio.open(os.path.join(uri, WORST_EXAMPLES_FILE), "w") as text:
         text.write(json.dumps(entries, indent=2))

@@ -10,10 +10,10 @@ from tfx.utils import path_utils
 
 from components.model_store.copying import is_saved_model
 from components.serving_check import faults, requests, served
+from components.serving_check.reading import RESULT_FILE
 from failures import Failure
 
 BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
-RESULT_FILE = "serving.json"
 
 
 class Executor(base_executor.BaseExecutor):

@@ -1,0 +1,132 @@
+"""Reads what the Evaluator left without TensorFlow, whose import takes seconds."""
+
+import collections
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+BLESSING_FILE = "blessing.json"
+COUNTS_FILE, CLASS_NAMES_FILE = "counts.json", "class_names.json"
+WORST_EXAMPLES_FILE = "worst_examples.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the Evaluator decided; `reasons` are empty exactly when it blesses."""
+
+    blessed: bool
+    reasons: list[str]
+    metrics: dict[str, float]  # the challenger's over the whole split
+    champion_metrics: dict[str, float]  # empty without a champion
+
+
+def read_verdict(folder: Path) -> Verdict | None:
+    """The verdict below a ModelBlessing's local folder; None where it is missing or damaged."""
+    found = _json(folder / BLESSING_FILE)
+    return Verdict(**found) if found else None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassCounts:
+    """One class of the test split, counted in images, or in pixels for segmentation."""
+
+    name: str
+    actual: int  # of this class
+    predicted: int  # that the model takes for it
+    right: int  # both
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.actual if self.actual else 0.0
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union, 0..1."""
+        union = self.actual + self.predicted - self.right
+        return self.right / union if union else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """A model's true against predicted classes.
+
+    Attributes:
+      names: the classes' names by class id.
+      counts: {(true class id, predicted class id): number}, without those of 0; the true
+        class id `len(names)` stands for labels in no vocabulary.
+    """
+
+    names: list[str]
+    counts: dict[tuple[int, int], int]
+
+    @property
+    def classes(self) -> list[ClassCounts]:
+        """The classes by class id."""
+        actual, predicted = collections.Counter(), collections.Counter()
+        for (true, said), number in self.counts.items():
+            actual[true] += number
+            predicted[said] += number
+        return [
+            ClassCounts(name, actual[c], predicted[c], self.counts.get((c, c), 0))
+            for c, name in enumerate(self.names)
+        ]
+
+    def mistakes(self) -> list[tuple[int, str, str]]:
+        """(number, true class, predicted class) of every confused pair, the most frequent first."""
+        names = [*self.names, "(unknown)"]
+        wrong = ((n, t, p) for (t, p), n in self.counts.items() if t != p)
+        return [(n, names[t], names[p]) for n, t, p in sorted(wrong, reverse=True)]
+
+
+def read_confusion(folder: Path, model: str = "challenger") -> Confusion | None:
+    """A model's counts below a ModelEvaluation's local folder; None where they are missing."""
+    counts, names = _json(folder / COUNTS_FILE), _json(folder / CLASS_NAMES_FILE)
+    if not counts or not names or model not in counts["models"]:
+        return None
+    entries = counts["models"][model]["confusion"]
+    return Confusion(names, {(true, said): number for true, said, number in entries if number})
+
+
+class WorstExample(NamedTuple):
+    """One of the examples that the challenger got most wrong.
+
+    `facts` are "true", "predicted" and "probability" of an image, "loss" and "iou" of a
+    mask; `pictures` are encoded, by "image", "truth" and "prediction".
+    """
+
+    file: str  # the shard's name
+    record: int  # its number in the shard
+    facts: dict[str, Any]
+    pictures: dict[str, bytes]
+
+
+def read_worst_examples(folder: Path) -> list[WorstExample]:
+    """The worst first; a picture that is missing, or lies elsewhere, is b""."""
+    found = []
+    for entry in _json(folder / WORST_EXAMPLES_FILE) or ():
+        pictures = {
+            kind: _picture(folder, entry.pop(kind))
+            for kind in ("image", "truth", "prediction")
+            if kind in entry
+        }
+        name, record = Path(entry.pop("file")).name, entry.pop("record")
+        found.append(WorstExample(name, record, entry, pictures))
+    return found
+
+
+def _picture(folder: Path, name: str) -> bytes:
+    path = (folder / name).resolve()
+    return path.read_bytes() if path.is_relative_to(folder.resolve()) and path.is_file() else b""
+
+
+def _json(file: Path) -> Any:
+    """None where the file is missing, or not whole."""
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
