@@ -10,7 +10,9 @@ NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
 
 Dataset = Annotated[
     str,
-    AfterValidator(Form(r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?", "TFDS name[/config][:version]")),
+    AfterValidator(
+        Form(r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]")
+    ),
 ]
 Path = Annotated[str, Field(min_length=1)]
 PixelValue = Annotated[int, Field(ge=0, le=255)]

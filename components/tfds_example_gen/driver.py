@@ -8,6 +8,7 @@ from tfx.proto.orchestration import driver_output_pb2
 
 from components.tfds_example_gen.executor import select
 from components.tfds_example_gen.fingerprint import fingerprint
+from settings.data import TfdsSource
 
 
 class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
@@ -28,6 +29,7 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
             Failure: The dataset or a split cannot be found, prepared or read.
         """
         output = driver_output_pb2.DriverOutput()
-        found = fingerprint(*select(execution_info.exec_properties))
+        source = TfdsSource.model_validate_json(execution_info.exec_properties["source"])
+        found = fingerprint(*select(source))
         data_types_utils.set_metadata_value(output.exec_properties["fingerprint"], found)
         return output

@@ -14,10 +14,11 @@ from components.engine import EngineExecutor
 from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import class_names, load
 from components.tfds_example_gen.fingerprint import fingerprint
+from settings.data import TfdsSource
 
 
 class Executor(EngineExecutor):
-    """Executor of TfdsExampleGen; see the component for its parameters."""
+    """Writes `Split-<role>/data_tfrecord-*` and describes the artifact; see `TfdsExampleGen`."""
 
     def Do(
         self,
@@ -25,20 +26,10 @@ class Executor(EngineExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes `Split-<role>/data_tfrecord-*` below the artifact and describes it.
-
-        Args:
-            input_dict: Empty.
-            output_dict: `examples`: one Examples artifact.
-            exec_properties: The component's parameters, and `fingerprint` where the
-                driver ran.
-
-        Raises:
-            Failure: The dataset or a split cannot be found or read, or written here.
-        """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict["examples"])
-        builder, roles = select(exec_properties)
+        source = TfdsSource.model_validate_json(exec_properties["source"])
+        builder, roles = select(source)
         examples.split_names = artifact_utils.encode_split_names(list(roles))
         work = {
             role: splits.plan(
@@ -49,43 +40,42 @@ class Executor(EngineExecutor):
             for role, pieces in roles.items()
         }
         workers.write_all(
-            [shard for plan in work.values() for shard in plan],
-            self.make_pipeline,
+            [shard for plan in work.values() for shard in plan], examples.uri, self.make_pipeline
         )
-        expressions = json.loads(exec_properties["splits"])
+        expressions = source.splits.by_role()
         counts = {
             role: _checked_count(plan, builder.info.splits[expressions[role]].num_examples)
             for role, plan in work.items()
         }
-        _describe(examples, builder, counts, exec_properties)
-        examples.set_string_custom_property(
-            "fingerprint", exec_properties.get("fingerprint") or fingerprint(builder, roles)
-        )
+        _describe(examples, builder, counts, exec_properties["span"])
+        # On Kubeflow no driver has found it already.
+        found = exec_properties.get("fingerprint") or fingerprint(builder, roles)
+        examples.set_string_custom_property("fingerprint", found)
 
 
 def select(
-    exec_properties: Mapping[str, Any],
+    source: TfdsSource,
 ) -> tuple[tfds.core.DatasetBuilder, dict[str, tuple[splits.Piece, ...]]]:
-    """Finds the dataset and the records of each role that the parameters ask for."""
-    builder = load(
-        exec_properties["dataset"],
-        exec_properties.get("data_dir"),
-        bool(exec_properties.get("download")),
-    )
-    return builder, splits.select(builder, json.loads(exec_properties["splits"]))
+    """Finds the dataset and the records of each role.
+
+    Raises:
+        Failure: The dataset or a split cannot be found, prepared or read.
+    """
+    builder = load(source.dataset, source.data_dir, source.download)
+    return builder, splits.select(builder, source.splits.by_role())
 
 
 def _describe(
     examples: types.Artifact,
     builder: tfds.core.DatasetBuilder,
     counts: Mapping[str, int],
-    exec_properties: Mapping[str, Any],
+    span: int,
 ) -> None:
-    # TFX's own function for this would bring all of TFX's components with it.
+    # TFX's own function for this would import all of TFX's components.
     payload_format = example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples.set_string_custom_property("payload_format", payload_format)
-    # As TFX's own ExampleGen does it; resolvers choose by the span.
-    examples.set_int_custom_property("span", int(exec_properties.get("span") or 0))
+    # TFX's own ExampleGen sets it likewise; resolvers choose by the span.
+    examples.set_int_custom_property("span", int(span))
     examples.set_string_custom_property("dataset", builder.info.full_name)
     examples.set_string_custom_property("class_names", json.dumps(class_names(builder)))
     examples.set_string_custom_property("counts", json.dumps(counts))

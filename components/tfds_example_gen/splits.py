@@ -4,7 +4,6 @@ import difflib
 import itertools
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -52,13 +51,6 @@ def select(
     Raises:
         Failure: An expression names no split, is malformed, or selects no record.
     """
-    unfit = [role for role in splits if not re.fullmatch(r"[\w-]+", role)]
-    if unfit or not splits:
-        raise Failure(
-            f"Splits: {unfit[0]!r} is no name of a split. Use letters, digits, '-' and '_' only."
-            if unfit
-            else "Splits: none is asked for. Name at least one, as in {'train': 'train'}."
-        )
     return {role: _pieces(builder, role, expression) for role, expression in splits.items()}
 
 

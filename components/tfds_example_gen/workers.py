@@ -1,78 +1,48 @@
-"""Writes all shards of a run, several at once: in threads, or wherever Beam runs."""
+"""Writes all shards of a run, several at once: in threads, or on the workers of a Beam runner."""
 
-import logging
 import os
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
-import apache_beam as beam
 import tensorflow as tf
 
+from components.engine import MakePipeline, run_shards
 from components.tfds_example_gen import records, shards
 from components.tfds_example_gen.splits import TFRECORD, Shard
-from failures import Failure
-
-_progress = logging.getLogger("steadyfeed.progress")
 
 
-def write_all(
-    work: Sequence[Shard], make_pipeline: Callable[[], beam.Pipeline] | None = None
-) -> None:
+def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | None = None) -> None:
     """Writes shards; where it fails, nothing of any is left.
 
     Args:
         work: What to write. Their folders are emptied first: a killed attempt at the same
             artifact may have left files there.
+        uri: Folder of the artifact.
         make_pipeline: Makes the Beam pipeline whose runner writes; None for threads.
 
     Raises:
         Failure: A record cannot be read, or a file cannot be written.
     """
+    reports = f"{uri}/unfinished"
     folders = {os.path.dirname(shard.path) for shard in work}
     _remove(folders)
     try:
         for folder in folders:
             tf.io.gfile.makedirs(folder)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            offsets = _offsets(work, pool)
-            if make_pipeline:
-                _write_in_beam(work, offsets, make_pipeline())
-            else:
-                _write_in_threads(work, offsets, pool)
+            placed = list(zip(work, _offsets(work, pool), strict=True))
+        for _ in run_shards(_write, placed, reports, make_pipeline, threads=os.cpu_count()):
+            pass
     except BaseException:
         _remove(folders)
         raise
+    finally:
+        _remove([reports])
 
 
-def _write_in_threads(work: Sequence[Shard], offsets: Sequence[int], pool: Executor) -> None:
-    pending = [pool.submit(shards.write, *one) for one in zip(work, offsets, strict=True)]
-    try:
-        for done, future in enumerate(as_completed(pending), start=1):
-            future.result()
-            completed = {"completed": done / len(work)}
-            _progress.info("shard %d of %d", done, len(work), extra=completed)
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-
-
-def _write_in_beam(work: Sequence[Shard], offsets: Sequence[int], pipeline: beam.Pipeline) -> None:
-    try:
-        with pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(list(zip(work, offsets, strict=True)))
-                | "Spread" >> beam.Reshuffle()
-                | "Write" >> beam.MapTuple(shards.write)
-            )
-    except Exception as error:
-        # Beam wraps what a worker raises, on some runners into nothing but text.
-        found = re.search(r"Failure: (.+?)(?: \[while running|\\n|\n|$)", str(error))
-        if found:
-            raise Failure(found[1]) from error
-        raise
+def _write(placed: tuple[Shard, int]) -> int:
+    return shards.write(*placed)
 
 
 def _offsets(work: Sequence[Shard], pool: Executor) -> list[int]:

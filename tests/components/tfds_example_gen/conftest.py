@@ -1,6 +1,5 @@
 """Small TFDS datasets, prepared once, and the executor behind one call."""
 
-import json
 import pathlib
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 from components.tfds_example_gen.executor import Executor
+from settings.data import TfdsSource
 
 OFFLINE = tfds.download.DownloadConfig(try_download_gcs=False)
 
@@ -96,19 +96,19 @@ def ingest(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         beam_pipeline_args: tuple[str, ...] = (),
         **splits: str,
     ) -> types.Artifact:
+        source = TfdsSource.of(
+            dataset=dataset,
+            data_dir=data_dir,
+            download=download,
+            splits={"train": "train", "test": "test"} | splits,
+        )
         examples = standard_artifacts.Examples()
         examples.uri = str(tmp_path / "examples")
         context = Executor.Context(beam_pipeline_args=list(beam_pipeline_args))
         Executor(context).Do(
             {},
             {"examples": [examples]},
-            {
-                "dataset": dataset,
-                "data_dir": data_dir,
-                "download": int(download),
-                "splits": json.dumps(splits),
-                "span": 3,
-            },
+            {"source": source.model_dump_json(), "span": 3},
         )
         return examples
 

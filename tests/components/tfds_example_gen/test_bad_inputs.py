@@ -12,6 +12,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from components.tfds_example_gen import dataset
+from components.tfds_example_gen.component import TfdsExampleGen
+from components.tfds_example_gen.dataset import load
 from failures import Failure
 
 
@@ -66,16 +68,21 @@ def failure_of(ingest, *arguments, **options) -> str:
             "no config 'smal'. Name one of large, small. Did you mean small?",
         ),
         ("scenery_photos/small:7.0.0", "has no version 7.0.0. It has: 1.0.0, 2.0.0."),
-        ("scenery_photos/small:latest", "'scenery_photos/small:latest' is no name of a TFDS"),
         ("digit", "There is no dataset 'digit'. Did you mean digits"),
         ("digits/grey", "Dataset digits has no config 'grey'. Leave the config out."),
         ("digits:0.9.0", "Dataset digits has no version 0.9.0. It has: 1.0.0."),
-        ("huggingface:mnist", "'huggingface:mnist' is no name of a TFDS dataset"),
-        ("", "'' is no name of a TFDS dataset"),
     ],
 )
 def test_an_unknown_dataset_config_or_version_lists_what_there_is(name, expected, ingest, data_dir):
     assert expected in failure_of(ingest, name, data_dir, train="train")
+
+
+@pytest.mark.parametrize("name", ["scenery_photos/small:latest", "huggingface:mnist", ""])
+def test_what_is_no_name_of_a_tfds_dataset_is_refused(name, ingest, data_dir):
+    with pytest.raises(Failure, match=r"dataset: given .*; allowed: TFDS name\[/config\]"):
+        ingest(name, data_dir)
+    with pytest.raises(Failure, match="is no name of a TFDS dataset"):
+        load(name, data_dir)
 
 
 def test_an_unknown_dataset_names_the_prepared_and_the_embedded_ones(ingest, data_dir):
@@ -121,7 +128,7 @@ def test_a_dataset_that_is_not_prepared_is_not_downloaded_unasked(ingest, data_d
 
 def test_no_network_says_how_to_prepare_the_data_elsewhere(ingest, tmp_path):
     folder = str(tmp_path / "tfds")
-    message = failure_of(ingest, "far_away", folder, download=True, train="train")
+    message = failure_of(ingest, "far_away", folder, download=True, test="train")
 
     assert "127.0.0.1:9 cannot be reached" in message
     assert "On a machine with a network run `tfds build far_away:1.0.0 --data_dir=DIR`" in message
@@ -133,22 +140,17 @@ def test_downloads_that_are_already_there_need_no_network(ingest, tmp_path):
     download.parent.mkdir(parents=True)
     download.write_text("")
 
-    ingest("fetched_before", str(tmp_path), download=True, train="train")
+    ingest("fetched_before", str(tmp_path), download=True, test="train")
 
 
 @pytest.mark.parametrize("role", ["../train", ""])
-def test_a_role_that_is_no_folder_name_is_refused(role, ingest, data_dir):
-    message = failure_of(ingest, "scenery_photos/small", data_dir, **{role: "train"})
-
-    assert f"Splits: {role!r} is no name of a split." in message
-
-
-def test_no_split_at_all_is_refused(ingest, data_dir):
-    assert "none is asked for" in failure_of(ingest, "scenery_photos/small", data_dir)
+def test_a_role_that_downstream_components_do_not_know_is_refused(role):
+    with pytest.raises(Failure, match="unknown key"):
+        TfdsExampleGen(dataset="digits", splits={"train": "train", "test": "test", role: "train"})
 
 
 def test_a_builder_that_fails_says_so(ingest, tmp_path):
-    message = failure_of(ingest, "faulty", str(tmp_path), download=True, train="train")
+    message = failure_of(ingest, "faulty", str(tmp_path), download=True, test="train")
 
     assert "faulty/1.0.0 cannot be prepared by TFDS: KeyError: 'column'" in message
 

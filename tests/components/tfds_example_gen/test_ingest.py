@@ -45,12 +45,12 @@ def images_by_tfds(builder: tfds.core.DatasetBuilder, split: str) -> list[bytes]
     ],
 )
 def test_a_split_holds_what_tfds_reads_byte_for_byte(split, ingest, data_dir, read):
-    examples = ingest("scenery_photos/small", data_dir, chosen=split)
+    examples = ingest("scenery_photos/small", data_dir, validation=split)
     builder = tfds.builder("scenery_photos/small", data_dir=data_dir)
 
-    assert images(read(examples, "chosen")) == images_by_tfds(builder, split)
+    assert images(read(examples, "validation")) == images_by_tfds(builder, split)
     counts = json.loads(examples.get_string_custom_property("counts"))
-    assert counts == {"chosen": builder.info.splits[split].num_examples}
+    assert counts["validation"] == builder.info.splits[split].num_examples
 
 
 def test_records_are_the_very_ones_in_the_files_of_tfds(ingest, digits_dir, read):
@@ -185,7 +185,7 @@ import resource, sys
 from components.tfds_example_gen import splits, workers
 source, folder, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
 piece = splits.Piece(source, 0, 60, True)
-workers.write_all([splits.Shard(f"{folder}/{n}", piece, "tfrecord") for n in range(times)])
+workers.write_all([splits.Shard(f"{folder}/{n}", piece, "tfrecord") for n in range(times)], folder)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

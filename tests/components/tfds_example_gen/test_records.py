@@ -56,7 +56,7 @@ def test_the_shards_of_a_slice_are_its_records_in_order(data, cut, folder):
 
     plan = splits.plan([piece], str(folder / "out"), splits.TFRECORD)
     with small_reads:
-        workers.write_all(plan)
+        workers.write_all(plan, str(folder))
 
     written = tf.data.TFRecordDataset([shard.path for shard in plan])
     assert list(written.as_numpy_iterator()) == data[skip : skip + take]
