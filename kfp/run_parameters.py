@@ -8,7 +8,7 @@ from failures import ConfigurationError
 # Where the values of a section end up: a component and its exec property. A section's
 # values lie in one property as JSON, under their own keys. What Trainer is told, Tuner's
 # trials are told.
-_WHOLE = {"data.dataset": ("TfdsExampleGen", "dataset")}
+_WHOLE = {"data.dataset": ("TfdsExampleGen", "source")}
 _SECTIONS = {"training": ("Trainer", "training")}
 _TOLD_LIKE_TRAINER = "Tuner"
 # The steps that read or write pushed models.
@@ -106,7 +106,7 @@ def _run_parameter(configuration, name, key):
     for part in key.split("."):
         value = getattr(value, part, None)
     if key in _WHOLE:
-        component, property_, inner = *_WHOLE[key], None
+        component, property_, inner = *_WHOLE[key], field
     elif section in _SECTIONS:
         component, property_, inner = *_SECTIONS[section], field
     else:

@@ -47,12 +47,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
     corrupt = {name: preprocessing[name] for name in ("on_corrupt_image", "max_dropped")}
 
     # Encoded images, byte for byte as TFDS holds them.
-    examples = TfdsExampleGen(
-        dataset=data.dataset,
-        splits=data.splits.by_role(),
-        data_dir=data.data_dir,
-        download=data.download,
-    )
+    examples = TfdsExampleGen(data.source)
     raw = examples.outputs["examples"]
     statistics = StatisticsGen(raw, **named)
     # Inferred at first; a curated file afterwards, which knows what is normal.
