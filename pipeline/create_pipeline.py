@@ -10,6 +10,7 @@ from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.pusher.component import Pusher
 from components.schema_gen.component import ImportSchemaGen, SchemaGen
+from components.schema_gen.schema_files import curated_text
 from components.serving_check.component import ServingCheck
 from components.statistics_gen.component import StatisticsGen
 from components.tfds_example_gen.component import TfdsExampleGen
@@ -37,7 +38,6 @@ def create_pipeline(configuration, metadata_connection_config=None):
         "label_feature": data.label_feature if data.mask_feature is None else None,
         "mask_feature": data.mask_feature,
     }
-    named = {"image_features": [data.image_feature]} | target
     features = {"image_feature": data.image_feature} | target
     mask_classes = list(data.mask_classes.items())
     preprocessing = (
@@ -49,19 +49,20 @@ def create_pipeline(configuration, metadata_connection_config=None):
     # Encoded images, byte for byte as TFDS holds them.
     examples = TfdsExampleGen(data.source)
     raw = examples.outputs["examples"]
-    statistics = StatisticsGen(raw, **named)
+    statistics = StatisticsGen(raw, data.features)
     # Inferred at first; a curated file afterwards, which knows what is normal.
     if data.schema_file is None:
-        schema = SchemaGen(statistics.outputs["statistics"], **named)
+        schema = SchemaGen(statistics=statistics.outputs["statistics"], features=data.features)
     else:
-        schema = ImportSchemaGen(data.schema_file, **named)
-    validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
+        schema = ImportSchemaGen(schema_text=curated_text(data.schema_file, data.features))
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
     gate = ValidationGate(
-        validator.outputs["anomalies"],
-        statistics.outputs["statistics"],
-        allow=configuration.validation.allow,
-        max_anomalies=configuration.validation.max_anomalies,
-        label_feature=target["label_feature"],
+        anomalies=validator.outputs["anomalies"],
+        statistics=statistics.outputs["statistics"],
+        features=data.features,
+        validation=configuration.validation,
     )
     # Decoded once, to uint8; waits for the gate.
     transform = Transform(

@@ -1,33 +1,29 @@
 """The schema that the statistics of image Examples suggest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.statistics_gen import reading
 from failures import Failure
+from settings.data import Features
 
 TRAIN = "train"
 # Class names up to this many become the label's domain; TFDV lists no more of them.
 MAX_CLASSES = 1000
-_PICTURES = ("image_feature", "mask_feature")
 
 
 def inferred_schema(
-    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
-    image_features: Sequence[str],
-    label_feature: str | None,
-    mask_feature: str | None = None,
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList], features: Features
 ) -> schema_pb2.Schema:
     """A schema inferred from the split `train`, features sorted by name.
 
     Args:
       statistics: statistics by split name.
-      image_features: features that become images: BYTES, one value in every example.
-      label_feature: gets one value in every example and, as domain, the classes of all
-        splits: names, or the range of the ids. None: there is none.
-      mask_feature: becomes an image too; None: there is none.
+      features: images and masks become BYTES images, one in every example. The label gets
+        one value in every example and, as domain, the classes of all splits: names, or the
+        range of the ids.
 
     Raises:
       Failure: train is missing or empty, or lacks one of these features, or images
@@ -41,19 +37,14 @@ def inferred_schema(
     train = statistics[TRAIN]
     if not reading.num_examples(train):
         raise Failure(f"The split {TRAIN} holds no examples. Check the dataset's split expression.")
-    settings = {
-        **({label_feature: "label_feature"} if label_feature else {}),
-        **({mask_feature: "mask_feature"} if mask_feature else {}),
-        **dict.fromkeys(image_features, "image_feature"),
-    }
-    _check_features(reading.features(train), settings)
+    _check_features(reading.features(train), features)
 
     schema = tfdv.infer_schema(train, max_string_domain_size=MAX_CLASSES)
     for feature in schema.feature:
-        if settings.get(feature.name) in _PICTURES:
+        if feature.name in features.pictures:
             _require_once(feature)
             feature.image_domain.SetInParent()
-        elif feature.name == label_feature:
+        elif feature.name == features.label:
             _require_once(feature)
             _set_classes(schema, feature, statistics)
         else:
@@ -67,22 +58,21 @@ def inferred_schema(
 
 
 def _check_features(
-    features: Mapping[str, statistics_pb2.FeatureNameStatistics], settings: Mapping[str, str]
+    found: Mapping[str, statistics_pb2.FeatureNameStatistics], features: Features
 ) -> None:
-    """`settings`: which setting names a feature, by the feature's name."""
-    for name, setting in settings.items():
-        if name not in features:
+    target = "label_feature" if features.mask_feature is None else "mask_feature"
+    for key in ("image_feature", target):
+        name = getattr(features, key)
+        if name not in found:
             raise Failure(
                 f"The examples of {TRAIN} have no feature {name!r}, only "
-                f"{', '.join(sorted(features))}. Set {setting} to one of them."
+                f"{', '.join(sorted(found))}. Set {key} to one of them."
             )
-        if setting not in _PICTURES:
-            continue
-        kind = statistics_pb2.FeatureNameStatistics.Type.Name(features[name].type)
-        if kind not in ("BYTES", "STRING"):
+        kind = statistics_pb2.FeatureNameStatistics.Type.Name(found[name].type)
+        if key != "label_feature" and kind not in ("BYTES", "STRING"):
             raise Failure(
-                f"The {setting.replace('_', ' ')} {name!r} holds {kind} values instead of encoded "
-                f"images. Set {setting} to a feature of PNG or JPEG bytes."
+                f"The {key.replace('_', ' ')} {name!r} holds {kind} values instead of encoded "
+                f"images. Set {key} to a feature of PNG or JPEG bytes."
             )
 
 

@@ -3,7 +3,6 @@
 import os
 import pathlib
 import tempfile
-from collections.abc import Sequence
 
 import tensorflow as tf
 from google.protobuf import text_format
@@ -11,6 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
 from failures import Failure
+from settings.data import Features
 
 FILE_NAME = "schema.pbtxt"
 
@@ -31,31 +31,29 @@ def read(uri: str) -> schema_pb2.Schema:
     return _parse(f"{uri}/{FILE_NAME}", "Delete the artifact and run again.")
 
 
-def read_curated(
-    path: str, image_features: Sequence[str], label_feature: str | None
-) -> schema_pb2.Schema:
-    """The schema in a file that a user keeps.
+def curated_text(path: str, features: Features) -> str:
+    """The text of a schema that a user keeps in a file.
 
     Raises:
-      Failure: the file is missing, is no schema, or lacks the image features as BYTES or
+      Failure: the file is missing, is no schema, or lacks images or masks as BYTES or
         the label; names the line where there is one.
     """
     schema = _parse(path, "Run once without a schema file, and save the schema inferred there.")
     types = {feature.name: feature.type for feature in schema.feature}
-    for name in (*image_features, *filter(None, [label_feature])):
+    for name in filter(None, (*features.pictures, features.label)):
         if name not in types:
             raise Failure(
                 f"The schema {path} has no feature {name!r}, only "
                 f"{', '.join(types) or 'none'}. Add it, or correct the feature names."
             )
-    for name in image_features:
+    for name in features.pictures:
         if types[name] != schema_pb2.BYTES:
             kind = schema_pb2.FeatureType.Name(types[name])
             raise Failure(
                 f"The schema {path} gives the image feature {name!r} the type {kind}. "
                 "Set type: BYTES."
             )
-    return schema
+    return to_text(schema)
 
 
 def save_curated(uri: str, path: str, overwrite: bool = False) -> None:

@@ -1,16 +1,16 @@
 """StatisticsGen: TFDV statistics of every split, with images as opaque bytes."""
 
-import json
-from collections.abc import Sequence
+from typing import Any
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
 from components.statistics_gen import executor
+from settings.data import Features
 
 
 class StatisticsGenSpec(component_spec.ComponentSpec):
-    """What StatisticsGen reads and writes; see `StatisticsGen` for the meaning."""
+    """Interface of StatisticsGen."""
 
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -18,17 +18,16 @@ class StatisticsGenSpec(component_spec.ComponentSpec):
     OUTPUTS = {
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
     }
-    PARAMETERS = {
-        "image_features": component_spec.ExecutionParameter(type=str),
-        "label_feature": component_spec.ExecutionParameter(type=str, optional=True),
-    }
+    PARAMETERS = {"features": component_spec.ExecutionParameter(type=str)}
 
 
 class StatisticsGen(base_beam_component.BaseBeamComponent):
     """Computes TFDV statistics of each split of `examples`.
 
     The output has TFX's own layout (`Split-<name>/FeatureStats.pb`), so TFDV and
-    every TFX component read it.
+    every TFX component read it. Its custom property `summary` says how many examples there are.
+    Of images and masks the statistics have presence and size in bytes only; integer
+    labels are counted by class.
 
     With Beam's in-memory runner, the default, the splits are read in this process;
     memory is one batch, whatever the size of the data. With any other runner in the
@@ -39,28 +38,19 @@ class StatisticsGen(base_beam_component.BaseBeamComponent):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
-        self,
-        examples: channel.BaseChannel,
-        image_features: Sequence[str] = ("image",),
-        label_feature: str | None = "label",
-        mask_feature: str | None = None,
+        self, examples: channel.BaseChannel, features: Features | None = None, **keys: Any
     ):
         """Wires the component.
 
         Args:
           examples: channel of one `Examples` artifact of serialized tf.Examples.
-          image_features: names of the features that hold encoded images. Of these
-            the statistics have presence and size in bytes only.
-          label_feature: name of the class label. Integer labels are counted by class.
-            None: there is none.
-          mask_feature: name of the feature that holds encoded masks, which are treated as
-            images are; None: there is none.
+          features: which features hold images, masks and classes; or instead the keys of
+            `Features`, such as `label_feature="kind"`.
         """
         super().__init__(
             spec=StatisticsGenSpec(
                 examples=examples,
-                image_features=json.dumps([*image_features, *filter(None, [mask_feature])]),
-                label_feature=label_feature,
+                features=Features.of(features, **keys).model_dump_json(),
                 statistics=channel.Channel(type=standard_artifacts.ExampleStatistics),
             )
         )

@@ -1,6 +1,5 @@
 """Reads the splits here, or hands them to TFX's Beam pipeline: as the runner asks."""
 
-import json
 import logging
 from typing import Any
 
@@ -10,12 +9,13 @@ from tfx.types import artifact_utils
 
 from components.engine import EngineExecutor
 from components.statistics_gen import image_statistics, statistics_files
+from settings.data import Features
 
 progress = logging.getLogger("steadyfeed.progress")
 
 
 class Executor(EngineExecutor):
-    """Executor of `StatisticsGen`."""
+    """Writes the statistics of every split; see `StatisticsGen`."""
 
     def Do(
         self,
@@ -23,18 +23,6 @@ class Executor(EngineExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the statistics of every split.
-
-        Args:
-          input_dict: `examples`: one Examples artifact of plain or gzipped TFRecords.
-          output_dict: `statistics`: one ExampleStatistics artifact. Its custom property
-            `summary` says how many examples there are.
-          exec_properties: `image_features`, a JSON list of names; `label_feature`, a name or
-            nothing.
-
-        Raises:
-          Failure: examples are missing, damaged or contradict each other.
-        """
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         splits = artifact_utils.decode_split_names(examples.split_names)
@@ -44,8 +32,7 @@ class Executor(EngineExecutor):
         }
         options = image_statistics.stats_options(
             [path for split in splits for path in shards[split]],
-            json.loads(exec_properties["image_features"]),
-            exec_properties.get("label_feature"),
+            Features.model_validate_json(exec_properties["features"]),
         )
         statistics.split_names = artifact_utils.encode_split_names(splits)
         statistics.span = examples.span

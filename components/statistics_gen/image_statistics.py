@@ -13,6 +13,7 @@ from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
 
 from failures import Failure
+from settings.data import Features
 
 # The first records of a data set tell how large records are, and which are text.
 SAMPLE_RECORDS = 64
@@ -35,27 +36,25 @@ def shards(split_uri: str) -> list[str]:
     return sorted(f"{split_uri}/{name}" for name in names)
 
 
-def stats_options(
-    paths: Sequence[str], image_features: Sequence[str], label_feature: str | None
-) -> tfdv.StatsOptions:
+def stats_options(paths: Sequence[str], features: Features) -> tfdv.StatsOptions:
     """TFDV's options for the examples in the TFRecord files `paths`, from the first of them.
 
-    Image features are declared as images, so that TFDV measures their bytes and
+    Images and masks are declared as images, so that TFDV measures their bytes and
     searches them neither for text nor for frequent values. The same holds for every
-    other feature that is no UTF-8 text, such as a segmentation mask. An integer label
+    other feature that is not UTF-8 text. An integer label
     is declared as categorical, so that its values are counted.
 
     Raises:
       Failure: the first examples are damaged or contradict each other.
     """
     schema = schema_pb2.Schema()
-    for name in image_features:
+    for name in features.pictures:
         schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
     for name in _binary_features(paths):
-        if name not in image_features:
+        if name not in features.pictures:
             schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
-    if label_feature is not None and label_feature not in image_features:
-        label = schema.feature.add(name=label_feature, type=schema_pb2.INT)
+    if features.label not in (None, features.image_feature):
+        label = schema.feature.add(name=features.label, type=schema_pb2.INT)
         label.int_domain.is_categorical = True
     return tfdv.StatsOptions(schema=schema)
 

@@ -1,80 +1,56 @@
 """ValidationGate: stops the run at anomalies that the configuration does not allow."""
 
-import json
-from collections.abc import Mapping, Sequence
+import logging
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, component_spec, standard_artifacts
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics
 
-from components.validation_gate import executor, verdict
-
-
-class ValidationGateSpec(component_spec.ComponentSpec):
-    """What ValidationGate reads and writes; see `ValidationGate` for the meaning."""
-
-    INPUTS = {
-        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
-    }
-    OUTPUTS = {
-        "checked_anomalies": component_spec.ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies
-        ),
-    }
-    PARAMETERS = {
-        "allow": component_spec.ExecutionParameter(type=str),
-        "max_anomalies": component_spec.ExecutionParameter(type=int),
-        "label_feature": component_spec.ExecutionParameter(type=str, optional=True),
-    }
+from components.example_validator import anomalies_files
+from components.statistics_gen import statistics_files
+from components.typed_component import component
+from components.validation_gate import verdict
+from settings.data import Features
+from settings.validation import Validation
 
 
-class ValidationGate(base_component.BaseComponent):
-    """Fails when more anomalies than allowed were found, and names them.
+@component
+def ValidationGate(
+    anomalies: InputArtifact[ExampleAnomalies],
+    statistics: InputArtifact[ExampleStatistics],
+    checked_anomalies: OutputArtifact[ExampleAnomalies],
+    features: Features,
+    validation: Validation,
+):
+    """Fails when there are more anomalies than allowed, and names them.
 
     To TFDV's anomalies it adds two of its own: `EMPTY_SPLIT`, of the feature `dataset`,
     and `NO_COMMON_CLASS`, where none of a split's labels occurs in train. A split with
     some classes that train lacks is only a warning, in `summary` and in the log.
 
-    What must not see bad data takes the output `checked_anomalies`: the anomalies that
-    were accepted, in the layout of the input.
+    Args:
+      anomalies: what ExampleValidator found.
+      statistics: what it validated.
+      checked_anomalies: the anomalies that were accepted, in the layout of the input; what
+        must not see bad data takes them. `summary` says what was found and warns of
+        classes that train lacks; `anomalies` and `warnings` are counts.
+      features: which feature holds the class.
+      validation: which anomalies pass, and how many.
+
+    Raises:
+      Failure: there are more anomalies than allowed.
     """
+    by_split = anomalies_files.read(anomalies)
+    found = verdict.find(by_split, statistics_files.read(statistics), features.label)
+    warnings = [anomaly for anomaly in found if anomaly.only_warns]
+    for anomaly in warnings:
+        logging.warning("%s", anomaly)
+    errors = [anomaly for anomaly in found if not anomaly.only_warns]
+    verdict.check(verdict.refused(errors, validation.allow), validation.max_anomalies)
 
-    SPEC_CLASS = ValidationGateSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        anomalies: channel.BaseChannel,
-        statistics: channel.BaseChannel,
-        allow: Mapping[str, Sequence[str]] | None = None,
-        max_anomalies: int = 0,
-        label_feature: str | None = "label",
-    ):
-        """Checks the configuration and wires the component.
-
-        Args:
-          anomalies: channel of one `ExampleAnomalies` artifact.
-          statistics: channel of the `ExampleStatistics` artifact that was validated.
-          allow: anomaly types that pass, by feature name, such as
-            `{"label": ["ENUM_TYPE_UNEXPECTED_STRING_VALUES"]}`; `*` stands for every
-            feature. The names are those of `AnomalyInfo.Type` in tensorflow_metadata.
-          max_anomalies: how many other anomalies pass, over all splits; at least 0.
-          label_feature: name of the class label; None: there is none to check.
-
-        Raises:
-          Failure: `allow` names an unknown type, or `max_anomalies` is negative.
-        """
-        verdict.check_configuration(allow or {}, max_anomalies)
-        super().__init__(
-            spec=ValidationGateSpec(
-                anomalies=anomalies,
-                statistics=statistics,
-                allow=json.dumps(
-                    {feature: sorted(types) for feature, types in (allow or {}).items()},
-                    sort_keys=True,
-                ),
-                max_anomalies=max_anomalies,
-                label_feature=label_feature,
-                checked_anomalies=channel.Channel(type=standard_artifacts.ExampleAnomalies),
-            )
-        )
+    checked_anomalies.split_names = anomalies.split_names
+    checked_anomalies.span = anomalies.span
+    for split, split_anomalies in by_split.items():
+        anomalies_files.write(checked_anomalies, split, split_anomalies)
+    checked_anomalies.set_int_custom_property("anomalies", len(errors))
+    checked_anomalies.set_int_custom_property("warnings", len(warnings))
+    checked_anomalies.set_string_custom_property("summary", verdict.summary(errors, warnings))

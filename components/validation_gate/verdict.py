@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import difflib
 from collections.abc import Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -10,7 +9,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from components.example_validator import reading as anomalies_reading
 from components.statistics_gen import reading as statistics_reading
 from failures import Failure
-from settings.validation import ANOMALY_TYPES, EMPTY_SPLIT, NO_COMMON_CLASS
+from settings.validation import EMPTY_SPLIT, NO_COMMON_CLASS
 
 TRAIN = "train"
 EVERY_FEATURE = "*"
@@ -92,26 +91,6 @@ def check(anomalies: Sequence[Anomaly], max_anomalies: int) -> None:
         f"{len(anomalies)} {noun} in the data, {max_anomalies} allowed: {_named(anomalies)}. "
         "Correct the data or the schema, or allow these anomaly types."
     )
-
-
-def check_configuration(allow: Mapping[str, Sequence[str]], max_anomalies: int) -> None:
-    """Accepts what `refused` and `check` can work with.
-
-    Raises:
-      Failure: an anomaly type is unknown, or `max_anomalies` is negative.
-    """
-    if max_anomalies < 0:
-        raise Failure(
-            f"ValidationGate was given max_anomalies {max_anomalies}. Set it to 0 or more."
-        )
-    for feature, kinds in allow.items():
-        for kind in kinds:
-            if kind not in ANOMALY_TYPES:
-                close = difflib.get_close_matches(kind.upper(), ANOMALY_TYPES, 1, 0.0)[0]
-                raise Failure(
-                    f"ValidationGate was told to allow {kind!r} for the feature {feature!r}, "
-                    f"which is no anomaly type. Did you mean {close}?"
-                )
 
 
 def summary(errors: Sequence[Anomaly], warnings: Sequence[Anomaly]) -> str:

@@ -11,6 +11,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.schema_gen import inference, schema_files
 from components.statistics_gen import image_statistics, statistics_files
+from settings.data import Features
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def make_statistics(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
                     if image is not None:
                         example.features.feature["image"].bytes_list.value.append(image)
                     writer.write(example.SerializeToString())
-            options = image_statistics.stats_options([path], ["image"], "label")
+            options = image_statistics.stats_options([path], Features())
             statistics_files.write(
                 artifact, split, image_statistics.split_statistics([path], options)
             )
@@ -46,7 +47,7 @@ def make_schema(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
     def make(
         statistics: types.Artifact, edit: Callable[[Mapping[str, schema_pb2.Feature]], None]
     ) -> types.Artifact:
-        schema = inference.inferred_schema(statistics_files.read(statistics), ["image"], "label")
+        schema = inference.inferred_schema(statistics_files.read(statistics), Features())
         edit({feature.name: feature for feature in schema.feature})
         artifact = standard_artifacts.Schema()
         artifact.uri = str(tmp_path / "schema")

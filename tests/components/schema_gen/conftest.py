@@ -11,6 +11,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.schema_gen.component import SchemaGen
 from components.statistics_gen import image_statistics, statistics_files
+from settings.data import Features
 
 
 def example(features: Mapping[str, object]) -> bytes:
@@ -43,7 +44,7 @@ def make_statistics(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
             with tf.io.TFRecordWriter(path) as writer:
                 for features in examples:
                     writer.write(example(features))
-            options = image_statistics.stats_options([path], ["image"], "label")
+            options = image_statistics.stats_options([path], Features())
             statistics_files.write(
                 artifact, split, image_statistics.split_statistics([path], options)
             )
@@ -75,7 +76,7 @@ def infer(run: Callable[..., types.Artifact]) -> Callable[..., types.Artifact]:
     """Runs SchemaGen on a statistics artifact."""
 
     def execute(statistics: types.Artifact, **settings: object) -> types.Artifact:
-        component = SchemaGen(channel_utils.as_channel([statistics]), **settings)
+        component = SchemaGen(statistics=channel_utils.as_channel([statistics]), **settings)
         return run(component, statistics=statistics)
 
     return execute

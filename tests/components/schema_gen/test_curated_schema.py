@@ -9,6 +9,9 @@ import tensorflow_data_validation as tfdv
 from components.schema_gen import schema_files
 from components.schema_gen.component import ImportSchemaGen
 from failures import Failure
+from settings.data import Features
+
+MASKED = Features(mask_feature="mask", mask_classes={"background": 0, "pet": 1})
 
 
 @pytest.fixture
@@ -23,8 +26,12 @@ def curated(inferred, tmp_path):
     return path
 
 
+def import_(path, features=Features()):  # noqa: B008
+    return ImportSchemaGen(schema_text=schema_files.curated_text(str(path), features))
+
+
 def test_a_saved_schema_is_imported_as_it_was_inferred(inferred, curated, run):
-    imported = run(ImportSchemaGen(str(curated)))
+    imported = run(import_(curated))
 
     assert schema_files.read(imported.uri) == schema_files.read(inferred.uri)
     assert tfdv.load_schema_text(f"{imported.uri}/schema.pbtxt").feature[0].name == "image"
@@ -34,12 +41,12 @@ def test_a_saved_schema_is_imported_as_it_was_inferred(inferred, curated, run):
 
 
 def test_an_edit_changes_the_execution_property_so_that_the_component_runs_again(curated):
-    before = ImportSchemaGen(str(curated)).exec_properties
+    before = import_(curated).exec_properties
     curated.write_text(curated.read_text() + "\n# A remark changes nothing.\n")
-    assert ImportSchemaGen(str(curated)).exec_properties == before
+    assert import_(curated).exec_properties == before
 
     curated.write_text(curated.read_text().replace("chat angora", "chat siamois"))
-    assert ImportSchemaGen(str(curated)).exec_properties != before
+    assert import_(curated).exec_properties != before
 
 
 def test_a_saved_schema_is_overwritten_only_on_request(inferred, curated):
@@ -49,7 +56,7 @@ def test_a_saved_schema_is_overwritten_only_on_request(inferred, curated):
     assert not curated.read_text()
 
     schema_files.save_curated(inferred.uri, str(curated), overwrite=True)
-    assert schema_files.read_curated(str(curated), ["image"], "label")
+    assert schema_files.curated_text(str(curated), Features())
 
 
 def test_a_schema_that_cannot_be_saved_leaves_nothing(inferred, tmp_path):
@@ -80,7 +87,7 @@ def test_a_schema_file_that_cannot_be_used_is_named(text, message, tmp_path):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     with pytest.raises(Failure) as failure:
-        ImportSchemaGen(str(path))
+        import_(path)
     assert message in str(failure.value)
     assert str(path) in str(failure.value)
     assert "\n" not in str(failure.value)
@@ -95,7 +102,7 @@ def test_a_damaged_schema_artifact_is_refused(inferred):
 
 def test_a_curated_schema_must_hold_the_masks_but_no_label(curated, tmp_path):
     with pytest.raises(Failure, match="has no feature 'mask'"):
-        ImportSchemaGen(str(curated), label_feature=None, mask_feature="mask")
+        import_(curated, MASKED)
 
     curated.write_text('feature { name: "image" type: BYTES } feature { name: "mask" type: BYTES }')
-    assert ImportSchemaGen(str(curated), label_feature=None, mask_feature="mask").exec_properties
+    assert import_(curated, MASKED).exec_properties

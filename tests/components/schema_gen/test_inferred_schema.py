@@ -7,6 +7,8 @@ from tfx.utils import io_utils
 
 from failures import Failure
 
+MASKS = {"mask_feature": "mask", "mask_classes": {"background": 0, "pet": 1}}
+
 
 def features(artifact):
     schema = tfdv.load_schema_text(f"{artifact.uri}/schema.pbtxt")
@@ -79,7 +81,7 @@ def test_other_features_get_no_list_of_values(train, png, make_statistics, infer
 
 def test_the_features_names_are_free(png, make_statistics, infer):
     statistics = make_statistics(train=[{"picture": png, "digit": 3}])
-    schema = features(infer(statistics, image_features=["picture"], label_feature="digit"))
+    schema = features(infer(statistics, image_feature="picture", label_feature="digit"))
 
     assert schema["picture"].HasField("image_domain")
     assert schema["digit"].shape.dim[0].size == 1
@@ -87,7 +89,7 @@ def test_the_features_names_are_free(png, make_statistics, infer):
 
 def test_masks_are_wanted_once_as_images_are_and_no_label_is(png, make_statistics, infer):
     statistics = make_statistics(train=[{"image": png, "mask": png}, {"image": png}])
-    schema = features(infer(statistics, label_feature=None, mask_feature="mask"))
+    schema = features(infer(statistics, **MASKS))
 
     assert set(schema) == {"image", "mask"}
     assert schema["mask"].HasField("image_domain")
@@ -99,16 +101,16 @@ def test_masks_are_wanted_once_as_images_are_and_no_label_is(png, make_statistic
     ("settings", "message"),
     [
         (
-            {"label_feature": None, "mask_feature": "masks"},
+            {"mask_feature": "masks", "mask_classes": {"background": 0, "pet": 1}},
             "no feature 'masks', only image, label, name. Set mask_feature",
         ),
         (
-            {"label_feature": None, "mask_feature": "label"},
+            {"mask_feature": "label", "mask_classes": {"background": 0, "pet": 1}},
             "The mask feature 'label' holds INT values instead of encoded images",
         ),
-        ({"image_features": ["img"]}, "no feature 'img', only image, label, name. Set image_f"),
+        ({"image_feature": "img"}, "no feature 'img', only image, label, name. Set image_f"),
         ({"label_feature": "class"}, "no feature 'class', only image, label, name. Set label_f"),
-        ({"image_features": ["label"], "label_feature": "name"}, "'label' holds INT values"),
+        ({"image_feature": "label", "label_feature": "name"}, "'label' holds INT values"),
     ],
 )
 def test_a_wrong_feature_name_is_answered_with_the_right_ones(

@@ -18,6 +18,9 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 from components.statistics_gen import image_statistics, reading, statistics_files
+from settings.data import Features
+
+MASKS = {"mask_feature": "mask", "mask_classes": {"background": 0, "pet": 1}}
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def test_more_classes_than_tfdv_lists_are_not_counted(pngs, make_record, make_ex
 def test_the_names_of_images_and_label_are_free(pngs, make_record, make_examples, compute):
     records = [make_record(left=pngs[0], right=pngs[1], digit=4)]
     statistics = compute(
-        make_examples(train=[records]), image_features=["left", "right"], label_feature="digit"
+        make_examples(train=[records]), image_feature="left", label_feature="digit"
     )
 
     features = by_name(statistics, "train")
@@ -198,7 +201,7 @@ def test_statistics_do_not_depend_on_how_examples_are_sharded(labels, cuts):
             write(folder, f"part {first}", records[first:last])
             for first, last in itertools.pairwise(bounds)
         ]
-        options = image_statistics.stats_options(parts, ["image"], "label")
+        options = image_statistics.stats_options(parts, Features())
         expected = image_statistics.split_statistics([whole], options)
         sharded = image_statistics.split_statistics(parts, options)
 
@@ -219,7 +222,11 @@ def write(folder, name, records):
 
 def test_masks_are_measured_as_images_and_need_no_label(pngs, make_record, make_examples, compute):
     records = [make_record(image=png, mask=png) for png in pngs]
-    statistics = compute(make_examples(train=[records]), label_feature=None, mask_feature="mask")
+    statistics = compute(
+        make_examples(train=[records]),
+        mask_feature="mask",
+        mask_classes={"background": 0, "pet": 1},
+    )
 
     found = by_name(statistics, "train")
     assert set(found) == {"image", "mask"}

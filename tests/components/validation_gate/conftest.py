@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.example_validator import anomalies_files
 from components.statistics_gen import image_statistics, statistics_files
 from components.validation_gate.component import ValidationGate
-from components.validation_gate.executor import Executor
+from settings.data import Features
 
 SCHEMA = """
 feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }
@@ -67,18 +67,19 @@ def gate(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
             with tf.io.TFRecordWriter(path) as writer:
                 for features in examples:
                     writer.write(example(features))
-            options = image_statistics.stats_options([path], ["image"], "label")
+            options = image_statistics.stats_options([path], Features())
             result = image_statistics.split_statistics([path], options)
             statistics_files.write(statistics, split, result)
             anomalies_files.write(anomalies, split, tfdv.validate_statistics(result, schema))
         component = ValidationGate(
-            channel_utils.as_channel([anomalies]),
-            channel_utils.as_channel([statistics]),
+            anomalies=channel_utils.as_channel([anomalies]),
+            statistics=channel_utils.as_channel([statistics]),
             **settings,
         )
         checked = standard_artifacts.ExampleAnomalies()
         checked.uri = str(tmp_path / "checked")
-        Executor(base_executor.BaseExecutor.Context(tmp_dir=str(tmp_path))).Do(
+        context = base_executor.BaseExecutor.Context(tmp_dir=str(tmp_path))
+        component.executor_spec.executor_class(context).Do(
             {"anomalies": [anomalies], "statistics": [statistics]},
             {"checked_anomalies": [checked]},
             dict(component.exec_properties),

@@ -11,6 +11,7 @@ from components.example_validator import anomalies_files
 from components.validation_gate import verdict
 from components.validation_gate.component import ValidationGate
 from failures import Failure
+from settings.validation import ANOMALY_TYPES
 
 LARGE = {"image": b"\x89PNG", "label": 9, "kind": b"photo"}
 
@@ -153,13 +154,13 @@ def test_a_whole_splits_constraint_of_a_curated_schema_is_enforced(good, gate):
     [
         (
             {"allow": {"label": ["ENUM_TYPE_UNEXPECTED_STRING_VALUE"]}},
-            "mean ENUM_TYPE_UNEXPECTED_STRING_VALUES?",
+            "did you mean ENUM_TYPE_UNEXPECTED_STRING_VALUES?",
         ),
         (
             {"allow": {"label": ["schema_new_columns"]}},
-            "'schema_new_columns' for the feature 'label'",
+            "allow.label.0: given 'schema_new_columns'; allowed: TFDV's anomaly types",
         ),
-        ({"max_anomalies": -1}, "max_anomalies -1. Set it to 0 or more."),
+        ({"max_anomalies": -1}, "max_anomalies: given -1; allowed: a whole number, 0 or more"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_anything_runs(settings, message):
@@ -167,11 +168,11 @@ def test_a_wrong_configuration_is_refused_before_anything_runs(settings, message
     statistics = channel.Channel(type=standard_artifacts.ExampleStatistics)
 
     with pytest.raises(Failure) as failure:
-        ValidationGate(anomalies, statistics, **settings)
+        ValidationGate(anomalies=anomalies, statistics=statistics, **settings)
     assert message in str(failure.value)
 
 
-KINDS = st.sampled_from(verdict.ANOMALY_TYPES)
+KINDS = st.sampled_from(ANOMALY_TYPES)
 FEATURES = st.sampled_from(["image", "label", "kind"])
 ANOMALIES = st.builds(
     verdict.Anomaly,
@@ -194,10 +195,11 @@ def test_to_allow_more_never_refuses_more(found, allow, more):
     both = {name: allow.get(name, []) + more.get(name, []) for name in {*allow, *more}}
 
     assert set(verdict.refused(found, both)) <= set(refused) <= set(found)
-    assert verdict.refused(found, {"*": list(verdict.ANOMALY_TYPES)}) == []
+    assert verdict.refused(found, {"*": list(ANOMALY_TYPES)}) == []
     verdict.check(refused, max_anomalies=len(refused))
 
 
+MASKS = {"mask_feature": "mask", "mask_classes": {"background": 0, "pet": 1}}
 MASKED = """
 feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }
 feature { name: "mask" type: BYTES image_domain {} presence { min_fraction: 1 } }
@@ -207,7 +209,7 @@ feature { name: "label" type: INT }
 
 def test_without_a_label_feature_no_label_is_checked(gate):
     train, test = ([{"image": b"\x89PNG", "mask": b"\x89PNG", "label": label}] for label in (1, 2))
-    checked = gate({"train": train, "test": test}, schema_text=MASKED, label_feature=None)
+    checked = gate({"train": train, "test": test}, schema_text=MASKED, **MASKS)
 
     assert checked.get_string_custom_property("summary") == "no anomalies"
 
@@ -219,7 +221,7 @@ def test_a_missing_mask_stops_the_run(gate):
         gate,
         {"train": [whole], "test": [whole, bare, bare]},
         schema_text=MASKED,
-        label_feature=None,
+        **MASKS,
     )
 
     assert "split test, feature 'mask'" in message

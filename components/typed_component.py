@@ -1,0 +1,70 @@
+"""Declares a component as a function: TFX's typed Python components, which take whole sections."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfx.dsl.component.experimental import decorators
+from tfx.dsl.component.experimental.annotations import Parameter
+
+from settings.section import Section
+
+
+def component(function: Callable[..., None]) -> type[decorators.BaseFunctionalComponent]:
+    """Makes a component of a function, as TFX's decorator of this name does.
+
+    A parameter whose annotation is a `Section` travels as JSON in an execution property of
+    its name, and the function gets it whole and checked. The component takes all arguments
+    by name, and for a section either the section itself or its plain keys:
+
+        ValidationGate(anomalies=…, statistics=…, validation=Validation(max_anomalies=2))
+        ValidationGate(anomalies=…, statistics=…, max_anomalies=2)
+
+    Args:
+      function: every parameter annotated: InputArtifact, OutputArtifact, Parameter or a Section.
+
+    Returns:
+      The component's class. Its constructor raises a Failure for a key that a section refuses.
+    """
+    parameters = inspect.signature(function).parameters
+    sections = {
+        name: parameter.annotation
+        for name, parameter in parameters.items()
+        if inspect.isclass(parameter.annotation) and issubclass(parameter.annotation, Section)
+    }
+    made = decorators.component(_over_json(function, sections))
+
+    def __init__(self, **given):
+        made.__init__(self, **_in_json(given, sections, parameters))
+
+    members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}
+    return type(function.__name__, (made,), members)
+
+
+def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[..., None]:
+    """The same function, with its sections as JSON, and as TFX wants it annotated."""
+
+    def run(**given):
+        read = {name: kind.model_validate_json(given[name]) for name, kind in sections.items()}
+        return function(**given | read)
+
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(annotation=Parameter[str]) if name in sections else parameter
+        for name, parameter in signature.parameters.items()
+    ]
+    run.__signature__ = signature.replace(parameters=parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__name__ = run.__qualname__ = function.__name__
+    run.__module__ = function.__module__
+    return run
+
+
+def _in_json(given: Mapping[str, Any], sections, parameters) -> dict[str, Any]:
+    """A constructor's arguments with each section as JSON; an optional one that is None goes."""
+    arguments = {name: value for name, value in given.items() if value is not None}
+    for name, kind in sections.items():
+        keys = {key: arguments.pop(key) for key in kind.model_fields.keys() - parameters.keys()
+                if key in arguments}  # fmt: skip
+        arguments[name] = kind.of(arguments.get(name), **keys).model_dump_json()
+    return arguments

@@ -1,0 +1,72 @@
+"""A function is a component that takes sections, whole or by their keys."""
+
+import json
+
+import pytest
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.types import channel, standard_artifacts
+from tfx.types.standard_artifacts import Model, Schema
+
+from components.typed_component import component
+from failures import Failure
+from settings.preprocessing import Preprocessing
+from settings.validation import Validation
+
+
+@component
+def Example(
+    schema: InputArtifact[Schema],
+    model: OutputArtifact[Model],
+    preprocessing: Preprocessing,
+    validation: Validation,
+    seed: Parameter[int] = 7,
+):
+    """Notes what it was given."""
+    given = [schema.uri, preprocessing.shape, validation.max_anomalies, seed]
+    model.set_string_custom_property("given", json.dumps(given))
+
+
+def make(**arguments):
+    return Example(schema=channel.Channel(type=standard_artifacts.Schema), **arguments)
+
+
+def run(made):
+    schema, model = standard_artifacts.Schema(), standard_artifacts.Model()
+    schema.uri = "here"
+    outputs = {"model": [model]}
+    made.executor_spec.executor_class().Do({"schema": [schema]}, outputs, made.exec_properties)
+    return json.loads(outputs["model"][0].get_string_custom_property("given"))
+
+
+def test_a_section_arrives_whole_in_the_function():
+    made = make(preprocessing=Preprocessing(height=8, width=9), validation=Validation())
+    assert run(made) == ["here", [8, 9, 3], 0, 7]
+
+
+def test_the_keys_of_a_section_serve_as_well_and_the_defaults_fill_the_rest():
+    assert run(make(height=8, width=9, max_anomalies=2, seed=1)) == ["here", [8, 9, 3], 2, 1]
+    whole = make(preprocessing=Preprocessing(height=8, width=9), max_anomalies=2)
+    assert whole.exec_properties == make(height=8, width=9, max_anomalies=2).exec_properties
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"height": 8}, "Preprocessing: width: missing"),
+        ({"height": 8, "width": 1}, "Preprocessing: width: given 1; allowed: a whole number, 8 to"),
+    ],
+)
+def test_a_mistake_is_reported_when_the_component_is_made(arguments, message):
+    with pytest.raises(Failure, match=message):
+        make(**arguments)
+
+
+def test_an_argument_that_nothing_takes_is_refused():
+    with pytest.raises(ValueError, match="heigth"):
+        make(heigth=8, height=8, width=8)
+
+
+def test_the_component_has_the_name_the_text_and_the_module_of_its_function():
+    made = make(height=8, width=8)
+    assert (made.id, Example.__doc__) == ("Example", "Notes what it was given.")
+    assert type(made).__module__ == __name__
