@@ -27,7 +27,7 @@ class InUse(Failure):
         self.holder = holder
 
 
-def hold(path, shared: bool = False, wait: bool = True) -> BinaryIO:
+def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> BinaryIO:
     """Holds the lock file `path`: `with hold(path): …`.
 
     The lock ends when the returned file is closed, or with the process. A process that was
@@ -39,6 +39,7 @@ def hold(path, shared: bool = False, wait: bool = True) -> BinaryIO:
         while others may ask for it.
       shared: whether other shared holders are let in.
       wait: whether to wait for whoever holds it.
+      named: whether an exclusive holder's name replaces what is in the file.
 
     Raises:
       InUse: it is held already, and `wait` is False.
@@ -51,7 +52,7 @@ def hold(path, shared: bool = False, wait: bool = True) -> BinaryIO:
     except BlockingIOError:
         with lock:
             raise InUse(path, _name_in(lock)) from None
-    if not shared:
+    if named and not shared:
         with contextlib.suppress(OSError):  # Who frees a full disk needs locks as well.
             lock.truncate(0)
             lock.write(_this_process().encode())

@@ -1,17 +1,19 @@
 """Files and folders that are there whole or not at all, whenever the process or machine stops.
 
 What is being written lies beside its place, under a name that ends in `UNFINISHED`. A
-killed process leaves that behind, and the next writer of the same place removes it. One
-process at a time writes a place; where several might, they hold a lock (see `locks`).
+killed process leaves that behind, and the next writer of the same place removes it.
 """
 
 import contextlib
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from failures import Failure
-from files.places import files_below, gfile, is_file_error, is_remote, opened, why
+from files import locks
+from files.places import gfile, is_file_error, is_remote, opened, why
 
 UNFINISHED = ".unfinished"
 _NEXT_STEP = "Free some space or make the folder writable, then run again."
@@ -19,26 +21,38 @@ _COPIED_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def whole(path) -> Iterator[str]:
-    """Yields the path under which to make the file or folder `path`.
+def whole_file(path) -> Iterator[str]:
+    """Yields the path at which to write the file `path`.
 
-    When the block ends, everything made there is on disk and gets its name, replacing a
-    file that was there. When it raises, nothing made there is left.
+    When the block ends, the file is on disk and gets its name, in place of one that was
+    there. When the block raises, nothing is left of it. Of several writers each is whole,
+    and the last one stays.
 
     Raises:
       OSError, or for a remote path tf.errors.OpError: it cannot be written.
     """
     path = os.fspath(path)
-    unfinished = f"{path}{UNFINISHED}"
     make_folder(os.path.dirname(path) or ".")
-    remove(unfinished)
-    try:
+    if is_remote(path):
+        # An object exists once it is complete: a kill leaves nothing of this name.
+        with _published(f"{path}.{uuid.uuid4().hex}{UNFINISHED}", path) as unfinished:
+            yield unfinished
+        return
+    with _claimed(f"{path}{UNFINISHED}") as claimed, _published(claimed, path) as unfinished:
         yield unfinished
-        publish(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(Exception):  # The first error is the one to report.
-            remove(unfinished)
-        raise
+
+
+@contextlib.contextmanager
+def whole_folder(path) -> Iterator[str]:
+    """Yields the path at which to make the folder `path`; otherwise like `whole_file`.
+
+    One process at a time makes a folder, and it replaces no other.
+    """
+    path = os.fspath(path)
+    make_folder(os.path.dirname(path) or ".")
+    remove(f"{path}{UNFINISHED}")
+    with _published(f"{path}{UNFINISHED}", path) as unfinished:
+        yield unfinished
 
 
 def write(path, content: str | bytes, next_step: str = _NEXT_STEP) -> None:
@@ -47,8 +61,13 @@ def write(path, content: str | bytes, next_step: str = _NEXT_STEP) -> None:
     Raises:
       Failure: it cannot be written; what was there before is still there.
     """
-    with reported(path, next_step), whole(path) as unfinished, opened(unfinished, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+    data = content.encode() if isinstance(content, str) else content
+    with (
+        reported(path, next_step),
+        whole_file(path) as unfinished,
+        opened(unfinished, "wb") as file,
+    ):
+        file.write(data)
 
 
 def publish(unfinished, path) -> None:
@@ -104,21 +123,19 @@ def remove(path) -> None:
         gfile().remove(path)
 
 
-def copy_folder(source, target, last: Iterable[str] = ()) -> None:
-    """Copies all files below `source` to `target`, each of them whole.
+def copy_files(source, target, paths: Iterable[str]) -> None:
+    """Copies files to another folder, each of them whole and on disk before the next.
 
     Args:
       source, target: folders, local or remote; `target` is made if missing.
-      last: paths relative to `source` that are copied after all others, so that whoever
-        finds them finds the rest as well.
+      paths: relative to `source`, in the order in which they are to appear.
 
     Raises:
       OSError, or for a remote path tf.errors.OpError.
     """
-    last = set(last)
-    for path in sorted(files_below(source), key=lambda path: (path in last, path)):
+    for path in paths:
         with (
-            whole(os.path.join(target, path)) as unfinished,
+            whole_file(os.path.join(target, path)) as unfinished,
             opened(os.path.join(source, path)) as data,
             opened(unfinished, "wb") as copy,
         ):
@@ -134,6 +151,35 @@ def reported(path, next_step: str = _NEXT_STEP) -> Iterator[None]:
         if not is_file_error(error):
             raise
         raise Failure(f"{path} cannot be written: {why(error)}. {next_step}") from error
+
+
+@contextlib.contextmanager
+def _published(unfinished: str, path: str) -> Iterator[str]:
+    try:
+        yield unfinished
+        publish(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(Exception):  # The first error is the one to report.
+            remove(unfinished)
+        raise
+
+
+@contextlib.contextmanager
+def _claimed(unfinished: str) -> Iterator[str]:
+    """Waits until no other process writes the local file `unfinished`, and keeps others out."""
+    while True:
+        with locks.hold(unfinished, named=False) as file:
+            # Whoever waited for another writer holds that one's file, which has its name now.
+            if _is_at(unfinished, file):
+                yield unfinished
+                return
+
+
+def _is_at(path: str, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _sync(path) -> None:

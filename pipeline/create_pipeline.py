@@ -5,7 +5,6 @@ from pathlib import PurePosixPath
 from tfx.orchestration.pipeline import Pipeline
 
 from components.champion_resolver.component import ChampionResolver
-from components.content_hash import content_hash
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.pusher.component import Pusher
@@ -18,6 +17,7 @@ from components.trainer.component import Trainer
 from components.transform.component import Transform
 from components.tuner.component import Tuner
 from components.validation_gate.component import ValidationGate
+from files.content import content_hash
 from pipeline.code_fingerprint import code_fingerprint
 
 

@@ -1,12 +1,13 @@
 """Copies a SavedModel from and to any place that TFX can read and write."""
 
 import os
-import shutil
 
 from tfx.dsl.io import fileio
 
 from components.model_store.names import SAVED_MODEL_FILES
 from failures import Failure
+from files.places import files_below
+from files.writing import copy_files
 
 
 def model_files(folder: str) -> list[str]:
@@ -18,9 +19,7 @@ def model_files(folder: str) -> list[str]:
     Raises:
       Failure: there is none.
     """
-    found = []
-    for place, _, names in fileio.walk(folder):
-        found += [os.path.relpath(os.path.join(place, name), folder) for name in names]
+    found = files_below(folder)
     if not found:
         # A walk over a folder that is gone ends without a word, and nothing is no model.
         raise Failure(f"{folder} holds no model. Name another, or run again.")
@@ -33,10 +32,8 @@ def is_saved_model(folder: str) -> bool:
 
 
 def copy_model(source: str, target: str) -> None:
-    """Copies all files below `source` to `target`, which is made when it is missing."""
-    fileio.makedirs(target)
-    for path in model_files(source):
-        copy = os.path.join(target, path)
-        fileio.makedirs(os.path.dirname(copy))
-        with fileio.open(os.path.join(source, path), "rb") as data, fileio.open(copy, "wb") as out:
-            shutil.copyfileobj(data, out, 1 << 20)
+    """Copies all files below `source` to `target`, which is made when it is missing.
+
+    A local copy is on disk when this returns, so that no power cut halves a version.
+    """
+    copy_files(source, target, model_files(source))

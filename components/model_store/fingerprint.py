@@ -3,9 +3,8 @@
 import hashlib
 import os
 
-from tfx.dsl.io import fileio
-
 from components.model_store.copying import model_files
+from files.content import sha256
 
 RECORD = "steadyfeed.json"
 
@@ -26,14 +25,6 @@ def model_fingerprint(folder: str) -> str:
     for path in model_files(folder):
         if path == RECORD:
             continue
-        content = _content_digest(os.path.join(folder, path))
-        digest.update(path.encode() + b"\0" + content)
+        content = sha256(os.path.join(folder, path))
+        digest.update(path.encode() + b"\0" + bytes.fromhex(content))
     return digest.hexdigest()
-
-
-def _content_digest(file: str) -> bytes:
-    digest = hashlib.sha256()
-    with fileio.open(file, "rb") as data:
-        while chunk := data.read(1 << 20):
-            digest.update(chunk)
-    return digest.digest()

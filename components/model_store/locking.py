@@ -1,25 +1,20 @@
-"""Locks within a push destination on a local or mounted file system.
-
-The kernel lets go of them when their process dies, however it dies.
-"""
+"""Locks within a push destination on a local or mounted file system."""
 
 import contextlib
-import fcntl
-import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+from files import locks, writing
 
 _LOCK = ".steadyfeed.lock"
 _PREFIX = ".pushing-"
 
 
-@contextlib.contextmanager
-def locked(destination: Path) -> Iterator[None]:
-    """Keeps every other process that asks out of `destination` for a moment."""
-    with _lock_file(destination / _LOCK):
-        yield
+def locked(destination: Path) -> BinaryIO:
+    """Keeps every other process that asks out of `destination`: `with locked(…):`."""
+    return locks.hold(destination / _LOCK)
 
 
 @contextlib.contextmanager
@@ -34,29 +29,17 @@ def unfinished_folder(destination: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as held:
         with locked(destination):
             _remove_dead(destination)
-            held.enter_context(_lock_file(lock))
+            held.enter_context(locks.hold(lock))
             folder.mkdir()
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            writing.remove(folder)
             lock.unlink()
 
 
 def _remove_dead(destination: Path) -> None:
     for lock in destination.glob(f"{_PREFIX}*.lock"):
-        # Nobody waits for these locks, so one that can be taken has lost its owner.
-        with contextlib.suppress(BlockingIOError), _lock_file(lock, fcntl.LOCK_NB):
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+        if locks.holder(lock) is None:
+            writing.remove(lock.with_suffix(""))
             lock.unlink(missing_ok=True)  # Its owner may end at this very moment.
-
-
-@contextlib.contextmanager
-def _lock_file(file: Path, how: int = 0) -> Iterator[None]:
-    # A file and not the folder itself: only locks on files reach across hosts on NFS.
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | how)
-        yield
-    finally:
-        os.close(handle)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from components.model_store.copying import copy_model
 from components.model_store.locking import locked, unfinished_folder
 from components.model_store.pins import existing
 from components.model_store.publish import (
-    copy_durably,
     move_to_next_number,
     publish_remotely,
     write_record,
@@ -22,6 +22,7 @@ from components.model_store.versions import (
     version_path,
 )
 from failures import Failure
+from files import writing
 
 
 def roll_back(destination: str, number: int | None = None) -> Version:
@@ -53,20 +54,19 @@ def roll_back(destination: str, number: int | None = None) -> Version:
         restored_from=number,
         replaced=serving.number,
     )
-    try:
-        if "://" in destination:
-            return publish_remotely(source.path, destination, record)
-        return _restore_locally(source.path, Path(destination), record)
-    except (FileNotFoundError, tf.errors.NotFoundError):
-        raise Failure(
-            f"Version {number} was removed from {destination} while it was copied. "
-            "Name another: `models list` shows them."
-        ) from None
-    except OSError as error:
-        raise Failure(
-            f"The push destination {destination} cannot be written: "
-            f"{error.strerror or error}. Free space or change its permissions, and roll back again."
-        ) from error
+    with writing.reported(
+        f"The push destination {destination}",
+        "Free space or change its permissions, and roll back again.",
+    ):
+        try:
+            if "://" in destination:
+                return publish_remotely(source.path, destination, record)
+            return _restore_locally(source.path, Path(destination), record)
+        except (FileNotFoundError, tf.errors.NotFoundError):
+            raise Failure(
+                f"Version {number} was removed from {destination} while it was copied. "
+                "Name another: `models list` shows them."
+            ) from None
 
 
 def _before(destination: str) -> int:
@@ -81,7 +81,7 @@ def _before(destination: str) -> int:
 
 def _restore_locally(source: str, destination: Path, record: PushRecord) -> Version:
     with unfinished_folder(destination) as folder:
-        copy_durably(source, folder, record)
+        copy_model(source, str(folder))
         with locked(destination):
             # Another process may have pushed while this one copied.
             record = replace(record, replaced=newest(str(destination)).number)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.trainer import durable
+from files import writing
 
 # A checkpoint of a large model takes seconds to write: never more of the training than this.
 _LARGEST_SHARE = 0.02
@@ -72,7 +72,7 @@ class Checkpoints:
         """Raises Failure where it cannot be written."""
         started = time.monotonic()
         content = _to_bytes(checkpoint)
-        durable.write_file(self._path, hashlib.sha256(content).digest() + content)
+        writing.write(self._path, hashlib.sha256(content).digest() + content)
         ended = time.monotonic()
         self._next = ended + max(self._every_seconds, (ended - started) / _LARGEST_SHARE)
 
@@ -89,7 +89,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         if self._folder is not None:
-            durable.remove(self._folder)
+            writing.remove(self._folder)
 
     @property
     def _path(self) -> str:

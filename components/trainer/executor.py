@@ -14,7 +14,6 @@ from tfx.utils import io_utils, path_utils
 
 from components.trainer import (
     devices,
-    durable,
     expected_answers,
     hyperparameters,
     saved_model,
@@ -39,6 +38,7 @@ from components.trainer.training_parameters import (
 )
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
+from files import writing
 
 
 class Executor(base_executor.BaseExecutor):
@@ -102,7 +102,7 @@ class Executor(base_executor.BaseExecutor):
         if best:
             content = json.dumps(best, indent=2, sort_keys=True) + "\n"
             path = os.path.join(model_run.uri, "hyperparameters.json")
-            durable.write_file(path, content.encode())
+            writing.write(path, content)
 
 
 def checkpoints_of(

@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from components.content_hash import content_hash
+from files import places
+from files.content import content_hash
 
 
 def fingerprint(files: Iterable[str], parameters: Mapping) -> str:
@@ -34,12 +35,7 @@ def fingerprint(files: Iterable[str], parameters: Mapping) -> str:
 
 def files_below(folders: Iterable[str]) -> list[str]:
     """The paths of all files in these folders and below."""
-    return [
-        os.path.join(folder, file)
-        for top in folders
-        for folder, _, files in tf.io.gfile.walk(top)
-        for file in files
-    ]
+    return [os.path.join(top, file) for top in folders for file in places.files_below(top)]
 
 
 def _seen(file: str) -> tuple[str, int, int]:

@@ -6,8 +6,8 @@ Of segmentation it is the class of every pixel, in the size that the model sees.
 import keras
 import tensorflow as tf
 
-from components.trainer import durable
 from components.trainer.transform_graph import TransformGraph
+from files import writing
 
 
 class ServingModule(tf.Module):
@@ -35,14 +35,8 @@ def save(module: ServingModule, folder: str) -> None:
     Raises:
       Failure: the disk is full, or the folder cannot be written.
     """
-    unfinished = f"{folder}.unfinished"
-    try:
-        durable.remove(unfinished)
+    with writing.reported(folder), writing.whole_folder(folder) as unfinished:
         tf.saved_model.save(module, unfinished, signatures=module.serving_signatures)
-        durable.publish_folder(unfinished, folder)
-    except (OSError, tf.errors.OpError) as error:
-        durable.remove(unfinished)
-        raise durable.not_written(folder, error) from error
 
 
 def _signatures(model: keras.Model, graph: TransformGraph) -> dict:

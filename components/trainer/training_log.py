@@ -6,8 +6,8 @@ import os
 
 import tensorflow as tf
 
-from components.trainer import durable
 from components.trainer.history import HISTORY_FILE, Epoch
+from files import writing
 
 # What `tf.summary.scalar` writes; that function itself needs TensorBoard to be installed.
 _SCALAR = tf.compat.v1.SummaryMetadata(
@@ -57,18 +57,16 @@ class TrainingLog:
             writer.close()
         history = {**outcome, "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs]}
         content = json.dumps(history, indent=2, sort_keys=True) + "\n"
-        durable.write_file(os.path.join(self._folder, HISTORY_FILE), content.encode())
+        writing.write(os.path.join(self._folder, HISTORY_FILE), content)
 
     def _write(self, part: str, step: int, **scalars: float) -> None:
         if self._folder is None:
             return
         folder = os.path.join(self._folder, part)
-        try:
+        with writing.reported(folder):
             if part not in self._writers:
                 self._writers[part] = tf.summary.create_file_writer(folder)
             with self._writers[part].as_default(step=step):
                 for name, value in scalars.items():
                     tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
             self._writers[part].flush()
-        except tf.errors.OpError as error:
-            raise durable.not_written(folder, error) from error

@@ -12,7 +12,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.trainer import devices, durable, hyperparameters
+from components.trainer import devices, hyperparameters
 from components.trainer.executor import checkpoints_of, train
 from components.trainer.fingerprint import files_below, fingerprint
 from components.trainer.training_log import TrainingLog
@@ -21,6 +21,7 @@ from components.tuner.reading import TRIALS
 from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.tuner_parameters import TunerParameters
 from failures import Failure
+from files import places, writing
 
 _ABOUT = ("image", "model_parameters", "training", "augmentation", "tuner", "seed")
 
@@ -76,7 +77,7 @@ class Executor(base_executor.BaseExecutor):
         def try_values(trial: str, values: dict[str, Any], epochs: int) -> float:
             given = hyperparameters.override(exec_properties, {**values, "training.epochs": epochs})
             log_folder = os.path.join(logs, trial)
-            durable.remove(log_folder)  # That of this trial before a kill.
+            writing.remove(log_folder)  # That of this trial before a kill.
             log = TrainingLog(log_folder)
             checkpoints = checkpoints_of(input_dict, given)
             try:
@@ -99,8 +100,8 @@ class Executor(base_executor.BaseExecutor):
 
         tuner = search(parameters, folder, try_values, exec_properties["seed"])
         write_best_hyperparameters(tuner, output_dict)
-        _copy(logs, os.path.join(results.uri, TRIALS))
-        durable.remove(folder)
+        writing.copy_files(logs, os.path.join(results.uri, TRIALS), places.files_below(logs))
+        writing.remove(folder)
         [trial] = tuner.oracle.get_best_trials(1)
         values = hyperparameters.tunable(trial.hyperparameters.values)
         best.set_string_custom_property("summary", told(values))
@@ -116,16 +117,6 @@ def _of_how_many(tuner) -> str:
     told = f"the best of {trained} trial{'s' * (trained > 1)}"
     failed = len(trials) - trained
     return f"{told}; {failed} more could not be trained with" if failed else told
-
-
-def _copy(source: str, target: str) -> None:
-    """Copies a folder with all that is below it."""
-    for folder, _, files in tf.io.gfile.walk(source):
-        below = os.path.relpath(folder, source)
-        into = target if below == "." else os.path.join(target, below)
-        tf.io.gfile.makedirs(into)
-        for file in files:
-            tf.io.gfile.copy(os.path.join(folder, file), os.path.join(into, file), overwrite=True)
 
 
 def _state_folder(input_dict, exec_properties: dict[str, Any]) -> str:

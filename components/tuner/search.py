@@ -11,10 +11,11 @@ import tensorflow as tf
 from keras_tuner.engine import base_tuner
 
 from components import graph_error
-from components.trainer import durable, hyperparameters
+from components.trainer import hyperparameters
 from components.tuner.oracle import build_oracle
 from components.tuner.tuner_parameters import TunerParameters
 from failures import Failure
+from files import writing
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
 _HYPERBAND_EPOCHS = "tuner/epochs"  # how long hyperband lets this trial train
@@ -107,7 +108,7 @@ def search(
         tuner = Search(parameters, folder, try_values, seed)
     except (ValueError, KeyError, tf.errors.OpError, keras_tuner.errors.FatalError):
         # A kill in the middle of KerasTuner's writing: from the start, to the same end.
-        durable.remove(folder)
+        writing.remove(folder)
         tuner = Search(parameters, folder, try_values, seed)
     try:
         tuner.search()
@@ -116,7 +117,7 @@ def search(
     [best] = tuner.oracle.get_best_trials(1)
     if best.status != "COMPLETED":
         # What stopped them all may be mended when the next search begins.
-        durable.remove(folder)
+        writing.remove(folder)
         raise Failure(
             f"Tuner: none of the {len(tuner.oracle.trials)} trials could be trained; the first "
             f"one said: {_reason(best)}"

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from components.content_hash import content_hash
 from components.trainer.models.names import MODEL_NAMES, parameter_types
 from components.trainer.training_parameters import AugmentationParameters, TrainingParameters
+from files.content import content_hash
 
 _SECTIONS = {"training": TrainingParameters, "augmentation": AugmentationParameters}
 

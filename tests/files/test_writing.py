@@ -5,16 +5,17 @@ import resource
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from failures import Failure
-from files import writing
+from files import places, writing
 
 BEGIN = """
 import sys, time
-from files import writing
-with writing.whole(sys.argv[1]) as unfinished:
+from files import places, writing
+with writing.whole_file(sys.argv[1]) as unfinished:
     with open(unfinished, "w") as file:
         file.write("new, but not")
     print("begun", flush=True)
@@ -37,6 +38,19 @@ def test_a_file_replaces_the_one_before_and_missing_folders_are_made(tmp_path):
         writing.write(file, content)
         assert file.read_bytes() == (content if isinstance(content, bytes) else content.encode())
     assert os.listdir(file.parent) == ["file"]
+
+
+def test_of_many_writers_at_once_each_is_whole(tmp_path):
+    file = tmp_path / "file"
+    texts = [str(number) * 200_000 for number in range(8)]
+    writing.write(file, texts[0])
+    with ThreadPoolExecutor(len(texts)) as pool:
+        writers = [pool.submit(writing.write, file, text) for text in texts * 20]
+        while not all(writer.done() for writer in writers):
+            assert file.read_text() in texts
+    for writer in writers:
+        writer.result()
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_kill_in_the_middle_leaves_the_old_content_and_the_next_write_cleans_up(tmp_path):
@@ -73,7 +87,7 @@ def test_a_place_that_cannot_be_written_is_reported_in_one_line(tmp_path):
 
 def test_a_folder_appears_whole(tmp_path):
     folder = tmp_path / "folder"
-    with writing.whole(folder) as unfinished:
+    with writing.whole_folder(folder) as unfinished:
         os.makedirs(f"{unfinished}/below")
         writing.write(f"{unfinished}/below/file", "content")
         assert not folder.exists()
@@ -83,7 +97,7 @@ def test_a_folder_appears_whole(tmp_path):
 
 def test_an_error_leaves_nothing_of_a_folder(tmp_path):
     def fail():
-        with writing.whole(tmp_path / "folder") as unfinished:
+        with writing.whole_folder(tmp_path / "folder") as unfinished:
             writing.write(f"{unfinished}/below/file", "content")
             raise ZeroDivisionError
 
@@ -96,23 +110,25 @@ def test_a_folder_does_not_replace_another(tmp_path):
     writing.write(tmp_path / "folder" / "file", "old")
     with (
         pytest.raises(OSError, match="not empty"),
-        writing.whole(tmp_path / "folder") as unfinished,
+        writing.whole_folder(tmp_path / "folder") as unfinished,
     ):
         writing.write(f"{unfinished}/file", "new")
     assert (tmp_path / "folder" / "file").read_text() == "old"
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_copied_folder_gets_its_last_files_last(tmp_path):
+def test_copied_files_appear_whole_and_in_order(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
-    for path in ("first", "below/b", "below/c"):
+    paths = ["below/last", "below/c", "first"]
+    for path in paths:
         writing.write(source / path, path)
+    assert places.files_below(source) == ["below/c", "below/last", "first"]
 
-    writing.copy_folder(source, target, last=["below/b"])
-
-    times = {path: os.stat(target / path).st_mtime_ns for path in ("first", "below/b", "below/c")}
-    assert max(times, key=times.get) == "below/b"
-    assert (target / "below" / "c").read_text() == "below/c"
+    with pytest.raises(FileNotFoundError):
+        writing.copy_files(source, target, ["first", "below/c", "missing", "below/last"])
+    assert places.files_below(target) == ["below/c", "first"]
+    writing.copy_files(source, target, ["below/last"])
+    assert all((target / path).read_text() == path for path in paths)
 
 
 def test_removing_takes_a_file_a_folder_or_nothing(tmp_path):
@@ -130,7 +146,8 @@ def test_a_remote_store_is_written_copied_and_removed_through_tensorflow(tmp_pat
     writing.write("ram://files/folder/file", "new")
     assert tf.io.gfile.listdir("ram://files/folder") == ["file"]
 
-    writing.copy_folder("ram://files/folder", tmp_path / "copy")
+    paths = places.files_below("ram://files/folder")
+    writing.copy_files("ram://files/folder", tmp_path / "copy", paths)
     assert (tmp_path / "copy" / "file").read_text() == "new"
 
     writing.remove("ram://files/folder/file")

@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Callable
 
-from components.trainer import durable
 from components.trainer.input_report import plot
 from components.trainer.input_report.ceiling import Ceiling
 from components.trainer.input_report.figures import figures
@@ -22,6 +21,7 @@ from components.trainer.input_report.step_times import StepTimes
 from components.trainer.input_report.verdict import judge
 from components.trainer.training_parameters import InputReportParameters
 from failures import Failure
+from files import writing
 
 # What looking may cost: together below 3% of a training of any length worth speaking of.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
@@ -118,9 +118,8 @@ class InputReport:
         if self.content is None:
             return
         content = json.dumps(self.content, indent=2) + "\n"
-        durable.write_file(os.path.join(folder, REPORT_FILE), content.encode())
-        drawn = plot.draw(self.content)
-        durable.write_file(os.path.join(folder, PLOT_FILE), drawn.encode())
+        writing.write(os.path.join(folder, REPORT_FILE), content)
+        writing.write(os.path.join(folder, PLOT_FILE), plot.draw(self.content))
 
     def enforce(self) -> None:
         """Raises Failure where the model waited longer than it may and that is not allowed."""

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tfx.dsl.io import fileio
 
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.pins import pin, pinned, unpin
@@ -18,6 +17,7 @@ from components.model_store.publish import publish
 from components.model_store.restoring import roll_back
 from components.model_store.versions import PushRecord, list_versions, newest
 from failures import Failure
+from files import writing
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,15 +121,15 @@ def test_a_time_of_grace_that_is_none_is_refused(three, seconds):
 
 
 def test_a_version_that_is_pruned_while_it_is_copied_is_not_restored_by_half(three, monkeypatch):
-    open_file = fileio.open
+    opened = writing.opened
 
-    def open_after_the_prune(path, mode):
+    def opened_after_the_prune(path, *mode):
         version = Path(three, "1")
         if version.exists() and path.startswith(f"{version}/variables"):
             version.rename(Path(three, ".pruned-1"))
-        return open_file(path, mode)
+        return opened(path, *mode)
 
-    monkeypatch.setattr(fileio, "open", open_after_the_prune)
+    monkeypatch.setattr(writing, "opened", opened_after_the_prune)
     with pytest.raises(Failure, match="Version 1 was removed"):
         roll_back(three, 1)
     assert newest(three).number == 3

@@ -229,7 +229,7 @@ def small_files():
 @pytest.mark.slow
 def test_a_model_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
     line = refused(epochs=1)
-    assert "Format-Serving could not be written" in line
+    assert "Format-Serving cannot be written" in line
     assert "Free some space" in line
 
 
@@ -239,7 +239,7 @@ def test_a_checkpoint_that_the_disk_does_not_hold_is_told(refused, small_files, 
         checkpoint_dir=tmp_path / "checkpoints",
         checkpoint_every_steps=1,
     )
-    assert "checkpoint could not be written" in line
+    assert "checkpoint cannot be written" in line
     assert not list((tmp_path / "checkpoints").rglob("checkpoint*"))
 
 
