@@ -1,1 +1,4 @@
-"""The verbs of the command line; here alone a failure becomes a line and an exit code."""
+"""The command line: its verbs parse and print; the rooms below do the work.
+
+`command_line.main` is the one place where a failure becomes a message and an exit code.
+"""

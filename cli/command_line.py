@@ -1,10 +1,15 @@
-"""`python -m pipeline VERB`: reads the words of a command and hands them on.
+"""`python -m pipeline VERB`: parses a command, runs its verb, and turns a failure into a line.
 
-Exit codes: 0 done, 1 the run failed or a file could not be read or written, 2 a
-mistake in the command or the configuration, 130 interrupted, 141 nobody reads any
-more, as behind `| head`.
-TensorFlow and TFX are imported by the verbs that need them, after everything
-that can be checked without them was checked.
+Exit codes:
+  0    done; a model that is not blessed is an outcome, not a failure
+  1    the run or the command failed, or a file could not be read or written
+  2    a mistake in the command or the configuration; nothing has run
+  3    `schedule status` alone: no process serves the schedule
+  130  interrupted by Ctrl-C, or a run by SIGTERM
+  141  the reader of a pipe has gone, as with `| head`
+
+Verbs raise; only `main` catches. They import TensorFlow and TFX after everything that can be
+checked without them, so that a mistake is reported in a fraction of a second.
 """
 
 import argparse
@@ -12,54 +17,83 @@ import os
 import select
 import sys
 
-from cli import model_verbs, package_verbs, report_verbs, schedule_verbs
-from failures import ConfigurationError
-from settings.reading import load
+from cli import (
+    model_verbs,
+    model_versions,
+    package_verbs,
+    report_verbs,
+    run_verbs,
+    schedule_verbs,
+)
+from failures import ConfigurationError, Failure
+
+_VERBS = (
+    run_verbs,
+    package_verbs,
+    report_verbs,
+    schedule_verbs,
+    model_versions,
+    model_verbs,
+)
+_INTERRUPTED = 130
+_READER_GONE = 141
 
 
 def main(argv=None):
     arguments = _parser().parse_args(argv)
-    # TensorFlow tells of its build at every start, on stderr, before any log can take it.
+    # TensorFlow describes its build on stderr at every start, before any log can catch it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if sys.stdout is None:  # closed, as by >&-
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    # A name of a file need not be text, and not every terminal shows every letter.
+    # A file name need not be text, and not every terminal shows every letter.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = arguments.verb(arguments)
+        code = arguments.verb(arguments) or 0
         sys.stdout.flush()
         return code
     except ConfigurationError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code
+    except Failure as failure:
+        print(f"steadyfeed: {failure}", file=sys.stderr)
+        return failure.exit_code
     except KeyboardInterrupt:
         print("steadyfeed: interrupted", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
         if not _reader_is_gone(sys.stdout):
             raise
         _drop_output()
-        return 141
-    except OSError as error:
-        cause = str(error) or type(error).__name__
-        if error.strerror:
-            cause = f"{error.filename or 'the output'}: {error.strerror}"
-        print(
-            f"steadyfeed: {cause}. Put that right, and give the same command again.",
-            file=sys.stderr,
-        )
-        if error.filename is None:
+        return _READER_GONE
+    except Exception as error:
+        cause = _outside_cause(error)
+        if cause is None:
+            raise
+        print(f"steadyfeed: {cause}. Fix this and run the command again.", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is None:
             _drop_output()
-        return 1
+        return Failure.exit_code
+
+
+def _outside_cause(error):
+    """Why a file or a bucket could not be read or written; None for any other exception."""
+    if isinstance(error, OSError):
+        if error.strerror:
+            return f"{error.filename or 'the output'}: {error.strerror}"
+        return str(error) or type(error).__name__
+    tensorflow = sys.modules.get("tensorflow")  # Its file functions raise errors of their own.
+    if tensorflow and isinstance(error, tensorflow.errors.OpError):
+        return error.message.strip().splitlines()[0][:300]
+    return None
 
 
 def _drop_output():
-    # What is still to be written has nowhere to go, and Python would complain at its end.
+    # What is still buffered has nowhere to go, and Python would complain when it ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reader_is_gone(stream):
-    """Whether who read a pipe has had enough, as `head` has."""
+    """Whether the reader of a pipe has had enough, as `head` has."""
     pipe = select.poll()
     pipe.register(stream.fileno(), 0)
     return any(events & select.POLLERR for _, events in pipe.poll(0))
@@ -68,62 +102,9 @@ def _reader_is_gone(stream):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m pipeline",
-        description="Image models from data to a pushed model, in which the model never waits.",
+        description="Train image models from data to a pushed model; the model never waits.",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    run = verbs.add_parser("run", help="run the pipeline on this machine")
-    run.set_defaults(verb=_run)
-    check = verbs.add_parser("check", help="check a configuration and show it with its defaults")
-    check.set_defaults(verb=_check)
-    run.add_argument(
-        "--results", metavar="FILE", help="also write what each component did, as JSON"
-    )
-    run.add_argument(
-        "--from-model", type=int, metavar="VERSION", help="repeat the run that made a version"
-    )
-    for verb in (run, check):
-        _add_configuration(verb)
-    for module in (package_verbs, report_verbs, schedule_verbs, model_verbs):
-        module.add_verbs(verbs, _add_configuration)
+    for module in _VERBS:
+        module.add_verbs(verbs)
     return parser
-
-
-def _add_configuration(verb):
-    verb.add_argument("--config", required=True, metavar="FILE", help="a file of configs/")
-    verb.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace one value of the file, as in --set training.epochs=5",
-    )
-
-
-def _run(arguments):
-    configuration = load(arguments.config, arguments.set)
-    if arguments.results:
-        _check_place_of_results(arguments.results)
-    if arguments.from_model is not None:
-        return model_verbs.reproduce(configuration, arguments.from_model, arguments.results)
-    from pipeline.local_run import run_locally
-
-    return run_locally(configuration, arguments.results)
-
-
-def _check_place_of_results(file):
-    """A run takes hours, and only its end would show that they cannot be written."""
-    try:
-        open(file, "ab").close()
-    except OSError as error:
-        raise ConfigurationError(
-            f"--results {file}: {error.strerror}; allowed: a file in a folder that is there"
-        ) from None
-
-
-def _check(arguments):
-    import yaml
-
-    configuration = load(arguments.config, arguments.set)
-    plain = configuration.model_dump(mode="json", by_alias=True)
-    print(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), end="")
-    return 0

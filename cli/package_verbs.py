@@ -1,98 +1,119 @@
-"""The verbs `compile` and `run-package`: what they take, and whom they call."""
+"""The verbs `compile`, `run-package` and `submit`: packages for Kubeflow Pipelines."""
 
-import sys
+import contextlib
 import tempfile
 from pathlib import Path
 
-from failures import ConfigurationError, Failure
-from settings.reading import load
+from cli.configuration_arguments import add_configuration, configuration_of
+from failures import ConfigurationError
 
 _ROOT = "minio://mlpipeline/v2/artifacts"
 _WORK = "runs/package"
 
 
-def add_verbs(verbs, add_configuration):
-    """Adds the verbs to the command line.
-
-    Args:
-      verbs: what argparse's add_subparsers gave.
-      add_configuration: callable; gives a parser --config and --set.
-    """
+def add_verbs(verbs):
+    """Adds the verbs to what argparse's add_subparsers returned."""
     compile_ = verbs.add_parser("compile", help="write a package for Kubeflow Pipelines")
-    add_configuration(compile_)
     compile_.add_argument("--output", required=True, metavar="FILE.yaml")
-    compile_.set_defaults(verb=lambda arguments: _told(_compile, arguments))
+    compile_.set_defaults(verb=_compile)
     run = verbs.add_parser("run-package", help="run a package here, as Kubeflow Pipelines would")
     run.add_argument("package", metavar="FILE.yaml")
     run.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value of this run"
+        "--root", default=_ROOT, metavar="URI", help=f"minio://, s3:// or gs:// (default: {_ROOT})"
     )
     run.add_argument(
-        "--root", default=_ROOT, metavar="URI", help=f"minio://, s3:// or gs://; default: {_ROOT}"
+        "--work", default=_WORK, metavar="DIR", help=f"for bucket and volumes (default: {_WORK})"
     )
-    run.add_argument(
-        "--work", default=_WORK, metavar="FOLDER", help=f"for bucket and volumes; default: {_WORK}"
+    run.set_defaults(verb=_run_package)
+    submit = verbs.add_parser("submit", help="run the pipeline on Kubeflow Pipelines")
+    submit.add_argument("--wait", action="store_true", help="show its tasks until it has ended")
+    submit.set_defaults(verb=_submit)
+    add_package(submit)
+    for verb in (compile_, submit):
+        add_configuration(verb)
+    for verb in (run, submit):
+        verb.add_argument(
+            "--param", action="append", default=[], metavar="NAME=VALUE", help="a value of this run"
+        )
+
+
+def add_package(verb):
+    """Gives a parser --package."""
+    verb.add_argument(
+        "--package", metavar="FILE", help="a compiled package (default: compile one now)"
     )
-    run.set_defaults(verb=lambda arguments: _told(_run_package, arguments))
 
 
-def _told(verb, arguments):
-    """Runs a verb; what went wrong becomes a line instead of a traceback."""
-    try:
-        return verb(arguments)
-    except Failure as failure:
-        print(f"steadyfeed: {failure}", file=sys.stderr)
-        return 2
-
-
-def _compile(arguments):
-    if not arguments.output.endswith((".yaml", ".yml")):
-        raise ConfigurationError(
-            f"--output {arguments.output}: Kubeflow takes .yaml files; allowed: a name that ends so"
+@contextlib.contextmanager
+def package_of(arguments, configuration):
+    """The path of the package that a command names, or of one that is compiled now."""
+    if arguments.package:
+        yield arguments.package
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield _compiled(
+            configuration, arguments.config, Path(folder) / f"{configuration.name}.yaml"
         )
-    if Path(arguments.output).is_dir():
-        raise ConfigurationError(
-            f"--output {arguments.output}: a folder; allowed: the name of a file"
-        )
-    configuration = load(arguments.config, arguments.set)
-    from kfp.package_rules import PackageRefused, read_package
+
+
+def print_now(line):
+    """Prints a line at once: a journal or a pipe would otherwise get it hours later."""
+    print(line, flush=True)
+
+
+def _compiled(configuration, file, output):
+    from kfp.package_rules import PackageRefused
     from pipeline.quiet import chatter_to
 
     try:
         with tempfile.TemporaryDirectory() as folder, chatter_to(Path(folder) / "log"):
             from kfp.compile_package import compile_package
 
-            path = compile_package(configuration, arguments.output)
+            return compile_package(configuration, output)
     except PackageRefused as refusal:
+        raise ConfigurationError(*(f"{file}: {reason}" for reason in refusal.reasons)) from None
+
+
+def _compile(arguments):
+    if not arguments.output.endswith((".yaml", ".yml")):
         raise ConfigurationError(
-            *(f"{arguments.config}: {reason}" for reason in refusal.reasons)
-        ) from None
+            f"--output {arguments.output}: Kubeflow takes YAML files; allowed: a name that ends "
+            "in .yaml"
+        )
+    if Path(arguments.output).is_dir():
+        raise ConfigurationError(f"--output {arguments.output}: a folder; allowed: a file's name")
+    path = _compiled(configuration_of(arguments), arguments.config, arguments.output)
+    from kfp.package_rules import read_package
+
     spec, _ = read_package(path)
     steps = spec["root"]["dag"]["tasks"]
     parameters = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    print(f"{path}: {len(steps)} steps; a run may be given {', '.join(sorted(parameters))}")
-    return 0
+    print(f"{path}: {len(steps)} steps; run parameters: {', '.join(sorted(parameters)) or 'none'}")
 
 
 def _run_package(arguments):
-    from kfp.package_rules import PackageRefused
     from kfp.run_package import run_package
 
-    try:
-        run = run_package(
-            Path(arguments.package),
-            arguments.param,
-            arguments.root,
-            Path(arguments.work),
-            observe=_show,
-        )
-    except PackageRefused as refusal:
-        raise ConfigurationError(
-            *(f"{arguments.package}: {reason}" for reason in refusal.reasons)
-        ) from None
-    return 1 if run.failed else 0
+    run = run_package(
+        Path(arguments.package), arguments.param, arguments.root, Path(arguments.work), _show
+    )
+    return int(run.failed)
 
 
 def _show(outcome):
-    seconds = f"{outcome.seconds:.1f} s"
-    print(f"{outcome.task:20} {outcome.status:8} {seconds:>8}  {outcome.made}", flush=True)
+    print_now(f"{outcome.task:20} {outcome.status:8} {outcome.seconds:6.1f} s  {outcome.made}")
+
+
+def _submit(arguments):
+    configuration = configuration_of(arguments)
+    with package_of(arguments, configuration) as package:
+        from kfp.submit_run import submit
+
+        return submit(
+            package,
+            configuration.kubeflow,
+            arguments.param,
+            configuration.kubeflow.pipeline_root,
+            arguments.wait,
+            say=print_now,
+        )

@@ -1,73 +1,29 @@
-"""The verbs `submit` and `schedule`: what they take, and whom they call."""
+"""The verb `schedule`: retrains at the times of the configuration, on Kubeflow or here."""
 
-import contextlib
-import sys
-import tempfile
-from pathlib import Path
-
-from failures import ConfigurationError, Failure
-from settings.reading import load
+from cli.configuration_arguments import add_configuration, configuration_of
+from cli.package_verbs import add_package, package_of, print_now
+from failures import ConfigurationError
 
 _HERE = ("run", "status", "stop")
 _THERE = ("apply", "list", "pause", "resume", "delete")
-
-
-def add_verbs(verbs, add_configuration):
-    """Adds the verbs to the command line.
-
-    Args:
-      verbs: what argparse's add_subparsers gave.
-      add_configuration: callable; gives a parser --config and --set.
-    """
-    submit = verbs.add_parser("submit", help="run the pipeline on Kubeflow Pipelines")
-    submit.add_argument(
-        "--param", action="append", default=[], metavar="NAME=VALUE", help="a value of this run"
-    )
-    submit.add_argument("--wait", action="store_true", help="show its tasks until it has ended")
-    submit.set_defaults(verb=lambda arguments: _told(_submit, arguments))
-    schedule = verbs.add_parser("schedule", help="retrain at the times of the configuration")
-    schedule.add_argument("action", choices=(*_THERE, *_HERE), metavar="ACTION", help=_ACTIONS)
-    schedule.add_argument("--local", action="store_true", help="on this machine, not on Kubeflow")
-    schedule.set_defaults(verb=lambda arguments: _told(_schedule, arguments))
-    for verb in (submit, schedule):
-        add_configuration(verb)
-        verb.add_argument(
-            "--package", metavar="FILE", help="a compiled package; none: one is compiled now"
-        )
-
-
 _ACTIONS = (
     "on Kubeflow: apply makes what the configuration says, list shows it, pause, resume and "
     "delete change it; with --local: run serves the schedule, status shows it, stop ends it"
 )
 
 
-def _told(verb, arguments):
-    """Runs a verb; what went wrong becomes a line instead of a traceback."""
-    try:
-        return verb(arguments)
-    except Failure as failure:
-        print(f"steadyfeed: {failure}", file=sys.stderr)
-        return 1
-
-
-def _submit(arguments):
-    configuration = load(arguments.config, arguments.set)
-    with _package(configuration, arguments) as package:
-        from kfp.submit_run import submit
-
-        return submit(
-            package,
-            configuration.kubeflow,
-            arguments.param,
-            configuration.kubeflow.pipeline_root,
-            arguments.wait,
-            say=_say,
-        )
+def add_verbs(verbs):
+    """Adds the verb to what argparse's add_subparsers returned."""
+    schedule = verbs.add_parser("schedule", help="retrain at the times of the configuration")
+    schedule.add_argument("action", choices=(*_THERE, *_HERE), metavar="ACTION", help=_ACTIONS)
+    schedule.add_argument("--local", action="store_true", help="on this machine, not on Kubeflow")
+    schedule.set_defaults(verb=_schedule)
+    add_configuration(schedule)
+    add_package(schedule)
 
 
 def _schedule(arguments):
-    configuration = load(arguments.config, arguments.set)
+    configuration = configuration_of(arguments)
     if configuration.schedule is None and arguments.action in ("apply", *_HERE):
         raise ConfigurationError(
             f"{arguments.config}: schedule: missing; a section with cron, as in '0 3 * * 1-5'"
@@ -78,15 +34,15 @@ def _schedule(arguments):
     if arguments.local:
         return _on_this_machine(configuration, arguments)
     if arguments.action == "apply":
-        with _package(configuration, arguments) as package:
+        with package_of(arguments, configuration) as package:
             from kfp.recurring_runs import apply
 
             kubeflow = configuration.kubeflow
-            apply(package, kubeflow, configuration.schedule, kubeflow.pipeline_root, say=_say)
+            apply(package, kubeflow, configuration.schedule, kubeflow.pipeline_root, say=print_now)
     else:
         from kfp.recurring_changes import change
 
-        change(arguments.action, configuration.name, configuration.kubeflow, say=_say)
+        change(arguments.action, configuration.name, configuration.kubeflow, say=print_now)
     return 0
 
 
@@ -94,36 +50,7 @@ def _on_this_machine(configuration, arguments):
     from pipeline.schedule_here import run_schedule, show_status, stop_schedule
 
     if arguments.action == "run":
-        return run_schedule(configuration, arguments.config, arguments.set, _say)
-    return {"status": show_status, "stop": stop_schedule}[arguments.action](configuration, _say)
-
-
-def _say(line):
-    # At once: a journal or a pipe would otherwise get it hours later.
-    print(line, flush=True)
-
-
-@contextlib.contextmanager
-def _package(configuration, arguments):
-    """The path of the package that was given, or of one that is compiled now."""
-    with tempfile.TemporaryDirectory() as folder:
-        from kfp.package_rules import PackageRefused
-
-        try:
-            if arguments.package:
-                yield arguments.package
-            else:
-                yield _compiled(configuration, Path(folder))
-        except PackageRefused as refusal:
-            raise Failure(
-                "; ".join(refusal.reasons) + ". Put the configuration right, or compile again."
-            ) from None
-
-
-def _compiled(configuration, folder):
-    from pipeline.quiet import chatter_to
-
-    with chatter_to(folder / "log"):
-        from kfp.compile_package import compile_package
-
-        return compile_package(configuration, folder / f"{configuration.name}.yaml")
+        return run_schedule(configuration, arguments.config, arguments.set, print_now)
+    return {"status": show_status, "stop": stop_schedule}[arguments.action](
+        configuration, print_now
+    )

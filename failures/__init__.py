@@ -1,15 +1,30 @@
-"""What a user can cause, as one line for the user; every other exception is a defect."""
+"""What a user can cause and mend, in words for that user; every other exception is a defect.
+
+Modules raise these. `cli.command_line` alone turns them into a message and an exit code.
+"""
 
 
 class Failure(Exception):
     """Stops a component or a command: the cause, then the next step, in one line.
 
-    Whoever catches it shows `str(failure)` and never a traceback.
+    Whoever reports it shows `str(failure)` and never a traceback.
     """
+
+    exit_code = 1
 
 
 class ConfigurationError(Exception):
-    """The mistakes of a configuration or a command, one line each; nothing has run yet."""
+    """The mistakes in a configuration or a command, one line each; nothing has run yet."""
+
+    exit_code = 2
 
     def __init__(self, *mistakes):
         super().__init__("\n".join(mistakes))
+
+
+def in_one_line(error: Exception) -> str:
+    """A Failure's own words; of any other exception, its type and its first line."""
+    if isinstance(error, Failure):
+        return str(error)
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else 'no message'}"

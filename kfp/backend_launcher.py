@@ -72,7 +72,9 @@ def launch(container, executor_input, pod, store, run_command=run_in_a_process):
         pod.path(record["uri"]).parent.mkdir(parents=True, exist_ok=True)
     log = pod.path(outputs[LOG_OUTPUT]["uri"])
     given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
-    environment = given | {ROOT_VARIABLE: str(pod.folder)}
+    temporary = pod.folder / "tmp"  # A pod's /tmp is its own.
+    temporary.mkdir(parents=True, exist_ok=True)
+    environment = given | {ROOT_VARIABLE: str(pod.folder), "TMPDIR": str(temporary)}
     code = run_command(_command(container, executor_input), environment, log)
     if code != 0:
         kept = pod.folder.with_suffix(".log")

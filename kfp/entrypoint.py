@@ -5,6 +5,7 @@ driver gives (inputs without types, an output `executor-logs`, addresses that no
 can open) and leaves what the open-source launcher can publish.
 
 Exit codes: 0 done, 1 the component failed; the last line on stderr says which and why.
+It is a program of its own, in a pod, so it reports its failure itself.
 """
 
 import argparse
@@ -18,11 +19,12 @@ import sys
 import tempfile
 import traceback
 
-from failures import Failure
+from failures import Failure, in_one_line
 from kfp.launcher_paths import local_path
 from kfp.run_origin import origin_in
 from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
 from kfp.scheduled_time import take_scheduled_time
+from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
 # `training__epochs` is the key `epochs` within the JSON of the property `training`: so a
@@ -45,14 +47,16 @@ def main(argv=None):
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
-        run(invocation)
+        with (
+            tempfile.TemporaryDirectory(prefix="steadyfeed-") as folder,
+            temporary_folder(os.path.join(folder, "tmp")),
+        ):
+            run(invocation)
     except Exception as error:
-        cause = str(error)
         if not isinstance(error, Failure):
             traceback.print_exc()
-            cause = f"{type(error).__name__}: {(cause.strip().splitlines() or ['no message'])[0]}"
-        print(f"{invocation.component} failed: {cause}", file=sys.stderr)
-        return 1
+        print(f"{invocation.component} failed: {in_one_line(error)}", file=sys.stderr)
+        return Failure.exit_code
     return 0
 
 
@@ -100,9 +104,8 @@ def run(invocation):
         inputs.get("parameterValues", {}), invocation.inputs_spec.get("parameters", {})
     )
     scheduled = take_scheduled_time(exec_properties)
-    with tempfile.TemporaryDirectory(prefix="steadyfeed-") as temporary:
-        executor = _make_executor(invocation.executor, invocation.beam_args, temporary)
-        _check(executor.Do(input_dict, output_dict, exec_properties))
+    executor = _make_executor(invocation.executor, invocation.beam_args, tempfile.mkdtemp())
+    _check(executor.Do(input_dict, output_dict, exec_properties))
     for artifacts in output_dict.values():
         for artifact in artifacts:
             _bring_home(artifact, given[id(artifact)])

@@ -10,6 +10,7 @@ import re
 import yaml
 from google.protobuf import json_format
 
+from failures import ConfigurationError
 from kfp.package_tasks import check_task, has_cycle
 from kfp.platform_rules import check_platform
 from kfp.rule_patterns import QUANTITY, SCHEMA_TITLE
@@ -22,11 +23,11 @@ _MOST_BYTES = 1_000_000
 _MOST_ARGUMENT_BYTES = 100_000
 
 
-class PackageRefused(Exception):
+class PackageRefused(ConfigurationError):
     """What the backend would refuse, a line for each reason."""
 
-    def __init__(self, reasons):
-        super().__init__("\n".join(reasons))
+    def __init__(self, reasons, file=None):
+        super().__init__(*(f"{file}: {reason}" if file else reason for reason in reasons))
         self.reasons = reasons
 
 
@@ -52,15 +53,17 @@ def read_package(path):
       PackageRefused: it is no package that the backend takes.
     """
     if path.suffix not in (".yaml", ".yml"):
-        raise PackageRefused([f"{path}: the backend takes .yaml files, and JSON under no name"])
+        raise PackageRefused(["the backend takes .yaml files, and never JSON"], path)
     try:
         documents = [d for d in yaml.safe_load_all(path.read_text(encoding="utf-8")) if d]
+        check_package(documents)
     except OSError as error:
-        raise PackageRefused([f"{path}: cannot be read: {error.strerror}"]) from None
-    # PyYAML passes on what Python's own types say of a date that there is not.
+        raise PackageRefused([f"cannot be read: {error.strerror}"], path) from None
+    # PyYAML passes on what Python's own types say of an impossible date.
     except (yaml.YAMLError, ValueError, AttributeError) as error:
-        raise PackageRefused([f"{path}: not YAML: {str(error).splitlines()[0]}"]) from None
-    check_package(documents)
+        raise PackageRefused([f"not YAML: {str(error).splitlines()[0]}"], path) from None
+    except PackageRefused as refusal:
+        raise PackageRefused(refusal.reasons, path) from None
     [spec] = [d for d in documents if "platforms" not in d]
     [platform] = [d for d in documents if "platforms" in d] or [{}]
     kubernetes = platform.get("platforms", {}).get("kubernetes", {})

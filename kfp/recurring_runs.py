@@ -14,10 +14,10 @@ import time
 
 from failures import Failure
 from kfp.scheduled_time import PLACEHOLDER
+from kfp.six_field_cron import six_fields
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect
 from kfp.submit_run import chosen_values
 from kfp.submit_upload import identity, named, open_package, upload
-from pipeline.schedule_times import six_fields
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
 _MARK = "steadyfeed schedule "

@@ -12,7 +12,7 @@ import shutil
 import time
 import uuid
 
-from failures import Failure
+from failures import ConfigurationError, Failure
 from kfp.backend_driver import Skipped, executor_input, survive
 from kfp.backend_launcher import Pod, launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
@@ -71,7 +71,9 @@ def run_package(
         no object store's.
     """
     if not is_object_store(root):
-        raise Failure(f"--root {root}: no object store. Allowed: minio://, s3://, gs://.")
+        raise ConfigurationError(
+            f"--root {root}: not an object store; allowed: minio://, s3://, gs://"
+        )
     spec, kubernetes = read_package(file)
     values = run_values(spec, parameters)
     run_id = str(uuid.uuid4())

@@ -3,7 +3,7 @@
 import difflib
 import math
 
-from failures import Failure
+from failures import ConfigurationError
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
 
@@ -16,20 +16,20 @@ def run_values(spec, given):
       given: texts `name=value`.
 
     Raises:
-      Failure: there is no such parameter, or it is of another type.
+      ConfigurationError: there is no such parameter, or it is of another type.
     """
     known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     values = {name: parameter.get("defaultValue") for name, parameter in known.items()}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise Failure(f"--param {text}: name=value is expected. Give it so.")
+            raise ConfigurationError(f"--param {text}: allowed: name=value")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            raise Failure(
-                f"--param {name}: no parameter of this package{meant} "
-                f"It has {', '.join(sorted(known)) or 'none'}."
+            raise ConfigurationError(
+                f"--param {name}: not a parameter of this package; allowed: "
+                f"{', '.join(sorted(known)) or 'none'}{meant}"
             )
         values[name] = _typed(name, value, known[name]["parameterType"])
     return values
@@ -42,7 +42,7 @@ def _typed(name, value, kind):
             raise ValueError("JSON has no word for it")
         return typed
     except ValueError:
-        raise Failure(f"--param {name}: given {value!r}; a {kind} is expected.") from None
+        raise ConfigurationError(f"--param {name}: given {value!r}; allowed: a {kind}") from None
 
 
 def mounted(values, fields, claims):

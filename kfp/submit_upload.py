@@ -5,7 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from failures import Failure
+from failures import ConfigurationError, Failure
 from kfp.package_rules import read_package
 
 
@@ -40,15 +40,15 @@ def open_package(file):
     """The Package in a file.
 
     Raises:
-      Failure: there is no such file.
+      ConfigurationError: there is no such file.
       kfp.package_rules.PackageRefused: it is no package.
     """
     try:
         content = Path(file).read_bytes()
     except OSError as error:
-        raise Failure(
-            f"{file}: {error.strerror}. Compile it: python -m pipeline compile --config FILE "
-            f"--output {file}."
+        raise ConfigurationError(
+            f"--package {file}: {error.strerror}; allowed: a file made by "
+            "`python -m pipeline compile`"
         ) from None
     spec, _ = read_package(Path(file))
     digest = hashlib.sha256(content).hexdigest()

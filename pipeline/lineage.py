@@ -1,7 +1,6 @@
-"""`lineage`: what made a pushed version, read back from ML Metadata."""
+"""What made a pushed version, read back from ML Metadata."""
 
 import json
-import os
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -12,39 +11,24 @@ from failures import Failure
 _ORIGIN = ("git_commit", "git_state", "lock_sha256")
 
 
-def show_lineage(configuration, number, as_json, say):
-    """Prints the lineage of a version; returns the exit code 0.
-
-    Raises:
-      Failure: there is no such version, or this root's metadata do not know it.
-    """
-    lineage = lineage_of(configuration, number)
-    if as_json:
-        say(json.dumps(lineage, indent=2, sort_keys=True))
-    else:
-        for line in _lines(lineage):
-            say(line)
-    return 0
-
-
 def lineage_of(configuration, number):
     """What made version `number` of the configuration's push destination, as plain data.
 
-    What a cluster pushed carries its origin itself; of its data, schema and steps the
-    cluster's own ML Metadata tell, and they are None or empty here.
+    A version that a cluster pushed carries its origin itself. Its data, schema and steps are
+    in the cluster's own ML Metadata; here they are None or empty.
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
       "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts"},
-      "schema", "transform_graph", "steps"}. A model that was made before runs kept
-      their origin has None for it.
+      "schema", "transform_graph", "steps"}. The origin is None for a model that was made
+      before runs kept it.
 
     Raises:
-      Failure: there is no such version, or this root's metadata do not know it.
+      Failure: there is no such version, or this root's metadata does not know it.
     """
     version = existing(configuration.push.destination, number)
     if version.record is None:
-        raise Failure(f"Version {number} was not pushed by this project: nothing tells its origin.")
+        raise Failure(f"Version {number} was not pushed by this project, so its origin is unknown.")
     if version.record.origin:
         return _facts(version) | _carried(version.record)
     with open_store(configuration.root) as handle:
@@ -57,16 +41,8 @@ def lineage_of(configuration, number):
             )
         steps = _upstream(store, found[0])
         origin = _origin(store, steps[0]["execution"])
-    return (
-        _facts(version)
-        | origin
-        | _inputs(steps)
-        | {
-            "steps": [
-                {k: v for k, v in step.items() if k in ("component", "outputs")} for step in steps
-            ]
-        }
-    )
+    shown = [{"component": step["component"], "outputs": step["outputs"]} for step in steps]
+    return _facts(version) | origin | _inputs(steps) | {"steps": shown}
 
 
 def open_store(root):
@@ -78,7 +54,6 @@ def open_store(root):
     file = Path(root) / "metadata.sqlite"
     if not file.exists():
         raise Failure(f"{file} is missing: nothing has run in {root}. Name another configuration.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tfx.orchestration import metadata
 
     return metadata.Metadata(metadata.sqlite_metadata_connection_config(str(file)))
@@ -98,11 +73,7 @@ def _facts(version):
 
 def _carried(record):
     """The origin that a version carries, in the form of `lineage_of`."""
-    configuration = record.origin.get("configuration")
-    return {
-        "run": record.run,
-        **{name: record.origin.get(name) for name in _ORIGIN},
-        "configuration": configuration and json.loads(configuration),
+    return _origin_in(record.origin, record.run) | {
         "data": {"dataset": None, "fingerprint": None, "counts": {}, "uri": None},
         "schema": None,
         "transform_graph": None,
@@ -110,14 +81,23 @@ def _carried(record):
     }
 
 
+def _origin_in(kept, run):
+    configuration = kept.get("configuration")
+    return {
+        "run": run,
+        **{name: kept.get(name) for name in _ORIGIN},
+        "configuration": configuration and json.loads(configuration),
+    }
+
+
 def _upstream(store, model):
-    """The executions that led to a model, the nearest first, each with what it gave."""
+    """The executions that led to a model, nearest first, each with its outputs."""
     steps, seen, waiting = [], set(), [model.id]
     while waiting:
         events = store.get_events_by_artifact_ids(waiting)
         made_by = {e.execution_id for e in events if e.type == metadata_store_pb2.Event.OUTPUT}
         waiting = []
-        # An output of a cached execution is that of the first: the oldest one ran.
+        # A cached execution shares its output with the one that ran, the oldest.
         for execution in store.get_executions_by_id(sorted(made_by - seen)):
             seen.add(execution.id)
             if execution.last_known_state != metadata_store_pb2.Execution.COMPLETE:
@@ -146,13 +126,7 @@ def _origin(store, execution_id):
     for context in store.get_contexts_by_execution(execution_id):
         [kind] = store.get_context_types_by_id([context.type_id])
         if kind.name == "pipeline_run":
-            kept = _values(context.custom_properties)
-            configuration = kept.get("configuration")
-            return {
-                "run": context.name,
-                **{name: kept.get(name) for name in _ORIGIN},
-                "configuration": configuration and json.loads(configuration),
-            }
+            return _origin_in(_values(context.custom_properties), context.name)
     raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
 
 
@@ -176,33 +150,3 @@ def _inputs(steps):
 
 def _values(properties):
     return {name: getattr(value, value.WhichOneof("value")) for name, value in properties.items()}
-
-
-def _lines(lineage):
-    data = lineage["data"]
-    counts = ", ".join(f"{role} {count:,}" for role, count in data["counts"].items())
-    commit = lineage["git_commit"]
-    code = f"commit {commit}, {lineage['git_state']}" if commit else "not recorded"
-    metrics = ", ".join(f"{name} {value:.4f}" for name, value in lineage["metrics"].items())
-    facts = {
-        f"version {lineage['version']}": lineage["path"],
-        "restored from": lineage["restored_from"] and f"version {lineage['restored_from']}",
-        "metrics": metrics,
-        "model": lineage["model"],
-        "run": lineage["run"],
-        "data": f"{data['dataset']}, {counts}" if data["dataset"] else "see Kubeflow's run",
-        "data fingerprint": data["fingerprint"],
-        "schema": lineage["schema"],
-        "transform graph": lineage["transform_graph"],
-        "code": code,
-        "lock": lineage["lock_sha256"] or "not recorded",
-    }
-    yield from (f"{name:<17} {fact}" for name, fact in facts.items() if fact)
-    if lineage["configuration"] is None:
-        yield "configuration     not recorded"
-        return
-    import yaml
-
-    yield "configuration"
-    plain = yaml.safe_dump(lineage["configuration"], sort_keys=False, allow_unicode=True)
-    yield from (f"  {line}" for line in plain.splitlines())

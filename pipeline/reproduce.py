@@ -1,7 +1,6 @@
-"""`run --from-model`: the run that made a version once more, and whether it gives the same."""
+"""`run --from-model`: repeats the run that made a version and compares the results."""
 
 import datetime
-import sys
 from pathlib import Path
 
 from failures import Failure
@@ -13,22 +12,23 @@ TOLERANCE = 0.01
 LOSS_TOLERANCE = 0.05
 
 
-def reproduce(configuration, number, results=None, now=datetime.datetime.now):
-    """Runs with the configuration, data and seed of a version in a root of its own.
+def reproduce(configuration, number, write_report, results=None, now=datetime.datetime.now):
+    """Runs with the configuration, data and seed of a version, in a root of its own.
 
-    The push destination is apart as well: a reproduction never goes into service.
+    The push destination is separate as well: a reproduction never goes into service.
 
     Args:
-      configuration: names the root and the push destination in which the version is.
+      configuration: names the root and the push destination of the version.
       number: the version.
+      write_report: as for `run_locally`.
       results: as for `run_locally`.
       now: gives the time.
 
     Returns:
-      0; the run's own code when it failed; 1 when the data or a metric is not the same.
+      0, or 1 when the data or a metric differs.
 
     Raises:
-      Failure: there is no such version, or nothing tells what made it.
+      Failure: there is no such version, its origin is unknown, or the run failed.
     """
     from pipeline.local_run import run_locally
 
@@ -40,7 +40,7 @@ def reproduce(configuration, number, results=None, now=datetime.datetime.now):
     if original["configuration"] is None:
         raise Failure(
             f"Version {number} was made before runs kept their configuration, so it cannot be "
-            "reproduced. Run the pipeline again: what that pushes can be."
+            "reproduced. Run the pipeline again; the version that it pushes can be."
         )
     root = Path(configuration.root) / "reproduced" / f"{number}-{now():%Y%m%d-%H%M%S}"
     here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
@@ -48,8 +48,8 @@ def reproduce(configuration, number, results=None, now=datetime.datetime.now):
         data_dir = configuration.data.data_dir
         here["data"] = original["configuration"]["data"] | {"data_dir": data_dir and str(data_dir)}
     again = Configuration.model_validate(original["configuration"] | here)
-    code = run_locally(again, results)
-    return code or _compare(original, *_outcome(str(root)), again.training.deterministic)
+    run_locally(again, write_report, results)
+    return 0 if _compare(original, *_outcome(root), again.training.deterministic) else 1
 
 
 def _outcome(root):
@@ -72,33 +72,34 @@ def _outcome(root):
 
 
 def _compare(original, metrics, fingerprint, deterministic):
+    """Prints both runs side by side; returns whether they agree."""
+    from pipeline.origin import origin_of
+
     same = True
     print(f"version {original['version']} and its reproduction:")
     for name, before in sorted(original["metrics"].items()):
         after = metrics.get(name)
         allowed = 0.0 if deterministic else tolerance(name, before)
-        fits = after is not None and abs(after - before) <= allowed
-        same &= fits
-        told = "missing" if after is None else f"{after:.6g}"
-        print(f"  {name:<22} {before:<12.6g} {told:<12} {'same' if fits else 'DIFFERS'}")
+        agrees = after is not None and abs(after - before) <= allowed
+        same &= agrees
+        shown = "missing" if after is None else f"{after:.6g}"
+        print(f"  {name:<22} {before:<12.6g} {shown:<12} {'same' if agrees else 'DIFFERS'}")
     known = original["data"]["fingerprint"]
     if known is None:
-        print("  The data were not compared: Kubeflow's ML Metadata has their fingerprint.")
+        print("  The data was not compared: Kubeflow's ML Metadata has its fingerprint.")
     elif fingerprint != known:
         same = False
-        print("steadyfeed: the data are not the same: their fingerprint differs.", file=sys.stderr)
-    from pipeline.origin import origin_of
-
+        print("  The data differs: its fingerprint is another.")
     commit = origin_of(Configuration.model_validate(original["configuration"]))["git_commit"]
     if commit != original["git_commit"]:
-        print(f"  The code is not the same: {original['git_commit']} then, {commit} now.")
+        print(f"  The code differs: commit {original['git_commit']} then, {commit} now.")
     how = "exactly" if deterministic else f"within {TOLERANCE} (losses {LOSS_TOLERANCE})"
     print(f"The metrics are {'' if same else 'NOT '}the same, {how}.")
-    return 0 if same else 1
+    return same
 
 
 def tolerance(name, value):
-    """How far a metric may be off and still be called the same."""
+    """How far a metric may be off and still count as the same."""
     if name == "example_count":
         return 0.0
     return LOSS_TOLERANCE * max(1.0, abs(value)) if "loss" in name else TOLERANCE

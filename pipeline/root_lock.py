@@ -1,4 +1,4 @@
-"""One run at a time on a pipeline root; the lock names its holder and dies with it."""
+"""One run at a time on a pipeline root; the lock names its holder and ends with it."""
 
 import contextlib
 import fcntl
@@ -6,8 +6,10 @@ import os
 import socket
 from pathlib import Path
 
+from failures import Failure
 
-class RootInUse(Exception):
+
+class RootInUse(Failure):
     """Another process holds the root; the message says who."""
 
 
@@ -21,12 +23,19 @@ def hold(root, now):
 
     Raises:
       RootInUse: another process holds it.
-      OSError: the folder cannot be written.
+      Failure: the folder cannot be written.
     """
     root = Path(root)
-    root.mkdir(parents=True, exist_ok=True)
-    # A POSIX record lock: the kernel drops it when its process dies, however it dies.
-    with open(root / ".lock", "a+") as file:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        # A POSIX record lock: the kernel drops it when its process dies, however it dies.
+        file = open(root / ".lock", "a+")  # noqa: SIM115
+    except OSError as error:
+        raise Failure(
+            f"{error.filename} cannot be written: {error.strerror}. Choose another root with "
+            "--set root=FOLDER, or make this one writable."
+        ) from None
+    with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

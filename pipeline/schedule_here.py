@@ -141,10 +141,6 @@ def _held(root, folder, file):
                 f"The schedule of {root} is served already, by {_holder(folder)}. To stop that "
                 f"one: python -m pipeline schedule stop --local --config {file}."
             ) from None
-        except OSError as error:
-            raise Failure(
-                f"{folder} cannot be written: {error.strerror}. Choose another root."
-            ) from None
         yield
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
-from pipeline.schedule_times import check, check_time_zone
+from settings.cron import check, check_time_zone
 from settings.section import Form, Section
 
 Parameter = str | int | float

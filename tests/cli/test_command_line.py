@@ -24,8 +24,7 @@ def test_a_full_disk_behind_the_output_is_one_line():
         done = pipeline(*CHECK, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
     assert done.stderr == (
-        "steadyfeed: the output: No space left on device. Put that right, and give the same "
-        "command again.\n"
+        "steadyfeed: the output: No space left on device. Fix this and run the command again.\n"
     )
 
 
@@ -81,9 +80,7 @@ def test_a_folder_where_the_package_should_go_is_told_before_compiling(tmp_path)
     words = ["compile", "--config", "configs/digits.yaml", "--output"]
     done = pipeline(*words, str(tmp_path / "package.yaml"), capture_output=True)
     assert done.returncode == 2
-    assert done.stderr == (
-        f"--output {tmp_path}/package.yaml: a folder; allowed: the name of a file\n"
-    )
+    assert done.stderr == (f"--output {tmp_path}/package.yaml: a folder; allowed: a file's name\n")
 
 
 PACKAGE_ON_A_FULL_DISK = """

@@ -24,10 +24,11 @@ def check_failed(run, component, *expected):
     """One line says the component and the cause; the log is named; there is no traceback."""
     assert run.code == 1, run.said
     assert "Traceback" not in run.said
-    [line] = [line for line in run.out.splitlines() if line.startswith(f"{component} failed: ")]
+    [line] = run.err.splitlines()
+    assert line.startswith(f"steadyfeed: {component} failed: ")
     for text in expected:
         assert text in line, line
-    log = re.search(r"The whole story is in (\S+\.log)", run.out)
+    log = re.search(r"log in (\S+\.log)", run.out)
     assert Path(log.group(1)).exists()
 
 
@@ -199,8 +200,8 @@ def test_a_destination_that_cannot_be_written_keeps_the_model(pipeline, tmp_path
     (tmp_path / "file").touch()
     run = pipeline(f"push.destination={tmp_path / 'file' / 'pushed'}", "training.epochs=2")
     assert run.code == 1, run.said
-    assert "failed: " in run.out
-    assert str(tmp_path / "file") in run.out
+    assert "failed: " in run.err
+    assert str(tmp_path / "file") in run.err
     assert "Trainer" in leftovers(tmp_path / "root")
 
 

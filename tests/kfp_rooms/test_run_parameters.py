@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from failures import ConfigurationError, Failure
+from failures import ConfigurationError
 from kfp.run_parameters import on_a_cluster, run_parameters
 from kfp.run_values import run_values
 from settings.reading import load
@@ -43,7 +43,9 @@ def test_a_value_that_json_cannot_carry_is_refused(value):
     parameters = {"rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.1}}
     spec = {"root": {"inputDefinitions": {"parameters": parameters}}}
     assert not math.isfinite(float(value))
-    with pytest.raises(Failure, match=r"--param rate: given .*; a NUMBER_DOUBLE is expected"):
+    with pytest.raises(
+        ConfigurationError, match=r"--param rate: given .*; allowed: a NUMBER_DOUBLE"
+    ):
         run_values(spec, [f"rate={value}"])
 
 

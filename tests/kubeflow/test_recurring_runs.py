@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failures import Failure
+from failures import ConfigurationError, Failure
 from kfp.recurring_changes import change
 from kfp.recurring_runs import Step, Wanted, apply, next_step
 from settings.schedule import KubeflowEndpoint, Schedule
@@ -208,7 +208,7 @@ def test_a_change_of_experiment_tells_of_the_schedule_that_stays_behind(server, 
 def test_a_parameter_that_the_package_does_not_have_is_refused_before_anything_is_sent(
     server, apply_it
 ):
-    with pytest.raises(Failure, match="did you mean epochs"):
+    with pytest.raises(ConfigurationError, match="did you mean epochs"):
         apply_it(at_three(parameters={"epoch": 3}))
     assert server.requests == []
 

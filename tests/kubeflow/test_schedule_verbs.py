@@ -29,7 +29,7 @@ def typed(*words, **environment):
         (["schedule", "run", *NIGHTLY], 2, "run, status, stop with --local"),
         (["schedule", "apply", "--local", *NIGHTLY], 2, "run, status, stop with --local"),
         (["schedule", "list"], 1, "No Kubeflow Pipelines server is named"),
-        (["submit", "--package", "nowhere.yaml"], 1, "python -m pipeline compile"),
+        (["submit", "--package", "nowhere.yaml"], 2, "python -m pipeline compile"),
         (["schedule", "list", "--set", "schedule.cron=0 3 * *"], 2, "five fields"),
         (["schedule", "list", "--set", "kubeflow.endpoint=https://me:word@host"], 2, "endpoint"),
     ],

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.schedule_times import check, check_time_zone, due, firings, six_fields
+from kfp.six_field_cron import six_fields
+from pipeline.schedule_times import due, firings
+from settings.cron import check, check_time_zone
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
 

@@ -1,0 +1,42 @@
+"""The arguments --config and --set, which most verbs take."""
+
+from failures import ConfigurationError
+from settings.reading import load
+
+
+def add_configuration(verb):
+    """Gives a parser --config, which it then requires, and --set."""
+    verb.add_argument("--config", required=True, metavar="FILE", help="a file of configs/")
+    _add_set(verb)
+
+
+def add_place(verb, flag, description):
+    """Gives a parser --config and --set, or `flag` with a place instead."""
+    place = verb.add_mutually_exclusive_group(required=True)
+    place.add_argument("--config", metavar="FILE", help="a file of configs/")
+    place.add_argument(flag, dest="place", metavar="DIR", help=description)
+    _add_set(verb)
+
+
+def configuration_of(arguments):
+    """The checked configuration that a command names. Raises: ConfigurationError."""
+    return load(arguments.config, arguments.set)
+
+
+def place_of(arguments):
+    """The place that a command names, or the push destination of its configuration."""
+    if arguments.config is not None:
+        return configuration_of(arguments).push.destination
+    if arguments.set:
+        raise ConfigurationError("--set replaces a value in a file; give --config as well")
+    return arguments.place
+
+
+def _add_set(verb):
+    verb.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace one value of the file, as in --set training.epochs=5",
+    )

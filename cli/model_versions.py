@@ -1,0 +1,139 @@
+"""The verb `models`: shows and changes what a push destination holds."""
+
+import json
+from dataclasses import asdict
+
+from cli.configuration_arguments import add_place, place_of
+from pipeline.quiet import chatter_away
+
+_HELP = {
+    "list": "the pushed versions, and which one serves",
+    "show": "what made one version, and its metrics",
+    "rollback": "serve an earlier version again (default: the one that served before)",
+    "pin": "never prune a version",
+    "unpin": "allow a pinned version to be pruned",
+    "prune": "remove old versions, but never the one in service, the champion or a pinned one",
+}
+_IN_THE_LIST = ("accuracy", "mean_iou", "loss")  # `show` has every metric.
+
+
+def add_verbs(verbs):
+    """Adds the verb to what argparse's add_subparsers returned."""
+    models = verbs.add_parser("models", help="the pushed versions: list, roll back, prune")
+    actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, description in _HELP.items():
+        action = actions.add_parser(name, help=description)
+        add_place(action, "--destination", "a push destination")
+        if name in ("show", "pin", "unpin", "rollback"):
+            optional = "?" if name == "rollback" else None
+            action.add_argument("version", type=int, nargs=optional, metavar="VERSION")
+        if name == "prune":
+            action.add_argument("--keep", type=int, default=5, help="newest ones (default: 5)")
+            action.add_argument(
+                "--grace-seconds", type=float, default=60.0, help="since it last served (60)"
+            )
+        if name in ("list", "show"):
+            action.add_argument("--json", action="store_true", help="as JSON")
+        action.set_defaults(verb=_models, action=name)
+
+
+def _models(arguments):
+    destination = place_of(arguments)
+    with chatter_away():  # TensorFlow is loaded for its file functions.
+        _ACTIONS[arguments.action](destination, arguments)
+
+
+def _list(destination, arguments):
+    from components.model_store.pins import pinned
+    from components.model_store.versions import list_versions
+
+    versions, pins = list_versions(destination), pinned(destination)
+    facts = [_facts(version, versions[-1].number, pins) for version in versions]
+    if arguments.json:
+        print(json.dumps(facts, indent=2, sort_keys=True))
+    elif facts:
+        print(*map(_line, facts), sep="\n")
+    else:
+        print(f"{destination} holds no version yet.")
+
+
+def _show(destination, arguments):
+    from components.model_store.pins import existing, pinned
+    from components.model_store.versions import list_versions
+
+    version = existing(destination, arguments.version)
+    facts = _facts(version, list_versions(destination)[-1].number, pinned(destination))
+    if arguments.json:
+        print(json.dumps(facts, indent=2, sort_keys=True))
+        return
+    print(_line(facts))
+    shown = facts.get("origin", {}) | facts
+    for name in ("path", "fingerprint", "model_uri", "run", "git_commit", "git_state"):
+        if shown.get(name):
+            print(f"  {name:<22} {shown[name]}")
+    for name, value in sorted(facts.get("metrics", {}).items()):
+        print(f"  {name:<22} {value:.6g}")
+
+
+def _rollback(destination, arguments):
+    from components.model_store.restoring import roll_back
+
+    version = roll_back(destination, arguments.version)
+    print(f"Version {version.record.restored_from} serves again, as version {version.number}.")
+    print(f"To undo this: models rollback {version.record.replaced}")
+
+
+def _pin(destination, arguments):
+    from components.model_store.pins import pin
+
+    pin(destination, arguments.version)
+    print(f"Version {arguments.version} is pinned: it is never pruned.")
+
+
+def _unpin(destination, arguments):
+    from components.model_store.pins import unpin
+
+    unpin(destination, arguments.version)
+    print(f"Version {arguments.version} is not pinned.")
+
+
+def _prune(destination, arguments):
+    from components.model_store.pruning import prune
+    from components.model_store.versions import list_versions
+
+    removed = prune(destination, arguments.keep, arguments.grace_seconds)
+    numbers = ", ".join(str(version.number) for version in removed) or "none"
+    print(f"Removed: {numbers}. Left: {len(list_versions(destination))}.")
+
+
+_ACTIONS = {
+    "list": _list,
+    "show": _show,
+    "rollback": _rollback,
+    "pin": _pin,
+    "unpin": _unpin,
+    "prune": _prune,
+}
+
+
+def _facts(version, serving, pins):
+    facts = {
+        "version": version.number,
+        "path": version.path,
+        "in_service": version.number == serving,
+        "pinned": version.number in pins,
+    }
+    return facts | (asdict(version.record) if version.record else {})
+
+
+def _line(facts):
+    metrics = facts.get("metrics", {})
+    parts = [
+        f"version {facts['version']:<4}",
+        facts.get("pushed_at") or "not pushed by this project",
+        *(f"{name} {metrics[name]:.4f}" for name in _IN_THE_LIST if name in metrics),
+    ]
+    if facts.get("restored_from"):
+        parts.append(f"from version {facts['restored_from']}")
+    flags = {"in_service": "in service", "pinned": "pinned"}
+    return "  ".join([*parts, *(words for key, words in flags.items() if facts[key])])
