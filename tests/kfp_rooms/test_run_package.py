@@ -1,11 +1,8 @@
-import argparse
-import sys
 from pathlib import Path
 
 import pytest
 
-from cli.package_verbs import add_verbs
-from failures import ConfigurationError
+from cli.command_line import main
 from kfp.run_package import run_package
 from settings.kubeflow import Kubeflow, Step, Volume
 
@@ -24,14 +21,7 @@ def run_toy(toy_package, tmp_path, run_here):
 
 
 def run_verb(package, *words, work):
-    parser = argparse.ArgumentParser()
-    add_verbs(parser.add_subparsers(), lambda verb: None)
-    arguments = parser.parse_args(["run-package", str(package), *words, "--work", str(work)])
-    try:
-        return arguments.verb(arguments)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return main(["run-package", str(package), *words, "--work", str(work)])
 
 
 def statuses(run):
@@ -104,9 +94,12 @@ def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, 
 @pytest.mark.parametrize(
     ("parameter", "message"),
     [
-        ("cuont=3", "--param cuont: no parameter of this package; did you mean count?"),
-        ("count=three", "--param count: given 'three'; a NUMBER_INTEGER is expected."),
-        ("count", "--param count: name=value is expected."),
+        (
+            "cuont=3",
+            "--param cuont: not a parameter of this package; allowed: count",
+        ),
+        ("count=three", "--param count: given 'three'; allowed: a NUMBER_INTEGER"),
+        ("count", "--param count: allowed: name=value"),
     ],
 )
 def test_a_wrong_parameter_is_told_in_one_line(toy_package, tmp_path, capsys, parameter, message):
@@ -123,7 +116,7 @@ def test_a_root_that_is_no_object_store_is_told(toy_package, tmp_path, capsys):
     package = toy_package("toy.yaml", tmp_path)
 
     assert run_verb(package, "--root=/data", work=tmp_path / "work") == 2
-    assert "--root /data: no object store" in capsys.readouterr().err
+    assert "--root /data: not an object store" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

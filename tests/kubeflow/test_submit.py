@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from failures import Failure
+from failures import ConfigurationError, Failure
 from kfp.submit_run import submit
 from settings.schedule import KubeflowEndpoint
 
@@ -253,13 +253,13 @@ def test_the_endpoint_may_come_from_the_environment(server, run_it):
     [("epoch=3", "did you mean epochs"), ("epochs=x", "NUMBER_INTEGER"), ("epochs", "name=value")],
 )
 def test_a_wrong_parameter_is_refused_before_anything_is_sent(server, run_it, parameter, cause):
-    with pytest.raises(Failure, match=cause):
+    with pytest.raises(ConfigurationError, match=cause):
         run_it(parameter)
     assert server.requests == []
 
 
 def test_a_missing_package_says_how_to_make_one(server, run_it):
-    with pytest.raises(Failure, match="python -m pipeline compile"):
+    with pytest.raises(ConfigurationError, match="python -m pipeline compile"):
         run_it(file="nowhere.yaml")
 
 
