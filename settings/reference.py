@@ -15,10 +15,9 @@ from settings.types_in_words import fields, in_words, plain
 _HEAD = """\
 # Every key of a configuration
 
-Made from the code, not edited; renewed by
-`.venv/bin/python -m settings.reference > docs/configuration.md`.
-What a meaning calls "none" is `null` in the file; `…` in a key is a name or a number of your own.
-`python -m pipeline check --config FILE` shows every key with its value.
+This page is generated: `.venv/bin/python -m settings.reference > docs/configuration.md`.
+In a key, `…` stands for a name or a number of your own. To omit a key that has a default, leave it
+out or write `null`. `python -m pipeline check --config FILE` prints every key with its value.
 """
 _TABLE = "| key | default | allowed | meaning |\n|---|---|---|---|"
 
