@@ -79,5 +79,5 @@ def test_damaged_anomalies_are_refused(statistics, schema, validate):
     anomalies = validate(OURS, statistics, schema)
     pathlib.Path(anomalies.uri, "Split-test", "SchemaDiff.pb").write_bytes(b"\xff\xff\xff")
 
-    with pytest.raises(Failure, match=r"SchemaDiff\.pb cannot be read as anomalies"):
+    with pytest.raises(Failure, match=r"SchemaDiff\.pb cannot be read as Anomalies"):
         anomalies_files.read(anomalies)

@@ -60,8 +60,8 @@ def test_damaged_statistics_are_refused(records, make_examples, compute):
     path = pathlib.Path(statistics.uri, "Split-train", "FeatureStats.pb")
     path.write_bytes(path.read_bytes()[:-5])
 
-    with pytest.raises(Failure, match=r"FeatureStats\.pb cannot be read as statistics"):
+    with pytest.raises(Failure, match=r"FeatureStats\.pb cannot be read as Dataset"):
         statistics_files.read(statistics)
     path.unlink()
-    with pytest.raises(Failure, match=r"FeatureStats\.pb cannot be read as statistics"):
+    with pytest.raises(Failure, match=r"FeatureStats\.pb cannot be read as Dataset"):
         statistics_files.read(statistics)
