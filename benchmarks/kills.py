@@ -57,8 +57,10 @@ def kill_and_run_again(component, chance):
     """The faults found after a kill within `component` and a second run; none: []."""
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
-        killed = kill_within(component, folder, chance)
-        done = subprocess.run(command(folder), capture_output=True, text=True)
+        command = [sys.executable, "-m", "pipeline", *words(folder)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        killed = kill_within(component, subprocess.Popen(command, **quiet), folder, chance)
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return [f"the second run failed: {(done.stdout + done.stderr).strip()[-300:]}"]
         missed = [] if killed else ["the run was over before the kill"]
@@ -67,18 +69,16 @@ def kill_and_run_again(component, chance):
         shutil.rmtree(folder)
 
 
-def command(folder):
-    words = [sys.executable, "-m", "pipeline", "run", "--config", "configs/digits.yaml"]
+def words(folder):
+    """What `python -m pipeline` is given: a run of digits that writes below `folder` alone."""
+    given = ["run", "--config", "configs/digits.yaml"]
     for key in ("root", "push.destination", "data.data_dir"):
-        words += ["--set", f"{key}={folder / key}"]
-    return words
+        given += ["--set", f"{key}={folder / key}"]
+    return given
 
 
-def kill_within(component, folder, chance):
-    """Starts a run and kills it within `component`; whether it still ran by then."""
-    process = subprocess.Popen(
-        command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def kill_within(component, process, folder, chance):
+    """Kills a run below `folder` within `component`; whether it still ran by then."""
     while process.poll() is None and not _has_started(component, folder):
         time.sleep(0.005)
     time.sleep(chance.uniform(0, _LONGEST.get(component, 0.02)))

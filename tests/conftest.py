@@ -1,3 +1,108 @@
-"""For every test: what a process of the project begins with."""
+"""For every test: an environment of its own, and what many tests read and none changes."""
 
-import components  # noqa: F401  before TensorFlow, whose Keras would import OpenCV
+import atexit
+import dataclasses
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# A user's shell, a proxy or a pod can set these; a test that wants one sets it itself.
+_FOREIGN = re.compile(
+    r"(KFP|KF|KUBERNETES|KUBEFLOW|ML_PIPELINE|KERAS|TF|TFX|TFDS|XLA|BEAM|XDG)_.*"
+    r"|GIT_(DIR|WORK_TREE|INDEX_FILE)|NO_COLOR|FORCE_COLOR|COLUMNS|LINES"
+    r"|(ALL|FTP|HTTP|HTTPS|NO)_PROXY",
+    re.IGNORECASE,
+)
+
+
+def _enter_own_environment():
+    """Gives this process and its children a home and a temporary folder; returns their parent.
+
+    It runs before TensorFlow and Keras are imported, which read the home once.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="steadyfeed-tests-"))
+    for name in filter(_FOREIGN.fullmatch, list(os.environ)):
+        del os.environ[name]
+    # pip looks below the home for its cache and its settings, which are no business of ours.
+    os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+    for name, below in {"HOME": "home", "KERAS_HOME": "home/.keras", "TMPDIR": "tmp"}.items():
+        (folder / below).mkdir(exist_ok=True)
+        os.environ[name] = str(folder / below)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # where pytest puts every tmp_path
+    tempfile.tempdir = None  # read TMPDIR anew
+    # Registered before multiprocessing registers what removes its own folder in this one.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+# A worker of pytest-xdist starts in the environment that the first process made.
+_FOLDER = None if "PYTEST_XDIST_WORKER" in os.environ else _enter_own_environment()
+
+import components  # noqa: E402, F401  before TensorFlow, whose Keras would import OpenCV
+from files import locks  # noqa: E402
+from tests.processes import start_pipeline  # noqa: E402
+
+
+def pytest_unconfigure(config):
+    """Leaves nothing below the system's temporary folder, unless a test failed."""
+    if _FOLDER is None:
+        return
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and (reporter.stats.get("failed") or reporter.stats.get("error")):
+        reporter.write_line(f"The files of the failed tests are in {_FOLDER}")
+        atexit.unregister(shutil.rmtree)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """A function (name, make) → a folder that `make(folder)` filled, once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder_of(name, make):
+        folder, done = shared / f"shared-{name}", shared / f"shared-{name}.done"
+        with locks.hold(shared / f"shared-{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
+@dataclasses.dataclass(frozen=True)
+class DigitsRun:
+    """A root on which digits ran twice, the second time from the cache. Tests only read it.
+
+    Attributes:
+      root: a Path; pushed/ below it has version 1, data/ the prepared dataset.
+      place: the words that name root, push destination and data to any verb.
+      first, second: what the runs printed.
+    """
+
+    root: Path
+    place: tuple[str, ...]
+    first: str
+    second: str
+
+
+@pytest.fixture(scope="session")
+def digits_run(made_once):
+    def place(root):
+        places = (f"root={root}", f"push.destination={root}/pushed", f"data.data_dir={root}/data")
+        return ("--config", "configs/digits.yaml", *(w for p in places for w in ("--set", p)))
+
+    def run_twice(root):
+        for log in ("first.log", "second.log"):
+            code = start_pipeline("run", *place(root), log=root / log).wait()
+            assert code == 0, (root / log).read_text()
+
+    root = made_once("digits", run_twice)
+    first, second = ((root / log).read_text() for log in ("first.log", "second.log"))
+    return DigitsRun(root, place(root), first, second)

@@ -7,9 +7,9 @@ import tensorflow as tf
 from benchmarks.kills import COMPONENTS
 
 
-def results(run):
+def results(printed):
     """{component: result} from the table at a run's end."""
-    rows = [line.split("│") for line in run.out.splitlines() if "│" in line]
+    rows = [line.split("│") for line in printed.splitlines() if "│" in line]
     return {row[1].strip(): row[2].strip() for row in rows if row[1].strip()}
 
 
@@ -19,25 +19,25 @@ def versions(destination):
 
 
 @pytest.mark.slow
-def test_digits_is_trained_blessed_pushed_and_then_cached(pipeline, tmp_path):
-    first = pipeline()
-    assert first.code == 0, first.said
-    assert results(first) == dict.fromkeys(COMPONENTS, "ran")
-    assert "blessed" in first.out
-    assert (tmp_path / "pushed" / "1" / "saved_model.pb").exists()
+def test_digits_is_trained_blessed_pushed_and_then_cached(digits_run):
+    assert results(digits_run.first) == dict.fromkeys(COMPONENTS, "ran")
+    assert "blessed" in digits_run.first
+    assert results(digits_run.second) == dict.fromkeys(COMPONENTS, "cached")
+    assert versions(digits_run.root / "pushed") == ["1"]
+    check_that_it_serves(digits_run.root / "pushed" / "1")
 
-    again = pipeline()
-    assert again.code == 0, again.said
-    assert results(again) == dict.fromkeys(COMPONENTS, "cached")
-    assert versions(tmp_path / "pushed") == ["1"]
 
-    check_that_it_serves(tmp_path / "pushed" / "1")
-
-    # A challenger far behind the champion is not pushed, and that is no failure.
-    weak = pipeline("training.epochs=1", "training.learning_rate=0.00001")
+@pytest.mark.slow
+def test_a_challenger_far_behind_the_champion_is_not_pushed_and_that_is_no_failure(
+    pipeline, digits_run
+):
+    pushed = digits_run.root / "pushed"
+    weak = pipeline(
+        f"push.destination={pushed}", "training.epochs=1", "training.learning_rate=0.00001"
+    )
     assert weak.code == 0, weak.said
     assert "not blessed" in weak.out
-    assert versions(tmp_path / "pushed") == ["1"]
+    assert versions(pushed) == ["1"]
 
 
 def check_that_it_serves(folder):

@@ -21,11 +21,11 @@ SEARCH = (
 def test_digits_are_trained_with_what_the_tuner_found_and_pushed(pipeline, tmp_path):
     run = pipeline(*SEARCH)
     assert run.code == 0, run.said
-    assert results(run)["Tuner"] == "ran"
+    assert results(run.out)["Tuner"] == "ran"
     assert "learning_rate 0.004" in run.out
     assert (tmp_path / "pushed" / "1" / "saved_model.pb").exists()
     [recorded] = (tmp_path / "root" / "Trainer" / "model_run").glob("*/hyperparameters.json")
     assert json.loads(recorded.read_text()) == {"training.learning_rate": 0.004}
 
     again = pipeline(*SEARCH)
-    assert set(results(again).values()) == {"cached"}
+    assert set(results(again.out).values()) == {"cached"}
