@@ -4,7 +4,11 @@ An address with "://" goes through tf.io.gfile. Any other path needs the standar
 alone, so that commands that read a few local files do not wait for TensorFlow.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
+
+from failures import Failure
 
 
 def is_remote(path) -> bool:
@@ -22,6 +26,21 @@ def opened(path, mode="rb"):
     return open(path, mode, encoding=None if "b" in mode else "utf-8")
 
 
+def read(path, next_step: str) -> bytes:
+    """What is in the file `path`.
+
+    Raises:
+      Failure: it cannot be read; ends with `next_step`.
+    """
+    with reading(path, next_step), opened(path) as file:
+        return file.read()
+
+
+def size(path) -> int:
+    """The bytes of the file `path`; raises like `opened`."""
+    return gfile().stat(str(path)).length if is_remote(path) else os.path.getsize(path)
+
+
 def files_below(folder) -> list[str]:
     """The paths of all files in a folder and below, relative to it, in a fixed order."""
     walk = gfile().walk if is_remote(folder) else os.walk
@@ -30,6 +49,21 @@ def files_below(folder) -> list[str]:
         for place, _, names in walk(str(folder))
         for name in names
     )
+
+
+def reading(path, next_step: str) -> contextlib.AbstractContextManager:
+    """Turns an error of reading `path`, in the block, into a Failure with its cause."""
+    return reported(f"{path} cannot be read", next_step)
+
+
+@contextlib.contextmanager
+def reported(what: str, next_step: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_file_error(error):
+            raise
+        raise Failure(f"{what}: {why(error)}. {next_step}") from error
 
 
 def is_file_error(error: BaseException) -> bool:

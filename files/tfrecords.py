@@ -17,7 +17,8 @@ from typing import BinaryIO, NamedTuple
 import google_crc32c
 
 from failures import Failure
-from files.places import gfile, is_file_error, is_remote, opened, why
+from files import places
+from files.places import opened, reading
 
 _HEADER = struct.Struct("<QI")  # length, masked CRC32C of the length's eight bytes
 _FOOTER = struct.Struct("<I")  # masked CRC32C of the data
@@ -129,12 +130,6 @@ def runs(
                 take = take and take - len(found)
 
 
-def ends_at(path, offset: int) -> bool:
-    """Whether a plain file has no byte from `offset` on."""
-    size = gfile().stat(str(path)).length if is_remote(path) else os.path.getsize(path)
-    return size <= offset
-
-
 def offsets(path, numbers: Iterable[int], next_step: str = _NEXT_STEP) -> dict[int, int]:
     """The bytes at which records of a plain file begin, by the records' numbers.
 
@@ -145,12 +140,13 @@ def offsets(path, numbers: Iterable[int], next_step: str = _NEXT_STEP) -> dict[i
     """
     wanted = set(numbers)
     found = {}
-    for place in _steps(path, next_step):
-        if place.number in wanted:
-            found[place.number] = place.offset
-        if len(found) == len(wanted):
-            return found
-    raise _damaged(place, f"the file ends before it, and has no record {max(wanted):,}")
+    for number, offset in _steps(path, next_step):
+        if number in wanted:
+            found[number] = offset
+            if len(found) == len(wanted):
+                return found
+    end = _Place(os.fspath(path), number, offset, next_step)
+    raise _damaged(end, f"the file ends, and record {max(wanted):,} was expected")
 
 
 def count(path, next_step: str = _NEXT_STEP) -> int:
@@ -164,7 +160,7 @@ def count(path, next_step: str = _NEXT_STEP) -> int:
         packed = isinstance(file, gzip.GzipFile)
     if packed:
         return sum(len(run.records) for run in runs(path, next_step=next_step))
-    return max(place.number for place in _steps(path, next_step))
+    return max(number for number, _ in _steps(path, next_step))
 
 
 def frame(data: bytes) -> bytes:
@@ -173,26 +169,33 @@ def frame(data: bytes) -> bytes:
     return b"".join((length, _FOOTER.pack(_masked(length)), data, _FOOTER.pack(_masked(data))))
 
 
-def _steps(path, next_step: str) -> Iterator[_Place]:
-    """The places of a plain file's records, by their lengths; then that of its end."""
-    place = _start(path, next_step)
-    with _readable(place), opened(path) as file:
-        file.seek(0, os.SEEK_END)
-        size = file.tell()
-        held, start = b"", 0
-        while place.offset < size:
-            yield place
-            if place.offset + _HEADER.size > start + len(held):
-                start = place.offset
-                file.seek(start)
-                held = file.read(_SKIP_BYTES)
-            if place.offset + _HEADER.size > start + len(held):
-                raise _damaged(place, _CUT)
-            end = place.offset + _size(held, place.offset - start, place)
-            if end > size:
-                raise _damaged(place, _CUT)
-            place = place._replace(number=place.number + 1, offset=end)
-        yield place
+def _steps(path, next_step: str) -> Iterator[tuple[int, int]]:
+    """(number, first byte) of each record of a plain file, by their lengths; then of its end."""
+    start = _start(path, next_step)
+    with reading(path, next_step), opened(path) as file:
+        size = places.size(path)
+        number = offset = position = 0
+        held = b""  # what is read and not yet stepped over; `position` in it is `offset`
+        while offset < size:
+            yield number, offset
+            if position + _HEADER.size > len(held):
+                file.seek(offset)
+                held, position = file.read(_SKIP_BYTES), 0
+            flaw = None
+            if position + _HEADER.size > len(held):
+                flaw = _CUT
+            else:
+                length, checksum = _HEADER.unpack_from(held, position)
+                if checksum != _masked(held[position : position + 8]):
+                    flaw = _WRONG_LENGTH
+                elif offset + length + _FRAME_BYTES > size:
+                    flaw = _CUT
+            if flaw:
+                raise _damaged(start._replace(number=number, offset=offset), flaw)
+            number += 1
+            offset += length + _FRAME_BYTES
+            position += length + _FRAME_BYTES
+        yield number, offset
 
 
 def _verified(held: bytes, place: _Place, limit: int | None) -> tuple[list[bytes], int]:
@@ -213,14 +216,6 @@ def _verified(held: bytes, place: _Place, limit: int | None) -> tuple[list[bytes
     return found, position
 
 
-def _size(held: bytes, position: int, place: _Place) -> int:
-    """How many bytes the record at `position` takes in the file."""
-    length, checksum = _HEADER.unpack_from(held, position)
-    if checksum != _masked(held[position : position + 8]):
-        raise _damaged(place, _WRONG_LENGTH)
-    return length + _FRAME_BYTES
-
-
 def _masked(data: bytes) -> int:
     checksum = google_crc32c.value(data)
     return (((checksum >> 15) | (checksum << 17)) + 0xA282EAD8) & 0xFFFFFFFF
@@ -228,7 +223,7 @@ def _masked(data: bytes) -> int:
 
 @contextlib.contextmanager
 def _unpacked(place: _Place) -> Iterator[BinaryIO]:
-    with _readable(place), opened(place.path) as file:
+    with reading(place.path, place.next_step), opened(place.path) as file:
         head = file.read(_HEADER.size)
         file.seek(0)
         # A plain record of 35,615 bytes begins like a gzipped file; its checksum tells.
@@ -253,18 +248,6 @@ def _read(file: BinaryIO, size: int, position: int) -> bytes:
         if not pieces:
             raise
         return b"".join(pieces)
-
-
-@contextlib.contextmanager
-def _readable(place: _Place) -> Iterator[None]:
-    try:
-        yield
-    except Failure:
-        raise
-    except Exception as error:
-        if not is_file_error(error):
-            raise
-        raise Failure(f"{place.path} cannot be read: {why(error)}. {place.next_step}") from error
 
 
 def _start(path, next_step: str) -> _Place:

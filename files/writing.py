@@ -11,9 +11,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from failures import Failure
-from files import locks
-from files.places import gfile, is_file_error, is_remote, opened, why
+from files import locks, places
+from files.places import gfile, is_remote, opened
 
 UNFINISHED = ".unfinished"
 _NEXT_STEP = "Free some space or make the folder writable, then run again."
@@ -142,15 +141,9 @@ def copy_files(source, target, paths: Iterable[str]) -> None:
             shutil.copyfileobj(data, copy, _COPIED_BYTES)
 
 
-@contextlib.contextmanager
-def reported(path, next_step: str = _NEXT_STEP) -> Iterator[None]:
+def reported(path, next_step: str = _NEXT_STEP) -> contextlib.AbstractContextManager:
     """Turns an error of writing `path`, in the block, into a Failure with its cause."""
-    try:
-        yield
-    except Exception as error:
-        if not is_file_error(error):
-            raise
-        raise Failure(f"{path} cannot be written: {why(error)}. {next_step}") from error
+    return places.reported(f"{path} cannot be written", next_step)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import json
 import math
 import os
 
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -15,6 +14,7 @@ from components.evaluator.criteria import Criteria
 from components.evaluator.metric_names import CLASSIFICATION, SEGMENTATION
 from components.evaluator.model_place import ModelPlace
 from components.model_store.copying import is_saved_model
+from components.schema_gen import schema_files
 from failures import Failure
 
 
@@ -101,10 +101,7 @@ def _how_to_go_without(champion_uri: str) -> str:
 
 
 def _label_is_bytes(schema_uri: str, label_feature: str) -> bool:
-    schema = schema_pb2.Schema()
-    with fileio.open(os.path.join(schema_uri, "schema.pbtxt"), "r") as text:
-        text_format.Parse(text.read(), schema)
-    kinds = {feature.name: feature.type for feature in schema.feature}
+    kinds = {feature.name: feature.type for feature in schema_files.read(schema_uri).feature}
     kind = kinds.get(label_feature)
     if kind not in (schema_pb2.INT, schema_pb2.BYTES):
         raise Failure(

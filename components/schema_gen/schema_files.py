@@ -1,15 +1,12 @@
 """Schemas as text: the artifact's file, and the curated file that a user keeps."""
 
 import os
-import pathlib
-import tempfile
 
-import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.io import fileio
 
 from failures import Failure
+from files import places, writing
 from settings.data import Features
 
 FILE_NAME = "schema.pbtxt"
@@ -17,9 +14,7 @@ FILE_NAME = "schema.pbtxt"
 
 def write(uri: str, schema: schema_pb2.Schema) -> None:
     """Writes `schema.pbtxt` into a Schema artifact's folder, as TFX does."""
-    fileio.makedirs(uri)
-    with fileio.open(f"{uri}/{FILE_NAME}", "w") as file:
-        file.write(to_text(schema))
+    writing.write(f"{uri}/{FILE_NAME}", to_text(schema))
 
 
 def read(uri: str) -> schema_pb2.Schema:
@@ -69,23 +64,9 @@ def save_curated(uri: str, path: str, overwrite: bool = False) -> None:
     Raises:
       Failure: the file exists and may not be replaced, or cannot be written.
     """
-    target = pathlib.Path(path)
-    if target.exists() and not overwrite:
+    if os.path.exists(path) and not overwrite:
         raise Failure(f"{path} exists already. Delete it first, or save to another file.")
-    text = to_text(read(uri))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".schema-") as folder:
-            unfinished = pathlib.Path(folder, FILE_NAME)
-            with unfinished.open("w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(target)
-    except OSError as error:
-        raise Failure(
-            f"The schema cannot be saved to {path}: {error.strerror}. Choose another folder."
-        ) from error
+    writing.write(path, to_text(read(uri)), "Choose another folder.")
 
 
 def to_text(schema: schema_pb2.Schema) -> str:
@@ -95,10 +76,7 @@ def to_text(schema: schema_pb2.Schema) -> str:
 
 def _parse(path: str, next_step: str) -> schema_pb2.Schema:
     try:
-        with fileio.open(path, "r") as file:
-            text = file.read()
-    except (OSError, tf.errors.OpError) as error:
-        raise Failure(f"The schema {path} does not exist or cannot be read. {next_step}") from error
+        text = places.read(path, next_step).decode()
     except UnicodeDecodeError as error:
         raise Failure(f"The schema {path} is not text. {next_step}") from error
     try:

@@ -13,12 +13,13 @@ from components.tfds_example_gen.dataset import class_names
 from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import Piece
 from failures import Failure
+from files.content import sha256
+from files.places import size
 
 # Below this the content itself is hashed, at about 1 GB/s. Above it reading everything
 # would cost more than it saves, and the file system's own record of change stands in.
 _HASHED_BYTES = 128 << 20
 _SAMPLE_BYTES = 64 << 10
-_READ_BYTES = 4 << 20
 
 
 def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[Piece]]) -> str:
@@ -41,8 +42,8 @@ def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[
     """
     paths = sorted({piece.path for pieces in roles.values() for piece in pieces})
     try:
-        sizes = [tf.io.gfile.stat(path).length for path in paths]
-        digest = _hash_whole if sum(sizes) <= _HASHED_BYTES else _hash_marks
+        sizes = [size(path) for path in paths]
+        digest = sha256 if sum(sizes) <= _HASHED_BYTES else _hash_marks
         with ThreadPoolExecutor() as pool:  # hashlib and the file system release the GIL
             digests = list(pool.map(digest, paths))
     except (tf.errors.OpError, OSError) as error:
@@ -62,14 +63,6 @@ def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[
         },
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _hash_whole(path: str) -> str:
-    digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _hash_marks(path: str) -> str:

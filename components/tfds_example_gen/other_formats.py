@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from tensorflow_datasets.core import file_adapters
 
-from components.tfds_example_gen import records
 from components.tfds_example_gen.preparation import first_line
 from failures import Failure
+from files import tfrecords
 
 _BATCH = 64  # records read at once
 
@@ -19,7 +19,7 @@ _BATCH = 64  # records read at once
 def verified_runs(
     path: str, skip: int, take: int, to_end: bool, file_format: str
 ) -> Iterator[tuple[bytes, int]]:
-    """Yields runs of TFRecords like `records.verified_runs`; the formats check themselves.
+    """Yields runs of TFRecords like `tfrecords.runs`; the formats check themselves.
 
     Raises:
         Failure: The file cannot be read, or holds fewer or more records than expected.
@@ -31,7 +31,7 @@ def verified_runs(
         count += len(batch)
         if count > take:
             break
-        yield b"".join(map(records.frame, batch)), len(batch)
+        yield b"".join(map(tfrecords.frame, batch)), len(batch)
     if count != take:
         raise Failure(
             f"{path} holds {'more' if count > take else 'fewer'} records than the {skip + take:,} "

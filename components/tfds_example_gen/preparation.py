@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import socket
@@ -16,6 +15,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from failures import Failure
+from files.locks import hold
+from files.places import is_remote
 
 _STALE_SECONDS = 3600  # nobody has written into what is older than that
 _REACH_SECONDS = 10
@@ -113,16 +114,12 @@ def _no_network(builder: tfds.core.DatasetBuilder, data_dir: str, host: str) -> 
     )
 
 
-@contextlib.contextmanager
-def _only_one(name: str, data_dir: str) -> Iterator[None]:
+def _only_one(name: str, data_dir: str) -> contextlib.AbstractContextManager:
     """Has processes that share a local `data_dir` prepare a dataset one after the other."""
-    if "://" in data_dir:
-        yield
-        return
+    if is_remote(data_dir):
+        return contextlib.nullcontext()
     os.makedirs(data_dir, exist_ok=True)
-    with open(os.path.join(data_dir, f".{name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the system when a process dies
-        yield
+    return hold(os.path.join(data_dir, f".{name}.lock"))
 
 
 def _remove_leftovers(builder: tfds.core.DatasetBuilder, stale_seconds: float) -> None:

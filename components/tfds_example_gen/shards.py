@@ -1,17 +1,15 @@
 """Writes one shard, so that its file is either whole or recognisably unfinished."""
 
-import contextlib
-import os
 from collections.abc import Iterator
 
-import tensorflow as tf
-
-from components.tfds_example_gen import other_formats, records
-from components.tfds_example_gen.preparation import first_line
+from components.tfds_example_gen import other_formats
 from components.tfds_example_gen.splits import TFRECORD, Shard
 from failures import Failure
+from files import tfrecords
+from files.places import opened, size
+from files.writing import reported, whole_file
 
-_UNFINISHED = ".unfinished"
+NEXT_STEP = "Copy the file again, or delete the dataset's folder and prepare it again."
 
 
 def write(shard: Shard, offset: int) -> int:
@@ -20,7 +18,7 @@ def write(shard: Shard, offset: int) -> int:
     The file appears under its name only when it is whole and on the disk.
 
     Args:
-        shard: What to write, and where to; its folder exists.
+        shard: What to write, and where to.
         offset: Byte at which its records begin in the source, for TFRecords.
 
     Returns:
@@ -29,41 +27,31 @@ def write(shard: Shard, offset: int) -> int:
     Raises:
         Failure: A record cannot be read, or the file cannot be written.
     """
-    unfinished = shard.path + _UNFINISHED
     count = 0
-    try:
-        with tf.io.gfile.GFile(unfinished, "wb") as file:
-            for run, size in _runs(shard, offset):
-                file.write(run)
-                count += size
-        _sync(unfinished)
-        tf.io.gfile.rename(unfinished, shard.path, overwrite=True)
-    except BaseException as error:
-        with contextlib.suppress(tf.errors.OpError):
-            tf.io.gfile.remove(unfinished)
-        if isinstance(error, tf.errors.OpError | OSError):
-            raise Failure(
-                f"{shard.path} cannot be written: {first_line(error)}. Free space or correct the "
-                "permissions there, then run again."
-            ) from error
-        raise
+    with (
+        reported(shard.path, "Free space or correct the permissions there, then run again."),
+        whole_file(shard.path) as unfinished,
+        opened(unfinished, "wb") as file,
+    ):
+        for run, records in _runs(shard, offset):
+            file.write(run)
+            count += records
     return count
 
 
 def _runs(shard: Shard, offset: int) -> Iterator[tuple[bytes, int]]:
+    """Bytes that are whole records, and how many records they are."""
     piece = shard.piece
-    if shard.file_format == TFRECORD:
-        return records.verified_runs(piece.path, offset, piece.take, piece.to_end)
-    return other_formats.verified_runs(
-        piece.path, piece.skip, piece.take, piece.to_end, shard.file_format
-    )
-
-
-def _sync(path: str) -> None:
-    """Has a local file written to the disk, so that its name never outlives its content."""
-    if "://" not in path:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    if shard.file_format != TFRECORD:
+        yield from other_formats.verified_runs(
+            piece.path, piece.skip, piece.take, piece.to_end, shard.file_format
+        )
+        return
+    for run in tfrecords.runs(piece.path, offset, piece.skip, piece.take, NEXT_STEP):
+        yield run.bytes, len(run.records)
+        offset += len(run.bytes)
+    if piece.to_end and size(piece.path) > offset:
+        raise Failure(
+            f"{piece.path} goes on after byte {offset:,}, where by its dataset_info.json it ends. "
+            "Its files do not belong together: delete the folder and prepare it again."
+        )

@@ -1,15 +1,15 @@
 """Writes all shards of a run, several at once: in threads, or on the workers of a Beam runner."""
 
+import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-import tensorflow as tf
-
 from components.engine import MakePipeline, run_shards
-from components.tfds_example_gen import records, shards
+from components.tfds_example_gen import shards
 from components.tfds_example_gen.splits import TFRECORD, Shard
+from files import tfrecords, writing
 
 
 def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | None = None) -> None:
@@ -26,19 +26,19 @@ def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | Non
     """
     reports = f"{uri}/unfinished"
     folders = {os.path.dirname(shard.path) for shard in work}
-    _remove(folders)
+    for folder in folders:
+        writing.remove(folder)
     try:
-        for folder in folders:
-            tf.io.gfile.makedirs(folder)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             placed = list(zip(work, _offsets(work, pool), strict=True))
         for _ in run_shards(_write, placed, reports, make_pipeline, threads=os.cpu_count()):
             pass
     except BaseException:
-        _remove(folders)
+        for folder in folders:
+            writing.remove(folder)
         raise
     finally:
-        _remove([reports])
+        writing.remove(reports)
 
 
 def _write(placed: tuple[Shard, int]) -> int:
@@ -51,11 +51,6 @@ def _offsets(work: Sequence[Shard], pool: Executor) -> list[int]:
     for shard in work:
         if shard.file_format == TFRECORD:
             skips[shard.piece.path].add(shard.piece.skip)
-    found = dict(zip(skips, pool.map(records.offsets, skips, skips.values()), strict=True))
+    find = functools.partial(tfrecords.offsets, next_step=shards.NEXT_STEP)
+    found = dict(zip(skips, pool.map(find, skips, skips.values()), strict=True))
     return [found.get(one.piece.path, {}).get(one.piece.skip, 0) for one in work]
-
-
-def _remove(folders: Iterable[str]) -> None:
-    for folder in folders:
-        if tf.io.gfile.exists(folder):
-            tf.io.gfile.rmtree(folder)

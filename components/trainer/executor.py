@@ -10,8 +10,9 @@ import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
+from components.schema_gen import schema_files
 from components.trainer import (
     devices,
     expected_answers,
@@ -131,7 +132,7 @@ def train(
     devices.prepare(exec_properties["seed"], parameters.deterministic)
     graph = TransformGraph(
         artifact_utils.get_single_uri(input_dict["transform_graph"]),
-        _schema(artifact_utils.get_single_uri(input_dict["schema"])),
+        schema_files.read(artifact_utils.get_single_uri(input_dict["schema"])),
         read(ImageParameters, exec_properties["image"]),
     )
     examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
@@ -203,10 +204,6 @@ def _target(image: ImageParameters) -> Feature:
     if image.task == "classification":
         return LABEL
     return Feature("mask", (image.height, image.width, 1), "uint8")
-
-
-def _schema(uri: str):
-    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
 
 
 def _split_files(examples: types.Artifact, split: str) -> list[str]:

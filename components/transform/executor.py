@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils
 
 from components.engine import EngineExecutor
+from components.schema_gen import schema_files
 from components.transform import (
     in_process,
     masks,
@@ -81,7 +80,7 @@ class Executor(EngineExecutor):
 def make_job(examples, schema_uri: str, target_uri: str, unfinished: str, text: str) -> Job:
     """Puts together what the artifacts and the configuration say."""
     asked = options.from_json(text)
-    features = transform_graph.raw_features(read_schema(schema_uri), asked)
+    features = transform_graph.raw_features(schema_files.read(schema_uri), asked)
     label = asked.label_feature
     names = json.loads(examples.get_string_custom_property("class_names") or "{}")
     splits = artifact_utils.decode_split_names(examples.split_names)
@@ -93,12 +92,6 @@ def make_job(examples, schema_uri: str, target_uri: str, unfinished: str, text: 
         graph_uri=f"{unfinished}/graph",
         temp_dir=f"{unfinished}/temp",
     )
-
-
-def read_schema(uri: str) -> schema_pb2.Schema:
-    """Reads a Schema artifact."""
-    with tf.io.gfile.GFile(f"{uri}/schema.pbtxt") as file:
-        return text_format.Parse(file.read(), schema_pb2.Schema())
 
 
 def class_names(names: Sequence[str] | None, label_type: tf.DType | None) -> Sequence[str] | None:

@@ -176,7 +176,7 @@ def test_a_corrupt_record_is_named_by_file_and_offset(ingest, copied):
     content[20] ^= 1
     file.write_bytes(content)
 
-    assert f"{file} is corrupt: the checksum of the data of the record at byte 0" in damage(
+    assert f"{file} is damaged at record 0 (byte 0): the checksum of its data" in damage(
         ingest, copied
     )
 
@@ -185,16 +185,15 @@ def test_a_truncated_file_is_named_with_the_offset(ingest, copied):
     file = copied / "scenery_photos-test.tfrecord-00000-of-00006"
     file.write_bytes(file.read_bytes()[:-1])
 
-    assert re.search(rf"{file} is truncated: it ends .* at byte [\d,]+, ", damage(ingest, copied))
+    place = rf"{file} is damaged at record \d+ \(byte [\d,]+\): the file ends within it"
+    assert re.search(place, damage(ingest, copied))
 
 
 def test_an_empty_file_is_truncated_at_its_beginning(ingest, copied):
     file = copied / "scenery_photos-train.tfrecord-00005-of-00006"
     file.write_bytes(b"")
 
-    assert f"{file} is truncated: it ends within or before the record at byte 0," in damage(
-        ingest, copied
-    )
+    assert f"{file} is damaged at record 0 (byte 0): the file ends, and " in damage(ingest, copied)
 
 
 def test_a_format_that_loses_records_is_found_out(ingest, tmp_path):

@@ -11,8 +11,9 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import local_dag_runner
 
-from components.tfds_example_gen import dataset, fingerprint, records, splits
+from components.tfds_example_gen import dataset, fingerprint, splits
 from components.tfds_example_gen.component import TfdsExampleGen
+from files import tfrecords
 
 SPLITS = {"train": "train[:90%]", "test": "test"}
 
@@ -52,7 +53,7 @@ def replace_a_pixel(data_dir: str) -> None:
     changed = bytearray(stored[700])
     changed[200] ^= 1
     stored[700] = bytes(changed)
-    file.write_bytes(b"".join(map(records.frame, stored)))
+    file.write_bytes(b"".join(map(tfrecords.frame, stored)))
     os.utime(file, ns=times)
 
 
