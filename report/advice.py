@@ -1,126 +1,115 @@
-"""What to do next, from what happened in this run."""
+"""What came of a run, and what to do next."""
 
 from pipeline.served_version import served_instead
 from report.bounds import read_bounds
-from report.confusion import is_segmentation, read_confusion
+
+_WELL_KNOWN = 0.98  # the score from which a class needs no more examples
+_OVERFIT = 0.05  # how far the accuracy on training images may be above that on others
 
 
 def headline(run):
     """(the outcome in a few words, why, whether it is good)."""
-    verdict = run.json("Evaluator", "blessing", "blessing.json")
-    serving = run.json("ServingCheck", "infra_blessing", "serving.json")
-    pushed = run.nodes.get("Pusher")
     if run.unfinished:
-        first = f"{run.unfinished.name} {'failed' if _why(run) else 'was stopped'}"
-        return first, _why(run).removeprefix(f"{first}: "), False
-    if not verdict:
-        return "The run did not come to its verdict", "It was stopped before the evaluation.", False
-    if not verdict["blessed"]:
-        return "Not blessed", "; ".join(verdict["reasons"]), False
-    if serving and not serving["blessed"]:
-        return "Blessed, but it does not serve", "; ".join(serving["causes"]), False
-    return "Blessed", "; ".join(pushed.summaries) if pushed else "", True
-
-
-def _why(run):
-    """Why it failed; "" where it was stopped, or is not known."""
-    return run.origin.get("failure") or ""
+        why = run.origin.failure or ""
+        first = f"{run.unfinished.name} {'failed' if why else 'was stopped'}"
+        return first, why.removeprefix(f"{first}: "), False
+    if not run.verdict:
+        return "Not evaluated", "The run was stopped before the evaluation.", False
+    if not run.verdict.blessed:
+        return "Not blessed", "; ".join(run.verdict.reasons), False
+    if run.serving and not run.serving.blessed:
+        return "Blessed, but does not serve", "; ".join(run.serving.causes), False
+    pusher = run.nodes.get("Pusher")
+    return "Blessed", "; ".join(pusher.summaries) if pusher else "", True
 
 
 def next_steps(run):
     """Sentences, the most urgent first; at least one."""
-    verdict = run.json("Evaluator", "blessing", "blessing.json")
-    serving = run.json("ServingCheck", "infra_blessing", "serving.json")
-    if run.unfinished and _why(run):
+    if run.unfinished and run.origin.failure:
         steps = _after_failure(run)
-    elif run.unfinished or not verdict:
-        steps = ["Give the same command again: it goes on from what is finished."]
-    elif not verdict["blessed"]:
+    elif run.unfinished or not run.verdict:
+        steps = ["Run the same command again: it continues after the finished components."]
+    elif not run.verdict.blessed:
         steps = [*_missed(run), *_from_curves(run), *_weakest(run)]
-    elif serving and not serving["blessed"]:
-        steps = ["Mend the model's serving graph and run again: the model was not pushed."]
+    elif run.serving and not run.serving.blessed:
+        steps = ["Fix the model's serving graph and run again: the model was not pushed."]
     else:
         steps = [*_after_push(run), *_weakest(run)]
     return [*steps, *_from_input(run)]
 
 
 def _after_failure(run):
-    steps = []
     if run.unfinished.name == "ValidationGate":
-        steps.append(
-            "Look at the anomalies below. Correct the data or the schema, or allow these types "
+        yield (
+            "See the anomalies below. Correct the data or the schema, or allow these types "
             "under validation.allow."
         )
-    steps.append(
-        "Mend the cause and give the same command again: what is finished comes from the cache. "
-        "The whole story is in the run's log, in the folder logs of its root."
+    yield (
+        "Fix the cause and run the same command again: finished components come from the cache. "
+        "The full log is in the folder logs of the pipeline's root."
     )
-    return steps
 
 
 def _missed(run):
     bounds = read_bounds(run)
     if not bounds:
-        yield "Set evaluation.thresholds: without a bound nothing says that a model is good enough."
+        yield "Set evaluation.thresholds: without a bound, no model counts as good enough."
     for bound in bounds:
         if not bound.held and bound.value is not None:
             yield (
-                f"{bound.metric} is {bound.value:.4g} and has to be {bound.rule} "
-                f"{bound.limit:.4g}: it is {bound.missing:.2g} off."
+                f"{bound.metric} is {bound.value:.4g} but must be {bound.rule} "
+                f"{bound.limit:.4g}: {bound.missing:.2g} is missing."
             )
 
 
 def _from_curves(run):
-    history = run.json("Trainer", "model_run", "history.json")
-    epochs = history["epochs"] if history else []
-    if not epochs:
+    if not run.history:
         return
-    last, best = epochs[-1], history["best_epoch"]
-    losses = [epoch.get("validation_loss") for epoch in epochs[-2:]]
+    epochs, best = run.history.epochs, run.history.best_epoch
+    losses = [epoch.validation_loss for epoch in epochs[-2:]]
     if len(losses) == 2 and best == len(epochs) and None not in losses:
         if losses[1] < 0.99 * losses[0]:
             yield (
-                "The validation loss was still falling at the last epoch: raise training.epochs "
+                "The validation loss was still falling in the last epoch: raise training.epochs "
                 f"above {len(epochs)}."
             )
-    elif best < len(epochs):
-        yield f"The model was best after epoch {best} of {len(epochs)}: more epochs will not help."
-    seen, unseen = last.get("accuracy"), last.get("validation_accuracy")
-    if seen is not None and unseen is not None and seen - unseen > 0.05:
+    elif best and best < len(epochs):
+        yield f"Epoch {best} of {len(epochs)} was the best: more epochs will not help."
+    seen, unseen = epochs[-1].accuracy, epochs[-1].validation_accuracy
+    if seen is not None and unseen is not None and seen - unseen > _OVERFIT:
         yield (
-            f"It knows the training images better ({seen:.3f}) than others ({unseen:.3f}): "
-            "turn on augmentation, or add data."
+            f"The accuracy on training images ({seen:.3f}) is well above that on validation "
+            f"images ({unseen:.3f}): turn on augmentation, or add data."
         )
 
 
 def _weakest(run):
-    confusion = read_confusion(run)
-    classes = [c for c in confusion.classes if c.actual] if confusion else []
+    classes = [c for c in run.confusion.classes if c.actual] if run.confusion else []
     if len(classes) < 2:
         return
-    score = "iou" if is_segmentation(run) else "recall"
+    score, title, noun = ("recall", "recall", "examples")
+    if run.is_segmentation:
+        score, title, noun = ("iou", "IoU", "pixels")
     weakest = min(classes, key=lambda c: getattr(c, score))
-    if getattr(weakest, score) > 0.98:
+    if getattr(weakest, score) > _WELL_KNOWN:
         return
-    mixed = [(n, said) for n, true, said in confusion.mistakes(10_000) if true == weakest.name]
-    noun = "pixels" if is_segmentation(run) else "examples"
-    most = f", most often taken for {mixed[0][1]}" if mixed else ""
+    mixed = [said for _, true, said in run.confusion.mistakes() if true == weakest.name]
+    most = f", most often mistaken for {mixed[0]}" if mixed else ""
     yield (
-        f"The weakest class is {weakest.name}: {'IoU' if score == 'iou' else 'recall'} "
-        f"{getattr(weakest, score):.3f} on {weakest.actual:,} {noun}{most}. "
-        "More examples of it would help most."
+        f"The weakest class is {weakest.name}: {title} {getattr(weakest, score):.3f} on "
+        f"{weakest.actual:,} {noun}{most}. More examples of it would help most."
     )
 
 
 def _after_push(run):
-    version = run.said("Pusher", "pushed_model", "pushed_version")
     if "Pusher" not in run.nodes:
-        yield "The run was stopped before the push: give the same command again."
+        yield "The run was stopped before the push: run the same command again."
         return
-    if not version:
-        yield "Nothing is left to do: the model was not pushed, and its line says why."
+    if not run.pushed:
+        yield "Nothing is left to do: the model was not pushed, for the reason given above."
         return
-    instead = served_instead(run.said("Pusher", "pushed_model", "pushed_destination") or "")
+    version = run.pushed.version
+    instead = served_instead(run.pushed.path)
     if instead:
         yield (
             f"Version {instead} is in service, not version {version}, which was pushed before. To "
@@ -128,18 +117,17 @@ def _after_push(run):
         )
         return
     yield (
-        f"The model server takes version {version} by itself. Try it: "
+        f"The model server loads version {version} by itself. Try it: "
         "python -m pipeline predict IMAGE --config FILE"
     )
-    champion = run.said("ChampionResolver", "champion", "version")
-    if champion:
+    if run.champion:
         yield (
-            "Should it disappoint, the version before serves again after: "
-            f"python -m pipeline models rollback {champion:.0f} --config FILE"
+            "To go back to the previous version: "
+            f"python -m pipeline models rollback {run.champion} --config FILE"
         )
 
 
 def _from_input(run):
-    told = run.json("Trainer", "model_run", "input_report.json")
-    if told and told.get("verdict") == "input-bound" and told.get("advice"):
-        yield told["advice"]
+    report = run.input_report
+    if report and report.verdict == "input-bound" and report.advice:
+        yield report.advice

@@ -1,13 +1,14 @@
 """The bounds that a model had to keep, one by one."""
 
-import dataclasses
-import json
+from typing import NamedTuple
 
 from components.evaluator.metric_names import DIRECTIONS, HIGHER_IS_BETTER
+from settings.evaluation import Evaluation
+
+_LEAST = {"min": "at least", "max": "at most"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Bound:
+class Bound(NamedTuple):
     """One bound; `missing` is how far the value is on the wrong side, 0 where it is held."""
 
     metric: str
@@ -22,43 +23,38 @@ class Bound:
 
 
 def read_bounds(run):
-    """Every Bound that the Evaluator of this run was given, with the model's value."""
-    verdict = run.json("Evaluator", "blessing", "blessing.json")
-    if not verdict:
+    """Every Bound of the run's configuration, with the model's value; [] without a verdict."""
+    if not run.verdict:
         return []
-    given = json.loads(run.nodes["Evaluator"].properties.get("config") or "{}")
-    given = given or run.configuration.get("evaluation", {})
-    values, champion = verdict["metrics"], verdict["champion_metrics"]
+    given = run.section("evaluation", Evaluation)
+    values, champion = run.verdict.metrics, run.verdict.champion_metrics
     found = []
-    for metric, limits in given.get("thresholds", {}).items():
-        for side, limit in limits.items():
+    for metric, limits in given.thresholds.items():
+        for side, limit in limits:
             if limit is not None:
-                found.append(_bound(metric, f"at {_LEAST[side]}", values.get(metric), limit, side))
-    for metric, limits in given.get("change", {}).items():
-        for allowed in limits.values():
+                found.append(_bound(metric, _LEAST[side], values.get(metric), limit, side))
+    for metric, limits in given.change.items():
+        for _, allowed in limits:
             if allowed is None or metric not in champion:
                 continue
             side = "min" if DIRECTIONS.get(metric) == HIGHER_IS_BETTER else "max"
             limit = champion[metric] - allowed if side == "min" else champion[metric] + allowed
-            rule = f"at most {allowed:g} worse than the champion, so at {_LEAST[side]}"
+            rule = f"at most {allowed:g} worse than the champion, so {_LEAST[side]}"
             found.append(_bound(metric, rule, values.get(metric), limit, side))
     return found
-
-
-_LEAST = {"min": "least", "max": "most"}
 
 
 def _bound(metric, rule, value, limit, side):
     missing = float("inf")
     if value is not None:
-        # The Evaluator compares in floating point as well: a billionth is no miss.
+        # The Evaluator compares in floating point as well: a billionth is not a miss.
         short = limit - value if side == "min" else value - limit
         missing = 0.0 if short <= 1e-9 else short  # in this order NaN holds nothing
     return Bound(metric, rule, value, limit, missing)
 
 
 def better(metric, change):
-    """Whether a change of that metric is for the better; None where it is none at all."""
+    """Whether a change of that metric is for the better; None where it is neither."""
     if not change or metric not in DIRECTIONS:
         return None
     return (change > 0) == (DIRECTIONS[metric] == HIGHER_IS_BETTER)

@@ -1,125 +1,147 @@
-"""How far the data are from those of another run."""
+"""How far the data of a run are from those of another one."""
 
-from html import escape
+import math
+from typing import NamedTuple
 
-from report import statistics
-from report.markup import table
+from components.statistics_gen.reading import class_counts, common, features
 
 _NAMED = 5  # labels whose share changed most
+_NO_CHANGE = 5e-5  # of a share, which is shown in hundredths of a percent
 
 
-def render(run, previous):
-    """The section's part: drift against the previous run; "" where there is none."""
-    if not previous:
-        return "<h3>Drift</h3><p>This is the first run: there is nothing to compare with.</p>"
-    return (
-        f"<h3>Drift against the previous run, {escape(previous.when)}</h3>{compare(run, previous)}"
-    )
+class Split(NamedTuple):
+    """The label distribution of one split, before and now."""
+
+    name: str
+    before: int  # labels
+    now: int
+    furthest: float  # L-infinity, 0..1
+    divergence: float  # Jensen-Shannon, 0..1
+
+
+class Measure(NamedTuple):
+    """One measure of one feature that changed; None where the feature was not there."""
+
+    feature: str
+    split: str
+    name: str
+    before: float | None
+    now: float | None
+
+
+class Drift(NamedTuple):
+    """What changed.
+
+    Attributes:
+      missing: whether one of the runs has no statistics; nothing else is known then.
+      identical: whether the data have the same fingerprint; nothing was compared then.
+      splits: the label distributions.
+      moved: [(label, its share before, now)] of train, those that changed most.
+      measures: those that changed.
+      same: how many measures did not change.
+    """
+
+    missing: bool = False
+    identical: bool = False
+    splits: list[Split] = []
+    moved: list[tuple[str, float, float]] = []
+    measures: list[Measure] = []
+    same: int = 0
 
 
 def compare(run, previous):
-    """Tables of label distribution and features, split by split, as HTML."""
-    now, then = statistics.read_splits(run), statistics.read_splits(previous)
-    if not now or not then:
-        return "<p>One of the runs has no statistics.</p>"
-    prints = [r.said("TfdsExampleGen", "examples", "fingerprint") for r in (run, previous)]
-    if prints[0] and prints[0] == prints[1]:
-        same = (
-            "The data are the same, byte for byte: the fingerprints are equal. Nothing has drifted."
-        )
-        return f"<p>{same}</p>"
-    parts = [_labels(run, previous, now, then), _features(now, then)]
-    return "".join(parts)
+    """The Drift from `previous` to `run`."""
+    if not run.statistics or not previous.statistics:
+        return Drift(missing=True)
+    if run.data.fingerprint and run.data.fingerprint == previous.data.fingerprint:
+        return Drift(identical=True)
+    splits, moved = [], []
+    now, then = label_counts(run), label_counts(previous)
+    for name in [name for name in now if name in then]:
+        totals = sum(then[name].values()), sum(now[name].values())
+        splits.append(Split(name, *totals, *distances(now[name], then[name])))
+        if name == "train":
+            moved = _moved(now[name], then[name])
+    return Drift(False, False, splits, moved, *_measures(run.statistics, previous.statistics))
 
 
-def _labels(run, previous, now, then):
-    labels = [
-        r.configuration.get("data", {}).get("label_feature", "label") for r in (run, previous)
-    ]
-    names = [
-        statistics.class_names(r, label) for r, label in zip((run, previous), labels, strict=True)
-    ]
-    rows, moved = [], []
-    for split in [name for name in now if name in then]:
-        counts = statistics.label_counts(now[split], labels[0], names[0])
-        before = statistics.label_counts(then[split], labels[1], names[1])
-        if not counts or not before:
-            continue
-        furthest, divergence = statistics.distances(counts, before)
-        rows.append(
-            (
-                split,
-                sum(before.values()),
-                sum(counts.values()),
-                f"{furthest:.4f}",
-                f"{divergence:.4f}",
-            )
-        )
-        if split == "train":
-            moved = _moved(counts, before)
-    if not rows:
-        return ""
-    head = ("split", "labels before", "labels now", "L-infinity", "Jensen-Shannon")
-    text = table("Distribution of the labels, 0: the same, 1: nothing in common", head, rows)
-    return text + (
-        table("Labels of train whose share changed most", _MOVED, moved) if moved else ""
-    )
+def label_counts(run):
+    """{split: {class name: examples}}, without splits whose labels were not counted by class."""
+    label = run.features.label_feature
+    names = run.data.class_names.get(label) or []
+    found = {}
+    for split, statistics in run.statistics.items():
+        feature = features(statistics).get(label)
+        counts = class_counts(feature) if feature else None
+        if counts:
+            ordered = sorted(counts.items(), key=lambda item: _place(item[0]))
+            found[split] = {_named(text, names): count for text, count in ordered}
+    return found
 
 
-_MOVED = ("label", "share before", "share now", "change")
+def distances(counts, before):
+    """(L-infinity, Jensen-Shannon divergence) of two label distributions, both 0..1.
+
+    The measures of TFDV's drift comparators. The divergence takes logarithms to the base
+    2, as in Lin, "Divergence measures based on the Shannon entropy", 1991.
+    """
+    now, then = _shares(counts), _shares(before)
+    pairs = [(now.get(name, 0.0), then.get(name, 0.0)) for name in {*now, *then}]
+    furthest = max((abs(p - q) for p, q in pairs), default=0.0)
+    divergence = sum(_relative(p, (p + q) / 2) + _relative(q, (p + q) / 2) for p, q in pairs) / 2
+    return furthest, max(divergence, 0.0)
+
+
+def _relative(p, mean):
+    return p * math.log2(p / mean) if p else 0.0
+
+
+def _shares(counts):
+    total = sum(counts.values()) or 1
+    return {name: count / total for name, count in counts.items()}
 
 
 def _moved(counts, before):
-    now, then = sum(counts.values()), sum(before.values())
-    shares = {
-        name: (before.get(name, 0) / then, counts.get(name, 0) / now) for name in {*counts, *before}
-    }
-    order = sorted(shares, key=lambda name: (-abs(shares[name][1] - shares[name][0]), name))
-    return [
-        (
-            name,
-            f"{100 * p:.2f}\N{NO-BREAK SPACE}%",
-            f"{100 * q:.2f}\N{NO-BREAK SPACE}%",
-            f"{100 * (q - p):+.2f}\N{NO-BREAK SPACE}points",
-        )
-        for name in order[:_NAMED]
-        for p, q in [shares[name]]
-        if abs(q - p) > 5e-5
-    ]
+    now, then = _shares(counts), _shares(before)
+    rows = [(name, then.get(name, 0.0), now.get(name, 0.0)) for name in {*now, *then}]
+    rows.sort(key=lambda row: (-abs(row[2] - row[1]), row[0]))
+    return [row for row in rows[:_NAMED] if abs(row[2] - row[1]) > _NO_CHANGE]
 
 
-def _features(now, then):
-    rows, same = [], 0
-    for split in [*now, *(name for name in then if name not in now)]:
+def _place(text):
+    """Class ids in their order, then names in theirs."""
+    return (0, int(text), "") if text.isdecimal() else (1, 0, text)
+
+
+def _named(text, names):
+    return names[int(text)] if text.isdecimal() and int(text) < len(names) else text
+
+
+def _measures(now, then):
+    """[Measure] that changed, and how many did not."""
+    changed, same = [], 0
+    for split in dict.fromkeys([*now, *then]):
         ours, theirs = _measured(now.get(split)), _measured(then.get(split))
-        for name in dict.fromkeys([*ours, *theirs]):
-            for measure in dict.fromkeys([*ours.get(name, {}), *theirs.get(name, {})]):
-                a, b = theirs.get(name, {}).get(measure), ours.get(name, {}).get(measure)
-                if a == b:
-                    same += 1
-                else:
-                    rows.append((name, split, measure, _number(a), _number(b), _change(a, b)))
-    head = ("feature", "split", "measure", "before", "now", "change")
-    text = table("Measures of the features that changed", head, rows) if rows else ""
-    return f"{text}<p>{same:,} measures of the features are the same.</p>"
+        for feature, name in dict.fromkeys([*ours, *theirs]):
+            before, after = theirs.get((feature, name)), ours.get((feature, name))
+            if before == after:
+                same += 1
+            else:
+                changed.append(Measure(feature, split, name, before, after))
+    return changed, same
 
 
-def _measured(dataset):
-    features = dataset.features if dataset else ()
-    return {statistics.name_of(f): statistics.measures(f) for f in features}
-
-
-def _number(value):
-    return (
-        "none" if value is None else f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
-    )
-
-
-def _change(before, now):
-    if before is None or now is None:
-        return "new" if before is None else "gone"
-    return (
-        f"{100 * (now - before) / before:+.1f}\N{NO-BREAK SPACE}%"
-        if before
-        else f"{now - before:+,.4g}"
-    )
+def _measured(statistics):
+    """{(feature, measure): number} of one split."""
+    found = {}
+    for name, feature in features(statistics).items() if statistics else ():
+        kind = feature.WhichOneof("stats")
+        own = getattr(feature, kind)
+        found[name, "examples with it"] = common(feature).num_non_missing
+        if kind == "bytes_stats":
+            found[name, "mean size in bytes"] = own.avg_num_bytes
+        elif kind == "num_stats":
+            found |= {(name, "mean"): own.mean, (name, "standard deviation"): own.std_dev}
+        elif kind == "string_stats":
+            found[name, "different values"] = own.unique
+    return found

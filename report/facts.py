@@ -1,6 +1,5 @@
-"""What one run left in ML Metadata and in its artifacts, as plain data; no TensorFlow."""
+"""Runs in the ML Metadata of a root, read without TensorFlow."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -8,106 +7,17 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from failures import Failure
+from report.run import Node, Origin, Output, Run
 
 _EVENT = metadata_store_pb2.Event
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "ran",
     metadata_store_pb2.Execution.CACHED: "cached",
 }
-_ORIGIN = ("git_commit", "git_state", "lock_sha256", "failure")
-
-
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """One component of a run."""
-
-    name: str
-    status: str  # "ran", "cached", "failed", or "stopped" where no failure was recorded
-    seconds: float
-    outputs: dict  # {output: Artifact proto}
-    inputs: dict = dataclasses.field(default_factory=dict)  # {input: [id of an artifact]}
-    properties: dict = dataclasses.field(default_factory=dict)  # {parameter: value}
-
-    @property
-    def summaries(self):
-        """What its outputs say of themselves, without what another says as well."""
-        told = [a.custom_properties["summary"].string_value for a in self.outputs.values()]
-        told = [text for text in dict.fromkeys(told) if text]
-        return [text for text in told if not any(text in o for o in told if o != text)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run.
-
-    Attributes:
-      id: the time at which it began, ISO 8601.
-      nodes: {component: Node}, in the order they started.
-      seconds: from the first component's start to the last one's end.
-      origin: {"git_commit", "git_state", "lock_sha256", "failure"}: texts or None.
-      configuration: what it was started with, as plain data; {} where not recorded.
-      model_origin: (run id, origin, configuration) of the run that trained its model,
-        another one where Trainer was cached; None without a model.
-    """
-
-    id: str
-    nodes: dict
-    seconds: float = 0.0
-    origin: dict = dataclasses.field(default_factory=dict)
-    configuration: dict = dataclasses.field(default_factory=dict)
-    model_origin: tuple | None = None
-
-    @property
-    def unfinished(self):
-        """The Node that failed or was stopped, or None."""
-        ends = ("failed", "stopped")
-        return next((node for node in self.nodes.values() if node.status in ends), None)
-
-    @property
-    def when(self):
-        """Its start for people, such as "2026-11-21 04:34:40"."""
-        return self.id[:19].replace("T", " ")
-
-    def artifact(self, component, output):
-        node = self.nodes.get(component)
-        return node.outputs.get(output) if node else None
-
-    def said(self, component, output, name):
-        """A custom property of an output; None where there is none."""
-        artifact = self.artifact(component, output)
-        return _values(artifact.custom_properties).get(name) if artifact else None
-
-    def file(self, component, output, name):
-        """Path of a file of an output; None where there is none."""
-        artifact = self.artifact(component, output)
-        path = Path(artifact.uri) / name if artifact else None
-        return path if path and path.is_file() else None
-
-    def json(self, component, output, name):
-        """A JSON file of an output; None where there is none, or no whole one."""
-        path = self.file(component, output, name)
-        try:
-            return json.loads(path.read_text("utf-8")) if path else None
-        except ValueError:
-            return None
-
-    def edges(self):
-        """[(component, component that reads its outputs, [their names])] in the runs' order."""
-        made = {
-            artifact.id: (node.name, output)
-            for node in self.nodes.values()
-            for output, artifact in node.outputs.items()
-        }
-        found = {}
-        for node in self.nodes.values():
-            for ids in node.inputs.values():
-                for source, output in (made[i] for i in ids if i in made):
-                    found.setdefault((source, node.name), []).append(output)
-        return [(a, b, sorted(set(outputs))) for (a, b), outputs in found.items()]
 
 
 def open_store(root, write=False):
-    """ML Metadata of a root, for reading alone unless `write`.
+    """ML Metadata of a root, read-only unless `write`.
 
     Raises:
       Failure: nothing has run there, or its file cannot be read.
@@ -128,7 +38,7 @@ def open_store(root, write=False):
 
 
 def record_failure(root, run_id, message):
-    """Keeps why a run failed with its origin: ML Metadata itself keeps the state alone."""
+    """Keeps why a run failed beside its origin: ML Metadata itself only keeps the state."""
     store = open_store(root, write=True)
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context:
@@ -151,28 +61,40 @@ def read_run(store, run_id):
     events = store.get_events_by_execution_ids([execution.id for execution in executions])
     made = [event.artifact_id for event in events if event.type == _EVENT.OUTPUT]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id(made)}
-    origin, configuration = _origin(context)
-    unfinished = "failed" if origin["failure"] else "stopped"
+    origin = _origin(context)
     nodes = {}
     for execution in executions:
-        took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-        own = [event for event in events if event.execution_id == execution.id]
-        outputs = [event for event in own if event.type == _EVENT.OUTPUT]
-        inputs = {}
-        for event in own:
-            if event.type == _EVENT.INPUT:
-                inputs.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
         name = types[execution.type_id]
+        own = [event for event in events if event.execution_id == execution.id]
+        took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
         nodes[name] = Node(
             name,
-            _STATES.get(execution.last_known_state, unfinished),
+            _STATES.get(execution.last_known_state, "failed" if origin.failure else "stopped"),
             took / 1000,
-            {event.path.steps[0].key: artifacts[event.artifact_id] for event in outputs},
-            inputs,
-            _values(execution.custom_properties),
+            _outputs(own, artifacts),
+            _inputs(own),
         )
-    maker = _model_origin(store, nodes)
-    return Run(run_id, nodes, _seconds(executions), origin, configuration, maker)
+    return Run(run_id, nodes, _seconds(executions), origin, _model_origin(store, nodes))
+
+
+def _outputs(events, artifacts):
+    found = {
+        event.path.steps[0].key: artifacts[event.artifact_id]
+        for event in events
+        if event.type == _EVENT.OUTPUT
+    }
+    return {
+        name: Output(artifact.id, Path(artifact.uri), _values(artifact.custom_properties))
+        for name, artifact in found.items()
+    }
+
+
+def _inputs(events):
+    found = {}
+    for event in events:
+        if event.type == _EVENT.INPUT:
+            found.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
+    return found
 
 
 def _seconds(executions):
@@ -184,8 +106,8 @@ def _seconds(executions):
 
 def _origin(context):
     kept = _values(context.custom_properties)
-    origin = {name: kept.get(name) for name in _ORIGIN}
-    return origin, json.loads(kept.get("configuration") or "{}")
+    configuration = json.loads(kept.get("configuration") or "{}")
+    return Origin(context.name, configuration, *map(kept.get, Origin._fields[2:]))
 
 
 def _model_origin(store, nodes):
@@ -194,12 +116,12 @@ def _model_origin(store, nodes):
     if not model:
         return None
     events = store.get_events_by_artifact_ids([model.id])
-    # A cached execution gives the artifact as well: the oldest one is that which ran.
+    # A cached execution shares the artifact with the one that ran, the oldest.
     first = min(event.execution_id for event in events if event.type == _EVENT.OUTPUT)
     kinds = {kind.id: kind.name for kind in store.get_context_types()}
     for context in store.get_contexts_by_execution(first):
         if kinds[context.type_id] == "pipeline_run":
-            return (context.name, *_origin(context))
+            return _origin(context)
     return None
 
 

@@ -1,12 +1,14 @@
 """Where reports lie, and how they get there."""
 
-import contextlib
 import dataclasses
 import json
 from pathlib import Path
 
 from failures import Failure
-from report import comparison, facts, page
+from files.writing import write
+from report import facts
+from report.comparison import comparison
+from report.report import report
 
 _RECORD = "steadyfeed.json"  # beside each pushed model; see components/model_store
 
@@ -30,10 +32,10 @@ def write_report(configuration, which=None):
     place = ids.index(chosen)
     previous = _read(store, ids[place - 1], configuration) if place else None
     run = _read(store, chosen, configuration)
-    text = _rendered(lambda: page.render(run, previous), chosen)
+    text = _rendered(lambda: report(run, previous), chosen)
     file = _write(configuration, f"{_name(chosen)}.html", text)
     if chosen == ids[-1]:
-        _write_whole(Path(configuration.root) / "report.html", text)
+        write(Path(configuration.root) / "report.html", text)
     return file
 
 
@@ -44,7 +46,7 @@ def write_comparison(configuration, first, second):
     chosen = [find_run(configuration, ids, which) for which in (first, second)]
     runs = [_read(store, run_id, configuration) for run_id in chosen]
     name = "-against-".join(_name(run_id) for run_id in chosen)
-    text = _rendered(lambda: comparison.render(*runs), " or ".join(chosen))
+    text = _rendered(lambda: comparison(*runs), " or ".join(chosen))
     return _write(configuration, f"{name}.html", text)
 
 
@@ -113,30 +115,15 @@ def _name(run_id):
 
 
 def _read(store, run_id, configuration):
-    """The Run; the given configuration stands for one that was not recorded."""
+    """The Run; the given configuration stands in for one that was not recorded."""
     run = facts.read_run(store, run_id)
-    if run.configuration:
+    if run.origin.configuration:
         return run
     plain = configuration.model_dump(mode="json", by_alias=True)
-    return dataclasses.replace(run, configuration=plain)
+    return dataclasses.replace(run, origin=run.origin._replace(configuration=plain))
 
 
 def _write(configuration, name, text):
     file = Path(configuration.root) / "reports" / name
-    _write_whole(file, text)
+    write(file, text)
     return file
-
-
-def _write_whole(file, text):
-    """A page that is there is whole: a kill or a full disk leaves the one before."""
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    try:
-        file.parent.mkdir(exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise Failure(
-            f"{file} cannot be written: {error.strerror}. Make room, or make it writable."
-        ) from error

@@ -1,51 +1,66 @@
-"""The report of a run: one HTML file that needs no network."""
+"""Renders pages by templates: each is one HTML file that needs no network and no script."""
 
-import re
-from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from report.sections import (
-    data,
-    evaluation,
-    lineage,
-    pipeline_graph,
-    serving,
-    training,
-    tuning,
-    verdict,
-)
-from report.style import STYLE
+import jinja2
 
-_SECTIONS = (pipeline_graph, data, tuning, training, evaluation, serving, lineage)
+from report import charts
+from report.bounds import better
 
 
-def render(run, previous):
-    """The page as text.
+class Section(NamedTuple):
+    """A landmark of the page, to which the navigation leads."""
 
-    Args:
-      run: the Run.
-      previous: the Run before it, or None.
-    """
-    name = run.configuration.get("name", "run")
-    body = [section.render(run, previous) for section in _SECTIONS]
-    return frame(f"{name}: report", f"Run of {run.when}", verdict.render(run, previous), body)
+    name: str  # its id
+    title: str
+    template: str
+    view: dict[str, Any]  # what the template shows
 
 
-def frame(title, subtitle, top, sections):
-    """A whole document around sections, with its navigation.
+def render(template, **values):
+    """The text of a page.
 
     Args:
-      title, subtitle: the heading, as text.
-      top: HTML that stands before the navigation.
-      sections: HTML of `markup.section`; empty ones are left out.
+      template: its name below templates/, which extends page.html.
+      values: what it shows: `title`, `subtitle`, `sections` (list of Section), and its own.
     """
-    found = re.findall(r"<h2 id=h-([\w-]+)>(.*?)</h2>", "".join(sections))
-    links = "".join(f'<li><a href="#{name}">{text}</a></li>' for name, text in found)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(f'{title}, {subtitle}')}</title>"
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<link rel="icon" href="data:,"><style>{STYLE}</style></head><body>'
-        f"<header><h1>{escape(title)}<small>{escape(subtitle)}</small></h1></header><main>{top}"
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav>{"".join(sections)}</main>'
-        "<footer>Made by Steadyfeed. This file needs no network.</footer></body></html>\n"
+    return _environment().get_template(template).render(values)
+
+
+def sections(folder, parts, *runs):
+    """The Sections of a page that have something to show.
+
+    Args:
+      folder: of their templates.
+      parts: [(name, title, function of `runs` that gives the view, or None)].
+    """
+    found = ((name, title, view(*runs)) for name, title, view in parts)
+    return [
+        Section(name, title, f"{folder}/{name}.html", view) for name, title, view in found if view
+    ]
+
+
+def _environment():
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # names, paths and messages come from the user's data
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters |= {"figure": figure, "percent": percent}
+    environment.globals |= {"better": better, "charts": charts}
+    return environment
+
+
+def figure(value, digits=4):
+    """A number as text: thousands apart, fractions in so many digits; "" for None."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
+
+
+def percent(share, digits=1):
+    """A share of 0..1 in percent; "" for None."""
+    return "" if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"

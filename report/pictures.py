@@ -1,39 +1,55 @@
-"""Pictures inside the page: small, with alternative text, and masks in colours."""
+"""Pictures for the page: small, as data URIs, and masks in colours."""
 
 import base64
 import io
-from html import escape
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from components.mask_palette import NO_CLASS, colour_of, mask_image
+from components.mask_palette import colour_of, mask_image
+from settings.data import NO_CLASS
 
 _SIDE = 192  # pixels of the longer side, above which a picture is shrunk
+_SHARP = 64  # pixels of the longer side below which single pixels are to be seen
 _SMALL_FILE = 8_000  # bytes up to which a file is taken as it is
-# Pillow calls a PNG that breaks off between its chunks a mistake of syntax.
+# Pillow raises SyntaxError for a PNG that breaks off between its chunks.
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
-def picture(data, alt):
-    """An encoded image as `<img>`, shrunk where it is large; "" where it cannot be read."""
+class Picture(NamedTuple):
+    """An image for `<img>`; width and height in pixels."""
+
+    src: str
+    width: int
+    height: int
+
+    @property
+    def sharp(self):
+        return max(self.width, self.height) < _SHARP
+
+
+def picture(data):
+    """The Picture of an encoded image, shrunk where it is large; None where it is damaged."""
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
     except _UNREADABLE:
-        return ""
-    if image.format not in _KINDS or len(data) > _SMALL_FILE or max(image.size) > _SIDE:
-        data, image = _shrunk(image)
-    return _tag(data, _KINDS[image.format or "PNG"], alt, image.size)
+        return None
+    if image.format in _KINDS and len(data) <= _SMALL_FILE and max(image.size) <= _SIDE:
+        return Picture(data_uri(data, _KINDS[image.format]), *image.size)
+    clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    small = image.convert("RGBA" if clear else ("L" if image.mode in ("1", "L") else "RGB"))
+    small.thumbnail((_SIDE, _SIDE))
+    return _encoded(small, "PNG" if clear or max(small.size) < _SHARP else "JPEG")
 
 
-def mask_picture(data, alt, values=None):
-    """A mask as `<img>` in the colours of `colour_of`; "" where it cannot be read.
+def mask_picture(data, values=None):
+    """The Picture of a mask in the colours of `colour_of`; None where it is damaged.
 
     Args:
       data: an encoded image of one channel or of a palette.
-      alt: the alternative text.
       values: the pixel value of each class; None: the values are class ids.
     """
     try:
@@ -41,44 +57,28 @@ def mask_picture(data, alt, values=None):
         ids = image if image.mode in ("P", "L") else image.convert("L")
         ids = Image.frombytes("L", ids.size, ids.tobytes())
     except _UNREADABLE:
-        return ""
+        return None
     if values is not None:
         table = [NO_CLASS] * 256
         for number, value in enumerate(values):
             table[value] = number
         ids = ids.point(table)
     ids.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST)
-    shown = mask_image(np.asarray(ids))
-    out = io.BytesIO()
-    shown.save(out, "PNG", optimize=True)
-    return _tag(out.getvalue(), "image/png", alt, shown.size)
+    return _encoded(mask_image(np.asarray(ids)), "PNG")
 
 
 def legend(names):
-    """The colours of the classes, in words."""
+    """[(name, colour of CSS)] of the classes and of no class."""
     rows = [*enumerate(names), (NO_CLASS, "no class")]
-    items = "".join(
-        f'<li><svg class=swatch viewBox="0 0 1 1" aria-hidden="true"><rect width="1" height="1" '
-        f'style="fill:rgb{colour_of(number)}"/></svg> {escape(str(name))}</li>'
-        for number, name in rows
-    )
-    return f'<ul class=legend aria-label="Colours of the classes">{items}</ul>'
+    return [(name, f"rgb{colour_of(number)}") for number, name in rows]
 
 
-def _shrunk(image):
-    clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    small = image.convert("RGBA" if clear else ("L" if image.mode in ("1", "L") else "RGB"))
-    small.thumbnail((_SIDE, _SIDE))
+def data_uri(data, kind):
+    """The address of data that stands in the page itself."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _encoded(image, kind):
     out = io.BytesIO()
-    kind = "PNG" if clear or max(image.size) < 64 else "JPEG"
-    small.save(out, kind, quality=82)
-    small.format = kind
-    return out.getvalue(), small
-
-
-def _tag(data, kind, alt, size):
-    sharp = " class=pixels" if max(size) < 64 else ""
-    return (
-        f'<img{sharp} alt="{escape(alt)}" width={size[0]} height={size[1]} '
-        f'src="data:{kind};base64,{base64.b64encode(data).decode()}">'
-    )
+    image.save(out, kind, **({"quality": 82} if kind == "JPEG" else {"optimize": True}))
+    return Picture(data_uri(out.getvalue(), _KINDS[kind]), *image.size)

@@ -1,0 +1,165 @@
+"""A run: its components, and what each of them left."""
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from components.champion_resolver.reading import read_version
+from components.evaluator.reading import read_confusion, read_verdict, read_worst_examples
+from components.example_validator.reading import read_folder as read_anomalies
+from components.pusher.reading import read_pushed
+from components.serving_check.reading import read_result
+from components.statistics_gen.reading import read_folder as read_statistics
+from components.tfds_example_gen.reading import read_data
+from components.trainer.history import History
+from components.trainer.input_report.reading import read_report
+from components.transform.reading import read_dropped, read_mask_pixels
+from components.tuner.reading import read_trials
+from settings.data import Features
+
+
+class Output(NamedTuple):
+    """An artifact that a component made or took from the cache."""
+
+    id: int
+    folder: Path
+    properties: dict[str, Any]  # its custom properties
+
+
+class Origin(NamedTuple):
+    """What a run was started from; None where it was not recorded."""
+
+    run: str  # its id
+    configuration: dict[str, Any]  # as plain data; {} where it was not recorded
+    git_commit: str | None = None
+    git_state: str | None = None
+    lock_sha256: str | None = None
+    failure: str | None = None  # why the run failed
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One component of a run."""
+
+    name: str
+    status: str  # "ran", "cached", "failed", or "stopped" where no failure was recorded
+    seconds: float
+    outputs: dict[str, Output]
+    inputs: dict[str, list[int]]  # ids of artifacts
+
+    @property
+    def summaries(self):
+        """What its outputs say of themselves, without what another one says too."""
+        texts = [output.properties.get("summary") for output in self.outputs.values()]
+        texts = list(dict.fromkeys(filter(None, texts)))
+        return [text for text in texts if not any(text in o for o in texts if o != text)]
+
+
+def _left(component, output, reader, default=None):
+    """A property of a Run: what `reader` finds in the folder of that output."""
+
+    def read(run):
+        found = run.output(component, output)
+        return reader(found.folder) if found else default
+
+    return functools.cached_property(read)
+
+
+def _said(component, output, reader):
+    """A property of a Run: what `reader` finds in the custom properties of that output."""
+
+    def read(run):
+        found = run.output(component, output)
+        return reader(found.properties if found else {})
+
+    return functools.cached_property(read)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as ML Metadata knows it; its artifacts are read when they are asked for.
+
+    Attributes:
+      id: the time at which it began, ISO 8601.
+      nodes: {component: Node}, in the order in which they started.
+      seconds: from the first component's start to the last one's end.
+      origin: what it was started from.
+      model_origin: the Origin of the run that trained its model, another one where Trainer
+        was cached; None without a model.
+    """
+
+    id: str
+    nodes: dict[str, Node]
+    seconds: float
+    origin: Origin
+    model_origin: Origin | None
+
+    @property
+    def unfinished(self):
+        """The Node that failed or was stopped, or None."""
+        return next((n for n in self.nodes.values() if n.status in ("failed", "stopped")), None)
+
+    @property
+    def when(self):
+        """Its start for people, such as "2026-11-21 04:34:40"."""
+        return self.id[:19].replace("T", " ")
+
+    @property
+    def name(self):
+        return self.origin.configuration.get("name", "run")
+
+    def section(self, name, kind):
+        """A section of the configuration as `kind`; the defaults where it no longer fits."""
+        recorded = self.origin.configuration.get(name) or {}
+        known = {key: value for key, value in recorded.items() if key in kind.model_fields}
+        try:
+            return kind.model_validate_json(json.dumps(known))
+        except ValidationError:
+            return kind.model_construct()
+
+    @functools.cached_property
+    def features(self):
+        return self.section("data", Features)
+
+    @property
+    def is_segmentation(self):
+        return self.features.task == "segmentation"
+
+    def output(self, component, name):
+        """An Output, or None."""
+        node = self.nodes.get(component)
+        return node.outputs.get(name) if node else None
+
+    # What each component's own reader returns; None or empty where it left nothing.
+    data = _said("TfdsExampleGen", "examples", read_data)
+    dropped = _said("Transform", "transformed_examples", read_dropped)
+    champion = _said("ChampionResolver", "champion", read_version)
+    pushed = _said("Pusher", "pushed_model", read_pushed)
+    statistics = _left("StatisticsGen", "statistics", read_statistics, {})
+    anomalies = _left("ExampleValidator", "anomalies", read_anomalies, {})
+    mask_pixels = _left("Transform", "transform_graph", read_mask_pixels)
+    trials = _left("Tuner", "tuner_results", read_trials, [])
+    history = _left("Trainer", "model_run", History.read)
+    input_report = _left("Trainer", "model_run", read_report)
+    verdict = _left("Evaluator", "blessing", read_verdict)
+    confusion = _left("Evaluator", "evaluation", read_confusion)
+    worst_examples = _left("Evaluator", "evaluation", read_worst_examples, [])
+    serving = _left("ServingCheck", "infra_blessing", read_result)
+
+    def edges(self):
+        """[(component, component that reads its outputs, [their names])] in the run's order."""
+        made = {
+            output.id: (node.name, name)
+            for node in self.nodes.values()
+            for name, output in node.outputs.items()
+        }
+        found = {}
+        for node in self.nodes.values():
+            for ids in node.inputs.values():
+                for source, output in (made[i] for i in ids if i in made):
+                    found.setdefault((source, node.name), []).append(output)
+        return [(a, b, sorted(set(outputs))) for (a, b), outputs in found.items()]
