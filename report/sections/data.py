@@ -25,6 +25,7 @@ def view(run, previous):
         "splits": _splits(run),
         "previous": previous,
         "drift": drift.compare(run, previous) if previous else None,
+        "segmentation": run.is_segmentation,
     }
     if run.is_segmentation:
         classes = run.features.mask_classes

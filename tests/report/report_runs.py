@@ -4,6 +4,7 @@ import io
 import json
 import struct
 
+import google_crc32c
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from PIL import Image
@@ -14,6 +15,13 @@ from settings.reading import load
 
 _STATES = metadata_store_pb2.Execution
 _EVENT = metadata_store_pb2.Event
+# What the verdict and the gate of `classified` went by.
+BOUNDS = (
+    "evaluation.thresholds={accuracy: {min: 0.97}}",
+    "evaluation.change={accuracy: {max_drop: 0.005}}",
+    "validation.allow={label: [ENUM_TYPE_UNEXPECTED_STRING_VALUES]}",
+    "validation.max_anomalies=1",
+)
 
 
 class Root:
@@ -22,7 +30,7 @@ class Root:
     def __init__(self, folder, settings=()):
         self.folder = folder
         places = [f"root={folder}", f"push.destination={folder}/pushed"]
-        self.configuration = load("configs/digits.yaml", [*places, *settings])
+        self.configuration = load("configs/digits.yaml", [*places, *BOUNDS, *settings])
         connection = metadata_store_pb2.ConnectionConfig()
         connection.sqlite.filename_uri = str(folder / "metadata.sqlite")
         connection.sqlite.connection_mode = (
@@ -40,8 +48,8 @@ class Root:
         Args:
           run_id: of the run.
           steps: {component: {"state", "inputs": [output], "outputs": {output: {"said":
-            properties, file name: content}}, "properties"}}. What is cached gives the
-            artifacts of the run before.
+            properties, file name: content}}}}. A cached component gives the artifacts of the
+            run before.
           changes: of the origin.
         """
         plain = self.configuration.model_dump(mode="json", by_alias=True)
@@ -57,7 +65,6 @@ class Root:
                 type_id=self._store.put_execution_type(kind),
                 last_known_state=step.get("state", _STATES.COMPLETE),
             )
-            _put(execution.custom_properties, step.get("properties", {}))
             [execution_id] = self._store.put_executions([execution])
             for name in step.get("inputs", ()):
                 self._event(execution_id, made[name], _EVENT.INPUT, name)
@@ -149,10 +156,6 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
         },
         "ValidationGate": {
             "inputs": ["anomalies", "statistics"],
-            "properties": {
-                "allow": '{"label": ["ENUM_TYPE_UNEXPECTED_STRING_VALUES"]}',
-                "max_anomalies": 1,
-            },
             "outputs": {"checked_anomalies": {"said": {"summary": "1 anomaly: train 1, allowed"}}},
         },
         "Trainer": {
@@ -161,10 +164,6 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
         },
         "Evaluator": {
             "inputs": ["examples", "model"],
-            "properties": {
-                "config": '{"thresholds": {"accuracy": {"min": 0.97}}, '
-                '"change": {"accuracy": {"max_drop": 0.005}}}'
-            },
             "outputs": {"evaluation": evaluation, "blessing": {"blessing.json": verdict}},
         },
         "ServingCheck": {
@@ -279,4 +278,11 @@ def record(**features):
         feature = example.features.feature[name]
         (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
     data = example.SerializeToString()
-    return struct.pack("<QI", len(data), 0) + data + b"\0\0\0\0"
+    length = struct.pack("<Q", len(data))
+    return length + _checksum(length) + data + _checksum(data)
+
+
+def _checksum(data):
+    """TFRecord's masked CRC32C."""
+    value = google_crc32c.value(data)
+    return struct.pack("<I", ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF)

@@ -89,6 +89,6 @@ def test_a_real_run_is_whole_and_a_failed_one_says_why(pages):
         assert f">{name}</h2>" in pages["digits"]
     assert pages["digits"].count('alt="Example') == 40
     assert (
-        "TfdsExampleGen failed</strong><p>Split test: &#x27;test[:0]&#x27; selects no example"
+        "TfdsExampleGen failed</strong><p>Split test: &#39;test[:0]&#39; selects no example"
         in (pages["failed"])
     )

@@ -53,12 +53,12 @@ def test_two_runs_are_compared_by_id_by_place_or_by_version(root, capsys, names)
     assert report(root, "--compare", *names) == 0
     page = Path(capsys.readouterr().out.strip()).read_text("utf-8")
     assert "A is the run of 2026-11-20 02:57:25, B the run of 2026-11-21 02:57:25" in page
-    assert "<th scope=row>training.epochs</th><td>9</td><td>5</td>" in page
+    assert '<th scope="row">training.epochs</th><td>9</td><td>5</td>' in page
     assert "+0.07 better" in page
     assert "a" * 40 in page
     assert re.search(r'aria-label="Loss: A train from 1 to 0.2; .*B validation', page)
     assert "The model never waited" in page
-    assert "+30.00\xa0points" in page
+    assert "+30.00&nbsp;points" in page
 
 
 @pytest.mark.parametrize(
