@@ -4,6 +4,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import jinja2
+
 from failures import Failure
 from files.writing import write
 from report import facts
@@ -103,7 +105,7 @@ def _run_of_version(configuration, ids, number):
 def _rendered(render, run_id):
     try:
         return render()
-    except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+    except (OSError, ValueError, LookupError, TypeError, jinja2.UndefinedError) as error:
         raise Failure(
             f"The artifacts of the run {run_id} cannot be read ({type(error).__name__}: {error}). "
             "Remove what is damaged and run again."

@@ -1,5 +1,7 @@
 """What the report of a run says, read from runs in a real ML Metadata."""
 
+import html
+import html.parser
 import json
 import re
 
@@ -47,7 +49,9 @@ def test_the_verdict_and_every_bound_are_in_words(page):
 
 def test_what_to_do_next_is_from_what_happened(page):
     assert "raise training.epochs above 5" in page
-    assert "The weakest class is &lt;cat&gt;: recall 0.818 on 11 examples, most often mistaken" in page
+    assert (
+        "The weakest class is &lt;cat&gt;: recall 0.818 on 11 examples, most often mistaken" in page
+    )
     assert "Turn on the disk cache." in page
 
 
@@ -55,6 +59,48 @@ def test_names_from_the_data_are_escaped(page):
     assert "&lt;cat&gt;" in page
     assert "<cat>" not in page
     assert "value &lt;9&gt;" in page
+
+
+class Elements(html.parser.HTMLParser):
+    """The names of all elements and attributes of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes = set(), set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+HOSTILE = """"><script>alert(1)</script><img src=x onerror='alert(2)' x="{{ 7 * 7 }}"""
+
+
+@pytest.mark.parametrize("segmentation", [False, True])
+def test_hostile_texts_add_neither_elements_nor_attributes(root, segmentation):
+    steps = segmented() if segmentation else classified()
+    said = steps["TfdsExampleGen"]["outputs"]["examples"]["said"]
+    said |= dict.fromkeys(("dataset", "fingerprint", "summary"), HOSTILE)
+    said["class_names"] = json.dumps({"label": [HOSTILE, "dog"]})
+    evaluation = steps["Evaluator"]["outputs"]["evaluation"]
+    evaluation["class_names.json"] = [HOSTILE, "dog"]
+    [worst] = evaluation["worst_examples.json"]
+    worst |= {"file": HOSTILE} if segmentation else {"true": HOSTILE, "predicted": HOSTILE}
+    model_run = steps["Trainer"]["outputs"]["model_run"]
+    model_run["input_report.json"] |= dict.fromkeys(("line", "advice", "reason"), HOSTILE)
+    model_run["said"] = {"devices": HOSTILE}
+    steps["ServingCheck"]["outputs"]["infra_blessing"]["serving.json"] |= {"server": HOSTILE}
+    configuration = json.loads(masked_configuration(root) if segmentation else "{}")
+    origin = {"git_commit": HOSTILE, "failure": HOSTILE}
+    configuration = {"configuration": json.dumps(configuration | {"name": HOSTILE})}
+    root.add_run("2026-11-21T02:57:25", steps, **origin, **configuration)
+    page = page_of(root)
+    assert page.count("alert(1)") > 10
+    assert "{{ 7 * 7 }}" in html.unescape(page)
+    found = Elements(page)
+    assert "script" not in found.tags
+    assert "onerror" not in found.attributes
 
 
 def test_the_graph_has_the_edges_of_ml_metadata(page):
