@@ -99,16 +99,17 @@ def run(invocation):
         if key != LOG_OUTPUT
     }
     _make_folders(output_dict)
-    given = {id(a): a.uri for artifacts in output_dict.values() for a in artifacts}
+    given = {key: [artifact.uri for artifact in made] for key, made in output_dict.items()}
     exec_properties = _exec_properties(
         inputs.get("parameterValues", {}), invocation.inputs_spec.get("parameters", {})
     )
     scheduled = take_scheduled_time(exec_properties)
     executor = _make_executor(invocation.executor, invocation.beam_args, tempfile.mkdtemp())
     _check(executor.Do(input_dict, output_dict, exec_properties))
-    for artifacts in output_dict.values():
-        for artifact in artifacts:
-            _bring_home(artifact, given[id(artifact)])
+    for key, artifacts in output_dict.items():
+        # A typed component puts copies of the artifacts in their place.
+        for artifact, uri in zip(artifacts, given[key], strict=True):
+            _bring_home(artifact, uri)
             for name, text in origin_in(os.environ).items():
                 artifact.set_string_custom_property(name, text)
             if scheduled:

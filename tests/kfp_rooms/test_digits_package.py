@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,8 @@ from failures import ConfigurationError
 from kfp.image_tag import PROJECT
 from kfp.package_rules import read_package
 from kfp.run_package import run_package
+from pipeline.code_fingerprint import sources_of
+from pipeline.create_pipeline import create_pipeline
 from pipeline.origin import origin_of
 from settings.reading import load
 
@@ -161,17 +164,46 @@ def local_accuracy(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_below(package, tmp_path_factory):
+def modules(tmp_path_factory):
+    """A folder in which each step of a run below `run_below` lists the modules it imported."""
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture(scope="module")
+def run_below(package, tmp_path_factory, modules):
     """A function: root → (the run, its work folder); a root's first run is made once."""
     made = {}
 
     def run(root):
         if root not in made:
             work = tmp_path_factory.mktemp("work")
-            made[root] = run_package(package, [], root, work), work
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("PYTHONPATH", str(Path(__file__).parent / "modules_recorder"))
+                patch.setenv("MODULES_OF_STEPS", str(modules))
+                made[root] = run_package(package, [], root, work), work
         return made[root]
 
     return run
+
+
+@pytest.mark.slow
+def test_every_module_that_a_step_imports_is_part_of_its_codes_fingerprint(run_below, modules):
+    run_below("minio://bucket/runs")
+    of_runners = {PROJECT / "kfp", PROJECT / "pipeline"}
+    pipeline = create_pipeline(load(DIGITS))
+
+    assert {component.id for component in pipeline.components} == set(os.listdir(modules))
+    for component in pipeline.components:
+        files = map(Path, (modules / component.id).read_text().splitlines())
+        ours = {
+            file
+            for file in files
+            if file.is_relative_to(PROJECT)
+            and not file.is_relative_to(PROJECT / ".venv")
+            and not file.is_relative_to(PROJECT / "tests")
+            and of_runners.isdisjoint(file.parents)
+        }
+        assert ours - sources_of(type(component).__module__) == set(), component.id
 
 
 @pytest.mark.slow
