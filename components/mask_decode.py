@@ -1,4 +1,4 @@
-"""Encoded masks to their values, of PNGs with a palette or 16 bits too, as TensorFlow ops."""
+"""Decodes masks to class values, also from PNGs with a palette or 16 bits, as TensorFlow ops."""
 
 import zlib
 
@@ -10,17 +10,27 @@ _SPECIAL = [  # by bit depth and kind of colour: a palette, or 16 bits
     b"IHDR" + bytes(both)
     for both in ((1, 3), (2, 3), (4, 3), (8, 3), (16, 0), (16, 2), (16, 4), (16, 6))
 ]
-_MOST = 255  # what a mask's values go up to
-_SCALES = (255, 255, 85, 85, 17, 17, 17, 17, 1)  # by bit depth: what grey levels are multiplied by
+_MOST = 255  # the highest value of a mask
+_SCALES = (
+    255,
+    255,
+    85,
+    85,
+    17,
+    17,
+    17,
+    17,
+    1,
+)  # by bit depth: TensorFlow multiplies grey levels by this
 
 
 def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
-    """Decodes a mask: grey levels, and of a PNG with a palette the places in the palette.
+    """Decodes a mask: its grey levels or, for a PNG with a palette, its palette indices.
 
-    TensorFlow would give the grey levels of the palette's colours, which are no class ids.
-    So such a PNG is declared to be grey, which leaves its pixels as they are. Source:
-    "Portable Network Graphics (PNG) Specification", W3C, sections 11.2.2 and 5.3.
-    Of 16 bits TensorFlow would give the upper 8, which are 0 for every class id.
+    TensorFlow would decode a palette's colours to grey levels, which are not class ids. This
+    function therefore rewrites the header of such a PNG to say "grey", which leaves the pixels
+    as they are. Source: "Portable Network Graphics (PNG) Specification", W3C, sections 11.2.2
+    and 5.3. From 16 bits TensorFlow would keep the upper 8, which are 0 for every class id.
 
     Args:
       encoded: () string.
@@ -29,10 +39,10 @@ def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
       (height, width, 1) uint8.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the bytes are no whole image, or those of a PNG
-        with a value above 255.
+      tf.errors.InvalidArgumentError: the bytes are not a whole image, or a PNG holds a value
+        above 255.
     """
-    # A short string has none of these bytes, and substr refuses places behind the end.
+    # substr refuses positions behind the end, so a short string is padded.
     head = tf.strings.substr(tf.strings.join([encoded, tf.constant(bytes(_END))]), 0, _END)
     seen = tf.strings.join([tf.strings.substr(head, 12, 4), tf.strings.substr(head, _DEPTH, 2)])
 
@@ -40,7 +50,7 @@ def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
         has_palette = tf.strings.substr(head, _COLOUR, 1) == _PALETTE
         return tf.cond(has_palette, lambda: _indices(encoded, head), lambda: _small(encoded))
 
-    # Most masks are not, and should pay for one condition only.
+    # Most masks are not special and should pay for one condition only.
     is_special = tf.reduce_any(seen == tf.constant(_SPECIAL))
     return tf.cond(is_special, special, lambda: _decode(encoded))
 
@@ -53,19 +63,19 @@ def _decode(encoded: tf.Tensor) -> tf.Tensor:
 def _small(encoded: tf.Tensor) -> tf.Tensor:
     mask = tf.ensure_shape(tf.io.decode_png(encoded, 1, tf.uint16), (None, None, 1))
     most = tf.reduce_max(tf.cast(mask, tf.int32))
-    told = ["The mask holds ", tf.strings.as_string(most), f", and values go up to {_MOST}"]
-    told = tf.strings.join(told)
+    message = ["The mask holds ", tf.strings.as_string(most), f", and values go up to {_MOST}"]
+    message = tf.strings.join(message)
     if tf.executing_eagerly() and most > _MOST:
-        raise tf.errors.InvalidArgumentError(None, None, told.numpy().decode())
-    # What is told is no number, which is an error. An Assert would have state, and by that
-    # slow down the masks of 8 bits too.
-    nothing = tf.strings.to_number(tf.where(most > _MOST, told, "0"))
+        raise tf.errors.InvalidArgumentError(None, None, message.numpy().decode())
+    # The message is not a number, so converting it raises an error that quotes it. An Assert
+    # would be stateful, which slows down masks of 8 bits too.
+    nothing = tf.strings.to_number(tf.where(most > _MOST, message, "0"))
     return tf.cast(mask, tf.uint8) + tf.cast(nothing, tf.uint8)
 
 
 def _indices(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     seen = tf.io.decode_raw(head, tf.uint8)  # (33,)
-    # Grey is colour type 0. A CRC is linear: what this changes of it is the same for all.
+    # Grey is colour type 0. A CRC is linear, so this change has the same effect on all of them.
     change = bytearray(_END)
     change[_COLOUR] = _PALETTE[0]
     difference = zlib.crc32(bytes(change[12:_CHECKSUM])) ^ zlib.crc32(bytes(_CHECKSUM - 12))

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 NO_CLASS = 255  # A pixel of no class.
-_GREY = (128, 128, 128)  # of none of the 255 classes
-# Told apart also with a colour vision deficiency: Okabe and Ito, "Color Universal Design", 2008.
+_GREY = (128, 128, 128)  # not the colour of any class
+# Distinguishable with a colour vision deficiency: Okabe and Ito, "Color Universal Design", 2008.
 _COLOURS = (  # of the first classes
     (86, 180, 233), (230, 159, 0), (0, 158, 115), (213, 94, 0), (0, 114, 178),
     (204, 121, 167), (240, 228, 66), (148, 103, 189), (140, 86, 75), (23, 190, 207),
@@ -31,9 +31,9 @@ def mask_png(ids: np.ndarray) -> bytes:
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """Red, green and blue of a class id, of each its own; grey of no class.
+    """Red, green and blue of a class id, unique to it; grey for no class.
 
-    From the eleventh class on they are Pascal VOC's. Source: VOCdevkit, "VOClabelcolormap",
+    From the eleventh class on, the colours are Pascal VOC's. Source: VOCdevkit, "VOClabelcolormap",
     http://host.robots.ox.ac.uk/pascal/VOC/.
     """
     if number == NO_CLASS:

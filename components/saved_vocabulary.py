@@ -1,4 +1,4 @@
-"""The class names in a SavedModel, one a line of an asset that Transform wrote."""
+"""Reads the class names in a SavedModel: an asset that Transform wrote, one name a line."""
 
 import os
 
@@ -7,5 +7,5 @@ FILE = os.path.join("assets", "labels")
 
 def class_names(content: bytes) -> list[str]:
     """The names that the file's content holds, in the order of the model's probabilities."""
-    # Not splitlines: a name may hold what Unicode takes for a line break.
+    # Not splitlines: a name may contain what Unicode counts as a line break.
     return content.decode().removesuffix("\n").split("\n")

@@ -90,7 +90,7 @@ class Segmentation:
 
     def _remember_worst(self, batch: ShardBatch, answer, truth, ious, losses, counts) -> None:
         from components.evaluator import pictures  # Pillow
-        from components.mask_palette import NO_CLASS
+        from settings.data import NO_CLASS
 
         def show(index: int):
             said = self.models[0].to_joint[answer.mask[index]]  # (height, width)
