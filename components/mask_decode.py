@@ -11,17 +11,8 @@ _SPECIAL = [  # by bit depth and kind of colour: a palette, or 16 bits
     for both in ((1, 3), (2, 3), (4, 3), (8, 3), (16, 0), (16, 2), (16, 4), (16, 6))
 ]
 _MOST = 255  # the highest value of a mask
-_SCALES = (
-    255,
-    255,
-    85,
-    85,
-    17,
-    17,
-    17,
-    17,
-    1,
-)  # by bit depth: TensorFlow multiplies grey levels by this
+# TensorFlow's factor, by bit depth.
+_SCALES = (255, 255, 85, 85, 17, 17, 17, 17, 1)
 
 
 def decode_mask(encoded: tf.Tensor) -> tf.Tensor:

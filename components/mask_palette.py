@@ -6,7 +6,8 @@ import io
 import numpy as np
 from PIL import Image
 
-NO_CLASS = 255  # A pixel of no class.
+from settings.data import NO_CLASS
+
 _GREY = (128, 128, 128)  # not the colour of any class
 # Distinguishable with a colour vision deficiency: Okabe and Ito, "Color Universal Design", 2008.
 _COLOURS = (  # of the first classes
