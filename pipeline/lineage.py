@@ -1,14 +1,14 @@
 """What made a pushed version, read back from ML Metadata."""
 
-import json
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
 from components.model_store.pins import existing
+from components.tfds_example_gen.reading import read_data
 from failures import Failure
-
-_ORIGIN = ("git_commit", "git_state", "lock_sha256")
+from pipeline.custom_properties import plain
+from pipeline.origin import read_origin
 
 
 def lineage_of(configuration, number):
@@ -82,12 +82,7 @@ def _carried(record):
 
 
 def _origin_in(kept, run):
-    configuration = kept.get("configuration")
-    return {
-        "run": run,
-        **{name: kept.get(name) for name in _ORIGIN},
-        "configuration": configuration and json.loads(configuration),
-    }
+    return {"run": run} | read_origin(kept)._asdict()
 
 
 def _upstream(store, model):
@@ -116,7 +111,7 @@ def _step(store, execution, outputs):
         "component": kind.name.rpartition(".")[-1],
         "execution": execution.id,
         "outputs": {
-            keys[artifact.id]: {"uri": artifact.uri} | _values(artifact.custom_properties)
+            keys[artifact.id]: {"uri": artifact.uri} | plain(artifact.custom_properties)
             for artifact in store.get_artifacts_by_id(sorted(keys))
         },
     }
@@ -126,7 +121,7 @@ def _origin(store, execution_id):
     for context in store.get_contexts_by_execution(execution_id):
         [kind] = store.get_context_types_by_id([context.type_id])
         if kind.name == "pipeline_run":
-            return _origin_in(_values(context.custom_properties), context.name)
+            return _origin_in(plain(context.custom_properties), context.name)
     raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
 
 
@@ -136,17 +131,14 @@ def _inputs(steps):
         for name, properties in step["outputs"].items():
             outputs.setdefault(name, properties)
     examples = outputs.get("examples", {})
+    data = read_data(examples)
     return {
         "data": {
-            "dataset": examples.get("dataset"),
-            "fingerprint": examples.get("fingerprint"),
-            "counts": json.loads(examples.get("counts", "{}")),
+            "dataset": data.dataset,
+            "fingerprint": data.fingerprint,
+            "counts": data.counts,
             "uri": examples.get("uri"),
         },
         "schema": outputs.get("schema", {}).get("uri"),
         "transform_graph": outputs.get("transform_graph", {}).get("uri"),
     }
-
-
-def _values(properties):
-    return {name: getattr(value, value.WhichOneof("value")) for name, value in properties.items()}

@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+from components.pusher.reading import read_pushed
+from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
@@ -110,17 +112,18 @@ def _print_result(display):
     evaluator, run = made["Evaluator"].outputs, made["Trainer"].outputs["model_run"]
     display.say(f"metrics  {evaluator['evaluation']['summary']}")
     display.say(f"verdict  {evaluator['blessing']['summary']}")
-    if run.get("input_report"):
-        display.say(f"input    {run['input_report']}")
-    if run.get("input_advice"):
-        display.say(f"         {run['input_advice']}", style="yellow")
+    line, advice = read_lines(run)
+    if line:
+        display.say(f"input    {line}")
+    if advice:
+        display.say(f"         {advice}", style="yellow")
     display.say(f"model    {made['Pusher'].made}")
-    pushed = made["Pusher"].outputs["pushed_model"].get("pushed_destination", "")
-    instead = served_instead(pushed)
+    pushed = read_pushed(made["Pusher"].outputs["pushed_model"])
+    instead = pushed and served_instead(pushed.path)
     if instead:
         display.say(
             f"         Version {instead} is in service. To serve this one again: models rollback "
-            f"{Path(pushed).name}",
+            f"{pushed.version}",
             style="yellow",
         )
 

@@ -12,6 +12,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
+from pipeline.custom_properties import plain
 from pipeline.origin import record_origin
 
 _log = logging.getLogger(__name__)
@@ -114,10 +115,7 @@ def _read_outcome(store, execution_id, component):
         if event.type == metadata_store_pb2.Event.OUTPUT
     }
     outputs = {
-        artifacts[artifact.id]: {
-            name: getattr(value, value.WhichOneof("value"))
-            for name, value in artifact.custom_properties.items()
-        }
+        artifacts[artifact.id]: plain(artifact.custom_properties)
         for artifact in store.get_artifacts_by_id(list(artifacts))
     }
     return Outcome(component, status, 0.0, outputs)

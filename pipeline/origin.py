@@ -3,11 +3,28 @@
 import hashlib
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-
-from tfx.orchestration.portable.mlmd import context_lib
+from typing import Any, NamedTuple
 
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+class Origin(NamedTuple):
+    """What a run was started from; None where it was not recorded."""
+
+    git_commit: str | None
+    git_state: str | None
+    lock_sha256: str | None
+    configuration: dict[str, Any] | None  # as plain data
+
+
+def read_origin(properties: Mapping[str, str]) -> Origin:
+    """Reads what `origin_of` made."""
+    configuration = properties.get("configuration")
+    return Origin(
+        *map(properties.get, Origin._fields[:-1]), configuration and json.loads(configuration)
+    )
 
 
 def origin_of(configuration):
@@ -40,6 +57,8 @@ def record_origin(handle, node, origin):
       node: the first node of the pipeline's intermediate representation.
       origin: what `origin_of` gave.
     """
+    from tfx.orchestration.portable.mlmd import context_lib
+
     # TFX's own registration, so that it finds the context as it would have made it.
     for context in context_lib.prepare_contexts(handle, node.contexts):
         if context.type == "pipeline_run" or _type_name(handle, context) == "pipeline_run":

@@ -3,7 +3,10 @@
 import datetime
 from pathlib import Path
 
+from components.evaluator.reading import read_verdict
+from components.tfds_example_gen.reading import read_data
 from failures import Failure
+from pipeline.custom_properties import plain
 from pipeline.quiet import chatter_away
 from settings.configuration import Configuration
 
@@ -57,18 +60,10 @@ def _outcome(root):
     from pipeline.lineage import open_store
 
     with chatter_away(), open_store(root) as handle:
-        [evaluation] = handle.store.get_artifacts_by_type("ModelEvaluation")
-        fingerprints = {
-            artifact.custom_properties["fingerprint"].string_value
-            for artifact in handle.store.get_artifacts_by_type("Examples")
-            if "dataset" in artifact.custom_properties
-        }
-    metrics = {
-        name: value.double_value
-        for name, value in evaluation.custom_properties.items()
-        if value.WhichOneof("value") == "double_value"
-    }
-    return metrics, fingerprints.pop()
+        [blessing] = handle.store.get_artifacts_by_type("ModelBlessing")
+        examples = handle.store.get_artifacts_by_type("Examples")
+    [data] = filter(None, (read_data(plain(a.custom_properties)).fingerprint for a in examples))
+    return read_verdict(Path(blessing.uri)).metrics, data
 
 
 def _compare(original, metrics, fingerprint, deterministic):

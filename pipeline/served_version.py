@@ -19,7 +19,7 @@ def served_instead(pushed):
       store, which is not looked into.
     """
     folder = Path(pushed)
-    if not pushed or "://" in pushed or not folder.parent.is_dir():
+    if "://" in pushed or not folder.parent.is_dir():
         return None
     highest = max(
         (

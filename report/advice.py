@@ -10,7 +10,7 @@ _OVERFIT = 0.05  # how far the accuracy on training images may be above that on 
 def headline(run):
     """(the outcome in a few words, why, whether it is good)."""
     if run.unfinished:
-        why = run.origin.failure or ""
+        why = run.failure or ""
         first = f"{run.unfinished.name} {'failed' if why else 'was stopped'}"
         return first, why.removeprefix(f"{first}: "), False
     if not run.verdict:
@@ -25,7 +25,7 @@ def headline(run):
 
 def next_steps(run):
     """Sentences, the most urgent first; at least one."""
-    if run.unfinished and run.origin.failure:
+    if run.unfinished and run.failure:
         steps = _after_failure(run)
     elif run.unfinished or not run.verdict:
         steps = ["Run the same command again: it continues after the finished components."]

@@ -1,15 +1,17 @@
 """Runs in the ML Metadata of a root, read without TensorFlow."""
 
-import json
 from pathlib import Path
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from failures import Failure
-from report.run import Node, Origin, Output, Run
+from pipeline.custom_properties import plain
+from pipeline.origin import read_origin
+from report.run import Node, Output, Run
 
 _EVENT = metadata_store_pb2.Event
+_FAILURE = "failure"  # a property of the run's context
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "ran",
     metadata_store_pb2.Execution.CACHED: "cached",
@@ -42,7 +44,7 @@ def record_failure(root, run_id, message):
     store = open_store(root, write=True)
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context:
-        context.custom_properties["failure"].string_value = message
+        context.custom_properties[_FAILURE].string_value = message
         store.put_contexts([context])
 
 
@@ -61,7 +63,8 @@ def read_run(store, run_id):
     events = store.get_events_by_execution_ids([execution.id for execution in executions])
     made = [event.artifact_id for event in events if event.type == _EVENT.OUTPUT]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id(made)}
-    origin = _origin(context)
+    properties = plain(context.custom_properties)
+    failure = properties.get(_FAILURE)
     nodes = {}
     for execution in executions:
         name = types[execution.type_id]
@@ -69,12 +72,13 @@ def read_run(store, run_id):
         took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
         nodes[name] = Node(
             name,
-            _STATES.get(execution.last_known_state, "failed" if origin.failure else "stopped"),
+            _STATES.get(execution.last_known_state, "failed" if failure else "stopped"),
             took / 1000,
             _outputs(own, artifacts),
             _inputs(own),
         )
-    return Run(run_id, nodes, _seconds(executions), origin, _model_origin(store, nodes))
+    seconds, maker = _seconds(executions), _model_origin(store, nodes)
+    return Run(run_id, nodes, seconds, _origin(properties), failure, maker)
 
 
 def _outputs(events, artifacts):
@@ -84,7 +88,7 @@ def _outputs(events, artifacts):
         if event.type == _EVENT.OUTPUT
     }
     return {
-        name: Output(artifact.id, Path(artifact.uri), _values(artifact.custom_properties))
+        name: Output(artifact.id, Path(artifact.uri), plain(artifact.custom_properties))
         for name, artifact in found.items()
     }
 
@@ -104,10 +108,9 @@ def _seconds(executions):
     return (max(e.last_update_time_since_epoch for e in executions) - began) / 1000
 
 
-def _origin(context):
-    kept = _values(context.custom_properties)
-    configuration = json.loads(kept.get("configuration") or "{}")
-    return Origin(context.name, configuration, *map(kept.get, Origin._fields[2:]))
+def _origin(properties):
+    origin = read_origin(properties)
+    return origin._replace(configuration=origin.configuration or {})
 
 
 def _model_origin(store, nodes):
@@ -121,13 +124,5 @@ def _model_origin(store, nodes):
     kinds = {kind.id: kind.name for kind in store.get_context_types()}
     for context in store.get_contexts_by_execution(first):
         if kinds[context.type_id] == "pipeline_run":
-            return _origin(context)
+            return context.name, _origin(plain(context.custom_properties))
     return None
-
-
-def _values(properties):
-    return {
-        name: getattr(value, value.WhichOneof("value"))
-        for name, value in properties.items()
-        if value.WhichOneof("value")
-    }

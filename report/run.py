@@ -19,6 +19,7 @@ from components.trainer.history import History
 from components.trainer.input_report.reading import read_report
 from components.transform.reading import read_dropped, read_mask_pixels
 from components.tuner.reading import read_trials
+from pipeline.origin import Origin
 from settings.data import Features
 
 
@@ -28,17 +29,6 @@ class Output(NamedTuple):
     id: int
     folder: Path
     properties: dict[str, Any]  # its custom properties
-
-
-class Origin(NamedTuple):
-    """What a run was started from; None where it was not recorded."""
-
-    run: str  # its id
-    configuration: dict[str, Any]  # as plain data; {} where it was not recorded
-    git_commit: str | None = None
-    git_state: str | None = None
-    lock_sha256: str | None = None
-    failure: str | None = None  # why the run failed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +77,9 @@ class Run:
       id: the time at which it began, ISO 8601.
       nodes: {component: Node}, in the order in which they started.
       seconds: from the first component's start to the last one's end.
-      origin: what it was started from.
-      model_origin: the Origin of the run that trained its model, another one where Trainer
+      origin: what it was started from; its configuration is {} where it was not recorded.
+      failure: why it failed, or None.
+      model_origin: (id, Origin) of the run that trained its model, another one where Trainer
         was cached; None without a model.
     """
 
@@ -96,7 +87,8 @@ class Run:
     nodes: dict[str, Node]
     seconds: float
     origin: Origin
-    model_origin: Origin | None
+    failure: str | None
+    model_origin: tuple[str, Origin] | None
 
     @property
     def unfinished(self):

@@ -110,7 +110,7 @@ def _anomalies(run):
         "rows": [(anomaly, _fate(anomaly, anomaly in counted)) for anomaly in found],
         "allowed": limits.max_anomalies,
         "gate": gate,
-        "failure": run.origin.failure if gate and gate.status == "failed" else None,
+        "failure": run.failure if gate and gate.status == "failed" else None,
     }
 
 

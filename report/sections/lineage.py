@@ -15,10 +15,10 @@ _NOTE = 32  # characters that a box has room for
 
 def view(run, previous):
     """What the template shows; None without a model."""
-    origin = run.model_origin
-    if not origin:
+    if not run.model_origin:
         return None
-    facts = _facts(run, origin)
+    maker, origin = run.model_origin
+    facts = _facts(run, maker, origin)
     boxes = [
         graph.Box(key, title, note, "result" if key == "version" else "")
         for key, title, note, _ in facts
@@ -26,7 +26,7 @@ def view(run, previous):
     ]
     before = previous and previous.origin.configuration
     return {
-        "maker": origin.run[:19].replace("T", " ") if origin.run != run.id else None,
+        "maker": maker[:19].replace("T", " ") if maker != run.id else None,
         "graph": graph.column(boxes, _EDGES),
         "facts": [(title, full) for _, title, _, full in facts if full],
         "changes": changed_keys(before, origin.configuration) if before else None,
@@ -34,7 +34,7 @@ def view(run, previous):
     }
 
 
-def _facts(run, origin):
+def _facts(run, maker, origin):
     """(key, title, what stands in the box, the whole fact)."""
     data, pushed = run.data, run.pushed
     commit, state = origin.git_commit or "not recorded", origin.git_state or ""
@@ -52,7 +52,7 @@ def _facts(run, origin):
         ("schema", "Schema", *_artifact(schema)),
         ("graph", "Transform graph", *_artifact(run.output("Transform", "transform_graph"))),
         ("model", "Model", *_artifact(run.output("Trainer", "model"))),
-        ("run", "Trained in the run", "", origin.run),
+        ("run", "Trained in the run", "", maker),
         ("version", f"Version {pushed.version}", "pushed", pushed.path) if pushed else ("",) * 4,
     ]
 
