@@ -17,7 +17,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.input_function import input_function
+from components.trainer.input.function import input_function
 from components.trainer.input_report.report import InputReport
 from components.trainer.model_registry import build_model
 from components.trainer.training import Training

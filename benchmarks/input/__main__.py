@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.input import consumer, limits, peers, photographs, report, variants
-from components.trainer.input_threads import giving_way
+from components.trainer.input.threads import giving_way
 
 _SECONDS = 3.0  # of measuring a later epoch
 _USUAL_STEP = 0.01  # seconds: of a small model on a fast accelerator

@@ -48,7 +48,7 @@ def _peak_of(strategy: str, times: int) -> int:
 def _measure(strategy: str, times: int, arguments: argparse.Namespace) -> None:
     """Batches of the same shards `times` times, and the most that the process held."""
     from benchmarks.input import photographs
-    from components.trainer.input_function import input_function
+    from components.trainer.input.function import input_function
 
     data = photographs.make(arguments.data, arguments.images)
     with tempfile.TemporaryDirectory(dir=arguments.data) as cache:

@@ -89,7 +89,7 @@ def _pictures() -> list[np.ndarray]:
 def _write_shards(folder: Path) -> None:
     import tensorflow as tf
 
-    from components.trainer.input_decode import decode_images
+    from components.trainer.input.decode import decode_images
 
     jpegs = [file.read_bytes() for file in sorted(folder.glob("loose/*"))]
     bounds = np.linspace(0, len(jpegs), _SHARDS + 1).astype(int)

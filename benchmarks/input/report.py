@@ -61,7 +61,7 @@ def promises(
         return of[name] / (times * of[other]) if {name, other} <= of.keys() else None
 
     later, first, cold = variants.OURS_MEMORY, variants.OURS_FIRST, variants.OURS_DISK
-    full, soft = limits.FULL_DECODE, variants.OURS_SOFT
+    full = limits.FULL_DECODE
     everywhere = limits.FULL_DECODE_EVERYWHERE
     peer_later, peer_first = (_best_peer(rates, kinds, kind) for kind in ("later", "first"))
     # On a disk that is slower than that, 0.8 of plain reading is what is promised.
@@ -74,7 +74,6 @@ def promises(
         Promise("first epoch ÷ (cores × full decode)", ratio(first, full, cores), 1),
         Promise("  ÷ full decode on all cores at once", ratio(first, everywhere), 1),
         Promise("  in core time", ratio(first, full, of=core_rates), 1),
-        Promise("  scaled decode from 0.8", ratio(soft, full, cores), 1),
         Promise("local disk, cold, images/s", rates.get(cold), round(disk_limit)),
     ]
     for name, measured in waits.items():

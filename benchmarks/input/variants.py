@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks.input.photographs import BATCH, SHAPE, Photographs
-from components.trainer.input_function import input_function
+from components.trainer.input.function import input_function
 
 AUTOTUNE = tf.data.AUTOTUNE
 _JPEG_EXAMPLE = {
@@ -151,7 +151,6 @@ OURS_MEMORY = "ours, memory"
 OURS_DISK = "ours, local disk, page cache dropped"
 COLD_TIMES = 4  # the images: more than the shuffle buffer, which is filled within the time
 OURS_FIRST = "ours, JPEG to memory"
-OURS_SOFT = "ours, JPEG to memory, scaled decode from 0.8"
 
 VARIANTS = (
     Variant(NAIVE, "first", lambda p: _without_automatic_parallelism(_usual(p))),
@@ -160,11 +159,6 @@ VARIANTS = (
     Variant("tf.data, parallel map and prefetch, loose files", "first", _loose),
     Variant(OURS_FIRST, "first", _ours("memory", encoded=True, repeat=False)),
     Variant("ours, JPEG streaming", "first", _ours("streaming", encoded=True, repeat=False)),
-    Variant(
-        OURS_SOFT,
-        "first",
-        _ours("memory", encoded=True, repeat=False, least_scale=0.8),
-    ),
     Variant(FROZEN, "later", frozen),
     Variant("tf.data, uint8 cache → shuffle → parallel batch", "later", _usual_cached),
     Variant("TFX tf_dataset_factory, raw pixels", "later", _tfx),

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from components.child_environment import child_environment
 from components.serving_check.requests import TRANSFORM
 from components.serving_check.serving_process import ServingError, interrogate, peak_memory
 from failures import Failure
@@ -46,7 +47,12 @@ def version(binary: str) -> str:
     """
     try:
         done = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=60, check=True
+            [binary, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env=child_environment(),
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise Failure(
@@ -151,7 +157,7 @@ def _running(binary: str, task) -> Iterator[tuple]:
         binary, f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={_NAME}",
         f"--model_base_path={os.path.dirname(task.path)}", "--max_num_load_retries=0",
     ]  # fmt: skip
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = child_environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     with contextlib.ExitStack() as held:
         complaints = held.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(

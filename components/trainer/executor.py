@@ -23,8 +23,8 @@ from components.trainer import (
 from components.trainer.augmentation import build_augmentation
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.fingerprint import files_below, fingerprint
-from components.trainer.input_features import LABEL, Feature
-from components.trainer.input_function import Input, input_function
+from components.trainer.input.features import LABEL, Feature
+from components.trainer.input.function import Input, input_function
 from components.trainer.input_report.report import InputReport
 from components.trainer.model_registry import build_model
 from components.trainer.trained import Trained

@@ -21,10 +21,10 @@ from components.trainer.devices import Devices
 from components.trainer.distribution import distributed
 from components.trainer.early_stopping import EarlyStopping
 from components.trainer.history import Epoch
-from components.trainer.input_function import Input
+from components.trainer.input.function import Input
+from components.trainer.input.threads import giving_way
 from components.trainer.input_report import ceiling
 from components.trainer.input_report.report import InputReport
-from components.trainer.input_threads import giving_way
 from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
 from components.trainer.trained import Trained

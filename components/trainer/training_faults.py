@@ -9,7 +9,7 @@ import tensorflow as tf
 from components import graph_error
 from components.trainer import workers
 from components.trainer.checkpoints import Checkpoint
-from components.trainer.input_function import Input
+from components.trainer.input.function import Input
 from components.trainer.tallies import Totals
 from failures import Failure
 

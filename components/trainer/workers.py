@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input_strategy import STRATEGIES
+from components.trainer.input.strategy import STRATEGIES
 from failures import Failure
 
 # What a collective operation ends with when its peer is gone or does not answer.
@@ -33,7 +33,7 @@ def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[s
 
     Args:
       strategy: of several workers.
-      chosen, reason: this worker's input strategy and why, as `input_strategy.choose` returns.
+      chosen, reason: this worker's input strategy and why, as `input.strategy.choose` returns.
 
     Returns:
       The same where all workers chose the same, otherwise "streaming", which all can do.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.mask_decode import decode_mask
-from components.trainer.input_decode import decode_masks
+from components.trainer.input.decode import decode_masks
 from components.transform import mask_ops
 from components.transform.options import Preprocessing
 

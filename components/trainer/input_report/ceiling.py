@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from components.trainer.devices import Devices
 from components.trainer.distribution import distributed
-from components.trainer.input_source import options
+from components.trainer.input.source import tf_data_options
 
 _AHEAD = 2
 
@@ -49,7 +49,7 @@ def measure(
         tf.concat(devices.strategy.experimental_local_results(part), axis=0) for part in batch
     )
     dataset = tf.data.Dataset.from_tensors(local).repeat().prefetch(_AHEAD)
-    batches = iter(distributed(dataset.with_options(options(deterministic=True)), devices))
+    batches = iter(distributed(dataset.with_options(tf_data_options(deterministic=True)), devices))
 
     def call() -> tuple[float, float]:
         asked = time.perf_counter()

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from components.trainer.input_load_times import LoadTimes
+from components.trainer.input.load_times import LoadTimes
 
 _COLUMNS = 5
 _LOADS_TAKEN_EVERY = 2048  # steps: before the next ones' times take their place

@@ -18,7 +18,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.trainer import devices
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.executor import Executor as Trainer
-from components.trainer.input_function import input_function
+from components.trainer.input.function import input_function
 from components.trainer.model_registry import build_model
 from components.trainer.training import Training
 from components.trainer.training_log import TrainingLog

@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.input_features import LABEL, image_feature
-from components.trainer.input_function import feed, input_function
-from components.trainer.input_records import source
+from components.trainer.input.features import LABEL, image_feature
+from components.trainer.input.function import feed, input_function
+from components.trainer.input.records import source
 from components.trainer.input_report import plot
 from components.trainer.input_report.report import InputReport
 from components.trainer.input_report.stages import stages

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from components.trainer.input_source import traced
+from components.trainer.input.source import traced
 
 _ENDLESS = 2**40  # epochs
 

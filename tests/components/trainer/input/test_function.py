@@ -10,8 +10,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.trainer.input_features import Feature
-from components.trainer.input_function import input_function
+from components.trainer.input.features import Feature
+from components.trainer.input.function import input_function
 from failures import Failure
 
 SHAPE = (4, 3, 3)

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer import input_jpeg
-from components.trainer.input_decode import decode_features, decoding, fill_rows
-from components.trainer.input_features import Feature
-from components.trainer.input_source import Source
+from components.trainer.input import jpeg
+from components.trainer.input.decode import decode_features, decoder, fill_rows
+from components.trainer.input.features import Feature
+from components.trainer.input.source import Source
 from failures import Failure
 
 _IMAGE, _NUMBER = "an Image of integers", "a single whole number"
@@ -24,7 +24,6 @@ def source(
     target: Feature,
     data_dir: str | None = None,
     download: bool = False,
-    least_scale: float = 1.0,
 ) -> Source:
     """The examples of one split of a TFDS dataset.
 
@@ -34,7 +33,6 @@ def source(
       image: the image feature and the shape it is brought to.
       target: a number's feature, or that of a mask in a PNG.
       data_dir, download: as `components.tfds_example_gen.dataset.load`'s.
-      least_scale: as `decode_images`'s.
 
     Raises:
       Failure: there is no such dataset, split or feature, a feature is of another kind than
@@ -74,19 +72,17 @@ def source(
     ).map(lambda example: tuple(example[feature.name] for feature in features))
 
     def fill(values, start, arrays):
-        return fill_rows(values, features, least_scale, start, arrays)
+        return fill_rows(values, features, start, arrays)
 
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
-        identity=json.dumps(
-            [builder.info.full_name, split, str(builder.data_dir), decoding(least_scale)]
-        ),
+        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir), decoder()]),
         features=features,
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,
-        decode=lambda *values: decode_features(values, features, least_scale),
-        fill=fill if input_jpeg.available() else None,
+        decode=lambda *values: decode_features(values, features),
+        fill=fill if jpeg.available() else None,
         at_most=examples,
         count=lambda: examples,
         explain=lambda error: _explain(described, error),

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from components.trainer.input_function import input_function
-from components.trainer.input_source import cores
-from components.trainer.input_threads import giving_way
+from components.trainer.input.function import input_function
+from components.trainer.input.source import cores
+from components.trainer.input.threads import giving_way
 
 SHAPE = (4, 3, 3)
 LOWEST = 19

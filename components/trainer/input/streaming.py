@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from components.trainer.input_load_times import LoadTimes
-from components.trainer.input_order import Order
-from components.trainer.input_source import Source, cores, traced
+from components.trainer.input.load_times import LoadTimes
+from components.trainer.input.order import Order
+from components.trainer.input.source import Source, cores, traced
 
 # An epoch's first batch waits until the buffer is full, and two epochs' buffers meet: larger
 # costs start-up and memory. Files come in a new order every epoch, so it need not hold much.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input_features import Feature
+from components.trainer.input.features import Feature
 from failures import Failure
 
 _CHUNK_BYTES = 4 << 20  # decoded at once: large enough to hide a call's cost, small enough to keep
@@ -29,7 +29,7 @@ class Source:
         seed, or read from the files in an order that the seed ((2,) int64) gives.
       decode: a batch of elements -> one tensor a feature, (batch, *row_shape).
       fill: the same straight into arrays, (elements, start, arrays) -> rows filled, as
-        `input_decode.fill_rows`; None where nothing is gained by it.
+        `decode.fill_rows`; None where nothing is gained by it.
       at_most: an upper bound of the number of examples that costs nothing to know.
       count: the number of examples.
       explain: an error met in reading -> the Failure that says what is wrong with which file.
@@ -59,10 +59,10 @@ class Source:
         """All examples once, decoded, `size` or `chunk` at a time, always in the same order."""
         chunks = self.elements(None).batch(size or self.chunk)
         chunks = chunks.map(traced(self.decode), cores())
-        return chunks.prefetch(2).with_options(options(deterministic=True))
+        return chunks.prefetch(2).with_options(tf_data_options(deterministic=True))
 
 
-def options(deterministic: bool) -> tf.data.Options:
+def tf_data_options(deterministic: bool) -> tf.data.Options:
     """How tf.data runs every pipeline of this package."""
     chosen = tf.data.Options()
     chosen.deterministic = deterministic
@@ -72,7 +72,7 @@ def options(deterministic: bool) -> tf.data.Options:
     chosen.experimental_optimization.apply_default_optimizations = False
     # One core a call, as many calls as cores: splitting small ops costs more than it gives.
     chosen.threading.max_intra_op_parallelism = 1
-    # Threads of its own, so that `input_threads` can tell them from those that compute.
+    # Threads of its own, so that `threads` can tell them from those that compute.
     chosen.threading.private_threadpool_size = cores()
     # Every worker takes its share of each batch by itself (`Order.worker`).
     chosen.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

@@ -10,8 +10,8 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from components.trainer.input_features import Feature
-from components.trainer.input_function import from_tfds
+from components.trainer.input.features import Feature
+from components.trainer.input.function import from_tfds
 from failures import Failure
 
 

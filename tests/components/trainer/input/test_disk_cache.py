@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.trainer.input_function import input_function
+from components.trainer.input.function import input_function
 from failures import Failure
 
 SHAPE = (4, 3, 3)
@@ -144,7 +144,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
 
 _BUILD = """
 import sys
-from components.trainer.input_function import input_function
+from components.trainer.input.function import input_function
 input_function(sys.argv[2:], (64, 64, 3), 8, training=True, strategy="disk", cache_dir=sys.argv[1])
 """
 

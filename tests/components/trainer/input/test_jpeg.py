@@ -11,9 +11,9 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from components.trainer import input_jpeg
-from components.trainer.input_decode import decode_images
-from components.trainer.input_function import input_function
+from components.trainer.input import jpeg
+from components.trainer.input.decode import decode_images
+from components.trainer.input.function import input_function
 from failures import Failure
 
 QUARTER = (213, 320, 3)  # of a sample photograph: height, width, channels
@@ -59,10 +59,10 @@ def test_where_no_colours_are_enlarged_it_is_the_same(arguments, photograph):
 def test_where_the_quick_decoder_is_not_installed_tensorflow_decodes(photograph, monkeypatch):
     encoded = _jpeg(photograph)
     monkeypatch.setitem(sys.modules, "simplejpeg", None)
-    input_jpeg.available.cache_clear()
+    jpeg.available.cache_clear()
     assert _differences(encoded, (224, 224, 3)).max() == 0
     monkeypatch.undo()
-    input_jpeg.available.cache_clear()
+    jpeg.available.cache_clear()
     assert _differences(encoded, (224, 224, 3)).max() > 0
 
 
@@ -137,7 +137,7 @@ def test_other_programs_are_started_as_before_when_many_threads_begin_at_once():
 import io, os, sys, threading
 import numpy as np
 from PIL import Image
-from components.trainer import input_jpeg
+from components.trainer.input import jpeg
 
 file = io.BytesIO()
 Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file, "JPEG")
@@ -145,7 +145,7 @@ image, left = file.getvalue(), []
 sys.setswitchinterval(1e-5)
 
 def decode():
-    left.extend(input_jpeg.decode_rows([image], (8, 8, 3), 1.0, np.empty((1, 192), np.uint8)))
+    left.extend(jpeg.decode_rows([image], (8, 8, 3), np.empty((1, 192), np.uint8)))
 
 def decode_while_another_imports():
     while first.is_alive() and os.environ["LD_LIBRARY_PATH"] == "as-before":

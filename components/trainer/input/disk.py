@@ -24,8 +24,8 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input_features import Feature
-from components.trainer.input_source import Source, cores, traced
+from components.trainer.input.features import Feature
+from components.trainer.input.source import Source, cores, traced
 from failures import Failure
 
 _FORMAT = 2

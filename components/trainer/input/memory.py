@@ -7,10 +7,10 @@ overhead, a shuffle over everything that costs eight bytes an example, any step 
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input_features import Feature
-from components.trainer.input_load_times import LoadTimes
-from components.trainer.input_order import Order
-from components.trainer.input_source import Source, calls, cores, options, traced
+from components.trainer.input.features import Feature
+from components.trainer.input.load_times import LoadTimes
+from components.trainer.input.order import Order
+from components.trainer.input.source import Source, calls, cores, tf_data_options, traced
 from failures import Failure
 
 _ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
@@ -57,7 +57,7 @@ def _fill(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
         return source.fill(tf.nest.flatten(elements), number * size, arrays)
 
     chunks = source.elements(None).batch(size).enumerate()
-    counts = chunks.map(fill, cores()).with_options(options(deterministic=True))
+    counts = chunks.map(fill, cores()).with_options(tf_data_options(deterministic=True))
     return sum(map(int, counts.as_numpy_iterator()))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.trainer.input_strategy import choose, free_memory
+from components.trainer.input.strategy import choose, free_memory
 
 GIB = 1 << 30
 

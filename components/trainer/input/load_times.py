@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input_source import calls, cores, traced
+from components.trainer.input.source import calls, cores, traced
 
 _KEPT = 4096  # batches, far more than are made ahead
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer import input_jpeg
-from components.trainer.input_decode import decode_features, decoding, fill_rows
-from components.trainer.input_features import Feature
-from components.trainer.input_source import Source, cores, traced
+from components.trainer.input import jpeg
+from components.trainer.input.decode import decode_features, decoder, fill_rows
+from components.trainer.input.features import Feature
+from components.trainer.input.source import Source, cores, traced
 from failures import Failure
 
 _FRAMING = 16  # bytes that a TFRecord adds to each record
@@ -23,7 +23,6 @@ def source(
     files: Sequence[str],
     features: Sequence[Feature],
     encoded: bool = False,
-    least_scale: float = 1.0,
 ) -> Source:
     """The examples of the shards `files`.
 
@@ -31,7 +30,6 @@ def source(
       files: TFRecords of Examples, not compressed.
       features: the image's and the target's.
       encoded: whether the Examples hold encoded images instead of raw pixels.
-      least_scale: as `decode_images`'s, for encoded ones.
 
     Raises:
       Failure: no files, one that is missing or compressed, or Examples without the features.
@@ -45,24 +43,24 @@ def source(
     at_most = sum(size for size, _ in sizes) // (pixels + _FRAMING)
 
     def decode(serialized):
-        return parse(serialized, features, encoded, least_scale)
+        return parse(serialized, features, encoded)
 
     def fill(elements, start, arrays):
-        return fill_rows(_values(*elements, features), features, least_scale, start, arrays)
+        return fill_rows(_values(*elements, features), features, start, arrays)
 
     def explained(error):
         return explain(files, features, decode, error)
 
     return Source(
         name=_named(files),
-        identity=json.dumps([encoded and decoding(least_scale), *zip(files, sizes, strict=True)]),
+        identity=json.dumps([encoded and decoder(), *zip(files, sizes, strict=True)]),
         features=features,
         elements=lambda seed: _records(files, seed),
         decode=decode,
         at_most=_count(files, explained) if encoded else at_most,
         count=lambda: _checked_count(files, decode, explained),
         explain=explained,
-        fill=fill if encoded and input_jpeg.available() else None,
+        fill=fill if encoded and jpeg.available() else None,
     )
 
 
@@ -70,13 +68,12 @@ def parse(
     serialized: tf.Tensor,
     features: Sequence[Feature],
     encoded: bool = False,
-    least_scale: float = 1.0,
 ) -> tuple[tf.Tensor, ...]:
     """Decodes a whole batch of Examples at once: one call a batch, whatever its size.
 
     Args:
       serialized: (batch,) string.
-      features, encoded, least_scale: as `source`'s.
+      features, encoded: as `source`'s.
 
     Returns:
       One tensor a feature, (batch, row) uint8 for pixels and (batch,) int64 for numbers.
@@ -86,7 +83,7 @@ def parse(
     """
     values = _values(serialized, features)
     if encoded:
-        return decode_features(values, features, least_scale)
+        return decode_features(values, features)
     return tuple(_decode(*pair) for pair in zip(values, features, strict=True))
 
 

@@ -8,28 +8,27 @@ import numpy as np
 import tensorflow as tf
 
 from components.mask_decode import decode_mask
-from components.trainer import input_jpeg
-from components.trainer.input_features import Feature
-from components.trainer.input_jpeg import JPEG, RATIOS
+from components.trainer.input import jpeg
+from components.trainer.input.features import Feature
+from components.trainer.input.jpeg import JPEG, RATIOS
 
 _AT_ONCE = 32
 
 
 def decode_features(
-    values: tuple[tf.Tensor, ...], features: tuple[Feature, ...], least_scale: float
+    values: tuple[tf.Tensor, ...], features: tuple[Feature, ...]
 ) -> tuple[tf.Tensor, ...]:
     """Rows of an image and what stands beside it: a mask in a PNG, or a number.
 
     Args:
       values: (batch,) string or integer, one a feature; the image comes first.
       features: theirs.
-      least_scale: as `decode_images`'s.
 
     Returns:
       (batch, row) uint8 or (batch,) int64, one a feature.
     """
     image, target = features
-    pixels = decode_images(values[0], image.shape, least_scale)
+    pixels = decode_images(values[0], image.shape)
     if target.dtype == "uint8":
         return pixels, decode_masks(values[1], target.shape)
     return pixels, tf.cast(values[1], tf.int64)
@@ -38,14 +37,13 @@ def decode_features(
 def fill_rows(
     values: tuple[tf.Tensor, ...],
     features: tuple[Feature, ...],
-    least_scale: float,
     start: tf.Tensor,
     arrays: tuple[np.ndarray, ...],
 ) -> tf.Tensor:
     """As `decode_features`, straight into the arrays' rows from `start` on.
 
     Args:
-      values, features, least_scale: as `decode_features`'s.
+      values, features: as `decode_features`'s.
       start: () int64.
       arrays: (examples, *row_shape), one a feature.
 
@@ -62,7 +60,7 @@ def fill_rows(
         end = start + len(images)
         arrays[1][start:end] = targets
         with _no_image():
-            _quickly(images, image.shape, least_scale, arrays[0][start:end])
+            _quickly(images, image.shape, arrays[0][start:end])
         return end - start
 
     def copy(start, rows, targets):
@@ -71,7 +69,7 @@ def fill_rows(
         return end - start
 
     def by_ops():
-        return _by_ops(values[0], image.shape, least_scale)
+        return _by_ops(values[0], image.shape)
 
     return tf.cond(
         tf.reduce_any(_is_jpeg(values[0])),
@@ -80,20 +78,15 @@ def fill_rows(
     )
 
 
-def decode_images(
-    encoded: tf.Tensor, shape: tuple[int, int, int], least_scale: float = 1.0
-) -> tf.Tensor:
+def decode_images(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     """Decodes JPEG, PNG, BMP or GIF (first frame) images and stretches them to `shape`.
 
-    Bilinearly, with half-pixel centres.  JPEGs go through `input_jpeg` where it is available,
+    Bilinearly, with half-pixel centres.  JPEGs go through `jpeg` where it is available,
     all else through TensorFlow's ops.
 
     Args:
       encoded: (batch,) string.
       shape: (height, width, channels); 1 or 3 channels.
-      least_scale: a JPEG decoder gives halves, quarters and eighths of an image for less
-        than the whole. They are used down to this part of `shape`'s height and width; 1 never
-        enlarges again what was shrunk, 0.8 is faster and softer.
 
     Returns:
       (batch, height * width * channels) uint8.
@@ -101,13 +94,13 @@ def decode_images(
     Raises:
       tf.errors.InvalidArgumentError: bytes that are no whole image.
     """
-    if not input_jpeg.available():
-        return _by_ops(encoded, shape, least_scale)
+    if not jpeg.available():
+        return _by_ops(encoded, shape)
     row = math.prod(shape)
 
     def quickly(images):
         rows = np.empty((len(images), row), np.uint8)
-        _quickly(images, shape, least_scale, rows)
+        _quickly(images, shape, rows)
         return rows
 
     def quickly_in_graph(images):
@@ -119,14 +112,14 @@ def decode_images(
     rows = tf.cond(
         tf.reduce_any(_is_jpeg(encoded)),
         lambda: tf.numpy_function(quickly_in_graph, [encoded], tf.uint8, stateful=False),
-        lambda: _by_ops(encoded, shape, least_scale),
+        lambda: _by_ops(encoded, shape),
     )
     return tf.ensure_shape(rows, (encoded.shape[0], row))
 
 
-def decoding(least_scale: float) -> list:
-    """What the pixels depend on beside the images: a cache holds for one such list."""
-    return [least_scale, input_jpeg.available()]
+def decoder() -> str:
+    """Which decoder is used: a cache of decoded pixels is valid for one decoder."""
+    return "libjpeg-turbo and OpenCV" if jpeg.available() else "TensorFlow"
 
 
 def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
@@ -142,22 +135,20 @@ def _no_image():
         raise ValueError(error.message) from error
 
 
-def _quickly(
-    images: np.ndarray, shape: tuple[int, int, int], least_scale: float, rows: np.ndarray
-) -> None:
-    left = input_jpeg.decode_rows(images, shape, least_scale, rows)
+def _quickly(images: np.ndarray, shape: tuple[int, int, int], rows: np.ndarray) -> None:
+    left = jpeg.decode_rows(images, shape, rows)
     if left:
         with tf.device("CPU"):
-            rows[left] = _by_ops(tf.constant(images[left]), shape, least_scale)
+            rows[left] = _by_ops(tf.constant(images[left]), shape)
 
 
-def _by_ops(encoded: tf.Tensor, shape: tuple[int, int, int], least_scale: float) -> tf.Tensor:
+def _by_ops(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     height, width, channels = shape
 
     def one(image):
         decoded = tf.cond(
             _is_jpeg(image),
-            lambda: _decode_jpeg(image, shape, least_scale),
+            lambda: _decode_jpeg(image, shape),
             lambda: tf.io.decode_image(image, channels=channels, expand_animations=False),
         )
         decoded.set_shape((None, None, channels))
@@ -188,14 +179,14 @@ def _each(one: Callable, encoded: tf.Tensor, size: int) -> tf.Tensor:
     return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=at_once)
 
 
-def _decode_jpeg(encoded: tf.Tensor, shape: tuple[int, int, int], least: float) -> tf.Tensor:
+def _decode_jpeg(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     height, width, channels = shape
     size = tf.cast(tf.io.extract_jpeg_shape(encoded)[:2], tf.float32)
-    scale = tf.reduce_min(size / (height, width))  # how much larger than wanted
-    allowed = tf.reduce_sum([tf.cast(scale / ratio >= least, tf.int32) for ratio in RATIOS[1:]])
+    scale = tf.reduce_min(size / (height, width))  # how much larger than needed
+    allowed = tf.reduce_sum([tf.cast(scale >= ratio, tf.int32) for ratio in RATIOS[1:]])
 
     def decode(ratio):
-        # Where the decoder shrinks anyway, its quick ways of doing so cannot be told apart.
+        # Where the decoder shrinks, its fast ways give the same result.
         quick = {"fancy_upscaling": False, "dct_method": "INTEGER_FAST"} if ratio > 1 else {}
         return lambda: tf.io.decode_jpeg(encoded, channels=channels, ratio=ratio, **quick)
 

