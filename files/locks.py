@@ -22,8 +22,8 @@ _TRY_SECONDS = 0.05
 class InUse(Failure):
     """Another process holds the lock; `holder` says which."""
 
-    def __init__(self, path, holder: str):
-        super().__init__(f"{path} is in use by {holder}. Wait for it to end, then run again.")
+    def __init__(self, message: str, holder: str):
+        super().__init__(message)
         self.holder = holder
 
 
@@ -51,7 +51,8 @@ def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> B
         _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
     except BlockingIOError:
         with lock:
-            raise InUse(path, _name_in(lock)) from None
+            name = _name_in(lock)
+        raise InUse(f"{path} is held by {name}. Wait until it ends.", name) from None
     if named and not shared:
         with contextlib.suppress(OSError):  # Who frees a full disk needs locks as well.
             lock.truncate(0)

@@ -68,9 +68,15 @@ def reported(what: str, next_step: str) -> Iterator[None]:
 
 def is_file_error(error: BaseException) -> bool:
     """Whether reading or writing a file, local or remote, failed with this error."""
+    if isinstance(error, OSError):
+        return True
     # By its module: whoever has not imported TensorFlow cannot have met its errors.
-    of_tensorflow = type(error).__module__ == "tensorflow.python.framework.errors_impl"
-    return isinstance(error, OSError) or of_tensorflow
+    if type(error).__module__ != "tensorflow.python.framework.errors_impl":
+        return False
+    # The one stands for a wrong computation, the other for too little memory as well.
+    kind = type(error).__name__
+    full = "No space left" in str(error) or "quota" in str(error)
+    return kind != "InvalidArgumentError" and (kind != "ResourceExhaustedError" or full)
 
 
 def why(error: Exception) -> str:

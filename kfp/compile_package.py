@@ -5,11 +5,11 @@ the compiled document, so that neither TFX nor the SDK is patched. Nothing here 
 writes a bucket or the network.
 """
 
-import os
 from pathlib import Path
 
 import yaml
 
+from files import writing
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
@@ -87,15 +87,8 @@ def compile_pipeline(pipeline, kubeflow=None, parameters=(), environment=None):
 
 def write_package(documents, path):
     """Writes the package so that it is there whole or not at all; returns the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            yaml.dump_all(documents, file, Dumper=yaml.CSafeDumper, sort_keys=True, width=100)
-        os.replace(unfinished, path)
-    except OSError:  # a full disk: what is half there would fill it for good
-        unfinished.unlink(missing_ok=True)
-        raise
+    text = yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=True, width=100)
+    writing.write(path, text)
     return path
 
 

@@ -20,6 +20,7 @@ import tempfile
 import traceback
 
 from failures import Failure, in_one_line
+from files import writing
 from kfp.launcher_paths import local_path
 from kfp.run_origin import origin_in
 from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
@@ -118,7 +119,8 @@ def run(invocation):
         key: {"artifacts": [to_record(a) for a in artifacts]}
         for key, artifacts in output_dict.items()
     }
-    _write_atomically(local_path(outputs["outputFile"]), {"artifacts": records})
+    content = json.dumps({"artifacts": records}, sort_keys=True)
+    writing.write(local_path(outputs["outputFile"]), content)
 
 
 def _exec_properties(values, specs):
@@ -184,13 +186,6 @@ def _bring_home(artifact, given):
             os.makedirs(os.path.dirname(given), exist_ok=True)
             shutil.copyfile(elsewhere, given)
         artifact.uri = given
-
-
-def _write_atomically(path, content):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
-        json.dump(content, file, sort_keys=True)
-    os.replace(path + ".tmp", path)
 
 
 if __name__ == "__main__":

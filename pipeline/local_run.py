@@ -35,7 +35,7 @@ def run_locally(configuration, write_report, results=None, now=datetime.datetime
     """
     began = now()
     root = Path(configuration.root)
-    with hold(root, began), temporary_folder(root / ".tmp"):
+    with hold(root), temporary_folder(root / ".tmp"):
         log = root / "logs" / f"{began:%Y%m%d-%H%M%S-%f}.log"
         log.parent.mkdir(exist_ok=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)

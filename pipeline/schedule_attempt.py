@@ -16,13 +16,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from files import writing
+
 
 def main(folder, lock, *command):
     folder = Path(folder)
     # Both stop with their group, the run first: a handler, unlike SIG_IGN, is not inherited.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    write_whole(folder / "process", str(os.getpid()))
+    writing.write(folder / "process", str(os.getpid()))
     with open(folder / "output.log", "ab") as output:
         run = subprocess.Popen(
             command,
@@ -32,24 +34,8 @@ def main(folder, lock, *command):
             pass_fds=[int(lock)],
         )
         exit_code = run.wait()
-    write_whole(folder / "outcome.json", json.dumps({"exit_code": exit_code}))
+    writing.write(folder / "outcome.json", json.dumps({"exit_code": exit_code}))
     return 0
-
-
-def write_whole(file, text):
-    """Writes a file that is whole whenever it is there, through power cuts as well."""
-    file = Path(file)
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    with open(unfinished, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`python -m pipeline schedule run|status|stop --local`: the schedule of one pipeline root."""
 
 import contextlib
-import datetime
-import fcntl
 import json
 import random
 import signal
@@ -14,8 +12,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from failures import Failure
+from files.locks import InUse, holder
 from pipeline.local_schedule import World, serve, upcoming, when
-from pipeline.root_lock import RootInUse, hold
+from pipeline.root_lock import LOCK, hold
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
 from pipeline.schedule_store import ScheduleStore
 
@@ -67,8 +66,8 @@ def show_status(configuration, say=print):
       0: served, and the last run went well; 1: the last run failed; 3: not served.
     """
     schedule, folder = configuration.schedule, _folder(configuration)
-    holder = _holder(folder)
-    say(f"served    {f'by {holder}' if holder else 'no'}")
+    server = holder(folder / LOCK)
+    say(f"served    {f'by {server}' if server else 'no'}")
     say(f"schedule  {schedule.cron} ({schedule.time_zone})" + _off(schedule))
     if schedule.enabled:
         say(f"next      {upcoming(schedule, utc_now(), 1)[0]:%Y-%m-%d %H:%M %Z}")
@@ -83,23 +82,23 @@ def show_status(configuration, say=print):
     settled = [run.state for run in runs if run.state != "owed"]
     if settled[:1] == ["failed"]:
         return 1
-    return 0 if holder else 3
+    return 0 if server else 3
 
 
 def stop_schedule(configuration, say=print, patience_seconds=90.0):
     """Asks the process that serves the schedule to end, and waits for it."""
     folder = _folder(configuration)
-    holder = _holder(folder)
-    if holder is None:
+    server = holder(folder / LOCK)
+    if server is None:
         say(f"No schedule is served on {configuration.root}.")
         return 0
     with _open_store(folder) as store:
         store.ask_to_stop(True)
     began = time.monotonic()
-    while _holder(folder) is not None:
+    while holder(folder / LOCK) is not None:
         if time.monotonic() - began > patience_seconds:
             raise Failure(
-                f"The schedule's {holder} has not stopped within {patience_seconds:.0f} s. "
+                f"The schedule's {server} has not stopped within {patience_seconds:.0f} s. "
                 "Look what it does, or end that process."
             )
         time.sleep(0.2)
@@ -131,17 +130,14 @@ def _folder(configuration):
     return Path(configuration.root) / "schedule"
 
 
-@contextlib.contextmanager
 def _held(root, folder, file):
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(hold(folder, datetime.datetime.now()))
-        except RootInUse:
-            raise Failure(
-                f"The schedule of {root} is served already, by {_holder(folder)}. To stop that "
-                f"one: python -m pipeline schedule stop --local --config {file}."
-            ) from None
-        yield
+    try:
+        return hold(folder)
+    except InUse as error:
+        raise Failure(
+            f"The schedule of {root} is served already, by {error.holder}. To stop that one: "
+            f"python -m pipeline schedule stop --local --config {file}."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -154,21 +150,6 @@ def _open_store(folder):
         raise Failure(
             f"{file} cannot be kept: {error}. Make room, or make it writable, and start again."
         ) from None
-
-
-def _holder(folder):
-    """Who serves the schedule, in words, or None."""
-    try:
-        # A lock of this very moment: a read alone cannot tell whether the writer lives.
-        with open(folder / ".lock", "a+") as file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                return file.read().strip() or "another process"
-    except FileNotFoundError:
-        pass
-    return None
 
 
 def _greeting(schedule, root):

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from files import locks
 from pipeline.local_schedule import Outcome
 
 SCHEDULED_TIME = "STEADYFEED_SCHEDULED_TIME"  # in a run's environment; ISO 8601, UTC
@@ -42,10 +42,9 @@ class RunProcesses:
         folder = self.folder_of(run)
         folder.mkdir(parents=True, exist_ok=True)
         self._forget_old_folders(folder)
-        with open(folder / "lock", "w") as lock:
-            # Held before there is a process and handed to it: from outside, the attempt
-            # is alive from here until the last of its processes is gone.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Held before there is a process and handed to it: from outside, the attempt is
+        # alive from here until the last of its processes is gone.
+        with locks.hold(folder / "lock") as lock:
             command = [sys.executable, "-m", "pipeline.schedule_attempt", str(folder)]
             child = subprocess.Popen(
                 [*command, str(lock.fileno()), *self._command(folder / "results.json")],
@@ -59,7 +58,7 @@ class RunProcesses:
     def collect(self, run):
         folder = self.folder_of(run)
         asked = None
-        while not (folder / "outcome.json").exists() and _is_alive(folder):
+        while not (folder / "outcome.json").exists() and locks.holder(folder / "lock"):
             if asked is None and self._is_stopping():
                 asked = time.monotonic() if _signal(folder, signal.SIGTERM) else None
             elif asked is not None and time.monotonic() - asked > self._grace:
@@ -104,17 +103,6 @@ def _cause(output, exit_code):
     else:
         how = (named or said or [f"exit code {exit_code}"])[-1]
     return f"{how} (output in {output})"
-
-
-def _is_alive(folder):
-    try:
-        with open(folder / "lock", "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _signal(folder, number):

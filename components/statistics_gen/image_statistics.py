@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -13,15 +12,14 @@ from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
 
 from failures import Failure
+from files import tfrecords
 from settings.data import Features
 
 # The first records of a data set tell how large records are, and which are text.
 SAMPLE_RECORDS = 64
 # One batch is what is held in memory; larger ones are no faster.
-BATCH_BYTES = 16 << 20
 MAX_BATCH_RECORDS = 4096
-# A record's frame: length and its checksum before the payload, the payload's after.
-FRAME_BYTES = 16
+NEXT_STEP = "Delete the artifact and run again."
 
 
 def shards(split_uri: str) -> list[str]:
@@ -32,7 +30,7 @@ def shards(split_uri: str) -> list[str]:
     """
     names = fileio.listdir(split_uri) if fileio.isdir(split_uri) else []
     if not names:
-        raise Failure(f"{split_uri} holds no examples. Delete the artifact and run again.")
+        raise Failure(f"{split_uri} holds no examples. {NEXT_STEP}")
     return sorted(f"{split_uri}/{name}" for name in names)
 
 
@@ -72,36 +70,15 @@ def split_statistics(
     generators = stats_impl.get_generators(options, in_memory=True)
     accumulators = [generator.create_accumulator() for generator in generators]
     decoder = example_coder.ExamplesToRecordBatchDecoder()
-    for path, records in _batches(paths):
-        with _naming(path):
-            batch = decoder.DecodeBatch(records)
-            accumulators = [
-                generator.add_input(accumulator, batch)
-                for generator, accumulator in zip(generators, accumulators, strict=True)
-            ]
+    for path in paths:
+        for _, records in tfrecords.batches(path, MAX_BATCH_RECORDS, next_step=NEXT_STEP):
+            with _naming(path):
+                batch = decoder.DecodeBatch(records)
+                accumulators = [
+                    generator.add_input(accumulator, batch)
+                    for generator, accumulator in zip(generators, accumulators, strict=True)
+                ]
     return stats_impl.extract_statistics_output(accumulators, generators)
-
-
-def read_records(path: str) -> Iterator[bytes]:
-    """The records of one TFRecord file, gzipped if its name ends in .gz.
-
-    Raises:
-      Failure: a record is damaged; names the file and the record's offset.
-    """
-    compression = tf.compat.v1.io.TFRecordCompressionType
-    kind = compression.GZIP if path.endswith(".gz") else compression.NONE
-    options = tf.io.TFRecordOptions(compression_type=kind)
-    offset = 0
-    try:
-        # A tf.data pipeline would cost 20 ms for every split, more than a small split's reading.
-        for record in tf.compat.v1.io.tf_record_iterator(path, options):
-            yield record
-            offset += len(record) + FRAME_BYTES
-    except tf.errors.OpError as error:
-        raise Failure(
-            f"{path} is damaged at byte {offset:,}: {one_line(error.message)}. "
-            "Delete the artifact and run again."
-        ) from error
 
 
 def one_line(error: object) -> str:
@@ -109,24 +86,11 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-def _batches(paths: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
-    """Batches of at most `BATCH_BYTES` (or one record), each from one file only."""
-    for path in paths:
-        records, size = [], 0
-        for record in read_records(path):
-            records.append(record)
-            size += len(record)
-            if size >= BATCH_BYTES or len(records) == MAX_BATCH_RECORDS:
-                yield path, records
-                records, size = [], 0
-        if records:
-            yield path, records
-
-
 def _binary_features(paths: Sequence[str]) -> list[str]:
     """Names of the bytes features that are not UTF-8 in the first examples there are."""
     for path in paths:
-        if sample := list(itertools.islice(read_records(path), SAMPLE_RECORDS)):
+        records = tfrecords.records(path, next_step=NEXT_STEP)
+        if sample := list(itertools.islice(records, SAMPLE_RECORDS)):
             with _naming(path):
                 batch = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(sample)
             columns = zip(batch.schema.names, batch.columns, strict=True)

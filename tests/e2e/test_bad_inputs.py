@@ -216,9 +216,9 @@ def test_a_root_that_is_a_file_is_refused(pipeline, tmp_path):
 
 def test_a_root_in_use_names_its_holder(pipeline, tmp_path):
     code = (
-        "import datetime, sys, time\n"
+        "import sys, time\n"
         "from pipeline.root_lock import hold\n"
-        "with hold(sys.argv[1], datetime.datetime.now()):\n"
+        "with hold(sys.argv[1]):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )

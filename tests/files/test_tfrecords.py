@@ -45,6 +45,19 @@ def test_all_records_are_read_plain_or_gzipped(data, packed, most, most_bytes, f
 
 
 @settings(deadline=None)
+@given(data=payloads, cut=st.tuples(st.integers(0, 39), st.integers(1, 40)), packed=st.booleans())
+def test_a_part_of_a_file_is_read(data, cut, packed, file):
+    write(file, data, packed)
+    first = min(cut[0], len(data) - 1)
+    take = min(cut[1], len(data) - first)
+    with small_reads:
+        assert list(tfrecords.records(file, first)) == data[first:]
+        assert list(tfrecords.records(file, first, take)) == data[first : first + take]
+        [(number, batch)] = tfrecords.batches(file, take, first=first, take=take)
+    assert (number, batch) == (first, data[first : first + take])
+
+
+@settings(deadline=None)
 @given(data=payloads, cut=st.tuples(st.integers(0, 39), st.integers(1, 40)))
 def test_a_run_begins_and_ends_where_it_is_told_to(data, cut, file):
     write(file, data)
@@ -68,7 +81,7 @@ def test_a_flipped_bit_is_found_and_its_record_named(data, where, bit, file):
 
     whole = max(n for n, start in enumerate(starts(data)) if start <= flipped)
     with small_reads, pytest.raises(Failure) as failure:
-        list(tfrecords.records(file, "Delete it."))
+        list(tfrecords.records(file, next_step="Delete it."))
     assert (
         f"{file} is damaged at record {whole:,} (byte {starts(data)[whole]:,}): the checksum"
         in (str(failure.value))

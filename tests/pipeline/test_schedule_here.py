@@ -145,8 +145,8 @@ def test_a_second_one_is_refused_and_says_who_serves(configuration):
 
 def test_one_that_does_not_stop_is_told(configuration, store, tmp_path):
     code = (
-        "import datetime, sys, time; from pipeline.root_lock import hold\n"
-        "with hold(sys.argv[1], datetime.datetime.now()): print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pipeline.root_lock import hold\n"
+        "with hold(sys.argv[1]): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "schedule")],
@@ -167,7 +167,7 @@ def test_a_root_that_cannot_be_written_is_told_in_one_line(configuration, tmp_pa
 
 
 def test_a_store_that_is_no_store_is_told_in_one_line(configuration, tmp_path):
-    with hold(tmp_path / "schedule", datetime.datetime.now()):
+    with hold(tmp_path / "schedule"):
         (tmp_path / "schedule" / "state.sqlite").write_bytes(b"not a database at all" * 100)
     with pytest.raises(Failure, match=r"state\.sqlite cannot be kept"):
         run_schedule(configuration, "x.yaml")

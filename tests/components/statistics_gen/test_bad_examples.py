@@ -26,7 +26,7 @@ def test_a_damaged_record_is_named_by_file_and_offset(damage, records, make_exam
     with pytest.raises(Failure) as failure:
         compute(examples)
     assert str(path) in str(failure.value)
-    assert f"byte {offset:,}:" in str(failure.value)
+    assert f"record 3 (byte {offset:,}): " in str(failure.value)
     assert "\n" not in str(failure.value)
 
 
