@@ -43,7 +43,7 @@ def _code(a, b):
 
 def _data(a, b):
     summaries = [
-        output and output.properties.get("summary")
+        output and output.summary
         for output in (run.output("TfdsExampleGen", "examples") for run in (a, b))
     ]
     return {

@@ -15,7 +15,7 @@ from components.pusher.reading import read_pushed
 from components.serving_check.reading import read_result
 from components.statistics_gen.reading import read_folder as read_statistics
 from components.tfds_example_gen.reading import read_data
-from components.trainer.history import History
+from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report
 from components.transform.reading import read_dropped, read_mask_pixels
 from components.tuner.reading import read_trials
@@ -29,6 +29,11 @@ class Output(NamedTuple):
     id: int
     folder: Path
     properties: dict[str, Any]  # its custom properties
+
+    @property
+    def summary(self):
+        """What it holds in a few words, as every component says of its outputs; or None."""
+        return self.properties.get("summary")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Node:
     @property
     def summaries(self):
         """What its outputs say of themselves, without what another one says too."""
-        texts = [output.properties.get("summary") for output in self.outputs.values()]
+        texts = [output.summary for output in self.outputs.values()]
         texts = list(dict.fromkeys(filter(None, texts)))
         return [text for text in texts if not any(text in o for o in texts if o != text)]
 
@@ -136,6 +141,7 @@ class Run:
     mask_pixels = _left("Transform", "transform_graph", read_mask_pixels)
     trials = _left("Tuner", "tuner_results", read_trials, [])
     history = _left("Trainer", "model_run", History.read)
+    devices = _said("Trainer", "model_run", read_devices)
     input_report = _left("Trainer", "model_run", read_report)
     verdict = _left("Evaluator", "blessing", read_verdict)
     confusion = _left("Evaluator", "evaluation", read_confusion)

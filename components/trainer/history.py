@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,3 +83,8 @@ class History:
     def best(self) -> Epoch:
         """The best epoch, or the last one where none is recorded."""
         return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
+
+def read_devices(properties: Mapping[str, Any]) -> str | None:
+    """What computed, such as "1 CPU, float32", from the model run's custom properties."""
+    return properties.get("devices")

@@ -49,7 +49,7 @@ def _matrix(confusion, classes):
 
 
 def _worst(run):
-    """[(WorstExample, [(alternative text, Picture)])] of those whose pictures can be read."""
+    """[(number, WorstExample, [(alternative text, Picture)])], without damaged pictures."""
     found = []
     for number, one in enumerate(run.worst_examples, 1):
         image = pictures.picture(one.pictures["image"])
@@ -66,5 +66,5 @@ def _worst(run):
             true, said = one.facts["true"], one.facts["predicted"]
             shown = [(f"Mistake {number}: {true}, predicted as {said}", image)]
         if all(picture for _, picture in shown):
-            found.append((one, shown))
+            found.append((number, one, shown))
     return found

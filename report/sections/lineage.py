@@ -61,5 +61,5 @@ def _artifact(output):
     """(what stands in the box, the whole fact) of an output."""
     if not output:
         return "see the table", ""
-    text = output.properties.get("summary") or "see the table"
+    text = output.summary or "see the table"
     return text if len(text) <= _NOTE else f"{text[: _NOTE - 1]}…", str(output.folder)

@@ -32,7 +32,7 @@ def view(run, previous):
         "charts": _curves(epochs, run.history.best_epoch),
         # Older runs did not record it.
         "fetch_seconds": None if None in fetched else sum(fetched),
-        "devices": model_run.properties.get("devices"),
+        "devices": run.devices,
         "keys": _keys(epochs),
     }
 

@@ -18,7 +18,7 @@ def view(run, previous):
         "keys": list(dict.fromkeys(key for t in run.trials for key in t.history.hyperparameters)),
         "trials": trials[:_SHOWN],
         "more": len(trials) - _SHOWN,
-        "best": best and best.properties.get("summary"),
+        "best": best and best.summary,
     }
 
 

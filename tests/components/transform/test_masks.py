@@ -1,12 +1,12 @@
 """Segmentation through Transform's executor: masks beside images, and what can be wrong."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.transform.reading import read_mask_pixels
 from failures import Failure
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
@@ -82,12 +82,12 @@ def test_images_and_masks_have_one_size_and_their_classes_are_named(workplace, s
 
 def test_pixels_are_counted_by_class_over_train(workplace, splits):
     transformed = transform(workplace, splits)
-    counted = json.loads(Path(transformed.graph.uri, "mask_statistics.json").read_text())
+    counted = read_mask_pixels(Path(transformed.graph.uri))
     ids = np.concatenate([np.frombuffer(m, np.uint8) for _, m in pairs(transformed, "train")])
-    assert counted["pixels"] == {
+    assert counted.of_class == {
         name: int((ids == number).sum()) for number, (name, _) in enumerate(CLASSES)
     }
-    assert counted["pixels_of_no_class"] == int((ids == 255).sum())
+    assert counted.of_no_class == int((ids == 255).sum())
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.trainer.hyperparameters import read_best
+from components.tuner.reading import read_trials
 from failures import Failure
 
 pytestmark = pytest.mark.slow
@@ -40,10 +41,11 @@ def test_the_artifacts_say_what_was_found(found):
 
 
 def test_every_trial_has_a_log_of_its_own(found):
-    histories = sorted(Path(found["tuner_results"][0].uri).rglob("history.json"))
-    assert [file.parent.name for file in histories] == ["0", "1"]
+    trials = read_trials(Path(found["tuner_results"][0].uri))
+    assert [trial.name for trial in trials] == ["0", "1"]
+    assert all("learning_rate" in key for t in trials for key in t.history.hyperparameters)
     scores = sorted(trial["score"] for trial in results(found))
-    losses = [json.loads(file.read_text())["epochs"][0]["validation_loss"] for file in histories]
+    losses = [trial.history.best.validation_loss for trial in trials]
     np.testing.assert_allclose(sorted(losses), scores)
 
 
