@@ -1,4 +1,4 @@
-"""Where reports lie, and how they get there."""
+"""Writes reports below a root, and finds the runs that they are about."""
 
 import dataclasses
 import json
@@ -53,16 +53,16 @@ def write_comparison(configuration, first, second):
 
 
 def find_run(configuration, ids, which):
-    """The id of the run that is meant.
+    """The id of the run that `which` names.
 
     Args:
       configuration: of the pipeline.
       ids: of all runs, oldest first.
-      which: an id, or the beginning of one alone; "latest", "previous", or the number of
-        a pushed version, which stands for the run that pushed it.
+      which: an id, or the beginning of exactly one; "latest", "previous", or the number of
+        a pushed version, for the run that pushed it.
 
     Raises:
-      Failure: no run, or more than one, is meant by that.
+      Failure: it names no run, or more than one.
     """
     if not ids:
         raise Failure(f"{configuration.root} has no runs. Run the pipeline first.")
@@ -70,7 +70,7 @@ def find_run(configuration, ids, which):
         return ids[-1]
     if which == "previous":
         if len(ids) < 2:
-            raise Failure("There is no previous run: this root has one run. Run again first.")
+            raise Failure("There is no previous run: this root has only one. Run again first.")
         return ids[-2]
     if which in ids:
         return which
@@ -81,8 +81,10 @@ def find_run(configuration, ids, which):
     if len(meant) == 1:
         return meant[0]
     if meant:
-        raise Failure(f"{len(meant)} runs begin with {which}. Name more of one: {meant[-1]}.")
-    raise Failure(f"There is no run {which}. The last ones: {', '.join(ids[-5:])}.")
+        raise Failure(
+            f"{len(meant)} runs begin with {which}. Give more of the id, such as {meant[-1]}."
+        )
+    raise Failure(f"There is no run {which}. The latest runs: {', '.join(ids[-5:])}.")
 
 
 def _run_of_version(configuration, ids, number):
@@ -96,8 +98,8 @@ def _run_of_version(configuration, ids, number):
         ) from error
     if run_id not in ids:
         raise Failure(
-            f"Version {number} was pushed by the run {run_id}, which {configuration.root} does "
-            "not know. Name the configuration of that root."
+            f"Version {number} was pushed by the run {run_id}, which is not in "
+            f"{configuration.root}. Name the configuration of its root."
         )
     return run_id
 
@@ -108,7 +110,7 @@ def _rendered(render, run_id):
     except (OSError, ValueError, LookupError, TypeError, jinja2.UndefinedError) as error:
         raise Failure(
             f"The artifacts of the run {run_id} cannot be read ({type(error).__name__}: {error}). "
-            "Remove what is damaged and run again."
+            "Remove the damaged artifact and run again."
         ) from error
 
 

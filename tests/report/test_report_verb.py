@@ -64,9 +64,9 @@ def test_two_runs_are_compared_by_id_by_place_or_by_version(root, capsys, names)
 @pytest.mark.parametrize(
     ("names", "cause"),
     [
-        (("banana", "latest"), "There is no run banana. The last ones: 2026-11-20"),
+        (("banana", "latest"), "There is no run banana. The latest runs: 2026-11-20"),
         (("latest", "7"), "has no version 7 that this project pushed"),
-        (("2026", "latest"), "2 runs begin with 2026. Name more of one"),
+        (("2026", "latest"), "2 runs begin with 2026. Give more of the id"),
     ],
 )
 def test_an_unknown_run_is_one_line(root, capsys, names, cause):
