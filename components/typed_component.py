@@ -1,7 +1,7 @@
 """Declares a component as a function: TFX's typed Python components, which take whole sections."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tfx.dsl.component.experimental import decorators
@@ -35,7 +35,7 @@ def component(function: Callable[..., None]) -> type[decorators.BaseFunctionalCo
     made = decorators.component(_over_json(function, sections))
 
     def __init__(self, **given):
-        made.__init__(self, **_in_json(given, sections, parameters))
+        made.__init__(self, **in_json(given, sections, parameters.keys()))
 
     members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}
     return type(function.__name__, (made,), members)
@@ -60,11 +60,22 @@ def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[...,
     return run
 
 
-def _in_json(given: Mapping[str, Any], sections, parameters) -> dict[str, Any]:
-    """A constructor's arguments with each section as JSON; an optional one that is None goes."""
-    arguments = {name: value for name, value in given.items() if value is not None}
+def in_json(
+    given: Mapping[str, Any], sections: Mapping[str, type[Section]], others: Collection[str] = ()
+) -> dict[str, Any]:
+    """A component's arguments with each section as JSON.
+
+    Args:
+      given: by name, sections or their plain keys among them.
+      sections: the kind of each section, by the name of its argument.
+      others: names of arguments that are no keys of sections; without those that are None.
+
+    Raises:
+      Failure: a section refuses a key.
+    """
+    arguments = {n: value for n, value in given.items() if value is not None or n not in others}
     for name, kind in sections.items():
-        keys = {key: arguments.pop(key) for key in kind.model_fields.keys() - parameters.keys()
-                if key in arguments}  # fmt: skip
-        arguments[name] = kind.of(arguments.get(name), **keys).model_dump_json()
+        keys = (kind.model_fields.keys() - set(others)) & arguments.keys()
+        plain = {key: arguments.pop(key) for key in keys}
+        arguments[name] = kind.of(arguments.get(name), **plain).model_dump_json()
     return arguments

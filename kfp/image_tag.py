@@ -18,6 +18,7 @@ CONTENT = (
     "failures",
     "files",
     "kfp",
+    "metrics",
     "pipeline",
     "report",
     "requirements-gpu.txt",

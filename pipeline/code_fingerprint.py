@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
-_MODULE = re.compile(r"[a-z_]+(\.[a-z_]+)+\.?")
+_MODULE = re.compile(r"[a-z_]+\.([a-z_]+(\.[a-z_]+)*\.?)?")
 
 
 def code_fingerprint(module):

@@ -44,7 +44,6 @@ def create_pipeline(configuration, metadata_connection_config=None):
         configuration.preprocessing.model_dump() | features | {"mask_classes": mask_classes}
     )
     image = {name: preprocessing[name] for name in ("height", "width", "channels")} | features
-    corrupt = {name: preprocessing[name] for name in ("on_corrupt_image", "max_dropped")}
 
     # Encoded images, byte for byte as TFDS holds them.
     examples = TfdsExampleGen(data.source)
@@ -100,9 +99,9 @@ def create_pipeline(configuration, metadata_connection_config=None):
         trainer.outputs["model"],
         champion.outputs["champion"],
         schema.outputs["schema"],
-        **configuration.evaluation.model_dump(exclude_none=True),
-        **features,
-        **corrupt,
+        criteria=configuration.evaluation,
+        features=data.features,
+        preprocessing=configuration.preprocessing,
     )
     components = [
         examples, statistics, schema, validator, gate, transform, *tuners, trainer, champion,
@@ -111,11 +110,11 @@ def create_pipeline(configuration, metadata_connection_config=None):
     served = {}
     if configuration.serving.check:
         serving = ServingCheck(
-            raw,
-            trainer.outputs["model"],
-            champion.outputs["champion"],
-            image_feature=data.image_feature,
-            **configuration.serving.model_dump(exclude={"check"}),
+            examples=raw,
+            model=trainer.outputs["model"],
+            champion=champion.outputs["champion"],
+            features=data.features,
+            serving=configuration.serving,
         )
         components.append(serving)
         served["infra_blessing"] = serving.outputs["infra_blessing"]

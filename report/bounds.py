@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from components.evaluator.metric_names import DIRECTIONS, HIGHER_IS_BETTER
+from metrics import catalog
 from settings.evaluation import Evaluation
 
 _LEAST = {"min": "at least", "max": "at most"}
@@ -37,7 +37,7 @@ def read_bounds(run):
         for _, allowed in limits:
             if allowed is None or metric not in champion:
                 continue
-            side = "min" if DIRECTIONS.get(metric) == HIGHER_IS_BETTER else "max"
+            side = "min" if catalog.higher_is_better(metric) else "max"
             limit = champion[metric] - allowed if side == "min" else champion[metric] + allowed
             rule = f"at most {allowed:g} worse than the champion, so {_LEAST[side]}"
             found.append(_bound(metric, rule, values.get(metric), limit, side))
@@ -55,6 +55,6 @@ def _bound(metric, rule, value, limit, side):
 
 def better(metric, change):
     """Whether a change of that metric is for the better; None where it is neither."""
-    if not change or metric not in DIRECTIONS:
+    if not change or metric not in catalog.NAMES:
         return None
-    return (change > 0) == (DIRECTIONS[metric] == HIGHER_IS_BETTER)
+    return (change > 0) == catalog.higher_is_better(metric)

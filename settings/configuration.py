@@ -10,11 +10,12 @@ from pydantic import AfterValidator, Field, field_validator
 
 from components.trainer.models.names import MODEL_NAMES, task_of
 from settings.data import Data
-from settings.evaluation import Evaluation, Serving
+from settings.evaluation import Evaluation
 from settings.kubeflow import Kubeflow
 from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
 from settings.section import Form, Section
+from settings.serving import Serving
 from settings.training import Augmentation, Model, Training
 from settings.tuner import Tuner, mistake_in
 from settings.validation import Validation

@@ -1,13 +1,13 @@
-"""The sections `evaluation` and `serving`: what a model must reach to be pushed."""
+"""The section `evaluation`: what a model must reach to be pushed."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from components.evaluator.metric_names import METRIC_NAMES
+from metrics import catalog
 from settings.section import OneOf, Section
 
-Metric = Annotated[str, AfterValidator(OneOf(METRIC_NAMES))]
+Metric = Annotated[str, AfterValidator(OneOf(catalog.with_bounds()))]
 
 
 class _Bounds(Section):
@@ -50,15 +50,31 @@ class Evaluation(Section):
     )
     per_class: bool = Field(True, description="also compute the metrics of each class")
 
+    @field_validator("change")
+    @classmethod
+    def _limits_what_gets_worse(cls, change):
+        for metric, limits in change.items():
+            better, key = ("higher", "max_drop"), "max_rise"
+            if not catalog.higher_is_better(metric):
+                better, key = ("lower", "max_rise"), "max_drop"
+            if getattr(limits, key) is not None:
+                raise ValueError(f"{metric} is better when {better[0]}; allowed: {better[1]}")
+        return change
 
-class Serving(_Bounds):
-    check: bool = Field(True, description="serve the model in a fresh process before the push")
-    max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="the p99 latency of a request of one image; omit for any"
-    )
-    max_slowdown: Annotated[float, Field(gt=0)] | None = Field(
-        5.0, description="the median latency as a multiple of the champion's; null for any"
-    )
-    max_memory_mb: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="MiB that the serving process may take; omit for any"
-    )
+    def allowed_change(self, metric: str) -> float | None:
+        """How far behind the champion a metric may be, >= 0; None without such a bound."""
+        limits = self.change.get(metric)
+        if limits is None:
+            return None
+        return limits.max_drop if catalog.higher_is_better(metric) else limits.max_rise
+
+    def not_measured(self, task: str) -> list[tuple[str, str, str]]:
+        """("thresholds" or "change", metric, what is wrong) of bounds that a task cannot have."""
+        known = catalog.with_bounds(task)
+        wrong = f"not measured in {task}; allowed: {', '.join(known)}"
+        return [
+            (key, metric, wrong)
+            for key in ("thresholds", "change")
+            for metric in getattr(self, key)
+            if metric not in known
+        ]

@@ -10,7 +10,6 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from components.evaluator.metric_names import METRICS_OF
 from failures import ConfigurationError, Failure
 from settings import mistakes
 from settings.configuration import Configuration
@@ -168,12 +167,6 @@ def _check_files(configuration, places, file):
 
 def _check_metrics(configuration, places, file):
     """A bound can only be on a metric that the task has."""
-    measured = METRICS_OF[configuration.data.task]
-    for section in ("thresholds", "change"):
-        for metric in getattr(configuration.evaluation, section):
-            if metric not in measured:
-                path = ("evaluation", section, metric)
-                raise ConfigurationError(
-                    f"{_place_of(path, places, file)}: {'.'.join(path)}: not measured in "
-                    f"{configuration.data.task}; allowed: {', '.join(measured)}"
-                )
+    for *path, mistake in configuration.evaluation.not_measured(configuration.data.task):
+        key = ("evaluation", *path)
+        raise ConfigurationError(f"{_place_of(key, places, file)}: {'.'.join(key)}: {mistake}")

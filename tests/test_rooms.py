@@ -22,7 +22,6 @@ FLOORS = (
 )
 # Names that stay in `components` until their plug-in rooms take them.
 UNTIL_MOVED = {
-    ("settings", "components.evaluator.metric_names"),
     ("settings", "components.trainer.models.names"),
 }
 SDK = {"kfp", "kfp_server_api"}

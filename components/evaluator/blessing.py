@@ -1,88 +1,104 @@
-"""Whether the challenger is blessed, and why not, in TFX's files and in words."""
+"""Whether the challenger is blessed, and why not, in words and in TFX's files."""
 
+import dataclasses
 import json
 import math
 import os
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from tensorflow_model_analysis.proto import validation_result_pb2
-from tfx.dsl.io import fileio
-
-from components.evaluator.criteria import Criteria
 from components.evaluator.reading import BLESSING_FILE, Verdict
+from files import writing
+from metrics import catalog
+from settings.evaluation import Evaluation
 
-# TFX's names, written out: importing them would import every component of TFX.
+# TFX's names; importing them would import every component of TFX.
 BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"
 BLESSED_PROPERTY = "blessed"
 
+ROUNDING = 1e-9  # Equal accuracies, summed over other batches, differ by less.
+
+
+class Broken(NamedTuple):
+    """A bound that the challenger does not keep."""
+
+    metric: str
+    is_change: bool  # from the champion
+    reason: str
+
+
+def broken_bounds(
+    evaluation: Evaluation, challenger: Mapping[str, float], champion: Mapping[str, float]
+) -> Iterator[Broken]:
+    """Compares metrics over the whole split with their bounds.
+
+    A metric that was not measured, or is nan, keeps no bound. A change is compared only with
+    a champion, and any number is progress from a champion's nan.
+
+    Args:
+      evaluation: thresholds, inclusive, and allowed changes, absolute.
+      challenger: its metrics.
+      champion: its metrics; empty without a champion.
+    """
+    for metric, limits in evaluation.thresholds.items():
+        value = challenger.get(metric, math.nan)
+        if limits.min is not None and not value >= limits.min:
+            yield Broken(metric, False, f"{metric} {value:.6g} is below {limits.min:g}")
+        elif limits.max is not None and not value <= limits.max:
+            yield Broken(metric, False, f"{metric} {value:.6g} is above {limits.max:g}")
+    for metric in evaluation.change if champion else ():
+        value, before = challenger.get(metric, math.nan), champion.get(metric, math.nan)
+        allowed = evaluation.allowed_change(metric)
+        worse = before - value if catalog.higher_is_better(metric) else value - before
+        if math.isnan(value) or worse > allowed + ROUNDING:
+            yield Broken(
+                metric,
+                True,
+                f"{metric} {value:.6g} against the champion's {before:.6g} "
+                f"is worse by more than {allowed:g}",
+            )
+
 
 def decide(
-    validation: validation_result_pb2.ValidationResult,
-    criteria: Criteria,
-    challenger: dict[str, float],
-    champion: dict[str, float],
+    evaluation: Evaluation,
+    broken: list[Broken],
+    challenger: Mapping[str, float],
+    champion: Mapping[str, float],
 ) -> Verdict:
-    """Puts TFMA's validation into words.
+    """The verdict in words.
 
-    A model is not blessed when no criterion is configured: nothing says that it is
-    good enough. Nor is one of which a probability is no number, whatever its other metrics.
+    Without any bound nothing says that a model is good enough, so it is not blessed. Nor is
+    one that answers with a probability of nan, whatever its other metrics: its most probable
+    class is then the first one, which may well be the most frequent.
     """
-    if not criteria.thresholds and not criteria.change:
+    # A metric that was not measured breaks its threshold and its change for the same reason.
+    reasons = list(dict.fromkeys(_reason(bound, challenger) for bound in broken))
+    if not evaluation.thresholds and not evaluation.change:
         reasons = ["no threshold is configured"]
-        return Verdict(False, reasons, challenger, champion)
-    reasons = [
-        _reason(failure, criteria, challenger, champion)
-        for part in validation.metric_validations_per_slice
-        for failure in part.failures
-    ]
-    if gives_no_numbers(challenger):
+    elif math.isnan(challenger["loss"]):
         reasons = [reason for reason in reasons if not reason.startswith("loss ")]
-        reasons.insert(0, "loss is no number, because probabilities that the model gives are none")
-    # A metric that was not measured fails its threshold and its change in the same words.
-    reasons = list(dict.fromkeys(reasons))
-    return Verdict(validation.validation_ok, reasons, challenger, champion)
+        reasons.insert(0, "loss is nan, because the model answers with probabilities of nan")
+    return Verdict(not reasons, reasons, dict(challenger), dict(champion))
 
 
-def gives_no_numbers(metrics: dict[str, float]) -> bool:
-    """Whether a model answered with a probability that is no number.
-
-    Its most probable class is then the first one, which may well be the most frequent.
-    """
-    return math.isnan(metrics["loss"])
-
-
-def _reason(failure, criteria: Criteria, challenger, champion) -> str:
-    metric = failure.metric_key.name
-    if metric not in challenger:
-        return f"{metric} was not measured, it takes at least ten classes"
-    value = challenger[metric]
-    if failure.metric_key.is_diff:
-        allowed = criteria.allowed_change(metric)
-        return (
-            f"{metric} {value:.6g} against the champion's {champion[metric]:.6g} "
-            f"is worse by more than {allowed:g}"
-        )
-    limits = criteria.thresholds[metric]
-    if limits.get("min") is not None and not value >= limits["min"]:
-        return f"{metric} {value:.6g} is below {limits['min']:g}"
-    return f"{metric} {value:.6g} is above {limits['max']:g}"
+def _reason(bound: Broken, challenger: Mapping[str, float]) -> str:
+    if bound.metric in challenger:
+        return bound.reason
+    fewest = catalog.load(bound.metric).FEWEST_CLASSES
+    return f"{bound.metric} was not measured: it needs at least {fewest} classes"
 
 
 def write(blessing, verdict: Verdict) -> None:
     """Fills a ModelBlessing artifact.
 
-    BLESSED or NOT_BLESSED and the property `blessed` are TFX's convention;
-    blessing.json holds the reasons and metrics for whoever gets files and no
-    properties.
+    BLESSED or NOT_BLESSED and the property `blessed` are TFX's convention; blessing.json
+    holds the reasons and metrics for whoever gets files without properties.
     """
+    text = json.dumps(dataclasses.asdict(verdict), indent=2)
+    writing.write(os.path.join(blessing.uri, BLESSING_FILE), text)
     name = BLESSED_FILE if verdict.blessed else NOT_BLESSED_FILE
-    _write_text(os.path.join(blessing.uri, name), "")
-    _write_text(os.path.join(blessing.uri, BLESSING_FILE), json.dumps(vars(verdict), indent=2))
+    writing.write(os.path.join(blessing.uri, name), "")
     blessing.set_int_custom_property(BLESSED_PROPERTY, int(verdict.blessed))
     summary = "blessed" if verdict.blessed else f"not blessed: {'; '.join(verdict.reasons)}"
     blessing.set_string_custom_property("summary", summary)
-
-
-def _write_text(file: str, text: str) -> None:
-    with fileio.open(file, "w") as out:
-        out.write(text)

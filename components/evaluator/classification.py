@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.evaluator import worst_examples
-from components.evaluator.counts import Counts
+from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan
 from components.evaluator.served_model import ServedModel
 from components.evaluator.shard_batch import ShardBatch
@@ -39,7 +39,7 @@ class Classification:
         """
         return [model.predict(serialized) for model in self.models]
 
-    def count(self, batch: ShardBatch, answers: Answers, counts: Counts) -> None:
+    def count(self, batch: ShardBatch, answers: Answers, counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
         raw = self._raw_labels(batch)
         labels = self._labels.of(batch.serialized, raw)
@@ -49,21 +49,23 @@ class Classification:
         ]
         self._remember_worst(batch, labels, answers[0], losses[0], counts)
 
-    def _remember_worst(self, batch: ShardBatch, labels, answer, losses, counts: Counts) -> None:
-        predicted, probabilities = answer
+    def _remember_worst(
+        self, batch: ShardBatch, labels, answers, losses, counts: SplitCounts
+    ) -> None:
+        predicted, probabilities = answers
         names = self._plan.class_names
-        # A label in no vocabulary is no mistake of the model's.
+        # A label in no vocabulary is not the model's mistake.
         mistaken = (labels != predicted) & (labels < len(names))  # (batch,)
         if not mistaken.any():
             return
 
         def show(index: int):
-            said = predicted[index]
+            answer = predicted[index]
             facts = {
                 "loss": float(losses[index]),
                 "true": names[labels[index]],
-                "predicted": names[said],
-                "probability": float(probabilities[index, said]),
+                "predicted": names[answer],
+                "probability": float(probabilities[index, answer]),
             }
             return facts, {"image": self._image(batch.example(index))}
 
@@ -72,10 +74,10 @@ class Classification:
 
     def _image(self, serialized: bytes) -> bytes:
         features = tf.train.Example.FromString(serialized).features.feature
-        return features[self._plan.image_feature].bytes_list.value[0]
+        return features[self._plan.features.image_feature].bytes_list.value[0]
 
     def small_pictures(self, worst: list[WorstExample]) -> list[WorstExample]:
-        """The examples with images that are small and that a browser shows."""
+        """The same examples with small images that a browser shows."""
         if not worst:
             return worst
         from components.evaluator import pictures  # Pillow, for models that make mistakes
@@ -87,7 +89,7 @@ class Classification:
 
     def _raw_labels(self, batch: ShardBatch) -> np.ndarray:
         """(batch,) the labels as the dataset has them: int64, or bytes objects."""
-        feature = self._plan.label_feature
+        feature = self._plan.features.label_feature
         dtype = tf.string if self._plan.label_is_bytes else tf.int64
         wanted = {feature: tf.io.FixedLenFeature([], dtype)}
         try:

@@ -2,17 +2,15 @@
 
 import collections
 import dataclasses
-import logging
 import os
 from collections.abc import Iterator
 from concurrent import futures
 
-import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 
 from components.evaluator.classification import Classification
-from components.evaluator.counts import Counts, total
+from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan
 from components.evaluator.segmentation import Segmentation
 from components.evaluator.shard_batch import ShardBatch
@@ -24,65 +22,45 @@ from failures import Failure
 _AT_ONCE = 2
 # A model of grey images decodes fewer kinds of them than one of colour does.
 _CHANNELS = (3, 1)
-_UNTOLD = "its graph does not say why"
-# TensorFlow quotes a record that it cannot parse in its message, and its bytes are often no UTF-8.
+_UNNAMED = "its graph does not say why"
+# TensorFlow quotes a record that it cannot parse, whose bytes are often not UTF-8.
 _UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
-_progress = logging.getLogger("steadyfeed.progress")
+_TASKS = {"classification": Classification, "segmentation": Segmentation}
 
 
-class CountShard(beam.DoFn):
-    """Turns (number, path) of a TFRecord shard into its Counts.
+class CountShard:
+    """Turns the path of a TFRecord shard into its SplitCounts.
 
-    The models are loaded once a worker. Memory holds a few batches, whatever the
-    shard's size.
+    It travels to a worker without the models, and loads them there once. Memory holds a few
+    batches, whatever the shard's size.
     """
 
     def __init__(self, plan: Plan):
         self._plan = plan
         self._task = None
 
-    def process(self, shard: tuple[int, str]) -> Iterator[Counts]:
-        number, path = shard
+    def __call__(self, path: str) -> SplitCounts:
+        """Counts a shard.
+
+        Raises:
+          Failure: the shard is damaged, or a model cannot answer its examples.
+        """
         plan = self._plan
-        counts = Counts.zeros([place.name for place in plan.models], len(plan.class_names))
-        try:
-            if self._task is None:
-                self._task = (Classification if plan.mask_feature is None else Segmentation)(plan)
-            self._count(path, counts)
-            counts.worst = self._task.small_pictures(counts.worst)
-        except Failure as failure:
-            counts.failure = str(failure)
-        _progress.info(
-            "evaluated shard %d of %d",
-            number + 1,
-            plan.shards,
-            extra={"completed": (number + 1) / plan.shards},
-        )
-        yield counts
-
-    def _count(self, path: str, counts: Counts) -> None:
-        compression = "GZIP" if path.endswith(".gz") else None
-        records = tf.data.TFRecordDataset(path, compression).batch(self._task.batch_size)
+        if self._task is None:
+            self._task = _TASKS[plan.features.task](plan)
+        counts = SplitCounts.zeros([place.name for place in plan.models], len(plan.class_names))
         waiting = collections.deque()
-        position = 0
         with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-            try:
-                for serialized in records.prefetch(2):  # (batch,) string
-                    places = np.arange(position, position + len(serialized))
-                    batch = ShardBatch(path, serialized, places)
-                    waiting.append((batch, pool.submit(self._task.predict, serialized)))
-                    position += len(serialized)
-                    if len(waiting) > _AT_ONCE:
-                        self._count_batch(*waiting.popleft(), counts)
-            except tf.errors.DataLossError as error:
-                raise Failure(
-                    f"Evaluator: {path} is damaged after record {position}. "
-                    "Remove the Examples artifact and run again."
-                ) from error
+            for batch in _batches(path, self._task.batch_size):
+                waiting.append((batch, pool.submit(self._task.predict, batch.serialized)))
+                if len(waiting) > _AT_ONCE:
+                    self._count(*waiting.popleft(), counts)
             while waiting:
-                self._count_batch(*waiting.popleft(), counts)
+                self._count(*waiting.popleft(), counts)
+        counts.worst = self._task.small_pictures(counts.worst)
+        return counts
 
-    def _count_batch(self, batch: ShardBatch, answers: futures.Future, counts: Counts) -> None:
+    def _count(self, batch: ShardBatch, answers: futures.Future, counts: SplitCounts) -> None:
         try:
             answers = answers.result()
         except _UNUSABLE as error:
@@ -92,8 +70,8 @@ class CountShard(beam.DoFn):
         counts.examples += len(batch.records)
         self._task.count(batch, answers, counts)
 
-    def _without_corrupt(self, batch: ShardBatch, counts: Counts, error):
-        """The batch without the images that cannot be decoded, which are listed in `counts`.
+    def _without_corrupt(self, batch: ShardBatch, counts: SplitCounts, error):
+        """The batch without the images that cannot be decoded, which `counts` lists.
 
         Returns:
           The rest of the batch, and the answers to it; None when nothing is left.
@@ -101,12 +79,10 @@ class CountShard(beam.DoFn):
         Raises:
           Failure: a model cannot answer the rest either.
         """
+        features = self._plan.features
         for channels in _CHANNELS:
             good, corrupt = split_corrupt(
-                batch.serialized.numpy(),
-                self._plan.image_feature,
-                channels,
-                self._plan.mask_feature,
+                batch.serialized.numpy(), features.image_feature, channels, features.mask_feature
             )
             rest = dataclasses.replace(
                 batch,
@@ -127,23 +103,21 @@ class CountShard(beam.DoFn):
             try:
                 model.predict(batch.serialized)
             except tf.errors.InvalidArgumentError as of_model:
-                what = f"cannot answer the Examples of {batch.path} ({cause(of_model, _UNTOLD)})"
+                what = f"cannot answer the Examples of {batch.path} ({cause(of_model, _UNNAMED)})"
                 raise model.place.failure(what) from of_model
         raise error
 
 
-class AddUp(beam.CombineFn):
-    """Adds the Counts of all shards up."""
-
-    def create_accumulator(self) -> list[Counts]:
-        return []
-
-    def add_input(self, accumulator: list[Counts], counts: Counts) -> list[Counts]:
-        return [total([*accumulator, counts])]
-
-    def merge_accumulators(self, accumulators) -> list[Counts]:
-        parts = [counts for accumulator in accumulators for counts in accumulator]
-        return [total(parts)] if parts else []
-
-    def extract_output(self, accumulator: list[Counts]) -> Counts:
-        return accumulator[0]
+def _batches(path: str, size: int) -> Iterator[ShardBatch]:
+    compression = "GZIP" if path.endswith(".gz") else None
+    position = 0
+    try:
+        for serialized in tf.data.TFRecordDataset(path, compression).batch(size).prefetch(2):
+            records = np.arange(position, position + len(serialized))
+            yield ShardBatch(path, serialized, records)
+            position += len(serialized)
+    except tf.errors.DataLossError as error:
+        raise Failure(
+            f"Evaluator: {path} is damaged after record {position}. "
+            "Remove the Examples artifact and run again."
+        ) from error

@@ -1,32 +1,25 @@
-"""What is counted over a split, and all that any metric is computed from.
+"""What the Evaluator counts over a split; every metric is computed from it.
 
-Its size depends on the number of classes and not on the number of examples, so
-shards are counted apart and added up.
+Its size depends on the number of classes and not on the number of examples, so shards are
+counted apart and added up.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from components.evaluator.worst_examples import WorstExample, worst_of
 from components.transform.corrupt_images import CorruptImage
+from metrics.counts import Counts
 
-TOP = 5
+_TOP = 5
 _SMALLEST_PROBABILITY = 1e-7  # Keras clips there as well; the loss stays finite.
 
 
-@dataclass
-class ModelCounts:
-    """One model's counts with `n` class names, over images or, for segmentation, over pixels.
-
-    Row n stands for labels that are in no vocabulary.
-    """
-
-    confusion: np.ndarray  # (n + 1, n) int64: true class, predicted class
-    loss: np.ndarray  # (n + 1,) float64: summed cross-entropy by true class, nats
-    top: np.ndarray  # (n + 1,) int64: true class among the TOP most probable; 0 for pixels
+class ModelCounts(Counts):
+    """One model's counts, which grow batch by batch; `top` stays 0 for pixels."""
 
     @classmethod
     def zeros(cls, classes: int) -> "ModelCounts":
@@ -56,12 +49,12 @@ class ModelCounts:
         losses = cross_entropy(of_label)
         np.add.at(self.confusion, (labels, predicted), 1)
         np.add.at(self.loss, labels, losses)
-        np.add.at(self.top, labels, (of_label > 0) & (likelier < TOP))
+        np.add.at(self.top, labels, (of_label > 0) & (likelier < _TOP))
         return losses
 
     def add_pixels(
         self, truth: np.ndarray, predicted: np.ndarray, of_truth: np.ndarray
-    ) -> tuple[np.ndarray, float]:
+    ) -> tuple[Counts, float]:
         """Counts the pixels of one image that have a class.
 
         Args:
@@ -70,18 +63,17 @@ class ModelCounts:
           of_truth: (pixels,) float32 probability of the true class.
 
         Returns:
-          confusion: (n, n) int64 of this image: true class, predicted class.
-          loss: its summed cross-entropy, nats.
+          The confusion of this image alone, and its summed cross-entropy in nats.
         """
-        classes = self.confusion.shape[1]
-        pairs = truth.astype(np.intp) * classes + predicted  # (pixels,)
-        confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-        losses = np.bincount(truth, cross_entropy(of_truth), minlength=classes)  # (n,) float64
+        pairs = truth.astype(np.intp) * self.classes + predicted  # (pixels,)
+        confusion = np.bincount(pairs, minlength=self.classes**2)
+        confusion = confusion.reshape(self.classes, self.classes)
+        losses = np.bincount(truth, cross_entropy(of_truth), minlength=self.classes)  # (n,)
         self.confusion[:-1] += confusion
         self.loss[:-1] += losses
-        return confusion, float(losses.sum())
+        return Counts(confusion), float(losses.sum())
 
-    def __iadd__(self, other: "ModelCounts") -> "ModelCounts":
+    def __iadd__(self, other: Counts) -> "ModelCounts":
         self.confusion += other.confusion
         self.loss += other.loss
         self.top += other.top
@@ -89,67 +81,44 @@ class ModelCounts:
 
 
 def cross_entropy(of_truth: np.ndarray) -> np.ndarray:
-    """-ln of the true class's probability, clipped; the shape and dtype of what is given."""
+    """-ln of the true class's probability, clipped; of the same shape and dtype."""
     return -np.log(np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0))
 
 
 @dataclass
-class Counts:
+class SplitCounts:
     """The counts of every model over some shards of a split."""
 
     models: dict[str, ModelCounts]
     examples: int = 0  # images that the models answered
     corrupt: list[CorruptImage] = field(default_factory=list)
-    failure: str = ""  # the message of a Failure, which Beam would wrap
-    worst: list[WorstExample] = field(default_factory=list)  # the challenger's; in no JSON
+    worst: list[WorstExample] = field(default_factory=list)  # the challenger's
 
     @classmethod
-    def zeros(cls, models: Iterable[str], classes: int) -> "Counts":
+    def zeros(cls, models: Iterable[str], classes: int) -> "SplitCounts":
         return cls({name: ModelCounts.zeros(classes) for name in models})
 
+    def __iadd__(self, other: "SplitCounts") -> "SplitCounts":
+        """Adds other shards, which come after those counted so far."""
+        for name, counts in other.models.items():
+            self.models[name] += counts
+        self.examples += other.examples
+        self.corrupt += other.corrupt
+        self.worst = worst_of([*self.worst, *other.worst])
+        return self
+
     def to_json(self) -> str:
+        """Without the worst examples, whose pictures are files; see reading.py."""
         return json.dumps(
             {
                 "models": {name: _to_lists(counts) for name, counts in self.models.items()},
                 "examples": self.examples,
                 "corrupt": [asdict(image) for image in self.corrupt],
-                "failure": self.failure,
             }
         )
 
-    @classmethod
-    def from_json(cls, text: str) -> "Counts":
-        fields = json.loads(text)
-        return cls(
-            {name: _from_lists(lists) for name, lists in fields["models"].items()},
-            fields["examples"],
-            [CorruptImage(**image) for image in fields["corrupt"]],
-            fields["failure"],
-        )
 
-
-def total(parts: Sequence[Counts]) -> Counts:
-    """Adds up what was counted over the shards, in an order that does not matter."""
-    first, *others = parts
-    models = {
-        name: ModelCounts(c.confusion.copy(), c.loss.copy(), c.top.copy())
-        for name, c in first.models.items()
-    }
-    for part in others:
-        for name, counts in part.models.items():
-            models[name] += counts
-    corrupt = [image for part in parts for image in part.corrupt]
-    corrupt.sort(key=lambda image: (image.file, image.record))
-    return Counts(
-        models,
-        sum(part.examples for part in parts),
-        corrupt,
-        next((part.failure for part in parts if part.failure), ""),
-        worst_of(one for part in parts for one in part.worst),
-    )
-
-
-def _to_lists(counts: ModelCounts) -> dict:
+def _to_lists(counts: Counts) -> dict:
     rows, columns = np.nonzero(counts.confusion)
     return {
         "shape": counts.confusion.shape,
@@ -157,10 +126,3 @@ def _to_lists(counts: ModelCounts) -> dict:
         "loss": counts.loss.tolist(),
         "top": counts.top.tolist(),
     }
-
-
-def _from_lists(lists: Mapping) -> ModelCounts:
-    confusion = np.zeros(lists["shape"], np.int64)
-    entries = np.array(lists["confusion"], np.int64).reshape(-1, 3)
-    confusion[entries[:, 0], entries[:, 1]] = entries[:, 2]
-    return ModelCounts(confusion, np.array(lists["loss"]), np.array(lists["top"], np.int64))

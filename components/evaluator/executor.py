@@ -10,38 +10,43 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.engine import EngineExecutor
-from components.evaluator.criteria import Criteria
-from components.evaluator.metric_names import CLASSIFICATION, SEGMENTATION
-from components.evaluator.model_place import ModelPlace
+from components.evaluator.plan import ModelPlace, Plan, joint_class_names
 from components.model_store.copying import is_saved_model
 from components.schema_gen import schema_files
 from failures import Failure
+from settings.data import Features
+from settings.evaluation import Evaluation
+from settings.preprocessing import Preprocessing
 
 
 class Executor(EngineExecutor):
-    """Executor of Evaluator."""
+    """Evaluates the challenger and the champion, and blesses or does not; see `Evaluator`."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Evaluates the challenger and the champion, and blesses or does not.
-
-        Args:
-          input_dict: `examples` (raw), `model` (the challenger), `champion` (an artifact
-            without a model when there is none), `schema`.
-          output_dict: `evaluation` and `blessing`, described by the component.
-          exec_properties: `config`, JSON; see the component.
-
-        Raises:
-          Failure: the data, a model or the configuration cannot be used.
-        """
         # TFMA takes seconds to import, which a run that is cached need not spend.
         from components.evaluator import blessing as blessing_files
         from components.evaluator.evaluation import evaluate
 
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        request = _request(input_dict, json.loads(exec_properties["config"]))
-        make_pipeline = self.make_pipeline
-        result = evaluate(request, make_pipeline, evaluation.uri)
+        split = exec_properties["split"]
+        features = Features.model_validate_json(exec_properties["features"])
+        models = _models(input_dict)
+        result = evaluate(
+            Plan(
+                models=models,
+                class_names=joint_class_names([place.class_names() for place in models]),
+                split=split,
+                features=features,
+                label_is_bytes=_label_is_bytes(input_dict, features),
+                batch_size=exec_properties["batch_size"],
+            ),
+            _split_uri(input_dict, split),
+            Evaluation.model_validate_json(exec_properties["criteria"]),
+            Preprocessing.model_validate_json(exec_properties["preprocessing"]),
+            evaluation.uri,
+            self.make_pipeline,
+        )
         _describe(evaluation, result)
         blessing_files.write(blessing, result.verdict)
         model = artifact_utils.get_single_instance(input_dict["model"])
@@ -49,38 +54,17 @@ class Executor(EngineExecutor):
         blessing.set_int_custom_property("current_model_id", model.id)
 
 
-def _request(input_dict, config):
-    from components.evaluator.evaluation import Request
-
-    split = config["split"]
+def _split_uri(input_dict, split: str) -> str:
     try:
-        split_uri = artifact_utils.get_split_uri(input_dict["examples"], split)
+        return artifact_utils.get_split_uri(input_dict["examples"], split)
     except ValueError as error:
         raise Failure(
             f"Evaluator: the examples have no split {split!r}. "
             "Name one in the configuration's splits."
         ) from error
-    schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
-    masks = config["mask_feature"] is not None
-    return Request(
-        split_uri=split_uri,
-        split=split,
-        models=_models(input_dict),
-        criteria=Criteria(
-            config["thresholds"], config["change"], SEGMENTATION if masks else CLASSIFICATION
-        ),
-        per_class=config["per_class"],
-        image_feature=config["image_feature"],
-        label_feature=config["label_feature"],
-        mask_feature=config["mask_feature"],
-        label_is_bytes=not masks and _label_is_bytes(schema_uri, config["label_feature"]),
-        on_corrupt_image=config["on_corrupt_image"],
-        max_dropped=config["max_dropped"],
-        batch_size=config["batch_size"],
-    )
 
 
-def _models(input_dict):
+def _models(input_dict) -> tuple[ModelPlace, ...]:
     model = artifact_utils.get_single_instance(input_dict["model"])
     advice = "Run the Trainer again."
     places = [ModelPlace("challenger", path_utils.serving_model_path(model.uri), advice)]
@@ -100,12 +84,15 @@ def _how_to_go_without(champion_uri: str) -> str:
     )
 
 
-def _label_is_bytes(schema_uri: str, label_feature: str) -> bool:
-    kinds = {feature.name: feature.type for feature in schema_files.read(schema_uri).feature}
-    kind = kinds.get(label_feature)
+def _label_is_bytes(input_dict, features: Features) -> bool:
+    if features.label is None:
+        return False
+    schema = schema_files.read(artifact_utils.get_single_uri(input_dict["schema"]))
+    kinds = {feature.name: feature.type for feature in schema.feature}
+    kind = kinds.get(features.label)
     if kind not in (schema_pb2.INT, schema_pb2.BYTES):
         raise Failure(
-            f"Evaluator: the schema has no label {label_feature!r} of type INT or BYTES. "
+            f"Evaluator: the schema has no label {features.label!r} of type INT or BYTES. "
             f"Set label_feature to one of: {', '.join(sorted(kinds))}."
         )
     return kind == schema_pb2.BYTES

@@ -15,7 +15,7 @@ _PNG_PIXELS = 256**2  # Above, a photograph as PNG is too large anyway.
 
 
 def shown(encoded: bytes) -> bytes:
-    """The image as it is, or smaller and as JPEG when it is large or of another kind.
+    """The image as it is, or shrunk, as PNG or JPEG, when it is large or in another format.
 
     Args:
       encoded: an image that TensorFlow decodes.
@@ -53,7 +53,7 @@ def fitting(images: dict[str, Image.Image]) -> dict[str, bytes]:
 
 def _encode(image: Image.Image, side: int) -> bytes:
     small = image.copy()
-    nearest = image.mode == "P"  # Between two class ids there is none.
+    nearest = image.mode == "P"  # Class ids cannot be blended.
     small.thumbnail((side, side), Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC)
     if nearest or small.width * small.height <= _PNG_PIXELS:
         file = io.BytesIO()

@@ -1,20 +1,65 @@
-"""What is evaluated how."""
+"""What the Evaluator counts: small, so that it can travel to any worker."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.evaluator.model_place import ModelPlace
+from components import saved_vocabulary
+from failures import Failure
+from files import places
+from settings.data import Features
+
+
+@dataclass(frozen=True)
+class ModelPlace:
+    """Where a model is and what messages call it."""
+
+    name: str  # "challenger" or "champion"
+    path: str  # of the SavedModel
+    advice: str  # a sentence: what to do when it cannot be used
+
+    def failure(self, what: str) -> Failure:
+        """A Failure that says what is wrong with the model, e.g. "cannot be loaded"."""
+        return Failure(f"Evaluator: the {self.name} in {self.path} {what}. {self.advice}")
+
+    def class_names(self) -> list[str]:
+        """One name for each class, in the order of the model's probabilities.
+
+        Raises:
+          Failure: the model has no vocabulary.
+        """
+        try:
+            with places.opened(os.path.join(self.path, saved_vocabulary.FILE)) as file:
+                return saved_vocabulary.class_names(file.read())
+        except Exception as error:
+            if not places.is_file_error(error):
+                raise
+            raise self.failure(
+                f"has no vocabulary {saved_vocabulary.FILE}, so its classes have no names"
+            ) from error
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Small, so that it can travel to any worker."""
+    """Which models answer which examples.
 
-    models: tuple[ModelPlace, ...]  # the challenger first
-    class_names: tuple[str, ...]  # of all models together
+    Attributes:
+      models: the challenger and, if there is one, the champion.
+      class_names: of all models together; see `joint_class_names`.
+      split: the split's name.
+      features: which features of the raw Examples are read.
+      label_is_bytes: whether labels are names; otherwise they are integers.
+      batch_size: the most examples that are predicted at once.
+    """
+
+    models: tuple[ModelPlace, ...]
+    class_names: tuple[str, ...]
     split: str
-    image_feature: str
-    label_feature: str | None
-    mask_feature: str | None  # None: classification
+    features: Features
     label_is_bytes: bool
-    batch_size: int  # at most
-    shards: int
+    batch_size: int
+
+
+def joint_class_names(vocabularies: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The first vocabulary, followed by the names that only later ones have."""
+    return tuple(dict.fromkeys(name for names in vocabularies for name in names))

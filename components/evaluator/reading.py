@@ -1,10 +1,12 @@
-"""Reads what the Evaluator left without TensorFlow, whose import takes seconds."""
+"""Reads the Evaluator's files without TensorFlow, whose import takes seconds."""
 
-import collections
 import dataclasses
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from metrics import iou, precision, recall
+from metrics.counts import Counts
 
 BLESSING_FILE = "blessing.json"
 COUNTS_FILE, CLASS_NAMES_FILE = "counts.json", "class_names.json"
@@ -27,28 +29,16 @@ def read_verdict(folder: Path) -> Verdict | None:
     return Verdict(**found) if found else None
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassCounts:
+class ClassCounts(NamedTuple):
     """One class of the test split, counted in images, or in pixels for segmentation."""
 
     name: str
     actual: int  # of this class
     predicted: int  # that the model takes for it
     right: int  # both
-
-    @property
-    def precision(self) -> float:
-        return self.right / self.predicted if self.predicted else 0.0
-
-    @property
-    def recall(self) -> float:
-        return self.right / self.actual if self.actual else 0.0
-
-    @property
-    def iou(self) -> float:
-        """Intersection over union, 0..1."""
-        union = self.actual + self.predicted - self.right
-        return self.right / union if union else 0.0
+    precision: float
+    recall: float
+    iou: float  # intersection over union
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,14 +57,16 @@ class Confusion:
     @property
     def classes(self) -> list[ClassCounts]:
         """The classes by class id."""
-        actual, predicted = collections.Counter(), collections.Counter()
-        for (true, said), number in self.counts.items():
-            actual[true] += number
-            predicted[said] += number
-        return [
-            ClassCounts(name, actual[c], predicted[c], self.counts.get((c, c), 0))
-            for c, name in enumerate(self.names)
-        ]
+        import numpy as np
+
+        matrix = np.zeros((len(self.names) + 1, len(self.names)), np.int64)
+        for place, number in self.counts.items():
+            matrix[place] = number
+        counts = Counts(matrix)
+        columns = [counts.actual, counts.predicted, counts.right]
+        columns += [metric.measure(counts) for metric in (precision, recall, iou)]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [ClassCounts(name, *row) for name, row in zip(self.names, rows, strict=True)]
 
     def mistakes(self) -> list[tuple[int, str, str]]:
         """(number, true class, predicted class) of every confused pair, the most frequent first."""

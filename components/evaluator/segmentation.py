@@ -5,12 +5,13 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from components.evaluator import metrics, worst_examples
-from components.evaluator.counts import Counts, ModelCounts
+from components.evaluator import worst_examples
+from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.plan import Plan
 from components.evaluator.served_segmenter import Segmented, ServedSegmenter
 from components.evaluator.shard_batch import ShardBatch
 from components.evaluator.worst_examples import WorstExample
+from metrics import mean_iou
 
 # Class probabilities predicted at once: 64 MB of them, and as much again for a few layers.
 _PROBABILITIES = 2**24
@@ -20,8 +21,8 @@ _FEWEST_CLASSES = 32  # Layers have that many channels, whatever the classes.
 class Segmentation:
     """Loads the models of a plan and counts the pixels of their answers.
 
-    A model is held against the truth that its own transform gives, at its own image
-    size. Pixels of no class count nowhere.
+    A model is compared with the truth that its own transform gives, at its own image size.
+    Pixels of no class count nowhere.
 
     Attributes:
       batch_size: examples to predict at once; fewer where the images are large.
@@ -46,24 +47,24 @@ class Segmentation:
         """
         return [model.predict(serialized) for model in self.models]
 
-    def count(self, batch: ShardBatch, answers: list[Segmented], counts: Counts) -> None:
+    def count(self, batch: ShardBatch, answers: list[Segmented], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
         truths = self._joint_truths(answers)
         ious, losses = [], []
         for index in range(len(batch.records)):
             for model, answer, truth in zip(self.models, answers, truths, strict=True):
                 of_model = counts.models[model.place.name]
-                confusion, loss = self._count_image(model, answer, truth, index, of_model)
+                of_image, loss = self._count_image(model, answer, truth, index, of_model)
                 if model is self.models[0]:
-                    ious.append(metrics.image_iou(confusion))
-                    losses.append(loss / max(1, confusion.sum()))
+                    ious.append(mean_iou.measure(of_image))
+                    losses.append(loss / max(1, of_image.total))
         self._remember_worst(batch, answers[0], truths[0], ious, losses, counts)
 
     def _joint_truths(self, answers: list[Segmented]) -> list[np.ndarray]:
         """Each model's truth in joint classes, (batch, height, width) int16, -1 for no class.
 
-        What is of a class that a model does not know is taken from a model that knows
-        it, so that it counts against the former.
+        Pixels of a class that a model does not know are taken from a model that knows it, so
+        that they count against the former.
         """
         own = [
             model.truth_to_joint[answer.truth]
@@ -93,10 +94,10 @@ class Segmentation:
         from settings.data import NO_CLASS
 
         def show(index: int):
-            said = self.models[0].to_joint[answer.mask[index]]  # (height, width)
+            prediction = self.models[0].to_joint[answer.mask[index]]  # (height, width)
             actual = truth[index].astype(np.uint16)  # -1 becomes the highest number
             actual = np.minimum(actual, NO_CLASS)
-            shown = pictures.segmented(answer.image(index), actual, said)
+            shown = pictures.segmented(answer.image(index), actual, prediction)
             return {"loss": losses[index], "iou": ious[index]}, shown
 
         badness = 1.0 - np.array(ious)  # (batch,) nan where there is no pixel to count

@@ -3,11 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from components.evaluator.class_names import read_class_names
-from components.evaluator.model_place import ModelPlace
+from components.evaluator.plan import ModelPlace
 from components.graph_error import cause
 
-_UNTOLD = "its graph does not say why"
+_UNNAMED = "its graph does not say why"
 _SIGNATURES = ("serve_examples", "transform_features")
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
@@ -35,7 +34,7 @@ class ServedModel:
         """Loads the model.
 
         Args:
-          place: where it lies.
+          place: where it is.
           class_names: the joint vocabulary; it holds every name of the model's own.
 
         Raises:
@@ -44,9 +43,9 @@ class ServedModel:
         self.place = place
         self._model, self._serve, self._transform = load_signatures(place)
         if "class" not in self._serve.structured_outputs:
-            raise place.failure("gives no class an image")
+            raise place.failure("does not give an image one class")
         joint = {name: position for position, name in enumerate(class_names)}
-        own = read_class_names(place)
+        own = place.class_names()
         self._to_joint = np.array([joint[name] for name in own], np.int64)  # (own classes,)
         self._classes = len(class_names)
 
@@ -88,7 +87,7 @@ class ServedModel:
         try:
             own = tf.reshape(self._transform(examples=examples)["label"], [-1]).numpy()
         except tf.errors.InvalidArgumentError as error:
-            reason = cause(error, _UNTOLD)
+            reason = cause(error, _UNNAMED)
             raise self.place.failure(
                 f"cannot take the labels of the Examples ({reason})"
             ) from error

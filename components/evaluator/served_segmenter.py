@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from components.evaluator.class_names import read_class_names
-from components.evaluator.model_place import ModelPlace
+from components.evaluator.plan import ModelPlace
 from components.evaluator.served_model import load_signatures
 
 
@@ -39,7 +38,7 @@ class ServedSegmenter:
         """Loads the model.
 
         Args:
-          place: where it lies.
+          place: where it is.
           class_names: the joint vocabulary; it holds every name of the model's own.
 
         Raises:
@@ -49,11 +48,11 @@ class ServedSegmenter:
         self._model, self._serve, self._transform = load_signatures(place)
         outputs = self._serve.structured_outputs
         if "mask" not in outputs:
-            raise place.failure("gives one answer an image and none a pixel")
+            raise place.failure("gives an image one answer, not one for each pixel")
         if not outputs["mask"].shape[1:].is_fully_defined():
-            raise place.failure("has no fixed image size")
+            raise place.failure("does not have a fixed image size")
         self.pixels = outputs["mask"].shape[1:].num_elements()
-        own = read_class_names(place)
+        own = place.class_names()
         joint = {name: position for position, name in enumerate(class_names)}
         self.to_joint = np.array([joint[name] for name in own], np.int16)
         self.from_joint = np.full(len(class_names), -1, np.int16)

@@ -1,4 +1,4 @@
-"""Some examples of a shard, and where in it they lie."""
+"""Some examples of a shard, and where in it they are."""
 
 import functools
 import os

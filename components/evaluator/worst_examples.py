@@ -1,8 +1,8 @@
-"""The examples that a model answers worst, gathered while it is counted.
+"""The examples that a model answers worst, gathered while its answers are counted.
 
-At most MOST are kept of a shard and of shards together, so memory does not grow
-with the data. Which they are, and their order, does not depend on how the data are
-cut into batches or spread over workers.
+At most MOST are kept of a shard, and of all shards together, so memory does not grow with the
+data. Which examples they are, and their order, does not depend on how the data is cut into
+batches or spread over workers.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tfx.dsl.io import fileio
 
 from components.evaluator.reading import WORST_EXAMPLES_FILE
+from files import writing
 
 MOST = 12
 _DIGITS = 6  # Losses of the same example in batches of other sizes agree so far.
@@ -57,11 +57,11 @@ def offer(
     place: Callable[[int], tuple[str, int]],
     show: Callable[[int], tuple[Mapping, Mapping[str, bytes]]],
 ) -> list[WorstExample]:
-    """The worst of those that are known already and of a batch.
+    """The worst of those already known and of a batch.
 
     Args:
       worst: what is known, the worst first, at most MOST.
-      badness: (batch,) float; what is no finite number is not eligible.
+      badness: (batch,) float; only finite numbers are eligible.
       serialized: position in the batch to the serialized Example.
       place: position in the batch to the shard's name and the record in it.
       show: position in the batch to facts and pictures; called only for what is kept.
@@ -83,7 +83,7 @@ def offer(
 
 
 def suffix(encoded: bytes) -> str:
-    """The file's ending for an image of a kind that browsers show, or ""."""
+    """The file's ending for an image in a format that browsers show, or ""."""
     return next((end for start, end in _STARTS.items() if encoded.startswith(start)), "")
 
 
@@ -100,10 +100,7 @@ def write(examples: Sequence[WorstExample], uri: str) -> None:
         for kind, encoded in example.pictures.items():
             part = "" if kind == "image" else f"_{kind}"
             names[kind] = f"worst/{number:02d}{part}{suffix(encoded)}"
-            fileio.makedirs(os.path.join(uri, "worst"))
-            with fileio.open(os.path.join(uri, names[kind]), "wb") as file:
-                file.write(encoded)
+            writing.write(os.path.join(uri, names[kind]), encoded)
         where = {"file": example.file, "record": example.record}
         entries.append(names | where | dict(example.facts))
-    with fileio.open(os.path.join(uri, WORST_EXAMPLES_FILE), "w") as text:
-        text.write(json.dumps(entries, indent=2))
+    writing.write(os.path.join(uri, WORST_EXAMPLES_FILE), json.dumps(entries, indent=2))

@@ -1,81 +1,116 @@
 """ServingCheck: a model serves in a process of its own before it is pushed."""
 
 import json
+import os
+from collections.abc import Mapping
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, channel_utils, component_spec, standard_artifacts
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
+from tfx.utils import path_utils
 
-from components.serving_check.executor import Executor
+from components.model_store.copying import is_saved_model
+from components.serving_check import faults, requests, served
+from components.serving_check.reading import RESULT_FILE
+from components.typed_component import component
+from failures import Failure
+from files import writing
+from settings.data import Features
+from settings.serving import Serving
 
-
-class ServingCheckSpec(component_spec.ComponentSpec):
-    """Interface of ServingCheck."""
-
-    PARAMETERS = {"config": component_spec.ExecutionParameter(type=str)}
-    INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model),
-    }
-    OUTPUTS = {
-        "infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)
-    }
+BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
-class ServingCheck(base_component.BaseComponent):
-    """Sends a model real requests and compares what it answers with what the Trainer did.
+@component
+def ServingCheck(
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    champion: InputArtifact[Model],
+    infra_blessing: OutputArtifact[InfraBlessing],
+    features: Features,
+    serving: Serving,
+    split: Parameter[str] = "test",
+    large_batch: Parameter[int] = 64,
+):
+    """Sends a model real requests and compares its answers with the Trainer's.
 
-    TFX's InfraValidator needs Docker; this needs TensorFlow's C library, which loads
-    a model as TensorFlow Serving does, in a fresh process without any Python but the
-    standard library's. Where `tensorflow_model_server` is on PATH it is used instead, over
-    REST and gRPC.
+    TFX's InfraValidator needs Docker; this needs TensorFlow's C library, which loads a model
+    as TensorFlow Serving does, in a fresh process without any Python but the standard
+    library's. Where `tensorflow_model_server` is on PATH, that serves instead, over REST and
+    gRPC. A model that does not serve is not pushed, and the run goes on.
 
-    Output `infra_blessing`: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as
-    TFX has them; `summary` and serving.json give the causes, latency and memory. A
-    model that does not serve is not pushed, and is no failure of the run.
+    Args:
+      examples: raw Examples with encoded images.
+      model: the challenger.
+      champion: what ChampionResolver found; its latency is measured beside.
+      infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
+        `summary` and serving.json give the causes, latency and memory.
+      features: which feature holds the encoded image.
+      serving: the limits.
+      split: the split that requests are taken from.
+      large_batch: requests in the large batch, > 0.
+
+    Raises:
+      Failure: the Examples lack the split, the Trainer left no answers to compare with, or
+        the server on PATH does not run.
     """
+    path = path_utils.serving_model_path(model.uri)
+    expected = _expected(model.uri)
+    asked = requests.from_examples(
+        _split_uri(examples, split), features.image_feature, len(expected["answers"])
+    )
+    places = {"challenger": path}
+    of_champion = path_utils.serving_model_path(champion.uri)
+    if serving.max_slowdown is not None and is_saved_model(of_champion):
+        places["champion"] = of_champion
+    server, results = served.serve(places, asked, large_batch)
+    causes = faults.find(path, results["challenger"], expected)
+    causes = causes or faults.over_limits(results, serving)
+    figures = {name: served.figures(result) for name, result in results.items()}
+    _write(infra_blessing, causes, server, figures)
 
-    SPEC_CLASS = ServingCheckSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(
-        self,
-        examples: channel.BaseChannel,
-        model: channel.BaseChannel,
-        champion: channel.BaseChannel,
-        split: str = "test",
-        image_feature: str = "image",
-        max_latency_ms: float | None = None,
-        max_slowdown: float | None = 5.0,
-        max_memory_mb: float | None = None,
-        large_batch: int = 64,
-    ):
-        """Describes what to ask of the model.
+def _expected(model_uri: str) -> Mapping:
+    from components.trainer.expected_answers import FILE
 
-        Args:
-          examples: raw Examples with encoded images.
-          model: the challenger.
-          champion: what ChampionResolver found; its latency is measured beside.
-          split: the split that requests are taken from.
-          image_feature: feature with the encoded image.
-          max_latency_ms: bound on the p99 of a request of one image; None: none.
-          max_slowdown: how many times the champion's median latency is allowed; None: any.
-          max_memory_mb: bound on the serving process's peak, in MiB; None: none.
-          large_batch: requests in the large batch, > 0.
-        """
-        config = {
-            "split": split,
-            "image_feature": image_feature,
-            "max_latency_ms": max_latency_ms,
-            "max_slowdown": max_slowdown,
-            "max_memory_mb": max_memory_mb,
-            "large_batch": large_batch,
-        }
-        spec = ServingCheckSpec(
-            examples=examples,
-            model=model,
-            champion=champion,
-            config=json.dumps(config, sort_keys=True),
-            infra_blessing=channel_utils.as_channel([standard_artifacts.InfraBlessing()]),
+    file = os.path.join(model_uri, FILE)
+    if not fileio.exists(file):
+        raise Failure(
+            f"ServingCheck: {model_uri} has no {FILE} to compare answers with. "
+            "Run the Trainer again."
         )
-        super().__init__(spec=spec)
+    with fileio.open(file, "r") as text:
+        expected = json.loads(text.read())
+    if not expected["answers"]:
+        raise Failure(
+            f"ServingCheck: the Trainer answered no image in {file}: the test split's first "
+            "shard is empty. Give the split more examples, or switch serving.check off."
+        )
+    return expected
+
+
+def _split_uri(examples, split: str) -> str:
+    try:
+        return artifact_utils.get_split_uri([examples], split)
+    except ValueError as error:
+        raise Failure(
+            f"ServingCheck: the examples have no split {split!r}. "
+            "Name one in the configuration's splits."
+        ) from error
+
+
+def _write(blessing, causes: list[str], server: str, figures: Mapping[str, Mapping]) -> None:
+    report = {"blessed": not causes, "causes": causes, "server": server, **figures}
+    writing.write(os.path.join(blessing.uri, RESULT_FILE), json.dumps(report, indent=2))
+    writing.write(os.path.join(blessing.uri, NOT_BLESSED_FILE if causes else BLESSED_FILE), "")
+    blessing.set_int_custom_property("blessed", int(not causes))
+    if causes:
+        summary = f"does not serve: {'; '.join(causes)}"
+    else:
+        challenger = figures["challenger"]
+        summary = (
+            f"serves: p50 {challenger['p50_ms']:.1f} ms, p99 {challenger['p99_ms']:.1f} ms, "
+            f"{challenger['memory_mb']:.0f} MiB"
+        )
+    blessing.set_string_custom_property("summary", summary)

@@ -1,4 +1,4 @@
-"""What is wrong with a model that was served, in words."""
+"""What is wrong with a served model, in words."""
 
 import base64
 import hashlib
@@ -11,6 +11,7 @@ from tfx.dsl.io import fileio
 from components import saved_vocabulary
 from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.serving_check.served import figures
+from settings.serving import Serving
 
 # Of a probability; batches of other sizes are summed in another order, which makes 1e-7.
 TOLERANCE = 1e-5
@@ -23,12 +24,12 @@ _BATCHES = {"one": "batch of 1", "all": "batch of {}", "large": "large batch",
 
 
 def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
-    """The faults of a model's answers, none when it serves as it was trained.
+    """The faults of a model's answers; none when it serves as it was trained.
 
     Args:
       path: of the SavedModel.
-      result: what `served.serve` tells of it.
-      expected: what the Trainer wrote: {"labels", "answers"} and, unless it is
+      result: what `served.serve` reports of it.
+      expected: what the Trainer wrote: {"labels", "answers"} and, except for
         classification, "task".
     """
     vocabulary = _vocabulary_fault(path, expected["labels"])
@@ -36,39 +37,39 @@ def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
         return [vocabulary]
     if "error" in result:
         return [f"{result['at']} failed: {_one_line(result['error'])}"]
-    # Each takes for granted what the one before it found right.
+    # Each check relies on the one before it.
     protocols = result["protocols"]
     fault = _transform_fault(protocols, expected)
     if fault:
         return [fault]
     right = _right(_names(protocols), expected)
     for protocol, said in protocols.items():
-        for check in (_output_fault, _answer_fault, _told_fault, _corrupt_fault):
+        for check in (_output_fault, _answer_fault, _consistency_fault, _corrupt_fault):
             fault = check(said, right, expected)
             if fault:
                 return [f"over {protocol}, {fault}" if protocol else fault]
     return []
 
 
-def over_limits(results: Mapping[str, Mapping], config: Mapping) -> list[str]:
-    """The limits of the configuration that the challenger passes."""
+def over_limits(results: Mapping[str, Mapping], serving: Serving) -> list[str]:
+    """The limits that the challenger exceeds."""
     mine = figures(results["challenger"])
     causes = []
-    if config["max_latency_ms"] is not None and mine["p99_ms"] > config["max_latency_ms"]:
+    if serving.max_latency_ms is not None and mine["p99_ms"] > serving.max_latency_ms:
         causes.append(
             f"latency p99 {mine['p99_ms']:.1f} ms is above max_latency_ms "
-            f"{config['max_latency_ms']:g}"
+            f"{serving.max_latency_ms:g}"
         )
-    if config["max_memory_mb"] is not None and mine["memory_mb"] > config["max_memory_mb"]:
+    if serving.max_memory_mb is not None and mine["memory_mb"] > serving.max_memory_mb:
         causes.append(
-            f"memory {mine['memory_mb']:.0f} MiB is above max_memory_mb {config['max_memory_mb']:g}"
+            f"memory {mine['memory_mb']:.0f} MiB is above max_memory_mb {serving.max_memory_mb:g}"
         )
-    champion = figures(results.get("champion", {"error": "none"}))
-    if champion and mine["p50_ms"] > config["max_slowdown"] * champion["p50_ms"]:
+    champion = figures(results["champion"]) if "champion" in results else None
+    if champion and mine["p50_ms"] > serving.max_slowdown * champion["p50_ms"]:
         causes.append(
             f"latency p50 {mine['p50_ms']:.1f} ms is "
             f"{mine['p50_ms'] / champion['p50_ms']:.1f} times "
-            f"the champion's, above max_slowdown {config['max_slowdown']:g}"
+            f"the champion's, above max_slowdown {serving.max_slowdown:g}"
         )
     return causes
 
@@ -81,8 +82,7 @@ def _vocabulary_fault(path: str, labels: list[str]) -> str | None:
         own = saved_vocabulary.class_names(lines.read())
     if own != labels:
         return (
-            f"the labels of {saved_vocabulary.FILE} are not those of the training, or in another "
-            "order"
+            f"the labels of {saved_vocabulary.FILE} differ from the training's, or their order does"
         )
     return None
 
@@ -122,7 +122,7 @@ def _output_fault(said: Mapping, right, expected: Mapping) -> str | None:
         given = said["answers"][signature]["all"]
         missing = [name for name in _OUTPUTS[_task(expected)] if name not in given]
         if missing:
-            return f"{signature} gives no {missing[0]}, only {', '.join(sorted(given))}"
+            return f"{signature} does not give {missing[0]}, only {', '.join(sorted(given))}"
     return None
 
 
@@ -134,7 +134,7 @@ def _answer_fault(said: Mapping, right: np.ndarray, expected: Mapping) -> str | 
             if shape[-1:] != [len(expected["labels"])] or np.prod(shape) != right.shape[1]:
                 return f"{signature} gives probabilities of shape {list(given.shape)}"
             if not np.isfinite(given).all():
-                return f"{signature} gives probabilities that are no numbers (NaN or infinite)"
+                return f"{signature} gives probabilities that are NaN or infinite"
             off = np.abs(given.reshape(count, -1) - right[:count]).max()
             if off > TOLERANCE:
                 return (
@@ -144,12 +144,12 @@ def _answer_fault(said: Mapping, right: np.ndarray, expected: Mapping) -> str | 
     return None
 
 
-def _told_fault(said: Mapping, right, expected: Mapping) -> str | None:
-    """Whether class and label, or the mask, say what the probabilities say."""
-    tell = _mask_fault if _task(expected) == "segmentation" else _label_fault
+def _consistency_fault(said: Mapping, right, expected: Mapping) -> str | None:
+    """Whether class and label, or the mask, agree with the probabilities."""
+    find = _mask_fault if _task(expected) == "segmentation" else _label_fault
     for signature in CLASSIFY:
         for answer in said["answers"][signature].values():
-            fault = tell(answer, expected["labels"])
+            fault = find(answer, expected["labels"])
             if fault:
                 return f"{signature} gives {fault}"
     return None
@@ -180,7 +180,7 @@ def _label_fault(answer: Mapping, labels: list[str]) -> str | None:
 def _corrupt_fault(said: Mapping, right, expected: Mapping) -> str | None:
     for signature, error in said["corrupt"].items():
         if error is None:
-            return f"{signature} answers a corrupt image as if it were one, without an error"
+            return f"{signature} answers a corrupt image as if it were intact, without an error"
     return None
 
 

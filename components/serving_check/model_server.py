@@ -26,7 +26,7 @@ from failures import Failure
 _HOST = "127.0.0.1"
 _NAME = "model"
 _POLL = 0.02  # seconds
-# The kernel ends the server when this process dies, however it dies; Linux alone has it.
+# The kernel ends the server when this process dies, however it dies; only Linux can.
 _BOUND = (
     "import contextlib, ctypes, os, sys\n"
     "with contextlib.suppress(AttributeError): ctypes.CDLL(None).prctl(1, 9)\n"
@@ -40,7 +40,7 @@ _OPTIONS = (
 
 
 def version(binary: str) -> str:
-    """What the server calls its version.
+    """The server's version.
 
     Raises:
       Failure: it does not run.
@@ -56,8 +56,8 @@ def version(binary: str) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise Failure(
-            f"ServingCheck: {binary} does not run: {error}. Mend it, or take it off PATH: "
-            "TensorFlow's C library serves then."
+            f"ServingCheck: {binary} does not run: {error}. Repair it, or take it off PATH to "
+            "check with TensorFlow's C library."
         ) from error
     first = (done.stdout or done.stderr).strip().splitlines()[:1] or ["unknown"]
     return first[0].rpartition(" ")[-1]
@@ -69,21 +69,21 @@ def ask(binary: str, task) -> dict:
     The server has ended when this returns.
     """
     places = ["loading"]
-    words = {
+    asked = {
         "requests": task.requests.texts,
         "corrupt": task.requests.corrupt,
         "large_batch": task.large_batch,
         "time_budget": task.time_budget,
     }
-    # JSON carries text alone, and pixels are none.
-    texts = {name: asked for name, asked in task.requests.texts.items() if name != TRANSFORM}
+    # JSON carries text only, not pixels.
+    texts = {name: sent for name, sent in task.requests.texts.items() if name != TRANSFORM}
     try:
         with _running(binary, task) as (pid, rest, stub):
             over_rest = _Client(lambda *asked: _over_rest(rest, *asked), task)
             over_grpc = _Client(lambda *asked: _over_grpc(stub, *asked), task)
             protocols = {
-                "gRPC": interrogate(over_grpc, words, places.append),
-                "REST": interrogate(over_rest, words | {"requests": texts}, places.append),
+                "gRPC": interrogate(over_grpc, asked, places.append),
+                "REST": interrogate(over_rest, asked | {"requests": texts}, places.append),
             }
             return {"protocols": protocols, "memory_bytes": peak_memory(pid)}
     except ServingError as error:
@@ -99,13 +99,13 @@ class _Client:
     def ask(self, signature: str, texts, keep: int) -> dict[str, np.ndarray]:
         described = self._task.signatures[signature]
         [fed] = described["inputs"]
-        told = self._call(signature, fed, texts, described["dtypes"], self._task.at_most)
-        for key, array in told.items():
+        answers = self._call(signature, fed, texts, described["dtypes"], self._task.at_most)
+        for key, array in answers.items():
             if array.shape[:1] != (len(texts),):
                 raise ServingError(
                     f"{key} has the shape {list(array.shape)} for {len(texts)} requests"
                 )
-        return {key: array[-keep:] for key, array in told.items()}
+        return {key: array[-keep:] for key, array in answers.items()}
 
 
 def _over_grpc(stub, signature, fed, texts, dtypes, at_most) -> dict[str, np.ndarray]:
@@ -140,13 +140,13 @@ def _json(rest: http.client.HTTPConnection, method: str, path: str, body: str | 
         rest.request(method, path, body)
         answer = rest.getresponse()
         # The server writes a string's bytes as they are, whether they are UTF-8 or not.
-        told = json.loads(answer.read().decode("latin-1"), strict=False)
+        content = json.loads(answer.read().decode("latin-1"), strict=False)
     except (OSError, ValueError, http.client.HTTPException) as error:
         rest.close()
         raise ServingError(f"no answer over REST: {error!r}") from error
     if answer.status != 200:
-        raise ServingError(f"HTTP {answer.status}: {told.get('error', told)}")
-    return told
+        raise ServingError(f"HTTP {answer.status}: {content.get('error', content)}")
+    return content
 
 
 @contextlib.contextmanager
@@ -185,7 +185,7 @@ def _wait(process, rest, complaints, until: float) -> None:
                 return
             if loaded["state"] == "END":
                 cause = loaded["status"].get("error_message")
-                raise ServingError(cause or "the server gave the model up")
+                raise ServingError(cause or "the server gave up on the model")
         time.sleep(_POLL)
     raise ServingError("the server did not load the model in time")
 
@@ -194,7 +194,7 @@ def _status(rest) -> list[dict]:
     try:
         return _json(rest, "GET", f"/v1/models/{_NAME}")["model_version_status"]
     except ServingError:
-        return []  # It does not listen yet, or does not know the model yet.
+        return []  # It is not listening yet, or has not found the model yet.
 
 
 def _end(process) -> None:

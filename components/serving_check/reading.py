@@ -17,7 +17,7 @@ class Figures(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of the check; `causes` are empty exactly when the model serves."""
+    """The outcome of the check; `causes` are empty exactly when the model serves."""
 
     blessed: bool
     causes: list[str]

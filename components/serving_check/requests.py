@@ -12,13 +12,13 @@ from components.transform.corrupt_images import corruption
 
 CLASSIFY = ("serving_default", "serve_examples")  # encoded images, raw Examples
 TRANSFORM = "transform_features"
-_CHANNELS = 3  # Whatever decodes to grey decodes to colour as well.
+_CHANNELS = 3  # An image that decodes to grey also decodes to colour.
 _CORRUPT = b"\x89PNG\r\n\x1a\nthis is no picture"
 
 
 @dataclass(frozen=True)
 class Requests:
-    """What each signature is asked; the same images for all."""
+    """What each signature is asked: the same images for all."""
 
     texts: Mapping[str, Sequence[bytes]]
     corrupt: Mapping[str, bytes]  # a request with a corrupt image
@@ -27,7 +27,7 @@ class Requests:
 def from_examples(split_uri: str, image_feature: str, most: int) -> Requests:
     """Requests of the first `most` Examples.
 
-    Those whose image is corrupt are passed over, as Transform dropped them.
+    Examples with a corrupt image are skipped, as Transform dropped them.
 
     Args:
       split_uri: folder of TFRecord shards.

@@ -1,4 +1,4 @@
-"""Has models served by a process of their own, and reads what it answered and measured."""
+"""Has each model served by a process of its own, and reads its answers and measurements."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ from components.serving_check.requests import Requests
 MODEL_SERVER = "tensorflow_model_server"
 _C_LIBRARY = "TensorFlow C library"
 _TIME_BUDGET = 0.3  # seconds of latency measurement a model
-_AT_MOST = 300  # seconds until a model that does not answer is given up
+_AT_MOST = 300  # seconds before giving up on a model that does not answer
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serving_process.py")
 
 
@@ -47,9 +47,8 @@ def serve(
     """(what served, {name: what that model did}).
 
     TensorFlow Serving's own server is used where it is on PATH, over REST and gRPC, and
-    TensorFlow's C library elsewhere. The models are copied first: nothing that lies
-    beside them can help them to load. Each gets a process of its own, so that its
-    memory is its own.
+    TensorFlow's C library elsewhere. The models are copied first, so that no file beside them
+    can help them to load. Each has a process of its own, so that its memory can be measured.
 
     Args:
       places: name to the SavedModel's folder.
@@ -58,7 +57,7 @@ def serve(
 
     Returns:
       What a model did: {"protocols": {name: {"answers", "corrupt", "latency"} as
-      serving_process.interrogate tells, with arrays}, "memory_bytes"}, or {"error", "at":
+      serving_process.interrogate returns, with arrays}, "memory_bytes"}, or {"error", "at":
       what was asked when it failed}.
 
     Raises:
@@ -70,7 +69,7 @@ def serve(
             name: _serve_one(path, requests, large_batch, _on_c_library)
             for name, path in places.items()
         }
-    # gRPC and its messages are loaded where there is somebody to talk to.
+    # gRPC and its messages are loaded only when there is a server to talk to.
     from components.serving_check import model_server
 
     server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
@@ -83,8 +82,8 @@ def serve(
 def figures(result: Mapping) -> dict:
     """{"p50_ms", "p99_ms", "requests", "memory_mb"} of a result; empty where it failed.
 
-    Where there are several protocols, the latency is that of the slowest, and
-    "protocols" has each one's.
+    With several protocols, the latency is that of the slowest, and "protocols" has
+    each one's.
     """
     if "error" in result:
         return {}
@@ -131,7 +130,7 @@ def _signatures(path: str) -> dict:
 
 
 def _on_c_library(task: Task) -> dict:
-    words = {
+    task_in_json = {
         "library": tf.sysconfig.get_lib(),
         "path": task.path,
         "signatures": task.signatures,
@@ -140,7 +139,7 @@ def _on_c_library(task: Task) -> dict:
         "large_batch": task.large_batch,
         "time_budget": task.time_budget,
     }
-    # No variable and no folder of this process reaches it, so none can help it.
+    # It inherits no variable and no folder of this process: none can help it.
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", _SCRIPT],
@@ -148,17 +147,17 @@ def _on_c_library(task: Task) -> dict:
         cwd=task.folder, env=environment,
     )  # fmt: skip
     try:
-        out, complaints = process.communicate(json.dumps(words), timeout=task.at_most)
+        out, complaints = process.communicate(json.dumps(task_in_json), timeout=task.at_most)
         error = f"exit code {process.returncode}: {(complaints.strip().splitlines() or [''])[-1]}"
     except subprocess.TimeoutExpired:
         process.kill()
         out, _ = process.communicate()
         error = f"no answer in {task.at_most} s"
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    told = {key: value for line in lines for key, value in line.items()}  # the last of each
-    if "said" not in told:
-        return {"error": told.get("error", error[:300]), "at": told.get("at", "starting")}
-    said = told["said"]
+    reported = {key: value for line in lines for key, value in line.items()}  # the last of each
+    if "said" not in reported:
+        return {"error": reported.get("error", error[:300]), "at": reported.get("at", "starting")}
+    said = reported["said"]
     said["answers"] = {
         signature: {name: _arrays(answer) for name, answer in answers.items()}
         for signature, answers in said["answers"].items()

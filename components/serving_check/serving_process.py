@@ -1,14 +1,14 @@
 """Serves SavedModels in a process of its own, on TensorFlow's C library alone.
 
-Run as `python -I -S serving_process.py`, it sees the standard library and nothing else:
-no TensorFlow in Python, no Keras, no code of the training. The C library loads a
-SavedModel with the very loader that TensorFlow Serving uses, and starts in a fraction
-of a second where Python's TensorFlow takes three.
+Run as `python -I -S serving_process.py`, it sees only the standard library: no TensorFlow
+in Python, no Keras, no training code. The C library loads a SavedModel with the same loader
+as TensorFlow Serving, and starts in a fraction of a second where Python's TensorFlow takes
+three seconds.
 
 stdin: JSON {library, path, signatures, requests: {signature: [base64]}, corrupt:
 {signature: base64}, large_batch, time_budget}; a signature is {inputs, outputs: {key:
 "node:index"}}. stdout: lines of JSON: {"at": what is asked next} …, then {"said": see
-`interrogate`} or {"error": what TensorFlow said}.
+`interrogate`} or {"error": TensorFlow's message}.
 """
 
 import base64
@@ -29,7 +29,7 @@ class _Output(ctypes.Structure):
 
 
 class ServingError(Exception):
-    """What TensorFlow answered instead of a result."""
+    """TensorFlow's error message in place of a result."""
 
 
 class Server:
@@ -63,13 +63,13 @@ class Server:
         )  # fmt: skip
         tf.TF_DeleteTensor(batch)
         self._check()
-        told = {
+        read = {
             key: self._read(key, answer, len(texts), keep)
             for key, answer in zip(outputs, answers, strict=True)
         }
         for answer in answers:
             tf.TF_DeleteTensor(answer)
-        return told
+        return read
 
     def _node(self, name):
         operation, _, index = name.partition(":")
@@ -105,7 +105,7 @@ class Server:
             numbers = ctypes.string_at(start + first * size, count * size) if count else b""
             data = base64.b64encode(numbers).decode()
         else:
-            raise ServingError(f"{key} is of TensorFlow's type {kind}, which nothing here gives")
+            raise ServingError(f"{key} is of TensorFlow's type {kind}, which no model here gives")
         return {"dtype": dtype, "shape": [keep, *shape[1:]], "data": data}
 
     def _check(self):
@@ -150,17 +150,17 @@ def open_library(folder):
     return library
 
 
-def interrogate(server, task, tell):
+def interrogate(server, task, report):
     """Asks one served model everything.
 
     Args:
       server: has `ask(signature, texts, keep)`, which raises ServingError.
       task: requests, corrupt, large_batch, time_budget; texts are bytes.
-      tell: callable; takes what is asked next.
+      report: callable; takes what is asked next.
 
     Returns:
       {"answers": {signature: {"one", "all", "large", "after": what `ask` gave}}, "corrupt":
-      {signature: the error that a corrupt image gave, or None}, "latency": [seconds of
+      {signature: the error for a corrupt image, or None}, "latency": [seconds of
       requests of one]}. Of the large batch, the last answers are kept, as many as there
       are requests; "after" is one request after the corrupt image.
 
@@ -175,19 +175,19 @@ def interrogate(server, task, tell):
             ("all", texts),
             ("large", large(texts, task["large_batch"])),
         ):
-            tell(f"{signature} with a batch of {len(batch)}")
+            report(f"{signature} with a batch of {len(batch)}")
             answers[signature][name] = server.ask(signature, batch, len(texts))
     corrupt = {}
     for signature, text in task["corrupt"].items():
-        tell(f"{signature} with a corrupt image")
+        report(f"{signature} with a corrupt image")
         try:
             server.ask(signature, [text], 1)
             corrupt[signature] = None
         except ServingError as error:
             corrupt[signature] = str(error)[:200]
-        tell(f"{signature} after a corrupt image")
+        report(f"{signature} after a corrupt image")
         answers[signature]["after"] = server.ask(signature, task["requests"][signature][:1], 1)
-    tell("a request of one image")
+    report("a request of one image")
     latency = _latency(server, task["requests"]["serving_default"], task["time_budget"])
     return {"answers": answers, "corrupt": corrupt, "latency": latency}
 
@@ -199,7 +199,7 @@ def large(texts, size):
 
 
 def peak_memory(process="self"):
-    """Bytes; from the kernel's own account, as getrusage's begins with the parent's."""
+    """Bytes, by the kernel's account of this process; getrusage's begins with the parent's."""
     with open(f"/proc/{process}/status", encoding="ascii") as status:
         [kib] = [line.split()[1] for line in status if line.startswith("VmHWM:")]
     return int(kib) * 1024
@@ -215,7 +215,7 @@ def _latency(server, texts, time_budget):
     return seconds
 
 
-def _tell(**line):
+def _print(**line):
     print(json.dumps(line), flush=True)
 
 
@@ -225,14 +225,14 @@ def main():
         name: [base64.b64decode(text) for text in texts] for name, texts in task["requests"].items()
     }
     task["corrupt"] = {name: base64.b64decode(text) for name, text in task["corrupt"].items()}
-    _tell(at="loading")
+    _print(at="loading")
     try:
         server = Server(open_library(task["library"]), task["path"], task["signatures"])
-        said = interrogate(server, task, lambda at: _tell(at=at))
+        said = interrogate(server, task, lambda at: _print(at=at))
     except ServingError as error:
-        _tell(error=str(error))
+        _print(error=str(error))
     else:
-        _tell(said=said | {"memory_bytes": peak_memory()})
+        _print(said=said | {"memory_bytes": peak_memory()})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ import math
 
 import tensorflow as tf
 
+from metrics import mean_iou
+from metrics.counts import Counts
+
 NO_CLASS = 255  # in masks: the pixel counts nowhere
 
 _NAMES = ("loss", "correct", "counted", "left_out", "misfits", "broken_steps")
@@ -85,17 +88,11 @@ class Tallies:
         return Totals(*self.variable.numpy().tolist())
 
     def mean_iou(self) -> float | None:
-        """Intersection over union, the mean of the classes that occur or are predicted.
-
-        None where no confusion is counted, or nothing was. As in Everingham and others,
-        2010, doi:10.1007/s11263-009-0275-4, section 4.2.
-        """
+        """The metric of that name; None where no confusion is counted, or nothing was."""
         if self._confusion is None:
             return None
-        confusion = self._confusion.numpy()  # (classes, classes): true, predicted
-        correct = confusion.diagonal()
-        union = confusion.sum(axis=0) + confusion.sum(axis=1) - correct
-        return float((correct[union > 0] / union[union > 0]).mean()) if union.any() else None
+        iou = mean_iou.measure(Counts(self._confusion.numpy()))
+        return None if math.isnan(iou) else iou
 
     def clear(self) -> None:
         self.variable.assign(tf.zeros_like(self.variable))

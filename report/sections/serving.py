@@ -1,6 +1,6 @@
 """The serving check: which server answered, how fast, with how much memory."""
 
-from settings.evaluation import Serving
+from settings.serving import Serving
 
 _LIMITS = (
     ("max_latency_ms", "p99 of at most {:g}\N{NO-BREAK SPACE}ms"),

@@ -15,7 +15,7 @@ EVALUATOR = "components.evaluator.component"
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    for room in ("components", "datasets", "failures", "files", "settings"):
+    for room in ("components", "datasets", "failures", "files", "metrics", "settings"):
         shutil.copytree(REPOSITORY / room, tmp_path / room)
     shutil.copy(REPOSITORY / "requirements.txt", tmp_path)
     monkeypatch.setattr(under_test, "_ROOT", tmp_path)

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
+from components.evaluator.component import Evaluator
 from components.evaluator.executor import Executor
 from tests.components.evaluator.brightness_model import (
     LEVELS,
@@ -14,18 +15,8 @@ from tests.components.evaluator.brightness_model import (
     save_brightness_model,
 )
 
-CONFIG = {
-    "thresholds": {"accuracy": {"min": 0.7}},
-    "change": {"accuracy": {"max_drop": 0.01}},
-    "per_class": True,
-    "split": "test",
-    "image_feature": "image",
-    "label_feature": "label",
-    "on_corrupt_image": "fail",
-    "mask_feature": None,
-    "max_dropped": 0,
-    "batch_size": 4,
-}
+CRITERIA = {"thresholds": {"accuracy": {"min": 0.7}}, "change": {"accuracy": {"max_drop": 0.01}}}
+PREPROCESSING = {"height": 8, "width": 8}
 
 
 class Workshop:
@@ -70,20 +61,22 @@ class Workshop:
         (self.folder / "schema" / "schema.pbtxt").write_text(text)
         return made
 
-    def evaluate(self, examples, model, champion=None, label_type="BYTES", beam_args=(), **config):
+    def evaluate(self, examples, model, champion=None, label_type="BYTES", beam_args=(), **keys):
+        artifacts = {
+            "examples": examples,
+            "model": model,
+            "champion": champion or self.artifact(standard_artifacts.Model, "no champion"),
+            "schema": self.schema(label_type),
+        }
+        channels = {n: channel_utils.as_channel([given]) for n, given in artifacts.items()}
+        component = Evaluator(**channels, **{"batch_size": 4} | CRITERIA | PREPROCESSING | keys)
         evaluation = self.artifact(standard_artifacts.ModelEvaluation, "evaluation")
         blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
-        champion = champion or self.artifact(standard_artifacts.Model, "no champion")
         context = Executor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(self.folder))
         Executor(context).Do(
-            {
-                "examples": [examples],
-                "model": [model],
-                "champion": [champion],
-                "schema": [self.schema(label_type)],
-            },
+            {name: [given] for name, given in artifacts.items()},
             {"evaluation": [evaluation], "blessing": [blessing]},
-            {"config": json.dumps(CONFIG | config)},
+            component.exec_properties,
         )
         return SimpleNamespace(
             uri=evaluation.uri,

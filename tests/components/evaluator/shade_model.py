@@ -12,6 +12,10 @@ LEVELS = 16  # brightness steps between two neighbouring classes
 GROUND = ("sky", "sea", "land")
 SIZE = 8
 NOTHING = 200  # a mask's value of no class
+MASKS = {
+    "mask_feature": "mask",
+    "mask_classes": {name: value for value, name in enumerate(GROUND)},
+}
 
 
 def png(pixels):

@@ -1,15 +1,25 @@
 """The numbers are those that TFMA's own pipeline gives for the configuration that is written."""
 
+import math
+
 import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from apache_beam.options.pipeline_options import PipelineOptions
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
+from tensorflow_model_analysis.evaluators.metrics_validator import validate_metrics
 from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_extractor
+from tensorflow_model_analysis.metrics.metric_types import MetricKey
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
 
+from components.evaluator import tfma_result
+from components.evaluator.blessing import broken_bounds
+from settings.data import Features
+from settings.evaluation import Evaluation
 from tests.components.evaluator.brightness_model import LEVELS, example
 
 # Beam's runner in this process; without a flag about packages TFX would pack its installation.
@@ -93,3 +103,47 @@ def test_every_metric_that_tfma_has_too_has_tfmas_value(workshop):
             # We write the confusion matrix once, over all classes.
             wanted = {n: v for n, v in metrics.items() if key == () or "matrix" not in n}
             assert_same(ours[model_name][key], wanted)
+
+
+_names = st.sampled_from(["accuracy", "loss", "macro_f1"])
+_values = st.sampled_from([0.0, 0.25, 0.5, 0.5 + 1e-10, 0.75, math.nan])
+_metrics = st.fixed_dictionaries({"accuracy": _values, "loss": _values})
+_limits = st.fixed_dictionaries({}, optional={"min": _values, "max": _values}).filter(
+    lambda limits: limits and limits.get("min", 0) <= limits.get("max", 1)
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(_names, _limits), st.dictionaries(_names, _values.filter(math.isfinite)),
+    _metrics, st.none() | _metrics,
+)  # fmt: skip
+def test_tfma_finds_the_same_bounds_broken(thresholds, allowed, challenger, champion):
+    changes = {
+        name: {"max_rise" if name == "loss" else "max_drop": value}
+        for name, value in allowed.items()
+    }
+    evaluation = Evaluation.of(thresholds=thresholds, change=changes)
+    broken = list(broken_bounds(evaluation, challenger, champion or {}))
+
+    names = tfma_result.model_names(2 if champion else 1)
+    config = tfma_result.eval_config(evaluation, Features(), names)
+    del config.metrics_specs[0].metrics[:]  # TFMA would build each of them to learn its name.
+    values = {}
+    for model, metrics in zip(names, [challenger, champion], strict=False):
+        for name, value in metrics.items():
+            values[MetricKey(name, model_name=model, example_weighted=None)] = value
+    if champion:
+        for name, value in challenger.items():
+            # Any number is progress from a nan, which TFMA takes for worse.
+            better = math.inf if name == "accuracy" else -math.inf
+            progress = math.isnan(champion[name]) and not math.isnan(value)
+            key = MetricKey(name, model_name=names[0], example_weighted=None).make_diff_key()
+            values[key] = better if progress else value - champion[name]
+    theirs = validate_metrics(((), values), config)
+    assert {(one.metric, one.is_change) for one in broken} == {
+        (failure.metric_key.name, failure.metric_key.is_diff)
+        for part in theirs.metric_validations_per_slice
+        for failure in part.failures
+    }
+    assert theirs.validation_ok == (not broken)

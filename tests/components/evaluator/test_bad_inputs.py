@@ -8,12 +8,13 @@ import tensorflow as tf
 from tfx.types import channel_utils, standard_artifacts
 
 from components.evaluator.component import Evaluator
-from components.evaluator.criteria import Criteria
 from failures import Failure
+from settings.evaluation import Evaluation, Threshold
+from settings.preprocessing import Preprocessing
 from tests.components.evaluator.brightness_model import example
 from tests.components.evaluator.conftest import PETS
+from tests.components.evaluator.shade_model import MASKS, png, save_shade_model
 from tests.components.evaluator.shade_model import example as shaded
-from tests.components.evaluator.shade_model import png, save_shade_model
 
 
 def message_of(action):
@@ -70,7 +71,7 @@ def test_what_a_champion_cannot_answer_is_told_with_the_cause_and_its_version(wo
     examples = workshop.examples([shaded(pixels, pixels)])
     model = workshop.model("m", ("sky", "sea"), save_shade_model)
     champion = workshop.champion(("sky", "sea"), save=save_strict)
-    options = {"mask_feature": "mask", "label_feature": None, "thresholds": {}, "change": {}}
+    options = MASKS | {"thresholds": {}, "change": {}}
     message = message_of(lambda: workshop.evaluate(examples, model, champion, **options))
     assert "the champion in" in message
     assert "nothing suits me" in message
@@ -134,26 +135,34 @@ def test_a_champion_without_class_names_is_named_with_its_version(workshop, pets
     assert "remove /pushed/3" in message
 
 
+def channels():
+    kinds = {"examples": "Examples", "model": "Model", "champion": "Model", "schema": "Schema"}
+    return {
+        name: channel_utils.as_channel([getattr(standard_artifacts, kind)()])
+        for name, kind in kinds.items()
+    }
+
+
 @pytest.mark.parametrize(
-    ("thresholds", "change", "expected"),
+    ("criteria", "expected"),
     [
-        ({"acuracy": {"min": 1}}, {}, "unknown metric 'acuracy'. Known are: accuracy"),
-        ({"accuracy": {}}, {}, "thresholds.accuracy has nothing. Give it min or max"),
-        ({"accuracy": {"least": 1}}, {}, "thresholds.accuracy has unknown least"),
-        ({"accuracy": {"min": "high"}}, {}, "thresholds.accuracy.min is 'high'"),
-        ({"loss": {"max": float("nan")}}, {}, "thresholds.loss.max is nan"),
-        ({}, {"accuracy": {"max_rise": 1}}, "unknown max_rise. Give it max_drop"),
-        ({}, {"loss": {"max_drop": 1}}, "unknown max_drop. Give it max_rise"),
+        ({"thresholds": {"acuracy": {"min": 1}}}, "acuracy"),
+        ({"thresholds": {"accuracy": {}}}, "thresholds.accuracy: given {}; needs min or max"),
+        ({"thresholds": {"accuracy": {"least": 1}}}, "thresholds.accuracy.least: unknown key"),
+        ({"thresholds": {"accuracy": {"min": "high"}}}, "thresholds.accuracy.min: given 'high'"),
+        ({"thresholds": {"loss": {"max": float("nan")}}}, "thresholds.loss.max: given nan"),
+        ({"change": {"accuracy": {"max_rise": 1}}}, "better when higher; allowed: max_drop"),
+        ({"change": {"loss": {"max_drop": 1}}}, "better when lower; allowed: max_rise"),
+        ({"thresholds": {"mean_iou": {"min": 1}}}, "mean_iou: not measured in classification"),
     ],
 )
-def test_a_criterion_that_means_nothing_is_refused(thresholds, change, expected):
-    assert expected in message_of(lambda: Criteria(thresholds, change))
+def test_a_bound_that_means_nothing_is_refused(criteria, expected):
+    assert expected in message_of(lambda: Evaluator(**channels(), height=8, width=8, **criteria))
 
 
-def test_the_component_checks_its_criteria_when_the_pipeline_is_made():
-    kinds = ("Examples", "Model", "Model", "Schema")
-    channels = [channel_utils.as_channel([getattr(standard_artifacts, kind)()]) for kind in kinds]
-    component = Evaluator(*channels, thresholds={"accuracy": {"min": 0.9, "max": None}})
+def test_the_component_takes_sections_whole():
+    criteria = Evaluation(thresholds={"accuracy": Threshold(min=0.9)})
+    preprocessing = Preprocessing(height=8, width=8)
+    component = Evaluator(**channels(), criteria=criteria, preprocessing=preprocessing)
     assert component.outputs["blessing"].type is standard_artifacts.ModelBlessing
-    with pytest.raises(Failure, match="unknown metric"):
-        Evaluator(*channels, thresholds={"speed": {"min": 0.9}})
+    assert Evaluation.model_validate_json(component.exec_properties["criteria"]) == criteria

@@ -172,7 +172,7 @@ def test_a_metric_that_needs_more_classes_is_a_reason(workshop, pets):
         change={},
     )
     assert result.verdict == (
-        "not blessed: top_5_accuracy was not measured, it takes at least ten classes"
+        "not blessed: top_5_accuracy was not measured: it needs at least 10 classes"
     )
 
 
@@ -229,7 +229,7 @@ def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets, thresho
     model = without_numbers(workshop.model("m", PETS))
     result = workshop.evaluate(workshop.examples(pets), model, thresholds=thresholds, change={})
     assert result.verdict == (
-        "not blessed: loss is no number, because probabilities that the model gives are none"
+        "not blessed: loss is nan, because the model answers with probabilities of nan"
     )
     assert not tfma.load_validation_result(result.uri).validation_ok
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from components.evaluator.class_names import joint_class_names
 from components.evaluator.count_shard import CountShard
-from components.evaluator.counts import Counts, total
-from components.evaluator.model_place import ModelPlace
-from components.evaluator.plan import Plan
+from components.evaluator.counts import SplitCounts
+from components.evaluator.plan import ModelPlace, Plan
+from settings.data import Features
 from tests.components.evaluator.shade_model import (
     GROUND,
+    MASKS,
     by_hand,
     example,
     pictures,
@@ -35,20 +35,19 @@ def grounds(tmp_path_factory):
 @pytest.fixture(scope="module")
 def count(grounds, tmp_path_factory):
     """Counts pictures as one shard or several, in batches of any size."""
-    names = joint_class_names([GROUND])
-    plan = partial(Plan, (grounds,), tuple(names), "test", "image", None, "mask", False, shards=1)
+    plan = partial(Plan, (grounds,), GROUND, "test", Features(**MASKS), False)
     folder = tmp_path_factory.mktemp("shards")
     loaded = {size: CountShard(plan(batch_size=size)) for size in (1, 3, 64)}
 
     def counted(*shards, batch_size=64):
-        parts = []
+        counts = SplitCounts.zeros(["challenger"], len(GROUND))
         for number, shard in enumerate(shards):
             file = str(folder / f"{number}")
             with tf.io.TFRecordWriter(file) as writer:
                 for image, mask in shard:
                     writer.write(example(png(image), png(mask)))
-            parts += loaded[batch_size].process((number, file))
-        return total([Counts.from_json(part.to_json()) for part in parts]), total(parts).worst
+            counts += loaded[batch_size](file)
+        return counts
 
     return counted
 
@@ -58,18 +57,18 @@ def count(grounds, tmp_path_factory):
 @given(st.integers(0, 10**6), st.integers(1, 20), st.integers(0, 20), st.sampled_from([1, 3, 64]))
 def test_random_masks_count_the_same_in_shards_and_in_one_pass(count, seed, number, cut, batch):
     made = pictures(number, seed)
-    whole, worst = count(made)
-    parts, worst_of_parts = count(made[:cut], made[cut:], batch_size=batch)
+    whole = count(made)
+    parts = count(made[:cut], made[cut:], batch_size=batch)
     truth, predicted, _ = by_hand(made)
     predicted = np.minimum(predicted, 1)
     expected = confusion_matrix(truth, predicted, labels=range(3))
     for counts in (whole, parts):
-        assert (counts.examples, counts.failure) == (number, "")
+        assert counts.examples == number
         model = counts.models["challenger"]
         np.testing.assert_array_equal(model.confusion[:-1], expected)
         assert model.confusion[-1].sum() == 0
     np.testing.assert_allclose(
         parts.models["challenger"].loss, whole.models["challenger"].loss, rtol=1e-6
     )
-    assert [one.digest for one in worst_of_parts] == [one.digest for one in worst]
-    assert [one.pictures for one in worst_of_parts] == [one.pictures for one in worst]
+    assert [one.digest for one in parts.worst] == [one.digest for one in whole.worst]
+    assert [one.pictures for one in parts.worst] == [one.pictures for one in whole.worst]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.evaluator.count_shard import CountShard
-from components.evaluator.model_place import ModelPlace
 from components.evaluator.pictures import MOST_BYTES, segmented, shown
-from components.evaluator.plan import Plan
+from components.evaluator.plan import ModelPlace, Plan
 from components.evaluator.worst_examples import MOST, offer, worst_of
+from settings.data import Features
 from tests.components.evaluator import shade_model
 from tests.components.evaluator.brightness_model import LEVELS, encoded_image, example
 
@@ -68,17 +68,16 @@ def test_their_order_is_the_same_whatever_the_batches_and_shards(workshop, lette
 
     def ranked(cuts, batch_size):
         examples = records(letters)
-        plan = Plan((place,), NAMES, "test", "image", "label", None, True, batch_size, 1)
+        plan = Plan((place,), NAMES, "test", Features(), True, batch_size)
         count_shard, worst = CountShard(plan), []
         for number, (start, end) in enumerate(itertools.pairwise([0, *cuts, len(letters)])):
             file = str(workshop.folder / f"{number}")
             with tf.io.TFRecordWriter(file) as writer:
                 for one in examples[start:end]:
                     writer.write(one)
-            [counts] = count_shard.process((number, file))
-            worst += [(start + one.record, one.rank, one.digest) for one in counts.worst]
+            worst += [(one.rank, one.digest) for one in count_shard(file).worst]
         # Equal records are told apart by their file; their digests are the same.
-        return [digest for _, _, digest in sorted(worst, key=lambda one: one[1])][:MOST]
+        return [digest for _, digest in sorted(worst)][:MOST]
 
     whole = ranked([], 60)
     assert whole == ranked([7, 33], 4) == ranked([30], 1)
@@ -162,7 +161,8 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     names, side = ("sky", "sea", "land"), 128
     shade_model.save_shade_model(tmp_path / "model", names, answers=[0, 2, 2], size=side)
     place = ModelPlace("challenger", str(tmp_path / "model"), "")
-    count_shard = CountShard(Plan((place,), names, "test", "image", None, "mask", False, 128, 1))
+    features = Features(**shade_model.MASKS)
+    count_shard = CountShard(Plan((place,), names, "test", features, False, 128))
     chance = np.random.default_rng(0)
     made = [chance.integers(0, 3, (side, side)) for _ in range(12)]
     examples = [
@@ -174,7 +174,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
         with tf.io.TFRecordWriter(str(tmp_path / "shard")) as writer:
             for one in examples * repeats:
                 writer.write(one)
-        [counts] = count_shard.process((0, str(tmp_path / "shard")))
+        counts = count_shard(str(tmp_path / "shard"))
         assert counts.examples == repeats * len(examples)
         assert len(counts.worst) == MOST
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.pusher.executor import Executor as Pusher
-from components.serving_check.executor import Executor
+from components.serving_check.component import ServingCheck
 from components.trainer.expected_answers import write_answers
 from tests.components.serving_check.small_models import (
     LABELS,
@@ -20,15 +20,6 @@ from tests.components.serving_check.small_models import (
     probabilities_of,
     save_model,
 )
-
-CONFIG = {
-    "split": "test",
-    "image_feature": "image",
-    "max_latency_ms": None,
-    "max_slowdown": 5.0,
-    "max_memory_mb": None,
-    "large_batch": 64,
-}
 
 
 class Room:
@@ -69,10 +60,15 @@ class Room:
         examples.split_names = artifact_utils.encode_split_names(["test"])
         infra = self.artifact(standard_artifacts.InfraBlessing, "infra")
         champion = champion or self.artifact(standard_artifacts.Model, "no champion")
-        Executor().Do(
-            {"examples": [examples], "model": [model], "champion": [champion]},
+        artifacts = {"examples": examples, "model": model, "champion": champion}
+        made = ServingCheck(
+            **{name: channel_utils.as_channel([given]) for name, given in artifacts.items()},
+            **config,
+        )
+        made.executor_spec.executor_class().Do(
+            {name: [given] for name, given in artifacts.items()},
             {"infra_blessing": [infra]},
-            {"config": json.dumps(CONFIG | config)},
+            made.exec_properties,
         )
         blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
         (self.folder / "blessing" / "BLESSED").touch()

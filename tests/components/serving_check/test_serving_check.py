@@ -19,12 +19,15 @@ def test_a_good_model_serves_and_is_pushed_with_its_latency_and_memory_recorded(
 
 FAULTS = {
     "label order": ({"labels": LABELS[::-1], "names": LABELS}, "gives the label"),
-    "vocabulary order": ({"names": LABELS[::-1]}, "assets/labels are not those of the training"),
+    "vocabulary order": (
+        {"names": LABELS[::-1]},
+        "labels differ from the training's",
+    ),
     "transform graph": ({"darker": 1}, "its transform graph is not the training's"),
     "batch of one": ({"one_crashes": True}, "serving_default with a batch of 1 failed"),
     "large batch": ({"large_differs": True}, "other probabilities than the training (large batch"),
-    "NaN": ({"nan": True}, "probabilities that are no numbers"),
-    "garbage answered": ({"on_corrupt": "answer"}, "answers a corrupt image as if it were one"),
+    "NaN": ({"nan": True}, "probabilities that are NaN or infinite"),
+    "garbage answered": ({"on_corrupt": "answer"}, "answers a corrupt image as if it were intact"),
     "garbage kills": ({"on_corrupt": "die"}, "serving_default with a corrupt image failed: exit"),
     "mask": ({"task": "segmentation", "mask_shift": 1}, "classes are not the most probable ones"),
     "segmentation's transform graph": (

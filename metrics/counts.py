@@ -1,0 +1,49 @@
+"""What a model answered, counted: all that a metric is computed from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+# NumPy arrays, without NumPy's import: the (n,) or (n + 1,) float64 values of the classes.
+Scores = Any
+_Numbers = Any
+
+
+@dataclass
+class Counts:
+    """The counts of one model with `n` classes, over images or, for segmentation, over pixels.
+
+    Row n, which may be left out, stands for labels in no vocabulary.
+    """
+
+    confusion: _Numbers  # (n + 1, n) number: true class, predicted class
+    loss: _Numbers = None  # (n + 1,) float64: summed cross-entropy, nats
+    top: _Numbers = None  # (n + 1,) int64: true class among the five likeliest
+
+    @property
+    def classes(self) -> int:
+        return self.confusion.shape[1]
+
+    @property
+    def total(self) -> float:
+        """All that was counted, labels in no vocabulary as well."""
+        return self.confusion.sum()
+
+    @property
+    def right(self) -> _Numbers:
+        """(n,) by class: true and predicted."""
+        return self.confusion.diagonal()
+
+    @property
+    def predicted(self) -> _Numbers:
+        """(n,) by predicted class."""
+        return self.confusion.sum(axis=0)
+
+    @property
+    def actual(self) -> _Numbers:
+        """(n,) by true class."""
+        return self.by_label[: self.classes]
+
+    @property
+    def by_label(self) -> _Numbers:
+        """(n + 1,) by true class, with labels in no vocabulary behind the others."""
+        return self.confusion.sum(axis=1)

@@ -1,0 +1,13 @@
+"""The mean precision of the classes that occur among the labels; 0 where none does."""
+
+from metrics import precision
+from metrics.counts import Counts
+
+TASKS = ("classification", "segmentation")
+HIGHER_IS_BETTER = True
+PER_CLASS = False
+
+
+def measure(counts: Counts) -> float:
+    scores = precision.measure(counts)[counts.actual > 0]
+    return float(scores.mean()) if len(scores) else 0.0

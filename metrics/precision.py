@@ -1,0 +1,11 @@
+"""Of what is predicted as a class, the part that is of that class; 0 where nothing is."""
+
+from metrics.counts import Counts, Scores
+
+TASKS = ("classification", "segmentation")
+HIGHER_IS_BETTER = True
+PER_CLASS = True
+
+
+def measure(counts: Counts) -> Scores:
+    return counts.right / counts.predicted.clip(1)
