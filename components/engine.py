@@ -10,7 +10,6 @@ import copy
 import itertools
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +20,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from tfx.dsl.components.base import base_beam_executor
 
 from failures import Failure
+from files import writing
 
 # What Beam takes for its runner inside one process.
 _LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
@@ -123,16 +123,11 @@ class Reports:
         self._folder = folder
 
     def clear(self) -> None:
-        if tf.io.gfile.exists(self._folder):
-            tf.io.gfile.rmtree(self._folder)
-        tf.io.gfile.makedirs(self._folder)
+        writing.remove(self._folder)
 
     def write(self, number: int, result: str | None, failure: str | None = None) -> None:
-        path = self._path(number)
         # A worker that is lost and done again writes the same report once more.
-        with tf.io.gfile.GFile(f"{path}.{os.getpid()}", "w") as file:
-            json.dump({"result": result, "failure": failure}, file)
-        tf.io.gfile.rename(f"{path}.{os.getpid()}", path, overwrite=True)
+        writing.write(self._path(number), json.dumps({"result": result, "failure": failure}))
 
     def read(self, number: int) -> str:
         """The result of a shard.

@@ -2,21 +2,23 @@
 
 import base64
 import collections
-import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from components.batch_predictor.pushed_model import Answer, PushedModel
 from components.batch_predictor.sources import Run, batches
 from components.mask_palette import mask_png
 from failures import Failure
+from files import locks
+from files.writing import UNFINISHED, whole_file
 
 JOB = "job.json"
+_LOCK = ".lock"
 _THREADS = 2  # A serving graph keeps about one core busy while it decodes.
 
 
@@ -74,20 +76,15 @@ def predict_runs(
     return Tally(sum(run.count for run in runs), failed)
 
 
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keeps other jobs out; the kernel lets go when the process ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
+def _alone_in(folder: Path) -> BinaryIO:
+    """Keeps other jobs out: `with _alone_in(folder): …`."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
+        return locks.hold(folder / _LOCK, wait=False)
+    except locks.InUse as error:
         raise Failure(
-            f"--output {folder} is being written by another process. Wait for it, or name "
+            f"--output {folder} is being written by {error.holder}. Wait for it, or name "
             "another folder."
         ) from None
-    finally:
-        os.close(handle)
 
 
 def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
@@ -97,14 +94,13 @@ def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
     }
     text = json.dumps(job, indent=1, sort_keys=True)
     file = folder / JOB
-    _unfinished(file).unlink(missing_ok=True)  # of a job that was killed at its first file
     if file.exists():
         if file.read_text() != text:
             raise Failure(
                 f"--output {folder} holds predictions of another model or other data. Name "
                 "another folder, or remove this one."
             )
-    elif any(folder.iterdir()):
+    elif {one.name for one in folder.iterdir()} - {_LOCK, JOB + UNFINISHED}:
         raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")
     else:
         _write(file, iter([(text, 0)]), lambda _: None)
@@ -165,23 +161,10 @@ def _numbers(values) -> str:
 
 
 def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) -> None:
-    unfinished = _unfinished(file)
-    with unfinished.open("w", encoding="utf-8") as text:
+    with whole_file(file) as unfinished, open(unfinished, "w", encoding="utf-8") as text:
         for chunk, records in chunks:
             text.write(chunk)
             progress(records)
-        text.flush()
-        os.fsync(text.fileno())
-    unfinished.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _unfinished(file: Path) -> Path:
-    return file.with_suffix(".unfinished")
 
 
 def _check(file: Path, run: Run) -> int:

@@ -2,21 +2,16 @@
 
 import glob
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import tensorflow as tf
-
-from components import graph_error
 from failures import Failure
+from files import tfrecords
 
 PART = 10_240  # records of one output file: what a kill can cost at most
 BATCH = 512  # records the model sees at once; divides PART
 _IMAGES = (".png", ".jpg", ".jpeg")
-_GZIP = b"\x1f\x8b"
-_LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,6 @@ class Run:
     start: int  # the first record's number in the file or folder
     count: int
     names: tuple[str, ...] = ()  # of the images; empty for a TFRecord file
-    compression: str = ""
 
 
 def runs_of(place: str) -> list[Run]:
@@ -49,7 +43,7 @@ def runs_of(place: str) -> list[Run]:
             f"--input {place}: no TFRecord file (…tfrecord…) and no image "
             f"({', '.join(_IMAGES)}) is there. Name a file, a glob or another folder."
         )
-    return [run for file in records or files for run in _split(_whole(file))]
+    return [run for file in records or files for run in _split(Run(file, 0, tfrecords.count(file)))]
 
 
 def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:
@@ -91,18 +85,8 @@ def batches(run: Run) -> Iterator[list[bytes | None]]:
         for start in range(0, len(run.names), BATCH):
             yield [_content(name) for name in run.names[start : start + BATCH]]
         return
-    records = tf.data.TFRecordDataset(run.place, compression_type=run.compression)
-    records = records.skip(run.start).take(run.count).batch(BATCH).prefetch(2)
-    try:
-        for batch in records.as_numpy_iterator():
-            yield batch.tolist()
-    except tf.errors.DataLossError as error:
-        raise Failure(
-            f"{run.place} is damaged: {error.message}. Copy or write it again."
-        ) from error
-    except tf.errors.OpError as error:
-        cause = graph_error.cause(error, "it is gone or not to be opened")
-        raise Failure(f"{run.place} cannot be read: {cause}. Give the command again.") from error
+    found = tfrecords.batches(run.place, BATCH, first=run.start, take=run.count)
+    yield from (batch for _, batch in found)
 
 
 def _files(place: str) -> list[str]:
@@ -111,36 +95,6 @@ def _files(place: str) -> list[str]:
     if os.path.exists(place):
         return [place]
     return sorted(file for file in glob.glob(place, recursive=True) if os.path.isfile(file))
-
-
-def _whole(file: str) -> Run:
-    with open(file, "rb") as data:
-        compression = "GZIP" if data.read(2) == _GZIP else ""
-    if compression:
-        try:
-            records = tf.data.TFRecordDataset(file, compression_type=compression)
-            count = int(records.reduce(tf.constant(0, tf.int64), lambda total, _: total + 1))
-        except tf.errors.OpError as error:
-            raise Failure(f"{file} is damaged: {error.message}. Write it again.") from error
-    else:
-        count = _count(file)
-    return Run(file, 0, count, (), compression)
-
-
-def _count(file: str) -> int:
-    """Counts by the lengths alone; the data are jumped over."""
-    size, count, place = os.path.getsize(file), 0, 0
-    with open(file, "rb") as data:
-        while place < size:
-            data.seek(place)
-            head = data.read(_LENGTH.size)
-            if len(head) < _LENGTH.size:
-                break
-            place += _LENGTH.unpack(head)[0] + 16
-            count += 1
-    if place != size:
-        raise Failure(f"{file} is no whole TFRecord file: it ends within record {count}.")
-    return count
 
 
 def _split(whole: Run) -> list[Run]:

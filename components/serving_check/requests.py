@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from components.transform.corrupt_images import corruption
+from files import tfrecords
 
 CLASSIFY = ("serving_default", "serve_examples")  # encoded images, raw Examples
 TRANSFORM = "transform_features"
@@ -35,8 +36,7 @@ def from_examples(split_uri: str, image_feature: str, most: int) -> Requests:
       most: how many, from the first shard.
     """
     shards = sorted(tf.io.gfile.glob(os.path.join(glob.escape(split_uri), "*")))
-    compression = "GZIP" if shards[0].endswith(".gz") else None
-    records = tf.data.TFRecordDataset(shards[0], compression).as_numpy_iterator()
+    records = tfrecords.records(shards[0])
     sound = (record for record in records if corruption(record, image_feature, _CHANNELS) is None)
     examples = list(itertools.islice(sound, most))
     broken = tf.train.Example.FromString(examples[0])

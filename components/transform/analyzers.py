@@ -19,6 +19,7 @@ from tensorflow_transform import beam as tft_beam
 
 from components.transform.options import Preprocessing
 from failures import Failure
+from files import writing
 
 # A lookup table cannot be made of an empty file. Examples without a label stay without a class.
 _NO_LABEL = b"0\n"
@@ -157,9 +158,7 @@ class _ToAsset(tft_beam.experimental.PTransformAnalyzer):
 
 def write_file(content: bytes, path: str) -> np.ndarray:
     """Writes a small file with its folder, and returns the path as an analyzer's output."""
-    tf.io.gfile.makedirs(path.rpartition("/")[0])
-    with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(content)
+    writing.write(path, content)
     return np.array(path, dtype=object)
 
 

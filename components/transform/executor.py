@@ -12,17 +12,18 @@ from tfx.types import artifact_utils
 from components.engine import EngineExecutor
 from components.schema_gen import schema_files
 from components.transform import (
+    disk_faults,
     in_process,
     masks,
     on_beam,
     options,
     preprocessing,
-    publish,
     transform_graph,
 )
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.shards import ShardResult
 from failures import Failure
+from files import writing
 
 _UNFINISHED = "unfinished"
 
@@ -51,7 +52,7 @@ class Executor(EngineExecutor):
         job = make_job(
             examples, schema.uri, transformed.uri, unfinished, exec_properties["preprocessing"]
         )
-        with publish.writing(os.path.dirname(transformed.uri)):
+        with disk_faults.writing(os.path.dirname(transformed.uri)):
             results = self._write(job, graph.uri, unfinished)
         _describe(examples, transformed, graph, results, job)
 
@@ -66,7 +67,11 @@ class Executor(EngineExecutor):
             if job.options.target == "mask":
                 vocabulary_file = f"{job.graph_uri}/transform_fn/assets/{preprocessing.VOCABULARY}"
                 masks.write_assets(train_pixels(results), vocabulary_file, job)
-            publish.folder(job.graph_uri, graph_uri, last="transform_fn")
+            # gfile may end the names of folders with a slash.
+            made = [name.rstrip("/") for name in tf.io.gfile.listdir(job.graph_uri)]
+            # Whoever finds transform_fn finds all the rest.
+            for name in sorted(made, key=lambda name: name == "transform_fn"):
+                writing.publish(f"{job.graph_uri}/{name}", f"{graph_uri}/{name}")
         finally:
             tf.io.gfile.rmtree(unfinished)
         return results

@@ -13,6 +13,7 @@ from components.transform.job import Job, Shard
 from components.transform.options import NO_CLASS
 from components.transform.reading import MASK_STATISTICS
 from failures import Failure
+from files import tfrecords, writing
 
 _MOST_NAMED = 8
 
@@ -83,9 +84,7 @@ def check_classes(pixels: np.ndarray, job: Job) -> None:
 def _first_values(job: Job) -> list[int]:
     """Some of the pixel values of the first mask that decodes, in rising order."""
     for shard in job.train_shards:
-        compression = "GZIP" if shard.source.endswith(".gz") else ""
-        options = tf.io.TFRecordOptions(compression)
-        for record in tf.compat.v1.io.tf_record_iterator(shard.source, options):
+        for record in tfrecords.records(shard.source):
             feature = tf.train.Example.FromString(record).features.feature
             [mask] = feature[job.options.mask_feature].bytes_list.value
             try:
@@ -98,11 +97,9 @@ def _first_values(job: Job) -> list[int]:
 
 def write_assets(pixels: np.ndarray, vocabulary_file: str, job: Job) -> None:
     """Writes the classes' names, one a line, and the training split's pixels by class."""
-    tf.io.gfile.makedirs(vocabulary_file.rpartition("/")[0])
-    with tf.io.gfile.GFile(vocabulary_file, "w") as file:
-        file.write("".join(f"{name}\n" for name, _ in job.options.mask_classes))
-    with tf.io.gfile.GFile(f"{job.graph_uri}/{MASK_STATISTICS}", "w") as file:
-        file.write(json.dumps(statistics(pixels, job)))
+    names = "".join(f"{name}\n" for name, _ in job.options.mask_classes)
+    writing.write(vocabulary_file, names)
+    writing.write(f"{job.graph_uri}/{MASK_STATISTICS}", json.dumps(statistics(pixels, job)))
 
 
 class MaskExampleEncoder:

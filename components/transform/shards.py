@@ -10,17 +10,18 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from components.transform import masks, publish
+from components.transform import masks
 from components.transform.analyzers import PixelStatistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.job import Job, Shard
 from components.transform.options import Preprocessing
 from components.transform.preprocessing import OUT_OF_VOCABULARY
 from failures import Failure
+from files import tfrecords
+from files.writing import whole_file
 
 # Batches are large enough to hide the cost of a call, and small in memory.
 _BATCH_BYTES = 4 << 20  # of transformed pixels
-_RAW_BATCH_BYTES = 16 << 20  # of serialized examples
 _BATCHES_AHEAD = 4
 
 # What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
@@ -49,7 +50,7 @@ def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
     """Reads a file's records, some at a time.
 
     Args:
-      shard: a TFRecord file, gzipped if its name ends with .gz.
+      shard: a TFRecord file, plain or gzipped.
       size: the most records at a time; large records come in smaller batches.
 
     Yields:
@@ -58,25 +59,9 @@ def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
     Raises:
       Failure: when the file is truncated or corrupt.
     """
-    # A tf.data.Dataset costs 25 ms to start, a hundred times what a small file takes to read.
-    compression = "GZIP" if shard.source.endswith(".gz") else ""
-    reader = tf.compat.v1.io.tf_record_iterator(shard.source, tf.io.TFRecordOptions(compression))
-    first, held, held_bytes = 0, [], 0
-    try:
-        for record in reader:
-            held.append(record)
-            held_bytes += len(record)
-            if len(held) == size or held_bytes >= _RAW_BATCH_BYTES:
-                yield first, np.array(held, dtype=object)
-                first, held, held_bytes = first + len(held), [], 0
-    except tf.errors.DataLossError as error:
-        cause = error.message.partition("'")[0]
-        raise Failure(
-            f"Transform cannot read {shard.source} beyond record {first + len(held)}: {cause}. "
-            "Restore the file, or remove the pipeline root and run again."
-        ) from error
-    if held:
-        yield first, np.array(held, dtype=object)
+    next_step = "Restore the file, or remove the pipeline root and run again."
+    for first, batch in tfrecords.batches(shard.source, size, next_step=next_step):
+        yield first, np.array(batch, dtype=object)
 
 
 def batch_size(options: Preprocessing) -> int:
@@ -190,13 +175,12 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
         encode = masks.MaskExampleEncoder(job.options.image_bytes, job.options.mask_bytes)
         mask_pixels = np.zeros(256, np.int64)
     classes = set()
-    partial = f"{shard.target}.partial"
 
     def transform_numbered(numbered):
         first, batch = numbered
         return transform_batch(batch, first, shard, transform, job)
 
-    with tf.io.TFRecordWriter(partial) as writer:
+    with whole_file(shard.target) as unfinished, tf.io.TFRecordWriter(unfinished) as writer:
         for batch in in_order(transform_numbered, batches(shard, batch_size(job.options)), pool):
             targets = batch.targets.tolist()
             for image, target in zip(batch.images, targets, strict=True):
@@ -214,7 +198,6 @@ def transform_shard(shard: Shard, transform: TransformBatch, job: Job, pool: Poo
     if not labelled:
         result.mask_pixels = mask_pixels.tolist()
     result.classes = sorted(classes)
-    publish.file(partial, shard.target)
     return result
 
 

@@ -9,14 +9,11 @@ asked for in a week, unless a process still reads from them.
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +24,8 @@ from components import graph_error
 from components.trainer.input.features import Feature
 from components.trainer.input.source import Source, cores, traced
 from failures import Failure
+from files import writing
+from files.locks import InUse, hold
 
 _FORMAT = 2
 _DESCRIPTION = "description.json"
@@ -48,8 +47,9 @@ def cached(source: Source, folder: str) -> Source:
     cache, rows_a_block = _cache(source, folder), _rows_a_block(source)
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        used = _in_use(cache)
-        with _locked(cache.with_suffix(".lock")):
+        # A mark that others see until this process ends or lets go of it.
+        used = hold(cache.with_suffix(".used"), shared=True)
+        with _alone(cache):
             examples = _whole(cache, rows_a_block, source.row_bytes)
             if examples is None:
                 _remove_unwanted(cache, source)
@@ -87,14 +87,13 @@ def bytes_to_write(source: Source, folder: str) -> int:
     What a build would remove is removed, so that it does not count against the free space.
     """
     cache = _cache(source, folder)
-    unfinished = cache.with_suffix(".building")
+    unfinished = cache.with_suffix(writing.UNFINISHED)
     try:
         if _whole(cache, _rows_a_block(source), source.row_bytes) is not None:
             return 0
         _remove_unwanted(cache, source)
         if unfinished.exists():
-            with contextlib.suppress(BlockingIOError):  # Another process is building it.
-                _remove(unfinished, unless_locked=cache.with_suffix(".lock"))
+            _remove(unfinished, unless_locked=cache.with_suffix(".lock"))
         kept = [*unfinished.glob("*"), *cache.glob("*")]  # A damaged cache is built anew.
         written = sum(file.stat().st_size for file in kept)
     except OSError:
@@ -112,22 +111,14 @@ def _rows_a_block(source: Source) -> int:
     return max(1, _BLOCK_BYTES // source.row_bytes)
 
 
-def _in_use(cache: Path) -> BinaryIO:
-    """A mark that others see until the process ends or lets go of it."""
-    mark = cache.with_suffix(".used").open("wb")
-    fcntl.flock(mark, fcntl.LOCK_SH)
-    return mark
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _progress.info("waiting for another process that builds the input cache")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield  # The kernel lets go of the lock when the file is closed or the process dies.
+def _alone(cache: Path) -> BinaryIO:
+    """Keeps other processes from building the cache: `with _alone(cache): …`."""
+    lock = cache.with_suffix(".lock")
+    try:
+        return hold(lock, wait=False)
+    except InUse as error:
+        _progress.info("waiting for %s, which builds the input cache", error.holder)
+        return hold(lock)
 
 
 def _block(cache: Path, number: int) -> Path:
@@ -155,30 +146,23 @@ def _remove_unwanted(cache: Path, source: Source) -> None:
             outdated = made_from[0] == source.name and made_from[1] != source.identity
             if outdated or time.time() - description.stat().st_mtime > _KEPT_SECONDS:
                 _remove(other, unless_locked=other.with_suffix(".used"))
-    for unfinished in cache.parent.glob("*.building"):
-        if unfinished != cache.with_suffix(".building"):
+    for unfinished in cache.parent.glob(f"*{writing.UNFINISHED}"):
+        if unfinished != cache.with_suffix(writing.UNFINISHED):
             with contextlib.suppress(OSError):
                 _remove(unfinished, unless_locked=unfinished.with_suffix(".lock"))
 
 
 def _remove(folder: Path, unless_locked: Path) -> None:
-    with unless_locked.open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError where it is locked.
-        shutil.rmtree(folder)
+    with contextlib.suppress(InUse), hold(unless_locked, wait=False):
+        writing.remove(folder)
 
 
 def _build(source: Source, cache: Path, rows_a_block: int) -> int:
-    unfinished = cache.with_suffix(".building")
-    for leftover in (unfinished, cache):
-        shutil.rmtree(leftover, ignore_errors=True)
-    unfinished.mkdir()
-    try:
-        examples = _write_blocks(source, unfinished, rows_a_block)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)  # A full disk must not stay full.
-        raise
-    unfinished.rename(cache)
-    return examples
+    writing.remove(cache)  # A damaged one.
+    # Nothing is left of a build that fails: a full disk must not stay full.
+    with writing.whole_folder(cache) as unfinished:
+        os.mkdir(unfinished)
+        return _write_blocks(source, Path(unfinished), rows_a_block)
 
 
 def _write_blocks(source: Source, unfinished: Path, rows_a_block: int) -> int:
@@ -194,12 +178,9 @@ def _write_blocks(source: Source, unfinished: Path, rows_a_block: int) -> int:
 
 
 def _write(path: Path, *parts: np.ndarray | bytes) -> None:
-    with path.open("wb", buffering=0) as file:
+    with path.open("wb") as file:
         for part in parts:
-            left = memoryview(part).cast("B")
-            while left:  # One call writes 2 GiB at most.
-                left = left[file.write(left) :]
-        os.fsync(file.fileno())  # A name must not outlive a power failure without its content.
+            file.write(memoryview(part).cast("B"))
 
 
 def _rows(

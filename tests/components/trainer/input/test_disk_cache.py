@@ -69,7 +69,7 @@ def test_what_nothing_asked_for_in_a_week_goes_and_so_does_an_unfinished_build(
     gc.collect()
     (old,) = _caches(tmp_path)
     os.utime(old / "description.json", (1, time.time() - 8 * 24 * 3600))
-    abandoned = tmp_path / "0123.building"
+    abandoned = tmp_path / "0123.unfinished"
     abandoned.mkdir()
     _made(write_shards(40), tmp_path)
     assert not old.exists()
@@ -98,7 +98,7 @@ def test_what_a_killed_build_left_makes_room_before_the_disk_is_judged(write_sha
     files = write_shards(40)
     _made(files, tmp_path)
     [cache] = _caches(tmp_path)
-    unfinished = cache.rename(cache.with_suffix(".building"))
+    unfinished = cache.rename(cache.with_suffix(".unfinished"))
     (unfinished / "description.json").unlink()
     arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
     assert input_function(files, SHAPE, 8, **arguments).strategy == "streaming"
@@ -127,19 +127,19 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
     building = subprocess.Popen([sys.executable, "-c", _BUILD, str(cache), *files], cwd=os.getcwd())
     try:
         deadline = time.monotonic() + 60
-        while not list(cache.glob("*.building/1.rows")) and time.monotonic() < deadline:
+        while not list(cache.glob("*.unfinished/1.rows")) and time.monotonic() < deadline:
             time.sleep(0.001)
         building.send_signal(signal.SIGKILL)
     finally:
         building.wait()
-    assert list(cache.glob("*.building"))
+    assert list(cache.glob("*.unfinished"))
     assert not list(cache.glob("*/description.json"))
     made = input_function(
         files, (64, 64, 3), 100, training=False, strategy="disk", cache_dir=str(cache)
     )
     assert made.examples == 3000
     assert sum(len(labels) for _, labels in made.dataset) == 3000
-    assert not list(cache.glob("*.building"))
+    assert not list(cache.glob("*.unfinished"))
 
 
 _BUILD = """
@@ -193,5 +193,5 @@ def test_a_full_disk_is_one_clear_line(write_shards, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
-    assert not list(tmp_path.glob("*.building"))
+    assert not list(tmp_path.glob("*.unfinished"))
     assert _made(files, tmp_path).examples == 400
