@@ -7,7 +7,7 @@ import ast
 import operator
 import re
 
-# Outside of texts, CEL and Python differ in these signs alone, for what TFX writes.
+# In what TFX writes, CEL and Python differ in these signs alone, outside of strings.
 _TOKENS = re.compile(r"'[^']*'|&&|\|\||!=|!")
 _IN_PYTHON = {"&&": " and ", "||": " or ", "!": " not "}
 _COMPARISONS = {
@@ -28,8 +28,8 @@ def holds(condition, inputs):
       inputs: the `inputs` of an ExecutorInput, as JSON.
 
     Raises:
-      ValueError: the text is outside of the part that is known here.
-      KeyError: it reads an input or a property that is not there, where the backend's
+      ValueError: the text is outside the supported part of CEL.
+      KeyError: it reads an input or a property that does not exist, where the backend's
         evaluation fails as well.
     """
     return _value(_parse(condition), inputs)
@@ -49,7 +49,7 @@ def _parse(condition):
     try:
         return ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
-        raise ValueError(f"no condition that TFX writes: {condition}") from None
+        raise ValueError(f"not a condition that TFX writes: {condition}") from None
 
 
 def _value(node, inputs):
@@ -72,4 +72,4 @@ def _value(node, inputs):
             return _value(left, inputs) + _value(right, inputs)
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _COMPARISONS:
             return _COMPARISONS[type(sign)](_value(left, inputs), _value(right, inputs))
-    raise ValueError(f"no condition that TFX writes: {ast.unparse(node)}")
+    raise ValueError(f"not a condition that TFX writes: {ast.unparse(node)}")

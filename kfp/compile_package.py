@@ -1,8 +1,8 @@
 """Compiles the pipeline into a package for open-source Kubeflow Pipelines.
 
-TFX's compiler writes the graph; what the open-source backend needs beyond that is added to
-the compiled document, so that neither TFX nor the SDK is patched. Nothing here reads or
-writes a bucket or the network.
+TFX's compiler writes the graph. What the open-source backend needs beyond that is added to
+the compiled document, so that neither TFX nor the SDK is patched. Nothing here touches a
+bucket or the network.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from kfp.scheduled_time import add_scheduled_time
 from settings.kubeflow import Kubeflow
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
-# Without it `kfp`, imported for this folder's sake, would import the SDK's client as well.
+# Without it, `import kfp` for this folder's modules would import the SDK's client as well.
 _ENVIRONMENT = {"_KFP_RUNTIME": "true"}
 # Each reads something that may change while its parameters stay the same.
 _NEVER_CACHED = {"TfdsExampleGen", "ChampionResolver", "Pusher"}
@@ -30,9 +30,8 @@ def compile_package(configuration, output):
     """Writes the package of a configuration; returns the path.
 
     Raises:
-      settings.reading.ConfigurationError: a key of the `kubeflow` section names
-        something that there is not.
-      kfp.package_rules.PackageRefused: the backend would refuse the package.
+      ConfigurationError: a key of the `kubeflow` section names something unknown.
+      PackageRefused: the backend would refuse the package.
     """
     from pipeline.create_pipeline import create_pipeline
 
@@ -93,7 +92,7 @@ def write_package(documents, path):
 
 
 def _fill_defaults(spec, pipeline):
-    """TFX drops what a RuntimeParameter has as its default; a run would have to give all."""
+    """TFX drops the default of a RuntimeParameter; a run would have to give every value."""
     from tfx.orchestration.data_types import RuntimeParameter
 
     known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
@@ -104,20 +103,18 @@ def _fill_defaults(spec, pipeline):
 
 
 def _add_parameter(spec, parameter):
-    """Makes a value of a component an input of the pipeline."""
-    kind = _parameter_type(parameter.default)
+    """Makes a key of a component's section an input of the pipeline."""
+    kind = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}[type(parameter.default)]
     root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
     root[parameter.name] = {"parameterType": kind, "defaultValue": parameter.default}
-    name = parameter.property if parameter.key is None else f"{parameter.property}__{parameter.key}"
-    task = spec["root"]["dag"]["tasks"][parameter.component]
-    component = spec["components"][task["componentRef"]["name"]]
-    inputs = component["inputDefinitions"].setdefault("parameters", {})
-    inputs[name] = {"parameterType": kind}
-    task["inputs"].setdefault("parameters", {})[name] = {"componentInputParameter": parameter.name}
-
-
-def _parameter_type(value):
-    return {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}[type(value)]
+    for task in spec["root"]["dag"]["tasks"].values():
+        component = spec["components"][task["componentRef"]["name"]]
+        inputs = component.get("inputDefinitions", {}).get("parameters", {})
+        if parameter.property in inputs:
+            inputs[parameter.input] = {"parameterType": kind}
+            task["inputs"]["parameters"][parameter.input] = {
+                "componentInputParameter": parameter.name
+            }
 
 
 def _finish_task(task, component, step, pipeline):
@@ -134,7 +131,7 @@ def _finish_task(task, component, step, pipeline):
 
 
 def _name_inputs_in_condition(task):
-    """TFX's condition calls an input `_Producer.output` even where the task has a name for it."""
+    """TFX writes `_Producer.output` into conditions even where the task has a name for it."""
     policy = task.get("triggerPolicy", {})
     inputs = task.get("inputs", {}).get("artifacts", {})
     for name, source in inputs.items():
@@ -145,7 +142,7 @@ def _name_inputs_in_condition(task):
 
 
 def _finish_container(container, component, step, kubeflow, environment):
-    # The backend keeps one component for containers that are alike.
+    # The backend merges components whose containers are equal.
     container["args"] += ["--component_id", component]
     if step.image or step.gpu:
         container["image"] = with_tag(step.image or kubeflow.image, "-gpu" if step.gpu else "")

@@ -1,7 +1,7 @@
 """`python -m kfp.entrypoint`: runs one component's executor in a pod, for Kubeflow's launcher.
 
-TFX's own entrypoint was made for another backend. This one takes what the open-source
-driver gives (inputs without types, an output `executor-logs`, addresses that nothing here
+TFX's own entrypoint was made for another backend. This one accepts what the open-source
+driver passes (inputs without types, an output `executor-logs`, addresses that nothing here
 can open) and leaves what the open-source launcher can publish.
 
 Exit codes: 0 done, 1 the component failed; the last line on stderr says which and why.
@@ -23,14 +23,12 @@ from failures import Failure, in_one_line
 from files import writing
 from kfp.launcher_paths import local_path
 from kfp.run_origin import origin_in
+from kfp.run_parameters import replace_keys
 from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
 from kfp.scheduled_time import take_scheduled_time
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
-# `training__epochs` is the key `epochs` within the JSON of the property `training`: so a
-# run's parameter can replace one value of a section.
-KEY_SEPARATOR = "__"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,19 +122,10 @@ def run(invocation):
 
 
 def _exec_properties(values, specs):
-    """The parameters as the executor expects them: JSON knows no integers, and specs do."""
-    properties, overrides = {}, {}
-    for name, value in values.items():
-        if specs.get(name, {}).get("parameterType") == "NUMBER_INTEGER":
-            value = int(value)
-        section, separator, key = name.partition(KEY_SEPARATOR)
-        if separator and section in specs:
-            overrides[section, key] = value
-        else:
-            properties[name] = value
-    for (section, key), value in sorted(overrides.items()):
-        replaced = json.loads(properties[section]) | {key: value}
-        properties[section] = json.dumps(replaced, sort_keys=True)
+    """The parameters as the executor expects them: JSON has no integers, and specs do."""
+    integers = {n for n, spec in specs.items() if spec.get("parameterType") == "NUMBER_INTEGER"}
+    properties = {n: int(value) if n in integers else value for n, value in values.items()}
+    replace_keys(properties)
     return properties
 
 
@@ -161,7 +150,7 @@ def _make_executor(path, beam_args, temporary):
 
 
 def _make_folders(output_dict):
-    """Executors find their output folders made, as under TFX's own runners."""
+    """Makes the output folders, as TFX's own runners do."""
     from tfx.types.value_artifact import ValueArtifact
 
     for artifacts in output_dict.values():
@@ -171,13 +160,15 @@ def _make_folders(output_dict):
 
 
 def _check(result):
-    """An executor may say by a code, rather than by an exception, that it failed."""
+    """An executor may report a failure by a code instead of an exception."""
     if result is not None and result.execution_result.code:
-        raise RuntimeError(result.execution_result.result_message or "the executor said so")
+        raise RuntimeError(
+            result.execution_result.result_message or "the executor reported a failure"
+        )
 
 
 def _bring_home(artifact, given):
-    """Copies what an executor put elsewhere to the place that the launcher uploads."""
+    """Copies what an executor wrote elsewhere to the place that the launcher uploads."""
     if artifact.uri != given:
         elsewhere = local_path(artifact.uri)
         if os.path.isdir(elsewhere):
@@ -192,6 +183,6 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Everything is written. Destructors of native libraries have crashed here, which
-    # would turn a step that is done into one that failed.
+    # Everything is written. Destructors of native libraries have crashed here, which would
+    # turn a finished step into a failed one.
     os._exit(code)

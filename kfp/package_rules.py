@@ -1,7 +1,7 @@
-"""What the open-source backend takes, checked before it is asked.
+"""What the open-source backend accepts, checked before it is asked.
 
-Each rule says what the backend (2.17) would say hours later, at the upload, at the run's
-creation or at the first step, and why.
+Each rule reports, with its reason, what the backend (2.17) would report hours later: at the
+upload, when the run is created, or at the first step.
 """
 
 import json
@@ -12,14 +12,15 @@ from google.protobuf import json_format
 
 from failures import ConfigurationError
 from kfp.package_tasks import check_task, has_cycle
-from kfp.platform_rules import check_platform
-from kfp.rule_patterns import QUANTITY, SCHEMA_TITLE
+from kfp.platform_document import check_platform
+from settings.kubernetes import QUANTITY
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_SCHEMA_TITLE = re.compile(r"[a-z][\w-]*(\.[\w-]+)*\.[A-Za-z][\w-]*")
 _IMPORTED = ("gs://", "s3://", "minio://", "oci://")
-# etcd takes objects of 1.5 MiB; the workflow holds the package once and its own text.
+# etcd accepts objects of 1.5 MiB; the workflow holds the package once and its own text.
 _MOST_BYTES = 1_000_000
-# Linux takes 128 KiB an argument; all of a step's inputs travel in one.
+# Linux accepts 128 KiB in an argument; all of a step's inputs travel in one.
 _MOST_ARGUMENT_BYTES = 100_000
 
 
@@ -40,8 +41,8 @@ def check_package(documents):
     try:
         reasons = list(_reasons(documents))
     except (AttributeError, LookupError, TypeError, ValueError):
-        # The rules go through what a compiler writes; by hand, anything may be elsewhere.
-        reasons = ["not of the form of a pipeline spec: a part is missing or of another kind"]
+        # The rules walk what a compiler writes; in a file edited by hand, anything may differ.
+        reasons = ["not a pipeline spec: a part is missing or of another kind"]
     if reasons:
         raise PackageRefused(reasons)
 
@@ -50,16 +51,16 @@ def read_package(path):
     """The documents in a file, checked: (pipeline spec, kubernetes executors by label).
 
     Raises:
-      PackageRefused: it is no package that the backend takes.
+      PackageRefused: the backend does not accept the file.
     """
     if path.suffix not in (".yaml", ".yml"):
-        raise PackageRefused(["the backend takes .yaml files, and never JSON"], path)
+        raise PackageRefused(["the backend accepts .yaml files, and never JSON"], path)
     try:
         documents = [d for d in yaml.safe_load_all(path.read_text(encoding="utf-8")) if d]
         check_package(documents)
     except OSError as error:
         raise PackageRefused([f"cannot be read: {error.strerror}"], path) from None
-    # PyYAML passes on what Python's own types say of an impossible date.
+    # PyYAML passes on the errors of Python's own types, as for an impossible date.
     except (yaml.YAMLError, ValueError, AttributeError) as error:
         raise PackageRefused([f"not YAML: {str(error).splitlines()[0]}"], path) from None
     except PackageRefused as refusal:
@@ -72,12 +73,12 @@ def read_package(path):
 
 def _reasons(documents):
     if not all(isinstance(document, dict) for document in documents):
-        yield "a document that is no mapping"
+        yield "a document is not a mapping"
         return
     specs = [d for d in documents if "pipelineInfo" in d]
     platforms = [d for d in documents if "platforms" in d]
     if len(specs) != 1 or len(platforms) > 1 or len(documents) != len(specs) + len(platforms):
-        yield "one pipeline spec and at most one platform spec are taken, and nothing else"
+        yield "allowed: one pipeline spec and at most one platform spec"
         return
     [spec] = specs
     malformed = list(_unknown_fields(spec))
@@ -103,7 +104,7 @@ def _reasons(documents):
 
 
 def _unknown_fields(spec):
-    """The backend parses strictly: one unknown field and nothing is taken."""
+    """The backend parses strictly: with one unknown field it refuses everything."""
     from kfp.pipeline_spec import pipeline_spec_pb2
 
     deployment = spec.get("deploymentSpec", {})
@@ -114,7 +115,7 @@ def _unknown_fields(spec):
         try:
             json_format.ParseDict(data, message)
         except json_format.ParseError as error:
-            yield f"not of the form of a pipeline spec: {str(error).splitlines()[0]}"
+            yield f"not a pipeline spec: {str(error).splitlines()[0]}"
     if not spec.get("root", {}).get("dag", {}).get("tasks"):
         yield "root: no tasks"
     if not deployment.get("executors"):
@@ -123,12 +124,12 @@ def _unknown_fields(spec):
 
 def _check_head(spec):
     if spec.get("schemaVersion") != "2.1.0":
-        yield f"schemaVersion {spec.get('schemaVersion')}: the backend takes 2.1.0 alone"
+        yield f"schemaVersion {spec.get('schemaVersion')}; allowed: 2.1.0"
     name = spec["pipelineInfo"].get("name", "")
     if not _NAME.fullmatch(name) or len(name) > 63:
         yield (
-            f"pipelineInfo.name {name!r}: lower-case letters, digits, '-' and '.', a letter or "
-            "a digit at both ends, 63 at most: pods are named and labelled after it"
+            f"pipelineInfo.name {name!r}; allowed: lower-case letters, digits, '-' and '.', a "
+            "letter or a digit at both ends, 63 at most, because pods are named after it"
         )
     for name, parameter in spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
         if "defaultValue" not in parameter and not parameter.get("isOptional"):
@@ -147,7 +148,7 @@ def _check_component(name, component, executors):
     if component.get("outputDefinitions", {}).get("parameters"):
         yield (
             f"component {name}: an output parameter; TFX points its readers at a task that "
-            "there is not"
+            "does not exist"
         )
 
 
@@ -159,19 +160,17 @@ def _check_schema(place, schema):
     if title is None:
         parsed = yaml.safe_load(schema.get("instanceSchema", "")) or {}
         title = parsed.get("title") if isinstance(parsed, dict) else None
-    if not title or not SCHEMA_TITLE.fullmatch(title):
-        yield f"{place}: its type's title is {title!r}; namespace.Title is needed"
+    if not title or not _SCHEMA_TITLE.fullmatch(title):
+        yield f"{place}: its type's title is {title!r}; allowed: namespace.Title"
 
 
 def _check_executor(label, executor):
     if "resolver" in executor:
-        yield (
-            f"{label}: a resolver; the backend implements none. Look the artifact up in a component"
-        )
+        yield f"{label}: a resolver; the backend has none, so look the artifact up in a component"
     elif "importer" in executor:
         uri = executor["importer"].get("artifactUri", {}).get("constant", "")
         if uri and not uri.startswith(_IMPORTED):
-            yield f"{label}: {uri} is imported; the backend imports {', '.join(_IMPORTED)} alone"
+            yield f"{label}: imports {uri}; the backend imports only {', '.join(_IMPORTED)}"
     elif "container" in executor:
         yield from _check_container(label, executor["container"])
     else:
@@ -183,8 +182,8 @@ def _check_container(label, container):
     tag = image.rpartition("/")[2].partition(":")[2]
     if not tag or tag == "latest":
         yield (
-            f"{label}: image {image!r}; the cache knows an image by its name alone, so it "
-            "needs a tag of its own for each content"
+            f"{label}: image {image!r}; the cache knows an image by its name alone, so each "
+            "content needs a tag of its own"
         )
     if not container.get("command"):
         yield f"{label}: no command; the launcher has nothing to run"
@@ -197,8 +196,11 @@ def _check_container(label, container):
     accelerator = resources.pop("accelerator", {})
     quantities = resources | {"accelerator": accelerator.get("resourceCount", "1")}
     for field, value in quantities.items():
-        if isinstance(value, str) and not QUANTITY.fullmatch(value):
-            yield f"{label}: {field} {value!r} is no quantity of Kubernetes"
+        try:
+            # Numbers, which older compilers wrote, need no unit.
+            QUANTITY(value if isinstance(value, str) else "0")
+        except ValueError as error:
+            yield f"{label}: {field} {value!r}; {error}"
 
 
 def _check_twins(executors):
@@ -207,7 +209,7 @@ def _check_twins(executors):
         text = json.dumps(executor.get("container"), sort_keys=True)
         if "container" in executor and text in seen:
             yield (
-                f"{label}: its container is the same as that of {seen[text]}; the backend "
-                "would take one component's inputs for both"
+                f"{label}: its container equals that of {seen[text]}; the backend would take one "
+                "component's inputs for both"
             )
         seen[text] = label

@@ -1,9 +1,9 @@
-"""The rules of the tasks: their names, what they wait for and what they are given."""
+"""The rules about tasks: their names, what they wait for and what they receive."""
 
 import graphlib
+import re
 
 from kfp.cel_conditions import inputs_read
-from kfp.rule_patterns import DURATION, TASK_NAME
 
 _PYTHON_TYPES = {
     "STRING": str,
@@ -12,15 +12,17 @@ _PYTHON_TYPES = {
     "BOOLEAN": bool,
 }
 _MOST_VALUE_BYTES = 100_000
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")  # of Argo's DAGs
+_DURATION = re.compile(r"\d+(\.\d+)?s")
 
 
 def check_task(name, task, spec):
     """Yields what the backend would refuse in a task."""
     tasks, components = spec["root"]["dag"]["tasks"], spec.get("components", {})
-    if not TASK_NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         yield (
-            f"task {name}: Argo takes letters, digits and '-', a letter first; component ids "
-            "are written as in TfdsExampleGen"
+            f"task {name}; allowed: letters, digits and '-', a letter first, as in the component "
+            "id TfdsExampleGen"
         )
     if name.endswith("-driver") and name.removesuffix("-driver") in tasks:
         yield f"task {name}: the backend's own name for the driver of another task"
@@ -32,7 +34,7 @@ def check_task(name, task, spec):
         return
     for needed in task.get("dependentTasks", []):
         if needed not in tasks:
-            yield f"task {name}: waits for {needed}, which is no task"
+            yield f"task {name}: waits for {needed}, which is not a task"
     yield from _check_parameters(name, task, component, spec)
     yield from _check_artifacts(name, task, component, spec)
     yield from _check_condition(name, task, spec, component)
@@ -76,14 +78,14 @@ def _check_parameters(name, task, component, spec):
             yield from _check_reference(place, kind, source["componentInputParameter"], root)
         elif "taskOutputParameter" in source:
             producer = source["taskOutputParameter"]["producerTask"]
-            yield f"{place} comes from an output of {producer}; TFX compiles such to no task's name"
+            yield f"{place} is an output of {producer}; TFX compiles it to a wrong task name"
         else:
             yield from _check_constant(place, kind, source.get("runtimeValue", {}))
 
 
 def _check_reference(place, kind, name, root):
     if name not in root:
-        yield f"{place} reads the pipeline's parameter {name}, which there is not"
+        yield f"{place} reads the pipeline's parameter {name}, which does not exist"
     elif root[name]["parameterType"] != kind:
         yield f"{place} is {kind}, the pipeline's parameter {name} is {root[name]['parameterType']}"
 
@@ -92,10 +94,10 @@ def _check_constant(place, kind, value):
     if "constant" not in value:
         yield f"{place} has no constant value"
     elif not isinstance(value["constant"], _PYTHON_TYPES.get(kind, object)):
-        yield f"{place} is {kind} and is given {type(value['constant']).__name__}"
-    # `{{$.` begins the driver's own placeholders, which Argo leaves alone.
+        yield f"{place} is {kind} and has a value of type {type(value['constant']).__name__}"
+    # `{{$.` begins the driver's own placeholders, which Argo ignores.
     elif "{{" in str(value["constant"]).replace("{{$.", ""):
-        yield f"{place} holds '{{{{', which Argo takes for the beginning of a placeholder"
+        yield f"{place} holds '{{{{', which Argo reads as the beginning of a placeholder"
     elif len(str(value["constant"]).encode()) > _MOST_VALUE_BYTES:
         yield (
             f"{place} has more than {_MOST_VALUE_BYTES:,} bytes; all inputs of a step travel in "
@@ -108,18 +110,18 @@ def _check_artifacts(name, task, component, spec):
     given = task.get("inputs", {}).get("artifacts", {})
     for key, artifact in declared.items():
         if key not in given and not artifact.get("isOptional"):
-            yield f"task {name}: input {key} comes from nowhere"
+            yield f"task {name}: input {key} has no source"
     for key, source in given.items():
         place = f"task {name}: input {key}"
         if key not in declared:
             yield f"{place} is not declared by the component"
         output = source.get("taskOutputArtifact")
         if output is None:
-            yield f"{place} is no output of a task"
+            yield f"{place} is not an output of a task"
             continue
         producer = spec["root"]["dag"]["tasks"].get(output["producerTask"])
         if producer is None:
-            yield f"{place} comes from {output['producerTask']}, which is no task"
+            yield f"{place} comes from {output['producerTask']}, which is not a task"
             continue
         outputs = spec["components"].get(producer["componentRef"]["name"], {})
         if output["outputArtifactKey"] not in outputs.get("outputDefinitions", {}).get(
@@ -146,5 +148,5 @@ def _check_condition(name, task, spec, component):
 
 def _check_retries(name, policy):
     for field in ("backoffDuration", "backoffMaxDuration"):
-        if field in policy and not DURATION.fullmatch(policy[field]):
-            yield f"task {name}: {field} {policy[field]!r}; seconds are needed, as in 30s"
+        if field in policy and not _DURATION.fullmatch(policy[field]):
+            yield f"task {name}: {field} {policy[field]!r}; allowed: seconds, as in 30s"

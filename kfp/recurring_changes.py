@@ -25,7 +25,7 @@ def change(
     Args:
       action: "list", "pause", "resume" or "delete".
       name: the pipeline's.
-      endpoint: a settings.schedule.KubeflowEndpoint.
+      endpoint: a settings.kubeflow.KubeflowEndpoint.
       say: prints one line.
 
     Returns:

@@ -13,10 +13,10 @@ import random
 import time
 
 from failures import Failure
+from kfp.run_values import given_values
 from kfp.scheduled_time import PLACEHOLDER
 from kfp.six_field_cron import six_fields
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect
-from kfp.submit_run import chosen_values
 from kfp.submit_upload import identity, named, open_package, upload
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
@@ -79,7 +79,7 @@ def apply(
 
     Args:
       file: the compiled package, which each run is pinned to by its content.
-      endpoint: a settings.schedule.KubeflowEndpoint.
+      endpoint: a settings.kubeflow.KubeflowEndpoint.
       schedule: a settings.schedule.Schedule.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       say: prints one line.
@@ -93,7 +93,7 @@ def apply(
     """
     package = open_package(file)
     given = [f"{name}={value}" for name, value in schedule.parameters.items()]
-    values = chosen_values(package.spec, given)
+    values = given_values(package.spec, given)
     server = connect(endpoint, environment, sleep, spread)
     uploaded = upload(server, package, endpoint.experiment, say)
     wanted = _wanted(

@@ -6,11 +6,15 @@ alone makes no step run again.
 
 import json
 
+from pydantic import ValidationError
+
+from settings.configuration import Configuration
+
 VARIABLE = "STEADYFEED_ORIGIN"
 
 
 def origin_variable(configuration):
-    """{name: value} of the environment variable that tells the origin of a configuration."""
+    """{name: value} of the environment variable that carries the origin of a configuration."""
     from pipeline.origin import origin_of
 
     return {VARIABLE: json.dumps(origin_of(configuration), sort_keys=True)}
@@ -19,3 +23,17 @@ def origin_variable(configuration):
 def origin_in(environment):
     """{property: text} of what `origin_variable` put there; empty where it did not."""
     return json.loads(environment.get(VARIABLE, "{}"))
+
+
+def configuration_in(spec):
+    """The Configuration that a package was compiled from; None where this code cannot read it."""
+    for executor in spec["deploymentSpec"]["executors"].values():
+        variables = executor.get("container", {}).get("env", [])
+        environment = {variable["name"]: variable.get("value", "") for variable in variables}
+        origin = origin_in(environment)
+        if origin:
+            try:
+                return Configuration.model_validate(json.loads(origin["configuration"]))
+            except ValidationError:  # Another version of this project compiled it.
+                return None
+    return None

@@ -1,37 +1,49 @@
-"""The configuration as a cluster needs it, and what of it a run may be given anew."""
+"""The configuration as a cluster needs it, and which of its keys a run can replace."""
 
 import dataclasses
 import difflib
+import json
 
 from failures import ConfigurationError
+from settings.replace import put
 
-# Where the values of a section end up: a component and its exec property. A section's
-# values lie in one property as JSON, under their own keys. What Trainer is told, Tuner's
-# trials are told.
-_WHOLE = {"data.dataset": ("TfdsExampleGen", "source")}
-_SECTIONS = {"training": ("Trainer", "training")}
-_TOLD_LIKE_TRAINER = "Tuner"
+# The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
+_PROPERTY_OF = {"data": "source", "training": "training"}
+_SEPARATOR = "__"
 # The steps that read or write pushed models.
 _SEE_MODELS = ("ChampionResolver", "Pusher")
 
 
 @dataclasses.dataclass(frozen=True)
 class RunParameter:
-    """What a run may be given, and where it goes.
+    """A value that a run can be given.
 
     Attributes:
       name: as in --param name=value.
       default: a str, int or float.
-      component: the id of the component that takes it.
-      property: the component's exec property.
-      key: the key within the property's JSON; None: it is the whole property.
+      property: the exec property whose JSON holds the value, of each component that has it.
+      key: the key within that JSON.
     """
 
     name: str
     default: str | int | float
-    component: str
     property: str
-    key: str | None = None
+    key: str
+
+    @property
+    def input(self):
+        """The name of the step's input that carries the value."""
+        return f"{self.property}{_SEPARATOR}{self.key}"
+
+
+def replace_keys(properties):
+    """Puts the values of run parameters into the exec properties that hold their sections."""
+    for name in sorted(properties):
+        section, separator, key = name.partition(_SEPARATOR)
+        if separator and section in properties:
+            content = json.loads(properties[section])
+            put(content, key, properties.pop(name))
+            properties[section] = json.dumps(content, sort_keys=True)
 
 
 def on_a_cluster(configuration):
@@ -40,7 +52,7 @@ def on_a_cluster(configuration):
     destination = kubeflow.push_destination
     if destination is None:
         destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
-    # The configuration travels with the package, and these are files of who submits it.
+    # The configuration travels with the package, and these are files of whoever submits it.
     kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
     data_dir = kubeflow.data_dir or f"{kubeflow.work_dir}/tensorflow_datasets"
     if kubeflow.models is not None:
@@ -67,65 +79,36 @@ def _with_models(kubeflow, name):
 def run_parameters(configuration):
     """The RunParameters that the `kubeflow.parameters` of a configuration name.
 
-    One name may stand for several: with a Tuner, a value of `training` goes to it, too.
-
     Raises:
-      ConfigurationError: a key that there is not, that holds no single value, that no
-        step of a finished package can take, or that has another name already.
+      ConfigurationError: a key that a run cannot replace, or that has another name already.
     """
-    _check_once(configuration.kubeflow.parameters)
-    named = [
-        _run_parameter(configuration, name, key)
-        for name, key in sorted(configuration.kubeflow.parameters.items())
-    ]
-    if configuration.tuner is None:
-        return named
-    tuners = [
-        dataclasses.replace(parameter, component=_TOLD_LIKE_TRAINER)
-        for parameter in named
-        if (parameter.component, parameter.property) in _SECTIONS.values()
-    ]
-    return named + tuners
-
-
-def _check_once(parameters):
-    """Of two names for one key the second would win, and the first would do nothing."""
-    names = {}
-    for name, key in sorted(parameters.items()):
+    allowed, names = _replaceable(configuration), {}
+    for name, key in sorted(configuration.kubeflow.parameters.items()):
+        if key not in allowed:
+            raise ConfigurationError(
+                f"kubeflow.parameters.{name}: given {key!r}; allowed: a key with a single value, "
+                f"one of {', '.join(allowed)}"
+            )
         if key in names:
             raise ConfigurationError(
                 f"kubeflow.parameters: {names[key]} and {name} both replace {key}; allowed: one "
                 "name for a key"
             )
         names[key] = name
+    return [
+        RunParameter(name, allowed[key], _PROPERTY_OF[key.partition(".")[0]], key.partition(".")[2])
+        for key, name in names.items()
+    ]
 
 
-def _run_parameter(configuration, name, key):
-    section, _, field = key.partition(".")
-    value = configuration
-    for part in key.split("."):
-        value = getattr(value, part, None)
-    if key in _WHOLE:
-        component, property_, inner = *_WHOLE[key], field
-    elif section in _SECTIONS:
-        component, property_, inner = *_SECTIONS[section], field
-    else:
-        value = None
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ConfigurationError(
-            f"kubeflow.parameters.{name}: given {key!r}; allowed: a key with a single value, "
-            f"one of {', '.join(_allowed(configuration))}"
-        )
-    return RunParameter(name, value, component, property_, inner)
-
-
-def _allowed(configuration):
-    keys = sorted(_WHOLE)
-    for section in sorted(_SECTIONS):
-        for name, value in getattr(configuration, section):
-            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-                keys.append(f"{section}.{name}")
-    return keys
+def _replaceable(configuration):
+    """{key: value} of what a step of a finished package can take anew."""
+    single = {
+        f"training.{name}": value
+        for name, value in configuration.training
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    }
+    return {"data.dataset": configuration.data.dataset} | dict(sorted(single.items()))
 
 
 def check_steps(kubeflow, components):
@@ -134,5 +117,5 @@ def check_steps(kubeflow, components):
         near = difflib.get_close_matches(name, components, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise ConfigurationError(
-            f"kubeflow.steps.{name}: no component; allowed: {', '.join(components)}{meant}"
+            f"kubeflow.steps.{name}: not a component; allowed: {', '.join(components)}{meant}"
         )

@@ -1,29 +1,33 @@
 """The values of a run: its parameters, and the folders that stand in for volumes."""
 
 import difflib
+import json
 import math
 
 from failures import ConfigurationError
+from kfp.run_origin import configuration_in
+from settings.run_parameters import with_run_parameters
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
 
 
-def run_values(spec, given):
-    """The value of each parameter of a package: as given, or its default.
+def given_values(spec, given):
+    """{name: value} of the parameters that a run is given, in the package's types.
 
     Args:
       spec: the pipeline spec.
       given: texts `name=value`.
 
     Raises:
-      ConfigurationError: there is no such parameter, or it is of another type.
+      ConfigurationError: a parameter is unknown, of another type, or not allowed by the
+        configuration that the package was compiled from.
     """
     known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    values = {name: parameter.get("defaultValue") for name, parameter in known.items()}
+    values = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ConfigurationError(f"--param {text}: allowed: name=value")
+            raise ConfigurationError(f"--param {text}; allowed: name=value")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
@@ -32,7 +36,17 @@ def run_values(spec, given):
                 f"{', '.join(sorted(known)) or 'none'}{meant}"
             )
         values[name] = _typed(name, value, known[name]["parameterType"])
+    configuration = configuration_in(spec)
+    if configuration is not None and values:
+        with_run_parameters(configuration, values)
     return values
+
+
+def run_values(spec, given):
+    """The value of each parameter of a package: as given, or its default."""
+    known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    defaults = {name: parameter.get("defaultValue") for name, parameter in known.items()}
+    return defaults | given_values(spec, given)
 
 
 def _typed(name, value, kind):
@@ -48,12 +62,22 @@ def _typed(name, value, kind):
 def mounted(values, fields, claims):
     """Replaces, in a step's parameters, the paths of its volumes by folders below `claims`.
 
-    A process has no mounts of its own as a pod has.
+    A process has no mounts of its own, as a pod has. The paths are whole parameters or
+    values in a section's JSON.
     """
     for volume in fields.get("pvcMount", []):
-        mount = volume["mountPath"].rstrip("/")
         folder = claims / volume["pvcNameParameter"]["runtimeValue"]["constant"]
         folder.mkdir(parents=True, exist_ok=True)
+        mount = volume["mountPath"].rstrip("/")
         for name, value in values.items():
-            if isinstance(value, str) and (value + "/").startswith(mount + "/"):
-                values[name] = str(folder) + value[len(mount) :]
+            values[name] = _moved(value, mount, str(folder))
+
+
+def _moved(value, mount, folder):
+    if isinstance(value, dict):
+        return {key: _moved(inner, mount, folder) for key, inner in value.items()}
+    if not isinstance(value, str):
+        return value
+    if value.startswith("{"):
+        return json.dumps(_moved(json.loads(value), mount, folder))
+    return folder + value[len(mount) :] if f"{value}/".startswith(f"{mount}/") else value

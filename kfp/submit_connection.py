@@ -205,7 +205,7 @@ def connect(endpoint, environment=os.environ, sleep=time.sleep, spread=random.ra
     """The server that the configuration or the environment names, once it has answered.
 
     Args:
-      endpoint: a settings.schedule.KubeflowEndpoint.
+      endpoint: a settings.kubeflow.KubeflowEndpoint.
       environment: KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
         KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable` are read.
       sleep: waits seconds.

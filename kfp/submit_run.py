@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 
-from kfp.run_values import run_values
+from kfp.run_values import given_values
 from kfp.submit_connection import connect
 from kfp.submit_upload import identity, named, open_package, upload
 from kfp.submit_watch import watch
@@ -30,7 +30,7 @@ def submit(
 
     Args:
       file: the compiled package.
-      endpoint: a settings.schedule.KubeflowEndpoint.
+      endpoint: a settings.kubeflow.KubeflowEndpoint.
       parameters: texts `name=value`; what is left out has the package's default.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       wait: whether to show the tasks' states until the run has ended.
@@ -44,7 +44,7 @@ def submit(
       kfp.package_rules.PackageRefused: the file is no package.
     """
     package = open_package(file)
-    values = chosen_values(package.spec, parameters)
+    values = given_values(package.spec, parameters)
     server = connect(endpoint, environment, sleep, spread)
     uploaded = upload(server, package, endpoint.experiment, say)
     # The server does not mind two runs of one name. This one's is unique, so that a call
@@ -54,12 +54,6 @@ def submit(
     run_id = identity(server, run, "run_id")
     say(f"The run {name} has started: {server.ui}/#/runs/details/{run_id}")
     return watch(server, run_id, package.spec, say) if wait else 0
-
-
-def chosen_values(spec, parameters):
-    """{name: value} of the parameters that are given, in the types that the package wants."""
-    values = run_values(spec, parameters)
-    return {text.partition("=")[0]: values[text.partition("=")[0]] for text in parameters}
 
 
 def _start(server, uploaded, name, values, pipeline_root, service_account):

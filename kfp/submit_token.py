@@ -35,7 +35,7 @@ def credentials(endpoint, environment):
     """(the token of the environment or "", the credentials of a file or None).
 
     Args:
-      endpoint: a settings.schedule.KubeflowEndpoint.
+      endpoint: a settings.kubeflow.KubeflowEndpoint.
       environment: the variable of `token_variable` and KF_PIPELINES_SA_TOKEN_PATH are read.
 
     Raises:

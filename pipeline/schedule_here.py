@@ -17,6 +17,7 @@ from pipeline.local_schedule import World, serve, upcoming, when
 from pipeline.root_lock import LOCK, hold
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
 from pipeline.schedule_store import ScheduleStore
+from settings.run_parameters import with_run_parameters
 
 _SHOWN_RUNS = 10
 
@@ -116,14 +117,10 @@ def command_of(configuration, file, overrides):
 
 def _given(configuration):
     """schedule.parameters as overrides of the keys that kubeflow.parameters names."""
+    values = configuration.schedule.parameters
+    with_run_parameters(configuration, values)
     keys = configuration.kubeflow.parameters
-    for name, value in configuration.schedule.parameters.items():
-        if name not in keys:
-            raise Failure(
-                f"schedule.parameters.{name}: there is no such parameter. Give one of "
-                f"{', '.join(sorted(keys))}, or name its key in kubeflow.parameters."
-            )
-        yield f"{keys[name]}={json.dumps(value)}"
+    return [f"{keys[name]}={json.dumps(value)}" for name, value in values.items()]
 
 
 def _folder(configuration):

@@ -96,7 +96,7 @@ def _meaning(path, root) -> str:
     if needed:
         return f"a section with {', '.join(needed)}"
     field = fields(_section_at(path[:-1], root)).get(path[-1])
-    return field.description if field is not None else "it has no default"
+    return (field and field.description) or "it has no default"
 
 
 def _allowed(mistake, path, root) -> str:

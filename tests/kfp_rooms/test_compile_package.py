@@ -9,7 +9,8 @@ from toy_pipeline import FACTOR, toy_pipeline, write_toy_package
 
 from kfp.compile_package import compile_pipeline
 from kfp.image_tag import PROJECT, content_tag
-from settings.kubeflow import Kubeflow, SecretVariable, Step, Toleration, Volume
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import SecretVariable, Step, Toleration, Volume
 
 HERE = Path(__file__).parent
 COMPILE = """

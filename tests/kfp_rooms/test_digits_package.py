@@ -82,6 +82,20 @@ def test_a_run_may_be_given_the_dataset_and_the_training(package):
     assert parameters["dataset"]["defaultValue"] == "digits"
 
 
+@pytest.mark.parametrize(
+    ("parameter", "cause"),
+    [
+        ("epochs=0", "training.epochs: given 0"),
+        ("dataset=no dataset", "data.dataset: given"),
+    ],
+)
+def test_a_runs_value_is_checked_as_in_a_file_before_anything_runs(
+    package, tmp_path, parameter, cause
+):
+    with pytest.raises(ConfigurationError, match=cause):
+        run_package(package, [parameter], "minio://bucket", tmp_path)
+
+
 def test_a_runs_training_reaches_the_trials_of_a_tuner_as_well(tmp_path):
     tuner = "{trials: 1, epochs: 1, search_space: {training.batch_size: {choices: [32]}}}"
     spec, _ = read_package(compile_digits(tmp_path / "tuned.yaml", f"tuner={tuner}"))
@@ -109,7 +123,7 @@ def test_a_gpu_goes_to_the_trainer_alone(tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("kubeflow.steps.Trianer.gpu=1", "kubeflow.steps.Trianer: no component"),
+        ("kubeflow.steps.Trianer.gpu=1", "kubeflow.steps.Trianer: not a component"),
         ("kubeflow.parameters.rate=training.rate", "given 'training.rate'; allowed: a key"),
         ("kubeflow.parameters.height=preprocessing.height", "given 'preprocessing.height'"),
         ("kubeflow.image=steadyfeed:latest", "kubeflow.image"),

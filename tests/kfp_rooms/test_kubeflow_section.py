@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from settings.kubeflow import Kubeflow, Step, Volume
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import Step, Volume
 
 
 @pytest.mark.parametrize(

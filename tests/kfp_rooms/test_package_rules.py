@@ -7,7 +7,8 @@ from toy_pipeline import FACTOR, toy_pipeline
 
 from kfp.compile_package import compile_pipeline
 from kfp.package_rules import PackageRefused, check_package
-from settings.kubeflow import Kubeflow, SecretVariable, Step, Toleration, Volume
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import SecretVariable, Step, Toleration, Volume
 
 TRAINER_LIKE = Step(
     gpu=1,
@@ -44,10 +45,10 @@ def inputs(spec, name):
 
 
 BREAKS = {
-    "the backend takes 2.1.0 alone": lambda s, p: s.update(schemaVersion="2.0.0"),
+    "schemaVersion 2.0.0; allowed: 2.1.0": lambda s, p: s.update(schemaVersion="2.0.0"),
     "lower-case letters": lambda s, p: s["pipelineInfo"].update(name="Toy_1"),
     "63 at most": lambda s, p: s["pipelineInfo"].update(name="a" * 64),
-    "not of the form of a pipeline spec": lambda s, p: s.update(pipelineRoot="minio://b"),
+    "not a pipeline spec": lambda s, p: s.update(pipelineRoot="minio://b"),
     "root: no tasks": lambda s, p: s["root"]["dag"].update(tasks={}),
     "deploymentSpec: no executors": lambda s, p: s["deploymentSpec"].update(executors={}),
     "its executor Gone is not in": lambda s, p: s["components"]["Add"].update(executorLabel="Gone"),
@@ -63,7 +64,7 @@ BREAKS = {
     "executor-logs is the backend's own": lambda s, p: s["components"]["Add"]["outputDefinitions"][
         "artifacts"
     ].update({"executor-logs": {"artifactType": {"schemaTitle": "tfx.Model"}}}),
-    "needs a tag of its own": lambda s, p: executor(s, "Add")["container"].update(
+    "each content needs a tag of its own": lambda s, p: executor(s, "Add")["container"].update(
         image="toy:latest"
     ),
     "image 'toy'": lambda s, p: executor(s, "Add")["container"].update(image="toy"),
@@ -71,14 +72,14 @@ BREAKS = {
     "an argument of more than": lambda s, p: executor(s, "Add")["container"]["args"].append(
         "x" * 100_001
     ),
-    "is no quantity of Kubernetes": lambda s, p: executor(s, "Count")["container"].update(
+    "a number with a unit": lambda s, p: executor(s, "Count")["container"].update(
         resources={"resourceMemoryLimit": "4 GB"}
     ),
     "its component is not in the package": lambda s, p: task(s, "Add").update(
         componentRef={"name": "Gone"}
     ),
     "taskInfo.name is 'Other'": lambda s, p: task(s, "Add").update(taskInfo={"name": "Other"}),
-    "waits for Gone, which is no task": lambda s, p: task(s, "Add")["dependentTasks"].append(
+    "waits for Gone, which is not a task": lambda s, p: task(s, "Add")["dependentTasks"].append(
         "Gone"
     ),
     "the tasks wait for each other": lambda s, p: task(s, "Count").update(dependentTasks=["Serve"]),
@@ -88,10 +89,10 @@ BREAKS = {
     "parameter extra is not declared": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         extra={"runtimeValue": {"constant": 1}}
     ),
-    "is STRING and is given int": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+    "a value of type int": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"constant": 1}}
     ),
-    "Argo takes for the beginning": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
+    "Argo reads as the beginning": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"constant": "{{workflow.uid}}"}}
     ),
     "has no constant value": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
@@ -100,7 +101,7 @@ BREAKS = {
     "travel in one argument": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"constant": "x" * 100_001}}
     ),
-    "parameter gone, which there is not": lambda s, p: task(s, "Count")["inputs"][
+    "parameter gone, which does not exist": lambda s, p: task(s, "Count")["inputs"][
         "parameters"
     ].update(scale={"componentInputParameter": "gone"}),
     "the pipeline's parameter count is NUMBER_INTEGER": lambda s, p: task(s, "Count")["inputs"][
@@ -109,43 +110,43 @@ BREAKS = {
     "parameter count: no default": lambda s, p: s["root"]["inputDefinitions"]["parameters"][
         "count"
     ].pop("defaultValue"),
-    "input examples comes from nowhere": lambda s, p: task(s, "Add")["inputs"]["artifacts"].clear(),
+    "input examples has no source": lambda s, p: task(s, "Add")["inputs"]["artifacts"].clear(),
     "input examples comes from Gone": lambda s, p: task(s, "Add")["inputs"]["artifacts"].update(
         examples={"taskOutputArtifact": {"producerTask": "Gone", "outputArtifactKey": "x"}}
     ),
     "Count has no output numbers": lambda s, p: task(s, "Add")["inputs"]["artifacts"]["examples"][
         "taskOutputArtifact"
     ].update(outputArtifactKey="numbers"),
-    "is no output of a task": lambda s, p: task(s, "Add")["inputs"]["artifacts"].update(
+    "is not an output of a task": lambda s, p: task(s, "Add")["inputs"]["artifacts"].update(
         examples={"componentInputArtifact": "examples"}
     ),
     "its condition reads the input gone": lambda s, p: task(s, "Push")["triggerPolicy"].update(
         condition="inputs.artifacts['gone'].artifacts[0].uri == 'x'"
     ),
-    "no condition that TFX writes": lambda s, p: task(s, "Push")["triggerPolicy"].update(
+    "not a condition that TFX writes": lambda s, p: task(s, "Push")["triggerPolicy"].update(
         condition="a ? b : c"
     ),
     "backoffDuration": lambda s, p: task(s, "Add")["retryPolicy"].update(backoffDuration="1m"),
-    "Gone_executor is no executor": lambda s, p: p["platforms"]["kubernetes"]["deploymentSpec"][
+    "Gone_executor is not an executor": lambda s, p: p["platforms"]["kubernetes"]["deploymentSpec"][
         "executors"
     ].update(Gone_executor={}),
-    "enabledSharedMemory: unknown": lambda s, p: kubernetes(p).update(
+    "enabledSharedMemory: unknown key": lambda s, p: kubernetes(p).update(
         enabledSharedMemory={"size": "2Gi"}
     ),
-    "imagePullPolicy: 'Sometimes'": lambda s, p: kubernetes(p).update(imagePullPolicy="Sometimes"),
-    "is no label of Kubernetes": lambda s, p: kubernetes(p).update(
+    "imagePullPolicy: given": lambda s, p: kubernetes(p).update(imagePullPolicy="Sometimes"),
+    "kind: given 'two words'": lambda s, p: kubernetes(p).update(
         nodeSelector={"labels": {"kind": "two words"}}
     ),
-    "operator 'Like'": lambda s, p: kubernetes(p)["tolerations"][0].update(operator="Like"),
-    "effect 'Never'": lambda s, p: kubernetes(p)["tolerations"][0].update(effect="Never"),
-    "mountPath must be absolute": lambda s, p: kubernetes(p)["pvcMount"][0].update(
-        mountPath="models"
-    ),
-    "'My Claim' is no name": lambda s, p: kubernetes(p)["pvcMount"][0].update(
+    "operator: given 'Like'": lambda s, p: kubernetes(p)["tolerations"][0].update(operator="Like"),
+    "effect: given 'Never'": lambda s, p: kubernetes(p)["tolerations"][0].update(effect="Never"),
+    "mountPath: given": lambda s, p: kubernetes(p)["pvcMount"][0].update(mountPath="models"),
+    "given 'My Claim'": lambda s, p: kubernetes(p)["pvcMount"][0].update(
         pvcNameParameter={"runtimeValue": {"constant": "My Claim"}}
     ),
-    "keyToEnv needs": lambda s, p: kubernetes(p)["secretAsEnv"][0].update(keyToEnv=[{"a": "b"}]),
-    "sizeLimit 'lots'": lambda s, p: kubernetes(p)["emptyDirMounts"][0].update(sizeLimit="lots"),
+    "secretKey: missing": lambda s, p: kubernetes(p)["secretAsEnv"][0].update(
+        keyToEnv=[{"a": "b"}]
+    ),
+    "sizeLimit: given": lambda s, p: kubernetes(p)["emptyDirMounts"][0].update(sizeLimit="lots"),
     "platforms.kubernetes and nothing else": lambda s, p: p["platforms"].update(other={}),
 }
 

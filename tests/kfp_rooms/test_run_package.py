@@ -4,7 +4,8 @@ import pytest
 
 from cli.command_line import main
 from kfp.run_package import run_package
-from settings.kubeflow import Kubeflow, Step, Volume
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import Step, Volume
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +100,7 @@ def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, 
             "--param cuont: not a parameter of this package; allowed: count",
         ),
         ("count=three", "--param count: given 'three'; allowed: a NUMBER_INTEGER"),
-        ("count", "--param count: allowed: name=value"),
+        ("count", "--param count; allowed: name=value"),
     ],
 )
 def test_a_wrong_parameter_is_told_in_one_line(toy_package, tmp_path, capsys, parameter, message):
@@ -123,7 +124,7 @@ def test_a_root_that_is_no_object_store_is_told(toy_package, tmp_path, capsys):
     ("name", "text", "message"),
     [
         ("gone.yaml", None, "cannot be read"),
-        ("job.json", "{}", "the backend takes .yaml files"),
+        ("job.json", "{}", "the backend accepts .yaml files"),
         ("torn.yaml", "a: [", "not YAML"),
         ("other.yaml", "a: 1", "one pipeline spec"),
     ],

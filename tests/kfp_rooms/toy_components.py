@@ -4,6 +4,8 @@ import json
 import os
 
 import apache_beam as beam
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.base import (
     base_beam_component,
     base_beam_executor,
@@ -155,20 +157,10 @@ class Push(FromKeywords, base_component.BaseComponent):
     EXECUTOR_SPEC = ExecutorClassSpec(PushExecutor)
 
 
-class ServeExecutor(base_executor.BaseExecutor):
+@component
+def Serve(
+    pushed: InputArtifact[standard_artifacts.PushedModel],
+    answer: OutputArtifact[standard_artifacts.InferenceResult],
+):
     """Reads what was pushed: it is only there if the uri that was moved came home."""
-
-    def Do(self, input_dict, output_dict, exec_properties):
-        total = read(input_dict["pushed"][0].uri + "/total")
-        output_dict["answer"][0].set_string_custom_property("summary", f"serves {total}")
-
-
-class ServeSpec(component_spec.ComponentSpec):
-    PARAMETERS = {}
-    INPUTS = {"pushed": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
-    OUTPUTS = {"answer": component_spec.ChannelParameter(type=standard_artifacts.InferenceResult)}
-
-
-class Serve(FromKeywords, base_component.BaseComponent):
-    SPEC_CLASS = ServeSpec
-    EXECUTOR_SPEC = ExecutorClassSpec(ServeExecutor)
+    answer.set_string_custom_property("summary", f"serves {read(pushed.uri + '/total')}")

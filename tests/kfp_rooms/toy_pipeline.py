@@ -11,7 +11,7 @@ from kfp.compile_package import compile_pipeline, write_package
 from kfp.run_parameters import RunParameter
 from settings.kubeflow import Kubeflow
 
-FACTOR = RunParameter("factor", 1, "Count", "settings", "factor")
+FACTOR = RunParameter("factor", 1, "settings", "factor")
 
 
 def toy_pipeline(destination, least=10):

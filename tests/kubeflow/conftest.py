@@ -18,7 +18,7 @@ import urllib.parse
 
 import pytest
 
-from settings.schedule import KubeflowEndpoint
+from settings.kubeflow import KubeflowEndpoint
 
 API = "/apis/v2beta1"
 

@@ -12,7 +12,8 @@ from kfp.recurring_changes import change
 from kfp.recurring_runs import apply
 from kfp.submit_connection import connect
 from kfp.submit_run import submit
-from settings.schedule import KubeflowEndpoint, Schedule
+from settings.kubeflow import KubeflowEndpoint
+from settings.schedule import Schedule
 
 SECRET = "s3cret"
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from failures import ConfigurationError, Failure
 from kfp.recurring_changes import change
 from kfp.recurring_runs import Step, Wanted, apply, next_step
-from settings.schedule import KubeflowEndpoint, Schedule
+from settings.kubeflow import KubeflowEndpoint
+from settings.schedule import Schedule
 
 MARK = "steadyfeed schedule 1"
 WANTED = Wanted("digits", None, MARK, enabled=True)

@@ -8,7 +8,7 @@ import pytest
 
 from failures import ConfigurationError, Failure
 from kfp.submit_run import submit
-from settings.schedule import KubeflowEndpoint
+from settings.kubeflow import KubeflowEndpoint
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-import types
 
 import pytest
 
-from failures import Failure
+from failures import ConfigurationError, Failure
 from pipeline.root_lock import hold
 from pipeline.schedule_here import command_of, run_schedule, show_status, stop_schedule
 from pipeline.schedule_store import ScheduleStore
+from settings.reading import load
 from settings.schedule import Schedule
 
 MONDAY = datetime.datetime(2026, 3, 2, 2, tzinfo=datetime.UTC)
@@ -21,11 +21,13 @@ MONDAY = datetime.datetime(2026, 3, 2, 2, tzinfo=datetime.UTC)
 
 @pytest.fixture
 def configuration(tmp_path):
-    return types.SimpleNamespace(
-        root=str(tmp_path),
-        schedule=Schedule(cron="0 3 * * 1", time_zone="Europe/Berlin"),
-        kubeflow=types.SimpleNamespace(parameters={"epochs": "training.epochs"}),
-    )
+    weekly = "schedule={cron: '0 3 * * 1', time_zone: Europe/Berlin}"
+    return load("configs/digits.yaml", [f"root={tmp_path}", weekly])
+
+
+def scheduled(configuration, **keys):
+    schedule = Schedule(cron="* * * * *", **keys)
+    return configuration.model_copy(update={"schedule": schedule})
 
 
 @pytest.fixture
@@ -65,15 +67,14 @@ def test_the_status_is_1_when_the_last_run_failed(configuration, store):
 
 
 def test_a_schedule_that_is_off_is_not_served(configuration, tmp_path):
-    configuration.schedule = Schedule(cron="* * * * *", enabled=False)
     said = []
-    assert run_schedule(configuration, "x.yaml", say=said.append) == 0
+    assert run_schedule(scheduled(configuration, enabled=False), "x.yaml", say=said.append) == 0
     assert said == ["The schedule is off: schedule.enabled is false."]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_parameter_replaces_the_key_that_kubeflow_parameters_names(configuration):
-    configuration.schedule = Schedule(cron="* * * * *", parameters={"epochs": 3})
+    configuration = scheduled(configuration, parameters={"epochs": 3})
     words = command_of(configuration, "x.yaml", ["seed=1"])("results.json")
     assert words[1:] == [
         *("-m", "pipeline", "run", "--config", "x.yaml"),
@@ -81,19 +82,25 @@ def test_a_parameter_replaces_the_key_that_kubeflow_parameters_names(configurati
     ]
 
 
-def test_a_parameter_that_nothing_names_is_refused(configuration):
-    configuration.schedule = Schedule(cron="* * * * *", parameters={"epoch": 3})
-    with pytest.raises(Failure, match="no such parameter"):
-        run_schedule(configuration, "x.yaml")
+@pytest.mark.parametrize(
+    ("parameters", "cause"),
+    [
+        ({"epoch": 3}, "epoch: not in kubeflow.parameters; .* did you mean epochs"),
+        ({"epochs": 0}, "training.epochs: given 0; allowed"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_anything_runs(configuration, parameters, cause):
+    with pytest.raises(ConfigurationError, match=cause):
+        run_schedule(scheduled(configuration, parameters=parameters), "x.yaml")
 
 
 _SERVE = """
-import sys, types
-from failures import Failure
-from settings.schedule import Schedule
+import sys
+from failures import ConfigurationError, Failure
 from pipeline.schedule_here import run_schedule
-configuration = types.SimpleNamespace(root=sys.argv[1], schedule=Schedule(cron="0 3 * * 1"),
-                                      kubeflow=types.SimpleNamespace(parameters={}))
+from settings.reading import load
+overrides = ["root=" + sys.argv[1], "schedule.cron=0 3 * * 1"]
+configuration = load("configs/digits.yaml", overrides)
 try:
     sys.exit(run_schedule(configuration, "x.yaml", say=lambda line: print(line, flush=True)))
 except Failure as failure:

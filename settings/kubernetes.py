@@ -1,0 +1,138 @@
+"""What one step gets from Kubernetes, in the forms that Kubernetes takes.
+
+The configuration and the check of a compiled package share these declarations.
+"""
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from settings.section import Form, Section
+
+QUANTITY = Form(
+    r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?", "a number with a unit of Kubernetes, as in 500m or 4Gi"
+)
+Quantity = Annotated[str, AfterValidator(QUANTITY)]
+ObjectName = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
+            "a Kubernetes name: lower-case letters, digits, hyphens and dots",
+        )
+    ),
+]
+LabelKey = Annotated[
+    str,
+    AfterValidator(
+        Form(r"([a-z0-9.-]+/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?", "a Kubernetes label's key")
+    ),
+]
+LabelValue = Annotated[
+    str,
+    AfterValidator(Form(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label's value")),
+]
+MountPath = Annotated[str, AfterValidator(Form(r"/[^:]+", "an absolute path without a colon"))]
+Variable = Annotated[str, AfterValidator(Form(r"[A-Za-z_]\w*", "an environment variable's name"))]
+Image = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?",
+            "an image's name, with or without a tag or a digest",
+        )
+    ),
+]
+PullPolicy = Literal["Always", "IfNotPresent", "Never"]
+TaintOperator = Literal["Exists", "Equal"]
+TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+_UNITS = {"m": Fraction(1, 1000), "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {f"{unit}i": 2 ** (10 * power) for power, unit in enumerate("KMGT", 1)}
+
+
+def _amount(quantity):
+    number = quantity.rstrip("mkKMGTi")
+    return Fraction(number) * _UNITS[quantity[len(number) :]]
+
+
+class Volume(Section):
+    claim: ObjectName = Field(description="a PersistentVolumeClaim in the run's namespace")
+    mount_path: MountPath = Field(description="where a step finds it")
+
+
+class SecretVariable(Section):
+    secret: ObjectName = Field(description="a Secret in the run's namespace")
+    key: Annotated[str, Field(min_length=1)] = Field(description="of the secret")
+    variable: Variable = Field(description="the environment variable that gets the key's value")
+
+
+class Toleration(Section):
+    key: str | None = Field(None, description="the taint's key; omit for every taint")
+    operator: TaintOperator = Field("Exists", description="whether the taint's value counts")
+    value: str | None = Field(None, description="the taint's value, with operator Equal")
+    effect: TaintEffect | None = Field(None, description="the taint's effect; omit for every one")
+
+    @model_validator(mode="after")
+    def _is_complete(self):
+        if self.operator == "Equal" and (self.key is None or self.value is None):
+            raise ValueError("operator Equal needs key and value")
+        if self.operator == "Exists" and self.value is not None:
+            raise ValueError("operator Exists takes no value")
+        return self
+
+
+class Step(Section):
+    """What one step gets; a field left out is the one of `every_step`."""
+
+    cpu: Quantity | None = Field(None, description="limit, in cores, as in '2' or '500m'")
+    memory: Quantity | None = Field(None, description="limit, in bytes, as in 4Gi")
+    cpu_request: Quantity | None = Field(None, description="cores reserved for it")
+    memory_request: Quantity | None = Field(None, description="memory reserved for it")
+    gpu: Annotated[int, Field(ge=0, le=16)] = Field(0, description="GPUs, of gpu_resource")
+    image: Image | None = Field(None, description="instead of the section's image")
+    pull_policy: PullPolicy | None = Field(
+        None, description="when to fetch the image; omit for the cluster's own policy"
+    )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        0, description="further attempts after a failure"
+    )
+    retry_after_seconds: Annotated[int, Field(ge=0, le=3600)] = Field(
+        30, description="seconds before the first further attempt"
+    )
+    cache: bool | None = Field(
+        None,
+        description="reuse an earlier result; omit to reuse it unless the step reads what may "
+        "change unseen",
+    )
+    node_selector: dict[LabelKey, LabelValue] = Field({}, description="labels its node must have")
+    tolerations: list[Toleration] = Field([], description="taints of a node that it tolerates")
+    volumes: list[Volume] = Field([], description="claims to mount")
+    secrets: list[SecretVariable] = Field([], description="values of secrets, as variables")
+    environment: dict[Variable, str] = Field({}, description="environment variables")
+    shared_memory: Quantity | None = Field(None, description="size of /dev/shm, as in 2Gi")
+
+    @field_validator("volumes")
+    @classmethod
+    def _are_mounted_apart(cls, volumes):
+        paths = [volume.mount_path.rstrip("/") for volume in volumes]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(f"two volumes at {path}; allowed: one volume for a mount path")
+        return volumes
+
+    def over(self, base: "Step") -> "Step":
+        """This step, with what it leaves out taken from `base`."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return base.model_copy(update=given)
+
+    def request_above_limit(self) -> str | None:
+        """Which request is above its limit, in words: Kubernetes makes no pod of such a step."""
+        for limit in ("cpu", "memory"):
+            most, asked = getattr(self, limit), getattr(self, f"{limit}_request")
+            if most and asked and _amount(asked) > _amount(most):
+                return (
+                    f"{limit}_request {asked} is above {limit} {most}; allowed: at most the limit"
+                )
+        return None
