@@ -12,7 +12,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
-from pipeline.custom_properties import plain
+from pipeline.custom_properties import plain, summaries
 from pipeline.origin import record_origin
 
 _log = logging.getLogger(__name__)
@@ -30,10 +30,8 @@ class Outcome:
 
     @property
     def made(self):
-        """The summaries of its outputs in one line, without those that another contains."""
-        every = [properties.get("summary", "") for _, properties in sorted(self.outputs.items())]
-        told = [s for s in dict.fromkeys(every) if not any(s in o for o in every if o != s)]
-        return self.error or "; ".join(told)
+        """Why it failed, or what its outputs say of themselves."""
+        return self.error or "; ".join(summaries(self.outputs))
 
 
 class Observer(Protocol):

@@ -19,6 +19,7 @@ from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report
 from components.transform.reading import read_dropped, read_mask_pixels
 from components.tuner.reading import read_trials
+from pipeline.custom_properties import summaries
 from pipeline.origin import Origin
 from settings.data import Features
 
@@ -48,10 +49,8 @@ class Node:
 
     @property
     def summaries(self):
-        """What its outputs say of themselves, without what another one says too."""
-        texts = [output.summary for output in self.outputs.values()]
-        texts = list(dict.fromkeys(filter(None, texts)))
-        return [text for text in texts if not any(text in o for o in texts if o != text)]
+        """What its outputs say of themselves."""
+        return summaries({name: output.properties for name, output in self.outputs.items()})
 
 
 def _left(component, output, reader, default=None):
