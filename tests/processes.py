@@ -5,16 +5,18 @@ them, and a kill ends them alone. What a start itself does is tested in tests/cl
 """
 
 import atexit
+import functools
 import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from multiprocessing import forkserver
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
     [
         "components",  # before TensorFlow
         "tensorflow",
@@ -61,9 +63,9 @@ def start(
       environment: replaces os.environ.
     """
     given = dict(os.environ if environment is None else environment)
-    process = _SERVER.Process(target=_begin, args=(function, arguments, str(log), given))
-    with _python_path():  # for the server, if this call starts it
-        process.start()
+    process = CONTEXT.Process(target=_begin, args=(function, arguments, str(log), given))
+    _start_server()
+    process.start()
     return Process(process)
 
 
@@ -72,15 +74,21 @@ def start_pipeline(*words: str, log: Path) -> Process:
     return start(_pipeline, words, log=log)
 
 
-class _python_path:
-    def __enter__(self):
-        self._given = os.environ.get("PYTHONPATH")
-        os.environ["PYTHONPATH"] = str(ROOT)
-
-    def __exit__(self, *_):
-        os.environ.pop("PYTHONPATH")
-        if self._given is not None:
-            os.environ["PYTHONPATH"] = self._given
+@functools.cache
+def _start_server():
+    """Starts what all processes are forked from, without what TensorFlow says when imported."""
+    path, loud = os.environ.get("PYTHONPATH"), os.dup(2)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    try:
+        with open(os.devnull, "w") as quiet:
+            os.dup2(quiet.fileno(), 2)
+        forkserver.ensure_running()
+    finally:
+        os.dup2(loud, 2)
+        os.close(loud)
+        del os.environ["PYTHONPATH"]
+        if path is not None:
+            os.environ["PYTHONPATH"] = path
 
 
 def _begin(function, arguments, log, environment):

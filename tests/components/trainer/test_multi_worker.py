@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,11 +19,12 @@ from components.trainer.peers import await_peers
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.workers import validation_batch_size
 from failures import Failure
+from tests.components.trainer import trainer_process
+from tests.processes import Process
+from tests.processes import start as start_process
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
 EPOCHS = 12  # enough that a training is in their midst when a worker is killed
-_ROOT = Path(__file__).resolve().parents[3]
-_PROCESS = Path(__file__).with_name("trainer_process.py")
 
 
 @pytest.fixture(scope="module")
@@ -33,27 +32,18 @@ def start(digits, make_properties, tmp_path_factory):
     """Starts Trainer in a process of its own; its output goes to `<out>.log`."""
     started = []
 
-    def starting(out: Path, logical_devices=1, tf_config=None, **properties) -> subprocess.Popen:
+    def starting(out: Path, logical_devices=1, tf_config=None, **properties) -> Process:
         task = {
             "inputs": str(digits.folder),
             "out": str(out),
             "logical_devices": logical_devices,
             "properties": make_properties(**properties),
         }
-        environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-        environment["PYTHONPATH"] = str(_ROOT)
+        environment = dict(os.environ)
         if tf_config:
             environment["TF_CONFIG"] = json.dumps(tf_config)
-        with open(f"{out}.log", "w") as log:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, str(_PROCESS), json.dumps(task)],
-                    cwd=_ROOT,
-                    env=environment,
-                    stdout=log,
-                    stderr=log,
-                )
-            )
+        log = Path(f"{out}.log")
+        started.append(start_process(trainer_process.main, task, log=log, environment=environment))
         return started[-1]
 
     yield starting
@@ -68,7 +58,7 @@ def start_two(start):
 
     def starting(
         folder: Path, checkpoints=(None, None), limits_mb=(None, None), **properties
-    ) -> list[subprocess.Popen]:
+    ) -> list[Process]:
         folder.mkdir(exist_ok=True)
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
         return [
@@ -97,7 +87,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def ended(process: subprocess.Popen, out: Path, seconds: float = 120) -> str:
+def ended(process: Process, out: Path, seconds: float = 120) -> str:
     """The output of a process, which is to end well."""
     code = process.wait(seconds)
     log = Path(f"{out}.log").read_text()

@@ -1,8 +1,6 @@
 """Mixed precision, XLA and several steps a call: faster computations of the same training."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -14,23 +12,11 @@ from components.trainer.devices import Devices, choose
 from components.trainer.distribution import distributed
 from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
+from tests.processes import start
 
 pytestmark = pytest.mark.slow
 
 SHAPE = (4, 4, 1)
-_ROOT = Path(__file__).resolve().parents[3]
-_OVERFLOW_ON_ONE_OF_TWO = """
-import importlib.util, sys
-import numpy as np
-import tensorflow as tf
-[cpu] = tf.config.list_physical_devices("CPU")
-one = tf.config.LogicalDeviceConfiguration()
-tf.config.set_logical_device_configuration(cpu, [one, one])
-spec = importlib.util.spec_from_file_location("precision", sys.argv[1])
-precision = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(precision)
-precision.overflow_on_one_of_two()
-"""
 
 
 def small_steps(precision: str, parameters: TrainingParameters, strategy=None) -> Steps:
@@ -78,6 +64,9 @@ def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_no_diver
 
 def overflow_on_one_of_two() -> None:
     """One step on two devices, of which only the second has labels, and so gradients, at all."""
+    [cpu] = tf.config.list_physical_devices("CPU")
+    one = tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration(cpu, [one, one])
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     steps = small_steps("mixed_float16", TrainingParameters(), strategy)
     steps.optimizer.dynamic_scale.assign(2.0**126)
@@ -93,16 +82,10 @@ def overflow_on_one_of_two() -> None:
     print(json.dumps({"kept": kept, "scale": scale, "counted": counted}))
 
 
-def test_a_float16_step_that_overflows_on_one_device_is_left_out_on_all():
-    done = subprocess.run(
-        [sys.executable, "-c", _OVERFLOW_ON_ONE_OF_TWO, __file__],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+def test_a_float16_step_that_overflows_on_one_device_is_left_out_on_all(tmp_path):
+    log = tmp_path / "log"
+    assert start(overflow_on_one_of_two, log=log).wait(120) == 0, log.read_text()[-2000:]
+    told = json.loads(log.read_text().splitlines()[-1])
     assert told["counted"] == 2
     assert told["scale"] == 125
     assert all(told["kept"])

@@ -1,10 +1,6 @@
 """A training that is killed goes on from its checkpoint and ends as if nothing had been."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,22 +11,10 @@ from hypothesis import strategies as st
 
 from components.trainer.checkpoints import Checkpoint, Checkpoints
 from components.trainer.fingerprint import fingerprint
+from tests.components.trainer import trainer_process
+from tests.processes import start
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
-_ROOT = Path(__file__).resolve().parents[3]
-_TRAIN = """
-import importlib.util, pathlib, sys
-conftest, digits, folder = sys.argv[1:]
-spec = importlib.util.spec_from_file_location("places", conftest)
-places = importlib.util.module_from_spec(spec)
-sys.modules["places"] = places
-spec.loader.exec_module(places)
-folder = pathlib.Path(folder)
-places.train(
-    places.Digits(pathlib.Path(digits)).inputs, folder / "killed",
-    checkpoint_dir=folder / "checkpoints", checkpoint_every_steps=1, epochs=12,
-)
-"""
 
 
 class Kept(Checkpoints):
@@ -88,15 +72,24 @@ def metrics(trained) -> list[float]:
 
 
 @pytest.mark.slow
-def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(digits, tmp_path, train_in):
+def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(
+    digits, make_properties, tmp_path, train_in
+):
     checkpoints = tmp_path / "checkpoints"
-    arguments = [str(Path(__file__).with_name("conftest.py")), str(digits.folder), str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-c", _TRAIN, *arguments], cwd=_ROOT)
+    task = {
+        "inputs": str(digits.folder),
+        "out": str(tmp_path / "killed"),
+        "logical_devices": 1,
+        "properties": make_properties(
+            checkpoint_dir=checkpoints, checkpoint_every_steps=1, epochs=12
+        ),
+    }
+    process = start(trainer_process.main, task, log=tmp_path / "killed.log")
     try:
         wait_for(lambda: list(checkpoints.glob("*/checkpoint")), process)
         time.sleep(0.1)  # somewhere in a later step, or in the middle of writing
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     assert not (tmp_path / "killed" / "model" / "Format-Serving").exists()
     [folder] = checkpoints.iterdir()

@@ -1,4 +1,4 @@
-"""Trainer's executor in a process of its own: `python trainer_process.py TASK`, a JSON object.
+"""Trainer's executor in a process of its own; its task:
 
 `inputs`: the folder of the artifacts, as conftest.Digits has them; `out`: for the outputs;
 `properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see. The last line
@@ -6,7 +6,6 @@ that a training prints is the hash of its weights: of several workers only one w
 """
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 
@@ -63,7 +62,3 @@ def main(task: dict) -> None:
         )
     except Failure as failure:
         sys.exit(f"Failure: {failure}")
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

@@ -1,12 +1,9 @@
 """The disk cache: built once, whole or not there."""
 
 import gc
-import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import tensorflow as tf
 
 from components.trainer.input.function import input_function
 from failures import Failure
+from tests import processes
 
 SHAPE = (4, 3, 3)
 
@@ -124,13 +122,13 @@ def test_a_damaged_cache_is_recognised_and_built_again(harm, write_shards, tmp_p
 def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
     files = [_large_shard(tmp_path)]
     cache = tmp_path / "cache"
-    building = subprocess.Popen([sys.executable, "-c", _BUILD, str(cache), *files], cwd=os.getcwd())
+    building = processes.start(_build, files, str(cache), log=tmp_path / "log")
     try:
         deadline = time.monotonic() + 60
         while not list(cache.glob("*.unfinished/1.rows")) and time.monotonic() < deadline:
             time.sleep(0.001)
-        building.send_signal(signal.SIGKILL)
     finally:
+        building.kill()
         building.wait()
     assert list(cache.glob("*.unfinished"))
     assert not list(cache.glob("*/description.json"))
@@ -142,11 +140,8 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
     assert not list(cache.glob("*.unfinished"))
 
 
-_BUILD = """
-import sys
-from components.trainer.input.function import input_function
-input_function(sys.argv[2:], (64, 64, 3), 8, training=True, strategy="disk", cache_dir=sys.argv[1])
-"""
+def _build(files, folder):
+    input_function(files, (64, 64, 3), 8, training=True, strategy="disk", cache_dir=folder)
 
 
 def _large_shard(folder: Path) -> str:
@@ -164,7 +159,7 @@ def _large_shard(folder: Path) -> str:
 @pytest.mark.slow
 def test_processes_that_ask_at_once_share_one_cache(write_shards, tmp_path):
     files = write_shards(40)
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
+    with processes.CONTEXT.Pool(2) as pool:
         found = pool.starmap(_count, [(files, str(tmp_path))] * 4)
     assert found == [40] * 4
     assert len(_blocks(tmp_path)) == 1
