@@ -42,7 +42,6 @@ def _enter_own_environment():
 # A worker of pytest-xdist starts in the environment that the first process made.
 _FOLDER = None if "PYTEST_XDIST_WORKER" in os.environ else _enter_own_environment()
 
-import components  # noqa: E402, F401  before TensorFlow, whose Keras would import OpenCV
 from files import locks  # noqa: E402
 from tests.processes import start_pipeline  # noqa: E402
 

@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
-        "components",  # before TensorFlow
         "tensorflow",
         "apache_beam",
         "tensorflow_model_analysis",
