@@ -7,12 +7,12 @@ import os
 import signal
 from pathlib import Path
 
+from components.model_store.reading import served_instead
 from components.pusher.reading import read_pushed
 from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
-from pipeline.served_version import served_instead
 from pipeline.temporary_folder import temporary_folder
 
 _log = logging.getLogger(__name__)

@@ -1,18 +1,16 @@
 """Writes reports below a root, and finds the runs that they are about."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import jinja2
 
+from components.model_store.reading import pushing_run
 from failures import Failure
 from files.writing import write
 from report import facts
 from report.comparison import comparison
 from report.report import report
-
-_RECORD = "steadyfeed.json"  # beside each pushed model; see components/model_store
 
 
 def write_report(configuration, which=None):
@@ -88,14 +86,12 @@ def find_run(configuration, ids, which):
 
 
 def _run_of_version(configuration, ids, number):
-    file = Path(configuration.push.destination) / number / _RECORD
-    try:
-        run_id = json.loads(file.read_text("utf-8"))["run"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    run_id = pushing_run(Path(configuration.push.destination) / number)
+    if not run_id:
         raise Failure(
             f"{configuration.push.destination} has no version {number} that this project pushed. "
             "List them with: python -m pipeline models list --config FILE"
-        ) from error
+        )
     if run_id not in ids:
         raise Failure(
             f"Version {number} was pushed by the run {run_id}, which is not in "

@@ -4,9 +4,8 @@ import hashlib
 import os
 
 from components.model_store.copying import model_files
+from components.model_store.names import RECORD
 from files.content import sha256
-
-RECORD = "steadyfeed.json"
 
 
 def model_fingerprint(folder: str) -> str:

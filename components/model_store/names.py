@@ -1,6 +1,7 @@
-"""The names by which a server knows a version and a SavedModel; imports nothing."""
+"""The names in a push destination: of versions, SavedModels and records; imports nothing."""
 
 HIGHEST_NUMBER = 2**63 - 1  # TensorFlow Serving keeps versions in an int64.
+RECORD = "steadyfeed.json"  # beside each pushed model: what made it
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 

@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 from components.model_store.copying import copy_model
-from components.model_store.fingerprint import RECORD
 from components.model_store.locking import locked, unfinished_folder
-from components.model_store.names import HIGHEST_NUMBER
+from components.model_store.names import HIGHEST_NUMBER, RECORD
 from components.model_store.versions import (
     PushRecord,
     Version,

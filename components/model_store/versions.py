@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from tfx.dsl.io import fileio
 
 from components.model_store.copying import is_saved_model
-from components.model_store.fingerprint import RECORD, model_fingerprint
-from components.model_store.names import HIGHEST_NUMBER, is_version_name
+from components.model_store.fingerprint import model_fingerprint
+from components.model_store.names import HIGHEST_NUMBER, RECORD, is_version_name
 from failures import Failure
 
 
