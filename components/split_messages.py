@@ -2,13 +2,12 @@
 
 from typing import TypeVar
 
-import tensorflow as tf
 from google.protobuf import message
 from tfx import types
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
 from failures import Failure
+from files import places, writing
 
 Message = TypeVar("Message", bound=message.Message)
 
@@ -16,9 +15,7 @@ Message = TypeVar("Message", bound=message.Message)
 def write(artifact: types.Artifact, split: str, file_name: str, content: message.Message) -> None:
     """Writes the message of one split."""
     folder = artifact_utils.get_split_uri([artifact], split)
-    fileio.makedirs(folder)
-    with fileio.open(f"{folder}/{file_name}", "wb") as file:
-        file.write(content.SerializeToString(deterministic=True))
+    writing.write(f"{folder}/{file_name}", content.SerializeToString(deterministic=True))
 
 
 def read(artifact: types.Artifact, file_name: str, kind: type[Message]) -> dict[str, Message]:
@@ -34,11 +31,8 @@ def read(artifact: types.Artifact, file_name: str, kind: type[Message]) -> dict[
 
 
 def _read(path: str, kind: type[Message]) -> Message:
+    next_step = "Delete the artifact and run again."
     try:
-        with fileio.open(path, "rb") as file:
-            return kind.FromString(file.read())
-    except (OSError, tf.errors.OpError, message.DecodeError) as error:
-        raise Failure(
-            f"{path} cannot be read as {kind.DESCRIPTOR.name} ({type(error).__name__}). "
-            "Delete the artifact and run again."
-        ) from error
+        return kind.FromString(places.read(path, next_step))
+    except message.DecodeError as error:
+        raise Failure(f"{path} cannot be read as {kind.DESCRIPTOR.name}. {next_step}") from error

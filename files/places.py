@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from failures import Failure
 
+UNFINISHED = ".unfinished"  # ends the name of what is being written
+
 
 def is_remote(path) -> bool:
     return "://" in str(path)
@@ -39,6 +41,16 @@ def read(path, next_step: str) -> bytes:
 def size(path) -> int:
     """The bytes of the file `path`; raises like `opened`."""
     return gfile().stat(str(path)).length if is_remote(path) else os.path.getsize(path)
+
+
+def files_in(folder) -> list[str]:
+    """The paths of the finished files and folders in a folder, by name; [] where it is missing."""
+    of_store = gfile() if is_remote(folder) else None
+    if not (of_store.isdir if of_store else os.path.isdir)(str(folder)):
+        return []
+    names = (of_store.listdir if of_store else os.listdir)(str(folder))
+    found = sorted(name.rstrip("/") for name in names)  # A bucket's folders end in a slash.
+    return [os.path.join(folder, name) for name in found if not name.endswith(UNFINISHED)]
 
 
 def files_below(folder) -> list[str]:

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from files import locks, places
-from files.places import gfile, is_remote, opened
+from files.places import UNFINISHED, gfile, is_remote, opened
 
-UNFINISHED = ".unfinished"
 _NEXT_STEP = "Free some space or make the folder writable, then run again."
 _COPIED_BYTES = 1 << 20
 

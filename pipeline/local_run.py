@@ -11,6 +11,7 @@ from components.model_store.reading import served_instead
 from components.pusher.reading import read_pushed
 from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
+from files import writing
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
@@ -68,7 +69,7 @@ def _run_shown(configuration, began, display, write_report, results):
         _report(configuration, began.isoformat(), failure, display, write_report)
         if results:
             statuses = {made.component: made.status for made in display.outcomes}
-            Path(results).write_text(json.dumps(statuses), encoding="utf-8")
+            writing.write(results, json.dumps(statuses))
 
 
 def _run(configuration, began, display):

@@ -4,7 +4,6 @@ import json
 import os
 
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
@@ -12,6 +11,7 @@ from components.model_store.copying import copy_model
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.versions import Version, champion_of, list_versions
 from failures import Failure
+from files import writing
 
 CHAMPION_KEY = "champion"  # The driver's answer: "<version> <fingerprint>" or "none".
 
@@ -69,5 +69,4 @@ def _write_note(uri: str, champion: Version | None) -> None:
     note = {"found": champion is not None}
     if champion:
         note |= {"version": champion.number, "version_path": champion.path}
-    with fileio.open(os.path.join(uri, "champion.json"), "w") as text:
-        text.write(json.dumps(note))
+    writing.write(os.path.join(uri, "champion.json"), json.dumps(note))

@@ -16,7 +16,7 @@ from components.evaluator.segmentation import Segmentation
 from components.evaluator.shard_batch import ShardBatch
 from components.graph_error import cause
 from components.transform.corrupt_images import CorruptImage, split_corrupt
-from failures import Failure
+from files import tfrecords
 
 # A serving graph decodes image after image on one core; two batches use what it leaves.
 _AT_ONCE = 2
@@ -109,15 +109,6 @@ class CountShard:
 
 
 def _batches(path: str, size: int) -> Iterator[ShardBatch]:
-    compression = "GZIP" if path.endswith(".gz") else None
-    position = 0
-    try:
-        for serialized in tf.data.TFRecordDataset(path, compression).batch(size).prefetch(2):
-            records = np.arange(position, position + len(serialized))
-            yield ShardBatch(path, serialized, records)
-            position += len(serialized)
-    except tf.errors.DataLossError as error:
-        raise Failure(
-            f"Evaluator: {path} is damaged after record {position}. "
-            "Remove the Examples artifact and run again."
-        ) from error
+    next_step = "Remove the Examples artifact and run again."
+    for first, batch in tfrecords.batches(path, size, next_step=next_step):
+        yield ShardBatch(path, tf.constant(batch), np.arange(first, first + len(batch)))

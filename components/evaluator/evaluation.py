@@ -6,8 +6,6 @@ import os
 import pickle
 from dataclasses import dataclass
 
-from tfx.dsl.io import fileio
-
 from components.engine import MakePipeline, run_shards
 from components.evaluator import blessing, tfma_result, worst_examples
 from components.evaluator.count_shard import CountShard
@@ -17,6 +15,7 @@ from components.evaluator.reading import CLASS_NAMES_FILE, COUNTS_FILE, Verdict
 from components.transform.corrupt_images import enforce_policy
 from failures import Failure
 from files import writing
+from files.places import files_in
 from metrics import catalog
 from settings.evaluation import Evaluation
 from settings.preprocessing import Preprocessing
@@ -77,7 +76,7 @@ def evaluate(
 
 
 def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
-    shards = sorted(fileio.glob(os.path.join(split_uri, "*")))
+    shards = files_in(split_uri)
     if not shards:
         raise Failure(
             f"Evaluator: split {plan.split} has no files in {split_uri}. "

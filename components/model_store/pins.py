@@ -10,6 +10,7 @@ from components.model_store.locking import locked
 from components.model_store.names import is_version_name
 from components.model_store.versions import Version, list_versions
 from failures import Failure
+from files import writing
 
 _PINS = ".steadyfeed-pins"  # No number, so servers pass over it.
 
@@ -31,9 +32,7 @@ def pin(destination: str, number: int) -> None:
     """
     with exclusive(destination):
         existing(destination, number)
-        fileio.makedirs(os.path.join(destination, _PINS))
-        with fileio.open(_pin_file(destination, number), "w") as file:
-            file.write("")
+        writing.write(_pin_file(destination, number), "")
 
 
 def unpin(destination: str, number: int) -> None:
@@ -44,8 +43,7 @@ def unpin(destination: str, number: int) -> None:
     """
     with exclusive(destination):
         existing(destination, number)
-        if fileio.exists(_pin_file(destination, number)):
-            fileio.remove(_pin_file(destination, number))
+        writing.remove(_pin_file(destination, number))
 
 
 def existing(destination: str, number: int) -> Version:

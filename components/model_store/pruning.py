@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tfx.dsl.io import fileio
-
 from components.model_store.names import SAVED_MODEL_FILES
 from components.model_store.pins import exclusive, pinned
 from components.model_store.versions import Version, list_versions
 from failures import Failure
+from files import writing
 
 # A server that polls every second and loads for half a minute has left a version by then.
 GRACE_SECONDS = 60.0
@@ -90,12 +89,11 @@ def _began_to_serve(version: Version) -> float:
 
 def _set_aside(version: Version) -> None:
     folder = Path(version.path)
-    folder.rename(folder.with_name(f"{_PREFIX}{version.number}-{uuid.uuid4().hex}"))
+    writing.publish(folder, folder.with_name(f"{_PREFIX}{version.number}-{uuid.uuid4().hex}"))
 
 
 def _remove_remotely(version: Version) -> None:
     # First the file by which a server knows it, so that no half looks whole.
     for name in SAVED_MODEL_FILES:
-        if fileio.exists(os.path.join(version.path, name)):
-            fileio.remove(os.path.join(version.path, name))
-    fileio.rmtree(version.path)
+        writing.remove(os.path.join(version.path, name))
+    writing.remove(version.path)

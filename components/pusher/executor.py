@@ -13,6 +13,7 @@ from components.model_store.fingerprint import model_fingerprint
 from components.model_store.names import RECORD
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
+from files import writing
 
 # Where no ML Metadata outlives the run, a runner keeps these on the Model itself.
 _ORIGIN = ("git_commit", "git_state", "lock_sha256", "configuration")
@@ -85,5 +86,4 @@ def _read_verdict(blessing_uri: str) -> dict:
 
 def _write_note(uri: str, text: str) -> None:
     """The record and not the model: a third copy of it would serve nobody."""
-    with fileio.open(os.path.join(uri, RECORD), "w") as file:
-        file.write(text)
+    writing.write(os.path.join(uri, RECORD), text)

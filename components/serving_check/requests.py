@@ -1,8 +1,6 @@
 """Real requests, from raw Examples."""
 
-import glob
 import itertools
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +8,7 @@ import tensorflow as tf
 
 from components.transform.corrupt_images import corruption
 from files import tfrecords
+from files.places import files_in
 
 CLASSIFY = ("serving_default", "serve_examples")  # encoded images, raw Examples
 TRANSFORM = "transform_features"
@@ -35,7 +34,7 @@ def from_examples(split_uri: str, image_feature: str, most: int) -> Requests:
       image_feature: the feature with the encoded image.
       most: how many, from the first shard.
     """
-    shards = sorted(tf.io.gfile.glob(os.path.join(glob.escape(split_uri), "*")))
+    shards = files_in(split_uri)
     records = tfrecords.records(shards[0])
     sound = (record for record in records if corruption(record, image_feature, _CHANNELS) is None)
     examples = list(itertools.islice(sound, most))

@@ -8,11 +8,11 @@ import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
-from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
 
 from failures import Failure
 from files import tfrecords
+from files.places import files_in
 from settings.data import Features
 
 # The first records of a data set tell how large records are, and which are text.
@@ -28,10 +28,10 @@ def shards(split_uri: str) -> list[str]:
     Raises:
       Failure: the folder is missing or holds no file.
     """
-    names = fileio.listdir(split_uri) if fileio.isdir(split_uri) else []
-    if not names:
+    paths = files_in(split_uri)
+    if not paths:
         raise Failure(f"{split_uri} holds no examples. {NEXT_STEP}")
-    return sorted(f"{split_uri}/{name}" for name in names)
+    return paths
 
 
 def stats_options(paths: Sequence[str], features: Features) -> tfdv.StatsOptions:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
@@ -40,6 +39,7 @@ from components.trainer.training_parameters import (
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
 from files import writing
+from files.places import files_in
 
 
 class Executor(base_executor.BaseExecutor):
@@ -209,8 +209,7 @@ def _target(image: ImageParameters) -> Feature:
 def _split_files(examples: types.Artifact, split: str) -> list[str]:
     if split not in artifact_utils.decode_split_names(examples.split_names):
         return []
-    folder = artifact_utils.get_split_uri([examples], split)
-    return sorted(tf.io.gfile.glob(os.path.join(folder, "*")))
+    return files_in(artifact_utils.get_split_uri([examples], split))
 
 
 def _checkpoint_folder(input_dict, exec_properties: dict[str, Any]) -> str | None:

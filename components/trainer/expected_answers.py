@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from tfx.dsl.io import fileio
+
+from files import writing
 
 FILE = "expected_answers.json"
 IMAGES = 16
@@ -63,8 +64,8 @@ def write_answers(file: str, labels: Sequence[str], pixels: Sequence[bytes], pro
         for image, answer in zip(pixels, probabilities, strict=True)
     }
     task = "segmentation" if segmentation else "classification"
-    with fileio.open(file, "w") as out:
-        out.write(json.dumps({"task": task, "labels": list(labels), "answers": answers}))
+    content = {"task": task, "labels": list(labels), "answers": answers}
+    writing.write(file, json.dumps(content))
 
 
 def _as_numbers(answer) -> list[float]:

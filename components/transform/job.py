@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from components.transform.options import Preprocessing
 from failures import Failure
+from files.places import files_in
 
 TRAIN = "train"
 
@@ -60,7 +61,7 @@ def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list
         )
     shards = []
     for split in splits:
-        sources = sorted(tf.io.gfile.glob(f"{source_uri}/Split-{split}/*-of-*"))
+        sources = files_in(f"{source_uri}/Split-{split}")
         if not sources:
             raise Failure(
                 f"Transform found no file of split {split!r} in {source_uri}. "
