@@ -1,7 +1,7 @@
-"""Kubeflow's records of artifacts (JSON) and TFX's artifacts, and what is lost between them.
+"""Converts between Kubeflow's records of artifacts (JSON) and TFX's artifacts.
 
-The backend keeps an artifact's metadata as text, numbers and structs: integers and
-booleans come back as floats, and lists and dictionaries come back wrapped.
+The backend keeps an artifact's metadata as text, numbers and structs: integers and booleans
+come back as floats, and lists and dictionaries come back wrapped.
 """
 
 import importlib
@@ -15,26 +15,26 @@ from tfx.types.experimental import simple_artifacts
 
 from kfp.launcher_paths import local_path
 
-# What the backend adds to every artifact for itself.
+# The backend adds these to every artifact, for its own use.
 _BACKEND_KEYS = ("display_name", "store_session_info")
 _PREFIX = tfx_artifact.CUSTOM_PROPERTIES_PREFIX
 
 
 def artifact_class(schema):
-    """The TFX class for an artifact type as a package states it.
+    """The TFX class of an artifact type in a package.
 
     Args:
       schema: {"instanceSchema": YAML text with a title} or {"schemaTitle": title}; the title is
         `tfx.Examples` or another of TFX's own, or `module.Class`.
 
     Raises:
-      ValueError: there is no such class.
+      ValueError: the class does not exist.
     """
     title = schema.get("schemaTitle")
     if not title:
         title = (yaml.safe_load(schema.get("instanceSchema") or "") or {}).get("title")
     if not title:
-        raise ValueError("an artifact type without a title")
+        raise ValueError("an artifact type has no title")
     module, _, name = title.rpartition(".")
     if module == "tfx":
         places = (standard_artifacts, simple_artifacts)
@@ -44,15 +44,15 @@ def artifact_class(schema):
         found = getattr(place, name, None)
         if isinstance(found, type) and issubclass(found, tfx_artifact.Artifact):
             return found
-    raise ValueError(f"there is no artifact type {title}")
+    raise ValueError(f"the artifact type {title} does not exist")
 
 
 def to_artifact(record, schema):
     """A TFX artifact, its uri a local path, from Kubeflow's record of one.
 
     Args:
-      record: a RuntimeArtifact as JSON. Its type is not looked at: the backend leaves an
-        input's blank.
+      record: a RuntimeArtifact as JSON. Its type is ignored: the backend leaves an input's
+        blank.
       schema: the type as the component declares it.
     """
     result = artifact_class(schema)()
@@ -75,8 +75,8 @@ def to_artifact(record, schema):
 def to_record(artifact):
     """Kubeflow's record of an output: {"metadata": {…}}.
 
-    The uri stays out: one that is a local path would be recorded and never uploaded. So do
-    properties without a value: a null fails the whole step when it is published.
+    The uri is left out, because a local path would be recorded and never uploaded. Properties
+    without a value are left out, because a null fails the step when it is published.
     """
     message = artifact.mlmd_artifact
     types = artifact.artifact_type.properties
@@ -95,7 +95,7 @@ def _unwrap(value):
 
 
 def _set_property(properties, key, value, kind):
-    """Sets a property that the artifact's type declares; False: the value is of another type."""
+    """Sets a property that the type declares; False where the value is of another type."""
     if kind == metadata_store_pb2.INT and isinstance(value, (int, float)):
         properties[key].int_value = int(value)
     elif kind == metadata_store_pb2.DOUBLE and isinstance(value, (int, float)):
@@ -113,7 +113,7 @@ def _set_custom(target, value):
     if isinstance(value, str):
         target.string_value = value
     else:
-        # As a struct, a number is read back by get_int_ and by get_float_custom_property.
+        # A number in a struct is read by get_int_ and by get_float_custom_property.
         _set_struct(target, value)
 
 

@@ -1,7 +1,7 @@
-"""What the open-source driver does before a step: the step's inputs, and where outputs go.
+"""Stands in for the open-source driver, which prepares a step's inputs and output addresses.
 
-Its ways are kept on purpose: an input's type is blank, its metadata has been through ML
-Metadata, and there is an output `executor-logs` that nobody asked for.
+It copies the driver's peculiarities: an input's type is blank, its metadata has been through
+ML Metadata, and an output `executor-logs` is added.
 """
 
 import uuid
@@ -21,13 +21,13 @@ def executor_input(task, component, published, parameters, root, output_file):
     Args:
       task: the task's spec.
       component: its component's spec.
-      published: {task: {output: record}} of the tasks that are done.
+      published: {task: {output: record}} of the finished tasks.
       parameters: the values of the run's parameters.
       root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
       output_file: the path for the executor's output.
 
     Raises:
-      Skipped: its condition does not hold, or what it waits for was skipped.
+      Skipped: its condition does not hold, or a task that it waits for was skipped.
       Failure: its condition cannot be evaluated.
     """
     missing = [name for name in task.get("dependentTasks", []) if name not in published]
@@ -54,10 +54,10 @@ def executor_input(task, component, published, parameters, root, output_file):
 
 
 def survive(metadata):
-    """What of an output's metadata the next step reads.
+    """The part of an output's metadata that reaches the next step.
 
     Raises:
-      Failure: a value that ML Metadata does not take, which fails the step.
+      Failure: ML Metadata does not accept a value, which fails the step.
     """
     return {key: _survivor(key, value) for key, value in metadata.items()}
 
@@ -99,7 +99,7 @@ def _holds(condition, inputs):
         return holds(condition, {"artifacts": inputs["artifacts"]})
     except KeyError as error:
         raise Failure(
-            f"its condition reads {error}, which there is not. Set it in the component that "
+            f"its condition reads {error}, which does not exist. Set it in the component that "
             "the condition reads."
         ) from None
 

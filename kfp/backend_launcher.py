@@ -1,4 +1,4 @@
-"""What the open-source launcher does around a step's command: copies in, runs, copies out."""
+"""Stands in for the open-source launcher: copies inputs, runs the command, copies outputs."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
 
 @dataclasses.dataclass(frozen=True)
 class Pod:
-    """The files of one step: its folder stands for the root of a pod's file system."""
+    """The files of one step; its folder stands in for the root of a pod's file system."""
 
     folder: Path
 
@@ -33,8 +33,8 @@ def run_in_a_process(command, environment, log):
 
     Args:
       command: words.
-      environment: variables beside those of this process.
-      log: the file for what it writes.
+      environment: variables to add to those of this process.
+      log: the file for its output.
     """
     with open(log, "wb") as file:
         return subprocess.run(
@@ -51,20 +51,20 @@ def run_in_a_process(command, environment, log):
 def launch(container, executor_input, pod, store, run_command=run_in_a_process):
     """Runs a step's command; returns its outputs, {name: record}.
 
-    Nothing is uploaded when the command fails.
+    When the command fails, nothing is uploaded.
 
     Args:
       container: the container's spec.
       executor_input: from kfp.backend_driver.
-      pod: a Pod whose folder is not there yet.
+      pod: a Pod whose folder does not exist yet.
       store: a kfp.object_store.ObjectStore.
       run_command: as run_in_a_process.
 
     Raises:
-      Failure: the command ended with another code than 0; says the last line that it wrote.
+      Failure: the command failed; the message is the last line of its output.
     """
     for record in _records(executor_input["inputs"]).values():
-        # What has no address of an object store is passed on and not copied.
+        # Anything outside an object store is passed on, not copied.
         if is_object_store(record["uri"]):
             store.download(record["uri"], pod.path(record["uri"]))
     outputs = _records(executor_input["outputs"])
@@ -91,7 +91,7 @@ def _command(container, executor_input):
     text = json.dumps(executor_input)
     words = [*container["command"], *container.get("args", [])]
     command = [word.replace("{{$}}", text) for word in words]
-    # The image's Python is its environment's; here it is this one.
+    # In the image, `python` is its environment's; here it is this one.
     return [sys.executable if command[0] == "python" else command[0], *command[1:]]
 
 

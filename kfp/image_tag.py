@@ -1,7 +1,7 @@
-"""The image's name: its tag is derived from what the image holds.
+"""The image's tag, a hash of the image's content.
 
-Kubeflow's cache counts an image by its name alone. A tag that moved would hand out old
-results as those of new code; one that follows the content never does.
+Kubeflow's cache knows an image by its name alone. A moving tag would return old results for
+new code; one that follows the content never does.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ CONTENT = (
     "requirements.txt",
     "settings",
 )
-# kfp/Dockerfile.dockerignore keeps the same out of the image.
+# kfp/Dockerfile.dockerignore excludes the same.
 LEFT_OUT = {"__pycache__", "manifests"}
 
 
@@ -35,13 +35,13 @@ def content_tag(project=PROJECT):
     for path in sorted(set(_files(Path(project)))):
         name = path.relative_to(project).as_posix().encode()
         content = path.read_bytes()
-        # Lengths first: no two different trees run into the same bytes.
+        # Lengths come first, so that two different trees never give the same bytes.
         digest.update(b"%d:%d:" % (len(name), len(content)) + name + content)
     return digest.hexdigest()[:12]
 
 
 def with_tag(image, suffix="", project=PROJECT):
-    """The image's full name; one that already has a tag or a digest is left as it is."""
+    """The image's full name; an image with a tag or a digest keeps it."""
     if "@" in image or ":" in image.rpartition("/")[2]:
         return image
     return f"{image}:{content_tag(project)}{suffix}"

@@ -1,7 +1,7 @@
-"""Where Kubeflow's launcher puts what lies in an object store.
+"""Where Kubeflow's launcher puts the files of an object store.
 
-Nothing here can open minio:// or s3://, and nothing has to: the launcher copies
-inputs to a local path before a step and outputs from one after it.
+Nothing here opens minio:// or s3://: the launcher copies inputs to a local path before a step
+and outputs from one after it.
 """
 
 import os
@@ -12,11 +12,11 @@ _FOLDERS = {"minio": "minio", "s3": "s3", "gs": "gcs"}
 
 
 def local_path(uri, root=None):
-    """The path at which the launcher keeps `uri`; other addresses are returned as they are.
+    """The path at which the launcher keeps `uri`; other addresses are returned unchanged.
 
     Args:
       uri: as in minio://bucket/key.
-      root: the pod's root folder; none: the environment's, or "/".
+      root: the pod's root folder; None takes the environment's, or "/".
     """
     scheme, separator, rest = uri.partition("://")
     if not separator or scheme not in _FOLDERS:

@@ -11,7 +11,7 @@ class ObjectStore:
         self._folder = Path(folder)
 
     def upload(self, source, uri):
-        """Copies a file, or the files of a folder; False: there is nothing at `source`."""
+        """Copies a file or the files of a folder; returns whether `source` exists."""
         if source.is_file():
             self._copy(source, self.place_of(uri))
             return True
@@ -21,7 +21,7 @@ class ObjectStore:
         return source.is_dir()
 
     def download(self, uri, target):
-        """Copies what lies at or below `uri`; nothing there is no error, as with a bucket."""
+        """Copies what is at or below `uri`; as with a bucket, that may be nothing."""
         place = self.place_of(uri)
         if place.is_file():
             self._copy(place, target)

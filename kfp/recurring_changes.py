@@ -1,41 +1,35 @@
 """`python -m pipeline schedule list|pause|resume|delete` on a Kubeflow Pipelines server."""
 
-import os
-import random
-import time
-
 from failures import Failure
 from kfp.recurring_runs import is_enabled, listed, mark_of
 from kfp.submit_connection import NotFound, connect
 from kfp.submit_upload import find_experiment
 
+_CALLS = {"pause": "disable", "resume": "enable", "delete": "delete"}
+_DONE = {
+    "pause": "is paused; resume or apply undoes it",
+    "resume": "is on again; pause undoes it",
+    "delete": "is deleted",
+}
 
-def change(
-    action,
-    name,
-    endpoint,
-    *,
-    say=print,
-    environment=os.environ,
-    sleep=time.sleep,
-    spread=random.random,
-):
-    """Does `action` to the recurring runs of one pipeline; a second time it changes nothing.
+
+def change(action, name, endpoint, *, say=print, **connection):
+    """Applies `action` to the recurring runs of one pipeline; repeating it changes nothing.
 
     Args:
       action: "list", "pause", "resume" or "delete".
       name: the pipeline's.
       endpoint: a settings.kubeflow.KubeflowEndpoint.
       say: prints one line.
+      connection: more keywords of `connect`.
 
     Returns:
       How many recurring runs were listed or changed.
 
     Raises:
-      failures.Failure: there is none to pause or resume, or the server cannot be
-        worked with.
+      Failure: nothing can be paused or resumed, or the server does not do its part.
     """
-    server = connect(endpoint, environment, sleep, spread)
+    server = connect(endpoint, **connection)
     experiment = find_experiment(server, endpoint.experiment or name)
     found = listed(server, experiment.experiment_id, name) if experiment else []
     where = f"in the experiment {endpoint.experiment or name}"
@@ -66,20 +60,15 @@ def _line(recurring_run):
 
 
 def _change_one(action, server, recurring_run, say):
-    api, identity = server.client.recurring_runs, recurring_run.recurring_run_id
-    named = f"{recurring_run.display_name} ({identity})"
+    identity = recurring_run.recurring_run_id
+    label = f"{recurring_run.display_name} ({identity})"
     if action != "delete" and is_enabled(recurring_run) == (action == "resume"):
-        say(f"{named} is {'on' if action == 'resume' else 'paused'} already.")
+        say(f"{label} is already {'on' if action == 'resume' else 'paused'}.")
         return 0
-    call = {
-        "pause": api.recurring_run_service_disable_recurring_run,
-        "resume": api.recurring_run_service_enable_recurring_run,
-        "delete": api.recurring_run_service_delete_recurring_run,
-    }[action]
+    api = server.client.recurring_runs
     try:
-        server.call(call, identity)
+        server.call(getattr(api, f"recurring_run_service_{_CALLS[action]}_recurring_run"), identity)
     except NotFound:
         return 0
-    done = {"pause": "paused; resume or apply", "resume": "on again; pause", "delete": "deleted"}
-    say(f"{named} is {done[action]}{' undoes it' if action != 'delete' else ''}.")
+    say(f"{label} {_DONE[action]}.")
     return 1

@@ -1,33 +1,32 @@
-"""`python -m pipeline schedule apply|list|pause|resume|delete`: recurring runs as code.
+"""`python -m pipeline schedule apply`: a recurring run as code.
 
-The server cannot change a recurring run and lets two have one name. So apply looks at
-what there is, takes one step towards what there should be, and looks again until
-nothing is left to do; wherever it is killed, the next apply goes on from what it finds.
+The server cannot change a recurring run and lets two have one name. So `apply` looks at
+what exists, takes one step towards what is wanted, and looks again until nothing is left
+to do. Wherever it is killed, the next `apply` continues from what it finds.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import random
-import time
 
 from failures import Failure
 from kfp.run_values import given_values
 from kfp.scheduled_time import PLACEHOLDER
 from kfp.six_field_cron import six_fields
-from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect
-from kfp.submit_upload import identity, named, open_package, upload
+from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect, named
+from kfp.submit_upload import open_package, upload
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
+_UNCLEAR_CALLS = 5
 _MARK = "steadyfeed schedule "
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What there should be: a recurring run's body, and a hash of it that is its mark.
+    """The recurring run that should exist: its body, and a hash of that as its mark.
 
-    The server may write a body back in other words, so the mark is what is compared.
+    The server may write a body back in other words, so the marks are compared.
     """
 
     name: str
@@ -38,14 +37,14 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What to do next: "create", "delete", "enable" or "disable"; on which recurring run."""
+    """What to do next: "create", "delete", "enable" or "disable", and with which one."""
 
     action: str
     recurring_run_id: str | None = None
 
 
 def next_step(existing, wanted):
-    """The next step from what exists to what is wanted; None when there is nothing to do.
+    """The next step from what exists to what is wanted; None when nothing is left to do.
 
     Args:
       existing: recurring runs of the wanted name, in any order.
@@ -55,7 +54,7 @@ def next_step(existing, wanted):
     if not matching:
         return Step("create")
     kept = matching[0]
-    # The old ones go before the new one is switched on: never do two of them fire.
+    # The old ones go before the new one is switched on, so that two of them never fire.
     for other in existing:
         if other.recurring_run_id != kept.recurring_run_id:
             return Step("delete", other.recurring_run_id)
@@ -64,41 +63,33 @@ def next_step(existing, wanted):
     return None
 
 
-def apply(
-    file,
-    endpoint,
-    schedule,
-    pipeline_root=None,
-    *,
-    say=print,
-    environment=os.environ,
-    sleep=time.sleep,
-    spread=random.random,
-):
+def apply(file, endpoint, schedule, pipeline_root=None, *, say=print, **connection):
     """Makes the server have exactly one recurring run of the pipeline, as the schedule says.
 
     Args:
-      file: the compiled package, which each run is pinned to by its content.
+      file: the compiled package; each run uses the version with its content.
       endpoint: a settings.kubeflow.KubeflowEndpoint.
       schedule: a settings.schedule.Schedule.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       say: prints one line.
+      connection: more keywords of `connect`.
 
     Returns:
       "created", "replaced", "resumed", "paused" or "unchanged".
 
     Raises:
-      failures.Failure: a parameter is wrong, or the server cannot be worked with.
-      kfp.package_rules.PackageRefused: the file is no package.
+      ConfigurationError: the package or a parameter is wrong.
+      Failure: the server does not do its part.
     """
     package = open_package(file)
     given = [f"{name}={value}" for name, value in schedule.parameters.items()]
     values = given_values(package.spec, given)
-    server = connect(endpoint, environment, sleep, spread)
+    server = connect(endpoint, **connection)
     uploaded = upload(server, package, endpoint.experiment, say)
-    wanted = _wanted(
-        server, package, uploaded, schedule, values, pipeline_root, endpoint.service_account
+    fields = uploaded.run_fields(
+        server.client.api_models, values, pipeline_root, endpoint.service_account
     )
+    wanted = _wanted(server, package.pipeline, uploaded.version_id, schedule, fields)
     _explain(schedule, package, say)
     _warn_of_others(server, uploaded, wanted.name, say)
     taken = _converge(server, uploaded.experiment_id, wanted)
@@ -109,7 +100,7 @@ def apply(
 
 def _converge(server, experiment_id, wanted):
     """Takes steps until none is left; returns their actions."""
-    taken, attempt = [], 0
+    taken, unclear = [], 0
     for _ in range(_STEPS):
         existing = listed(server, experiment_id, wanted.name)
         step = next_step(existing, wanted)
@@ -118,73 +109,57 @@ def _converge(server, experiment_id, wanted):
         try:
             _take(server, step, wanted, others=bool(existing))
             taken.append(step.action)
-            attempt = 0
+            unclear = 0
         except Unclear as error:
-            # It may have had its effect; the next look tells.
-            attempt += 1
-            if attempt == 5:
+            # It may have had its effect; the next look shows it.
+            unclear += 1
+            if unclear == _UNCLEAR_CALLS:
                 raise error.failure from None
-            server.pause(attempt, None)
+            server.pause(unclear, None)
     raise Failure(
-        f"{server.url} does not keep what it is told about {wanted.name}. "
-        "Look at its recurring runs, and whether another apply runs at the same time."
+        f"{server.url} does not keep the recurring run {wanted.name} as it was set. Look at its "
+        "recurring runs, and whether another apply runs at the same time."
     )
 
 
 def _take(server, step, wanted, others):
     api = server.client.recurring_runs
-    modes = server.client.api_models.RecurringRunMode
     if step.action == "create":
+        modes = server.client.api_models.RecurringRunMode
         wanted.body.mode = modes.ENABLE if wanted.enabled and not others else modes.DISABLE
-        try:
-            made = server.call(
-                api.recurring_run_service_create_recurring_run, wanted.body, repeatable=False
-            )
-        except AlreadyExists:
-            return
-        identity(server, made, "recurring_run_id")
+        create = api.recurring_run_service_create_recurring_run
+        with contextlib.suppress(AlreadyExists):
+            server.id_of(server.call(create, wanted.body, repeatable=False), "recurring_run_id")
         return
-    call = {
-        "delete": api.recurring_run_service_delete_recurring_run,
-        "enable": api.recurring_run_service_enable_recurring_run,
-        "disable": api.recurring_run_service_disable_recurring_run,
-    }[step.action]
-    try:
+    call = getattr(api, f"recurring_run_service_{step.action}_recurring_run")
+    # Another apply may be faster, or a repeated call had its effect the first time.
+    with contextlib.suppress(NotFound):
         server.call(call, step.recurring_run_id)
-    except NotFound:
-        # Another apply was faster, or a call that was repeated had its effect at first.
-        return
 
 
-def _wanted(server, package, uploaded, schedule, values, pipeline_root, service_account):
+def _wanted(server, name, version_id, schedule, fields):
     models = server.client.api_models
+    config, cron = fields["runtime_config"], six_fields(schedule.cron)
     content = {
-        "version": uploaded.version_id,
-        "cron": six_fields(schedule.cron),
+        "version": version_id,
+        "cron": cron,
         "max_concurrency": schedule.max_concurrency,
         "no_catchup": not schedule.catch_up,
-        "parameters": values,
-        "pipeline_root": pipeline_root,
-        "service_account": service_account,
+        "parameters": config.parameters,
+        "pipeline_root": config.pipeline_root,
+        "service_account": fields["service_account"],
     }
     plain = json.dumps(content, sort_keys=True).encode()
     mark = _MARK + hashlib.sha256(plain).hexdigest()[:16]
     body = models.V2beta1RecurringRun(
-        display_name=package.pipeline,
+        display_name=name,
         description=f"{mark}; made by `python -m pipeline schedule apply`, which replaces it",
-        experiment_id=uploaded.experiment_id,
-        pipeline_version_reference=models.V2beta1PipelineVersionReference(
-            pipeline_id=uploaded.pipeline_id, pipeline_version_id=uploaded.version_id
-        ),
-        runtime_config=models.V2beta1RuntimeConfig(parameters=values, pipeline_root=pipeline_root),
-        trigger=models.V2beta1Trigger(
-            cron_schedule=models.V2beta1CronSchedule(cron=content["cron"])
-        ),
+        trigger=models.V2beta1Trigger(cron_schedule=models.V2beta1CronSchedule(cron=cron)),
         max_concurrency=str(schedule.max_concurrency),
         no_catchup=not schedule.catch_up,
-        service_account=service_account,
+        **fields,
     )
-    return Wanted(package.pipeline, body, mark, schedule.enabled)
+    return Wanted(name, body, mark, schedule.enabled)
 
 
 def mark_of(recurring_run):
@@ -203,22 +178,19 @@ def _age(recurring_run):
     return str(recurring_run.created_at), recurring_run.recurring_run_id
 
 
-def listed(server, experiment_id, name=None):
-    """The recurring runs of an experiment, or of all; of one name, or of any."""
-    where = {"experiment_id": experiment_id} if experiment_id else {}
-    if not experiment_id and server.namespace:
-        where = {"namespace": server.namespace}
-    if name:
-        where["filter"] = named(name)
+def listed(server, experiment_id, name):
+    """The recurring runs of a name, in one experiment or, for None, in all."""
+    where = {"experiment_id": experiment_id} if experiment_id else server.in_namespace
     return server.pages(
         server.client.recurring_runs.recurring_run_service_list_recurring_runs,
         "recurring_runs",
+        filter=named(name),
         **where,
     )
 
 
 def _warn_of_others(server, uploaded, name, say):
-    """Tells of a schedule that a change of kubeflow.experiment left behind."""
+    """Names a schedule that a change of kubeflow.experiment left behind."""
     for other in listed(server, None, name):
         if other.experiment_id != uploaded.experiment_id and mark_of(other):
             say(
@@ -233,24 +205,22 @@ def _explain(schedule, package, say):
         "seconds first."
     )
     say(
-        "It is read in the time zone of Kubeflow's controller (CRON_SCHEDULE_TIMEZONE there, UTC "
-        f"unless that is set); schedule.time_zone is {schedule.time_zone}."
+        "Kubeflow's controller reads it in its own time zone (CRON_SCHEDULE_TIMEZONE there, UTC "
+        f"unless set); schedule.time_zone is {schedule.time_zone}."
     )
     if PLACEHOLDER not in json.dumps(package.spec):
-        say("No step of this package takes its scheduled time.")
+        say("No step of this package uses its scheduled time.")
 
 
 def _outcome(taken):
-    if "create" in taken:
-        return "replaced" if "delete" in taken else "created"
     if "delete" in taken:
         return "replaced"
-    return {"enable": "resumed", "disable": "paused"}.get(taken[-1] if taken else "", "unchanged")
+    last = taken[-1] if taken else ""
+    known = {"enable": "resumed", "disable": "paused"}
+    return "created" if "create" in taken else known.get(last, "unchanged")
 
 
 def _because(taken):
     if taken == ["enable"]:
         return " (it was paused; the configuration says enabled)"
-    if taken == ["disable"]:
-        return " (the configuration says enabled: false)"
-    return ""
+    return " (the configuration says enabled: false)" if taken == ["disable"] else ""

@@ -1,8 +1,8 @@
 """Runs a compiled package on this machine, the way the open-source backend would.
 
-Every step's own command runs in a fresh process, its inputs copied from a folder that
-stands in for the bucket and its outputs copied back after it succeeded. No cluster, no
-Docker, no cache: users try a package before a cluster sees it.
+Every step's own command runs in a fresh process. A folder stands in for the bucket: inputs
+are copied from it, and outputs back to it after the step succeeded. So users can try a package
+without a cluster, without Docker and without a cache.
 """
 
 import dataclasses
@@ -27,15 +27,15 @@ class StepOutcome:
     task: str
     status: str  # "ran", "skipped" or "failed"
     seconds: float
-    made: str  # what its outputs' `summary` say; why it was skipped; the cause
+    made: str  # the summaries of its outputs, why it was skipped, or why it failed
 
 
 @dataclasses.dataclass(frozen=True)
 class PackageRun:
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
-      outcomes: a StepOutcome for each task that was reached, in order.
+      outcomes: a StepOutcome for each task up to the first failure, in order.
       published: {task: {output: record}}, the records as the next step would read them.
       store: the ObjectStore with the outputs.
     """
@@ -66,9 +66,8 @@ def run_package(
       A PackageRun.
 
     Raises:
-      PackageRefused: the backend would not take the package.
-      Failure: a parameter that the package does not have, or of another type; a root that is
-        no object store's.
+      ConfigurationError: the backend would refuse the package, a parameter is wrong, or the
+        root is not an object store.
     """
     if not is_object_store(root):
         raise ConfigurationError(
@@ -111,13 +110,13 @@ def _order(tasks):
 
 
 def _prepare(task, spec, kubernetes, run, values, address, pod):
-    """What the launcher needs of a task: its ExecutorInput and its container's spec."""
+    """What the launcher needs: a task's ExecutorInput and its container's spec."""
     task_spec = spec["root"]["dag"]["tasks"][task]
     component = spec["components"][task_spec["componentRef"]["name"]]
     label = component["executorLabel"]
     executor = spec["deploymentSpec"]["executors"][label]
     if "importer" in executor:
-        raise Failure("an importer, which needs a bucket to import from. Run it on a cluster.")
+        raise Failure("an importer needs a bucket to import from. Run the package on a cluster.")
     given = executor_input(task_spec, component, run.published, values, address, pod.output_file)
     claims = pod.folder.parents[2] / "volumes"
     mounted(given["inputs"]["parameterValues"], kubernetes.get(label, {}), claims)
@@ -125,7 +124,7 @@ def _prepare(task, spec, kubernetes, run, values, address, pod):
 
 
 def _publish(outputs, identities):
-    """The records as ML Metadata gives them back: an id for a name, metadata that survived."""
+    """The records as ML Metadata returns them: an id for a name, and surviving metadata."""
     return {
         name: {
             "name": str(next(identities)),

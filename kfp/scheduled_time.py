@@ -1,17 +1,17 @@
-"""The time for which a run was scheduled, given to the step that ingests the data.
+"""Gives the time for which a run was scheduled to the step that ingests the data.
 
-The driver resolves the placeholder only as a constant input of a task, never through a
-parameter of the run, and only in newer backends; older ones leave it literal.
+The driver resolves the placeholder only as a constant input of a task, never through a run's
+parameter. Older backends leave it literal.
 """
 
 PLACEHOLDER = "{{$.pipeline_job_schedule_time_utc}}"
 PARAMETER = "scheduled_time"
-# Never cached, so that a value that differs in every run costs nothing.
+# This step is never cached, so a value that differs in every run costs nothing.
 _STEP = "TfdsExampleGen"
 
 
 def add_scheduled_time(spec):
-    """Makes the scheduled time an input of the ingesting step, where there is one."""
+    """Makes the scheduled time an input of the ingesting step, if the package has one."""
     task = spec["root"]["dag"]["tasks"].get(_STEP)
     if task is None:
         return
@@ -24,6 +24,6 @@ def add_scheduled_time(spec):
 
 
 def take_scheduled_time(properties):
-    """Takes the time out of a step's properties; "" where no backend filled it in."""
+    """Takes the time out of a step's properties; "" where the backend left it literal."""
     given = properties.pop(PARAMETER, "")
     return "" if given == PLACEHOLDER else given

@@ -1,10 +1,11 @@
-"""The SDK's client, reached through one door that waits, repeats and says what to do.
+"""The SDK's client behind one door that waits, repeats calls and reports what to do.
 
 No token is written, printed or logged: kfp.submit_token reads it, and it goes into the
 request's header alone.
 """
 
 import dataclasses
+import json
 import os
 import random
 import ssl
@@ -33,15 +34,15 @@ _PASSING = {429, 500, 502, 503, 504}
 
 
 class AlreadyExists(Failure):
-    """The server has something of that name."""
+    """The server has something with that name."""
 
 
 class NotFound(Failure):
-    """The server has nothing of that id."""
+    """The server has nothing with that id."""
 
 
 class Unclear(Exception):
-    """The call may or may not have had its effect; `failure` is what to tell in the end."""
+    """The call may or may not have had its effect; `failure` is what to report in the end."""
 
     def __init__(self, failure):
         super().__init__(str(failure))
@@ -50,14 +51,14 @@ class Unclear(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """A server that answered, and how to talk with it.
+    """A server that answered.
 
     Attributes:
       client: the SDK's client; its generated interfaces are called through `call`.
       url: of the API, for messages.
       ui: of the pages, for links.
-      namespace: of a server with several users, else None.
-      hint: what to set when the server does not let the caller in.
+      namespace: on a server with several users, else None.
+      hint: what to set when the server refuses the caller.
     """
 
     client: Client
@@ -70,16 +71,16 @@ class Server:
     spread: Callable[[], float]
 
     def call(self, method, *arguments, repeatable=True, patient=True, **named):
-        """Calls `method` and repeats it while that may help.
+        """Calls `method`, and repeats the call while that may help.
 
         Args:
-          repeatable: whether a second call does no harm when the first had its effect.
+          repeatable: whether a second call is harmless when the first had its effect.
           patient: whether a server that does not answer gets another chance.
 
         Raises:
           AlreadyExists, NotFound.
           Unclear: a call that is not repeatable was cut off.
-          Failure: anything else that went wrong, in words.
+          Failure: anything else went wrong.
         """
         named["_request_timeout"] = (min(_CONNECT_SECONDS, self.timeout), self.timeout)
         for attempt in range(_ATTEMPTS):
@@ -96,7 +97,7 @@ class Server:
                 if not patient and isinstance(error, urllib3.exceptions.TimeoutError):
                     raise cause from None
             except AttributeError as error:
-                # The generated client stumbles over errors that come without a body.
+                # The generated client fails on errors that come without a body.
                 if not isinstance(error.__context__, ApiException):
                     raise
                 raise self._final(error.__context__, message_of(error.__context__)) from None
@@ -107,22 +108,22 @@ class Server:
         raise cause
 
     def _check_form(self, method):
-        """A page, as of a login, answers 200 as well; the client makes an empty answer of it."""
+        """A login page answers 200 as well, and the client returns an empty object for it."""
         if not method.__self__.api_client.last_response.data.lstrip().startswith("{"):
             raise self.stranger()
 
     def stranger(self):
-        """The Failure of an answer that is none of Kubeflow Pipelines'."""
+        """The Failure for an answer that does not come from Kubeflow Pipelines."""
         return Failure(
             f"{self.url} answers, but not as Kubeflow Pipelines does. Check kubeflow.endpoint: "
             f"it may be the address of a page or of a login. {self.hint}"
         )
 
     def create(self, find, create):
-        """What `find` finds, else what `create` makes: once, whatever is cut off between.
+        """What `find` finds, else what `create` makes: exactly one, whatever is cut off.
 
         Args:
-          find: callable; the thing or None.
+          find: callable; returns the thing or None.
           create: callable; makes it with a call that is not repeatable.
         """
         cause = None
@@ -140,7 +141,7 @@ class Server:
         raise cause
 
     def pages(self, method, items, **named):
-        """Everything that a list call gives, over all its pages."""
+        """Everything that a list call returns, over all its pages."""
         token, everything = "", []
         while True:
             page = self.call(method, page_size=100, page_token=token, **named)
@@ -149,21 +150,46 @@ class Server:
             if not token:
                 return everything
 
+    def find(self, method, items, name, **where):
+        """The one thing of that name that a list call finds, or None.
+
+        Raises:
+          Failure: there are several.
+        """
+        found = self.pages(method, items, filter=named(name), **where)
+        if len(found) > 1:
+            what = items.replace("_", " ")
+            raise Failure(
+                f"{self.url} has {len(found)} {what} named {name}. Rename or delete all but one."
+            )
+        return found[0] if found else None
+
+    def id_of(self, thing, attribute):
+        """The thing's id; the answer of another service has none."""
+        value = getattr(thing, attribute, None)
+        if not value:
+            raise self.stranger()
+        return value
+
+    @property
+    def in_namespace(self):
+        return {"namespace": self.namespace} if self.namespace else {}
+
     def pause(self, attempt, asked):
         wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * (0.5 + self.spread())
         self.sleep(asked if asked is not None else wait)
 
     def _understand(self, error):
-        """The Failure of a status that may pass; raises what is final."""
+        """The Failure for a status that may pass; raises what is final."""
         message = message_of(error)
         if error.status == 409 or "already exist" in message.lower():
             raise AlreadyExists(
-                f"{self.url} has this already, and shows it to nobody here: {message}. "
+                f"{self.url} already has this, but does not show it here: {message}. "
                 "Look whether another namespace has it."
             ) from None
         if error.status == 404:
             raise NotFound(
-                f"{self.url} has no such thing (404): {message}. Look whether it was deleted, and "
+                f"{self.url} does not have it (404): {message}. Look whether it was deleted, and "
                 "whether kubeflow.namespace and kubeflow.experiment are right."
             ) from None
         if error.status in _PASSING:
@@ -180,22 +206,26 @@ class Server:
                 "Set kubeflow.ca_file to the certificates that it is signed by."
             )
         if error.status == 401:
-            return Failure(f"{self.url} does not know who calls (401). {self.hint}")
+            return Failure(f"{self.url} does not accept the caller (401). {self.hint}")
         if error.status in range(300, 400):
-            return Failure(f"{self.url} sends to a login page ({error.status}). {self.hint}")
+            return Failure(f"{self.url} redirects to a login page ({error.status}). {self.hint}")
         if error.status == 403:
             where = f" in namespace {self.namespace}" if self.namespace else ""
             return Failure(
                 f"{self.url} does not allow this{where} (403): {message}. "
                 "Ask for the right to it, or set kubeflow.namespace to one that is yours."
             )
-        return Failure(
-            f"{self.url} refuses this ({error.status}): {message}. Put right what it names."
-        )
+        return Failure(f"{self.url} refuses this ({error.status}): {message}. Fix what it names.")
+
+
+def named(name):
+    """The filter of a list call for one exact name."""
+    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    return json.dumps({"predicates": [predicate]})
 
 
 class _Client(Client):
-    """The SDK's client; its constructor would ask the server, repeat and log by itself."""
+    """The SDK's client, whose constructor would call the server, repeat and log by itself."""
 
     def get_kfp_healthz(self, sleep_duration=5):
         return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
@@ -209,10 +239,10 @@ def connect(endpoint, environment=os.environ, sleep=time.sleep, spread=random.ra
       environment: KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
         KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable` are read.
       sleep: waits seconds.
-      spread: gives 0..1, which keeps callers from repeating in step.
+      spread: returns 0..1, which keeps callers from repeating in step.
 
     Raises:
-      Failure: no server is named, it is not there, or it does not let the caller in.
+      Failure: no server is named, it does not answer, or it refuses the caller.
     """
     url = _url(endpoint, environment)
     token, from_file = credentials(endpoint, environment)
@@ -241,9 +271,9 @@ def _url(endpoint, environment):
             "or the environment variable KF_PIPELINES_ENDPOINT."
         )
     url = (url if "://" in url else f"https://{url}").rstrip("/")
-    if "@" in url:  # In the configuration it is refused; this one goes into messages and logs.
+    if "@" in url:  # The configuration refuses it; this one would go into messages and logs.
         raise Failure(
-            "KF_PIPELINES_ENDPOINT: a password or an @ is in the address. Take it out, and give "
+            "KF_PIPELINES_ENDPOINT: the address contains a password or an @. Remove it, and put "
             f"a token in {endpoint.token_variable}."
         )
     return url
@@ -270,7 +300,7 @@ def _client(url, endpoint, token, from_file):
             ssl_ca_cert=endpoint.ca_file,
             ui_host=endpoint.ui_endpoint,
         )
-    # Repeating is done here alone; urllib3 would repeat at once, three times, and log each.
+    # `call` alone repeats; urllib3 would repeat at once, three times, and log each attempt.
     rest = client.runs.run_service_get_run.__self__.api_client.rest_client
     rest.pool_manager.connection_pool_kw["retries"] = False
     return client
@@ -280,7 +310,9 @@ def _has_several_users(server):
     try:
         health = server.call(server.client.healthzs.healthz_service_get_healthz, patient=False)
     except NotFound:
-        raise Failure(f"{server.url} is no Kubeflow Pipelines API (404). {_UNREACHABLE}") from None
+        raise Failure(
+            f"{server.url} is not a Kubeflow Pipelines API (404). {_UNREACHABLE}"
+        ) from None
     return health.multi_user is True
 
 

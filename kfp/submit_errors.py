@@ -1,4 +1,4 @@
-"""What the errors of the SDK and of urllib3 say, in words for people."""
+"""Errors of the SDK and of urllib3 in plain words."""
 
 import json
 
@@ -6,7 +6,7 @@ import urllib3
 
 
 def message_of(error):
-    """What the server said, in one line."""
+    """The server's message, in one line."""
     body = error.body or error.reason or ""
     try:
         parts = json.loads(body)
@@ -18,21 +18,21 @@ def message_of(error):
 
 
 def tls_cause(error):
-    """Why a certificate is not accepted; the client has the exception's name before it."""
-    told = str(error.reason or "").strip().splitlines()[-1:] or ["no reason given"]
-    return told[0].partition("] ")[2].partition(" (_ssl")[0] or told[0]
+    """Why a certificate is refused, without the exception's name."""
+    reason = str(error.reason or "").strip().splitlines()[-1:] or ["no reason given"]
+    return reason[0].partition("] ")[2].partition(" (_ssl")[0] or reason[0]
 
 
 def asked_wait(error, most):
-    """Seconds that the server asks to wait, at most `most`; None where it asks for none."""
+    """Seconds that the server asks to wait, at most `most`, or None."""
     asked = (error.headers or {}).get("Retry-After", "")
     return min(float(asked), most) if asked.isdigit() else None
 
 
 def in_words(error):
-    """Why there was no answer; follows the address."""
+    """Why no answer came; the words follow the address."""
     if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "is a host that nobody knows"
+        return "is an unknown host"
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return "cannot be reached"
     if isinstance(error, urllib3.exceptions.TimeoutError):

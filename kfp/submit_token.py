@@ -1,6 +1,6 @@
-"""The token that lets a caller in: from the environment, or from a file read for every call.
+"""The caller's token, from the environment or from a file that is read for every call.
 
-It is never written, printed or logged: what is wrong with it is told without it.
+It is never written, printed or logged, and messages about it do not show it.
 """
 
 import os
@@ -14,7 +14,7 @@ _POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
 
 
 class TokenFile(TokenCredentialsBase):
-    """The SDK's credentials from a file; its own of this kind let a token into a traceback."""
+    """Credentials from a file; the SDK's own class would put a token into a traceback."""
 
     def __init__(self, file):
         self._file = file
@@ -39,7 +39,7 @@ def credentials(endpoint, environment):
       environment: the variable of `token_variable` and KF_PIPELINES_SA_TOKEN_PATH are read.
 
     Raises:
-      Failure: what is named holds no token.
+      Failure: the named place holds no token.
     """
     variable = endpoint.token_variable
     token = environment.get(variable, "").strip()
@@ -51,7 +51,7 @@ def credentials(endpoint, environment):
         return "", TokenFile(_POD_TOKEN) if is_readable(_POD_TOKEN) else None
     if not is_readable(file):
         named = "kubeflow.token_file" if endpoint.token_file else "KF_PIPELINES_SA_TOKEN_PATH"
-        raise Failure(f"{named}: {file} is no file that can be read. Mount or write the token.")
+        raise Failure(f"{named}: {file} cannot be read as a file. Mount or write the token.")
     return "", TokenFile(file)
 
 
@@ -60,7 +60,7 @@ def is_readable(file):
 
 
 def _checked(token, place):
-    # A header's text: what refuses another one quotes it, and a traceback would show it.
+    # Only a header's text: what refuses anything else quotes it, and a traceback would show it.
     if not token or not (token.isascii() and token.isprintable()):
         raise Failure(f"{place} holds no token: one line of ASCII is expected. Set it again.")
     return token

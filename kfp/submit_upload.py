@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from failures import ConfigurationError, Failure
@@ -17,7 +16,7 @@ class Package:
       file: its path.
       spec: the pipeline spec, as a dict.
       pipeline: the pipeline's name.
-      version: a name for its content; one byte more and it is another.
+      version: a name for its content, which changes with any byte of it.
     """
 
     file: str
@@ -35,13 +34,32 @@ class Uploaded:
     experiment_id: str
     experiment: str
 
+    def run_fields(self, models, values, pipeline_root, service_account):
+        """What a run and a recurring run of it have in common.
+
+        Args:
+          models: the SDK's classes.
+          values: the run's parameters, {name: value}.
+          pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
+          service_account: of the pods, or None for the cluster's default.
+        """
+        return {
+            "experiment_id": self.experiment_id,
+            "pipeline_version_reference": models.V2beta1PipelineVersionReference(
+                pipeline_id=self.pipeline_id, pipeline_version_id=self.version_id
+            ),
+            "runtime_config": models.V2beta1RuntimeConfig(
+                parameters=values, pipeline_root=pipeline_root
+            ),
+            "service_account": service_account,
+        }
+
 
 def open_package(file):
     """The Package in a file.
 
     Raises:
-      ConfigurationError: there is no such file.
-      kfp.package_rules.PackageRefused: it is no package.
+      ConfigurationError: the file does not exist, or the backend does not accept it.
     """
     try:
         content = Path(file).read_bytes()
@@ -56,7 +74,7 @@ def open_package(file):
 
 
 def upload(server, package, experiment, say):
-    """Brings the package, if it is not there, and the experiment to the server.
+    """Uploads the package and makes its experiment, each unless the server has it.
 
     Args:
       server: a Server.
@@ -70,7 +88,7 @@ def upload(server, package, experiment, say):
     pipeline_id = _pipeline(server, package.pipeline, say)
     version_id = _version(server, package, pipeline_id, say)
     name = experiment or package.pipeline
-    return Uploaded(pipeline_id, version_id, ensure_experiment(server, name, say), name)
+    return Uploaded(pipeline_id, version_id, _experiment(server, name, say), name)
 
 
 def find_experiment(server, name):
@@ -79,15 +97,11 @@ def find_experiment(server, name):
     Raises:
       Failure: it is archived, so nothing can run in it.
     """
-    experiment = _only(
-        server,
-        server.pages(
-            server.client.experiments.experiment_service_list_experiments,
-            "experiments",
-            filter=named(name),
-            **_in_namespace(server),
-        ),
-        f"experiments named {name}",
+    experiment = server.find(
+        server.client.experiments.experiment_service_list_experiments,
+        "experiments",
+        name,
+        **server.in_namespace,
     )
     if experiment is not None and experiment.storage_state == "ARCHIVED":
         raise Failure(
@@ -97,9 +111,7 @@ def find_experiment(server, name):
     return experiment
 
 
-def ensure_experiment(server, name, say):
-    """The id of the experiment of that name, made if missing."""
-
+def _experiment(server, name, say):
     def make():
         say(f"The experiment {name} is new.")
         body = server.client.api_models.V2beta1Experiment(
@@ -109,79 +121,49 @@ def ensure_experiment(server, name, say):
         return server.call(create, body, repeatable=False)
 
     found = server.create(lambda: find_experiment(server, name), make)
-    return identity(server, found, "experiment_id")
-
-
-def named(name):
-    """The filter of a list call for one exact name."""
-    predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-    return json.dumps({"predicates": [predicate]})
-
-
-def identity(server, thing, attribute):
-    """The thing's id; the answer of another service has none."""
-    value = getattr(thing, attribute, None)
-    if not value:
-        raise server.stranger()
-    return value
+    return server.id_of(found, "experiment_id")
 
 
 def _pipeline(server, name, say):
     api = server.client.pipelines
 
     def find():
-        found = server.pages(
-            api.pipeline_service_list_pipelines,
-            "pipelines",
-            filter=named(name),
-            **_in_namespace(server),
-        )
-        return _only(server, found, f"pipelines named {name}")
+        listing = api.pipeline_service_list_pipelines
+        return server.find(listing, "pipelines", name, **server.in_namespace)
 
     def make():
-        # Not by an upload: that makes a first version that has the pipeline's name.
+        # Not by an upload, which would make a first version with the pipeline's name.
+        say(f"The pipeline {name} is new.")
         body = server.client.api_models.V2beta1Pipeline(
             display_name=name, namespace=server.namespace
         )
-        say(f"The pipeline {name} is new.")
         return server.call(api.pipeline_service_create_pipeline, body, repeatable=False)
 
-    return identity(server, server.create(find, make), "pipeline_id")
+    return server.id_of(server.create(find, make), "pipeline_id")
 
 
 def _version(server, package, pipeline_id, say):
-    client, made = server.client, []
+    made = []
 
     def find():
-        found = server.pages(
-            client.pipelines.pipeline_service_list_pipeline_versions,
+        return server.find(
+            server.client.pipelines.pipeline_service_list_pipeline_versions,
             "pipeline_versions",
+            package.version,
             pipeline_id=pipeline_id,
-            filter=named(package.version),
         )
-        return _only(server, found, f"versions named {package.version}")
 
     def make():
         made.append(True)
         return server.call(
-            client.pipeline_uploads.upload_pipeline_version,
+            server.client.pipeline_uploads.upload_pipeline_version,
             package.file,
             name=package.version,
             pipelineid=pipeline_id,
             repeatable=False,
         )
 
-    version_id = identity(server, server.create(find, make), "pipeline_version_id")
-    what = "is uploaded" if made else "is there already"
+    version_id = server.id_of(server.create(find, make), "pipeline_version_id")
+    what = "is uploaded" if made else "is already there"
     say(f"The version {package.version} of {package.pipeline} {what}.")
     return version_id
-
-
-def _in_namespace(server):
-    return {"namespace": server.namespace} if server.namespace else {}
-
-
-def _only(server, found, what):
-    if len(found) > 1:
-        raise Failure(f"{server.url} has {len(found)} {what}. Rename or delete all but one.")
-    return found[0] if found else None

@@ -14,12 +14,14 @@ def watch(server, run_id, spec, say):
     Args:
       server: a Server.
       run_id: of the run.
-      spec: the package's pipeline spec; it says which tasks are the pipeline's own.
+      spec: the package's pipeline spec, which names the pipeline's own tasks.
       say: prints one line.
 
     Returns:
-      The exit code: 0 when the run succeeded, 1 when it failed or was cancelled, 130 when
-      Ctrl-C ended the watching, which the run does not notice.
+      The exit code: 0 when the run succeeded, 1 when it failed or was cancelled.
+
+    Raises:
+      KeyboardInterrupt: Ctrl-C ended the watching; the run goes on.
     """
     tasks, seen = _names(spec), {}
     try:
@@ -35,8 +37,8 @@ def watch(server, run_id, spec, say):
                 return 0 if state in _GOOD else 1
             server.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        say(f"No longer watched. The run goes on: {server.ui}/#/runs/details/{run_id}")
-        return 130
+        say(f"No longer watched; the run goes on: {server.ui}/#/runs/details/{run_id}")
+        raise
 
 
 def _get(server, run_id):
@@ -56,7 +58,7 @@ def _names(spec):
 
 
 def _states(run, tasks):
-    """(name, state, cause) of the pipeline's own tasks; drivers and the like are left out."""
+    """(name, state, cause) of the pipeline's own tasks, without drivers and the like."""
     details = (run.run_details and run.run_details.task_details) or []
     for task in details:
         name = tasks.get((task.display_name or "").lower())

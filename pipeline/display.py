@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on, and the table at its end."""
+"""What a person sees during a run, and the table at its end."""
 
 import logging
 
@@ -14,13 +14,13 @@ _COLOURS = {"ran": "green", "cached": "cyan", "failed": "red"}
 class Display(logging.Handler):
     """An observer of the run, and the handler of the components' progress.
 
-    A line is printed for each finished component. On a terminal one more line
-    moves while a component runs; elsewhere (a file, CI) nothing does.
+    It prints a line for each finished component. On a terminal, one more line moves while a
+    component runs.
     """
 
     def __init__(self, screen):
         super().__init__()
-        width = None if screen.isatty() else 120  # Wide enough for the table in a log of CI.
+        width = None if screen.isatty() else 120  # Wide enough for the table in a CI log.
         self._console = Console(file=screen, highlight=False, width=width)
         self._outcomes = []
         self._task = None
@@ -32,7 +32,7 @@ class Display(logging.Handler):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
-            # Rich would print above the bar what libraries print, which belongs in the log.
+            # Rich would print the libraries' output above the bar; it belongs in the log.
             redirect_stdout=False,
             redirect_stderr=False,
             disable=not self._console.is_terminal,

@@ -1,4 +1,4 @@
-"""The local TFX runner, with an observer that learns what each component did."""
+"""The local TFX runner, which reports each component's outcome to an observer."""
 
 import dataclasses
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one component in one run."""
+    """The outcome of one component in one run."""
 
     component: str
     status: str  # "ran", "cached" or "failed"
@@ -40,7 +40,7 @@ class Observer(Protocol):
 
 
 class ComponentFailed(Exception):
-    """A component stopped the run; `cause` is the exception that it raised."""
+    """A component failed; `cause` is the exception that it raised."""
 
     def __init__(self, component, cause):
         super().__init__(f"{component}: {cause}")
@@ -51,8 +51,8 @@ class ComponentFailed(Exception):
 class LocalRunner(LocalDagRunner):
     """Runs every component in this process, in the order of the pipeline.
 
-    LocalDagRunner's own loop tells nobody which component runs and whether its
-    result came from the cache, so the loop stands here, over the same launcher.
+    LocalDagRunner's own loop does not report which component runs and whether its result came
+    from the cache, so the loop is here, over the same launcher.
     """
 
     def __init__(self, observer, run_id, origin=None, clock=time.monotonic):

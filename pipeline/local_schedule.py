@@ -1,10 +1,9 @@
 """The schedule on one machine: one run at a time, none lost, none twice, whatever is killed.
 
-Each turn of the loop reads from the store what is owed and takes one step. There is
-no state beside the store and the attempts' files, so a start after a kill is a turn
-like any other. APScheduler was weighed and left: its stores are pickled, it moves a
-job's next time on while the job still runs, so that a kill loses the run, and its
-crontab counts Monday as 0.
+Each turn of the loop reads from the store what is owed and takes one step. The store and the
+attempts' files are the only state, so a start after a kill is a turn like any other.
+APScheduler does not fit: its stores are pickled, it advances a job's next time while the job
+still runs, so that a kill loses the run, and its crontab counts Monday as 0.
 """
 
 import dataclasses
@@ -14,12 +13,13 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Protocol
 
+from failures import ConfigurationError
 from pipeline.schedule_times import due, firings
 
 _LONGEST_WAIT = datetime.timedelta(hours=1)  # between two attempts of one run
-_LONGEST_SLEEP = datetime.timedelta(hours=1)  # until the clock is looked at again
-_CLOCK_WAS_WRONG = datetime.timedelta(days=1)  # that set back further shows it
-_MISTAKE = 2  # the exit code of a mistake in the configuration, which no retry mends
+_LONGEST_SLEEP = datetime.timedelta(hours=1)  # until the next look at the clock
+_CLOCK_WAS_WRONG = datetime.timedelta(days=1)  # a clock set back further was wrong before
+_FINAL = (ConfigurationError.exit_code,)  # No retry mends a mistake in the configuration.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Attempts(Protocol):
         """Starts the process of the attempt `run.attempt`."""
 
     def collect(self, run) -> Outcome | None:
-        """Waits for that attempt's end; None when it was cut off and left no outcome."""
+        """Waits for that attempt's end; None when it was cut off without an outcome."""
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """What the schedule knows of the world; a test gives another one."""
+    """What the schedule knows of the world; tests pass another one."""
 
     now: Callable[[], datetime.datetime]  # aware
     wait_until: Callable[[datetime.datetime], None]  # may return early
     is_stopping: Callable[[], bool]
-    spread: Callable[[], float]  # 0..1; moves the moments of further attempts apart
+    spread: Callable[[], float]  # 0..1; spreads the moments of further attempts
     say: Callable[[str], None]
 
 
@@ -56,11 +56,11 @@ def serve(schedule, store, attempts, world):
     Args:
       schedule: a settings.schedule.Schedule.
       store: a ScheduleStore that no other process serves.
-      attempts: starts the runs and learns how they ended.
+      attempts: starts the runs and reports how they ended.
       world: time, randomness and the screen.
     """
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
-        world.say("The schedule has changed; from now on the new one counts.")
+        world.say("The schedule has changed; the new one applies from now on.")
     while not world.is_stopping():
         _follow_the_clock(store, world)
         run = store.owed() or _fall_due(schedule, store, world)
@@ -79,11 +79,11 @@ def serve(schedule, store, attempts, world):
 
 
 def _follow_the_clock(store, world):
-    """Set back a little, it repeats nothing; one that was years ahead would silence all."""
+    """A clock set back a little repeats nothing; one that was years ahead would block all."""
     ahead = store.accounted_until() - world.now()
     if ahead > _CLOCK_WAS_WRONG:
         store.account_until(world.now())
-        world.say(f"The clock was set back by {ahead.days} days; from now on the new time counts.")
+        world.say(f"The clock was set back by {ahead.days} days; the new time applies from now on.")
 
 
 def when(run, schedule):
@@ -104,7 +104,7 @@ def _coalesced(run):
 
 
 def _learn(run, schedule, store, attempts, world):
-    """Waits for the open attempt and writes down what became of it."""
+    """Waits for the open attempt and records its outcome."""
     outcome = attempts.collect(run)
     name = f"The run of {when(run, schedule)}"
     if outcome is None or (outcome.exit_code and world.is_stopping()):
@@ -115,7 +115,7 @@ def _learn(run, schedule, store, attempts, world):
         note = _what_it_did(outcome.results)
         store.settle(run, "done", world.now(), note)
         world.say(f"{name} is done: {note}.")
-    elif outcome.exit_code == _MISTAKE or run.failures >= schedule.retries:
+    elif outcome.exit_code in _FINAL or run.failures >= schedule.retries:
         store.settle(run, "failed", world.now(), outcome.cause)
         times = f" {run.failures + 1} times" if run.failures else ""
         world.say(f"{name} failed{times} and is given up: {outcome.cause}")
@@ -133,7 +133,7 @@ def _what_it_did(results):
 
 
 def _wait_after(failures, schedule, world):
-    doublings = min(failures, 30)  # Beyond, the longest wait counts anyway.
+    doublings = min(failures, 30)  # Beyond that, the longest wait applies anyway.
     wait = datetime.timedelta(seconds=schedule.retry_after_seconds) * 2**doublings
     return min(wait, _LONGEST_WAIT) * (0.9 + 0.2 * world.spread())
 

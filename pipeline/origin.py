@@ -1,4 +1,4 @@
-"""What a run was started from: commit, lock and configuration, kept in ML Metadata."""
+"""What a run started from: commit, lock and configuration, kept in ML Metadata."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def read_origin(properties: Mapping[str, str]) -> Origin:
 
 
 def origin_of(configuration):
-    """{property: text} of what a run is started from.
+    """{property: text} of what a run starts from.
 
     `git_commit` is 40 hexadecimal digits and `git_state` "clean" or "dirty"; both
     are "unknown" outside a git checkout, as in a container. `lock_sha256` is of
@@ -50,7 +50,7 @@ def origin_of(configuration):
 def record_origin(handle, node, origin):
     """Writes the origin to the run's context before its first component starts.
 
-    So whatever a run has made names its origin, however the run ends.
+    So everything that a run makes has an origin, however the run ends.
 
     Args:
       handle: an open metadata.Metadata.
@@ -73,7 +73,7 @@ def _type_name(handle, context):
 
 
 def _git(*words):
-    """What git says about this checkout; None where there is no git or no checkout."""
+    """Git's answer about this checkout; None without git or a checkout."""
     try:
         done = subprocess.run(
             ["git", *words], cwd=_ROOT, capture_output=True, text=True, timeout=20, check=False

@@ -1,7 +1,7 @@
-"""Keeps the libraries' chatter off the screen.
+"""Keeps the libraries' output off the screen.
 
-TensorFlow, Beam and absl write to the file descriptors themselves, from C++ as
-well, so the descriptors are what is redirected.
+TensorFlow, Beam and absl write to the file descriptors themselves, also from C++, so the
+descriptors are redirected.
 """
 
 import contextlib
@@ -59,6 +59,6 @@ def chatter_away():
 
 
 def _screen(descriptor, like):
-    """A text file over a descriptor; what its encoding has no letter for is escaped."""
+    """A text file over a descriptor; letters outside its encoding are escaped."""
     encoding = like.encoding or "utf-8"
     return os.fdopen(descriptor, "w", encoding=encoding, errors="backslashreplace")

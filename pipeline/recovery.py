@@ -1,8 +1,8 @@
 """Puts a pipeline root in order after a run that was killed.
 
-A killed run leaves executions that ML Metadata believes to be running, and
-folders that no finished execution owns. Both are told apart from whole work by
-the execution's state alone, so this is safe wherever the root's lock is held.
+A killed run leaves executions that ML Metadata believes to be running, and folders that no
+finished execution owns. The execution's state alone tells both from finished work, so this is
+safe wherever the root's lock is held.
 """
 
 import shutil
@@ -21,7 +21,7 @@ def clear_unfinished(store, root):
       root: the pipeline root.
 
     Returns:
-      The component ids of the executions that were cleared, oldest first.
+      The component ids of the cleared executions, oldest first.
     """
     dead = [e for e in store.get_executions() if e.last_known_state in _DEAD]
     if not dead:
@@ -35,7 +35,7 @@ def clear_unfinished(store, root):
 
 
 def _folders_of(execution, root):
-    """TFX lays outputs at <root>/<component>/<output>/<execution id>."""
+    """TFX puts outputs at <root>/<component>/<output>/<execution id>."""
     number = str(execution.id)
     yield from root.glob(f"*/*/{number}")
     yield from root.glob(f"*/.system/*/{number}")

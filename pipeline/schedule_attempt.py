@@ -1,12 +1,12 @@
 """`python -m pipeline.schedule_attempt FOLDER LOCK COMMAND…`: one attempt of a scheduled run.
 
-A process of its own between the schedule and the run, so that the run's outcome is
-written down even when the schedule was killed meanwhile. Only the standard library
-is imported: it starts in a blink and stays small beside the run.
+A process of its own between the schedule and the run records the run's outcome even when
+the schedule was killed meanwhile. It imports nothing heavy, so it starts in a blink and stays
+small beside the run.
 
-FOLDER gets `process` (this process, which leads a process group), `output.log` and,
-last and whole, `outcome.json`. LOCK is a locked descriptor: it is free once neither
-this process nor the run lives.
+FOLDER gets `process` (this process, which leads a process group), `output.log` and, last and
+whole, `outcome.json`. LOCK is a locked descriptor: it is free once neither this process nor
+the run lives.
 """
 
 import json

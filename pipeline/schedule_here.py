@@ -1,4 +1,4 @@
-"""`python -m pipeline schedule run|status|stop --local`: the schedule of one pipeline root."""
+"""Serves, shows and stops the schedule of one pipeline root on this machine."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def run_schedule(configuration, file, overrides=(), say=print):
 
     Args:
       configuration: the checked configuration; its `schedule` is not None.
-      file: the configuration's path, which each run reads afresh.
+      file: the configuration's path, which each run reads again.
       overrides: `key.path=value` texts that each run gets as --set.
       say: prints one line.
     """
@@ -61,10 +61,10 @@ def run_schedule(configuration, file, overrides=(), say=print):
 
 
 def show_status(configuration, say=print):
-    """Prints what runs, what comes and what was.
+    """Prints who serves the schedule, what comes and what was.
 
     Returns:
-      0: served, and the last run went well; 1: the last run failed; 3: not served.
+      0: served, and the last run succeeded; 1: the last run failed; 3: not served.
     """
     schedule, folder = configuration.schedule, _folder(configuration)
     server = holder(folder / LOCK)
@@ -100,15 +100,15 @@ def stop_schedule(configuration, say=print, patience_seconds=90.0):
         if time.monotonic() - began > patience_seconds:
             raise Failure(
                 f"The schedule's {server} has not stopped within {patience_seconds:.0f} s. "
-                "Look what it does, or end that process."
+                "See what it does, or end that process."
             )
         time.sleep(0.2)
-    say("The schedule has stopped. A run that it cut off goes on at the next start.")
+    say("The schedule has stopped. A run that it cut off continues at the next start.")
     return 0
 
 
 def command_of(configuration, file, overrides):
-    """What gives the words of a run's command from the path for its results."""
+    """A function from the path for a run's results to the words of its command."""
     words = [sys.executable, "-m", "pipeline", "run", "--config", str(file)]
     for override in [*overrides, *_given(configuration)]:
         words += ["--set", override]
@@ -132,7 +132,7 @@ def _held(root, folder, file):
         return hold(folder)
     except InUse as error:
         raise Failure(
-            f"The schedule of {root} is served already, by {error.holder}. To stop that one: "
+            f"The schedule of {root} is already served by {error.holder}. To stop that one: "
             f"python -m pipeline schedule stop --local --config {file}."
         ) from None
 
@@ -145,7 +145,7 @@ def _open_store(folder):
             yield store
     except (sqlite3.Error, OSError) as error:
         raise Failure(
-            f"{file} cannot be kept: {error}. Make room, or make it writable, and start again."
+            f"{file} cannot be kept: {error}. Free space, or make it writable, and start again."
         ) from None
 
 

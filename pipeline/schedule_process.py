@@ -1,4 +1,4 @@
-"""The processes of scheduled runs: started, taken over after a kill, stopped, and read."""
+"""Starts the processes of scheduled runs, takes them over after a kill, and stops them."""
 
 import contextlib
 import datetime
@@ -27,10 +27,10 @@ class RunProcesses:
         """
         Args:
           folder: for the attempts' files.
-          command: callable; gets the path that the run's results go to as JSON
-            ({component: "ran", "cached" or "failed"}), gives the words of the command.
-          is_stopping: callable; once true, a run is asked to end, and after
-            `grace_seconds` it is ended.
+          command: callable; takes the path for the run's results as JSON ({component:
+            "ran", "cached" or "failed"}) and returns the words of the command.
+          is_stopping: callable; once it returns True, a run is asked to end, and killed
+            after `grace_seconds`.
         """
         self._folder = Path(folder)
         self._command = command
@@ -71,14 +71,14 @@ class RunProcesses:
         return self._folder / f"{run.scheduled:%Y%m%dT%H%M%SZ}-{run.attempt}"
 
     def _forget_old_folders(self, newest):
-        # Its name is the last one only while the clock has never been ahead.
+        # The newest sorts last only while the clock has never been ahead.
         others = sorted(folder for folder in self._folder.iterdir() if folder != newest)
         for old in others[: 1 - _KEPT_FOLDERS]:
             shutil.rmtree(old, ignore_errors=True)
 
 
 def read_outcome(folder):
-    """The Outcome in an attempt's folder, or None when the attempt left none."""
+    """The Outcome in an attempt's folder, or None."""
     try:
         exit_code = json.loads((folder / "outcome.json").read_text())["exit_code"]
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def read_outcome(folder):
 
 
 def _cause(output, exit_code):
-    """The line that names what failed, else the last one, and where the rest is."""
+    """The line that names what failed, else the last line, and where the rest is."""
     with open(output, "rb") as stream:
         stream.seek(max(0, output.stat().st_size - _LAST_LINES))
         lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
@@ -101,13 +101,13 @@ def _cause(output, exit_code):
     if exit_code < 0:
         how = f"ended by {signal.Signals(-exit_code).name}"
     else:
-        how = (named or said or [f"exit code {exit_code}"])[-1]
+        how = (named or said or [f"exit code {exit_code}"])[-1].removeprefix("steadyfeed: ")
     return f"{how} (output in {output})"
 
 
 def _signal(folder, number):
-    """Signals the attempt's processes; False when they are not there (yet)."""
-    # Only while the attempt's lock is held, so the group is surely the attempt's own.
+    """Signals the attempt's processes; False when they do not exist (yet)."""
+    # Called only while the attempt's lock is held, so the group is the attempt's own.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         os.killpg(int((folder / "process").read_text()), number)
         return True
@@ -115,7 +115,7 @@ def _signal(folder, number):
 
 
 def wait_until(instant, now, is_stopping, sleep=time.sleep):
-    """Waits by the clock on the wall, so that a laptop's sleep counts; ends early on a stop."""
+    """Waits by the wall clock, so that a laptop's sleep counts; ends early on a stop."""
     while not is_stopping():
         left = (instant - now()).total_seconds()
         if left <= 0:

@@ -1,10 +1,9 @@
-"""What a schedule on this machine still owes and what it did, kept through any kill.
+"""What a schedule on this machine owes and what it did, kept through any kill.
 
-One SQLite file; each step is one transaction, so what a killed process leaves is
-the state before the step or after it.
+One SQLite file. Each step is one transaction, so a killed process leaves the state before
+the step or after it.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import sqlite3
@@ -23,7 +22,10 @@ CREATE TABLE IF NOT EXISTS run (
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run that fell due: `firings` moments of the schedule became it, `scheduled` the last."""
+    """A run that fell due. It stands for `firings` firings, of which `scheduled` is the last.
+
+    The fields are the columns of the table, in their order.
+    """
 
     scheduled: datetime.datetime  # UTC
     firings: int
@@ -44,7 +46,7 @@ class ScheduleStore:
           OSError: its folder cannot be written.
         """
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        self._file = sqlite3.connect(file, isolation_level=None, timeout=10)
+        self._file = sqlite3.connect(file, timeout=10)
         self._file.execute("PRAGMA synchronous = FULL")
         self._file.executescript(_TABLES)
 
@@ -57,20 +59,20 @@ class ScheduleStore:
         return row and _instant(row[0])
 
     def account_until(self, instant):
-        """From here on that instant is the one up to which every firing has become a run."""
-        self._file.execute("UPDATE schedule SET accounted_until = ?", (_text(instant),))
+        """Sets the instant up to which every firing has become a run."""
+        self._write("UPDATE schedule SET accounted_until = ?", _text(instant))
 
     def follow(self, cron, time_zone, now):
-        """Takes the schedule on; a new or changed one owes nothing from before `now`.
+        """Adopts the schedule; a new or changed one owes nothing from before `now`.
 
         Returns:
-          Whether it is another schedule than the one before.
+          Whether it replaces another schedule.
         """
         row = self._file.execute("SELECT cron, time_zone FROM schedule").fetchone()
         if row == (cron, time_zone):
             return False
-        self._file.execute(
-            "INSERT OR REPLACE INTO schedule VALUES (1, ?, ?, ?)", (cron, time_zone, _text(now))
+        self._write(
+            "INSERT OR REPLACE INTO schedule VALUES (1, ?, ?, ?)", cron, time_zone, _text(now)
         )
         return row is not None
 
@@ -79,11 +81,12 @@ class ScheduleStore:
 
         A moment that came before, by a clock that was set back since, is not run again.
         """
-        with self._transaction():
-            self._file.execute("UPDATE schedule SET accounted_until = ?", (_text(scheduled),))
+        moment = _text(scheduled)
+        with self._file:
+            self._file.execute("UPDATE schedule SET accounted_until = ?", (moment,))
             self._file.execute(
                 "INSERT OR IGNORE INTO run VALUES (?, ?, 'owed', 0, 0, 0, ?, NULL, '')",
-                (_text(scheduled), firings, _text(scheduled)),
+                (moment, firings, moment),
             )
 
     def owed(self):
@@ -93,43 +96,43 @@ class ScheduleStore:
 
     def begin_attempt(self, run):
         """Notes, before its process starts, that an attempt begins; returns the run with it."""
-        self._file.execute(
-            "UPDATE run SET attempt = attempt + 1, open = 1 WHERE scheduled = ?",
-            (_text(run.scheduled),),
-        )
+        self._update(run, "attempt = attempt + 1, open = 1")
         return dataclasses.replace(run, attempt=run.attempt + 1, open=True)
 
     def abandon_attempt(self, run):
-        """The attempt was cut off from outside, which is not the run's failure."""
-        self._file.execute("UPDATE run SET open = 0 WHERE scheduled = ?", (_text(run.scheduled),))
+        """The attempt was cut off from outside, which is not a failure of the run."""
+        self._update(run, "open = 0")
 
     def retry_later(self, run, not_before, note):
-        self._file.execute(
-            "UPDATE run SET open = 0, failures = failures + 1, not_before = ?, note = ? "
-            "WHERE scheduled = ?",
-            (_text(not_before), note, _text(run.scheduled)),
+        self._update(
+            run,
+            "open = 0, failures = failures + 1, not_before = ?, note = ?",
+            _text(not_before),
+            note,
         )
 
     def settle(self, run, state, ended, note):
-        """The run is over: state "done" or "failed"."""
-        with self._transaction():
-            self._file.execute(
-                "UPDATE run SET state = ?, open = 0, failures = failures + ?, ended = ?, note = ? "
-                "WHERE scheduled = ?",
-                (state, state == "failed", _text(ended), note, _text(run.scheduled)),
-            )
-            self._file.execute(
-                "DELETE FROM run WHERE state != 'owed' AND scheduled NOT IN "
-                "(SELECT scheduled FROM run ORDER BY scheduled DESC LIMIT ?)",
-                (_KEPT_RUNS,),
-            )
+        """The run is over, "done" or "failed"; the oldest runs are forgotten."""
+        self._update(
+            run,
+            "open = 0, failures = failures + ?, state = ?, ended = ?, note = ?",
+            state == "failed",
+            state,
+            _text(ended),
+            note,
+        )
+        self._write(
+            "DELETE FROM run WHERE state != 'owed' AND scheduled NOT IN "
+            "(SELECT scheduled FROM run ORDER BY scheduled DESC LIMIT ?)",
+            _KEPT_RUNS,
+        )
 
     def history(self, limit):
         """The newest runs, newest first."""
         return self._select(f"ORDER BY scheduled DESC LIMIT {int(limit)}")
 
     def ask_to_stop(self, asked):
-        with self._transaction():
+        with self._file:
             self._file.execute("DELETE FROM stop")
             if asked:
                 self._file.execute("INSERT INTO stop VALUES (1)")
@@ -138,36 +141,28 @@ class ScheduleStore:
         return self._file.execute("SELECT 1 FROM stop").fetchone() is not None
 
     def _select(self, rest):
-        rows = self._file.execute(
-            "SELECT scheduled, firings, state, attempt, open, failures, not_before, ended, note "
-            f"FROM run {rest}"
-        )
-        return [
-            Run(
-                _instant(scheduled),
-                firings,
-                state,
-                attempt,
-                bool(is_open),
-                failures,
-                _instant(not_before),
-                ended and _instant(ended),
-                note,
-            )
-            for (
-                scheduled, firings, state, attempt, is_open, failures, not_before, ended, note,
-            ) in rows
-        ]  # fmt: skip
+        return [_run(*row) for row in self._file.execute(f"SELECT * FROM run {rest}")]
 
-    @contextlib.contextmanager
-    def _transaction(self):
-        self._file.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._file.execute("ROLLBACK")
-            raise
-        self._file.execute("COMMIT")
+    def _update(self, run, changes, *values):
+        self._write(f"UPDATE run SET {changes} WHERE scheduled = ?", *values, _text(run.scheduled))
+
+    def _write(self, statement, *values):
+        with self._file:
+            self._file.execute(statement, values)
+
+
+def _run(scheduled, firings, state, attempt, is_open, failures, not_before, ended, note):
+    return Run(
+        scheduled=_instant(scheduled),
+        firings=firings,
+        state=state,
+        attempt=attempt,
+        open=bool(is_open),
+        failures=failures,
+        not_before=_instant(not_before),
+        ended=ended and _instant(ended),
+        note=note,
+    )
 
 
 def _text(instant):

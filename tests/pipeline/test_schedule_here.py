@@ -123,7 +123,7 @@ def test_stop_ends_the_process_that_serves(configuration):
     assert f"process {process.pid}" in status_of(configuration)[1][0]
     assert stop_schedule(configuration, said.append) == 0
     assert process.wait(10) == 0
-    assert said == ["The schedule has stopped. A run that it cut off goes on at the next start."]
+    assert said == ["The schedule has stopped. A run that it cut off continues at the next start."]
     assert stop_schedule(configuration, said.append) == 0
     assert said[-1].startswith("No schedule is served")
 
@@ -146,7 +146,7 @@ def test_a_second_one_is_refused_and_says_who_serves(configuration):
     process.kill()
     process.wait()
     assert second.returncode == 1
-    assert f"served already, by process {process.pid}" in second.stderr
+    assert f"already served by process {process.pid}" in second.stderr
     assert second.stderr.count("\n") == 1
 
 
