@@ -19,10 +19,11 @@ from sklearn.datasets import load_digits
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input.function import input_function
 from components.trainer.input_report.report import InputReport
-from components.trainer.model_registry import build_model
-from components.trainer.training import Training
+from components.trainer.model import build_model
+from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_parameters import InputReportParameters, TrainingParameters
+from settings.training import InputReport as Limits
+from settings.training import Model, Training
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -56,14 +57,14 @@ def train(file: Path, shape: tuple[int, int, int], report: InputReport | None) -
     channels = shape[-1]
     build = functools.partial(
         build_model,
-        {"name": "small_cnn", "filters": [16, 32]},
+        Model(name="small_cnn", parameters={"filters": [16, 32]}),
         shape,
         10,
         [120.0] * channels,
         [70.0] * channels,
     )
-    training = Training(
-        TrainingParameters(batch_size=32, epochs=5),
+    training = prepare(
+        Training(batch_size=32, epochs=5),
         build_model=build,
         training_input=batches,
         validation=None,
@@ -86,7 +87,7 @@ def measure(name: str, images: np.ndarray, labels: np.ndarray, rounds: int) -> N
         for number in range(2 * rounds):
             # Who goes first changes from round to round.
             looked = (number + number // 2) % 2 == 0
-            report = InputReport(InputReportParameters()) if looked else None
+            report = InputReport(Limits()) if looked else None
             seconds[looked].append(train(file, images.shape[1:], report))
             if report:
                 ceilings.append(report.content["real_to_ceiling"])

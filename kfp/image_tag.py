@@ -11,6 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # What kfp/Dockerfile copies.
 CONTENT = (
     "LICENSE",
+    "augmentations",
     "cli",
     "components",
     "datasets",
@@ -19,6 +20,7 @@ CONTENT = (
     "files",
     "kfp",
     "metrics",
+    "models",
     "pipeline",
     "report",
     "requirements-gpu.txt",

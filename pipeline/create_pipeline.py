@@ -16,9 +16,11 @@ from components.tfds_example_gen.component import TfdsExampleGen
 from components.trainer.component import Trainer
 from components.transform.component import Transform
 from components.tuner.component import Tuner
+from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
 from files.content import content_hash
 from pipeline.code_fingerprint import code_fingerprint
+from settings.training import InputReport
 
 
 def create_pipeline(configuration, metadata_connection_config=None):
@@ -43,7 +45,6 @@ def create_pipeline(configuration, metadata_connection_config=None):
     preprocessing = (
         configuration.preprocessing.model_dump() | features | {"mask_classes": mask_classes}
     )
-    image = {name: preprocessing[name] for name in ("height", "width", "channels")} | features
 
     # Encoded images, byte for byte as TFDS holds them.
     examples = TfdsExampleGen(data.source)
@@ -70,28 +71,26 @@ def create_pipeline(configuration, metadata_connection_config=None):
         preprocessing=preprocessing,
         checked_anomalies=gate.outputs["checked_anomalies"],
     )
-    # What Trainer is told, Tuner's trials are told.
-    training = {
+    # Trainer trains with the recipe of which Tuner varies some keys.
+    recipe = {
         "transformed_examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
         "schema": schema.outputs["schema"],
-        "image": image,
-        "model": {"name": configuration.model.name} | configuration.model.parameters,
-        "training": configuration.training.model_dump(exclude={"input", "input_report"}),
-        "augmentation": configuration.augmentation.model_dump(),
-        "input_parameters": configuration.training.input.model_dump(),
+        "features": data.features,
+        "preprocessing": configuration.preprocessing,
+        "network": configuration.model,
+        "augmentation": configuration.augmentation,
+        "training": configuration.training,
         "seed": configuration.seed,
         "checkpoint_dir": str(PurePosixPath(configuration.root) / "checkpoints"),
     }
     tuners, tuned = [], {}
     if configuration.tuner is not None:
-        tuner = Tuner(tuner=configuration.tuner.model_dump(exclude_none=True), **training)
+        # Trials make no input report: its limits must not run a whole search again.
+        unreported = configuration.training.model_copy(update={"input_report": InputReport()})
+        tuner = Tuner(tuner=configuration.tuner, **recipe | {"training": unreported})
         tuners, tuned = [tuner], {"hyperparameters": tuner.outputs["best_hyperparameters"]}
-    trainer = Trainer(
-        **training,
-        **tuned,
-        input_report=configuration.training.input_report.model_dump(),
-    )
+    trainer = Trainer(**recipe, **tuned)
     # A TFX Resolver does not run on open-source Kubeflow; this component runs on both.
     champion = ChampionResolver(trainer.outputs["model"], push_destination=push.destination)
     evaluator = Evaluator(
@@ -129,11 +128,13 @@ def create_pipeline(configuration, metadata_connection_config=None):
     for component in components:
         flag = f"--code={code_fingerprint(type(component).__module__)}"
         component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.
+    # Weights files are named by their paths; the cache key needs their content.
     weights = configuration.model.parameters.get("weights")
-    if weights:  # Their path stands in the parameters; their content may be another.
-        flag = f"--weights={content_hash(weights)}"
-        for component in (*tuners, trainer):
-            component.executor_spec.add_extra_flags([flag])
+    for component in (*tuners, trainer) if weights else ():
+        component.executor_spec.add_extra_flags([f"--weights={content_hash(weights)}"])
+    for component in tuners:
+        tried = weights_tried(configuration.tuner)
+        component.executor_spec.add_extra_flags([f"--weights-tried={','.join(tried)}"])
     return Pipeline(
         pipeline_name=configuration.name,
         pipeline_root=configuration.root,

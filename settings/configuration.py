@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
-from components.trainer.models.names import MODEL_NAMES, task_of
+import models
 from settings.data import Data
 from settings.evaluation import Evaluation
 from settings.kubeflow import Kubeflow
@@ -16,7 +16,7 @@ from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
 from settings.section import Form, Section
 from settings.serving import Serving
-from settings.training import Augmentation, Model, Training
+from settings.training import Augmentation, Model, Recipe, Training
 from settings.tuner import Tuner, mistake_in
 from settings.validation import Validation
 
@@ -80,18 +80,20 @@ class Configuration(Section):
     def _has_colours_to_change(cls, augmentation, info):
         preprocessing = info.data.get("preprocessing")
         grey = preprocessing is not None and preprocessing.channels == 1
-        if grey and (augmentation.saturation or augmentation.hue):
+        if grey and augmentation.needing_colour:
             raise ValueError(
-                "images of preprocessing.channels 1 have no colour; allowed: saturation 0 and hue 0"
+                "images of preprocessing.channels 1 have no colour; allowed: no "
+                f"{' or '.join(augmentation.needing_colour)}"
             )
         return augmentation
 
     @field_validator("tuner")
     @classmethod
     def _tries_what_there_is(cls, tuner, info):
-        others = [info.data.get(name) for name in ("data", "preprocessing", "model")]
-        if tuner is not None and None not in others:
-            mistake = mistake_in(tuner, *others)
+        given = {name: info.data.get(name) for name in ("data", "preprocessing")}
+        recipe = {name: info.data.get(name) for name in Recipe.model_fields}
+        if tuner is not None and None not in (*given.values(), *recipe.values()):
+            mistake = mistake_in(tuner, **given, recipe=Recipe(**recipe))
             if mistake:
                 raise ValueError(mistake)
         return tuner
@@ -100,11 +102,11 @@ class Configuration(Section):
     @classmethod
     def _is_for_the_task(cls, model, info):
         data = info.data.get("data")
-        if data is not None and task_of(model.name) != data.task:
-            fitting = [name for name in MODEL_NAMES if task_of(name) == data.task]
+        if data is not None and models.task_of(model.name) != data.task:
+            fitting = [name for name in models.NAMES if models.task_of(name) == data.task]
             has = "no data.mask_feature" if data.mask_feature is None else "data.mask_feature"
             raise ValueError(
-                f"{model.name} is for {task_of(model.name)}, and there is {has}; "
+                f"{model.name} is for {models.task_of(model.name)}, and there is {has}; "
                 f"allowed: {', '.join(fitting)}"
             )
         return model

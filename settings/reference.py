@@ -8,8 +8,10 @@ import typing
 
 from pydantic_core import PydanticUndefined
 
+import models
 from settings.configuration import Configuration
 from settings.section import Section
+from settings.training import Model, parameters_of
 from settings.types_in_words import fields, in_words, plain
 
 _HEAD = """\
@@ -36,7 +38,16 @@ def reference() -> str:
         about = f"\n{field.description[0].upper()}{field.description[1:]}.\n"
         optional = " (may be left out)" if not field.is_required() else ""
         parts += [f"\n## {key}{optional}", about, _TABLE, *_rows(section, f"{key}.", set())]
+        if section is Model:
+            parts += _networks()
     return "\n".join(parts) + "\n"
+
+
+def _networks():
+    for name in models.NAMES:
+        about = models.load(name).__doc__.splitlines()[0]
+        rows = _rows(parameters_of(name), "model.parameters.", set())
+        yield from (f"\n### model.name: {name}\n\n{about}\n", _TABLE, *rows)
 
 
 def _rows(section, before, told):

@@ -1,97 +1,82 @@
-"""How a model is trained: the sections `model`, `augmentation` and `training`."""
+"""The sections `model`, `augmentation` and `training`: what decides how a model is trained."""
 
-import ast
-import json
+import functools
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from components.trainer.models.names import MODEL_NAMES, parameter_names, parameter_types
+import augmentations
+import models
+from settings.mistakes import InnerMistakes
 from settings.section import OneOf, Section
-from settings.types_in_words import in_words
+from settings.signatures import keyword_parameters, section_of
 
 Path = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+# Marks a key that may change between a kill and the resumed training: the checkpoint stays valid.
+KEEPS_CHECKPOINT = {"keeps_checkpoint": True}
 
 
-def _as_json(given: Any) -> Any:
-    try:
-        json.dumps(given, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "allowed: text, finite numbers, true, false, null, and lists of these"
-        ) from error
-    return given
-
-
-# What a model is told travels to its component as JSON.
-ModelParameter = Annotated[Any, AfterValidator(_as_json)]
-
-
-# By the annotation in the model's file; of what is annotated otherwise the model itself tells.
-_TYPES = {
-    "bool": bool,
-    "float": float,
-    "int": int,
-    "str": str,
-    "str | None": str | None,
-    "Sequence[int]": list[Annotated[int, Field(gt=0)]],
-}
-
-
-def mistake_in_parameter(model: str, name: str, value: Any) -> str | None:
-    """What is wrong with the type of a model's parameter, or None."""
-    annotation = parameter_types(model)[name]
-    kind = _TYPES.get(annotation, Any)
-    if annotation.startswith("Literal["):
-        kind = Literal[tuple(ast.literal_eval(annotation.removeprefix("Literal")))]
-    try:
-        TypeAdapter(kind).validate_python(value, strict=True)
-    except ValidationError:
-        return f"given {value!r}; allowed: {in_words(kind)}"
-    return None
+@functools.cache
+def parameters_of(model: str) -> type[Section]:
+    """The section of what `model.parameters` may hold for the model of this name."""
+    return section_of(model, [models.load(model).network])
 
 
 class Model(Section):
-    name: Annotated[str, AfterValidator(OneOf(MODEL_NAMES))] = Field(
-        description="a file of components/trainer/models/"
+    name: Annotated[str, AfterValidator(OneOf(models.NAMES))] = Field(
+        description="the network, a file of models/"
     )
-    parameters: dict[str, ModelParameter] = Field({}, description="the model's own, see its file")
+    parameters: dict[str, Any] = Field({}, description="the network's own keys, listed below")
 
-    @model_validator(mode="after")
-    def _takes_its_parameters(self):
-        allowed = parameter_names(self.name)
-        for given in self.parameters:
-            if given not in allowed:
-                raise ValueError(
-                    f"{self.name} has no parameter {given}; allowed: {', '.join(allowed)}"
-                )
-        for given, value in self.parameters.items():
-            mistake = mistake_in_parameter(self.name, given, value)
-            if mistake:
-                raise ValueError(f"parameters.{given}: {mistake}")
-        return self
+    @field_validator("parameters")
+    @classmethod
+    def _fit_the_model(cls, parameters, info):
+        if "name" in info.data:  # Otherwise the name is reported.
+            kind = parameters_of(info.data["name"])
+            try:
+                kind.model_validate(parameters)
+            except ValidationError as error:
+                raise InnerMistakes(kind, error) from None
+        return parameters
 
 
-class Augmentation(Section):
-    """Random changes of the training images, on the accelerator; all off by default."""
+_CHANGES = [f for name in augmentations.NAMES for f in augmentations.functions_of(name).values()]
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = Field(
-        "none", description="mirrors half of the images, along each axis that is named"
-    )
-    crop: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="at most this share of each side is cut off and the rest enlarged"
-    )
-    rotate: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="degrees, both ways")
-    brightness: Share = Field(0.0, description="at most this share more or less")
-    contrast: Share = Field(0.0, description="at most this share more or less")
-    saturation: Share = Field(0.0, description="at most this share more or less; RGB alone")
-    hue: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.0, description="at most this share of a full turn, both ways; RGB alone"
-    )
-    cutout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="side of a square that is blanked, as a share of the image's sides"
-    )
+
+class Augmentation(section_of("AugmentationKeys", _CHANGES)):
+    """Random changes of the training images, on the accelerator; all are off by default."""
+
+    @staticmethod
+    def keys_of(name: str) -> list[str]:
+        """The keys that the augmentation `name`, a file of augmentations/, declares."""
+        functions = augmentations.functions_of(name).values()
+        return list(dict.fromkeys(key for f in functions for key in keyword_parameters(f)))
+
+    def given_to(self, function: Callable) -> dict[str, Any]:
+        """The values of the keys that a function of an augmentation takes."""
+        return {key: getattr(self, key) for key in keyword_parameters(function)}
+
+    @property
+    def active(self) -> list[str]:
+        """The augmentations that change something, in the order in which they take part."""
+        defaults = {key: field.default for key, field in type(self).model_fields.items()}
+        return [
+            name
+            for name in augmentations.NAMES
+            if any(getattr(self, key) != defaults[key] for key in self.keys_of(name))
+        ]
+
+    @property
+    def needing_colour(self) -> list[str]:
+        """Those of `active` that can change RGB images only."""
+        return [name for name in self.active if needs_colour(name)]
+
+
+def needs_colour(name: str) -> bool:
+    """Whether the augmentation `name` can change RGB images only."""
+    return getattr(augmentations.load(name), "NEEDS_COLOUR", False)
 
 
 class InputFunction(Section):
@@ -99,10 +84,11 @@ class InputFunction(Section):
         "auto", description="where decoded images are kept between epochs"
     )
     cache_dir: Path | None = Field(
-        None, description="a folder on a local disk for the disk strategy; none: below root"
+        None, description="a folder on a local disk for the disk strategy; omit for one below root"
     )
     memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="MiB that the memory strategy may take; none: half of what is free"
+        None,
+        description="MiB that the memory strategy may use; omit for half of the free memory",
     )
 
 
@@ -111,42 +97,75 @@ class InputReport(Section):
     max_wait: Share = Field(
         0.05, description="share of the later epochs' steps that may be spent waiting for data"
     )
-    on_wait: Literal["warn", "fail"] = Field("warn", description="what a wait above max_wait does")
+    on_wait: Literal["warn", "fail"] = Field(
+        "warn", description="what happens when the wait exceeds max_wait"
+    )
 
 
 class Training(Section):
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(64, description="images of one step")
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(
+        64, description="images a step, over all devices"
+    )
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        10, description="times through the train split, at most"
+        10, description="passes over the train split; early stopping may end sooner"
     )
     learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
-        0.001, description="the highest; see schedule"
+        0.001, description="the highest learning rate; see schedule"
     )
     schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="of the learning rate, over all epochs"
+        "cosine",
+        description="cosine warms up over the first epoch and decays to 0 at the last one, "
+        "constant stays at learning_rate",
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="what moves the weights")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(
+        "adam", description="sgd uses Nesterov momentum 0.9"
+    )
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="epochs without a better validation loss; none: never stops early"
+        None,
+        description="stop after so many epochs without a better validation loss; omit to disable",
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(
-        60.0, description="time between two checkpoints, from which a killed training goes on"
+        60.0,
+        description="time between checkpoints, and so the work that a kill may cost",
+        json_schema_extra=KEEPS_CHECKPOINT,
     )
     checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="in addition to the time; none: the time alone"
+        None,
+        description="steps between checkpoints, in addition to the time; omit to go by time only",
+        json_schema_extra=KEEPS_CHECKPOINT,
     )
     deterministic: bool = Field(False, description="bit-for-bit repeatable, and slower")
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "auto", description="of the computation; auto: mixed where the device is faster with it"
+        "auto", description="precision of the computation; auto mixes where the device gains by it"
     )
     xla: Literal["auto", "on", "off"] = Field(
-        "auto", description="compile the step with XLA; auto: on a single GPU"
+        "auto",
+        description="compile the step with XLA; auto does so on a single GPU; with several "
+        "devices, on normalises each device's part of a batch by itself",
     )
     steps_per_execution: Annotated[int, Field(ge=1, le=1000)] = Field(
-        1, description="steps that one call of the compiled function does"
+        1, description="steps that one call of the compiled function takes"
     )
     worker_wait_seconds: Annotated[float, Field(gt=0)] = Field(
-        600.0, description="for the other workers of TF_CONFIG at the start, at most"
+        600.0,
+        description="the longest wait for the other workers of TF_CONFIG at the start",
+        json_schema_extra=KEEPS_CHECKPOINT,
     )
-    input: InputFunction = InputFunction()
-    input_report: InputReport = InputReport()
+    input: InputFunction = Field(InputFunction(), json_schema_extra=KEEPS_CHECKPOINT)
+    input_report: InputReport = Field(InputReport(), json_schema_extra=KEEPS_CHECKPOINT)
+
+    def of_a_checkpoint(self) -> dict[str, Any]:
+        """The keys and values that a checkpoint belongs to."""
+        return {
+            name: getattr(self, name)
+            for name, field in type(self).model_fields.items()
+            if field.json_schema_extra != KEEPS_CHECKPOINT
+        }
+
+
+class Recipe(Section):
+    """What decides how a model is trained: Trainer follows it, and Tuner varies it."""
+
+    model: Model
+    augmentation: Augmentation = Augmentation()
+    training: Training = Training()

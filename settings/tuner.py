@@ -2,49 +2,60 @@
 
 import json
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from components.trainer.models.names import parameter_names
+import augmentations
+from failures import Failure
+from settings.data import Data
+from settings.preprocessing import Preprocessing
+from settings.replace import replaced
 from settings.section import Section
-from settings.training import (
-    Augmentation,
-    ModelParameter,
-    Training,
-    mistake_in_parameter,
-)
-from settings.types_in_words import in_words
+from settings.training import Augmentation, Recipe, needs_colour, parameters_of
+from settings.types_in_words import type_at
 
 _OF_TRAINING = ("batch_size", "early_stopping_patience", "learning_rate", "optimizer", "schedule")
-_OF_COLOUR = ("hue", "saturation")
+
+
+def _as_json(given: Any) -> Any:
+    try:
+        json.dumps(given, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "allowed: text, finite numbers, true, false, null, and lists of these"
+        ) from error
+    return given
+
+
+Choice = Annotated[Any, AfterValidator(_as_json)]
 
 
 class Tried(Section):
-    """Either a range, of whole numbers where the key takes nothing else, or choices."""
+    """The values of one key: choices, or a range (of whole numbers if the key takes no others)."""
 
-    min: int | float | None = Field(None, description="the least of a range")
-    max: int | float | None = Field(None, description="the most of a range")
-    log: bool = Field(False, description="as many values below the geometric mean as above")
-    choices: Annotated[list[ModelParameter], Field(min_length=1)] | None = Field(
-        None, description="values to choose from, instead of a range"
-    )
+    min: int | float | None = Field(None, description="the lower end of a range")
+    max: int | float | None = Field(None, description="the upper end of a range")
+    log: bool = Field(False, description="sample the range on a logarithmic scale")
+    choices: (
+        Annotated[list[Annotated[Any, AfterValidator(_as_json)]], Field(min_length=1)] | None
+    ) = Field(None, description="values to choose from, instead of a range")
 
     @model_validator(mode="after")
     def _is_a_range_or_choices(self):
         if self.choices is not None:
             if self.min is not None or self.max is not None or self.log:
                 raise ValueError("allowed: choices alone, or min and max")
-            told = [json.dumps(choice) for choice in self.choices]
-            for choice, text in zip(self.choices, told, strict=True):
-                if told.count(text) > 1:
+            texts = [json.dumps(choice) for choice in self.choices]
+            for choice, text in zip(self.choices, texts, strict=True):
+                if texts.count(text) > 1:
                     raise ValueError(f"choices has {choice!r} twice")
             return self
         if self.min is None or self.max is None:
             raise ValueError("allowed: min and max, or choices")
         for name, end in (("min", self.min), ("max", self.max)):
             if not math.isfinite(end):
-                raise ValueError(f"{name} {end} is no finite number")
+                raise ValueError(f"{name} {end} is not a finite number")
         if self.min >= self.max:
             raise ValueError(f"min {self.min} must be below max {self.max}")
         if self.log and self.min <= 0:
@@ -53,15 +64,15 @@ class Tried(Section):
 
     @property
     def examples(self) -> list:
-        """Values that are allowed if, and only if, all are."""
+        """Values that are allowed if and only if all values are."""
         return self.choices if self.choices is not None else [self.min, self.max]
 
 
 class Tuner(Section):
-    trials: Annotated[int, Field(ge=1, le=10_000)] = Field(description="trainings at most")
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="of each training")
+    trials: Annotated[int, Field(ge=1, le=10_000)] = Field(description="the most trainings")
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="epochs of each training")
     objective: Literal["validation_loss", "validation_accuracy", "validation_mean_iou"] = Field(
-        "validation_loss", description="what trials are compared by"
+        "validation_loss", description="what trials are compared by, in their best epoch"
     )
     algorithm: Literal["random", "bayesian", "hyperband"] = Field(
         "bayesian", description="how the next values are chosen"
@@ -71,44 +82,47 @@ class Tuner(Section):
     )
 
 
-def mistake_in(tuner: Tuner, data, preprocessing, model) -> str | None:
+def mistake_in(
+    tuner: Tuner, data: Data, preprocessing: Preprocessing, recipe: Recipe
+) -> str | None:
     """What is wrong with the section beside the others, or None."""
     if data.splits.validation is None:
-        return "it compares trials by data.splits.validation, which is missing"
+        return "trials are compared on data.splits.validation, which is missing"
     if tuner.objective == "validation_mean_iou" and data.task != "segmentation":
         return (
-            "objective validation_mean_iou is of segmentation; "
+            "objective validation_mean_iou needs segmentation; "
             "allowed: validation_loss, validation_accuracy"
         )
+    allowed = _searchable(preprocessing.channels, recipe.model.name)
     for key, tried in tuner.search_space.items():
-        mistake = _mistake_in_key(key, tried, preprocessing, model)
-        if mistake:
-            return f"search_space {key}: {mistake}"
+        if key not in allowed:
+            return f"search_space {key}: unknown key; allowed: {', '.join(allowed)}"
+        for value in tried.examples:
+            try:
+                replaced(recipe, {key: value})
+            except Failure as failure:
+                return f"search_space {failure}"
     return None
 
 
-def _mistake_in_key(key, tried, preprocessing, model):
+def takes_fractions(key: str, model: str) -> bool:
+    """Whether a configuration key of the search space holds a number that need not be whole."""
     section, _, name = key.rpartition(".")
-    allowed = {
+    path = (name,) if section == "model.parameters" else tuple(key.split("."))
+    found = type_at(parameters_of(model) if section == "model.parameters" else Recipe, path)
+    return found is not None and found[0] is float
+
+
+def _searchable(channels: int, model: str) -> list[str]:
+    augmentation = [
+        key
+        for name in augmentations.NAMES
+        if channels == 3 or not needs_colour(name)
+        for key in Augmentation.keys_of(name)
+    ]
+    keys = {
         "training": _OF_TRAINING,
-        "model.parameters": parameter_names(model.name),
-        "augmentation": [
-            name
-            for name in Augmentation.model_fields
-            if preprocessing.channels == 3 or name not in _OF_COLOUR
-        ],
+        "model.parameters": parameters_of(model).model_fields,
+        "augmentation": augmentation,
     }
-    if name not in allowed.get(section, ()):
-        known = [f"{place}.{known}" for place, names in allowed.items() for known in names]
-        return f"unknown key; allowed: {', '.join(known)}"
-    if section == "model.parameters":
-        told = (mistake_in_parameter(model.name, name, value) for value in tried.examples)
-        return next(filter(None, told), None)
-    checked_by = {"training": Training, "augmentation": Augmentation}[section]
-    for value in tried.examples:
-        try:
-            checked_by.model_validate({name: value})
-        except ValidationError:
-            field = checked_by.model_fields[name]
-            return f"given {value!r}; allowed: {in_words(field.annotation, field.metadata)}"
-    return None
+    return [f"{section}.{name}" for section, names in keys.items() for name in names]

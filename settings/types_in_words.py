@@ -2,6 +2,7 @@
 
 import types
 import typing
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -57,7 +58,7 @@ def type_at(root, path) -> tuple[Any, tuple] | None:
         inner = typing.get_args(annotation)
         if typing.get_origin(annotation) is dict:
             annotation, marks = plain(inner[1])
-        elif typing.get_origin(annotation) is list:
+        elif typing.get_origin(annotation) in (list, Sequence):
             annotation, marks = plain(inner[0])
         elif key in fields(annotation):
             field = fields(annotation)[key]
@@ -76,7 +77,7 @@ def in_words(annotation, marks=()) -> str:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         return ", ".join(map(str, inner[:-1])) + f" or {inner[-1]}"
-    if origin is list:
+    if origin in (list, Sequence):
         return "a list of " + in_words(inner[0]) + _at_least_one(marks)
     if origin is dict:
         key = in_words(inner[0])

@@ -20,10 +20,6 @@ FLOORS = (
     {"files"},
     {"failures"},
 )
-# Names that stay in `components` until their plug-in rooms take them.
-UNTIL_MOVED = {
-    ("settings", "components.trainer.models.names"),
-}
 SDK = {"kfp", "kfp_server_api"}
 # Modules of TFX that run a pipeline or a part of it on this machine.
 LOCAL_ORCHESTRATION = ("tfx.orchestration.local", "tfx.orchestration.beam")
@@ -83,19 +79,8 @@ def test_each_room_imports_only_from_floors_below():
         if is_ours(name)
         and name.split(".")[0] != room_of(file)
         and floor_of(name.split(".")[0]) <= floor_of(room_of(file))
-        and not any(room_of(file) == room and name.startswith(moved) for room, moved in UNTIL_MOVED)
     }
     assert upwards == set()
-
-
-def test_an_exception_that_is_no_longer_needed_is_taken_off_the_list():
-    used = {
-        (room, moved)
-        for room, moved in UNTIL_MOVED
-        for file, name in all_imports()
-        if room_of(file) == room and name.startswith(moved)
-    }
-    assert used == UNTIL_MOVED
 
 
 def test_only_kfp_imports_the_sdk():

@@ -1,242 +1,166 @@
-"""Random changes of the training images, on the accelerator and inside the compiled step.
+"""Applies the augmentations to training images, on the accelerator and inside the compiled step.
 
-Every change of a picture is drawn from (seed, step) and from nothing else, so a training that
-was killed and resumed sees the very pictures that an undisturbed one sees. (XLA draws other
-numbers from them than TensorFlow without it, the same ones every time.)
+Every change of a picture is drawn from (seed, step) and nothing else, so a training that was killed
+and resumed sees the same pictures as an undisturbed one. (XLA draws other numbers from them than
+TensorFlow without it, the same ones every time.)
 """
 
-import math
-from collections.abc import Mapping
+import functools
+import hashlib
+from collections.abc import Callable
 
-import keras
-import numpy as np
 import tensorflow as tf
 
-from components.trainer.training_parameters import AugmentationParameters, made_of
+import augmentations
+from augmentations import Colours, Draw, Grid
 from failures import Failure
-
-NO_CLASS = 255  # in masks: a pixel that counts nowhere
-
-# Rows: luma and the two chroma axes of NTSC's YIQ for red, green and blue (FCC 73.682).
-_YIQ = np.array(
-    [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]], np.float32
-)
-# One column of random numbers for each, whether it is used or not: what is switched on or off
-# changes nothing in the others.
-_DRAWN = (
-    "horizontal", "vertical", "kept", "x", "y", "angle", "brightness", "contrast",
-    "saturation", "hue", "cut_x", "cut_y",
-)  # fmt: skip
+from settings.data import NO_CLASS
+from settings.training import Augmentation
 
 
-def build_augmentation(parameters: Mapping, seed: int) -> "Augmentation | None":
-    """The augmentation that `parameters` describe, or None if all of it is off.
+def build_augmenter(keys: Augmentation, seed: int) -> "Augmenter | None":
+    """The augmenter of the section `augmentation`, or None if all of it is off."""
+    return Augmenter(keys, seed) if keys.active else None
+
+
+class Augmenter:
+    """Moves, recolours and blanks each picture of a batch in its own way.
+
+    Only the training calls it: evaluation and serving never do. All geometry is one resampling and
+    all colour one affine transform, then one rounding, however many augmentations are on.
 
     Args:
-      parameters: fields of `AugmentationParameters`; those left out are off.
-      seed: of all that is random in it.
-
-    Raises:
-      Failure: an unknown key, or a value out of range.
-    """
-    made = made_of(AugmentationParameters, parameters)
-    return None if made == AugmentationParameters() else Augmentation(made, seed)
-
-
-class Augmentation(keras.layers.Layer):
-    """Flips, crops, rotates, recolours and blanks a part, each picture of a batch in its own way.
-
-    It is for training alone: evaluation and serving never call it. All geometry is one single
-    resampling and all colour is one affine transform, then one rounding.
-
-    Args:
-      parameters: how far each change may go.
-      seed: of all that is random.
+      keys: how far each change may go.
+      seed: the seed of all random numbers.
     """
 
-    # Gathers and arithmetic alone: XLA has no ImageProjectiveTransform.
-    jit_compatible = True
-
-    def __init__(self, parameters: AugmentationParameters, seed: int):
-        super().__init__(name="augmentation", trainable=False, autocast=False)
-        self.parameters = parameters
-        self.seed = seed
-        self.built = True
+    def __init__(self, keys: Augmentation, seed: int):
+        self._keys = keys
+        self._seed = seed
 
     def __call__(self, images, masks, step):
-        # Here and not in `call`: Keras makes many lines of an error that is raised in there.
-        p = self.parameters
-        if (p.saturation or p.hue) and images.shape[-1] != 3:
-            raise Failure(
-                f"Augmentation: images of {images.shape[-1]} channel have no colour to change. "
-                "Set augmentation.saturation and augmentation.hue to 0."
-            )
-        return super().__call__(images, masks, step)
-
-    def call(self, images, masks, step):
         """The changed pictures, and their masks changed in the same way.
 
         Args:
           images: (batch, height, width, channels) uint8; height and width are static.
           masks: (batch, height, width, 1) uint8 class ids, or None.
-          step: () int64, another one for every step and device.
+          step: () int64, different for every step and device.
 
         Returns:
-          Images and masks of the same shapes and dtypes. Pixels that come from outside the
-          picture, or are cut out, are 0 in images and `NO_CLASS` in masks.
+          Images and masks of the same shapes and dtypes. Pixels from outside the picture and
+          blanked ones are 0 in images and `NO_CLASS` in masks.
 
         Raises:
-          Failure: saturation or hue for images that have no colour.
+          Failure: an augmentation needs colour, and the images have none.
         """
-        p = self.parameters
-        drawn = self._draw(tf.shape(images)[0], step)
-        visible = None
-        recoloured = self._recolouring(images, drawn)
-        if p.crop or p.rotate:
-            x, y = self._sources(drawn, images.shape[1:3])
-            visible = _inside(x, images.shape[2]) & _inside(y, images.shape[1])
-            images = _bilinear(images, x, y)  # float32
-            masks = None if masks is None else _nearest(masks, x, y)
-        elif p.flip != "none":
-            images = self._flipped(images, drawn)
-            masks = None if masks is None else self._flipped(masks, drawn)
-        images = recoloured(images)
+        if self._keys.needing_colour and images.shape[-1] != 3:
+            raise Failure(
+                f"Trainer: images of {images.shape[-1]} channel have no colour to change. Leave "
+                f"out {', '.join(f'augmentation.{name}' for name in self._keys.needing_colour)}."
+            )
+        draw = self._drawing(tf.shape(images)[0], step)
+        recolour = self._recolouring(images, draw)  # of the original: contrast needs its mean
+        images, masks, hidden = self._moved(images, masks, draw)
+        images = recolour(images)
         if images.dtype != tf.uint8:
             images = tf.saturate_cast(tf.round(images), tf.uint8)
-        if p.cutout:
-            uncut = ~self._cut(drawn, images.shape[1:3])
-            visible = uncut if visible is None else visible & uncut
-        if visible is not None:
-            # Last of all: what is blanked is black, whatever the colours became.
-            images = tf.where(visible[..., None], images, tf.zeros_like(images))
+        hidden = hidden + [blank(images.shape[1:3], draw) for blank in self._functions("blank")]
+        if hidden:
+            # Last of all: blanked pixels are black, whatever the colours became.
+            blanked = functools.reduce(tf.logical_or, hidden)[..., None]
+            images = tf.where(blanked, tf.zeros_like(images), images)
             if masks is not None:
-                masks = tf.where(visible[..., None], masks, tf.fill(tf.shape(masks), _no_class()))
+                masks = tf.where(blanked, tf.constant(NO_CLASS, tf.uint8), masks)
         return images, masks
 
-    def _draw(self, batch, step) -> dict[str, tf.Tensor]:
-        """Of every picture a number in 0..1 for each of `_DRAWN`, (batch,) float32."""
-        seeds = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
-        # Philox by name: left to itself, TensorFlow takes another algorithm on another device.
-        uniform = tf.random.stateless_uniform([batch, len(_DRAWN)], seeds, alg="philox")
-        return dict(zip(_DRAWN, tf.unstack(uniform, axis=1), strict=True))
+    def _functions(self, stage: str) -> list[Callable]:
+        """What the active augmentations declare for a stage, with their keys' values."""
+        declared = (augmentations.functions_of(name).get(stage) for name in self._keys.active)
+        return [functools.partial(f, **self._keys.given_to(f)) for f in declared if f]
 
-    def _flips(self, drawn) -> tuple[tf.Tensor | None, tf.Tensor | None]:
-        """Which pictures are flipped left to right and upside down, (batch,) bool each."""
-        flip = self.parameters.flip
-        horizontal = drawn["horizontal"] < 0.5 if flip in ("horizontal", "both") else None
-        vertical = drawn["vertical"] < 0.5 if flip in ("vertical", "both") else None
-        return horizontal, vertical
+    def _drawing(self, batch, step) -> Draw:
+        """From a name to numbers in 0..1, (batch,) float32."""
 
-    def _flipped(self, pictures, drawn):
-        for chosen, axis in zip(self._flips(drawn), (2, 1), strict=True):
-            if chosen is not None:
-                turned = tf.reverse(pictures, [axis])
-                pictures = tf.where(chosen[:, None, None, None], turned, pictures)
-        return pictures
+        @functools.cache
+        def draw(name: str) -> tf.Tensor:
+            # A stream of its own for each name: another augmentation changes none of its numbers.
+            stream = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
+            seeds = tf.stack([tf.constant(self._seed ^ stream, tf.int64), tf.cast(step, tf.int64)])
+            # Philox by name: TensorFlow's default algorithm depends on the device.
+            return tf.random.stateless_uniform([batch], seeds, alg="philox")
 
-    def _sources(self, drawn, size) -> tuple[tf.Tensor, tf.Tensor]:
-        """Where every pixel comes from: x and y, (batch, height, width) float32.
+        return draw
 
-        Coordinates are those of pixel centres: the first pixel's is 0.5. A window of at least
-        1 - crop of each side, turned about its own centre, is enlarged to the whole.
-        """
-        height, width = size
-        p = self.parameters
-        horizontal, vertical = self._flips(drawn)
-        one = tf.ones_like(drawn["x"])
-        across = one if horizontal is None else tf.where(horizontal, -one, one)
-        down = one if vertical is None else tf.where(vertical, -one, one)
-        kept = 1 - p.crop * drawn["kept"]  # (batch,)
-        angle = math.radians(p.rotate) * (2 * drawn["angle"] - 1)
-        sine, cosine = kept * tf.sin(angle), kept * tf.cos(angle)
-        # From the centre, in pixels: (1, 1, width) and (1, height, 1).
-        u = (tf.range(width, dtype=tf.float32) + 0.5 - width / 2)[None, None, :]
-        v = (tf.range(height, dtype=tf.float32) + 0.5 - height / 2)[None, :, None]
-        sine, cosine, across, down, kept, move_x, move_y = (
-            value[:, None, None]
-            for value in (sine, cosine, across, down, kept, drawn["x"], drawn["y"])
-        )
-        x = across * (cosine * u - sine * v) + width / 2 + (1 - kept) * width * (move_x - 0.5)
-        y = down * (sine * u + cosine * v) + height / 2 + (1 - kept) * height * (move_y - 0.5)
-        return x, y
+    def _moved(self, images, masks, draw: Draw):
+        """Images (float32 if resampled), masks, and what now shows the outside of the picture."""
+        moves, mirrors = self._functions("move"), self._functions("mirror")
+        if len(mirrors) == len(moves):
+            for mirror in mirrors:
+                images = mirror(images, draw)
+                masks = None if masks is None else mirror(masks, draw)
+            return images, masks, []
+        x, y = _sources(moves, images.shape[1:3], draw)
+        outside = ~(_within(x, images.shape[2]) & _within(y, images.shape[1]))
+        masks = None if masks is None else _nearest(masks, x, y)
+        return _bilinear(images, x, y), masks, [outside]
 
-    def _recolouring(self, images, drawn):
-        """A function that changes brightness, contrast, saturation and hue in one go.
-
-        brightness b: pixels times b. contrast c: the distance from the picture's mean luma,
-        times c. saturation s: the distance from the pixel's own luma, times s. hue: a turn of
-        the chroma plane. All but the contrast's mean is linear, so they are one matrix.
-        """
-        p = self.parameters
-        if not (p.brightness or p.contrast or p.saturation or p.hue):
+    def _recolouring(self, images, draw: Draw) -> Callable:
+        """A function from pictures to recoloured ones, float32; without changes, the identity."""
+        recolours = self._functions("recolour")
+        if not recolours:
             return lambda pictures: pictures
-        brightness = _factor(p.brightness, drawn["brightness"])
-        contrast = _factor(p.contrast, drawn["contrast"])
-        gain = (brightness * contrast)[:, None, None, None]
-        offset = 0.0
-        if p.contrast:
-            luma = _YIQ[0] if images.shape[-1] == 3 else np.ones([images.shape[-1]], np.float32)
-            means = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2])  # (batch, channels)
-            mean = tf.linalg.matvec(means, luma / luma.sum())  # (batch,)
-            offset = ((1 - contrast) * brightness * mean)[:, None, None, None]
-        if not (p.saturation or p.hue):
-            return lambda pictures: gain * tf.cast(pictures, tf.float32) + offset
-        matrix = self._chroma(drawn) * gain[:, 0]  # (batch, 3, 3)
-
-        def recolour(pictures):
-            red, green, blue = tf.unstack(tf.cast(pictures, tf.float32), axis=-1)
-            rows = [
-                matrix[:, i, 0, None, None] * red
-                + matrix[:, i, 1, None, None] * green
-                + matrix[:, i, 2, None, None] * blue
-                for i in range(3)
-            ]
-            return tf.stack(rows, axis=-1) + offset
-
-        return recolour
-
-    def _chroma(self, drawn) -> tf.Tensor:
-        """Saturation and hue as matrices from RGB to RGB, (batch, 3, 3) float32."""
-        p = self.parameters
-        saturation = _factor(p.saturation, drawn["saturation"])
-        angle = 2 * math.pi * p.hue * (2 * drawn["hue"] - 1)
-        sine, cosine = saturation * tf.sin(angle), saturation * tf.cos(angle)
-        one, none = tf.ones_like(sine), tf.zeros_like(sine)
-        turn = tf.stack([one, none, none, none, cosine, -sine, none, sine, cosine], axis=-1)
-        turn = tf.reshape(turn, [-1, 3, 3])
-        return np.linalg.inv(_YIQ) @ turn @ _YIQ
-
-    def _cut(self, drawn, size) -> tf.Tensor:
-        """Which pixels are cut out: one rectangle a picture, (batch, height, width) bool."""
-        within = []
-        for side, start in zip(size, (drawn["cut_y"], drawn["cut_x"]), strict=True):
-            length = max(1, round(self.parameters.cutout * side))
-            first = tf.floor(start * (side - length + 1))[:, None]  # (batch, 1)
-            pixels = tf.range(side, dtype=tf.float32)[None, :]
-            within.append((pixels >= first) & (pixels < first + length))  # (batch, side)
-        rows, columns = within
-        return rows[:, :, None] & columns[:, None, :]
+        means = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2])  # (batch, channels)
+        ones = tf.ones_like(means[:, 0])
+        colours = Colours(means, gain=ones, offset=tf.zeros_like(ones))
+        for recolour in recolours:
+            colours = recolour(colours, draw)
+        return functools.partial(_recoloured, colours)
 
 
-def _no_class() -> tf.Tensor:
-    return tf.constant(NO_CLASS, tf.uint8)
+def _recoloured(colours: Colours, pictures) -> tf.Tensor:
+    """The colours' transform of pictures (batch, height, width, channels), float32."""
+    pictures = tf.cast(pictures, tf.float32)
+    gain, offset = (v[:, None, None, None] for v in (colours.gain, colours.offset))
+    if colours.matrix is None:
+        return gain * pictures + offset
+    matrix = colours.matrix * gain[:, 0]  # (batch, 3, 3)
+    red, green, blue = tf.unstack(pictures, axis=-1)
+    rows = [
+        matrix[:, i, 0, None, None] * red
+        + matrix[:, i, 1, None, None] * green
+        + matrix[:, i, 2, None, None] * blue
+        for i in range(3)
+    ]
+    return tf.stack(rows, axis=-1) + offset
 
 
-def _factor(most: float, uniform: tf.Tensor) -> tf.Tensor:
-    """Between 1 - most and 1 + most."""
-    return 1 + most * (2 * uniform - 1)
+def _sources(moves: list[Callable], size, draw: Draw) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where every pixel comes from: x and y, float32, that broadcast to (batch, height, width).
+
+    Coordinates are those of pixel centres: the first pixel's is 0.5.
+    """
+    height, width = size
+    u = (tf.range(width, dtype=tf.float32) + 0.5 - width / 2)[None, None, :]
+    v = (tf.range(height, dtype=tf.float32) + 0.5 - height / 2)[None, :, None]
+    grid = Grid(u, v, height, width)
+    # From the changed picture back to the original: the last move is the first one undone.
+    for move in reversed(moves):
+        grid = move(grid, draw)
+    return grid.x + width / 2, grid.y + height / 2
 
 
-def _inside(position: tf.Tensor, side: int) -> tf.Tensor:
+def _within(position: tf.Tensor, side: int) -> tf.Tensor:
     return (position >= 0) & (position <= side)
 
 
 def _pick(pictures: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-    """Pixels by row and column, (batch, height, width) int32 each; beyond an edge: the edge's."""
+    """Pixels by row and column, int32; beyond an edge the edge's."""
     _, height, width, channels = pictures.shape
     row, column = tf.clip_by_value(row, 0, height - 1), tf.clip_by_value(column, 0, width - 1)
+    batch = tf.shape(pictures)[0]
+    places = tf.broadcast_to(row * width + column, [batch, height, width])
     flat = tf.reshape(pictures, [-1, height * width, channels])
-    picked = tf.gather(flat, tf.reshape(row * width + column, [-1, height * width]), batch_dims=1)
+    picked = tf.gather(flat, tf.reshape(places, [-1, height * width]), batch_dims=1)
     return tf.reshape(picked, [-1, height, width, channels])
 
 

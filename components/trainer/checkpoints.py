@@ -1,4 +1,4 @@
-"""What a killed training goes on from."""
+"""The state that a killed training resumes from."""
 
 import dataclasses
 import hashlib
@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from files import writing
 
-# A checkpoint of a large model takes seconds to write: never more of the training than this.
+# A checkpoint of a large model takes seconds: writing never takes more of the training than this.
 _LARGEST_SHARE = 0.02
-_DIGEST_BYTES = 32  # SHA-256 of what follows: a damaged file is told from a whole one
+_DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Checkpoint:
     """A training between two steps.
 
     Attributes:
-      step: how many were done; which batch comes next follows from it and the seed.
-      state: what else goes on, JSON values only.
+      step: the number of steps taken; it and the seed decide which batch comes next.
+      state: the rest of what is resumed, as JSON values.
       variables: of the model, the optimizer and the epoch's tallies.
       best_weights: of the best epoch so far; empty before the first.
     """
@@ -37,12 +37,12 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoint of one training: one file, replaced as a whole.
+    """The checkpoint of one training: a single file, always replaced whole.
 
     Args:
-      folder: of this very training, inputs and parameters; None keeps no checkpoint.
-      every_steps: None leaves it to the time alone.
-      every_seconds: what a kill may cost.
+      folder: for this training only; None keeps no checkpoint.
+      every_steps: steps between checkpoints; None goes by time only.
+      every_seconds: time between checkpoints, and so the work that a kill may cost.
     """
 
     def __init__(self, folder: str | None, every_steps: int | None, every_seconds: float):
@@ -56,20 +56,20 @@ class Checkpoints:
         return self._folder is not None
 
     def due(self, step: int, steps: int = 1) -> bool:
-        """Whether one is to be written after `step`, the last of `steps` done at once."""
+        """Whether to write one after `step`, the last of `steps` taken at once."""
         if self._folder is None:
             return False
         return self.due_by_steps(step, steps) or time.monotonic() >= self._next
 
     def due_by_steps(self, step: int, steps: int = 1) -> bool:
-        """`due`, whatever the time is."""
+        """`due`, without regard to the time."""
         every = self._every_steps
         if self._folder is None or every is None:
             return False
         return step // every > (step - steps) // every
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Raises Failure where it cannot be written."""
+        """Raises Failure if it cannot be written."""
         started = time.monotonic()
         content = _to_bytes(checkpoint)
         writing.write(self._path, hashlib.sha256(content).digest() + content)
@@ -77,7 +77,7 @@ class Checkpoints:
         self._next = ended + max(self._every_seconds, (ended - started) / _LARGEST_SHARE)
 
     def read(self) -> Checkpoint | None:
-        """The last one that was written; None when there is none that can be used."""
+        """The last one written; None if there is no usable one."""
         if self._folder is None or not tf.io.gfile.exists(self._path):
             return None
         with tf.io.gfile.GFile(self._path, "rb") as file:

@@ -1,100 +1,67 @@
 """Trainer: from transformed Examples to a SavedModel."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.types import standard_artifacts
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import component_spec, standard_artifacts
-
-from components.trainer.executor import Executor
+from components.typed_component import component
+from settings.data import Features
+from settings.preprocessing import Preprocessing
+from settings.training import Augmentation, Model, Training
 
 
-class TrainerSpec(component_spec.ComponentSpec):
-    """Inputs, parameters and outputs of `Trainer`."""
-
-    PARAMETERS = {
-        "image": component_spec.ExecutionParameter(type=str),
-        "model_parameters": component_spec.ExecutionParameter(type=str),
-        "training": component_spec.ExecutionParameter(type=str),
-        "augmentation": component_spec.ExecutionParameter(type=str),
-        "input_parameters": component_spec.ExecutionParameter(type=str),
-        "input_report": component_spec.ExecutionParameter(type=str),
-        "seed": component_spec.ExecutionParameter(type=int),
-        "checkpoint_dir": component_spec.ExecutionParameter(type=str, optional=True),
-    }
-    INPUTS = {
-        "transformed_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
-        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
-        "hyperparameters": component_spec.ChannelParameter(
-            type=standard_artifacts.HyperParameters, optional=True
-        ),
-    }
-    OUTPUTS = {
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
-    }
-
-
-class Trainer(base_component.BaseComponent):
-    """Trains a classifier of images, or of their pixels, and exports it behind its preprocessing.
+@component
+def Trainer(
+    transformed_examples: InputArtifact[standard_artifacts.Examples],
+    transform_graph: InputArtifact[standard_artifacts.TransformGraph],
+    schema: InputArtifact[standard_artifacts.Schema],
+    model: OutputArtifact[standard_artifacts.Model],
+    model_run: OutputArtifact[standard_artifacts.ModelRun],
+    features: Features,
+    preprocessing: Preprocessing,
+    network: Model,
+    augmentation: Augmentation,
+    training: Training,
+    seed: Parameter[int] = 0,
+    checkpoint_dir: Parameter[str] = None,
+    hyperparameters: InputArtifact[standard_artifacts.HyperParameters] = None,
+):
+    """Trains a model of images, or of their pixels, and exports it behind its preprocessing.
 
     Args:
-      transformed_examples: of Transform: `image` as height*width*channels raw uint8,
-        and `label`, or `mask` as height*width raw uint8.
+      transformed_examples: of Transform: `image` as height*width*channels raw uint8, and `label`,
+        or `mask` as height*width raw uint8.
       transform_graph: of Transform.
       schema: of the raw Examples.
-      image: the fields of `training_parameters.ImageParameters`.
-      model: `name`, one of `models.names.MODEL_NAMES`, and that model's own parameters.
-      training: the fields of `training_parameters.TrainingParameters`.
-      augmentation: random changes of the training images; the keys of the configuration's
-        section. Empty: none.
-      input_parameters: the fields of `training_parameters.InputParameters`.
-      input_report: the fields of `training_parameters.InputReportParameters`.
+      model: a SavedModel below `Format-Serving/`.
+      model_run: TensorBoard's logs, with `history.json` and the input report.
+      features: which features of the raw Examples are read.
+      preprocessing: the images' shape.
+      network: the configuration's section `model`.
+      augmentation: random changes of the training images.
+      training: how the model is trained.
       seed: of weights and batches: the same seed gives the same model.
-      checkpoint_dir: where a killed training finds what to go on from; None keeps nothing.
-        The folder must outlive the execution, so it is no part of the artifacts.
-      hyperparameters: of Tuner; they win over `model`, `training` and `augmentation`.
+      checkpoint_dir: where a killed training finds its checkpoint; None keeps none. The folder must
+        outlive the execution, so it is not an artifact.
+      hyperparameters: of Tuner; they win over `network`, `training` and `augmentation`.
 
-    Outputs: `model`, a SavedModel below `Format-Serving/`, and `model_run`, TensorBoard's logs
-    with `history.json`.
+    Raises:
+      Failure: what the user can fix.
     """
+    # TensorFlow takes seconds to import; building a pipeline does not need it.
+    from components.trainer.executor import execute
+    from components.trainer.hyperparameters import read_best
+    from components.trainer.task import Task
+    from settings.training import Recipe
 
-    SPEC_CLASS = TrainerSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        transformed_examples: types.BaseChannel,
-        transform_graph: types.BaseChannel,
-        schema: types.BaseChannel,
-        image: Mapping[str, Any],
-        model: Mapping[str, Any],
-        training: Mapping[str, Any],
-        augmentation: Mapping[str, Any] | None = None,
-        input_parameters: Mapping[str, Any] | None = None,
-        input_report: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        checkpoint_dir: str | None = None,
-        hyperparameters: types.BaseChannel | None = None,
-    ):
-        super().__init__(
-            TrainerSpec(
-                transformed_examples=transformed_examples,
-                transform_graph=transform_graph,
-                schema=schema,
-                hyperparameters=hyperparameters,
-                image=json.dumps(image, sort_keys=True),
-                model_parameters=json.dumps(model, sort_keys=True),
-                training=json.dumps(training, sort_keys=True),
-                augmentation=json.dumps(augmentation or {}, sort_keys=True),
-                input_parameters=json.dumps(input_parameters or {}, sort_keys=True),
-                input_report=json.dumps(input_report or {}, sort_keys=True),
-                seed=seed,
-                checkpoint_dir=checkpoint_dir,
-                model=types.Channel(type=standard_artifacts.Model),
-                model_run=types.Channel(type=standard_artifacts.ModelRun),
-            )
-        )
+    task = Task(
+        examples=transformed_examples,
+        transform_graph=transform_graph,
+        schema=schema,
+        features=features,
+        preprocessing=preprocessing,
+        recipe=Recipe(model=network, augmentation=augmentation, training=training),
+        seed=seed,
+        checkpoint_dir=checkpoint_dir,
+    )
+    best = read_best(hyperparameters.uri) if hyperparameters else {}
+    execute(task, best, model, model_run)

@@ -1,9 +1,9 @@
-"""Where a training computes and how: devices, workers, precision, XLA.
+"""Where and how a training computes: devices, workers, precision, XLA.
 
-One worker with one device is TensorFlow's default; several visible GPUs (or logical CPU
-devices) of one process mirror the model; several workers are told by TF_CONFIG, as Kubeflow's
-training operator and Vertex AI set it: every worker runs this same Trainer on the same inputs
-and parameters, with a `checkpoint_dir` that all of them see, and worker 0 writes the artifacts.
+One worker with one device uses TensorFlow's default strategy. Several visible GPUs (or logical CPU
+devices) of one process mirror the model. TF_CONFIG, as Kubeflow's training operator and Vertex AI
+set it, names several workers: each runs this Trainer on the same inputs and parameters, with a
+`checkpoint_dir` that all of them see, and worker 0 writes the artifacts.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ import keras
 import tensorflow as tf
 
 from components.trainer.peers import await_peers
-from components.trainer.training_parameters import TrainingParameters
 from failures import Failure
+from settings.training import Training
 
-# A collective waits for the slowest worker, which may be writing a checkpoint just then.
+# A collective operation waits for the slowest worker, which may be writing a checkpoint.
 _WORKER_TIMEOUT = 300.0  # seconds
 PLAIN = "1 CPU, float32"
 
@@ -32,7 +32,7 @@ class Devices:
       strategy: TensorFlow's default one for a single device.
       precision: the dtype policy, "float32", "mixed_float16" or "mixed_bfloat16".
       xla: whether the step is compiled with XLA.
-      prefetch_to: the device that batches are copied to ahead of time; None: none.
+      prefetch_to: the device that batches are copied to ahead of time, if any.
       worker: this process's number among `workers`.
       workers: processes that train together.
     """
@@ -67,17 +67,17 @@ class Devices:
     def __str__(self) -> str:
         replicas = self.strategy.num_replicas_in_sync
         kind = "GPU" if self.accelerated else "CPU"
-        told = [f"{replicas} {kind}{'s' * (replicas > 1)}", self.precision]
+        words = [f"{replicas} {kind}{'s' * (replicas > 1)}", self.precision]
         if self.workers > 1:
-            told.insert(1, f"{self.workers} workers")
-        return ", ".join(told + ["XLA"] * self.xla)
+            words.insert(1, f"{self.workers} workers")
+        return ", ".join(words + ["XLA"] * self.xla)
 
 
 def prepare(seed: int, deterministic: bool) -> None:
-    """Seeds everything.
+    """Seeds weights and everything random in a model.
 
     Args:
-      seed: of weights and of all that is random in a model.
+      seed: the seed.
       deterministic: whether every operation must give the same bits in every run.
     """
     keras.utils.set_random_seed(seed)
@@ -85,34 +85,34 @@ def prepare(seed: int, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> Devices:
-    """The devices that this process sees, used as the parameters say.
+def choose(training: Training, environment: Mapping[str, str]) -> Devices:
+    """The devices that this process sees, used as the section says.
 
-    A GPU's memory grows from now on, instead of being taken as a whole.
+    From now on TensorFlow takes a GPU's memory as it needs it, instead of all at once.
 
     Args:
-      parameters: `precision`, `xla`, `deterministic` and `worker_wait_seconds` are read.
+      training: `precision`, `xla`, `deterministic` and `worker_wait_seconds` are read.
       environment: of the process; TF_CONFIG in it names the workers.
 
     Raises:
-      Failure: TF_CONFIG cannot be used, or a worker of it did not come.
+      Failure: TF_CONFIG cannot be used, or one of its workers did not come.
     """
     gpus = tf.config.list_physical_devices("GPU")
     _let_memory_grow(gpus)
     worker, addresses = _place(environment.get("TF_CONFIG"))
     workers = max(1, len(addresses))
     if workers > 1:
-        await_peers(addresses, worker, parameters.worker_wait_seconds)
+        await_peers(addresses, worker, training.worker_wait_seconds)
     strategy = _multi_worker() if workers > 1 else _local(gpus)
     alone = strategy.num_replicas_in_sync == 1 and workers == 1
-    wanted_xla = parameters.xla == "on" or (
-        # Op determinism and XLA do not go together. With XLA, many devices do not normalise
-        # a batch together, and so would not train as one does.
-        parameters.xla == "auto" and bool(gpus) and alone and not parameters.deterministic
+    wanted_xla = training.xla == "on" or (
+        # XLA excludes op determinism. With XLA, several devices do not normalise a batch
+        # together, and so would not train as one does.
+        training.xla == "auto" and bool(gpus) and alone and not training.deterministic
     )
     return Devices(
         strategy=strategy,
-        precision=_precision(parameters.precision, gpus),
+        precision=_precision(training.precision, gpus),
         xla=wanted_xla,
         # Strategies of several devices copy ahead by themselves; the default one does not.
         prefetch_to="/gpu:0" if gpus and alone else None,
@@ -122,33 +122,33 @@ def choose(parameters: TrainingParameters, environment: Mapping[str, str]) -> De
 
 
 def workers_here(environment: Mapping[str, str]) -> int:
-    """How many workers of TF_CONFIG have this one's host, itself included."""
+    """How many workers of TF_CONFIG run on this one's host, including itself."""
     worker, addresses = _place(environment.get("TF_CONFIG"))
     hosts = [address.rpartition(":")[0] for address in addresses]
     return hosts.count(hosts[worker]) if hosts else 1
 
 
 def _let_memory_grow(gpus: list) -> None:
-    """Before anything asks for the logical devices: then it is too late."""
+    """Must be called before anything asks for the logical devices."""
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError as error:
-            logging.warning("%s keeps its way of taking memory: %s", gpu.name, error)
+            logging.warning("%s takes all its memory at once: %s", gpu.name, error)
 
 
 def is_chief(environment: Mapping[str, str]) -> bool:
-    """Whether this process, of those that TF_CONFIG names, writes the artifacts."""
+    """Whether this process is the one of TF_CONFIG's workers that writes the artifacts."""
     return _place(environment.get("TF_CONFIG"))[0] == 0
 
 
 def worker_count(environment: Mapping[str, str]) -> int:
-    """How many workers TF_CONFIG names; 1 where it is not set."""
+    """How many workers TF_CONFIG names; 1 if it is not set."""
     return max(1, len(_place(environment.get("TF_CONFIG"))[1]))
 
 
 def _precision(wanted: str, gpus: list) -> str:
-    """The fastest policy that every GPU has units for: tensor cores, from Volta on."""
+    """The fastest policy that every GPU has tensor cores for, which exist from Volta on."""
     if wanted != "auto":
         return wanted
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
@@ -168,19 +168,19 @@ def _default() -> tf.distribute.Strategy:
 
 
 def _place(tf_config: str | None) -> tuple[int, list[str]]:
-    """(number of this worker, addresses of all); a chief, where there is one, is number 0."""
+    """(number of this worker, addresses of all); a chief, if there is one, is number 0."""
     if not tf_config:
         return 0, []
     try:
-        told = json.loads(tf_config)
-        cluster = told.get("cluster", {})
+        given = json.loads(tf_config)
+        cluster = given.get("cluster", {})
         chiefs, workers = list(cluster.get("chief", [])), list(cluster.get("worker", []))
-        task = told.get("task", {"type": "worker", "index": 0})
+        task = given.get("task", {"type": "worker", "index": 0})
         number = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Failure(
-            "Trainer: TF_CONFIG is no JSON object with a cluster and a task. "
-            "Correct it, or unset it to train with this process alone."
+            "Trainer: TF_CONFIG is not a JSON object with a cluster and a task. "
+            "Correct it, or unset it to train in this process only."
         ) from error
     if task["type"] not in ("chief", "worker"):
         raise Failure(

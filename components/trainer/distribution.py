@@ -1,10 +1,10 @@
-"""A dataset of batches, as the steps on these devices take it."""
+"""Hands a dataset of batches to the steps on the devices."""
 
 import tensorflow as tf
 
 from components.trainer.devices import Devices
 
-# A step of less than a millisecond is over before a thread gets a core back: four outlast that.
+# A step of under a millisecond ends before a thread gets a core back; four batches bridge that.
 BATCHES_ON_DEVICE = 4
 
 
@@ -13,17 +13,17 @@ def distributed(dataset: tf.data.Dataset, devices: Devices):
 
     Args:
       dataset: of batches for all devices; with several workers, of this worker's share.
-      devices: that the steps run on.
+      devices: what the steps run on.
 
     Returns:
-      What a strategy makes of a dataset; the dataset itself on one CPU.
+      What the strategy makes of the dataset; on one CPU the dataset itself.
     """
     if devices.prefetch_to:
         copied = tf.data.experimental.prefetch_to_device(devices.prefetch_to, BATCHES_ON_DEVICE)
         return dataset.apply(copied)  # Nothing may come after it.
     if devices.workers == 1:
         return devices.strategy.experimental_distribute_dataset(dataset)
-    # Every worker has read its own share already: nothing is to be taken out of it again.
+    # Every worker reads its own share already, so nothing may be sharded again.
     local = devices.strategy.num_replicas_in_sync // devices.workers
 
     def of_this_worker(_):
@@ -33,9 +33,10 @@ def distributed(dataset: tf.data.Dataset, devices: Devices):
 
 
 def in_parts(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Every batch as `count` batches, in its order and as even as they can be.
+    """Every batch as `count` batches, in its order and as even as possible.
 
-    Always `count`, even of a last batch of fewer examples: all devices take as many steps.
+    There are always `count`, even for a last batch of fewer examples, as all devices must take the
+    same number of steps.
     """
 
     def parts(*batch):
@@ -49,6 +50,6 @@ def in_parts(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
 
     split = dataset.flat_map(parts)
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        # Or the devices would ask each other before every step whether there is another one.
+        # Otherwise the devices ask each other before every step whether there is another one.
         split = split.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
     return split

@@ -1,8 +1,9 @@
-"""Which epoch was the best so far, and when to stop waiting for a better one."""
+"""Which epoch is the best so far, and when to stop waiting for a better one."""
 
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +13,11 @@ class EarlyStopping:
     """The best weights so far.
 
     Attributes:
-      patience: epochs to wait for a better one; None waits for ever.
-      best_loss: lower is better.
+      patience: epochs to wait for a better one; None waits to the end.
+      best_loss: the lowest so far.
       best_epoch: counted from 1; 0 before the first.
       best_weights: of that epoch; empty before the first.
-      waited: epochs since.
+      waited: epochs since then.
     """
 
     patience: int | None
@@ -29,8 +30,12 @@ class EarlyStopping:
     def stopped(self) -> bool:
         return self.patience is not None and self.waited >= self.patience
 
+    def state(self) -> dict[str, Any]:
+        """What a resumed training needs of it besides the weights, as JSON values."""
+        return {name: getattr(self, name) for name in ("best_loss", "best_epoch", "waited")}
+
     def update(self, loss: float, epoch: int, weights: Sequence[np.ndarray]) -> None:
-        """Takes note of the epoch that has just ended; a loss that is no number is the worst."""
+        """Records the epoch that has just ended; a loss that is not a number is the worst."""
         loss = loss if math.isfinite(loss) else math.inf
         if loss < self.best_loss or not self.best_epoch:
             self.best_loss, self.best_epoch, self.best_weights = loss, epoch, weights

@@ -1,7 +1,7 @@
-"""What the model answers in training, kept beside it for whoever checks how it serves.
+"""Writes what the model answers in training, for the check of how it serves.
 
-Images are named by the SHA-256 of their transformed pixels: a serving graph that
-transforms in another way has other names, and its answers are found nowhere.
+Images are named by the SHA-256 of their transformed pixels: a serving graph that transforms
+differently has other names, so none of its answers is found.
 """
 
 import base64

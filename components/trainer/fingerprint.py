@@ -5,37 +5,39 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from files import places
+import augmentations
+import models
 from files.content import content_hash
+from files.places import files_below
+
+_CODE = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
 
 
-def fingerprint(files: Iterable[str], parameters: Mapping) -> str:
-    """64 hexadecimal digits that change with any input, any parameter and this code.
+def fingerprint(
+    folders: Iterable[str], about: Mapping[str, Any], weights: str | None = None
+) -> str:
+    """64 hexadecimal digits that change with any input, any of `about`, and this code.
 
     Args:
-      files: the training's inputs. Their names, sizes and times stand for their content.
-      parameters: JSON values; of "model_parameters", itself JSON, the weights' file is an
-        input by its content, as each worker may have a copy of its own.
+      folders: the training's inputs. Names, sizes and times of their files stand for the content.
+      about: JSON values.
+      weights: a file to start from, by its content: each worker may have a copy of its own.
     """
-    model = json.loads(parameters.get("model_parameters", "{}"))
-    about = {
-        "weights": content_hash(model.get("weights")),
-        "parameters": dict(parameters),
+    inputs = [os.path.join(folder, file) for folder in folders for file in files_below(folder)]
+    content = {
+        "about": dict(about),
+        "weights": content_hash(weights),
         "versions": [keras.__version__, tf.__version__],
-        "files": [_seen(file) for file in sorted(files)],
+        "files": [_seen(file) for file in sorted(inputs)],
         # A changed model may well have weights of the same shapes as before.
-        "code": [source.read_text() for source in sorted(Path(__file__).parent.rglob("*.py"))],
+        "code": [file.read_text() for room in _CODE for file in sorted(room.rglob("*.py"))],
     }
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-
-
-def files_below(folders: Iterable[str]) -> list[str]:
-    """The paths of all files in these folders and below."""
-    return [os.path.join(top, file) for top in folders for file in places.files_below(top)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _seen(file: str) -> tuple[str, int, int]:

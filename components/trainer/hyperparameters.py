@@ -1,6 +1,6 @@
-"""The best hyperparameters of a Tuner, in the place of those of the configuration.
+"""A Tuner's best hyperparameters, which replace keys of the configuration.
 
-The artifact is TFX's HyperParameters: a file with KerasTuner's JSON, `{"space": …, "values": …}`.
+The artifact is TFX's HyperParameters: a file of KerasTuner's JSON, `{"space": …, "values": …}`.
 """
 
 import json
@@ -12,13 +12,7 @@ import tensorflow as tf
 
 from failures import Failure
 
-FILE = "best_hyperparameters.txt"  # the name that TFX's own Tuner and Trainer know
-# Configuration key → Trainer's parameter that holds it.
-SECTIONS = {
-    "training": "training",
-    "model.parameters": "model_parameters",
-    "augmentation": "augmentation",
-}
+FILE = "best_hyperparameters.txt"  # TFX's own Tuner and Trainer use this name.
 
 
 def read_best(folder: str) -> dict[str, Any]:
@@ -32,34 +26,14 @@ def read_best(folder: str) -> dict[str, Any]:
             return tunable(json.load(file)["values"])
     except (tf.errors.OpError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(
-            f"Trainer: {folder} holds no readable {FILE}. Run Tuner again, or leave it out."
+            f"Trainer: {folder} has no readable {FILE}. Run Tuner again, or leave it out."
         ) from error
 
 
 def tunable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """KerasTuner's values by configuration key, without those of its own ("tuner/epochs")."""
+    """KerasTuner's values by configuration key, without its own ones ("tuner/epochs")."""
     return {
         key: json.loads(value) if isinstance(value, str) else value
         for key, value in values.items()
         if not key.startswith("tuner/")
     }
-
-
-def override(exec_properties: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Trainer's parameters with these values, {"training.learning_rate": 0.01, …}, in them."""
-    sections = {
-        section: json.loads(exec_properties[parameter]) for section, parameter in SECTIONS.items()
-    }
-    for key, value in values.items():
-        section, _, name = key.rpartition(".")
-        if section not in sections:
-            raise Failure(
-                f'Trainer: there is no hyperparameter "{key}". '
-                f"It must begin with one of: {', '.join(f'{known}.' for known in sections)}"
-            )
-        sections[section][name] = value
-    told = {
-        parameter: json.dumps(sections[section], sort_keys=True)
-        for section, parameter in SECTIONS.items()
-    }
-    return {**exec_properties, **told}

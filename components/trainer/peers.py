@@ -1,9 +1,9 @@
-"""Whether the other workers of TF_CONFIG are there, asked before TensorFlow waits for them.
+"""Waits for the other workers of TF_CONFIG, before TensorFlow does.
 
-TensorFlow's own wait has no end that can be set: with the coordination service's
-`cluster_register_timeout_in_ms` at 8 seconds, a lone worker of TensorFlow 2.21 still waited
-after minutes, and passed over SIGTERM. So every worker listens at its own address until it has
-reached all others, and only then begins what cannot be stopped.
+TensorFlow's own wait has no timeout that works: with the coordination service's
+`cluster_register_timeout_in_ms` at 8 seconds, a lone worker of TensorFlow 2.21 still waited after
+minutes, and ignored SIGTERM. So every worker listens at its own address until it has reached all
+others, and only then starts what cannot be stopped.
 """
 
 import contextlib
@@ -22,35 +22,36 @@ _ONE_ANSWER = 5.0  # seconds
 def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
     """Returns once all other workers listen at their addresses.
 
-    A worker that has found all others may have gone on to TensorFlow's server, which then
-    answers at the same address. One that answered once may be gone when the last one comes: in
-    the end all have answered one right after the other.
+    A worker that has found all others may have gone on to TensorFlow's server, which then answers
+    at the same address. One that answered may be gone when the last one comes, so in the end all
+    must answer one right after the other.
 
     Args:
-      addresses: of all workers, "host:port".
-      worker: the number of this one among them.
-      seconds: to wait at most.
+      addresses: "host:port" of all workers.
+      worker: this one's number among them.
+      seconds: the longest wait.
 
     Raises:
-      Failure: a worker did not come, an address is none, or this worker's own port is taken.
+      Failure: a worker did not come, an address is invalid, or this worker's port is taken.
     """
     places = [_place(address) for address in addresses]
     missing = others = [number for number in range(len(places)) if number != worker]
     deadline = time.monotonic() + seconds
-    said = None
+    logged = None
     with _listening(addresses[worker], places[worker][1]):
         while missing := _silent(missing, places, deadline) or _silent(others, places, deadline):
-            told = ", ".join(f"worker {number} at {addresses[number]}" for number in missing)
+            awaited = ", ".join(f"worker {number} at {addresses[number]}" for number in missing)
             if time.monotonic() >= deadline:
                 raise Failure(
-                    f"Trainer: worker {worker} waited {seconds:g} seconds for {told}: no answer. "
+                    f"Trainer: worker {worker} waited {seconds:g} seconds for {awaited}: "
+                    "no answer. "
                     "Start all workers, or correct TF_CONFIG; training.worker_wait_seconds sets "
                     "how long to wait."
                 )
-            if told != said:
-                message = f"waiting for {told}, at most {seconds:g} seconds"
+            if awaited != logged:
+                message = f"waiting for {awaited}, at most {seconds:g} seconds"
                 _LOGGER.info(message, extra={"completed": 0.0})
-                said = told
+                logged = awaited
             time.sleep(_ASK_EVERY)
 
 
@@ -86,6 +87,6 @@ def _answers(place: tuple[str, int], deadline: float) -> bool:
     seconds = min(_ONE_ANSWER, max(_ASK_EVERY, deadline - time.monotonic()))
     try:
         socket.create_connection(place, timeout=seconds).close()
-    except OSError:  # Not there yet, or its name is not known yet.
+    except OSError:  # It has not started yet, or its name does not resolve yet.
         return False
     return True

@@ -1,4 +1,4 @@
-"""What whoever waits for a training is told while it runs."""
+"""Reports the progress of a training while it runs."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ _SECONDS_BETWEEN = 0.2
 
 
 class Progress:
-    """Passes messages on to `steadyfeed.progress`, at most five a second."""
+    """Logs messages to `steadyfeed.progress`; one is due at most five times a second."""
 
     def __init__(self):
         self._next = 0.0
@@ -16,7 +16,7 @@ class Progress:
     def due(self) -> bool:
         return time.monotonic() >= self._next
 
-    def tell(self, message: str, completed: float) -> None:
-        """`completed` is the share that is done, 0 to 1."""
+    def report(self, message: str, completed: float) -> None:
+        """Sends a message; `completed` is the finished share of the training, 0 to 1."""
         self._next = time.monotonic() + _SECONDS_BETWEEN
         _LOGGER.info(message, extra={"completed": completed})

@@ -1,6 +1,6 @@
 """The SavedModel that is evaluated, pushed and served: one graph from encoded image to class.
 
-Of segmentation it is the class of every pixel, in the size that the model sees.
+For segmentation it gives the class of every pixel, at the size that the model sees.
 """
 
 import keras
@@ -20,17 +20,17 @@ class ServingModule(tf.Module):
 
     def __init__(self, model: keras.Model, graph: TransformGraph):
         super().__init__()
-        # The variables alone, not the Keras model: nothing but the signatures is to be saved.
+        # Only the variables, not the Keras model: nothing but the signatures is saved.
         self._weights = [variable.value for variable in model.variables]
         self._transform = graph.saved_model
-        # assets/labels of the SavedModel; a classifier's graph brings it with its lookup table.
-        if graph.image.task == "segmentation":
+        # assets/labels of the SavedModel; a classifier's graph has it from its lookup table.
+        if graph.features.task == "segmentation":
             self._labels = tf.saved_model.Asset(graph.vocabulary_file)
         self.serving_signatures = _signatures(model, graph)
 
 
 def save(module: ServingModule, folder: str) -> None:
-    """Writes the SavedModel to `folder`, which is there whole or not at all.
+    """Writes the SavedModel to `folder`, whole or not at all.
 
     Raises:
       Failure: the disk is full, or the folder cannot be written.
@@ -40,7 +40,7 @@ def save(module: ServingModule, folder: str) -> None:
 
 
 def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
-    image, target = graph.image.image_feature, graph.image.target_feature
+    image, target = graph.features.image_feature, graph.features.target_feature
     names = tf.constant(graph.labels)
 
     def classified(raw_images):
@@ -54,11 +54,11 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
 
     def segmented(raw_images):
         probabilities = _probabilities(model, graph.images(raw_images))
-        # At most 255 classes; 255 stands for none.
+        # There are at most 255 classes; 255 stands for none.
         mask = tf.cast(tf.argmax(probabilities, axis=-1), tf.uint8)  # (batch, height, width)
         return {"mask": mask, "probabilities": probabilities}
 
-    answered = classified if graph.image.task == "classification" else segmented
+    answered = classified if graph.features.task == "classification" else segmented
 
     @_batched("image")
     def serving_default(image):
@@ -66,7 +66,7 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
 
     @_batched("examples")
     def serve_examples(examples):
-        # Parsed without label or mask: whoever asks for it has none.
+        # Parsed without label or mask, which clients do not have.
         return answered(graph.parse(examples, image)[image])
 
     @_batched("examples")
@@ -79,7 +79,7 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
 
 def _probabilities(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
     """(batch, …, classes) float32 of images (batch, height, width, channels) uint8."""
-    # oneDNN's convolutions refuse an empty batch: one black image stands in for it.
+    # oneDNN's convolutions refuse an empty batch, so a black image stands in for it.
     size = tf.shape(images)[0]
     missing = tf.cast(size == 0, tf.int32)
     filled = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])

@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from metrics import mean_iou
 from metrics.counts import Counts
-
-NO_CLASS = 255  # in masks: the pixel counts nowhere
+from settings.data import NO_CLASS
 
 _NAMES = ("loss", "correct", "counted", "left_out", "misfits", "broken_steps")
 
@@ -19,11 +18,11 @@ class Totals:
 
     Attributes:
       loss: sum over the examples that count.
-      correct: how many of them the model had right.
-      counted: how many they are.
+      correct: how many of them the model classified correctly.
+      counted: how many of them there are.
       left_out: examples whose label is out of vocabulary (-1).
-      misfits: examples whose label is no class at all.
-      broken_steps: steps whose loss was no finite number.
+      misfits: examples whose label is outside the classes.
+      broken_steps: steps whose loss was not a finite number.
     """
 
     loss: float
@@ -39,7 +38,7 @@ class Totals:
 
     @property
     def finite_loss(self) -> float | None:
-        """`mean_loss`; None where it is no finite number."""
+        """`mean_loss`; None if it is not a finite number."""
         return self.mean_loss if math.isfinite(self.mean_loss) else None
 
     @property
@@ -51,7 +50,7 @@ class Tallies:
     """One variable for all sums: reading it waits for the device once.
 
     Args:
-      confused_classes: how many classes to count the confusion of, for `mean_iou`; 0: none.
+      confused_classes: the classes of the confusion matrix, for `mean_iou`; 0 counts none.
     """
 
     def __init__(self, confused_classes: int = 0):
@@ -112,7 +111,7 @@ def _sum_over_devices(shape: list[int]) -> tf.Variable:
 
 def class_ids(targets: tf.Tensor) -> tf.Tensor:
     """Labels (batch,) int64 as they are; masks (batch, height, width, 1) uint8 as
-    (batch, height, width) int32, with -1 where a pixel is of no class."""
+    (batch, height, width) int32, with -1 for pixels without a class."""
     if targets.dtype != tf.uint8:
         return targets
     ids = tf.cast(targets[..., 0], tf.int32)
@@ -124,7 +123,7 @@ def _count(holds: tf.Tensor) -> tf.Tensor:
 
 
 def losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Cross entropy of each example, (batch, …) float32; 0 where the label is no class."""
+    """Cross entropy of each example, (batch, …) float32; 0 if the label is not a class."""
     counts = (labels >= 0) & (labels < logits.shape[-1])
     safe = tf.where(counts, labels, tf.zeros_like(labels))
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, tf.cast(logits, tf.float32))

@@ -30,3 +30,12 @@ class Trained:
     @property
     def best(self) -> Epoch:
         return self.history[self.best_epoch - 1]
+
+    @property
+    def epochs(self) -> str:
+        """How long it took, in words."""
+        return f"{len(self.history)} epoch{'s' * (len(self.history) > 1)}"
+
+    @property
+    def segmentation(self) -> bool:
+        return len(self.model.output_shape) == 4

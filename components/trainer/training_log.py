@@ -1,4 +1,4 @@
-"""A training's epochs: for TensorBoard, and as JSON beside it."""
+"""Writes a training's epochs for TensorBoard, and as JSON."""
 
 import dataclasses
 import json

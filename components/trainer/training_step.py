@@ -6,35 +6,36 @@ import keras
 import tensorflow as tf
 
 from components.trainer import tallies
-from components.trainer.augmentation import Augmentation
-from components.trainer.training_parameters import TrainingParameters
+from components.trainer.augmentation import Augmenter
+from settings.training import Training
 
 
 def build_optimizer(
-    parameters: TrainingParameters, steps_per_epoch: int, precision: str = "float32"
+    training: Training, steps_per_epoch: int, precision: str = "float32"
 ) -> keras.Optimizer:
     """The optimizer and its learning rate over all steps.
 
-    The rate rises over the first epoch: from the start, Adam's first steps are too long.
+    The rate rises over the first epoch: at the full rate, Adam's first steps are too long.
     """
-    optimizer = _optimizer(parameters, steps_per_epoch)
+    optimizer = _optimizer(training, steps_per_epoch)
     if precision == "mixed_float16":
-        # Small gradients are no float16: they are enlarged, and a step that overflows is left out.
+        # float16 cannot hold small gradients: they are scaled up, and a step that overflows is
+        # skipped.
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
 
 
-def _optimizer(parameters: TrainingParameters, steps_per_epoch: int) -> keras.Optimizer:
-    peak = parameters.learning_rate
+def _optimizer(training: Training, steps_per_epoch: int) -> keras.Optimizer:
+    peak = training.learning_rate
     rate = peak
-    if parameters.schedule == "cosine":
+    if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=peak / 10,
             warmup_target=peak,
             warmup_steps=steps_per_epoch,
-            decay_steps=max(1, (parameters.epochs - 1) * steps_per_epoch),
+            decay_steps=max(1, (training.epochs - 1) * steps_per_epoch),
         )
-    match parameters.optimizer:
+    match training.optimizer:
         case "adam":
             return keras.optimizers.Adam(rate)
         case "adamw":
@@ -44,7 +45,7 @@ def _optimizer(parameters: TrainingParameters, steps_per_epoch: int) -> keras.Op
 
 
 def _normalise_over_devices(model: keras.Model) -> None:
-    """Batch normalisation sees the whole batch: many devices train as one does."""
+    """Makes batch normalisation see the whole batch, so that many devices train as one does."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             _normalise_over_devices(layer)
@@ -53,10 +54,10 @@ def _normalise_over_devices(model: keras.Model) -> None:
 
 
 def _overflowed_together(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-    """The gradients, made no numbers on every device where they are none on any.
+    """The gradients, turned into NaN on every device if any device's are not finite.
 
-    Keras's LossScaleOptimizer asks one device alone whether to leave a step out, before the
-    gradients are added up: https://github.com/keras-team/keras, `LossScaleOptimizer._tf_apply`.
+    Keras's LossScaleOptimizer asks one device only whether to skip a step, before the gradients
+    are summed: https://github.com/keras-team/keras, `LossScaleOptimizer._tf_apply`.
     """
     finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
     overflowed = tf.cast(~tf.reduce_all(finite), tf.float32)
@@ -69,15 +70,15 @@ def _overflowed_together(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
 class Steps:
     """A model's training and validation steps under one `tf.distribute` strategy.
 
-    Made inside `strategy.scope()`; the same code runs on one device and on many.
+    It is made inside `strategy.scope()`; the same code runs on one device and on many.
 
     Args:
       model: uint8 images to logits.
       optimizer: not yet built.
       batch_size: over all devices.
       strategy: TensorFlow's default one for a single device.
-      augmentation: changes the training images, and masks with them; None changes nothing.
-      xla: whether forwards and backwards are compiled with XLA.
+      augmenter: changes the training images, and masks with them; None changes nothing.
+      xla: whether XLA compiles the forward and backward pass.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Steps:
         optimizer: keras.Optimizer,
         batch_size: int,
         strategy: tf.distribute.Strategy,
-        augmentation: Augmentation | None = None,
+        augmenter: Augmenter | None = None,
         xla: bool = False,
     ):
         self.model = model
@@ -94,15 +95,15 @@ class Steps:
         self._segmentation = len(model.output_shape) == 4
         self.training = tallies.Tallies()
         self.validation = tallies.Tallies(self.classes if self._segmentation else 0)
-        # Answers of a batch: one an image, or one a pixel.
+        # Classified are whole images, or each of their pixels.
         self._batch_answers = batch_size * math.prod(model.output_shape[1:-1])
         self._strategy = strategy
-        self._augmentation = augmentation
+        self._augmenter = augmenter
         self._xla = xla
-        # XLA cannot compile what devices tell each other: each normalises its own part there.
+        # XLA cannot compile communication between devices: each then normalises its own part.
         if strategy.num_replicas_in_sync > 1 and not xla:
             _normalise_over_devices(model)
-        # Variables cannot be created later, inside a compiled step.
+        # A compiled step cannot create variables.
         optimizer.build(model.trainable_variables)
 
     @property
@@ -111,7 +112,7 @@ class Steps:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """All that a resumed training must find as it was, what float16 alone has at the end."""
+        """What a resumed training must find unchanged; float16's loss scaling comes last."""
         own = getattr(self.optimizer, "inner_optimizer", self.optimizer).variables
         kept = [variable.value for variable in [*self.model.variables, *own]]
         scaling = [variable.value for variable in self.optimizer.variables[: -len(own)]]
@@ -121,8 +122,8 @@ class Steps:
         """A function of a list of `batches` pairs (images, targets) that trains on each in turn.
 
         Args:
-          spec: the dataset's.
-          batches: how many a call; each is traced for itself.
+          spec: the dataset's element specification.
+          batches: how many a call takes; each one is traced separately.
         """
         backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
         backwards = backwards if self._xla else self._backwards
@@ -131,7 +132,7 @@ class Steps:
             losses, logits, labels, gradients = backwards(images, targets, self._device_step())
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
-            # Outside of XLA: here the devices add up their gradients, which it cannot compile.
+            # Outside XLA, which cannot compile the sum of the devices' gradients.
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(losses, logits, labels)
 
@@ -139,9 +140,9 @@ class Steps:
 
     def _backwards(self, images, targets, step):
         """(losses, logits, class ids, gradients) of a device's part of a batch."""
-        if self._augmentation:
+        if self._augmenter:
             masks = targets if self._segmentation else None
-            images, masks = self._augmentation(images, masks, step)
+            images, masks = self._augmenter(images, masks, step)
             targets = masks if self._segmentation else targets
         labels = tallies.class_ids(targets)
         with tf.GradientTape() as tape:
@@ -157,13 +158,13 @@ class Steps:
         return losses, logits, labels, tape.gradient(loss, weights)
 
     def _device_step(self) -> tf.Tensor:
-        """() int64, another one for every step and every device."""
+        """() int64, different for every step and every device."""
         device = tf.distribute.get_replica_context().replica_id_in_sync_group
         done = tf.cast(self.optimizer.iterations.value, tf.int64)
         return done * self._strategy.num_replicas_in_sync + tf.cast(device, tf.int64)
 
     def compile_validation(self, spec: tuple[tf.TensorSpec, tf.TensorSpec]):
-        """A function of a list of one pair (images, targets), added to the validation's tallies."""
+        """A function of a list of one pair (images, targets) that adds to the validation's sums."""
 
         def one_device(images, targets):
             labels = tallies.class_ids(targets)
@@ -173,7 +174,7 @@ class Steps:
         return self._compiled(one_device, spec, 1)
 
     def _compiled(self, one_device, spec, batches: int):
-        # No retracing for a smaller last batch: the dataset's own specification says None.
+        # A smaller last batch needs no retracing: the dataset's specification has None there.
         @tf.function(input_signature=[[tuple(spec)] * batches], autograph=False)
         def steps(batches):
             for batch in batches:

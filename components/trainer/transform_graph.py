@@ -8,8 +8,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import TFTransformOutput
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
-from components.trainer.training_parameters import ImageParameters
 from failures import Failure
+from settings.data import Features
 
 VOCABULARY = "labels"
 PIXEL_STATISTICS_FILE = "pixel_statistics.json"
@@ -23,10 +23,11 @@ class TransformGraph:
     Args:
       uri: of the transform graph's artifact.
       schema: of the raw Examples.
-      image: the images' size and features.
+      features: the features of the raw Examples that it takes.
+      image_shape: (height, width, channels) of its images.
 
     Attributes:
-      image: as given.
+      features, image_shape: as given.
       labels: the name of each class, in the order of the classes.
       vocabulary_file: path of the file with them, one a line.
       pixel_mean, pixel_std: of each channel over the training split, 0..255.
@@ -36,8 +37,9 @@ class TransformGraph:
       Failure: the graph has other features, or gives images of another size.
     """
 
-    def __init__(self, uri: str, schema: schema_pb2.Schema, image: ImageParameters):
-        self.image = image
+    def __init__(self, uri: str, schema: schema_pb2.Schema, features: Features, image_shape):
+        self.features = features
+        self.image_shape = image_shape
         output = TFTransformOutput(uri)
         try:
             self.labels = [name.decode() for name in output.vocabulary_by_name(VOCABULARY)]
@@ -61,9 +63,9 @@ class TransformGraph:
 
     def images(self, raw_images) -> tf.Tensor:
         """(batch, height, width, channels) uint8 of the raw image feature, parsed."""
-        transformed = self._loader.apply_transform_model({self.image.image_feature: raw_images})
+        transformed = self._loader.apply_transform_model({self.features.image_feature: raw_images})
         pixels = tf.io.decode_raw(transformed["image"], tf.uint8)
-        return tf.reshape(pixels, (-1, *self.image.shape))
+        return tf.reshape(pixels, (-1, *self.image_shape))
 
     def transform(self, features: dict) -> dict[str, tf.Tensor]:
         """`image` (batch,) string of raw pixels; `label` (batch,) int64, or `mask` (batch,)
@@ -73,26 +75,26 @@ class TransformGraph:
 
     @property
     def _outputs(self) -> tuple[str, str]:
-        return ("image", "label" if self.image.task == "classification" else "mask")
+        return ("image", self.features.target)
 
     def as_feature(self, encoded: tf.Tensor) -> tf.Tensor:
         """Encoded images (batch,) string as parsing Examples would give them to the graph."""
-        return tf.reshape(encoded, (-1, *self._feature_spec[self.image.image_feature].shape))
+        return tf.reshape(encoded, (-1, *self._feature_spec[self.features.image_feature].shape))
 
     def _pixel_statistics(self, uri: str) -> tuple[list[float], list[float]]:
         with tf.io.gfile.GFile(os.path.join(uri, PIXEL_STATISTICS_FILE)) as file:
             statistics = json.load(file)
         channels = len(statistics["mean"])
-        if channels != self.image.channels:
+        if channels != self.image_shape[-1]:
             raise Failure(
                 f"The transform graph gives images of {channels} channels, the configuration "
-                f"says {self.image.channels}. {_NEXT}"
+                f"says {self.image_shape[-1]}. {_NEXT}"
             )
         return statistics["mean"], statistics["std"]
 
     def _check_features(self, uri: str, schema: schema_pb2.Schema) -> None:
         types = {feature.name: feature.type for feature in schema.feature}
-        for name in (self.image.image_feature, self.image.target_feature):
+        for name in (self.features.image_feature, self.features.target_feature):
             if name not in self._feature_spec:
                 raise Failure(
                     f'The transform graph {uri} takes no feature "{name}". '
@@ -109,10 +111,10 @@ class TransformGraph:
                 raise Failure(f'The transform graph {uri} gives no "{name}". {_NEXT}')
 
     def _check_image_size(self) -> None:
-        black = tf.io.encode_png(tf.zeros(self.image.shape, tf.uint8))
-        raw = {self.image.image_feature: self.as_feature(black[tf.newaxis])}
+        black = tf.io.encode_png(tf.zeros(self.image_shape, tf.uint8))
+        raw = {self.features.image_feature: self.as_feature(black[tf.newaxis])}
         given = len(self._loader.apply_transform_model(raw)["image"].numpy()[0])
-        height, width, channels = self.image.shape
+        height, width, channels = self.image_shape
         if given != height * width * channels:
             raise Failure(
                 f"The transform graph gives images of {given} bytes, the configuration says "

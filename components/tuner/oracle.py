@@ -8,41 +8,42 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
-from components.tuner.tuner_parameters import TunerParameters
+from settings.tuner import Tried, Tuner
 
 
-def build_oracle(parameters: TunerParameters, seed: int) -> keras_tuner.Oracle:
-    """The oracle of `parameters.algorithm`; the same seed proposes the same values."""
-    told = {
-        "objective": keras_tuner.Objective(parameters.objective, parameters.direction),
-        "hyperparameters": _space(parameters.search_space),
-        "seed": seed + 1,  # Of 0 KerasTuner thinks that none was given.
-        # Values that cannot be trained with are an outcome like any other.
-        "max_consecutive_failed_trials": parameters.trials + 1,
+def build_oracle(tuner: Tuner, seed: int) -> keras_tuner.Oracle:
+    """The oracle of `tuner.algorithm`; the same seed proposes the same values."""
+    direction = "min" if tuner.objective == "validation_loss" else "max"
+    options = {
+        "objective": keras_tuner.Objective(tuner.objective, direction),
+        "hyperparameters": _space(tuner.search_space),
+        "seed": seed + 1,  # KerasTuner treats seed 0 as unset.
+        # A failed trial is an outcome like any other.
+        "max_consecutive_failed_trials": tuner.trials + 1,
     }
-    match parameters.algorithm:
+    match tuner.algorithm:
         case "random":
-            oracle = oracles.RandomSearchOracle(**told)
+            oracle = oracles.RandomSearchOracle(**options)
         case "bayesian":
-            oracle = _BayesianOracle(**told)
+            oracle = _BayesianOracle(**options)
         case _:
-            # Iterations for ever: the number of trials ends the search.
+            # The number of trials ends the search, not that of iterations.
             oracle = oracles.HyperbandOracle(
-                max_epochs=parameters.epochs, hyperband_iterations=parameters.trials, **told
+                max_epochs=tuner.epochs, hyperband_iterations=tuner.trials, **options
             )
-    oracle.max_trials = parameters.trials
-    # Of the last few choices that are left, 20 draws in a row find none too often.
+    oracle.max_trials = tuner.trials
+    # When few choices are left, 20 draws in a row miss them too often.
     oracle._max_collisions = 1000
     oracle.verbose = 0
     return oracle
 
 
 class _BayesianOracle(oracles.BayesianOptimizationOracle):
-    """KerasTuner's, which never proposes the same values twice and stays within the ranges."""
+    """KerasTuner's, made to stay within the ranges and never to propose the same values twice."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """As KerasTuner's, of the seed and the trials' outcomes alone."""
-        # One sequence for the whole search would begin anew where a killed one goes on.
+        """Values that depend on the seed and the trials' outcomes only."""
+        # One sequence for the whole search would start again when a killed one resumes.
         self._random_state = np.random.RandomState(self.seed + len(self.trials))
         proposed = super().populate_space(trial_id)
         if proposed["values"] is not None and self._duplicate(proposed["values"]):
@@ -50,19 +51,19 @@ class _BayesianOracle(oracles.BayesianOptimizationOracle):
         return proposed
 
     def _get_hp_bounds(self) -> np.ndarray:
-        # The end itself is, of whole numbers, one beyond the last: theirs is below 1.
+        # For whole numbers, 1 itself stands for one beyond the last.
         return np.array([[0, 1 - 1e-6] for _ in self._nonfixed_space()])
 
 
-def _space(search_space: Mapping[str, Mapping[str, Any]]) -> keras_tuner.HyperParameters:
+def _space(search_space: Mapping[str, Tried]) -> keras_tuner.HyperParameters:
     space = keras_tuner.HyperParameters()
     for key, allowed in sorted(search_space.items()):
-        if "choices" in allowed:
-            # As JSON: KerasTuner knows texts and numbers, but no lists.
-            space.Choice(key, [json.dumps(choice) for choice in allowed["choices"]])
+        if allowed.choices is not None:
+            # As JSON: KerasTuner takes text and numbers, but no lists.
+            space.Choice(key, [json.dumps(choice) for choice in allowed.choices])
             continue
-        low, high = allowed["min"], allowed["max"]
-        sampling = "log" if allowed.get("log") else "linear"
+        low, high = allowed.min, allowed.max
+        sampling = "log" if allowed.log else "linear"
         if isinstance(low, int) and isinstance(high, int):
             space.Int(key, low, high, sampling=sampling)
         else:

@@ -19,9 +19,9 @@ from components.trainer.input_report.reading import PLOT_FILE, REPORT_FILE
 from components.trainer.input_report.stages import stages
 from components.trainer.input_report.step_times import StepTimes
 from components.trainer.input_report.verdict import judge
-from components.trainer.training_parameters import InputReportParameters
 from failures import Failure
 from files import writing
+from settings.training import InputReport as Limits
 
 # What looking may cost: together below 3% of a training of any length worth speaking of.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
@@ -42,7 +42,7 @@ class InputReport:
       load_seconds: taken to make the input ready before the first step.
     """
 
-    parameters: InputReportParameters
+    parameters: Limits
     times: StepTimes = dataclasses.field(default_factory=StepTimes)
     load_seconds: float = 0.0
     content: dict | None = None

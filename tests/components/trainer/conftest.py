@@ -17,19 +17,21 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.trainer import devices
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.executor import Executor as Trainer
+from components.trainer.component import Trainer_Executor
 from components.trainer.input.function import input_function
-from components.trainer.model_registry import build_model
-from components.trainer.training import Training
+from components.trainer.model import build_model
+from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_parameters import TrainingParameters, read
 from components.transform.executor import Executor as Transform
+from settings.data import Features
+from settings.preprocessing import Preprocessing
+from settings.training import Augmentation, Model, Training
 
 SIDE = 12
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SPLITS = {"train": range(240), "validation": range(240, 320), "test": range(320, 420)}
 TRAINING = {"batch_size": 16, "epochs": 3, "learning_rate": 0.01}
-MODEL = {"name": "small_cnn", "filters": [8, 16]}
+MODEL = {"name": "small_cnn", "parameters": {"filters": [8, 16]}}
 
 
 def encoded(picture: np.ndarray, image_format: str = "PNG") -> bytes:
@@ -127,23 +129,21 @@ def exec_properties(
     checkpoint_dir=None,
     model=None,
     image=None,
+    features=None,
     augmentation=None,
-    input_parameters=None,
-    input_report=None,
     seed=3,
     **training,
 ) -> dict:
     image = {"height": SIDE, "width": SIDE, "channels": 1} | (image or {})
-    return {
-        "image": json.dumps(image),
-        "model_parameters": json.dumps(model or MODEL),
-        "training": json.dumps(TRAINING | training),
-        "augmentation": json.dumps(augmentation or {}),
-        "input_parameters": json.dumps(input_parameters or {}),
-        "input_report": json.dumps(input_report or {}),
-        "seed": seed,
-        "checkpoint_dir": checkpoint_dir and str(checkpoint_dir),
+    sections = {
+        "features": Features.of(**features or {}),
+        "preprocessing": Preprocessing.of(**image),
+        "network": Model.of(**model or MODEL),
+        "augmentation": Augmentation.of(**augmentation or {}),
+        "training": Training.of(**TRAINING | training),
     }
+    properties = {name: section.model_dump_json() for name, section in sections.items()}
+    return properties | {"seed": seed, "checkpoint_dir": checkpoint_dir and str(checkpoint_dir)}
 
 
 @dataclasses.dataclass
@@ -183,7 +183,7 @@ def train(inputs: dict, folder: Path, **properties) -> Run:
         artifact(standard_artifacts.ModelRun, folder / "model_run"),
     )
     outputs = {"model": [run.model], "model_run": [run.model_run]}
-    Trainer().Do(inputs, outputs, exec_properties(**properties))
+    Trainer_Executor().Do(inputs, outputs, exec_properties(**properties))
     return run
 
 
@@ -232,16 +232,13 @@ def train_in(digits, tmp_path):
 def train_digits(digits):
     """Trains without the executor: with checkpoints of the test's own and no export."""
 
-    def training(
-        checkpoints: Checkpoints, log_folder: Path, chosen=None, strategy="auto", **parameters
-    ):
-        properties = exec_properties(**parameters)
-        devices.prepare(properties["seed"], deterministic=False)
-        parameters = read(TrainingParameters, properties["training"])
+    def training(checkpoints: Checkpoints, log_folder: Path, chosen=None, strategy="auto", **keys):
+        devices.prepare(3, deterministic=False)
+        section = Training.of(**TRAINING | keys)
         batches = functools.partial(
             input_function,
             image_shape=(SIDE, SIDE, 1),
-            batch_size=parameters.batch_size,
+            batch_size=section.batch_size,
             seed=3,
             strategy=strategy,
         )
@@ -249,9 +246,10 @@ def train_digits(digits):
             split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
             for split in SPLITS
         }
-        return Training(
-            parameters,
-            build_model=lambda: build_model(MODEL, (SIDE, SIDE, 1), 10, [70.0], [80.0]),
+        model = Model.of(**MODEL)
+        return prepare(
+            section,
+            build_model=lambda: build_model(model, (SIDE, SIDE, 1), 10, [70.0], [80.0]),
             training_input=functools.partial(batches, files["train"], training=True),
             validation=batches(files["validation"], training=False),
             checkpoints=checkpoints,

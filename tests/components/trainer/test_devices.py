@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import Devices, choose
 from components.trainer.distribution import distributed, in_parts
-from components.trainer.training_parameters import TrainingParameters
 from failures import Failure
+from settings.training import Training
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +94,7 @@ def test_a_training_goes_on_in_another_precision_and_says_so(
     )
     assert resumed.resumed_at_step == 22
     assert resumed.history[-1].accuracy == pytest.approx(whole.history[-1].accuracy, abs=0.06)
-    assert f"begun in {begun.precision}, the training goes on in {other.precision}." in caplog.text
+    assert f"began in {begun.precision} and resumes in {other.precision}." in caplog.text
 
 
 def test_in_float16_a_training_learns(train_in):
@@ -115,4 +115,4 @@ def test_a_worker_of_a_number_that_the_cluster_does_not_have_is_told(index):
         f'{{"cluster": {{"worker": ["a:1"]}}, "task": {{"type": "worker", "index": {index}}}}}'
     )
     with pytest.raises(Failure, match="TF_CONFIG"):
-        choose(TrainingParameters(), {"TF_CONFIG": tf_config})
+        choose(Training(), {"TF_CONFIG": tf_config})

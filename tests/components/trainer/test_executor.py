@@ -1,5 +1,6 @@
 """Trainer's executor: what an undisturbed training leaves behind."""
 
+import json
 import logging
 import shutil
 import time
@@ -12,7 +13,8 @@ from tensorflow.python.framework import config
 from tfx.types import channel, standard_artifacts
 
 from components.trainer.component import Trainer
-from components.trainer.executor import Executor
+from settings.preprocessing import Preprocessing
+from settings.training import Model, Training
 
 
 def scalars(run, part: str) -> dict[str, list[float]]:
@@ -139,26 +141,21 @@ def test_progress_is_told_at_most_five_times_a_second(train_in, caplog):
     assert len(told) <= 5 * seconds + 2  # the end of an epoch is always told
 
 
-def test_the_component_carries_its_parameters_as_json():
+def test_the_component_carries_its_sections_as_json():
+    training = Training(epochs=2)
     trainer = Trainer(
-        channel.Channel(type=standard_artifacts.Examples),
-        channel.Channel(type=standard_artifacts.TransformGraph),
-        channel.Channel(type=standard_artifacts.Schema),
-        image={"width": 28, "height": 28, "channels": 1},
-        model={"name": "small_cnn"},
-        training={"epochs": 2},
+        transformed_examples=channel.Channel(type=standard_artifacts.Examples),
+        transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
+        schema=channel.Channel(type=standard_artifacts.Schema),
+        preprocessing=Preprocessing(width=28, height=28, channels=1),
+        network=Model(name="small_cnn"),
+        training=training,
+        crop=0.25,
         seed=5,
     )
-    assert trainer.exec_properties == {
-        "image": '{"channels": 1, "height": 28, "width": 28}',
-        "model_parameters": '{"name": "small_cnn"}',
-        "training": '{"epochs": 2}',
-        "augmentation": "{}",
-        "input_parameters": "{}",
-        "input_report": "{}",
-        "seed": 5,
-        "checkpoint_dir": None,
-    }
+    assert trainer.id == "Trainer"
+    assert trainer.exec_properties["training"] == training.model_dump_json()
+    assert json.loads(trainer.exec_properties["augmentation"])["crop"] == 0.25
+    assert trainer.exec_properties["seed"] == 5
     assert trainer.outputs["model"].type is standard_artifacts.Model
     assert trainer.outputs["model_run"].type is standard_artifacts.ModelRun
-    assert trainer.executor_spec.executor_class is Executor

@@ -23,7 +23,6 @@ def refused(digits, train_in, tmp_path):
         assert not list((tmp_path / "refused").glob("model/*"))
         line = str(refusal.value)
         assert "\n" not in line
-        assert line.endswith(".")
         return line
 
     return training
@@ -57,20 +56,18 @@ def records(digits, transformed_record):
 
 def test_an_unknown_model_is_told_the_models_there_are(refused):
     line = refused(model={"name": "resnet9000"})
-    assert '"resnet9000"' in line
+    assert "'resnet9000'" in line
     assert "small_cnn" in line
 
 
 def test_a_parameter_that_the_model_does_not_take_is_told_those_it_takes(refused):
-    line = refused(model={"name": "small_cnn", "depth": 3})
-    assert '"depth"' in line
-    assert "filters, dropout" in line
+    line = refused(model={"name": "small_cnn", "parameters": {"depth": 3}})
+    assert "depth: unknown key; allowed: filters, dropout" in line
 
 
 def test_a_value_that_the_model_cannot_use_is_told(refused):
-    line = refused(model={"name": "small_cnn", "filters": [0]})
-    assert "small_cnn" in line
-    assert "[0]" in line
+    line = refused(model={"name": "small_cnn", "parameters": {"filters": [0]}})
+    assert "parameters.filters.0: given 0; allowed: a whole number, above 0" in line
 
 
 @pytest.mark.parametrize(
@@ -89,13 +86,12 @@ def test_a_value_that_the_model_cannot_use_is_told(refused):
 )
 def test_a_training_parameter_out_of_range_is_named(refused, name, value):
     line = refused(**{name: value})
-    assert f"{name} is {value!r}" in line
+    assert f"Training: {name}: given {value!r}; allowed: " in line
 
 
 def test_an_unknown_training_parameter_is_named(refused):
     line = refused(batchsize=16)
-    assert '"batchsize"' in line
-    assert "batch_size" in line
+    assert "batchsize: unknown key; did you mean batch_size?" in line
 
 
 def test_a_missing_training_split_is_told(digits, refused):
@@ -141,9 +137,9 @@ def test_a_validation_without_a_known_label_is_no_loss_of_zero(
 @pytest.mark.parametrize(
     ("filters", "mean", "cause"),
     [
-        ([], "1e38", "the loss is no finite number since step 1."),
+        ([], "1e38", "the loss is not a finite number from step 1 on."),
         # Batch normalisation holds the loss down while its own variance leaves float32.
-        ([8], "1e30", "some weights are no finite numbers after step 15."),
+        ([8], "1e30", "some weights are not finite numbers after step 15."),
     ],
 )
 def test_a_training_that_diverges_names_the_step_and_what_to_do(
@@ -154,7 +150,7 @@ def test_a_training_that_diverges_names_the_step_and_what_to_do(
     (graph / "pixel_statistics.json").write_text(f'{{"mean": [{mean}], "std": [1.0]}}')
     inputs = digits.inputs
     inputs["transform_graph"][0].uri = str(graph)
-    line = refused(inputs=inputs, model={"name": "small_cnn", "filters": filters})
+    line = refused(inputs=inputs, model={"name": "small_cnn", "parameters": {"filters": filters}})
     assert cause in line
     assert "learning_rate" in line
 
@@ -165,10 +161,12 @@ def test_a_step_that_the_memory_does_not_hold_is_told_with_what_to_lower():
     def step(side):
         return tf.reduce_sum(tf.random.uniform([side, side, side, side]))
 
-    with pytest.raises(Failure) as told, training_faults.small_memory_told(batch_size=512):
+    with pytest.raises(Failure) as told, training_faults.memory_reported(batch_size=512):
         step(tf.constant(1000))  # 4 TB
     line = str(told.value)
-    assert line.startswith("Trainer: the device's memory does not hold a step on 512 images (OOM")
+    assert line.startswith(
+        "Trainer: a step on 512 images does not fit into the device's memory (OOM"
+    )
     assert "training.batch_size" in line
     assert "\n" not in line
 
@@ -184,7 +182,7 @@ def test_images_of_other_channels_than_the_transform_graphs_are_told(refused):
 
 
 def test_a_feature_that_the_transform_graph_does_not_take_is_told_those_it_takes(refused):
-    line = refused(image={"image_feature": "photo"})
+    line = refused(features={"image_feature": "photo"})
     assert '"photo"' in line
     assert "image, label" in line
 
@@ -235,7 +233,7 @@ def test_a_model_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_p
 
 def test_a_checkpoint_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
     line = refused(
-        model={"name": "small_cnn", "filters": [16, 64]},
+        model={"name": "small_cnn", "parameters": {"filters": [16, 64]}},
         checkpoint_dir=tmp_path / "checkpoints",
         checkpoint_every_steps=1,
     )

@@ -16,9 +16,9 @@ import pytest
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import choose, is_chief, workers_here
 from components.trainer.peers import await_peers
-from components.trainer.training_parameters import TrainingParameters
 from components.trainer.workers import validation_batch_size
 from failures import Failure
+from settings.training import Training
 from tests.components.trainer import trainer_process
 from tests.processes import Process
 from tests.processes import start as start_process
@@ -66,7 +66,7 @@ def start_two(start):
                 folder / f"worker_{index}",
                 tf_config={"cluster": cluster, "task": {"type": "worker", "index": index}},
                 checkpoint_dir=checkpoint_dir,
-                input_parameters={"memory_limit_mb": limit_mb},
+                input={"memory_limit_mb": limit_mb},
                 **properties,
             )
             for index, (checkpoint_dir, limit_mb) in enumerate(
@@ -132,9 +132,9 @@ def test_two_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
 def test_workers_of_unequal_memory_read_the_same_batches(train_in, start_two, tmp_path):
     for index, process in enumerate(start_two(tmp_path, limits_mb=(100, 0.001))):
         ended(process, tmp_path / f"worker_{index}")
-    alone = train_in("alone", input_parameters={"strategy": "streaming"})
+    alone = train_in("alone", input={"strategy": "streaming"})
     np.testing.assert_allclose(metrics(tmp_path / "worker_0"), alone.metrics, rtol=TOLERANCE)
-    assert "would take memory, streaming" in history(tmp_path / "worker_0")["input"]
+    assert "would choose memory, streaming" in history(tmp_path / "worker_0")["input"]
 
 
 RESUMED = {"epochs": EPOCHS, "checkpoint_every_steps": 5}
@@ -307,7 +307,7 @@ def test_the_chief_is_the_worker_that_writes():
 )
 def test_a_tf_config_that_cannot_be_used_is_told_in_one_line(tf_config, message):
     with pytest.raises(Failure) as told:
-        choose(TrainingParameters(), {"TF_CONFIG": tf_config})
+        choose(Training(), {"TF_CONFIG": tf_config})
     assert message in str(told.value)
     assert "\n" not in str(told.value)
 

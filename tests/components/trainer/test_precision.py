@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from components.trainer.devices import Devices, choose
 from components.trainer.distribution import distributed
-from components.trainer.training_parameters import TrainingParameters
 from components.trainer.training_step import Steps, build_optimizer
+from settings.training import Training
 from tests.processes import start
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 SHAPE = (4, 4, 1)
 
 
-def small_steps(precision: str, parameters: TrainingParameters, strategy=None) -> Steps:
+def small_steps(precision: str, parameters: Training, strategy=None) -> Steps:
     devices = Devices(strategy or tf.distribute.get_strategy(), precision=precision)
     with devices.strategy.scope(), devices.policy():
         images = keras.Input(SHAPE, dtype="uint8")
@@ -50,7 +50,7 @@ def one_step(batch):
 
 
 def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_no_divergence(one_step):
-    steps = small_steps("mixed_float16", TrainingParameters())
+    steps = small_steps("mixed_float16", Training())
     too_large = 2.0**126
     steps.optimizer.dynamic_scale.assign(too_large)
     before = weights_of(steps)
@@ -68,7 +68,7 @@ def overflow_on_one_of_two() -> None:
     one = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(cpu, [one, one])
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    steps = small_steps("mixed_float16", TrainingParameters(), strategy)
+    steps = small_steps("mixed_float16", Training(), strategy)
     steps.optimizer.dynamic_scale.assign(2.0**126)
     images = np.random.default_rng(1).integers(0, 256, (4, *SHAPE)).astype(np.uint8)
     labels = np.array([-1, -1, 1, 2], np.int64)
@@ -96,7 +96,7 @@ def test_enlarged_losses_do_not_enlarge_a_step(one_step):
     for scale in (2.0**6, 2.0**10):
         keras.utils.set_random_seed(5)
         # SGD, as Adam's steps are as long whatever the gradients' scale.
-        steps = small_steps("mixed_float16", TrainingParameters(optimizer="sgd"))
+        steps = small_steps("mixed_float16", Training(optimizer="sgd"))
         steps.optimizer.dynamic_scale.assign(scale)
         before = weights_of(steps)
         one_step(steps)
@@ -108,8 +108,8 @@ def test_enlarged_losses_do_not_enlarge_a_step(one_step):
 
 
 def test_a_cpu_computes_in_float32_unless_it_is_told_otherwise():
-    assert choose(TrainingParameters(), {}).precision == "float32"
-    assert choose(TrainingParameters(precision="mixed_bfloat16"), {}).precision == "mixed_bfloat16"
+    assert choose(Training(), {}).precision == "float32"
+    assert choose(Training(precision="mixed_bfloat16"), {}).precision == "mixed_bfloat16"
 
 
 @pytest.fixture(scope="module")

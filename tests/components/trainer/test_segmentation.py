@@ -22,8 +22,9 @@ pytestmark = pytest.mark.slow
 HEIGHT, WIDTH = 12, 16
 CLASSES = [["ground", 10], ["thing", 20]]
 SPLITS = {"train": range(64), "validation": range(64, 80), "test": range(80, 96)}
-IMAGE = {"height": HEIGHT, "width": WIDTH, "channels": 3, "mask_feature": "mask"}
-MODEL = {"name": "unet", "filters": [8, 16]}
+IMAGE = {"height": HEIGHT, "width": WIDTH, "channels": 3}
+FEATURES = {"mask_feature": "mask", "mask_classes": dict(CLASSES)}
+MODEL = {"name": "unet", "parameters": {"filters": [8, 16]}}
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -73,7 +74,7 @@ def inputs(tmp_path_factory, make_artifact, write_in_shards):
     Transform(Transform.Context()).Do(
         {"examples": [raw], "schema": made["schema"]},
         {name: made[name] for name in ("transform_graph", "transformed_examples")},
-        {"preprocessing": json.dumps(IMAGE | {"mask_classes": CLASSES})},
+        {"preprocessing": json.dumps(IMAGE | {"mask_feature": "mask", "mask_classes": CLASSES})},
     )
     return made
 
@@ -85,6 +86,7 @@ def segmenter(inputs, train_once, tmp_path_factory):
         tmp_path_factory.mktemp("segmenter"),
         model=MODEL,
         image=IMAGE,
+        features=FEATURES,
         epochs=6,
         learning_rate=0.02,
     )

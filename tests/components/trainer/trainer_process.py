@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.trainer import executor
+from components.trainer.component import Trainer_Executor
 from failures import Failure
 
 SPLITS = ["train", "validation", "test"]
@@ -44,7 +45,7 @@ def main(task: dict) -> None:
     inputs, out = Path(task["inputs"]), Path(task["out"])
     executor.train = hashed(executor.train)
     try:
-        executor.Executor().Do(
+        Trainer_Executor().Do(
             {
                 "transformed_examples": [
                     artifact(standard_artifacts.Examples, inputs / "transformed")

@@ -1,19 +1,19 @@
 """The digits that Trainer's tests are done on, and searches over them."""
 
-import json
-
 import pytest
 from tfx.types import standard_artifacts
 
-from components.tuner.executor import Executor
+from components.tuner.component import Tuner_Executor
+from settings.tuner import Tuner
 from tests.components.trainer.conftest import artifact, digits, exec_properties, train
 
 __all__ = ["digits"]
 RATES = {"training.learning_rate": {"choices": [1e-7, 0.01]}}
 
 
-def tuner(search_space, **told) -> dict:
-    return {"trials": 2, "epochs": 1, "algorithm": "random", "search_space": search_space} | told
+def tuner(search_space, **keys) -> Tuner:
+    given = {"trials": 2, "epochs": 1, "algorithm": "random", "search_space": search_space}
+    return Tuner.of(**given | keys)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def search_in(digits, tmp_path_factory):
         checkpoint_dir=None,
         seed=3,
         training=None,
-        **told,
+        **keys,
     ):
         folder = folder or tmp_path_factory.mktemp("search")
         found = {
@@ -37,8 +37,8 @@ def search_in(digits, tmp_path_factory):
             "tuner_results": [artifact(standard_artifacts.TunerResults, folder / "tuner_results")],
         }
         properties = exec_properties(checkpoint_dir, seed=seed, **(training or {}))
-        properties["tuner"] = json.dumps(tuner(search_space, **told))
-        Executor().Do(inputs or digits.inputs, found, properties)
+        properties["tuner"] = tuner(search_space, **keys).model_dump_json()
+        Tuner_Executor().Do(inputs or digits.inputs, found, properties)
         return found
 
     return run

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from components.tuner.search import search
-from components.tuner.tuner_parameters import TunerParameters
 from failures import Failure
+from settings.tuner import Tuner
 
 FILTERS, BATCH = "model.parameters.filters", "training.batch_size"
 
@@ -30,9 +30,9 @@ def proposed_in(tmp_path):
             tried.append(values)
             return outcome(values)
 
-        parameters = TunerParameters(trials, 1, space, "validation_loss", algorithm)
+        tuner = Tuner.of(trials=trials, epochs=1, search_space=space, algorithm=algorithm)
         with contextlib.suppress(Killed):
-            search(parameters, str(tmp_path / folder), try_values, seed=3)
+            search(tuner, str(tmp_path / folder), try_values, seed=3)
         return tried
 
     return searched
@@ -86,11 +86,11 @@ def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
     tried = proposed_in({BATCH: {"choices": [2, 1000]}}, 2, allocate)  # The second one: 4 TB.
     assert len(tried) == 2
     [told] = [line for line in caplog.messages if "batch_size 1000" in line]
-    assert "cannot be trained with: the device's memory does not hold it (OOM when" in told
+    assert "failed: it does not fit into the device's memory (OOM when" in told
 
 
 def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):
-    parameters = TunerParameters(2, 1, {BATCH: {"min": 1, "max": 9}})
+    tuner = Tuner.of(trials=2, epochs=1, search_space={BATCH: {"min": 1, "max": 9}})
     full = [True]
 
     def try_values(trial, values, epochs):
@@ -98,7 +98,7 @@ def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path)
             raise Failure("The disk is full.")
         return 1.0
 
-    with pytest.raises(Failure, match="none of the 2 trials"):
-        search(parameters, str(tmp_path / "search"), try_values, seed=1)
+    with pytest.raises(Failure, match="all 2 trials failed"):
+        search(tuner, str(tmp_path / "search"), try_values, seed=1)
     full[0] = False
-    assert search(parameters, str(tmp_path / "search"), try_values, seed=1).oracle.trials
+    assert search(tuner, str(tmp_path / "search"), try_values, seed=1).oracle.trials

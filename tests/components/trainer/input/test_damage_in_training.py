@@ -23,7 +23,7 @@ def test_a_flipped_byte_ends_a_training_with_one_line(strategy, split, digits, t
             "training",
             inputs=inputs,
             epochs=2,
-            input_parameters={"strategy": strategy, "cache_dir": str(tmp_path / "cache")},
+            input={"strategy": strategy, "cache_dir": str(tmp_path / "cache")},
         )
     assert "\n" not in str(failure.value)
     assert not list((tmp_path / "training").glob("model/*"))

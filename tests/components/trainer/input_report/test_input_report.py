@@ -20,11 +20,12 @@ from components.trainer.input.records import source
 from components.trainer.input_report import plot
 from components.trainer.input_report.report import InputReport
 from components.trainer.input_report.stages import stages
-from components.trainer.model_registry import build_model
-from components.trainer.training import Training
+from components.trainer.model import build_model
+from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_parameters import InputReportParameters, TrainingParameters
 from failures import Failure
+from settings.training import InputReport as Limits
+from settings.training import Model, Training
 
 pytestmark = pytest.mark.slow
 
@@ -54,12 +55,11 @@ def starved(digits, tmp_path_factory):
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
     late = slow(source(files, (image_feature(SHAPE), LABEL), False, 1.0))
     batches = functools.partial(feed, late, 16, training=True, seed=3, strategy="streaming")
-    report = InputReport(InputReportParameters(on_wait="fail"))
-    Training(
-        TrainingParameters(batch_size=16, epochs=4),
-        build_model=lambda: build_model(
-            {"name": "small_cnn", "filters": [8]}, SHAPE, 10, [70.0], [80.0]
-        ),
+    report = InputReport(Limits(on_wait="fail"))
+    model = Model(name="small_cnn", parameters={"filters": [8]})
+    prepare(
+        Training(batch_size=16, epochs=4),
+        build_model=lambda: build_model(model, SHAPE, 10, [70.0], [80.0]),
         training_input=batches,
         validation=None,
         checkpoints=Checkpoints(None, None, 60),

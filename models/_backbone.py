@@ -1,83 +1,98 @@
-"""What the models of keras.applications have in common: the way in, the weights, the way out."""
+"""What the networks of keras.applications share: their input, their weights, their classifier."""
 
 import os
 import re
 import warnings
 import zipfile
+from typing import Annotated
 
-import keras
-from keras import layers
+from pydantic import Field
 
-from components.trainer.model_parameters import check_dropout
 from failures import Failure
 
-# The least that keras.applications take.
+Dropout = Annotated[
+    float, Field(ge=0, lt=1, description="share of the last features dropped in training")
+]
+Weights = Annotated[
+    str | None,
+    Field(
+        description="a file of weights without the classifier to start from, as Keras publishes "
+        "them; omit to start from random weights"
+    ),
+]
+
+# The smallest side that keras.applications accept.
 SMALLEST_SIDE = 32
-# Mean and spread that the published weights were trained with: pixels from -1 to 1.
+# Mean and standard deviation that the published weights were trained with: pixels from -1 to 1.
 PRETRAINED_PIXELS = (127.5, 127.5)
-# Of Keras's messages.
+# These match Keras's messages.
 _MISFITS = re.compile(r"A total of (\d+) objects could not be loaded.*? name=(\w+)[^>]*>: (.*)")
 _SHAPES = re.compile(r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))")
 _WEIGHTS_FILES = (".weights.h5", ".h5", ".keras")
 
 
-def room_for(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """The pixels with an edge of zeros, their mean, where a side is below `SMALLEST_SIDE`."""
+def room_for(pixels):
+    """The pixels, with an edge of zeros (their mean) where a side is below `SMALLEST_SIDE`."""
+    from keras import layers
+
     missing = [max(0, SMALLEST_SIDE - side) for side in pixels.shape[1:3]]
     if not any(missing):
         return pixels
     return layers.ZeroPadding2D([(side // 2, side - side // 2) for side in missing])(pixels)
 
 
-def prepare(backbone: keras.Model, weights: str | None) -> keras.Model:
-    """The backbone with the weights of a file, or ready to be trained from the start.
+def prepare(backbone, weights: str | None):
+    """The backbone with the weights of a file, or ready to be trained from random weights.
 
     Args:
-      backbone: without its classifier.
-      weights: path of a .weights.h5, .h5 or .keras file of exactly these layers; None: random.
+      backbone: a keras.Model without a classifier.
+      weights: a .weights.h5, .h5 or .keras file of exactly these layers; None: random.
 
     Raises:
-      Failure: there is no such file, or it holds the weights of another model.
+      Failure: the file does not exist, or holds the weights of another model.
     """
+    from keras import layers
+
     if weights:
         _load(backbone, weights)
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
-            # 0.99 or 0.999 would need more steps than a small dataset has in all its epochs, with
-            # weights that are given as well: their statistics are those of other images.
+            # 0.99 or 0.999 would need more steps than a small dataset has in all its epochs. This
+            # also holds with given weights, whose statistics are those of other images.
             layer.momentum = 0.9
     return backbone
 
 
-def classify(features: keras.KerasTensor, classes: int, dropout: float) -> keras.KerasTensor:
+def classify(features, classes: int, dropout: float):
     """Logits (batch, classes) float32 of a backbone's features (batch, features)."""
-    check_dropout(dropout)
+    from keras import layers
+
     if dropout:
         features = layers.Dropout(dropout)(features)
     return layers.Dense(classes, dtype="float32")(features)
 
 
-def _load(backbone: keras.Model, weights: str) -> None:
+def _load(backbone, weights: str) -> None:
     if not os.path.isfile(weights) or not weights.endswith(_WEIGHTS_FILES):
         raise Failure(
-            f"Trainer: model.parameters.weights is {weights!r}, which is no weights file. "
-            f"Give a file that ends in {', '.join(_WEIGHTS_FILES)}, or leave it out."
+            f"Trainer: model.parameters.weights: given {weights!r}; allowed: an existing file that "
+            f"ends in {', '.join(_WEIGHTS_FILES)}, or nothing for random weights."
         )
     try:
         with warnings.catch_warnings():
-            # Keras tells of every list that it keeps of the layers and that no file holds.
+            # Keras warns about every list of its layers that no file holds.
             warnings.simplefilter("ignore", UserWarning)
             backbone.load_weights(weights)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise Failure(
             f"Trainer: the weights in {weights} do not fit {backbone.name}: "
-            f"{_reason(error)} Take weights of this very model without its classifier, or "
+            f"{_reason(error)} Use weights of exactly this model without its classifier, or "
             "change model.parameters and preprocessing.channels to those of the weights."
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence that says something; Keras begins with a count and goes on to weights."""
+    """The sentence that names a cause: Keras puts a count before it and the weights behind it."""
     text = " ".join(str(error).split())
     misfits = _MISFITS.match(text)
     if not misfits:

@@ -2,39 +2,38 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
-import keras
-from keras import layers
-
-from components.trainer.model_parameters import check_dropout, check_filters
+from pydantic import Field
 
 TASK = "classification"
 
 
 def network(
-    pixels: keras.KerasTensor,
+    pixels,
     classes: int,
     *,
-    filters: Sequence[int] = (16, 32, 64),
-    dropout: float = 0.0,
-) -> keras.KerasTensor:
-    """Logits of normalised pixels.
+    filters: Annotated[
+        Sequence[Annotated[int, Field(gt=0)]],
+        Field(description="filters of each block; every block halves the image's sides"),
+    ] = (16, 32, 64),
+    dropout: Annotated[
+        float, Field(ge=0, lt=1, description="share of the last features dropped in training")
+    ] = 0.0,
+):
+    """Logits (batch, classes) float32.
 
     Args:
-      pixels: (batch, height, width, channels) float, about zero mean and unit variance.
-      classes: how many there are.
-      filters: one block of convolution and pooling for each; every block halves the side.
-      dropout: share of the last features left out while training, 0 to below 1.
-
-    Returns:
-      (batch, classes) float logits.
+      pixels: a KerasTensor (batch, height, width, channels), float, of about zero mean and
+        unit variance.
+      classes: the number of classes.
     """
-    check_filters(filters)
-    check_dropout(dropout)
+    from keras import layers
+
     features = pixels
     for count in filters:
         features = layers.Conv2D(count, 3, padding="same", use_bias=False)(features)
-        # Pooled before it is normalised: a quarter of the work, and as accurate on digits.
+        # Pooling before normalising takes a quarter of the work, and is as accurate on digits.
         features = layers.MaxPooling2D(2, padding="same")(features)
         # A momentum of 0.99 would need more steps than a small dataset has in all its epochs.
         features = layers.BatchNormalization(momentum=0.9)(features)
@@ -45,4 +44,4 @@ def network(
     features = layers.Flatten()(features)
     if dropout:
         features = layers.Dropout(dropout)(features)
-    return layers.Dense(classes, dtype="float32")(features)  # (batch, classes) float32
+    return layers.Dense(classes, dtype="float32")(features)

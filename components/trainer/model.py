@@ -1,0 +1,63 @@
+"""Builds the model: uint8 images in, logits out, everything in between inside the model."""
+
+import keras
+import tensorflow as tf
+
+import models
+from components import graph_error
+from failures import Failure
+from settings.training import Model
+
+
+def build_model(
+    section: Model,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    pixel_mean: list[float],
+    pixel_std: list[float],
+) -> keras.Model:
+    """The untrained model that the section describes.
+
+    Args:
+      section: the network's name and its parameters.
+      image_shape: (height, width, channels).
+      classes: the number of classes.
+      pixel_mean, pixel_std: one for each channel, over the training split, 0..255. Given weights
+        replace them with those of their own training.
+
+    Returns:
+      A model from images (batch, height, width, channels) uint8 to logits float32: (batch,
+      classes), or for segmentation (batch, height, width, classes).
+
+    Raises:
+      Failure: the network cannot be built for such images, or does not fit into memory.
+    """
+    network = models.load(section.name)
+    if section.parameters.get("weights"):
+        mean, std = network.PRETRAINED_PIXELS
+        pixel_mean, pixel_std = [mean] * image_shape[-1], [std] * image_shape[-1]
+    # Bytes cross the bus; floats begin here.
+    images = keras.Input(image_shape, dtype="uint8", name="image")
+    pixels = keras.layers.Normalization(
+        mean=pixel_mean,
+        # A channel of one single value has no spread to divide by.
+        variance=[max(std, 1.0) ** 2 for std in pixel_std],
+        dtype="float32",  # bfloat16 would round a mean of 130.6 to 131.
+        name="normalisation",
+    )(images)
+    try:
+        logits = network.network(pixels, classes, **section.parameters)
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") + "."
+        raise Failure(
+            f'Trainer: the model "{section.name}" cannot be built for images of {image_shape} '
+            f"with {section.parameters}: {reason} Change the model's parameters or the image's "
+            "size."
+        ) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise Failure(
+            f'Trainer: the model "{section.name}" with {section.parameters} does not fit into the '
+            f"device's memory ({graph_error.cause(error, 'out of memory')}). Choose a smaller "
+            "model or image."
+        ) from error
+    return keras.Model(images, logits, name=section.name)

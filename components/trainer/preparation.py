@@ -1,0 +1,160 @@
+"""Puts a training together: devices, preprocessing graph, batches, model, checkpoint."""
+
+import functools
+import os
+import time
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from components.schema_gen import schema_files
+from components.trainer import devices, workers
+from components.trainer.augmentation import Augmenter, build_augmenter
+from components.trainer.checkpoints import Checkpoints
+from components.trainer.devices import Devices
+from components.trainer.input.features import LABEL, Feature
+from components.trainer.input.function import Input, input_function
+from components.trainer.input_report.report import InputReport
+from components.trainer.model import build_model
+from components.trainer.task import Task
+from components.trainer.trained import Trained
+from components.trainer.training import TrainingLoop
+from components.trainer.training_log import TrainingLog
+from components.trainer.training_step import Steps, build_optimizer
+from components.trainer.transform_graph import TransformGraph
+from failures import Failure
+from settings.training import Training
+
+
+def train(
+    task: Task, checkpoints: Checkpoints, log: TrainingLog, input_report: InputReport | None = None
+) -> tuple[Trained, TransformGraph]:
+    """One training, of Trainer itself or of a Tuner's trial, and the graph before its model.
+
+    Raises:
+      Failure: there is no train split, an input is unusable, or the training cannot go on.
+    """
+    training = task.recipe.training
+    # Before anything is computed: workers can only find each other then.
+    chosen = devices.choose(training, os.environ)
+    devices.prepare(task.seed, training.deterministic)
+    schema = schema_files.read(task.schema.uri)
+    graph = TransformGraph(
+        task.transform_graph.uri, schema, task.features, task.preprocessing.shape
+    )
+    train_files = task.split_files("train")
+    if not train_files:
+        raise Failure(
+            'Trainer: there are no examples of the split "train". '
+            "Check the splits in the configuration's data section."
+        )
+    batches = _batches(task, graph, chosen)
+    agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
+    loop = prepare(
+        training,
+        build_model=functools.partial(
+            build_model,
+            task.recipe.model,
+            graph.image_shape,
+            len(graph.labels),
+            graph.pixel_mean,
+            graph.pixel_std,
+        ),
+        training_input=functools.partial(batches, train_files, training=True, agree=agree),
+        validation=_validation(
+            batches, task.split_files("validation"), training.batch_size, chosen.workers
+        ),
+        checkpoints=checkpoints,
+        log=log,
+        devices=chosen,
+        augmenter=build_augmenter(task.recipe.augmentation, task.seed),
+        input_report=input_report,
+    )
+    return loop.run(), graph
+
+
+def prepare(
+    training: Training,
+    build_model: Callable[[], keras.Model],
+    training_input: Callable[..., Input],
+    validation: Input | None,
+    checkpoints: Checkpoints,
+    log: TrainingLog,
+    devices: Devices | None = None,
+    augmenter: Augmenter | None = None,
+    input_report: InputReport | None = None,
+) -> TrainingLoop:
+    """A training that is ready to run, from its checkpoint if there is one.
+
+    Args:
+      training: how long and how fast.
+      build_model: makes the model; called inside the strategy's scope.
+      training_input: makes the training's input; `first_step` is how many batches to skip,
+        `timed` whether to note when each is loaded.
+      validation: the validation's input; None: the training loss decides which epoch is best.
+      checkpoints: read here, and written by the loop.
+      log: takes the epochs.
+      devices: what to compute on; by default TensorFlow's one device, in float32.
+      augmenter: changes the training images; None changes nothing.
+      input_report: measures how long each step waits for data; None measures nothing.
+
+    Raises:
+      Failure: the input cannot be read, or the workers have different checkpoints.
+    """
+    devices = devices or Devices(tf.distribute.get_strategy())
+    saved = checkpoints.read()
+    first_step = saved.step if saved else 0
+    if devices.workers > 1:
+        workers.check_same_step(devices.strategy, first_step)
+    # With determinism, noting the times, which depend on more than the inputs, would load one
+    # batch at a time; and no worker of several sees the others' loading.
+    timed = bool(input_report) and devices.workers == 1 and not training.deterministic
+    began = time.perf_counter()
+    batches = training_input(first_step=first_step, timed=timed)
+    if input_report:
+        input_report.load_seconds = time.perf_counter() - began
+        input_report.times.watch(batches.load_times, first_step)
+    with devices.strategy.scope(), devices.policy():
+        steps = Steps(
+            build_model(),
+            build_optimizer(training, batches.steps_per_epoch, devices.precision),
+            training.batch_size,
+            devices.strategy,
+            augmenter,
+            devices.xla,
+        )
+    loop = TrainingLoop(
+        training, steps, build_model, batches, validation, checkpoints, log, devices, input_report
+    )
+    if saved:
+        loop.restore(saved)
+    return loop
+
+
+def _batches(task: Task, graph: TransformGraph, chosen: Devices) -> Callable[..., Input]:
+    """The input function of transformed Examples, for all that is the same in every split."""
+    given = task.recipe.training.input
+    height, width, _ = graph.image_shape
+    masks = Feature("mask", (height, width, 1), "uint8")
+    return functools.partial(
+        input_function,
+        image_shape=graph.image_shape,
+        batch_size=task.recipe.training.batch_size,
+        seed=task.seed,
+        target=LABEL if task.features.task == "classification" else masks,
+        strategy=given.strategy,
+        cache_dir=task.cache_folder,
+        memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
+        worker=chosen.worker,
+        workers=chosen.workers,
+        workers_here=devices.workers_here(os.environ),
+    )
+
+
+def _validation(batches, files: list[str], batch_size: int, worker_count: int) -> Input | None:
+    if not files:
+        return None
+    made = batches(files, training=False)
+    size = workers.validation_batch_size(made.examples, batch_size, worker_count)
+    return made if size == batch_size else batches(files, training=False, batch_size=size)
