@@ -85,10 +85,10 @@ def is_file_error(error: BaseException) -> bool:
     # By its module: whoever has not imported TensorFlow cannot have met its errors.
     if type(error).__module__ != "tensorflow.python.framework.errors_impl":
         return False
-    # The one stands for a wrong computation, the other for too little memory as well.
     kind = type(error).__name__
-    full = "No space left" in str(error) or "quota" in str(error)
-    return kind != "InvalidArgumentError" and (kind != "ResourceExhaustedError" or full)
+    if kind == "ResourceExhaustedError":  # The disk, or the memory of a computation.
+        return "No space left" in str(error) or "quota" in str(error)
+    return kind not in ("InvalidArgumentError", "InternalError", "DataLossError")
 
 
 def why(error: Exception) -> str:

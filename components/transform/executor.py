@@ -12,7 +12,6 @@ from tfx.types import artifact_utils
 from components.engine import EngineExecutor
 from components.schema_gen import schema_files
 from components.transform import (
-    disk_faults,
     in_process,
     masks,
     on_beam,
@@ -52,7 +51,7 @@ class Executor(EngineExecutor):
         job = make_job(
             examples, schema.uri, transformed.uri, unfinished, exec_properties["preprocessing"]
         )
-        with disk_faults.writing(os.path.dirname(transformed.uri)):
+        with writing.reported(os.path.dirname(transformed.uri)):
             results = self._write(job, graph.uri, unfinished)
         _describe(examples, transformed, graph, results, job)
 

@@ -154,14 +154,3 @@ def test_a_remote_store_is_written_copied_and_removed_through_tensorflow(tmp_pat
     assert not tf.io.gfile.exists("ram://files/folder/file")
     with pytest.raises(Failure, match="unknown://place cannot be written: "):
         writing.write("unknown://place", "content")
-
-
-def test_finished_files_are_listed_by_name(tmp_path):
-    for name in ("b", "a", f"c{places.UNFINISHED}", "[d]"):
-        writing.write(tmp_path / "x[y]" / name, "")
-    assert places.files_in(tmp_path / "x[y]") == [f"{tmp_path}/x[y]/{n}" for n in ("[d]", "a", "b")]
-    assert places.files_in(tmp_path / "missing") == []
-    writing.write("ram://list/b", "")
-    writing.write("ram://list/a/below", "")
-    assert places.files_in("ram://list") == ["ram://list/a", "ram://list/b"]
-    assert places.files_in("ram://missing") == []
