@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ACCELERATOR ?= cpu
 IMAGE ?= steadyfeed
 
-.PHONY: help setup setup-gpu run test quick lint format lock image bench clean
+.PHONY: help setup setup-gpu run test quick coverage lint format lock image bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,11 +23,18 @@ bench:  ## the input function against its peers (first time: .venv anew with 5 G
 run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 	@$(PY) -m pipeline run --config $(CONFIG)
 
-test: setup lint  ## every test
-	@$(PY) -m pytest
+# A worker a core, up to four, each of which imports TensorFlow once and takes whole files.
+TOGETHER := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-quick: setup lint  ## the tests of three minutes
-	@$(PY) -m pytest -m "not slow"
+test: setup lint  ## every test; those that measure time run first and alone
+	@$(PY) -m pytest -m measured
+	@$(PY) -m pytest -m "not measured" $(TOGETHER)
+
+quick: setup lint  ## the tests of a second or less each
+	@$(PY) -m pytest -m "not slow and not measured" $(TOGETHER)
+
+coverage: setup  ## the share of lines that all tests reach
+	@$(PY) -m pytest $(TOGETHER) --cov --cov-report term
 
 lint: setup
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .

@@ -149,6 +149,7 @@ def test_a_root_without_runs_is_one_line(tmp_path, capsys):
     )
 
 
+@pytest.mark.measured
 def test_a_fresh_process_loads_no_tensorflow_and_says_only_where_the_file_is(root):
     script = (
         "import sys; from cli.command_line import main; code = main(sys.argv[1:]);"

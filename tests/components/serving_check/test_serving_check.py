@@ -71,7 +71,7 @@ def test_a_missing_asset_is_named(room, tmp_path):
     assert not pushed
 
 
-@pytest.mark.slow
+@pytest.mark.measured
 def test_a_model_ten_times_slower_than_the_champion_is_stopped(room):
     summary, _, pushed = room.check(room.model(slow=12), room.model("champion"))
     assert "times the champion's, above max_slowdown 5" in summary
