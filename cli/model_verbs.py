@@ -48,7 +48,7 @@ def _predict(arguments):
         raise ConfigurationError(f"--top {arguments.top}; allowed: 1 or more")
     place = place_of(arguments)
     with chatter_away() as screen:
-        from pipeline.predict import predict
+        from cli.predictions import predict
 
         return predict(
             arguments.images,
@@ -66,7 +66,7 @@ def _batch_predict(arguments):
     if arguments.input.startswith("tfds:") != (arguments.split is not None):
         raise ConfigurationError("batch-predict: tfds:NAME and --split go together")
     with chatter_away() as screen:
-        from pipeline.batch_predict import batch_predict
+        from cli.predictions import batch_predict
 
         return batch_predict(
             arguments.input, arguments.split, arguments.data_dir, arguments.output, place, screen

@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from components.model_store.reading import served_instead
+from components.model_store.layout import served_instead
 from components.pusher.reading import read_pushed
 from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line

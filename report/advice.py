@@ -1,6 +1,6 @@
 """What came of a run, and what to do next."""
 
-from components.model_store.reading import served_instead
+from components.model_store.layout import served_instead
 from report.bounds import read_bounds
 
 _WELL_KNOWN = 0.98  # the score from which a class needs no more examples

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jinja2
 
-from components.model_store.reading import pushing_run
+from components.model_store.layout import pushing_run
 from failures import Failure
 from files.writing import write
 from report import facts

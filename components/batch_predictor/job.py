@@ -1,4 +1,4 @@
-"""Predicts many records with one loaded model: in order, resumable, every one counted."""
+"""Predicts many records with one loaded model: in order, resumable, each one counted."""
 
 import base64
 import collections
@@ -24,7 +24,7 @@ _THREADS = 2  # A serving graph keeps about one core busy while it decodes.
 
 @dataclass(frozen=True)
 class Tally:
-    """How many records there were, and of how many the model could say nothing."""
+    """How many records there were, and how many the model could not answer."""
 
     records: int
     failed: int
@@ -42,18 +42,17 @@ def predict_runs(
     "shares" of the pixels by class and "mask_png", the base64 of a PNG of class ids; or
     {"id", "error"}.
 
-    A file appears whole, when it is on the disk; those that are there already, from
-    the same job, are kept and not made again.
+    A file appears whole, once it is on disk; files that the same job has finished are kept.
 
     Args:
       model: the loaded model.
       runs: what to predict.
-      output: a folder; made when it is missing.
-      progress: called with the number of records that became done.
+      output: a folder; made if missing.
+      progress: called with the number of records just finished.
 
     Raises:
-      Failure: the folder holds another job's predictions, is being written or cannot be,
-        an input cannot be read, or a file has not one line a record.
+      Failure: the folder holds another job's predictions, is in use or cannot be written, an
+        input cannot be read, or a file does not have one line for each record.
     """
     folder = Path(output)
     try:
@@ -71,7 +70,7 @@ def predict_runs(
     except OSError as error:
         raise Failure(
             f"--output {output} cannot be written: {error.strerror or error}. Free space, or "
-            "name another folder; the same command goes on from what is finished."
+            "name another folder; the same command continues with the unfinished files."
         ) from error
     return Tally(sum(run.count for run in runs), failed)
 
@@ -107,12 +106,12 @@ def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
 
 
 def _changed(run: Run) -> float:
-    """When the data changed last: an input that was replaced is another job."""
+    """When the data last changed: with a replaced input it is another job."""
     try:
         return max((os.stat(name).st_mtime for name in run.names or (run.place,)), default=0.0)
     except OSError as error:
         raise Failure(
-            f"{error.filename} cannot be read: {error.strerror}. Give the command again."
+            f"{error.filename} cannot be read: {error.strerror}. Run the command again."
         ) from error
 
 
@@ -133,10 +132,10 @@ def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterato
 
 def _answered(model, batch, ids, are_images) -> tuple[str, int]:
     ask = model.answer_images if are_images else model.answer_examples
-    answers = iter(ask([record for record in batch if record is not None]))
+    answered = iter(ask([record for record in batch if record is not None]))
     unreadable = Answer(error="it cannot be read")
-    told = [unreadable if record is None else next(answers) for record in batch]
-    return "".join(map(_line, ids, told)), len(batch)
+    answers = [unreadable if record is None else next(answered) for record in batch]
+    return "".join(map(_line, ids, answers)), len(batch)
 
 
 def _line(name: str | int, answer: Answer) -> str:
@@ -168,7 +167,7 @@ def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) ->
 
 
 def _check(file: Path, run: Run) -> int:
-    """How many lines tell of an error; there is a line for each record."""
+    """How many lines hold an error; there must be a line for each record."""
     lines = failed = 0
     with file.open("rb") as text:
         for line in text:
@@ -177,6 +176,6 @@ def _check(file: Path, run: Run) -> int:
     if lines != run.count:
         raise Failure(
             f"{file} holds {lines} predictions for {run.count} records of {run.place}. Remove "
-            "the file and give the same command again."
+            "the file and run the command again."
         )
     return failed

@@ -1,4 +1,4 @@
-"""A pushed SavedModel, asked as a server asks it. Imports TensorFlow and nothing larger."""
+"""A pushed SavedModel, called as a server calls it. Imports TensorFlow and nothing larger."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,18 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
-from components.model_store.names import SAVED_MODEL_FILES, is_version_name
 from failures import Failure
 
 CLASSIFICATION, SEGMENTATION = "classification", "segmentation"
 _MASK_BYTES = 64 << 20  # of probabilities at once, for segmentation
-_UNKNOWN_SIZE = 8  # images at once when the signature does not tell their size
+_UNKNOWN_SIZE = 8  # images at once when the signature does not give their size
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of one image, or why it says nothing.
+    """What the model answers for one image, or why it cannot answer.
 
     For segmentation, `probabilities` are the means over the image's pixels.
     """
@@ -92,53 +91,30 @@ class PushedModel:
         return max(1, _MASK_BYTES // (4 * values)) if values else _UNKNOWN_SIZE
 
 
-def newest_path(destination: str) -> str:
-    """The folder of the version that TensorFlow Serving would serve.
-
-    Args:
-      destination: a push destination, or the folder of one SavedModel.
-
-    Raises:
-      Failure: there is no model.
-    """
-    if _is_model(destination):
-        return destination
-    if tf.io.gfile.isdir(destination):
-        names = [name.rstrip("/") for name in tf.io.gfile.listdir(destination)]
-        for number in sorted((int(name) for name in names if is_version_name(name)), reverse=True):
-            if _is_model(os.path.join(destination, str(number))):
-                return os.path.join(destination, str(number))
-    raise Failure(f"{destination} holds no model. Run the pipeline first, or name another folder.")
-
-
-def _is_model(folder: str) -> bool:
-    return any(tf.io.gfile.exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
-
-
 def _asked(ask: Callable, batch: Sequence[bytes], read: Callable) -> list[Answer]:
     try:
-        told = ask(tf.constant(batch, tf.string))
-    # TensorFlow's message repeats the bytes of a record that is no Example.
+        answers = ask(tf.constant(batch, tf.string))
+    # TensorFlow's message repeats the bytes of a record that is not an Example.
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
         if len(batch) == 1:
             return [Answer(error=_cause(error))]
         # One broken image fails its whole batch; halves find it in a few calls.
         middle = len(batch) // 2
         return _asked(ask, batch[:middle], read) + _asked(ask, batch[middle:], read)
-    return read({name: tensor.numpy() for name, tensor in told.items()})
+    return read({name: tensor.numpy() for name, tensor in answers.items()})
 
 
-def _classified(told) -> list[Answer]:
-    labels = map(bytes.decode, told["label"].tolist())
-    return list(map(Answer, told["probabilities"], told["class"].tolist(), labels))
+def _classified(answers) -> list[Answer]:
+    labels = map(bytes.decode, answers["label"].tolist())
+    return list(map(Answer, answers["probabilities"], answers["class"].tolist(), labels))
 
 
-def _segmented(told) -> list[Answer]:
-    means = told["probabilities"].mean(axis=(1, 2))  # (batch, classes) float32
-    return [Answer(mean, mask=mask) for mean, mask in zip(means, told["mask"], strict=True)]
+def _segmented(answers) -> list[Answer]:
+    means = answers["probabilities"].mean(axis=(1, 2))  # (batch, classes) float32
+    return [Answer(mean, mask=mask) for mean, mask in zip(means, answers["mask"], strict=True)]
 
 
 def _cause(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return "it is no tf.train.Example"
+        return "it is not a tf.train.Example"
     return graph_error.cause(error, "it cannot be decoded")

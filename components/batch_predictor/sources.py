@@ -1,17 +1,15 @@
 """What is predicted in batches, as runs of records that can be resumed one by one."""
 
-import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from components.batch_predictor.images import SUFFIXES, content, files_at, is_image
 from failures import Failure
 from files import tfrecords
 
 PART = 10_240  # records of one output file: what a kill can cost at most
 BATCH = 512  # records the model sees at once; divides PART
-_IMAGES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -33,15 +31,15 @@ def runs_of(place: str) -> list[Run]:
     Raises:
       Failure: there is nothing to predict.
     """
-    files = _files(place)
-    images = [file for file in files if file.lower().endswith(_IMAGES)]
+    files = files_at(place)
+    images = [file for file in files if is_image(file)]
     records = [file for file in files if "tfrecord" in os.path.basename(file)]
     if images and not records:
         return _split(Run(place, 0, len(images), tuple(images)))
     if not files or (not records and os.path.isdir(place)):
         raise Failure(
             f"--input {place}: no TFRecord file (…tfrecord…) and no image "
-            f"({', '.join(_IMAGES)}) is there. Name a file, a glob or another folder."
+            f"({', '.join(SUFFIXES)}) is there. Name a file, a glob or another folder."
         )
     return [run for file in records or files for run in _split(Run(file, 0, tfrecords.count(file)))]
 
@@ -83,18 +81,10 @@ def batches(run: Run) -> Iterator[list[bytes | None]]:
     """
     if run.names:
         for start in range(0, len(run.names), BATCH):
-            yield [_content(name) for name in run.names[start : start + BATCH]]
+            yield [content(name) for name in run.names[start : start + BATCH]]
         return
     found = tfrecords.batches(run.place, BATCH, first=run.start, take=run.count)
     yield from (batch for _, batch in found)
-
-
-def _files(place: str) -> list[str]:
-    if os.path.isdir(place):
-        return sorted(str(path) for path in Path(place).rglob("*") if path.is_file())
-    if os.path.exists(place):
-        return [place]
-    return sorted(file for file in glob.glob(place, recursive=True) if os.path.isfile(file))
 
 
 def _split(whole: Run) -> list[Run]:
@@ -107,10 +97,3 @@ def _split(whole: Run) -> list[Run]:
         )
         for offset in range(0, whole.count, PART)
     ]
-
-
-def _content(file: str) -> bytes | None:
-    try:
-        return Path(file).read_bytes()
-    except OSError:
-        return None

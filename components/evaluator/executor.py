@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 
 from components.engine import EngineExecutor
 from components.evaluator.plan import ModelPlace, Plan, joint_class_names
-from components.model_store.copying import is_saved_model
+from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
 from failures import Failure
 from settings.data import Features

@@ -1,10 +1,6 @@
 """Copies a SavedModel from and to any place that TFX can read and write."""
 
-import os
-
-from tfx.dsl.io import fileio
-
-from components.model_store.names import SAVED_MODEL_FILES
+from components.model_store.layout import SAVED_MODEL_FILES
 from failures import Failure
 from files.places import files_below
 from files.writing import copy_files
@@ -13,22 +9,17 @@ from files.writing import copy_files
 def model_files(folder: str) -> list[str]:
     """Paths of all files below `folder`, relative to it, in a fixed order.
 
-    The file by which a server recognises a SavedModel comes last, so that whoever
-    copies in this order never leaves a half that looks whole.
+    The file by which a server recognises a SavedModel comes last: a copy in this order never
+    looks whole before it is.
 
     Raises:
-      Failure: there is none.
+      Failure: there is no file.
     """
     found = files_below(folder)
     if not found:
-        # A walk over a folder that is gone ends without a word, and nothing is no model.
+        # A walk over a folder that is gone finds nothing without an error.
         raise Failure(f"{folder} holds no model. Name another, or run again.")
     return sorted(found, key=lambda path: (path in SAVED_MODEL_FILES, path))
-
-
-def is_saved_model(folder: str) -> bool:
-    """Whether a server would recognise a SavedModel in `folder`."""
-    return any(fileio.exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
 
 
 def copy_model(source: str, target: str) -> None:

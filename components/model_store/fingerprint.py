@@ -4,7 +4,7 @@ import hashlib
 import os
 
 from components.model_store.copying import model_files
-from components.model_store.names import RECORD
+from components.model_store.layout import RECORD
 from files.content import sha256
 
 

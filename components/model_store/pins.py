@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tfx.dsl.io import fileio
 
+from components.model_store.layout import is_version_name
 from components.model_store.locking import locked
-from components.model_store.names import is_version_name
 from components.model_store.versions import Version, list_versions
 from failures import Failure
 from files import writing

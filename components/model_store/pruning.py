@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from components.model_store.names import SAVED_MODEL_FILES
+from components.model_store.layout import SAVED_MODEL_FILES
 from components.model_store.pins import exclusive, pinned
 from components.model_store.versions import Version, list_versions
 from failures import Failure

@@ -4,15 +4,9 @@ import os
 from pathlib import Path
 
 from components.model_store.copying import copy_model
+from components.model_store.layout import HIGHEST_NUMBER, RECORD, version_path
 from components.model_store.locking import locked, unfinished_folder
-from components.model_store.names import HIGHEST_NUMBER, RECORD
-from components.model_store.versions import (
-    PushRecord,
-    Version,
-    find,
-    next_number,
-    version_path,
-)
+from components.model_store.versions import PushRecord, Version, find, next_number
 from failures import Failure
 from files import writing
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from components.model_store.copying import copy_model
+from components.model_store.layout import version_path
 from components.model_store.locking import locked, unfinished_folder
 from components.model_store.pins import existing
 from components.model_store.publish import (
@@ -14,13 +15,7 @@ from components.model_store.publish import (
     publish_remotely,
     write_record,
 )
-from components.model_store.versions import (
-    PushRecord,
-    Version,
-    list_versions,
-    newest,
-    version_path,
-)
+from components.model_store.versions import PushRecord, Version, list_versions, newest
 from failures import Failure
 from files import writing
 

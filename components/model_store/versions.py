@@ -1,23 +1,22 @@
-"""What lies in a push destination: `<destination>/<version>/`, as TensorFlow Serving reads it.
+"""The versions of a push destination, and the records of what made them."""
 
-TensorFlow Serving takes every folder whose name is a whole number for a version,
-serves the highest, and passes over all other names.
-"""
-
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import field
 
-from tfx.dsl.io import fileio
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
-from components.model_store.copying import is_saved_model
 from components.model_store.fingerprint import model_fingerprint
-from components.model_store.names import HIGHEST_NUMBER, RECORD, is_version_name
-from failures import Failure
+from components.model_store.layout import HIGHEST_NUMBER, RECORD, names, numbers, version_path
+from files import places
+
+_NEXT_STEP = "Make it readable, then run again."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class PushRecord:
     """What made a version; stored beside its model as steadyfeed.json."""
 
@@ -28,14 +27,14 @@ class PushRecord:
     run: str = ""  # id of the pipeline run that pushed it
     restored_from: int | None = None  # by a rollback, from this version
     replaced: int | None = None  # the version in service when it was rolled back
-    # What the model was made from, where its artifact says so: git_commit, configuration …
+    # What the model was made from, where its artifact records it: git_commit, configuration …
     origin: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Version:
     """One whole model in a push destination."""
 
@@ -49,21 +48,13 @@ class Version:
 
 
 def list_versions(destination: str) -> list[Version]:
-    """The whole models of a destination in rising order of their numbers.
-
-    Half-made versions (no saved_model.pb), foreign names, and a destination that
-    does not exist are no error; they are passed over.
+    """The whole models of a destination in rising order of their numbers; see `layout.numbers`.
 
     Raises:
       Failure: the destination is a file.
     """
-    numbers = [int(name) for name in _names(destination) if is_version_name(name)]
-    paths = {number: version_path(destination, number) for number in sorted(numbers)}
-    return [
-        Version(number, path, _read_record(path))
-        for number, path in paths.items()
-        if is_saved_model(path)
-    ]
+    paths = {number: version_path(destination, number) for number in numbers(destination)}
+    return [Version(number, path, _read_record(path)) for number, path in paths.items()]
 
 
 def newest(destination: str) -> Version | None:
@@ -81,10 +72,10 @@ def find(destination: str, fingerprint: str) -> Version | None:
 
 
 def champion_of(destination: str, challenger: str) -> Version | None:
-    """The version against which a challenger has to show itself.
+    """The version that a challenger is compared with.
 
-    That is the newest one, or, for a challenger that lies in the destination
-    already, the one before it: a run gets the same answer before and after its push.
+    That is the newest one or, for a challenger that is in the destination already, the one
+    before it: a run gets the same answer before and after its push.
 
     Args:
       destination: the push destination.
@@ -98,45 +89,17 @@ def champion_of(destination: str, challenger: str) -> Version | None:
     return earlier[-1] if earlier else None
 
 
-def version_path(destination: str, number: int) -> str:
-    """The folder of a version, whether it exists or not."""
-    return os.path.join(destination.rstrip("/"), str(number))
-
-
 def next_number(destination: str) -> int:
     """One more than the highest number in use, by whole, half-made or foreign entries."""
-    used = [int(name) for name in _names(destination) if name.isascii() and name.isdigit()]
+    used = [int(name) for name in names(destination) if name.isascii() and name.isdigit()]
     return max((number for number in used if number <= HIGHEST_NUMBER), default=0) + 1
 
 
-def _names(destination: str) -> list[str]:
-    if not fileio.exists(destination):
-        return []
-    if not fileio.isdir(destination):
-        raise Failure(f"The push destination {destination} is no folder. Name another.")
-    # Object stores list a folder with a slash at its end.
-    return [str(name).rstrip("/") for name in fileio.listdir(destination)]
-
-
 def _read_record(path: str) -> PushRecord | None:
-    file = os.path.join(path, RECORD)
-    if not fileio.exists(file):
+    if RECORD not in names(path):
         return None
-    with fileio.open(file, "r") as text:
-        try:
-            record = PushRecord(**json.loads(text.read()))
-        except (ValueError, TypeError):
-            return None  # Someone else's file of the same name.
-    return record if _has_its_types(record) else None
-
-
-def _has_its_types(record: PushRecord) -> bool:
-    texts = (record.fingerprint, record.model_uri, record.pushed_at, record.run)
-    numbers = (record.restored_from, record.replaced)
-    return (
-        all(isinstance(text, str) for text in texts)
-        and all(number is None or isinstance(number, int) for number in numbers)
-        and isinstance(record.origin, dict)
-        and isinstance(record.metrics, dict)
-        and all(isinstance(value, (int, float)) for value in record.metrics.values())
-    )
+    try:
+        text = places.read(os.path.join(path, RECORD), _NEXT_STEP)
+        return TypeAdapter(PushRecord).validate_json(text)
+    except ValidationError:
+        return None  # Someone else's file of the same name.

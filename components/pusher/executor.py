@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.model_store.fingerprint import model_fingerprint
-from components.model_store.names import RECORD
+from components.model_store.layout import RECORD
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from files import writing

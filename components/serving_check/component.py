@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import path_utils
 
-from components.model_store.copying import is_saved_model
+from components.model_store.layout import is_saved_model
 from components.serving_check import faults, requests, served
 from components.serving_check.reading import RESULT_FILE
 from components.typed_component import component

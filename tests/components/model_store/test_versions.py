@@ -161,10 +161,10 @@ def test_a_record_of_another_form_is_somebody_elses(tmp_path, record):
     assert [version.record for version in list_versions(str(tmp_path))] == [None]
 
 
-def test_a_destination_that_is_a_file_is_told(tmp_path):
+def test_a_destination_that_is_a_file_is_reported(tmp_path):
     file = tmp_path / "pushed"
     file.write_text("")
-    with pytest.raises(Failure, match="pushed is no folder"):
+    with pytest.raises(Failure, match="pushed is not a folder"):
         list_versions(str(file))
 
 

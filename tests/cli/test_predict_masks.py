@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cli.predictions import predict
 from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from failures import Failure
-from pipeline.predict import predict
 from tests.components.serving_check.small_models import (
     LABELS,
     SIDE,
@@ -92,7 +92,7 @@ def test_masks_stay_in_their_folder_and_overwrite_nothing(model, folder, tmp_pat
     made = sorted(file.name for file in folder.iterdir() if file not in before)
     assert made == ["00-2.mask.png", "00.mask.png", "02.mask.png"]
     assert all(file.read_bytes() == content for file, content in before.items())
-    with pytest.raises(Failure, match=r"00\.mask\.png is there already"):
+    with pytest.raises(Failure, match=r"00\.mask\.png exists already"):
         predict(places, model, 5, False, print, print, str(folder))
 
 

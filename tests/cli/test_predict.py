@@ -11,11 +11,13 @@ import pytest
 import tensorflow as tf
 
 from cli.command_line import main
+from cli.predictions import predict
 from components.batch_predictor import sources
+from components.batch_predictor.images import expand
 from components.batch_predictor.job import predict_runs
-from components.batch_predictor.pushed_model import PushedModel, newest_path
+from components.batch_predictor.pushed_model import PushedModel
+from components.model_store.layout import newest_path
 from failures import Failure
-from pipeline.predict import expand, predict
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox\u2028"]  # The last is a line break of Unicode.
@@ -122,7 +124,7 @@ def test_bad_images_are_told_and_skipped(destination, folder):
 def test_files_folders_and_globs_are_taken_once_each(folder):
     every = expand([str(folder), f"{folder}/00*.png", str(folder / "001.png")])
     assert len(every) == 70
-    with pytest.raises(Failure, match="no such image"):
+    with pytest.raises(Failure, match="no image found"):
         expand([f"{folder}/*.gif"])
 
 
@@ -153,7 +155,7 @@ def test_a_record_that_is_no_example_is_told_and_the_others_are_predicted(
     tally = predict_runs(model, sources.runs_of(path), str(output), lambda _: None)
     assert (tally.records, tally.failed) == (3, 2)
     first, second, third = lines_of(output)
-    assert first["error"] == "it is no tf.train.Example"
+    assert first["error"] == "it is not a tf.train.Example"
     assert second["label"] in CLASSES
     assert third["error"]
 

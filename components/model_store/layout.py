@@ -1,0 +1,116 @@
+"""Where versions are in a push destination: `<destination>/<version>/`, as a server reads it.
+
+TensorFlow Serving takes every folder whose name is a whole number for a version, serves the
+highest, and ignores all other names. This file needs no TFX, and TensorFlow only for a bucket.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from failures import Failure
+from files import places
+
+HIGHEST_NUMBER = 2**63 - 1  # TensorFlow Serving keeps versions in an int64.
+RECORD = "steadyfeed.json"  # beside each pushed model: what made it
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+
+def is_version_name(name: str) -> bool:
+    """Whether TensorFlow Serving takes a folder of this name for a version."""
+    is_number = name.isascii() and name.isdigit()
+    return is_number and str(int(name)) == name and int(name) <= HIGHEST_NUMBER
+
+
+def is_saved_model(folder: str) -> bool:
+    """Whether a server would recognise a SavedModel in `folder`."""
+    return any(_paths(folder).exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
+
+
+def names(destination: str) -> list[str]:
+    """The names of all that is in a push destination; none where it does not exist.
+
+    Raises:
+      Failure: the destination is a file.
+    """
+    if not _paths(destination).exists(destination):
+        return []
+    if not _paths(destination).isdir(destination):
+        raise Failure(f"The push destination {destination} is not a folder. Name another.")
+    listdir = places.gfile().listdir if places.is_remote(destination) else os.listdir
+    # Object stores list a folder with a slash at its end.
+    return [str(name).rstrip("/") for name in listdir(destination)]
+
+
+def numbers(destination: str) -> list[int]:
+    """The numbers of the whole models of a push destination, rising.
+
+    Half-made versions (no saved_model.pb) and foreign names are skipped.
+
+    Raises:
+      Failure: the destination is a file.
+    """
+    versions = sorted(int(name) for name in names(destination) if is_version_name(name))
+    return [number for number in versions if is_saved_model(version_path(destination, number))]
+
+
+def version_path(destination: str, number: int) -> str:
+    """The folder of a version, whether it exists or not."""
+    return os.path.join(destination.rstrip("/"), str(number))
+
+
+def newest_path(place: str) -> str:
+    """The folder of the model that TensorFlow Serving would serve.
+
+    Args:
+      place: a push destination, or the folder of one SavedModel.
+
+    Raises:
+      Failure: there is no model.
+    """
+    if is_saved_model(place):
+        return place
+    found = numbers(place)
+    if not found:
+        raise Failure(f"{place} holds no model. Run the pipeline first, or name another folder.")
+    return version_path(place, found[-1])
+
+
+def served_instead(pushed: str) -> int | None:
+    """The version in service instead of a pushed one.
+
+    A model that was pushed before is found by its content and not pushed again, so that no
+    run undoes a rollback: a run may end with a version that a later one has replaced.
+
+    Args:
+      pushed: the version's folder, `<destination>/<version>`.
+
+    Returns:
+      The highest number beside it; None where that is the version itself, and for an object
+      store, which is not searched.
+    """
+    folder = Path(pushed)
+    if not pushed or places.is_remote(pushed) or not folder.parent.is_dir():
+        return None
+    highest = max(numbers(str(folder.parent)), default=0)
+    return highest if highest > int(folder.name) else None
+
+
+def pushing_run(version: Path) -> str | None:
+    """The id of the run that pushed a version on this machine.
+
+    Args:
+      version: the version's folder, `<destination>/<version>`.
+
+    Returns:
+      None where there is no such version, or someone else put it there.
+    """
+    try:
+        record = json.loads((version / RECORD).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record.get("run") if isinstance(record, dict) else None
+
+
+def _paths(place: str):
+    return places.gfile() if places.is_remote(place) else os.path
