@@ -35,16 +35,6 @@ def create_pipeline(configuration, metadata_connection_config=None):
       A tfx Pipeline. Building it touches no data and no network.
     """
     data, push = configuration.data, configuration.push
-    # Beside masks no label is read.
-    target = {
-        "label_feature": data.label_feature if data.mask_feature is None else None,
-        "mask_feature": data.mask_feature,
-    }
-    features = {"image_feature": data.image_feature} | target
-    mask_classes = list(data.mask_classes.items())
-    preprocessing = (
-        configuration.preprocessing.model_dump() | features | {"mask_classes": mask_classes}
-    )
 
     # Encoded images, byte for byte as TFDS holds them.
     examples = TfdsExampleGen(data.source)
@@ -68,7 +58,8 @@ def create_pipeline(configuration, metadata_connection_config=None):
     transform = Transform(
         raw,
         schema.outputs["schema"],
-        preprocessing=preprocessing,
+        preprocessing=configuration.preprocessing,
+        features=data.features,
         checked_anomalies=gate.outputs["checked_anomalies"],
     )
     # Trainer trains with the recipe of which Tuner varies some keys.

@@ -1,12 +1,14 @@
 """Transform: raw examples to the model's examples, and the graph that does the same in serving."""
 
-import json
 from collections.abc import Mapping
+from typing import Any
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, channel_utils, component_spec, standard_artifacts
 
 from components.transform.executor import Executor
+from settings.data import Features
+from settings.preprocessing import Preprocessing
 
 
 class TransformSpec(component_spec.ComponentSpec):
@@ -14,6 +16,7 @@ class TransformSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {
         "preprocessing": component_spec.ExecutionParameter(type=str),
+        "features": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -29,24 +32,24 @@ class TransformSpec(component_spec.ComponentSpec):
 
 
 class Transform(base_beam_component.BaseBeamComponent):
-    """Decodes images (and masks), brings them to one size and numbers the labels.
+    """Decodes images (and masks), resizes them to one size and numbers the labels.
 
     Output `transform_graph`: what tft.TFTransformOutput reads. The graph takes raw
     features and gives `image` (raw uint8 bytes, height * width * channels of them) and
-    `label` (int64, -1 when the training split lacks it). The vocabulary `labels` has one
-    label a line, ids in rising order, texts in lexicographical order;
-    `pixel_statistics.json` has mean and standard deviation a channel, 0 to 255.
-    For segmentation `mask` stands in the label's place: raw uint8 class ids, height *
-    width of them, 255 of pixels of no class; `labels` has the classes' names, and
+    `label` (int64, -1 for a label that the training split lacks). The vocabulary `labels`
+    has one label a line, ids in rising order, texts in lexicographical order;
+    `pixel_statistics.json` has the images' shape, and mean and standard deviation by channel,
+    0 to 255.
+    For segmentation, `mask` replaces the label: raw uint8 class ids, height * width of
+    them, 255 for pixels of no class; `labels` has the classes' names, and
     `mask_statistics.json` the training split's pixels by class.
 
     Output `transformed_examples`: `Split-<role>/transformed_examples-00000-of-0000n`,
-    uncompressed TFRecords of these two features. Its custom properties: `counts`,
-    `dropped` and `out_of_vocabulary` (JSON, split to number), `summary`.
+    uncompressed TFRecords of these two features, all records of one size. Its custom
+    properties: `counts`, `dropped` and `out_of_vocabulary` (JSON, split to number), `summary`.
 
-    Everything is learnt from the split `train`. Without Beam arguments, or with those of
-    Beam's in-memory runner, it runs in this process on all cores; with another runner's
-    it runs there.
+    Everything is learnt from the split `train`. With no Beam arguments, or those of Beam's
+    in-memory runner, it runs in this process on all cores; with another runner's, there.
     """
 
     SPEC_CLASS = TransformSpec
@@ -56,22 +59,29 @@ class Transform(base_beam_component.BaseBeamComponent):
         self,
         examples: channel.BaseChannel,
         schema: channel.BaseChannel,
-        preprocessing: Mapping[str, object],
+        preprocessing: Preprocessing | Mapping[str, Any],
+        features: Features | Mapping[str, Any] | None = None,
         checked_anomalies: channel.BaseChannel | None = None,
     ):
-        """Describes what to transform and how.
+        """Wires the component.
 
         Args:
           examples: channel of one Examples artifact with a split `train`.
-          schema: channel of one Schema artifact; it says of which type the label is.
-          preprocessing: the fields of `options.Preprocessing`: at least `height`, `width`.
+          schema: channel of one Schema artifact; it gives the label's type.
+          preprocessing: the images' size and how they get it, as a section or its keys.
+          features: which features are read, as a section or its keys.
           checked_anomalies: ValidationGate's output, so that bad data never comes here.
         """
+        if not isinstance(preprocessing, Preprocessing):
+            preprocessing = Preprocessing.of(**preprocessing)
+        if not isinstance(features, Features):
+            features = Features.of(**(features or {}))
         spec = TransformSpec(
             examples=examples,
             schema=schema,
             checked_anomalies=checked_anomalies,
-            preprocessing=json.dumps(dict(preprocessing), sort_keys=True),
+            preprocessing=preprocessing.model_dump_json(),
+            features=features.model_dump_json(),
             transform_graph=channel_utils.as_channel([standard_artifacts.TransformGraph()]),
             transformed_examples=channel_utils.as_channel([standard_artifacts.Examples()]),
         )

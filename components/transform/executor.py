@@ -1,30 +1,32 @@
-"""Runs Transform on one Examples artifact."""
+"""Runs Transform on one Examples artifact.
+
+TensorFlow Transform's own Beam pipeline decodes the training split twice, to analyse and
+to transform it, and costs two seconds before it sees an example. Here the labels are read
+first, without decoding, and the pixels are added up as they are written; the graph and
+its assets are TensorFlow Transform's.
+"""
 
 import json
 import os
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 from tfx.types import artifact_utils
 
-from components.engine import EngineExecutor
+from components.engine import EngineExecutor, run_shards
 from components.schema_gen import schema_files
-from components.transform import (
-    in_process,
-    masks,
-    on_beam,
-    options,
-    preprocessing,
-    transform_graph,
-)
+from components.transform import masks, pixel_statistics, transform_graph, vocabulary
+from components.transform.corrupt_images import enforce_policy
 from components.transform.job import TRAIN, Job, list_shards
-from components.transform.shards import ShardResult
+from components.transform.preprocessing import OUT_OF_VOCABULARY
+from components.transform.shards import ShardResult, TransformShard
 from failures import Failure
-from files import writing
+from files import places, writing
+from settings.data import Features
+from settings.preprocessing import Preprocessing
 
-_UNFINISHED = "unfinished"
+_ASSETS = "transform_fn/assets"
 
 
 class Executor(EngineExecutor):
@@ -37,64 +39,111 @@ class Executor(EngineExecutor):
           input_dict: `examples`, with the custom property `class_names` where the
             dataset names its classes; `schema`.
           output_dict: `transform_graph` and `transformed_examples`.
-          exec_properties: `preprocessing`, JSON of `options.Preprocessing`.
+          exec_properties: `preprocessing` and `features`, JSON of these sections.
 
         Raises:
-          Failure: when the configuration, the schema, a file, a label, an image or a
-            mask cannot be used.
+          Failure: the schema, a file, a label, an image or a mask cannot be used.
         """
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         schema = artifact_utils.get_single_instance(input_dict["schema"])
         graph = artifact_utils.get_single_instance(output_dict["transform_graph"])
         transformed = artifact_utils.get_single_instance(output_dict["transformed_examples"])
-        unfinished = f"{graph.uri}/{_UNFINISHED}"
         job = make_job(
-            examples, schema.uri, transformed.uri, unfinished, exec_properties["preprocessing"]
+            examples,
+            schema.uri,
+            transformed.uri,
+            graph.uri,
+            Preprocessing.model_validate_json(exec_properties["preprocessing"]),
+            Features.model_validate_json(exec_properties["features"]),
         )
         with writing.reported(os.path.dirname(transformed.uri)):
-            results = self._write(job, graph.uri, unfinished)
+            try:
+                results = self._write(job)
+            finally:
+                writing.remove(job.temp_dir)
+            if not places.is_remote(graph.uri):
+                writing.sync(graph.uri)
         _describe(examples, transformed, graph, results, job)
 
-    def _write(self, job: Job, graph_uri: str, unfinished: str) -> list[ShardResult]:
+    def _write(self, job: Job) -> list[ShardResult]:
         for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
-            tf.io.gfile.makedirs(folder)
-        tf.io.gfile.makedirs(unfinished)
-        try:
-            results = self._run(job)
-            check_training_split(results, job)
-            transform_graph.write_raw_schema(job)
-            if job.options.target == "mask":
-                vocabulary_file = f"{job.graph_uri}/transform_fn/assets/{preprocessing.VOCABULARY}"
-                masks.write_assets(train_pixels(results), vocabulary_file, job)
-            # gfile may end the names of folders with a slash.
-            made = [name.rstrip("/") for name in tf.io.gfile.listdir(job.graph_uri)]
-            # Whoever finds transform_fn finds all the rest.
-            for name in sorted(made, key=lambda name: name == "transform_fn"):
-                writing.publish(f"{job.graph_uri}/{name}", f"{graph_uri}/{name}")
-        finally:
-            tf.io.gfile.rmtree(unfinished)
+            writing.make_folder(folder)
+        writing.make_folder(job.temp_dir)
+        if job.features.target == "mask":
+            results = self._transform(job, None)
+        else:
+            labels = self._vocabulary(job)
+            results = self._transform(job, labels)
+            met = {number for result in _train(results) for number in result.targets}
+            if (remaining := vocabulary.only(labels, met)) != labels:
+                # All images of a class were corrupt, which is known only now.
+                results = self._transform(job, remaining)
+        check_training_split(results, job)
+        if job.features.target == "mask":
+            masks.write_assets(train_targets(results), _vocabulary_file(job), job)
+        sums = pixel_statistics.no_sums(job.options.channels)
+        sums = pixel_statistics.add([sums, *(result.pixels for result in _train(results))])
+        images = sum(result.written for result in _train(results))
+        content = pixel_statistics.as_json(sums, images, job.options.shape)
+        writing.write(f"{job.graph_uri}/{pixel_statistics.FILE}", content)
         return results
 
-    def _run(self, job: Job) -> list[ShardResult]:
-        if self.make_pipeline:
-            return on_beam.run(job, self.make_pipeline)
-        return in_process.run(job)
+    def _vocabulary(self, job: Job) -> bytes:
+        found = run_shards(
+            vocabulary.LabelsOfShard(job),
+            job.train_shards,
+            f"{job.temp_dir}/reports/labels",
+            self.make_pipeline,
+            encode=vocabulary.encode,
+            decode=vocabulary.decode,
+        )
+        return vocabulary.content(set().union(*found), job.class_names)
+
+    def _transform(self, job: Job, labels: bytes | None) -> list[ShardResult]:
+        """Writes the graph with this vocabulary, and every transformed file."""
+        vocabulary_file = None
+        if labels is not None:
+            vocabulary_file = f"{job.temp_dir}/{vocabulary.NAME}"
+            writing.write(vocabulary_file, labels)
+        for part in ("transform_fn", "transformed_metadata"):  # of a vocabulary that was too long
+            writing.remove(f"{job.graph_uri}/{part}")
+        transform_graph.write(job, vocabulary_file)
+        results, corrupt = [], []
+        for result in run_shards(
+            TransformShard(job, transform_graph.load),
+            job.shards,
+            f"{job.temp_dir}/reports/shards",
+            self.make_pipeline,
+            encode=ShardResult.as_text,
+            decode=ShardResult.from_text,
+        ):
+            results.append(result)
+            corrupt += result.corrupt
+            options = job.options
+            enforce_policy("Transform", corrupt, options.on_corrupt_image, options.max_dropped)
+        return results
 
 
-def make_job(examples, schema_uri: str, target_uri: str, unfinished: str, text: str) -> Job:
+def make_job(
+    examples,
+    schema_uri: str,
+    target_uri: str,
+    graph_uri: str,
+    options: Preprocessing,
+    features: Features,
+) -> Job:
     """Puts together what the artifacts and the configuration say."""
-    asked = options.from_json(text)
-    features = transform_graph.raw_features(schema_files.read(schema_uri), asked)
-    label = asked.label_feature
+    types = transform_graph.raw_types(schema_files.read(schema_uri), features)
     names = json.loads(examples.get_string_custom_property("class_names") or "{}")
     splits = artifact_utils.decode_split_names(examples.split_names)
     return Job(
-        options=asked,
+        options=options,
         features=features,
-        class_names=class_names(names.get(label), features.get(label)),
+        types=types,
+        class_names=class_names(names.get(features.label), types.get(features.label)),
         shards=list_shards(examples.uri, target_uri, splits),
-        graph_uri=f"{unfinished}/graph",
-        temp_dir=f"{unfinished}/temp",
+        graph_uri=graph_uri,
+        temp_dir=f"{graph_uri}/unfinished",
     )
 
 
@@ -102,7 +151,7 @@ def class_names(names: Sequence[str] | None, label_type: tf.DType | None) -> Seq
     """The names of integer labels; labels that are texts are their own names.
 
     Raises:
-      Failure: when two classes share a name, so that no vocabulary can tell them apart.
+      Failure: two classes share a name, so no vocabulary can tell them apart.
     """
     if not names or label_type != tf.int64:
         return None
@@ -117,46 +166,54 @@ def class_names(names: Sequence[str] | None, label_type: tf.DType | None) -> Seq
 
 def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
     """Raises a Failure when the training split is empty or has examples without a class."""
-    train = [result for result in results if result.split == TRAIN]
-    if not any(result.written for result in train):
+    if not any(result.written for result in _train(results)):
         raise Failure(
             f"Transform: no image is left in split {TRAIN!r}. Give the split another expression "
             "or repair the dataset."
         )
-    if job.options.target == "mask":
-        masks.check_classes(train_pixels(results), job)
+    if job.features.target == "mask":
+        masks.check_classes(train_targets(results), job)
         return
-    unknown = sum(result.out_of_vocabulary for result in train)
+    unknown = train_targets(results)[OUT_OF_VOCABULARY]
     if unknown:
         limit = f"from 0 to {len(job.class_names) - 1}" if job.class_names else "not empty"
         raise Failure(
             f"Transform: {unknown} examples of split {TRAIN!r} have a label in feature "
-            f"{job.options.label_feature!r} that is no class; labels are {limit}. "
+            f"{job.features.label_feature!r} that is not a class; labels are {limit}. "
             "Leave such examples out of the split's expression or repair the dataset."
         )
 
 
-def train_pixels(results: Sequence[ShardResult]) -> np.ndarray:
-    """(256,) pixels of the training split's masks by class id."""
-    return np.sum([result.mask_pixels for result in results if result.split == TRAIN], axis=0)
+def train_targets(results: Sequence[ShardResult]) -> Counter[int]:
+    """Examples of the training split by class, or its masks' pixels by class id."""
+    return sum((result.targets for result in _train(results)), Counter())
+
+
+def _train(results: Sequence[ShardResult]) -> list[ShardResult]:
+    return [result for result in results if result.split == TRAIN]
+
+
+def _vocabulary_file(job: Job) -> str:
+    return f"{job.graph_uri}/{_ASSETS}/{vocabulary.NAME}"
 
 
 def _describe(examples, transformed, graph, results: Sequence[ShardResult], job: Job) -> None:
-    """Sets what the artifacts say of themselves."""
+    """Sets the artifacts' properties."""
     written, dropped, unknown = Counter(), Counter(), Counter()
     for result in results:
         written[result.split] += result.written
         dropped[result.split] += len(result.corrupt)
-        unknown[result.split] += result.out_of_vocabulary
-    with tf.io.gfile.GFile(f"{graph.uri}/transform_fn/assets/{preprocessing.VOCABULARY}") as file:
+        if job.features.target == "label":
+            unknown[result.split] += result.targets[OUT_OF_VOCABULARY]
+    with tf.io.gfile.GFile(_vocabulary_file(job)) as file:
         classes = sum(1 for _ in file)
-    size = f"{job.options.height}x{job.options.width}x{job.options.channels}"
-    pictures = "images" if job.options.target == "label" else "images and masks"
+    pictures = "images" if job.features.target == "label" else "images and masks"
+    size = "x".join(map(str, job.options.shape))
     summary = f"{sum(written.values()):,} {pictures} of {size}, {classes:,} classes"
     if any(dropped.values()):
         summary += f"; {sum(dropped.values()):,} corrupt dropped"
-    if job.options.target == "mask":
-        pixels = masks.statistics(train_pixels(results), job)["pixels"]
+    if job.features.target == "mask":
+        pixels = masks.statistics(train_targets(results), job)["pixels"]
         if unseen := [name for name, count in pixels.items() if not count]:
             summary += f"; train has no pixel of {', '.join(unseen)}"
     if any(unknown.values()):

@@ -1,10 +1,11 @@
 """Encoded images to raw pixels of one size, as TensorFlow ops for training and serving."""
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from components.transform.options import Preprocessing
+from settings.preprocessing import Preprocessing
 
 DECODED_AT_ONCE = 8  # images of one batch; more would only hold more large pictures in memory
 
@@ -133,9 +134,7 @@ def fit(image: tf.Tensor, options: Preprocessing) -> tf.Tensor:
     def resize_to(picture, height, width):
         return resize(picture, height, width, options.resize, options.antialias)
 
-    return tf.ensure_shape(
-        place(image, options, resize_to), (options.height, options.width, options.channels)
-    )
+    return tf.ensure_shape(place(image, options, resize_to), options.shape)
 
 
 def raw_bytes(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -158,7 +157,7 @@ def images_to_bytes(encoded: tf.Tensor, options: Preprocessing) -> tf.Tensor:
     """
 
     def image_to_bytes(one):
-        return raw_bytes(fit(decode(one, options.channels), options), options.image_bytes)
+        return raw_bytes(fit(decode(one, options.channels), options), math.prod(options.shape))
 
     return tf.map_fn(
         image_to_bytes,
@@ -177,7 +176,7 @@ def images_and_sizes(encoded: tf.Tensor, options: Preprocessing) -> tuple[tf.Ten
 
     def image_and_size(one):
         image = decode(one, options.channels)
-        return raw_bytes(fit(image, options), options.image_bytes), tf.shape(image)[:2]
+        return raw_bytes(fit(image, options), math.prod(options.shape)), tf.shape(image)[:2]
 
     return tf.map_fn(
         image_and_size,

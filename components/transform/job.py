@@ -1,13 +1,15 @@
 """One run of Transform: what is read, where it goes and how."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from components.transform.options import Preprocessing
 from failures import Failure
 from files.places import files_in
+from settings.data import Features
+from settings.preprocessing import Preprocessing
 
 TRAIN = "train"
 
@@ -27,17 +29,21 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What both ways of running need; plain data, so that it travels to Beam's workers.
+    """What the work on a shard needs; plain data, so that it travels to Beam's workers.
 
-    features: the raw features that are read, name to type.
-    class_names: the names of the ids 0, 1, ... of integer labels; None: no names.
-    shards: every file of every split.
-    graph_uri: folder for the transform graph.
-    temp_dir: folder that every worker reaches; whoever starts the job removes it.
+    Attributes:
+      options: the images' size and how they get it.
+      features: which raw features are read.
+      types: their types, by name.
+      class_names: the names of the ids 0, 1, ... of integer labels; None: no names.
+      shards: every file of every split.
+      graph_uri: the folder of the transform graph.
+      temp_dir: a folder that every worker reaches; whoever starts the job removes it.
     """
 
     options: Preprocessing
-    features: Mapping[str, tf.DType]
+    features: Features
+    types: Mapping[str, tf.DType]
     class_names: Sequence[str] | None
     shards: Sequence[Shard]
     graph_uri: str
@@ -47,12 +53,19 @@ class Job:
     def train_shards(self) -> list[Shard]:
         return [shard for shard in self.shards if shard.split == TRAIN]
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each transformed feature that holds pixels."""
+        image = {"image": math.prod(self.options.shape)}
+        mask = {"mask": math.prod(self.options.shape[:2])}
+        return image if self.features.target == "label" else image | mask
+
 
 def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list[Shard]:
     """Every raw file of the splits, each with the file that it becomes.
 
     Raises:
-      Failure: when there is no split `train`, or a split has no file.
+      Failure: there is no split `train`, or a split has no file.
     """
     if TRAIN not in splits:
         raise Failure(
@@ -65,7 +78,7 @@ def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list
         if not sources:
             raise Failure(
                 f"Transform found no file of split {split!r} in {source_uri}. "
-                "Run again; when that does not help, give the split another expression."
+                "Run again; if that does not help, give the split another expression."
             )
         folder = f"{target_uri}/Split-{split}"
         shards += [

@@ -1,18 +1,19 @@
 """Encoded masks to class ids of one size, as TensorFlow ops, laid out as their images are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import tensorflow as tf
 
 from components.mask_decode import decode_mask
 from components.transform import image_ops
-from components.transform.options import NO_CLASS, Preprocessing
+from settings.data import NO_CLASS
+from settings.preprocessing import Preprocessing
 
 
-def class_table(mask_classes: Sequence[tuple[str, int]]) -> tf.Tensor:
+def class_table(mask_classes: Mapping[str, int]) -> tf.Tensor:
     """(256,) uint8, the class id of each pixel value; NO_CLASS for values of no class."""
     ids = [NO_CLASS] * 256
-    for class_id, (_, value) in enumerate(mask_classes):
+    for class_id, value in enumerate(mask_classes.values()):
         ids[value] = class_id
     return tf.constant(ids, tf.uint8)
 
@@ -30,18 +31,19 @@ def same_proportions(mask_size: tf.Tensor, image_size: tf.Tensor) -> tf.Tensor:
     return tf.abs(mask[0] * image[1] - mask[1] * image[0]) < image[0] + image[1]
 
 
-def fit(mask: tf.Tensor, options: Preprocessing) -> tf.Tensor:
+def fit(mask: tf.Tensor, options: Preprocessing, classes: Mapping[str, int]) -> tf.Tensor:
     """Brings one mask to the configured size as `image_ops.fit` does with its image.
 
     Args:
       mask: (mask height, mask width, 1) uint8 pixel values.
-      options: the size, what happens to the proportions, and the classes.
+      options: the size, and what happens to the proportions.
+      classes: each class's pixel value, in the order of the class ids.
 
     Returns:
       (options.height, options.width, 1) uint8 class ids, each of one of the mask's own
       pixels (the nearest); NO_CLASS where the value is no class's and in what is padded.
     """
-    table = class_table(options.mask_classes)
+    table = class_table(classes)
 
     def resize_to(picture, height, width):
         resized = image_ops.resize(picture, height, width, "nearest", antialias=False)
@@ -53,7 +55,12 @@ def fit(mask: tf.Tensor, options: Preprocessing) -> tf.Tensor:
     )
 
 
-def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preprocessing) -> tf.Tensor:
+def masks_to_bytes(
+    encoded: tf.Tensor,
+    image_sizes: tf.Tensor,
+    options: Preprocessing,
+    classes: Mapping[str, int],
+) -> tf.Tensor:
     """Decodes and fits a batch of masks.
 
     Args:
@@ -61,25 +68,28 @@ def masks_to_bytes(encoded: tf.Tensor, image_sizes: tf.Tensor, options: Preproce
         An empty string stands for no mask, as TensorFlow Transform gives it to a graph
         that is called with images alone: all of its pixels are of no class.
       image_sizes: (batch, 2) int32, height and width of the images before they were fitted.
-      options: the size, what happens to the proportions, and the classes.
+      options: the size, and what happens to the proportions.
+      classes: each class's pixel value, in the order of the class ids.
 
     Returns:
       (batch,) string, each of exactly height * width uint8 class ids.
 
     Raises:
-      tf.errors.InvalidArgumentError: when a mask cannot be decoded, or has not its
-        image's proportions.
+      tf.errors.InvalidArgumentError: when a mask cannot be decoded, or lacks its image's
+        proportions.
     """
+
+    size = options.height * options.width
 
     def fitted(one, image_size):
         mask = decode_mask(one)
         fits = same_proportions(tf.shape(mask)[:2], image_size)
         with tf.control_dependencies([tf.debugging.Assert(fits, [tf.shape(mask), image_size])]):
-            return image_ops.raw_bytes(fit(mask, options), options.mask_bytes)
+            return image_ops.raw_bytes(fit(mask, options, classes), size)
 
     def mask_to_bytes(both):
         one, image_size = both
-        nothing = tf.constant(bytes([NO_CLASS]) * options.mask_bytes)
+        nothing = tf.constant(bytes([NO_CLASS]) * size)
         return tf.cond(one == "", lambda: nothing, lambda: fitted(one, image_size))
 
     return tf.map_fn(

@@ -1,7 +1,8 @@
-"""Masks in records and files: what is wrong with them, what they hold, how they are written."""
+"""Masks in records: what is wrong with them, and how often they hold each class."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +11,10 @@ from google.protobuf.message import DecodeError
 from components.mask_decode import decode_mask
 from components.transform import image_ops, mask_ops
 from components.transform.job import Job, Shard
-from components.transform.options import NO_CLASS
 from components.transform.reading import MASK_STATISTICS
 from failures import Failure
 from files import tfrecords, writing
+from settings.data import NO_CLASS
 
 _MOST_NAMED = 8
 
@@ -23,23 +24,22 @@ def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job)
 
     Masks and images that do not decode are passed over: they are corrupt images.
     """
-    options = job.options
     for number, record in enumerate(serialized, start=first):
         where = f"Transform: record {number} of {shard.file} in split {shard.split!r}"
         try:
             features = tf.train.Example.FromString(record).features.feature
         except DecodeError as error:
-            raise Failure(f"{where} is no tf.train.Example. Repair the dataset.") from error
-        masks = features[options.mask_feature].bytes_list.value
+            raise Failure(f"{where} is not a tf.train.Example. Repair the dataset.") from error
+        masks = features[job.features.mask_feature].bytes_list.value
         if len(masks) != 1:
             raise Failure(
-                f"{where} has {len(masks)} masks in mask_feature {options.mask_feature!r}, and "
-                "every example needs one. Name another mask_feature or repair the dataset."
+                f"{where} has {len(masks)} masks in mask_feature {job.features.mask_feature!r}, "
+                "and every example needs one. Name another mask_feature or repair the dataset."
             )
-        images = features[options.image_feature].bytes_list.value
+        images = features[job.features.image_feature].bytes_list.value
         try:
             decoded = [decode_mask(tf.constant(masks[0]))]
-            decoded += [image_ops.decode(one, options.channels) for one in images[:1]]
+            decoded += [image_ops.decode(one, job.options.channels) for one in images[:1]]
         except tf.errors.InvalidArgumentError:
             continue
         sizes = [picture.shape[:2] for picture in decoded]
@@ -51,23 +51,17 @@ def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job)
             )
 
 
-def count_pixels(masks: Iterable[bytes]) -> np.ndarray:
-    """(256,) int64: how many pixels there are of each class id."""
-    return np.bincount(np.frombuffer(b"".join(masks), np.uint8), minlength=256)
+def statistics(pixels: Counter[int], job: Job) -> dict:
+    """Pixels of the training split by class, and those of no class, from counts by class id."""
+    counts = {name: pixels[number] for number, name in enumerate(job.features.mask_classes)}
+    return {"pixels": counts, "pixels_of_no_class": pixels[NO_CLASS]}
 
 
-def statistics(pixels: np.ndarray, job: Job) -> dict:
-    """Pixels of the training split by class, and those of no class, from (256,) counts."""
-    names = [name for name, _ in job.options.mask_classes]
-    counts = dict(zip(names, pixels.tolist(), strict=False))
-    return {"pixels": counts, "pixels_of_no_class": int(pixels[NO_CLASS])}
-
-
-def check_classes(pixels: np.ndarray, job: Job) -> None:
-    """Raises a Failure when there are not two classes to tell apart in the training split.
+def check_classes(pixels: Counter[int], job: Job) -> None:
+    """Raises a Failure when the training split has fewer than two classes.
 
     Args:
-      pixels: (256,) pixels of the training split by class id.
+      pixels: of the training split, by class id.
       job: with the masks' files, to say what values they hold.
     """
     seen = [name for name, count in statistics(pixels, job)["pixels"].items() if count]
@@ -76,7 +70,7 @@ def check_classes(pixels: np.ndarray, job: Job) -> None:
         found = f"only pixels of class {seen[0]!r}" if seen else "no pixel of any class"
         raise Failure(
             f"Transform: the masks of split 'train' in mask_feature "
-            f"{job.options.mask_feature!r} hold {found}; the first mask's values are: {values}. "
+            f"{job.features.mask_feature!r} hold {found}; the first mask's values are: {values}. "
             "Correct mask_classes, or name another mask_feature."
         )
 
@@ -86,7 +80,7 @@ def _first_values(job: Job) -> list[int]:
     for shard in job.train_shards:
         for record in tfrecords.records(shard.source):
             feature = tf.train.Example.FromString(record).features.feature
-            [mask] = feature[job.options.mask_feature].bytes_list.value
+            [mask] = feature[job.features.mask_feature].bytes_list.value
             try:
                 values = np.unique(decode_mask(tf.constant(mask)).numpy())
             except tf.errors.InvalidArgumentError:
@@ -95,29 +89,8 @@ def _first_values(job: Job) -> list[int]:
     return []
 
 
-def write_assets(pixels: np.ndarray, vocabulary_file: str, job: Job) -> None:
+def write_assets(pixels: Counter[int], vocabulary_file: str, job: Job) -> None:
     """Writes the classes' names, one a line, and the training split's pixels by class."""
-    names = "".join(f"{name}\n" for name, _ in job.options.mask_classes)
+    names = "".join(f"{name}\n" for name in job.features.mask_classes)
     writing.write(vocabulary_file, names)
     writing.write(f"{job.graph_uri}/{MASK_STATISTICS}", json.dumps(statistics(pixels, job)))
-
-
-class MaskExampleEncoder:
-    """Serializes {image: bytes of one fixed size, mask: likewise} as tf.train.Example.
-
-    What stands around the two is the same in every example and made once.
-    """
-
-    def __init__(self, image_bytes: int, mask_bytes: int):
-        example = tf.train.Example()
-        example.features.feature["image"].bytes_list.value.append(bytes(image_bytes))
-        example.features.feature["mask"].bytes_list.value.append(bytes(mask_bytes))
-        serialized = example.SerializeToString(deterministic=True)  # image, then mask
-        # No byte around them is 0: tags, lengths and names are not.
-        start = serialized.index(b"\0")
-        self._head, rest = serialized[:start], serialized[start + image_bytes :]
-        start = rest.index(b"\0")
-        self._middle, self._tail = rest[:start], rest[start + mask_bytes :]
-
-    def __call__(self, image: bytes, mask: bytes) -> bytes:
-        return self._head + image + self._middle + mask + self._tail

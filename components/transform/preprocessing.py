@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.transform import analyzers, image_ops, mask_ops
-from components.transform.options import Preprocessing
+from components.transform import image_ops, mask_ops
+from components.transform.vocabulary import NAME
+from settings.data import Features
+from settings.preprocessing import Preprocessing
 
-VOCABULARY = "labels"  # name of the vocabulary, as TFTransformOutput.vocabulary_by_name knows it
-PIXEL_STATISTICS = "pixel_statistics.json"
 OUT_OF_VOCABULARY = -1
 
 
@@ -32,58 +32,42 @@ def label_texts(labels: tf.Tensor, class_names: Sequence[str] | None) -> tf.Tens
     return tf.gather(names, tf.where(known, labels + 1, 0))
 
 
-def transform(
+def preprocessing_fn(
     inputs: Mapping[str, tf.Tensor],
     options: Preprocessing,
+    features: Features,
     class_names: Sequence[str] | None,
-    vocabulary_file: str | tf.Tensor | None,
+    vocabulary_file: str | None,
 ) -> dict[str, tf.Tensor]:
-    """Transforms a batch with a vocabulary that is known.
+    """Transforms a batch.
 
     Args:
-      inputs: options.image_feature: (batch,) string, encoded images;
-        options.label_feature: (batch,) int64 or string; or
-        options.mask_feature: (batch,) string, encoded masks.
-      options: the size and the names.
+      inputs: the image feature: (batch,) string, encoded images;
+        the label feature: (batch,) int64 or string; or
+        the mask feature: (batch,) string, encoded masks.
+      options: the images' size and how they get it.
+      features: the features' names, and the masks' classes.
       class_names: see `label_texts`.
-      vocabulary_file: path of a file with one label a line; None beside masks.
+      vocabulary_file: path of a file with one label a line; None for masks.
 
     Returns:
       image: (batch,) string, raw uint8 of exactly height * width * channels bytes.
-      label: (batch,) int64, the label's line in the vocabulary, -1 when it has none; or
-      mask: (batch,) string, raw uint8 class ids of exactly height * width bytes, 255 of
+      label: (batch,) int64, the label's line in the vocabulary, -1 for labels not in it; or
+      mask: (batch,) string, raw uint8 class ids of exactly height * width bytes, 255 for
         pixels of no class.
     """
-    if options.mask_feature is not None:
-        images, sizes = image_ops.images_and_sizes(inputs[options.image_feature], options)
-        masks = mask_ops.masks_to_bytes(inputs[options.mask_feature], sizes, options)
+    if features.target == "mask":
+        images, sizes = image_ops.images_and_sizes(inputs[features.image_feature], options)
+        masks = mask_ops.masks_to_bytes(
+            inputs[features.mask_feature], sizes, options, features.mask_classes
+        )
         return {"image": images, "mask": masks}
-    texts = label_texts(inputs[options.label_feature], class_names)
     return {
-        "image": image_ops.images_to_bytes(inputs[options.image_feature], options),
+        "image": image_ops.images_to_bytes(inputs[features.image_feature], options),
         "label": tft.apply_vocabulary(
-            texts, vocabulary_file, default_value=OUT_OF_VOCABULARY, name=VOCABULARY
+            label_texts(inputs[features.label_feature], class_names),
+            vocabulary_file,
+            default_value=OUT_OF_VOCABULARY,
+            name=NAME,
         ),
     }
-
-
-def preprocessing_fn(
-    inputs: Mapping[str, tf.Tensor], options: Preprocessing, class_names: Sequence[str] | None
-) -> dict[str, tf.Tensor]:
-    """`transform`, with what it needs to know analysed over the training split.
-
-    The assets `labels` and `pixel_statistics.json` are the analyses' results; of masks the
-    labels are known without one.
-    """
-    vocabulary_file = None
-    if options.mask_feature is None:
-        vocabulary_file = analyzers.analyze(
-            analyzers.LabelVocabulary(class_names), inputs[options.label_feature], VOCABULARY
-        )
-    outputs = transform(inputs, options, class_names, vocabulary_file)
-    analyzers.analyze(
-        analyzers.PixelStatistics(options),
-        analyzers.pixel_sums(outputs["image"], options),
-        PIXEL_STATISTICS,
-    )
-    return outputs

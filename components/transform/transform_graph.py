@@ -9,23 +9,24 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import impl_helper
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
-from components.transform import analyzers, preprocessing
+from components.transform import preprocessing
 from components.transform.job import Job
-from components.transform.options import Preprocessing
+from components.transform.pixel_statistics import pixel_sums
 from components.transform.shards import TransformBatch
 from failures import Failure
+from settings.data import Features
 
 _LABEL_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.BYTES: tf.string}
 
 
-def raw_features(schema: schema_pb2.Schema, options: Preprocessing) -> dict[str, tf.DType]:
-    """The two raw features that are read, image and label or mask, with their types.
+def raw_types(schema: schema_pb2.Schema, features: Features) -> dict[str, tf.DType]:
+    """The types of the two raw features that are read: the image, and the label or mask.
 
     Raises:
-      Failure: when the schema lacks one of them, or it is of a type that cannot be used.
+      Failure: the schema lacks one of them, or its type cannot be used.
     """
     types = {feature.name: feature.type for feature in schema.feature}
-    roles = {"image": options.image_feature, options.target: options.target_feature}
+    roles = {"image": features.image_feature, features.target: features.target_feature}
     for role, name in roles.items():
         if name not in types:
             raise Failure(
@@ -37,49 +38,41 @@ def raw_features(schema: schema_pb2.Schema, options: Preprocessing) -> dict[str,
                 f"Transform: {role}_feature {name!r} holds numbers, not encoded "
                 f"{role}s. Name a feature of type BYTES."
             )
-    if options.target == "mask":
+    if features.target == "mask":
         return dict.fromkeys(roles.values(), tf.string)
-    label_type = types[options.label_feature]
+    label_type = types[features.label_feature]
     if label_type not in _LABEL_TYPES:
         raise Failure(
-            f"Transform: label_feature {options.label_feature!r} is of type "
+            f"Transform: label_feature {features.label_feature!r} is of type "
             f"{schema_pb2.FeatureType.Name(label_type)}. Allowed: INT, BYTES."
         )
-    return {options.image_feature: tf.string, options.label_feature: _LABEL_TYPES[label_type]}
-
-
-def raw_schema(features: Mapping[str, tf.DType]) -> schema_pb2.Schema:
-    """The raw features alone, one value each, as TensorFlow Transform reads them."""
-    spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in features.items()}
-    return dataset_metadata.DatasetMetadata.from_feature_spec(spec).schema
+    return {features.image_feature: tf.string, features.label_feature: _LABEL_TYPES[label_type]}
 
 
 def write(job: Job, vocabulary_file: str | None) -> None:
     """Writes the graph as tft.TFTransformOutput reads it, with its vocabulary.
 
     Args:
-      job: `job.graph_uri` is an empty folder.
-      vocabulary_file: path of the analysed vocabulary; it is copied into the graph's assets.
-        None beside masks, whose classes the graph knows.
+      job: `job.graph_uri` holds no graph yet.
+      vocabulary_file: path of the training split's vocabulary, which is copied into the
+        graph's assets. None for masks, whose classes the graph knows.
     """
     impl_helper.analyze_in_place(
         partial(
-            preprocessing.transform,
+            preprocessing.preprocessing_fn,
             options=job.options,
+            features=job.features,
             class_names=job.class_names,
             vocabulary_file=vocabulary_file,
         ),
         force_tf_compat_v1=False,
         feature_specs=None,
-        type_specs={name: tf.TensorSpec([None], dtype) for name, dtype in job.features.items()},
+        type_specs={name: tf.TensorSpec([None], dtype) for name, dtype in job.types.items()},
         transform_output_path=job.graph_uri,
     )
-
-
-def write_raw_schema(job: Job) -> None:
-    """Writes what TFTransformOutput.raw_feature_spec reads; the graph does not hold it."""
+    # What TFTransformOutput.raw_feature_spec reads; the graph does not hold it.
     metadata_io.write_metadata(
-        dataset_metadata.DatasetMetadata(raw_schema(job.features)),
+        dataset_metadata.DatasetMetadata.from_feature_spec(_spec(job.types)),
         f"{job.graph_uri}/{tft.TFTransformOutput.RAW_METADATA_DIR}",
     )
 
@@ -92,19 +85,22 @@ def load(job: Job) -> TransformBatch:
       label (batch,) int64 or mask (batch,) string, and the images' pixel sums
       (batch, 2, channels) int64.
     """
-    spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in job.features.items()}
     layer = tft.TFTransformOutput(job.graph_uri).transform_features_layer()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def transform(serialized):
         with tf.device("CPU:0"):  # no image goes to an accelerator and back
-            features = tf.io.parse_example(serialized, spec)
-            if job.options.mask_feature is not None:
-                # The graph takes an empty mask for none, as in serving; here it is corrupt.
-                whole = tf.reduce_all(features[job.options.mask_feature] != "")
+            parsed = tf.io.parse_example(serialized, _spec(job.types))
+            if job.features.target == "mask":
+                # In serving, the graph takes an empty mask for none; here it is corrupt.
+                whole = tf.reduce_all(parsed[job.features.mask_feature] != "")
                 tf.debugging.Assert(whole, ["an empty mask"])
-            outputs = layer(features)
-            sums = analyzers.pixel_sums(outputs["image"], job.options)
-        return outputs["image"], outputs[job.options.target], sums
+            outputs = layer(parsed)
+            sums = pixel_sums(outputs["image"], job.options.shape)
+        return outputs["image"], outputs[job.features.target], sums
 
     return transform.get_concrete_function()
+
+
+def _spec(types: Mapping[str, tf.DType]) -> dict[str, tf.io.FixedLenFeature]:
+    return {name: tf.io.FixedLenFeature([], dtype) for name, dtype in types.items()}

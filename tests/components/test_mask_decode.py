@@ -12,7 +12,7 @@ from PIL import Image
 from components.mask_decode import decode_mask
 from components.trainer.input.decode import decode_masks
 from components.transform import mask_ops
-from components.transform.options import Preprocessing
+from settings.preprocessing import Preprocessing
 
 COLOURS = np.random.default_rng(1).integers(0, 256, 768).astype(np.uint8).tobytes()
 IN_A_GRAPH = tf.function(decode_mask, input_signature=[tf.TensorSpec((), tf.string)])
@@ -92,8 +92,8 @@ def test_transform_and_the_trainer_read_a_palette_by_its_places():
     encoded = tf.constant([with_palette(ids)])
     rows = decode_masks(encoded, (20, 20, 1))
     np.testing.assert_array_equal(rows[0].numpy().reshape(20, 20), ids)
-    classes = (("one", 1), ("two", 2), ("fifteen", 15))
-    options = Preprocessing(20, 20, mask_feature="mask", mask_classes=classes)
-    [made] = mask_ops.masks_to_bytes(encoded, tf.constant([[20, 20]]), options).numpy()
+    classes = {"one": 1, "two": 2, "fifteen": 15}
+    options = Preprocessing.of(height=20, width=20)
+    [made] = mask_ops.masks_to_bytes(encoded, tf.constant([[20, 20]]), options, classes).numpy()
     expected = np.select([ids == 1, ids == 2], [0, 1], 2)
     np.testing.assert_array_equal(np.frombuffer(made, np.uint8).reshape(20, 20), expected)

@@ -206,7 +206,12 @@ def digits(tmp_path_factory) -> Digits:
     transform.Do(
         {"examples": [raw], "schema": made.inputs["schema"]},
         outputs,
-        {"preprocessing": json.dumps({"height": SIDE, "width": SIDE, "channels": 1})},
+        {
+            "preprocessing": Preprocessing.of(
+                height=SIDE, width=SIDE, channels=1
+            ).model_dump_json(),
+            "features": "{}",
+        },
     )
     return made
 

@@ -20,10 +20,10 @@ from components.transform.executor import Executor as Transform
 pytestmark = pytest.mark.slow
 
 HEIGHT, WIDTH = 12, 16
-CLASSES = [["ground", 10], ["thing", 20]]
+CLASSES = {"ground": 10, "thing": 20}
 SPLITS = {"train": range(64), "validation": range(64, 80), "test": range(80, 96)}
 IMAGE = {"height": HEIGHT, "width": WIDTH, "channels": 3}
-FEATURES = {"mask_feature": "mask", "mask_classes": dict(CLASSES)}
+FEATURES = {"mask_feature": "mask", "mask_classes": CLASSES}
 MODEL = {"name": "unet", "parameters": {"filters": [8, 16]}}
 
 
@@ -74,7 +74,7 @@ def inputs(tmp_path_factory, make_artifact, write_in_shards):
     Transform(Transform.Context()).Do(
         {"examples": [raw], "schema": made["schema"]},
         {name: made[name] for name in ("transform_graph", "transformed_examples")},
-        {"preprocessing": json.dumps(IMAGE | {"mask_feature": "mask", "mask_classes": CLASSES})},
+        {"preprocessing": json.dumps(IMAGE), "features": json.dumps(FEATURES)},
     )
     return made
 

@@ -17,6 +17,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.transform.executor import Executor
+from settings.data import Features
+from settings.preprocessing import Preprocessing
+
+
+def preprocessing(height: int, width: int, channels: int = 3, **keys) -> Preprocessing:
+    """Of any size: small pictures show more than the configuration allows."""
+    return Preprocessing.model_construct(height=height, width=width, channels=channels, **keys)
 
 
 def picture(height=20, width=30, channels=3, seed=0) -> np.ndarray:
@@ -133,14 +140,18 @@ class Workplace:
         # The constructor would build a source package of TFX for these, for remote workers.
         executor._beam_pipeline_args = list(beam_pipeline_args)
         executor.make_pipeline = executor._make_beam_pipeline if beam_pipeline_args else None
-        asked = {"height": 8, "width": 6, "channels": 1, "antialias": False} | options
+        asked = {"height": 8, "width": 9, "channels": 1, "antialias": False} | options
+        features = {name: asked.pop(name) for name in Features.model_fields if name in asked}
         executor.Do(
             {
                 "examples": [examples],
                 "schema": [schema or self.schema(image="BYTES", label=label_type)],
             },
             {"transform_graph": [graph], "transformed_examples": [transformed]},
-            {"preprocessing": json.dumps(asked)},
+            {
+                "preprocessing": Preprocessing.of(**asked).model_dump_json(),
+                "features": Features.of(**features).model_dump_json(),
+            },
         )
         return Transformed(graph, transformed)
 

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from tfx.types import channel_utils, standard_artifacts
 
 from components.transform.component import Transform
+from failures import Failure
 
 
 def channel(artifact):
@@ -17,11 +19,13 @@ def test_the_component_offers_its_outputs_and_passes_its_options_on():
         schema=channel(standard_artifacts.Schema()),
         checked_anomalies=channel(standard_artifacts.ExampleAnomalies()),
         preprocessing={"width": 28, "height": 28, "channels": 1},
+        features={"label_feature": "kind"},
     )
     assert transform.outputs["transform_graph"].type is standard_artifacts.TransformGraph
     assert transform.outputs["transformed_examples"].type is standard_artifacts.Examples
     given = json.loads(transform.exec_properties["preprocessing"])
-    assert given == {"channels": 1, "height": 28, "width": 28}
+    assert (given["height"], given["width"], given["channels"]) == (28, 28, 1)
+    assert json.loads(transform.exec_properties["features"])["label_feature"] == "kind"
     assert set(transform.inputs) == {"examples", "schema", "checked_anomalies"}
 
 
@@ -42,4 +46,22 @@ def test_the_order_of_the_options_does_not_matter_for_the_cache():
             preprocessing=options,
         ).exec_properties["preprocessing"]
 
-    assert property_of({"height": 1, "width": 2}) == property_of({"width": 2, "height": 1})
+    assert property_of({"height": 8, "width": 9}) == property_of({"width": 9, "height": 8})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"height": 0}, "height"),
+        ({"channels": 2}, "channels: given 2"),
+        ({"resize": "lanczos"}, "resize: given 'lanczos'"),
+        ({"hight": 8}, "hight"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_runs(given, says):
+    with pytest.raises(Failure, match=says):
+        Transform(
+            examples=channel(standard_artifacts.Examples()),
+            schema=channel(standard_artifacts.Schema()),
+            preprocessing={"height": 28, "width": 28} | given,
+        )

@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from failures import Failure
 from tests.components.transform.conftest import raw_examples, serve
 
 
@@ -37,8 +39,16 @@ def test_every_example_of_every_split_is_transformed_in_its_order(transformed, s
     assert transformed.property("dropped") == {"train": 0, "validation": 0, "test": 0}
 
 
+def test_all_records_are_of_one_size(transformed):
+    sizes = set()
+    for split in ("train", "test"):
+        for path in Path(transformed.examples.uri, f"Split-{split}").iterdir():
+            sizes |= {len(one) for one in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()}
+    assert len(sizes) == 1  # with labels from -1 to 2
+
+
 def test_images_are_raw_bytes_of_the_configured_size(transformed):
-    assert {len(image) for image, _ in transformed.split("train")} == {8 * 6}
+    assert {len(image) for image, _ in transformed.split("train")} == {8 * 9}
 
 
 def test_labels_are_numbered_as_their_ids_rise_and_unknown_ones_are_minus_one(transformed):
@@ -50,6 +60,7 @@ def test_labels_are_numbered_as_their_ids_rise_and_unknown_ones_are_minus_one(tr
 
 def test_pixel_statistics_are_those_of_the_training_split_alone(transformed):
     images = [np.frombuffer(image, np.uint8) for image, _ in transformed.split("train")]
+    assert transformed.pixel_statistics["shape"] == [8, 9, 1]
     np.testing.assert_allclose(transformed.pixel_statistics["mean"], [np.mean(images)])
     np.testing.assert_allclose(transformed.pixel_statistics["std"], [np.std(images)])
 
@@ -68,7 +79,7 @@ def test_the_graph_describes_its_features(transformed):
 
 def test_the_artifacts_say_what_they_are(transformed):
     assert transformed.property("summary") == (
-        "46 images of 8x6x1, 3 classes; 3 with a label that train lacks"
+        "46 images of 8x9x1, 3 classes; 3 with a label that train lacks"
     )
     assert transformed.graph.get_string_custom_property("summary") == "3 classes"
     assert transformed.examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
@@ -163,3 +174,23 @@ def test_gzipped_examples_are_read_too(workplace):
         for record in records:
             writer.write(record)
     assert len(workplace.run(raw).split("train")) == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "reported"),
+    [
+        ("x; No space left on device", Failure, "cannot be written: No space left on device"),
+        ("OOM when allocating tensor", tf.errors.ResourceExhaustedError, "OOM"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_memory_that_ran_out_is_not_a_full_disk(
+    workplace, monkeypatch, said, expected, reported
+):
+    raw = workplace.raw({"train": raw_examples(3, seed=0)})
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, said)
+
+    monkeypatch.setattr(tf.io.TFRecordWriter, "write", full)
+    with pytest.raises(expected, match=reported):
+        workplace.run(raw)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.transform import image_ops
-from components.transform.options import Preprocessing
+from tests.components.transform.conftest import preprocessing
 
 
 def in_tf_data(function, image):
@@ -66,14 +66,14 @@ def test_an_animated_gif_gives_its_first_frame(make):
     frames = [Image.fromarray(make.picture(seed=seed)) for seed in range(3)]
     still = make.encode(make.picture(seed=0), "GIF")
     moving = make.encode(make.picture(seed=0), "GIF", save_all=True, append_images=frames[1:])
-    options = Preprocessing(8, 8, antialias=False)
+    options = preprocessing(8, 8, antialias=False)
     np.testing.assert_array_equal(to_pixels(moving, options), to_pixels(still, options))
 
 
 def test_an_image_of_the_right_size_is_left_as_it_is(make):
     pixels = make.picture(8, 6)
     for method in ("bilinear", "area", "nearest"):
-        options = Preprocessing(8, 6, resize=method)
+        options = preprocessing(8, 6, resize=method)
         np.testing.assert_array_equal(to_pixels(make.encode(pixels), options), pixels)
 
 
@@ -81,7 +81,7 @@ def test_an_image_of_the_right_size_is_left_as_it_is(make):
 @pytest.mark.parametrize("method", ["bilinear", "area", "nearest"])
 def test_resizing_rounds_what_tensorflow_interpolates(make, method, antialias):
     pixels = make.picture(40, 30)
-    options = Preprocessing(9, 11, resize=method, antialias=antialias)
+    options = preprocessing(9, 11, resize=method, antialias=antialias)
     filtered = antialias and method == "bilinear"
     expected = tf.image.resize(pixels, (9, 11), method=method, antialias=filtered).numpy()
     np.testing.assert_array_equal(to_pixels(make.encode(pixels), options), np.round(expected))
@@ -91,25 +91,25 @@ def test_resizing_rounds_what_tensorflow_interpolates(make, method, antialias):
 
 def test_antialiasing_changes_nothing_when_an_image_grows(make):
     encoded = make.encode(make.picture(5, 7))
-    filtered, plain = (Preprocessing(20, 21, antialias=antialias) for antialias in (True, False))
+    filtered, plain = (preprocessing(20, 21, antialias=antialias) for antialias in (True, False))
     np.testing.assert_array_equal(to_pixels(encoded, filtered), to_pixels(encoded, plain))
 
 
 def test_crop_keeps_the_middle_and_the_proportions(make):
     pixels = make.picture(10, 30)
-    cropped = to_pixels(make.encode(pixels), Preprocessing(10, 10, aspect="crop"))
+    cropped = to_pixels(make.encode(pixels), preprocessing(10, 10, aspect="crop"))
     np.testing.assert_array_equal(cropped, pixels[:, 10:20])
-    cropped = to_pixels(make.encode(pixels), Preprocessing(5, 30, aspect="crop"))
+    cropped = to_pixels(make.encode(pixels), preprocessing(5, 30, aspect="crop"))
     np.testing.assert_array_equal(cropped, pixels[2:7])
 
 
 def test_pad_keeps_the_whole_image_between_black_bands(make):
     pixels = make.picture(10, 30)
-    padded = to_pixels(make.encode(pixels), Preprocessing(30, 30, aspect="pad"))
+    padded = to_pixels(make.encode(pixels), preprocessing(30, 30, aspect="pad"))
     np.testing.assert_array_equal(padded[10:20], pixels)
     assert not padded[:10].any()
     assert not padded[20:].any()
-    padded = to_pixels(make.encode(pixels), Preprocessing(13, 30, aspect="pad"))
+    padded = to_pixels(make.encode(pixels), preprocessing(13, 30, aspect="pad"))
     np.testing.assert_array_equal(padded[1:11], pixels)  # of three rows the odd one comes last
 
 
@@ -127,14 +127,14 @@ def test_every_image_becomes_exactly_the_configured_number_of_bytes(
     make, size, target, given_channels, channels, image_format, method, aspect
 ):
     encoded = make.encode(make.picture(*size, given_channels), image_format)
-    options = Preprocessing(*target, channels, resize=method, aspect=aspect)
+    options = preprocessing(*target, channels, resize=method, aspect=aspect)
     (raw,) = image_ops.images_to_bytes(tf.constant([encoded]), options).numpy()
-    assert len(raw) == target[0] * target[1] * channels == options.image_bytes
+    assert len(raw) == target[0] * target[1] * channels
 
 
 def test_a_batch_of_images_of_many_sizes_keeps_its_order(make):
     pictures = [make.encode(make.picture(3 + i, 4 + i, seed=i)) for i in range(50)]
-    options = Preprocessing(7, 5)
+    options = preprocessing(7, 5)
     batch = image_ops.images_to_bytes(tf.constant(pictures), options).numpy()
     alone = [to_pixels(encoded, options).tobytes() for encoded in pictures]
     assert batch.tolist() == alone
@@ -142,4 +142,4 @@ def test_a_batch_of_images_of_many_sizes_keeps_its_order(make):
 
 def test_an_empty_batch_stays_empty():
     encoded = tf.constant([], tf.string)
-    assert image_ops.images_to_bytes(encoded, Preprocessing(4, 4)).shape == (0,)
+    assert image_ops.images_to_bytes(encoded, preprocessing(4, 4)).shape == (0,)

@@ -7,19 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.transform import image_ops, mask_ops
-from components.transform.options import Preprocessing
+from tests.components.transform.conftest import preprocessing
 
 NONE = 255
-CLASSES = (("far", 7), ("near", 3), ("rim", 255))
+CLASSES = {"far": 7, "near": 3, "rim": 255}
 
 
-def fitted(make, mask: np.ndarray, image_size=None, **options) -> np.ndarray:
+def fitted(make, mask: np.ndarray, image_size=None, classes=CLASSES, **options) -> np.ndarray:
     """(height, width) uint8 class ids of a (height, width) mask of pixel values."""
-    options = Preprocessing(
-        **{"height": 9, "width": 12, "mask_feature": "mask", "mask_classes": CLASSES} | options
-    )
+    options = preprocessing(**{"height": 9, "width": 12} | options)
     sizes = tf.constant([image_size or mask.shape], tf.int32)
-    (raw,) = mask_ops.masks_to_bytes(tf.constant([make.encode(mask)]), sizes, options).numpy()
+    masks = tf.constant([make.encode(mask)])
+    (raw,) = mask_ops.masks_to_bytes(masks, sizes, options, classes).numpy()
     return np.frombuffer(raw, np.uint8).reshape(options.height, options.width)
 
 
@@ -39,7 +38,7 @@ def test_pixel_values_become_class_ids_in_the_order_of_the_classes(make):
 )
 def test_no_class_appears_that_the_mask_does_not_hold(make, aspect, height, width, values, seed):
     mask = np.random.default_rng(seed).choice(np.array(sorted(values), np.uint8), (height, width))
-    ids = {value: number for number, (_, value) in enumerate(CLASSES)}
+    ids = {value: number for number, value in enumerate(CLASSES.values())}
     possible = {ids.get(value, NONE) for value in values}
     if aspect == "pad":
         possible.add(NONE)
@@ -54,11 +53,11 @@ def test_a_mask_lies_where_its_image_lies(make, resize, aspect, size):
     shape = np.zeros(size, np.uint8)
     rows, columns = (slice(side // 4, side - side // 4) for side in size)
     shape[rows, columns] = 255
-    options = Preprocessing(40, 40, 1, resize=resize, aspect=aspect, antialias=True)
+    options = preprocessing(40, 40, 1, resize=resize, aspect=aspect, antialias=True)
     (raw,) = image_ops.images_to_bytes(tf.constant([make.encode(shape)]), options).numpy()
     image = np.frombuffer(raw, np.uint8).reshape(40, 40)
-    two = (("dark", 0), ("bright", 255))
-    ids = fitted(make, shape, height=40, width=40, aspect=aspect, mask_classes=two)
+    two = {"dark": 0, "bright": 255}
+    ids = fitted(make, shape, height=40, width=40, aspect=aspect, classes=two)
     inside, outside = image > 192, image < 64
     assert inside.sum() > 100
     # The classes change where the interpolated image passes the middle, to within a pixel.
@@ -111,6 +110,6 @@ def test_every_pixel_is_the_one_under_its_centre(make, height, width):
 
 
 def test_a_missing_mask_is_of_no_class():
-    options = Preprocessing(2, 3, mask_feature="mask", mask_classes=CLASSES)
-    (raw,) = mask_ops.masks_to_bytes(tf.constant([""]), tf.constant([[5, 5]]), options).numpy()
+    sizes = tf.constant([[5, 5]])
+    (raw,) = mask_ops.masks_to_bytes(tf.constant([""]), sizes, preprocessing(2, 3), CLASSES).numpy()
     assert raw == bytes([NONE] * 6)

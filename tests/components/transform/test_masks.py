@@ -10,7 +10,7 @@ from components.transform.reading import read_mask_pixels
 from failures import Failure
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
-CLASSES = [["sky", 1], ["tree", 2], ["car", 3]]
+CLASSES = {"sky": 1, "tree": 2, "car": 3}
 
 
 def raw_example(image: bytes, mask: bytes | None) -> bytes:
@@ -74,7 +74,7 @@ def test_images_and_masks_have_one_size_and_their_classes_are_named(workplace, s
         found = pairs(transformed, split)
         assert len(found) == len(records)
         for image, mask in found:
-            assert (len(image), len(mask)) == (8 * 6 * 3, 8 * 6)
+            assert (len(image), len(mask)) == (8 * 9 * 3, 8 * 9)
             assert set(mask) <= {0, 1, 2, 255}
     assert transformed.labels == ["sky", "tree", "car"]
     assert "images and masks" in transformed.property("summary")
@@ -85,7 +85,7 @@ def test_pixels_are_counted_by_class_over_train(workplace, splits):
     counted = read_mask_pixels(Path(transformed.graph.uri))
     ids = np.concatenate([np.frombuffer(m, np.uint8) for _, m in pairs(transformed, "train")])
     assert counted.of_class == {
-        name: int((ids == number).sum()) for number, (name, _) in enumerate(CLASSES)
+        name: int((ids == number).sum()) for number, name in enumerate(CLASSES)
     }
     assert counted.of_no_class == int((ids == 255).sum())
 
@@ -174,8 +174,8 @@ def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, split
 @pytest.mark.parametrize(
     ("classes", "told"),
     [
-        ([["sky", 77], ["tree", 78]], "no pixel of any class.* values are: 0, 1, 2, 3"),
-        ([["sky", 1], ["tree", 78]], "only pixels of class 'sky'"),
+        ({"sky": 77, "tree": 78}, "no pixel of any class.* values are: 0, 1, 2, 3"),
+        ({"sky": 1, "tree": 78}, "only pixels of class 'sky'"),
     ],
 )
 def test_classes_that_the_masks_do_not_hold_are_told_with_what_they_hold(
@@ -187,7 +187,7 @@ def test_classes_that_the_masks_do_not_hold_are_told_with_what_they_hold(
 
 
 def test_a_class_without_a_pixel_is_named_in_the_summary(workplace, record):
-    classes = [*CLASSES, ["boat", 99]]
+    classes = CLASSES | {"boat": 99}
     transformed = transform(
         workplace, {"train": [record(seed) for seed in range(4)]}, mask_classes=classes
     )

@@ -1,4 +1,7 @@
-"""Transform through a Beam runner: TensorFlow Transform's own analysis, and the same result."""
+"""Transform through a Beam runner gives the same result."""
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,10 @@ def test_beam_and_this_process_give_the_same(workplace, splits):
     assert there.labels == here.labels == ["0", "5", "10"]
     assert there.pixel_statistics == here.pixel_statistics
     assert there.property("summary") == here.property("summary")
+    assets = [
+        sorted(os.listdir(Path(made.graph.uri, "transform_fn", "assets"))) for made in (here, there)
+    ]
+    assert assets[0] == assets[1] == ["labels"]
     for name in ("transformed_metadata", "raw_metadata"):
         assert getattr(there.output, name).schema == getattr(here.output, name).schema
 

@@ -8,36 +8,30 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.transform.analyzers import LabelVocabulary, PixelStatistics, pixel_sums
-from components.transform.options import Preprocessing
+from components.transform import pixel_statistics
+from components.transform.vocabulary import content
 from failures import Failure
 
 
-def vocabulary(batches, class_names=None) -> list[str]:
-    combine = LabelVocabulary(class_names)
-    accumulators = [
-        combine.add_input(combine.create_accumulator(), np.array(batch)) for batch in batches
-    ]
-    content = combine.extract_output(combine.merge_accumulators(accumulators))
-    return content.decode().splitlines()
+def vocabulary(labels, class_names=None) -> list[str]:
+    return content(labels, class_names).decode().splitlines()
 
 
 def test_ids_stand_in_numerical_order():
-    assert vocabulary([[10, 2], [1, 2, 10]]) == ["1", "2", "10"]
+    assert vocabulary({10, 2, 1}) == ["1", "2", "10"]
 
 
-def test_texts_stand_in_lexicographical_order_and_the_empty_one_is_none():
-    batches = [np.array([b"dog", b"cat"], object), np.array([b"", b"10", b"9"], object)]
-    assert vocabulary(batches) == ["10", "9", "cat", "dog"]
+def test_texts_stand_in_lexicographical_order_and_the_empty_one_is_left_out():
+    assert vocabulary({b"dog", b"cat", b"", b"10", b"9"}) == ["10", "9", "cat", "dog"]
 
 
 def test_class_names_stand_in_the_order_of_their_ids_and_only_if_met():
-    assert vocabulary([[3, 0], [-1, 0, 9]], ["zebra", "ant", "bee", "cow"]) == ["zebra", "cow"]
+    assert vocabulary({3, 0, -1, 9}, ["zebra", "ant", "bee", "cow"]) == ["zebra", "cow"]
 
 
 def test_a_label_with_a_line_break_is_refused():
     with pytest.raises(Failure, match="line break"):
-        vocabulary([np.array([b"two\nlines"], object)])
+        vocabulary({b"two\nlines"})
 
 
 @settings(max_examples=20, deadline=None)
@@ -54,20 +48,20 @@ def test_pixel_statistics_are_numpys_however_the_data_is_split(
 ):
     shape = (images, height, width, channels)
     pixels = np.random.default_rng(images).integers(0, value + 1, shape, dtype=np.uint8)
-    options = Preprocessing(height, width, channels)
-    statistics = PixelStatistics(options)
-    accumulators = [statistics.create_accumulator()]
+    parts = [pixel_statistics.no_sums(channels)]
     for part in (pixels[:split_at], pixels[split_at:]):
         raw = tf.constant([image.tobytes() for image in part], tf.string)
-        sums = pixel_sums(raw, options).numpy()
+        sums = pixel_statistics.pixel_sums(raw, shape[1:]).numpy()
         assert sums.shape == (len(part), 2, channels)
-        accumulators.append(statistics.add_input(statistics.create_accumulator(), sums))
-    found = json.loads(statistics.extract_output(statistics.merge_accumulators(accumulators)))
+        parts.append(pixel_statistics.of_batch(sums))
+    content = pixel_statistics.as_json(pixel_statistics.add(parts), images, shape[1:])
+    found = json.loads(content)
+    assert found["shape"] == list(shape[1:])
     np.testing.assert_allclose(found["mean"], pixels.mean((0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(found["std"], pixels.std((0, 1, 2)), rtol=1e-9, atol=1e-9)
 
 
 def test_sums_of_a_bright_tall_image_do_not_overflow():
-    options = Preprocessing(4096, 16, 1)
-    sums = pixel_sums(tf.constant([b"\xff" * options.image_bytes]), options).numpy()
+    images = tf.constant([b"\xff" * 4096 * 16])
+    sums = pixel_statistics.pixel_sums(images, (4096, 16, 1)).numpy()
     assert sums.tolist() == [[[255 * 65536], [255 * 255 * 65536]]]
