@@ -45,7 +45,7 @@ def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[...,
     """The same function, with its sections as JSON, and as TFX wants it annotated."""
 
     def run(**given):
-        read = {name: kind.model_validate_json(given[name]) for name, kind in sections.items()}
+        read = {name: kind.from_json(given[name]) for name, kind in sections.items()}
         return function(**given | read)
 
     signature = inspect.signature(function)

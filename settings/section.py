@@ -26,10 +26,17 @@ class Section(BaseModel):
         """
         if given is not None and keys:
             raise TypeError(f"{cls.__name__}: give a section or its keys, not both")
-        if given is not None:
-            return given
+        return given or cls._checked(cls.model_validate, keys)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The section that an execution property carries; raises Failure as `of` does."""
+        return cls._checked(cls.model_validate_json, text)
+
+    @classmethod
+    def _checked(cls, validate, given) -> Self:
         try:
-            return cls.model_validate(keys)
+            return validate(given)
         except ValidationError as error:
             from settings import mistakes  # It needs this module.
 

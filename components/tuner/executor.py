@@ -17,6 +17,7 @@ from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions
 from failures import Failure
 from files import writing
+from files.places import files_below
 from settings.tuner import Tuner
 
 
@@ -58,7 +59,7 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
 
     found = search(tuner, folder, try_values, task.seed)
     write_best_hyperparameters(found, {"best_hyperparameters": [best], "tuner_results": [results]})
-    writing.copy_folder(logs, os.path.join(results.uri, TRIALS))
+    writing.copy_files(logs, os.path.join(results.uri, TRIALS), files_below(logs))
     writing.remove(folder)
     [trial] = found.oracle.get_best_trials(1)
     values = hyperparameters.tunable(trial.hyperparameters.values)

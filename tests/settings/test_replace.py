@@ -62,3 +62,5 @@ def test_every_mistake_has_its_line():
 def test_a_component_gets_the_same_lines():
     with pytest.raises(Failure, match="Training: epochs: given 0; allowed: a whole"):
         Training.of(epochs=0)
+    with pytest.raises(Failure, match="Training: epochs: given 0; allowed: a whole"):
+        Training.from_json('{"epochs": 0}')

@@ -1,0 +1,70 @@
+"""A checkpoint belongs to one training: to its inputs and to the keys that decide its result."""
+
+import pytest
+from tfx.types import standard_artifacts
+
+from components.trainer.task import Task
+from failures import Failure
+from settings.data import Features
+from settings.preprocessing import Preprocessing
+from settings.training import Model, Recipe
+
+
+@pytest.fixture
+def task(make_artifact, tmp_path):
+    for name in ("examples", "graph", "schema"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "examples" / "data").write_bytes(b"records")
+    return Task(
+        examples=make_artifact(standard_artifacts.Examples, tmp_path / "examples", ["train"]),
+        transform_graph=make_artifact(standard_artifacts.TransformGraph, tmp_path / "graph"),
+        schema=make_artifact(standard_artifacts.Schema, tmp_path / "schema"),
+        features=Features(),
+        preprocessing=Preprocessing(height=8, width=8),
+        recipe=Recipe(model=Model(name="small_cnn")),
+        seed=1,
+        checkpoint_dir=str(tmp_path / "checkpoints"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.worker_wait_seconds", 5.0),
+        ("training.checkpoint_every_seconds", 5.0),
+        ("training.checkpoint_every_steps", 5),
+        ("training.input.strategy", "streaming"),
+        ("training.input_report.max_wait", 0.5),
+    ],
+)
+def test_what_leaves_the_result_as_it_is_keeps_the_checkpoint(task, key, value):
+    assert task.varied({key: value}).state_folder({}) == task.state_folder({})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.learning_rate", 0.5),
+        ("training.epochs", 3),
+        ("augmentation.crop", 0.5),
+        ("model.parameters.filters", [4]),
+        ("model.name", "unet"),
+    ],
+)
+def test_what_changes_the_result_starts_a_new_training(task, key, value):
+    assert task.varied({key: value}).state_folder({}) != task.state_folder({})
+
+
+def test_other_examples_start_a_new_training(task, tmp_path):
+    before = task.state_folder({})
+    (tmp_path / "examples" / "data").write_bytes(b"other records")
+    assert task.state_folder({}) != before
+
+
+def test_hyperparameters_are_checked_like_a_file(task):
+    with pytest.raises(Failure) as refused:
+        task.varied({"training.learning_rate": 20.0})
+    assert str(refused.value) == (
+        "Trainer: hyperparameters: training.learning_rate: given 20.0; allowed: a number, above 0, "
+        "at most 10"
+    )
