@@ -7,12 +7,7 @@ ML Metadata, and an output `executor-logs` is added.
 import uuid
 
 from failures import Failure
-from kfp.cel_conditions import holds
 from kfp.entrypoint import LOG_OUTPUT
-
-
-class Skipped(Exception):
-    """The task does not run in this run; the message says why."""
 
 
 def executor_input(task, component, published, parameters, root, output_file):
@@ -25,14 +20,7 @@ def executor_input(task, component, published, parameters, root, output_file):
       parameters: the values of the run's parameters.
       root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
       output_file: the path for the executor's output.
-
-    Raises:
-      Skipped: its condition does not hold, or a task that it waits for was skipped.
-      Failure: its condition cannot be evaluated.
     """
-    missing = [name for name in task.get("dependentTasks", []) if name not in published]
-    if missing:
-        raise Skipped(f"{', '.join(missing)} did not run")
     inputs = {
         "parameterValues": _parameter_values(task, component, parameters),
         "artifacts": {
@@ -40,9 +28,6 @@ def executor_input(task, component, published, parameters, root, output_file):
             for name, source in task.get("inputs", {}).get("artifacts", {}).items()
         },
     }
-    condition = task.get("triggerPolicy", {}).get("condition")
-    if condition and not _holds(condition, inputs):
-        raise Skipped("its condition does not hold")
     name = task["taskInfo"]["name"]
     return {
         "inputs": inputs,
@@ -92,16 +77,6 @@ def _parameter_values(task, component, parameters):
 def _output(source, published):
     record = published[source["producerTask"]][source["outputArtifactKey"]]
     return record | {"type": {"instanceSchema": ""}}
-
-
-def _holds(condition, inputs):
-    try:
-        return holds(condition, {"artifacts": inputs["artifacts"]})
-    except KeyError as error:
-        raise Failure(
-            f"its condition reads {error}, which does not exist. Set it in the component that "
-            "the condition reads."
-        ) from None
 
 
 def _outputs(component, root):

@@ -120,7 +120,6 @@ def _add_parameter(spec, parameter):
 def _finish_task(task, component, step, pipeline):
     cached = component not in _NEVER_CACHED if step.cache is None else step.cache
     task["cachingOptions"] = {"enableCache": True} if cached and pipeline.enable_cache else {}
-    _name_inputs_in_condition(task)
     if step.retries:
         task["retryPolicy"] = {
             "maxRetryCount": step.retries,
@@ -128,17 +127,6 @@ def _finish_task(task, component, step, pipeline):
             "backoffFactor": 2.0,
             "backoffMaxDuration": "3600s",
         }
-
-
-def _name_inputs_in_condition(task):
-    """TFX writes `_Producer.output` into conditions even where the task has a name for it."""
-    policy = task.get("triggerPolicy", {})
-    inputs = task.get("inputs", {}).get("artifacts", {})
-    for name, source in inputs.items():
-        output = source["taskOutputArtifact"]
-        other = f"_{output['producerTask']}.{output['outputArtifactKey']}"
-        if "condition" in policy and other not in inputs:
-            policy["condition"] = policy["condition"].replace(f"['{other}']", f"['{name}']")
 
 
 def _finish_container(container, component, step, kubeflow, environment):

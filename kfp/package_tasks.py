@@ -3,8 +3,6 @@
 import graphlib
 import re
 
-from kfp.cel_conditions import inputs_read
-
 _PYTHON_TYPES = {
     "STRING": str,
     "NUMBER_INTEGER": (int, float),
@@ -37,7 +35,8 @@ def check_task(name, task, spec):
             yield f"task {name}: waits for {needed}, which is not a task"
     yield from _check_parameters(name, task, component, spec)
     yield from _check_artifacts(name, task, component, spec)
-    yield from _check_condition(name, task, spec, component)
+    if task.get("triggerPolicy", {}).get("condition"):
+        yield f"task {name}: a condition; let the component decide instead, as Pusher does"
     yield from _check_retries(name, task.get("retryPolicy", {}))
 
 
@@ -128,22 +127,6 @@ def _check_artifacts(name, task, component, spec):
             "artifacts", {}
         ):
             yield f"{place}: {output['producerTask']} has no output {output['outputArtifactKey']}"
-
-
-def _check_condition(name, task, spec, component):
-    condition = task.get("triggerPolicy", {}).get("condition")
-    if not condition:
-        return
-    label = component.get("executorLabel")
-    if "importer" in spec["deploymentSpec"]["executors"].get(label, {}):
-        yield f"task {name}: a condition on an importer is not supported"
-    try:
-        missing = inputs_read(condition) - set(task.get("inputs", {}).get("artifacts", {}))
-    except ValueError as error:
-        yield f"task {name}: {error}"
-        return
-    for key in sorted(missing):
-        yield f"task {name}: its condition reads the input {key}, which it does not have"
 
 
 def _check_retries(name, policy):

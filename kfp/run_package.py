@@ -13,7 +13,7 @@ import time
 import uuid
 
 from failures import ConfigurationError, Failure
-from kfp.backend_driver import Skipped, executor_input, survive
+from kfp.backend_driver import executor_input, survive
 from kfp.backend_launcher import Pod, launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
 from kfp.object_store import ObjectStore
@@ -25,9 +25,9 @@ from kfp.run_values import mounted, run_values
 @dataclasses.dataclass(frozen=True)
 class StepOutcome:
     task: str
-    status: str  # "ran", "skipped" or "failed"
+    status: str  # "ran" or "failed"
     seconds: float
-    made: str  # the summaries of its outputs, why it was skipped, or why it failed
+    made: str  # the summaries of its outputs, or why it failed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +90,6 @@ def run_package(
             run.published[task] = _publish(outputs, identities)
             outcome = StepOutcome(task, "ran", time.monotonic() - began, _summary(run, task))
             shutil.rmtree(pod.folder)
-        except Skipped as reason:
-            outcome = StepOutcome(task, "skipped", 0.0, str(reason))
         except Failure as cause:
             outcome = StepOutcome(task, "failed", time.monotonic() - began, str(cause))
         run.outcomes.append(outcome)

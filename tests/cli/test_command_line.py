@@ -28,7 +28,7 @@ def test_a_full_disk_behind_the_output_is_one_line():
     )
 
 
-def test_a_closed_output_is_no_mistake():
+def test_a_closed_output_is_not_a_mistake():
     words = f"{sys.executable} -m pipeline {' '.join(CHECK)} >&-"
     done = subprocess.run(["sh", "-c", words], cwd=ROOT, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -65,7 +65,7 @@ def test_ctrl_c_at_any_moment_is_130_and_at_most_one_line(tmp_path, reads):
 
 
 @pytest.mark.parametrize("file", ["none/results.json", "."])
-def test_a_file_for_the_results_that_cannot_be_written_is_told_before_the_run(tmp_path, file):
+def test_a_file_for_the_results_that_cannot_be_written_is_reported_before_the_run(tmp_path, file):
     results = tmp_path / file
     words = ["run", "--config", "configs/digits.yaml", "--set", f"root={tmp_path}/root"]
     done = pipeline(*words, "--results", str(results), capture_output=True)
@@ -75,7 +75,7 @@ def test_a_file_for_the_results_that_cannot_be_written_is_told_before_the_run(tm
     assert not (tmp_path / "root").exists()
 
 
-def test_a_folder_where_the_package_should_go_is_told_before_compiling(tmp_path):
+def test_a_folder_where_the_package_should_go_is_reported_before_compiling(tmp_path):
     (tmp_path / "package.yaml").mkdir()
     words = ["compile", "--config", "configs/digits.yaml", "--output"]
     done = pipeline(*words, str(tmp_path / "package.yaml"), capture_output=True)

@@ -76,7 +76,7 @@ def test_json_says_the_same(store):
     assert versions[2]["metrics"]["macro_f1"] == 0.25
 
 
-def test_a_rollback_is_told_listed_and_undone(store):
+def test_a_rollback_is_reported_listed_and_undone(store):
     code, out, _ = store("rollback", "1")
     assert (code, out) == (
         0,
@@ -106,14 +106,14 @@ def test_a_version_that_is_not_there_is_one_line_with_those_that_are(store):
     assert err.count("\n") == 1
 
 
-def test_an_empty_destination_is_told(tmp_path, capsys):
+def test_an_empty_destination_is_reported(tmp_path, capsys):
     assert main(["models", "list", "--destination", str(tmp_path / "none")]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'none'} holds no version yet.\n"
 
 
 @pytest.mark.parametrize("action", [["list"], ["pin", "1"], ["rollback"], ["prune"]])
 @pytest.mark.parametrize("place", ["s3://bucket/models", "FILE"])
-def test_a_place_that_is_no_destination_is_one_line(tmp_path, capsys, action, place):
+def test_a_place_that_is_not_a_destination_is_one_line(tmp_path, capsys, action, place):
     file = tmp_path / "file"
     file.write_text("")
     place = place.replace("FILE", str(file))

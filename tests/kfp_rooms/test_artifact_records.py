@@ -101,7 +101,7 @@ def test_a_type_of_ones_own_is_found_by_its_module_and_name():
         {"schemaTitle": "Model"},
     ],
 )
-def test_a_type_that_is_none_is_told(schema):
+def test_a_title_that_is_not_a_type_is_reported(schema):
     with pytest.raises(ValueError, match="type"):
         artifact_class(schema)
 

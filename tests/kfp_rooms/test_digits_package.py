@@ -49,7 +49,7 @@ def test_the_default_pipeline_compiles_to_a_package_that_the_backend_takes(packa
     assert set(kubernetes) >= {"ChampionResolver_executor", "Pusher_executor"}
 
 
-def test_a_packages_origin_is_no_part_of_what_the_cache_counts(package):
+def test_a_packages_origin_is_not_part_of_what_the_cache_counts(package):
     spec, _ = read_package(package)
 
     for executor in spec["deploymentSpec"]["executors"].values():

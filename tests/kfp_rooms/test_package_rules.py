@@ -120,11 +120,8 @@ BREAKS = {
     "is not an output of a task": lambda s, p: task(s, "Add")["inputs"]["artifacts"].update(
         examples={"componentInputArtifact": "examples"}
     ),
-    "its condition reads the input gone": lambda s, p: task(s, "Push")["triggerPolicy"].update(
-        condition="inputs.artifacts['gone'].artifacts[0].uri == 'x'"
-    ),
-    "not a condition that TFX writes": lambda s, p: task(s, "Push")["triggerPolicy"].update(
-        condition="a ? b : c"
+    "a condition; let the component decide": lambda s, p: task(s, "Push").update(
+        triggerPolicy={"condition": "inputs.artifacts['model'].artifacts[0].uri == 'x'"}
     ),
     "backoffDuration": lambda s, p: task(s, "Add")["retryPolicy"].update(backoffDuration="1m"),
     "Gone_executor is not an executor": lambda s, p: p["platforms"]["kubernetes"]["deploymentSpec"][
@@ -167,7 +164,7 @@ def test_what_the_backend_refuses_is_refused_here_with_the_reason(good, reason):
 
 
 @pytest.mark.parametrize("documents", [[], [{}], ["text"], [{"platforms": {}}]])
-def test_what_is_no_package_at_all_is_refused(documents):
+def test_what_is_not_a_package_is_refused(documents):
     with pytest.raises(PackageRefused):
         check_package(documents)
 

@@ -54,14 +54,6 @@ def test_parameters_replace_a_whole_property_and_a_key_within_one(run_toy, tmp_p
     assert (tmp_path / "pushed" / "total").read_text() == str((1 + 2) * 1.5 * 10)
 
 
-def test_a_condition_that_does_not_hold_skips_the_step_and_all_that_wait_for_it(run_toy):
-    run = run_toy(least=100)
-
-    assert statuses(run)["Judge"] == "ran"
-    assert statuses(run)["Push"] == statuses(run)["Serve"] == "skipped"
-    assert not run.failed
-
-
 def test_a_step_that_fails_says_why_and_publishes_nothing(run_toy, tmp_path):
     run = run_toy(["factor=-1"])
 
@@ -103,7 +95,9 @@ def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, 
         ("count", "--param count; allowed: name=value"),
     ],
 )
-def test_a_wrong_parameter_is_told_in_one_line(toy_package, tmp_path, capsys, parameter, message):
+def test_a_wrong_parameter_is_reported_in_one_line(
+    toy_package, tmp_path, capsys, parameter, message
+):
     package = toy_package("toy.yaml", tmp_path)
 
     assert run_verb(package, f"--param={parameter}", work=tmp_path / "work") == 2
@@ -113,7 +107,7 @@ def test_a_wrong_parameter_is_told_in_one_line(toy_package, tmp_path, capsys, pa
     assert not (tmp_path / "work").exists()
 
 
-def test_a_root_that_is_no_object_store_is_told(toy_package, tmp_path, capsys):
+def test_a_root_that_is_not_an_object_store_is_reported(toy_package, tmp_path, capsys):
     package = toy_package("toy.yaml", tmp_path)
 
     assert run_verb(package, "--root=/data", work=tmp_path / "work") == 2
@@ -129,7 +123,9 @@ def test_a_root_that_is_no_object_store_is_told(toy_package, tmp_path, capsys):
         ("other.yaml", "a: 1", "one pipeline spec"),
     ],
 )
-def test_a_file_that_is_no_package_is_told_in_one_line(tmp_path, capsys, name, text, message):
+def test_a_file_that_is_not_a_package_is_reported_in_one_line(
+    tmp_path, capsys, name, text, message
+):
     if text is not None:
         Path(tmp_path / name).write_text(text)
 

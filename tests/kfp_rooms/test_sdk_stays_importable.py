@@ -53,7 +53,7 @@ def test_a_module_of_ours_runs_with_python_m():
     assert python("-m", "kfp.image_tag").strip().isalnum()
 
 
-def test_the_folder_is_no_package_of_its_own():
+def test_the_folder_is_not_a_package_of_its_own():
     assert not (FOLDER / "__init__.py").exists()
 
 

@@ -2,7 +2,6 @@
 
 import json
 
-from tfx.dsl.experimental.conditionals import conditional
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from toy_components import Add, Count, Judge, Push, Serve
@@ -24,13 +23,11 @@ def toy_pipeline(destination, least=10):
         ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
     )
     judge = Judge(model=add.outputs["model"], least=least)
-    blessed = judge.outputs["blessing"].future()[0].custom_property("blessed") == 1
-    with conditional.Cond(blessed):
-        push = Push(
-            model=add.outputs["model"],
-            blessing=judge.outputs["blessing"],
-            destination=str(destination),
-        )
+    push = Push(
+        model=add.outputs["model"],
+        blessing=judge.outputs["blessing"],
+        destination=str(destination),
+    )
     serve = Serve(pushed=push.outputs["pushed"])
     return Pipeline(
         pipeline_name="toy",

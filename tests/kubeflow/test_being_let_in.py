@@ -44,14 +44,14 @@ def test_a_token_that_no_header_takes_is_named_and_not_shown(server, endpoint, t
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe\x00"])
-def test_a_file_without_a_token_is_told(server, content, tmp_path):
+def test_a_file_without_a_token_is_reported(server, content, tmp_path):
     file = tmp_path / "token"
     file.write_bytes(content)
     endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
     assert f"{file} holds no token" in told_by(lambda: connect(endpoint, {}))
 
 
-def test_a_token_file_that_goes_away_between_calls_is_told(server, tmp_path):
+def test_a_token_file_that_goes_away_between_calls_is_reported(server, tmp_path):
     file = tmp_path / "token"
     file.write_text("token")
     endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
@@ -119,7 +119,7 @@ def test_what_is_gone_or_there_already_at_any_call_is_one_line(
 
 
 @pytest.mark.parametrize("action", ["list", "delete", "pause"])
-def test_a_login_page_is_no_server_without_schedules(server, endpoint, package, quietly, action):
+def test_a_login_page_is_not_a_server_without_schedules(server, endpoint, package, quietly, action):
     apply(package, endpoint, Schedule(cron="0 3 * * *"), **quietly)
     server.answer = lambda *_: b"<html>Log in</html>"
     told = told_by(lambda: change(action, "digits", endpoint, **quietly))

@@ -198,7 +198,7 @@ def test_a_failure_in_passing_at_any_call_leaves_exactly_one(server, apply_it, w
         assert leftovers(server) == ["ENABLE"]
 
 
-def test_a_change_of_experiment_tells_of_the_schedule_that_stays_behind(server, apply_it):
+def test_a_change_of_experiment_reports_the_schedule_left_behind(server, apply_it):
     apply_it()
     elsewhere = KubeflowEndpoint(endpoint=server.url, experiment="staging")
     _, said = apply_it(endpoint=elsewhere)

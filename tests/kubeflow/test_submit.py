@@ -141,7 +141,7 @@ def test_waits_double_and_the_server_may_ask_for_one(server, run_it, naps):
     assert naps == [7.0]
 
 
-def test_a_server_that_stays_broken_is_told_in_one_line(server, run_it):
+def test_a_server_that_stays_broken_is_reported_in_one_line(server, run_it):
     server.before = fail_at(range(1, 100), refused(server, 503, "upstream\nconnect error"))
     with pytest.raises(Failure, match=r"answered 503 5 times: upstream\. Look") as failure:
         run_it()
@@ -210,7 +210,7 @@ def test_a_server_of_several_users_wants_a_namespace(server, run_it):
     assert experiment["namespace"] == "team-a"
 
 
-def test_an_address_where_nobody_listens_is_told_at_once(run_it, naps):
+def test_an_address_where_nothing_listens_is_reported_at_once(run_it, naps):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -227,7 +227,7 @@ def test_a_server_that_does_not_answer_is_given_up_after_the_timeout(server, run
         run_it(endpoint=endpoint)
 
 
-def test_a_plain_http_server_behind_https_is_told_in_one_line(server, run_it):
+def test_a_plain_http_server_behind_https_is_reported_in_one_line(server, run_it):
     endpoint = KubeflowEndpoint(endpoint=server.url.replace("http:", "https:"))
     with pytest.raises(Failure, match="kubeflow") as failure:
         run_it(endpoint=endpoint)
@@ -334,7 +334,7 @@ def test_wait_outlives_a_server_that_is_away_for_a_moment(server, run_it):
     assert run_it(wait=True)[0] == 0
 
 
-def test_a_run_that_is_deleted_while_waiting_is_told(server, run_it):
+def test_a_run_that_is_deleted_while_waiting_is_reported(server, run_it):
     server.before = lambda number: (
         server.runs.clear() if server.requests[-1][1].startswith("/runs/") else None
     )

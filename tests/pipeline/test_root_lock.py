@@ -30,7 +30,7 @@ def holder(tmp_path):
     process.wait()
 
 
-def test_a_second_run_is_refused_and_told_who_holds_the_root(tmp_path, holder):
+def test_a_second_run_is_refused_and_says_who_holds_the_root(tmp_path, holder):
     with pytest.raises(InUse) as refused, hold(tmp_path):
         pass
     message = str(refused.value)

@@ -150,7 +150,7 @@ def test_a_second_one_is_refused_and_says_who_serves(configuration):
     assert second.stderr.count("\n") == 1
 
 
-def test_one_that_does_not_stop_is_told(configuration, store, tmp_path):
+def test_one_that_does_not_stop_is_reported(configuration, store, tmp_path):
     code = (
         "import sys, time; from pipeline.root_lock import hold\n"
         "with hold(sys.argv[1]): print('held', flush=True); time.sleep(60)"
@@ -167,13 +167,13 @@ def test_one_that_does_not_stop_is_told(configuration, store, tmp_path):
     holder.wait()
 
 
-def test_a_root_that_cannot_be_written_is_told_in_one_line(configuration, tmp_path):
+def test_a_root_that_cannot_be_written_is_reported_in_one_line(configuration, tmp_path):
     (tmp_path / "schedule").write_text("a file, where a folder is wanted")
     with pytest.raises(Failure, match="cannot be"):
         run_schedule(configuration, "x.yaml")
 
 
-def test_a_store_that_is_no_store_is_told_in_one_line(configuration, tmp_path):
+def test_a_file_that_is_not_a_store_is_reported_in_one_line(configuration, tmp_path):
     with hold(tmp_path / "schedule"):
         (tmp_path / "schedule" / "state.sqlite").write_bytes(b"not a database at all" * 100)
     with pytest.raises(Failure, match=r"state\.sqlite cannot be kept"):
