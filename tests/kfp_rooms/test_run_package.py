@@ -95,9 +95,7 @@ def test_a_volume_is_a_folder_that_lasts_from_run_to_run(toy_package, tmp_path, 
         ("count", "--param count; allowed: name=value"),
     ],
 )
-def test_a_wrong_parameter_is_reported_in_one_line(
-    toy_package, tmp_path, capsys, parameter, message
-):
+def test_a_wrong_parameter_is_one_line(toy_package, tmp_path, capsys, parameter, message):
     package = toy_package("toy.yaml", tmp_path)
 
     assert run_verb(package, f"--param={parameter}", work=tmp_path / "work") == 2
@@ -123,9 +121,7 @@ def test_a_root_that_is_not_an_object_store_is_reported(toy_package, tmp_path, c
         ("other.yaml", "a: 1", "one pipeline spec"),
     ],
 )
-def test_a_file_that_is_not_a_package_is_reported_in_one_line(
-    tmp_path, capsys, name, text, message
-):
+def test_a_file_that_is_not_a_package_is_one_line(tmp_path, capsys, name, text, message):
     if text is not None:
         Path(tmp_path / name).write_text(text)
 
