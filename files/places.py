@@ -28,6 +28,15 @@ def opened(path, mode="rb"):
     return open(path, mode, encoding=None if "b" in mode else "utf-8")
 
 
+def exists(path) -> bool:
+    """Whether there is a file or folder `path`."""
+    return gfile().exists(str(path)) if is_remote(path) else os.path.exists(path)
+
+
+def is_folder(path) -> bool:
+    return gfile().isdir(str(path)) if is_remote(path) else os.path.isdir(path)
+
+
 def read(path, next_step: str) -> bytes:
     """What is in the file `path`.
 
@@ -45,10 +54,9 @@ def size(path) -> int:
 
 def files_in(folder) -> list[str]:
     """The paths of the finished files and folders in a folder, by name; [] where it is missing."""
-    of_store = gfile() if is_remote(folder) else None
-    if not (of_store.isdir if of_store else os.path.isdir)(str(folder)):
+    if not is_folder(folder):
         return []
-    names = (of_store.listdir if of_store else os.listdir)(str(folder))
+    names = gfile().listdir(str(folder)) if is_remote(folder) else os.listdir(folder)
     found = sorted(name.rstrip("/") for name in names)  # A bucket's folders end in a slash.
     return [os.path.join(folder, name) for name in found if not name.endswith(UNFINISHED)]
 
@@ -89,6 +97,11 @@ def is_file_error(error: BaseException) -> bool:
     if kind == "ResourceExhaustedError":  # The disk, or the memory of a computation.
         return "No space left" in str(error) or "quota" in str(error)
     return kind not in ("InvalidArgumentError", "InternalError", "DataLossError")
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the error says that there is no such file, local or remote."""
+    return isinstance(error, FileNotFoundError) or type(error).__name__ == "NotFoundError"
 
 
 def why(error: Exception) -> str:

@@ -24,7 +24,7 @@ def is_version_name(name: str) -> bool:
 
 def is_saved_model(folder: str) -> bool:
     """Whether a server would recognise a SavedModel in `folder`."""
-    return any(_paths(folder).exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
+    return any(places.exists(os.path.join(folder, name)) for name in SAVED_MODEL_FILES)
 
 
 def names(destination: str) -> list[str]:
@@ -33,13 +33,9 @@ def names(destination: str) -> list[str]:
     Raises:
       Failure: the destination is a file.
     """
-    if not _paths(destination).exists(destination):
-        return []
-    if not _paths(destination).isdir(destination):
+    if places.exists(destination) and not places.is_folder(destination):
         raise Failure(f"The push destination {destination} is not a folder. Name another.")
-    listdir = places.gfile().listdir if places.is_remote(destination) else os.listdir
-    # Object stores list a folder with a slash at its end.
-    return [str(name).rstrip("/") for name in listdir(destination)]
+    return [os.path.basename(path) for path in places.files_in(destination)]
 
 
 def numbers(destination: str) -> list[int]:
@@ -110,7 +106,3 @@ def pushing_run(version: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return record.get("run") if isinstance(record, dict) else None
-
-
-def _paths(place: str):
-    return places.gfile() if places.is_remote(place) else os.path

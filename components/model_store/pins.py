@@ -4,23 +4,19 @@ import contextlib
 import os
 from pathlib import Path
 
-from tfx.dsl.io import fileio
-
 from components.model_store.layout import is_version_name
 from components.model_store.locking import locked
 from components.model_store.versions import Version, list_versions
 from failures import Failure
-from files import writing
+from files import places, writing
 
 _PINS = ".steadyfeed-pins"  # No number, so servers pass over it.
 
 
 def pinned(destination: str) -> set[int]:
     """The numbers that are pinned, of versions that exist or not."""
-    folder = os.path.join(destination, _PINS)
-    if not fileio.exists(folder):
-        return set()
-    names = [str(name).rstrip("/") for name in fileio.listdir(folder)]
+    pins = places.files_in(os.path.join(destination, _PINS))
+    names = [os.path.basename(pin) for pin in pins]
     return {int(name) for name in names if is_version_name(name)}
 
 

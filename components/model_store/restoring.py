@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import tensorflow as tf
-
 from components.model_store.copying import copy_model
 from components.model_store.layout import version_path
 from components.model_store.locking import locked, unfinished_folder
@@ -18,6 +16,7 @@ from components.model_store.publish import (
 from components.model_store.versions import PushRecord, Version, list_versions, newest
 from failures import Failure
 from files import writing
+from files.places import is_missing
 
 
 def roll_back(destination: str, number: int | None = None) -> Version:
@@ -57,7 +56,9 @@ def roll_back(destination: str, number: int | None = None) -> Version:
             if "://" in destination:
                 return publish_remotely(source.path, destination, record)
             return _restore_locally(source.path, Path(destination), record)
-        except (FileNotFoundError, tf.errors.NotFoundError):
+        except Exception as error:
+            if not is_missing(error):
+                raise
             raise Failure(
                 f"Version {number} was removed from {destination} while it was copied. "
                 "Name another: `models list` shows them."
