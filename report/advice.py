@@ -1,7 +1,8 @@
 """What came of a run, and what to do next."""
 
+import math
+
 from components.model_store.layout import served_instead
-from report.bounds import read_bounds
 
 _WELL_KNOWN = 0.98  # the score from which a class needs no more examples
 _OVERFIT = 0.05  # how far the accuracy on training images may be above that on others
@@ -38,6 +39,15 @@ def next_steps(run):
     return [*steps, *_from_input(run)]
 
 
+def rule(bound):
+    """What a Bound asks for, such as "at least 0.97"."""
+    limit = f"at {'least' if bound.at_least else 'most'} {bound.limit:.6g}"
+    if not bound.is_change:
+        return limit
+    words = f"at most {bound.allowed:g} worse than the champion"
+    return words if math.isnan(bound.limit) else f"{words}, so {limit}"
+
+
 def _after_failure(run):
     if run.unfinished.name == "ValidationGate":
         yield (
@@ -51,14 +61,15 @@ def _after_failure(run):
 
 
 def _missed(run):
-    bounds = read_bounds(run)
-    if not bounds:
+    if not run.bounds:
         yield "Set evaluation.thresholds: without a bound, no model counts as good enough."
-    for bound in bounds:
-        if not bound.held and bound.value is not None:
+    if math.isnan(run.verdict.metrics.get("loss", 0.0)):
+        yield "The model answers with probabilities of nan: lower training.learning_rate."
+    for bound in run.bounds:
+        if not bound.met and not math.isnan(bound.value):
             yield (
-                f"{bound.metric} is {bound.value:.4g} but must be {bound.rule} "
-                f"{bound.limit:.4g}: {bound.missing:.2g} is missing."
+                f"{bound.metric} is {bound.value:.4g} but must be {rule(bound)}: "
+                f"{bound.missing:.2g} is missing."
             )
 
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from metrics import catalog
 from report import charts
-from report.bounds import better
 
 
 class Section(NamedTuple):
@@ -52,6 +52,13 @@ def _environment():
     environment.filters |= {"figure": figure, "percent": percent}
     environment.globals |= {"better": better, "charts": charts}
     return environment
+
+
+def better(metric, change):
+    """Whether a change of that metric is for the better; None where it is neither."""
+    if not change or metric not in catalog.NAMES:
+        return None
+    return (change > 0) == catalog.higher_is_better(metric)
 
 
 def figure(value, digits=4):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from components.champion_resolver.reading import read_version
+from components.evaluator.bounds import bounds_of
 from components.evaluator.reading import read_confusion, read_verdict, read_worst_examples
 from components.example_validator.reading import read_folder as read_anomalies
 from components.pusher.reading import read_pushed
@@ -22,6 +23,7 @@ from components.tuner.reading import read_trials
 from pipeline.custom_properties import summaries
 from pipeline.origin import Origin
 from settings.data import Features
+from settings.evaluation import Evaluation
 
 
 class Output(NamedTuple):
@@ -146,6 +148,14 @@ class Run:
     confusion = _left("Evaluator", "evaluation", read_confusion)
     worst_examples = _left("Evaluator", "evaluation", read_worst_examples, [])
     serving = _left("ServingCheck", "infra_blessing", read_result)
+
+    @functools.cached_property
+    def bounds(self):
+        """Every Bound of the configuration; [] without a verdict."""
+        if not self.verdict:
+            return []
+        evaluation = self.section("evaluation", Evaluation)
+        return list(bounds_of(evaluation, self.verdict.metrics, self.verdict.champion_metrics))
 
     def edges(self):
         """[(component, component that reads its outputs, [their names])] in the run's order."""

@@ -4,9 +4,9 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
+from components.evaluator.bounds import Bound
 from components.evaluator.reading import BLESSING_FILE, Verdict
 from files import writing
 from metrics import catalog
@@ -17,52 +17,10 @@ BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"
 BLESSED_PROPERTY = "blessed"
 
-ROUNDING = 1e-9  # Equal accuracies, summed over other batches, differ by less.
-
-
-class Broken(NamedTuple):
-    """A bound that the challenger does not keep."""
-
-    metric: str
-    is_change: bool  # from the champion
-    reason: str
-
-
-def broken_bounds(
-    evaluation: Evaluation, challenger: Mapping[str, float], champion: Mapping[str, float]
-) -> Iterator[Broken]:
-    """Compares metrics over the whole split with their bounds.
-
-    A metric that was not measured, or is nan, keeps no bound. A change is compared only with
-    a champion, and any number is progress from a champion's nan.
-
-    Args:
-      evaluation: thresholds, inclusive, and allowed changes, absolute.
-      challenger: its metrics.
-      champion: its metrics; empty without a champion.
-    """
-    for metric, limits in evaluation.thresholds.items():
-        value = challenger.get(metric, math.nan)
-        if limits.min is not None and not value >= limits.min:
-            yield Broken(metric, False, f"{metric} {value:.6g} is below {limits.min:g}")
-        elif limits.max is not None and not value <= limits.max:
-            yield Broken(metric, False, f"{metric} {value:.6g} is above {limits.max:g}")
-    for metric in evaluation.change if champion else ():
-        value, before = challenger.get(metric, math.nan), champion.get(metric, math.nan)
-        allowed = evaluation.allowed_change(metric)
-        worse = before - value if catalog.higher_is_better(metric) else value - before
-        if math.isnan(value) or worse > allowed + ROUNDING:
-            yield Broken(
-                metric,
-                True,
-                f"{metric} {value:.6g} against the champion's {before:.6g} "
-                f"is worse by more than {allowed:g}",
-            )
-
 
 def decide(
     evaluation: Evaluation,
-    broken: list[Broken],
+    broken: Sequence[Bound],
     challenger: Mapping[str, float],
     champion: Mapping[str, float],
 ) -> Verdict:
@@ -82,7 +40,7 @@ def decide(
     return Verdict(not reasons, reasons, dict(challenger), dict(champion))
 
 
-def _reason(bound: Broken, challenger: Mapping[str, float]) -> str:
+def _reason(bound: Bound, challenger: Mapping[str, float]) -> str:
     if bound.metric in challenger:
         return bound.reason
     fewest = catalog.load(bound.metric).FEWEST_CLASSES

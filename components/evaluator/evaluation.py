@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from components.engine import MakePipeline, run_shards
 from components.evaluator import blessing, tfma_result, worst_examples
+from components.evaluator.bounds import bounds_of
 from components.evaluator.count_shard import CountShard
 from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan
@@ -111,7 +112,7 @@ def _judge(plan: Plan, split_uri: str, evaluation: Evaluation, counts, uri: str)
         for name, of_model in by_name.items()
     }
     challenger, champion = [*overall.values(), {}][:2]
-    broken = list(blessing.broken_bounds(evaluation, challenger, champion))
+    broken = [b for b in bounds_of(evaluation, challenger, champion) if not b.met]
     verdict = blessing.decide(evaluation, broken, challenger, champion)
     tfma_result.write(
         uri,

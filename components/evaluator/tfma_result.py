@@ -18,7 +18,7 @@ from tensorflow_model_analysis.metrics import multi_class_confusion_matrix_metri
 from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
-from components.evaluator.blessing import ROUNDING, Broken
+from components.evaluator.bounds import ROUNDING, Bound
 from components.evaluator.reading import Verdict
 from files import writing
 from metrics import catalog
@@ -163,7 +163,7 @@ def _differences(values: dict) -> dict:
 
 
 def validation(
-    evaluation: Evaluation, broken: Sequence[Broken], verdict: Verdict
+    evaluation: Evaluation, broken: Sequence[Bound], verdict: Verdict
 ) -> validation_result_pb2.ValidationResult:
     """The verdict in TFMA's terms, with the bounds that are broken."""
     with_champion = bool(verdict.champion_metrics)

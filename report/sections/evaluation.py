@@ -1,7 +1,7 @@
 """Evaluation: bounds, metrics against the champion's, each class, confusion, mistakes."""
 
 from report import pictures
-from report.bounds import read_bounds
+from report.advice import rule
 
 _MATRIX = 30  # classes up to which the whole matrix is shown
 _LISTED = 100  # classes of the table of classes
@@ -14,7 +14,7 @@ def view(run, previous):
         return None
     found = {
         "verdict": run.verdict,
-        "bounds": read_bounds(run),
+        "bounds": [(bound, rule(bound)) for bound in run.bounds],
         "champion": run.champion,
         "segmentation": run.is_segmentation,
         "confusion": run.confusion,

@@ -208,6 +208,23 @@ def test_a_metric_of_nan_meets_no_bound(root):
     assert ">met<" not in page
 
 
+def test_a_champion_of_nan_stops_no_model(root):
+    steps = classified(blessed=True)
+    verdict = steps["Evaluator"]["outputs"]["blessing"]["blessing.json"]
+    verdict["champion_metrics"]["accuracy"] = float("nan")
+    root.add_run("2026-11-21T02:57:25", steps)
+    page = page_of(root)
+    assert page.count(">met<") == 2
+    assert "<td>at most 0.005 worse than the champion</td>" in page
+
+
+def test_probabilities_of_nan_are_answered_with_advice(root):
+    steps = classified()
+    steps["Evaluator"]["outputs"]["blessing"]["blessing.json"]["metrics"]["loss"] = float("nan")
+    root.add_run("2026-11-21T02:57:25", steps)
+    assert "lower training.learning_rate" in page_of(root)
+
+
 @pytest.mark.parametrize(
     ("versions", "text"),
     [

@@ -17,7 +17,7 @@ from tensorflow_model_analysis.metrics.metric_types import MetricKey
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
 
 from components.evaluator import tfma_result
-from components.evaluator.blessing import broken_bounds
+from components.evaluator.bounds import bounds_of
 from settings.data import Features
 from settings.evaluation import Evaluation
 from tests.components.evaluator.brightness_model import LEVELS, example
@@ -124,7 +124,7 @@ def test_tfma_finds_the_same_bounds_broken(thresholds, allowed, challenger, cham
         for name, value in allowed.items()
     }
     evaluation = Evaluation.of(thresholds=thresholds, change=changes)
-    broken = list(broken_bounds(evaluation, challenger, champion or {}))
+    broken = [b for b in bounds_of(evaluation, challenger, champion or {}) if not b.met]
 
     names = tfma_result.model_names(2 if champion else 1)
     config = tfma_result.eval_config(evaluation, Features(), names)

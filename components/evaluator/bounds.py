@@ -1,0 +1,76 @@
+"""Metrics against their bounds; needs no TensorFlow, so the report shows the same comparison."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from metrics import catalog
+from settings.evaluation import Evaluation
+
+ROUNDING = 1e-9  # Equal accuracies, summed over other batches, differ by less.
+
+
+class Bound(NamedTuple):
+    """One bound and the challenger's value.
+
+    A metric that was not measured, or is nan, keeps no bound. Any number is progress from a
+    champion's nan.
+    """
+
+    metric: str
+    value: float  # the challenger's; nan where it was not measured
+    at_least: bool  # whether the value must be at least the limit, or at most
+    limit: float  # inclusive; nan where the champion's value is
+    allowed: float | None = None  # how far behind the champion it may be; None: a threshold
+    champion: float = math.nan  # its value
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it bounds the change from the champion."""
+        return self.allowed is not None
+
+    @property
+    def missing(self) -> float:
+        """How far the value is on the wrong side of the limit; at most 0 on the right one."""
+        return self.limit - self.value if self.at_least else self.value - self.limit
+
+    @property
+    def met(self) -> bool:
+        if self.is_change:
+            return not math.isnan(self.value) and not self.missing > ROUNDING
+        return self.missing <= 0
+
+    @property
+    def reason(self) -> str:
+        """Why it is not met."""
+        if self.is_change:
+            return (
+                f"{self.metric} {self.value:.6g} against the champion's {self.champion:.6g} "
+                f"is worse by more than {self.allowed:g}"
+            )
+        side = "below" if self.at_least else "above"
+        return f"{self.metric} {self.value:.6g} is {side} {self.limit:g}"
+
+
+def bounds_of(
+    evaluation: Evaluation, challenger: Mapping[str, float], champion: Mapping[str, float]
+) -> Iterator[Bound]:
+    """Every bound on the metrics over the whole split; the changes only with a champion.
+
+    Args:
+      evaluation: thresholds, inclusive, and allowed changes, absolute.
+      challenger: its metrics.
+      champion: its metrics; empty without a champion.
+    """
+    for metric, limits in evaluation.thresholds.items():
+        value = challenger.get(metric, math.nan)
+        if limits.min is not None:
+            yield Bound(metric, value, True, limits.min)
+        if limits.max is not None:
+            yield Bound(metric, value, False, limits.max)
+    for metric in evaluation.change if champion else ():
+        value, before = challenger.get(metric, math.nan), champion.get(metric, math.nan)
+        allowed = evaluation.allowed_change(metric)
+        higher = catalog.higher_is_better(metric)
+        limit = before - allowed if higher else before + allowed
+        yield Bound(metric, value, higher, limit, allowed, before)
