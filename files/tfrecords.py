@@ -184,7 +184,6 @@ def frame(data: bytes) -> bytes:
 
 def _steps(path, next_step: str) -> Iterator[tuple[int, int]]:
     """(number, first byte) of each record of a plain file, by their lengths; then of its end."""
-    start = _start(path, next_step)
     with reading(path, next_step), opened(path) as file:
         size = places.size(path)
         number = offset = position = 0
@@ -204,7 +203,7 @@ def _steps(path, next_step: str) -> Iterator[tuple[int, int]]:
                 elif offset + length + _FRAME_BYTES > size:
                     flaw = _CUT
             if flaw:
-                raise _damaged(start._replace(number=number, offset=offset), flaw)
+                raise _damaged(_Place(os.fspath(path), number, offset, next_step), flaw)
             number += 1
             offset += length + _FRAME_BYTES
             position += length + _FRAME_BYTES
@@ -239,7 +238,7 @@ def _data(found: Iterable[Run]) -> Iterator[bytes]:
 
 
 def _is_packed(path, next_step: str) -> bool:
-    with _unpacked(_start(path, next_step)) as file:
+    with _unpacked(_Place(os.fspath(path), 0, 0, next_step)) as file:
         return isinstance(file, gzip.GzipFile)
 
 
@@ -275,10 +274,6 @@ def _read(file: BinaryIO, size: int, position: int) -> bytes:
         if not pieces:
             raise
         return b"".join(pieces)
-
-
-def _start(path, next_step: str) -> _Place:
-    return _Place(os.fspath(path), 0, 0, next_step)
 
 
 def _after(place: _Place, found: list[bytes], position: int) -> _Place:
