@@ -20,7 +20,7 @@ _FOREIGN = re.compile(
 
 
 def _enter_own_environment():
-    """Gives this process and its children a home and a temporary folder; returns their parent.
+    """Gives this process and its children a home and a temporary folder.
 
     It runs before TensorFlow and Keras are imported, which read the home once.
     """
@@ -34,26 +34,17 @@ def _enter_own_environment():
         os.environ[name] = str(folder / below)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # where pytest puts every tmp_path
     tempfile.tempdir = None  # read TMPDIR anew
-    # Registered before multiprocessing registers what removes its own folder in this one.
+    # Nothing stays below the system's temporary folder: for a look at a test's files, give
+    # pytest a --basetemp. Registered before multiprocessing is to remove its own folder there.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 # A worker of pytest-xdist starts in the environment that the first process made.
-_FOLDER = None if "PYTEST_XDIST_WORKER" in os.environ else _enter_own_environment()
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _enter_own_environment()
 
 from files import locks  # noqa: E402
 from tests.processes import start_pipeline  # noqa: E402
-
-
-def pytest_unconfigure(config):
-    """Leaves nothing below the system's temporary folder, unless a test failed."""
-    if _FOLDER is None:
-        return
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and (reporter.stats.get("failed") or reporter.stats.get("error")):
-        reporter.write_line(f"The files of the failed tests are in {_FOLDER}")
-        atexit.unregister(shutil.rmtree)
 
 
 @pytest.fixture(scope="session")

@@ -193,7 +193,7 @@ def interleave(count, destination, models, seed):
 
 
 @pytest.mark.parametrize(
-    "count", [pytest.param(5, id="quick"), pytest.param(200, marks=pytest.mark.slow, id="bar")]
+    "count", [pytest.param(5, id="quick"), pytest.param(60, marks=pytest.mark.slow, id="bar")]
 )
 def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, tmp_path):
     destination, stop = tmp_path / "pushed", tmp_path / "stop"
@@ -211,7 +211,7 @@ def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, t
         told, _ = reader.communicate(timeout=60)
     loads, failures = map(int, told.split())
     print(f"{count} interleavings, {killed} kills, {removed} pruned; {loads} loads")
-    assert killed or count < 200
-    assert removed or count < 200  # The quick one is over before much may happen.
+    assert killed or count < 60
+    assert removed or count < 60  # The quick one is over before much may happen.
     assert loads
     assert not failures

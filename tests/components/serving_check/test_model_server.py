@@ -7,7 +7,6 @@ stand-in is on PATH: model_server_double.py, which speaks the same protocols.
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from components.serving_check.requests import Requests
+from components.serving_check.served import serve
 from failures import Failure
 from tests.components.serving_check.small_models import LABELS, save_model
+from tests.processes import start
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[3]
 DOUBLE = Path(__file__).with_name("model_server_double.py")
 
 
@@ -85,20 +86,16 @@ def test_a_model_that_does_not_load_is_stopped_with_what_the_server_said(room, s
     assert servers_running() == []
 
 
-CHECK = """
-import sys
-from components.serving_check.requests import Requests
-from components.serving_check.served import serve
-names = ("serving_default", "serve_examples", "transform_features")
-serve({"model": sys.argv[1]}, Requests(dict.fromkeys(names, [b"image"]), {}), 64)
-"""
+def check(model):
+    names = ("serving_default", "serve_examples", "transform_features")
+    serve({"model": model}, Requests({key: [b"image"] for key in names}, {}), 64)
 
 
 def test_a_killed_check_leaves_no_server_behind(server, tmp_path):
     save_model(tmp_path / "model")
-    process = subprocess.Popen([sys.executable, "-c", CHECK, str(tmp_path / "model")], cwd=ROOT)
+    process = start(check, str(tmp_path / "model"), log=tmp_path / "log")
     wait_until(servers_running)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     wait_until(lambda: not servers_running())
 

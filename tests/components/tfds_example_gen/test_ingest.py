@@ -2,8 +2,7 @@
 
 import json
 import pathlib
-import subprocess
-import sys
+import resource
 
 import numpy as np
 import pytest
@@ -12,6 +11,10 @@ import tensorflow_datasets as tfds
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as statistics_gen
 from tfx.types import standard_artifacts
+
+from components.tfds_example_gen.splits import Piece, Shard
+from components.tfds_example_gen.workers import write_all
+from tests.processes import start
 
 IN_ORDER = tfds.ReadConfig(interleave_cycle_length=1)
 UNDECODED = {"image": tfds.decode.SkipDecoding()}
@@ -180,14 +183,12 @@ def test_another_beam_runner_writes_the_same_shards(ingest, digits_dir, read):
     assert {role: read(by_beam, role) for role in splits} == expected
 
 
-_PEAK_MEMORY = """
-import resource, sys
-from components.tfds_example_gen import splits, workers
-source, folder, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
-piece = splits.Piece(source, 0, 60, True)
-workers.write_all([splits.Shard(f"{folder}/{n}", piece, "tfrecord") for n in range(times)], folder)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
+def print_peak_memory(source: str, folder: str, times: int) -> None:
+    """Writes a source several times; prints the most MiB that this process ever held."""
+    piece = Piece(source, 0, 60, True)
+    shards = [Shard(f"{folder}/{n}", piece, "tfrecord") for n in range(times)]
+    write_all(shards, folder)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 @pytest.mark.slow
@@ -198,8 +199,9 @@ def test_memory_is_the_same_for_twenty_times_the_data(tmp_path):
             writer.write(bytes(256 << 10))  # 15 MiB in all
 
     def peak_mib(times: int) -> int:
-        command = [sys.executable, "-c", _PEAK_MEMORY, source, str(tmp_path / "out"), str(times)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return int(done.stdout)
+        log = tmp_path / "log"
+        process = start(print_peak_memory, source, str(tmp_path / "out"), times, log=log)
+        assert process.wait() == 0, log.read_text()
+        return int(log.read_text().splitlines()[-1])
 
     assert peak_mib(20) - peak_mib(1) < 40
