@@ -6,10 +6,6 @@ alone makes no step run again.
 
 import json
 
-from pydantic import ValidationError
-
-from settings.configuration import Configuration
-
 VARIABLE = "STEADYFEED_ORIGIN"
 
 
@@ -27,6 +23,11 @@ def origin_in(environment):
 
 def configuration_in(spec):
     """The Configuration that a package was compiled from; None where this code cannot read it."""
+    # Not at the top: the steps, which read the origin, need neither.
+    from pydantic import ValidationError
+
+    from settings.configuration import Configuration
+
     for executor in spec["deploymentSpec"]["executors"].values():
         variables = executor.get("container", {}).get("env", [])
         environment = {variable["name"]: variable.get("value", "") for variable in variables}

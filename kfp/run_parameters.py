@@ -5,7 +5,6 @@ import difflib
 import json
 
 from failures import ConfigurationError
-from settings.replace import put
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
 _PROPERTY_OF = {"data": "source", "training": "training"}
@@ -38,6 +37,9 @@ class RunParameter:
 
 def replace_keys(properties):
     """Puts the values of run parameters into the exec properties that hold their sections."""
+    # Not at the top: a step may import only what its code's fingerprint covers.
+    from settings.section import put
+
     for name in sorted(properties):
         section, separator, key = name.partition(_SEPARATOR)
         if separator and section in properties:

@@ -14,7 +14,7 @@ from failures import ConfigurationError, Failure
 from settings import mistakes
 from settings.configuration import Configuration
 from settings.mistakes import shortened
-from settings.replace import put
+from settings.section import put
 
 
 class _Loader(yaml.SafeLoader):

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from failures import Failure
 from settings import mistakes
-from settings.section import Section
+from settings.section import Section, put
 
 Any_Section = TypeVar("Any_Section", bound=Section)
 
@@ -30,19 +30,3 @@ def replaced(section: Any_Section, values: Mapping[str, Any]) -> Any_Section:
         return type(section).model_validate(keys)
     except ValidationError as error:
         raise Failure("\n".join(mistakes.lines(error, type(section)))) from None
-
-
-def put(keys: dict[str, Any], key: str, value: Any) -> None:
-    """Sets the value of the dotted `key` in nested dicts, and makes those that are missing.
-
-    Raises:
-      Failure: a part of the key holds a single value.
-    """
-    *above, last = key.split(".")
-    for i, name in enumerate(above):
-        if keys.get(name) is None:
-            keys[name] = {}
-        keys = keys[name]
-        if not isinstance(keys, dict):
-            raise Failure(f"{'.'.join(above[: i + 1])} has no keys")
-    keys[last] = value

@@ -74,3 +74,19 @@ class Form:
         if not self._pattern.fullmatch(given):
             raise ValueError(f"allowed: {self.words}")
         return given
+
+
+def put(keys: dict[str, Any], key: str, value: Any) -> None:
+    """Sets the value of the dotted `key` in nested dicts, and makes those that are missing.
+
+    Raises:
+      Failure: a part of the key holds a single value.
+    """
+    *above, last = key.split(".")
+    for i, name in enumerate(above):
+        if keys.get(name) is None:
+            keys[name] = {}
+        keys = keys[name]
+        if not isinstance(keys, dict):
+            raise Failure(f"{'.'.join(above[: i + 1])} has no keys")
+    keys[last] = value
