@@ -10,7 +10,7 @@ A file declares
   pixels, 0..255, that such weights were trained with.
 
 It imports Keras and TensorFlow inside its functions only: checking a configuration reads these
-signatures, and must not take seconds. A file whose name begins with an underscore is no network.
+signatures, and must not take seconds. A file whose name begins with an underscore is not a network.
 """
 
 import importlib

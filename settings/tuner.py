@@ -45,7 +45,7 @@ class Tried(Section):
     def _is_a_range_or_choices(self):
         if self.choices is not None:
             if self.min is not None or self.max is not None or self.log:
-                raise ValueError("allowed: choices alone, or min and max")
+                raise ValueError("allowed: either choices, or min and max")
             texts = [json.dumps(choice) for choice in self.choices]
             for choice, text in zip(self.choices, texts, strict=True):
                 if texts.count(text) > 1:

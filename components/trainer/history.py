@@ -17,7 +17,7 @@ class Epoch:
       epoch: counted from 1.
       loss, accuracy: means over the training examples, while the weights were changing.
       validation_loss, validation_accuracy: after the epoch; None without a validation split,
-        where none of its labels is known, and for a loss that is no finite number.
+        where none of its labels is known, and for a loss that is not finite.
       validation_left_out: validation examples whose label is out of vocabulary; for
         segmentation, pixels of no class.
       learning_rate: at the epoch's last step.

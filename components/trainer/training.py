@@ -32,14 +32,15 @@ from failures import Failure
 from settings.training import Training
 
 
+@dataclasses.dataclass
 class TrainingLoop:
     """One training; `preparation.prepare` puts it together.
 
-    Args:
+    Attributes:
       training: how long and how fast.
       steps: the model, its optimizer and the steps to compile.
-      build_model: makes the model anew, for the final weights.
-      batches: the training's input, at the step to begin with.
+      build_model: makes the model once more, for the final weights.
+      input: of the training, at the step to begin with.
       validation: the validation's input; None: the training loss decides which epoch is best.
       checkpoints: takes the state while the training runs.
       log: takes the epochs.
@@ -47,45 +48,35 @@ class TrainingLoop:
       input_report: measures how long each step waits for data; None measures nothing.
     """
 
-    def __init__(
-        self,
-        training: Training,
-        steps: Steps,
-        build_model: Callable[[], keras.Model],
-        batches: Input,
-        validation: Input | None,
-        checkpoints: Checkpoints,
-        log: TrainingLog,
-        devices: Devices,
-        input_report: InputReport | None = None,
-    ):
-        self._training = training
-        self._steps = steps
-        self._build_model = build_model
-        self._input = batches
-        self._validation = validation
-        self._checkpoints = checkpoints
-        self._log = log
-        self._devices = devices
-        self._input_report = input_report
+    training: Training
+    steps: Steps
+    build_model: Callable[[], keras.Model]
+    input: Input
+    validation: Input | None
+    checkpoints: Checkpoints
+    log: TrainingLog
+    devices: Devices
+    input_report: InputReport | None = None
+
+    def __post_init__(self):
         self._progress = Progress()
-        self._stopping = EarlyStopping(training.early_stopping_patience)
+        self._stopping = EarlyStopping(self.training.early_stopping_patience)
         self._step = self._resumed_at_step = 0
         self._seconds = self._waited = 0.0
-        self._at_once = min(training.steps_per_execution, batches.steps_per_epoch)
+        self._at_once = min(self.training.steps_per_execution, self.input.steps_per_epoch)
 
     def restore(self, saved: Checkpoint) -> None:
         """Takes over the state of a checkpoint."""
         self._step = self._resumed_at_step = saved.step
-        same_precision = saved.state["precision"] == self._devices.precision
-        _assign(self._steps.variables, saved.variables, strict=same_precision)
-        training_faults.warn_of_changes(saved, self._devices.precision, self._input.strategy)
+        same_precision = saved.state["precision"] == self.devices.precision
+        _assign(self.steps.variables, saved.variables, strict=same_precision)
+        training_faults.warn_of_changes(saved, self.devices.precision, self.input.strategy)
         for name, value in saved.state["stopping"].items():
             setattr(self._stopping, name, value)
         self._stopping.best_weights = saved.best_weights
         self._seconds, self._waited = saved.state["seconds"], saved.state["waited"]
         for epoch in saved.state["epochs"]:
-            self._log.add(Epoch(**epoch))
+            self.log.add(Epoch(**epoch))
 
     def run(self) -> Trained:
         """Trains to the last epoch, or until the validation stops improving.
@@ -95,43 +86,41 @@ class TrainingLoop:
             input cannot be read.
         """
         self._compile()
-        self._progress.report(f"input: {self._input.reason}", self._step / self._last_step)
+        self._progress.report(f"input: {self.input.reason}", self._step / self._last_step)
         with (
-            workers.loss_reported(self._devices.workers),
-            training_faults.memory_reported(self._training.batch_size),
+            workers.loss_reported(self.devices.workers),
+            training_faults.memory_reported(self.training.batch_size),
         ):
             self._run()
-            if self._input_report:
+            if self.input_report:
                 # It changes the weights; the best ones replace them below.
-                alone = self._devices.workers == 1
-                self._input_report.finish(
-                    self._input, self._training.batch_size, self._ceiling, alone
-                )
+                alone = self.devices.workers == 1
+                self.input_report.finish(self.input, self.training.batch_size, self._ceiling, alone)
         return Trained(
             model=self._best_model(),
-            history=self._log.epochs,
+            history=self.log.epochs,
             best_epoch=self._stopping.best_epoch,
             resumed_at_step=self._resumed_at_step,
-            devices=str(self._devices),
-            input=self._input.reason,
+            devices=str(self.devices),
+            input=self.input.reason,
         )
 
     def _compile(self) -> None:
-        self._batches = distributed(self._input.dataset, self._devices)
+        self._batches = distributed(self.input.dataset, self.devices)
         # The last steps of an epoch, too few to be taken at once, are taken one by one.
         self._train = {
-            steps: self._steps.compile_training(self._batches.element_spec, steps)
+            steps: self.steps.compile_training(self._batches.element_spec, steps)
             for steps in {1, self._at_once}
         }
-        if self._validation:
-            self._validation_batches = distributed(self._validation.dataset, self._devices)
-            self._validation_step = self._steps.compile_validation(
+        if self.validation:
+            self._validation_batches = distributed(self.validation.dataset, self.devices)
+            self._validation_step = self.steps.compile_validation(
                 self._validation_batches.element_spec
             )
 
     def _run(self) -> None:
-        batches = giving_way(self._batches) if self._devices.accelerated else self._batches
-        batches = training_faults.readable(batches, self._input, self._devices.workers)
+        batches = giving_way(self._batches) if self.devices.accelerated else self._batches
+        batches = training_faults.readable(batches, self.input, self.devices.workers)
         while self._step < self._last_step and not self._stopping.stopped:
             steps = self._next_steps()
             asked = time.perf_counter()
@@ -143,62 +132,62 @@ class TrainingLoop:
             self._step += steps
             self._waited += arrived - asked
             self._seconds += done - asked
-            if self._input_report:
-                self._input_report.times.add(self._step, steps, asked, arrived, done)
-            epoch_ended = self._step % self._input.steps_per_epoch == 0
+            if self.input_report:
+                self.input_report.times.add(self._step, steps, asked, arrived, done)
+            epoch_ended = self._step % self.input.steps_per_epoch == 0
             if epoch_ended:
                 self._end_epoch()
-            elif self._devices.workers == 1 and self._progress.due():
+            elif self.devices.workers == 1 and self._progress.due():
                 self._report(self._totals())
             if self._checkpoint_due(steps, epoch_ended):
                 self._write_checkpoint()
 
     def _stop_clock(self) -> None:
         """What follows is not training; the devices have finished all their steps."""
-        if self._input_report:
-            self._input_report.times.stop(time.perf_counter())
+        if self.input_report:
+            self.input_report.times.stop(time.perf_counter())
 
     def _ceiling(self, calls: int) -> ceiling.Ceiling:
         train, at_once = self._train[self._at_once], self._at_once
-        wait = self._steps.training.totals
-        return ceiling.measure(self._last_batch, train, self._devices, at_once, calls, wait)
+        wait = self.steps.training.totals
+        return ceiling.measure(self._last_batch, train, self.devices, at_once, calls, wait)
 
     def _next_steps(self) -> int:
-        left = self._input.steps_per_epoch - self._step % self._input.steps_per_epoch
+        left = self.input.steps_per_epoch - self._step % self.input.steps_per_epoch
         return self._at_once if left >= self._at_once else 1
 
     def _checkpoint_due(self, steps: int, epoch_ended: bool) -> bool:
         # Workers read their variables together, so each must get here at the same step; their
         # clocks would not agree on one.
-        if self._devices.workers > 1:
-            by_steps = self._checkpoints.due_by_steps(self._step, steps)
-            return self._checkpoints.kept and (epoch_ended or by_steps)
-        return self._checkpoints.due(self._step, steps)
+        if self.devices.workers > 1:
+            by_steps = self.checkpoints.due_by_steps(self._step, steps)
+            return self.checkpoints.kept and (epoch_ended or by_steps)
+        return self.checkpoints.due(self._step, steps)
 
     def _write_checkpoint(self) -> None:
         checkpoint = self._checkpoint()
-        if self._devices.worker == 0:
-            self._checkpoints.write(checkpoint)
+        if self.devices.worker == 0:
+            self.checkpoints.write(checkpoint)
 
     def _best_model(self) -> keras.Model:
         """The model in float32 on one device, whatever it was trained on."""
-        model = self._steps.model if self._devices.is_plain else self._build_model()
+        model = self.steps.model if self.devices.is_plain else self.build_model()
         _assign(model.variables, self._stopping.best_weights)
         return model
 
     @property
     def _last_step(self) -> int:
-        return self._training.epochs * self._input.steps_per_epoch
+        return self.training.epochs * self.input.steps_per_epoch
 
     @property
     def _epoch(self) -> int:
         """The epoch of the last step taken, counted from 1."""
-        return max(0, self._step - 1) // self._input.steps_per_epoch + 1
+        return max(0, self._step - 1) // self.input.steps_per_epoch + 1
 
     def _end_epoch(self) -> None:
         training = self._totals()
         self._stop_clock()
-        weights = [variable.numpy() for variable in self._steps.model.variables]
+        weights = [variable.numpy() for variable in self.steps.model.variables]
         if not all(np.isfinite(weight).all() for weight in weights):
             raise training_faults.diverged(
                 f"some weights are not finite numbers after step {self._step}"
@@ -208,9 +197,9 @@ class TrainingLoop:
                 "Trainer: no label of the training split is in the vocabulary of the transform "
                 "graph. Run Transform on this split."
             )
-        validation = self._validate() if self._validation else None
+        validation = self._validate() if self.validation else None
         known = validation if validation and validation.counted else None
-        self._log.add(
+        self.log.add(
             Epoch(
                 epoch=self._epoch,
                 loss=training.mean_loss,
@@ -218,41 +207,41 @@ class TrainingLoop:
                 validation_loss=known.finite_loss if known else None,
                 validation_accuracy=known.accuracy if known else None,
                 validation_left_out=int(validation.left_out) if validation else None,
-                learning_rate=float(self._steps.optimizer.learning_rate),
+                learning_rate=float(self.steps.optimizer.learning_rate),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,
-                validation_mean_iou=self._steps.validation.mean_iou() if validation else None,
+                validation_mean_iou=self.steps.validation.mean_iou() if validation else None,
             )
         )
         self._stopping.update((known or training).mean_loss, self._epoch, weights)
         self._report(training)
-        self._steps.training.clear()
+        self.steps.training.clear()
         self._seconds = self._waited = 0.0
 
     def _validate(self) -> Totals:
-        self._steps.validation.clear()
-        batches, count = self._validation_batches, self._devices.workers
-        for batch in training_faults.readable(batches, self._validation, count):
+        self.steps.validation.clear()
+        batches, count = self._validation_batches, self.devices.workers
+        for batch in training_faults.readable(batches, self.validation, count):
             self._validation_step([batch])
-        totals = self._steps.validation.totals()
-        training_faults.refuse_misfits(totals, self._steps.classes, "validation")
+        totals = self.steps.validation.totals()
+        training_faults.refuse_misfits(totals, self.steps.classes, "validation")
         return totals
 
     def _totals(self) -> Totals:
         began = time.perf_counter()
-        totals = self._steps.training.totals()
+        totals = self.steps.training.totals()
         self._seconds += time.perf_counter() - began  # A call returns before a GPU is done.
-        training_faults.refuse_misfits(totals, self._steps.classes, "train")
+        training_faults.refuse_misfits(totals, self.steps.classes, "train")
         if totals.broken_steps:
             # Every step after the first broken one is broken too, as the weights are.
-            replicas = self._devices.strategy.num_replicas_in_sync
+            replicas = self.devices.strategy.num_replicas_in_sync
             first = self._step - math.ceil(totals.broken_steps / replicas) + 1
             raise training_faults.diverged(f"the loss is not a finite number from step {first} on")
         return totals
 
     def _report(self, totals: Totals) -> None:
         self._progress.report(
-            f"epoch {self._epoch} of {self._training.epochs}, "
+            f"epoch {self._epoch} of {self.training.epochs}, "
             f"loss {totals.mean_loss:.3f}, accuracy {totals.accuracy:.3f}",
             completed=self._step / self._last_step,
         )
@@ -264,13 +253,13 @@ class TrainingLoop:
             step=self._step,
             state={
                 "stopping": self._stopping.state(),
-                "epochs": [dataclasses.asdict(epoch) for epoch in self._log.epochs],
+                "epochs": [dataclasses.asdict(epoch) for epoch in self.log.epochs],
                 "seconds": self._seconds,
                 "waited": self._waited,
-                "precision": self._devices.precision,
-                "input": self._input.strategy,
+                "precision": self.devices.precision,
+                "input": self.input.strategy,
             },
-            variables=[variable.numpy() for variable in self._steps.variables],
+            variables=[variable.numpy() for variable in self.steps.variables],
             best_weights=self._stopping.best_weights,
         )
 

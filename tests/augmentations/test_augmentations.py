@@ -61,7 +61,7 @@ def assert_consistent(images, masks):
     assert set(np.unique(masks)) <= {0, 1, NO_CLASS}
 
 
-def test_everything_off_is_no_augmentation():
+def test_without_active_keys_there_is_no_augmenter():
     assert augmenter({}) is None
     assert augmenter({"flip": "none", "crop": 0.0, "hue": 0.0}) is None
 

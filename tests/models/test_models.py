@@ -210,7 +210,7 @@ def test_weights_of_another_model_and_wrong_parameters_are_refused_in_one_line(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["broken.weights.h5", "broken.h5", "broken.keras", "broken.txt"])
-def test_what_is_no_weights_file_is_refused_in_one_line(tmp_path, name):
+def test_a_file_without_weights_is_refused_in_one_line(tmp_path, name):
     file = tmp_path / name
     for content in (None, "no weights"):
         if content:

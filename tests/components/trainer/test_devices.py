@@ -110,7 +110,7 @@ def test_a_run_says_what_it_was_computed_on_and_how_its_data_came(trained):
 
 
 @pytest.mark.parametrize("index", [-1, 1, 5])
-def test_a_worker_of_a_number_that_the_cluster_does_not_have_is_told(index):
+def test_a_worker_number_outside_the_cluster_is_refused(index):
     tf_config = (
         f'{{"cluster": {{"worker": ["a:1"]}}, "task": {{"type": "worker", "index": {index}}}}}'
     )

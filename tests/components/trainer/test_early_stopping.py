@@ -37,7 +37,7 @@ def test_it_stops_when_patience_epochs_brought_nothing_better(losses, patience):
         assert run - stopping.best_epoch == patience
 
 
-def test_a_loss_that_is_no_number_is_worse_than_any_other():
+def test_a_loss_that_is_not_a_number_is_worse_than_any_other():
     stopping = EarlyStopping(patience=2)
     for epoch, loss in enumerate([math.nan, 0.5, math.nan], 1):
         stopping.update(loss, epoch, [np.array(epoch)])

@@ -128,7 +128,7 @@ def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_i
 
 
 @pytest.mark.slow
-def test_progress_is_told_at_most_five_times_a_second(train_in, caplog):
+def test_progress_is_reported_at_most_five_times_a_second(train_in, caplog):
     caplog.set_level(logging.INFO, logger="steadyfeed.progress")
     started = time.monotonic()
     train_in("told", epochs=2)

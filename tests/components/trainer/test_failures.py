@@ -54,18 +54,18 @@ def records(digits, transformed_record):
     return made
 
 
-def test_an_unknown_model_is_told_the_models_there_are(refused):
+def test_an_unknown_model_is_refused_with_the_known_ones(refused):
     line = refused(model={"name": "resnet9000"})
     assert "'resnet9000'" in line
     assert "small_cnn" in line
 
 
-def test_a_parameter_that_the_model_does_not_take_is_told_those_it_takes(refused):
+def test_an_unknown_parameter_of_a_model_is_refused_with_the_known_ones(refused):
     line = refused(model={"name": "small_cnn", "parameters": {"depth": 3}})
     assert "depth: unknown key; allowed: filters, dropout" in line
 
 
-def test_a_value_that_the_model_cannot_use_is_told(refused):
+def test_a_value_that_the_model_cannot_use_is_refused(refused):
     line = refused(model={"name": "small_cnn", "parameters": {"filters": [0]}})
     assert "parameters.filters.0: given 0; allowed: a whole number, above 0" in line
 
@@ -94,34 +94,34 @@ def test_an_unknown_training_parameter_is_named(refused):
     assert "batchsize: unknown key; did you mean batch_size?" in line
 
 
-def test_a_missing_training_split_is_told(digits, refused):
+def test_a_missing_training_split_is_reported(digits, refused):
     inputs = digits.inputs
     inputs["transformed_examples"][0].split_names = '["validation"]'
     assert '"train"' in refused(inputs=inputs)
 
 
-def test_a_training_split_without_examples_is_told(refused, inputs_with):
+def test_a_training_split_without_examples_is_reported(refused, inputs_with):
     assert "no examples" in refused(inputs=inputs_with(train=[]))
 
 
-def test_a_batch_larger_than_the_training_split_is_told_both_numbers(refused):
+def test_a_batch_larger_than_the_training_split_is_refused_with_both_numbers(refused):
     line = refused(batch_size=241)
     assert "241" in line
     assert "240" in line
 
 
-def test_a_label_outside_the_classes_is_told(refused, inputs_with, records):
+def test_a_label_outside_the_classes_is_reported(refused, inputs_with, records):
     line = refused(inputs=inputs_with(train=[*records()[1:], *records(label=10)[:1]]))
     assert "1 labels" in line
     assert "10 classes" in line
 
 
-def test_a_split_in_which_no_label_is_known_is_told(refused, inputs_with, records):
+def test_a_split_without_a_known_label_is_reported(refused, inputs_with, records):
     assert "vocabulary" in refused(inputs=inputs_with(train=records(label=-1)))
 
 
 @pytest.mark.slow
-def test_a_validation_without_a_known_label_is_no_loss_of_zero(
+def test_a_validation_without_a_known_label_has_no_loss(
     digits, inputs_with, train_in, transformed_record
 ):
     unknown = [transformed_record(pixels, -1) for pixels, _ in digits.transformed("validation")]
@@ -156,7 +156,7 @@ def test_a_training_that_diverges_names_the_step_and_what_to_do(
 
 
 @pytest.mark.slow  # TensorFlow waits ten seconds for memory that comes free.
-def test_a_step_that_the_memory_does_not_hold_is_told_with_what_to_lower():
+def test_a_step_that_does_not_fit_into_memory_says_what_to_lower():
     @tf.function
     def step(side):
         return tf.reduce_sum(tf.random.uniform([side, side, side, side]))
@@ -171,23 +171,23 @@ def test_a_step_that_the_memory_does_not_hold_is_told_with_what_to_lower():
     assert "\n" not in line
 
 
-def test_images_of_another_size_than_the_transform_graphs_are_told(refused):
+def test_images_of_another_size_than_the_transform_graphs_are_refused(refused):
     line = refused(image={"height": 14})
     assert "14×12×1 = 168" in line
     assert "144" in line
 
 
-def test_images_of_other_channels_than_the_transform_graphs_are_told(refused):
+def test_images_of_other_channels_than_the_transform_graphs_are_refused(refused):
     assert "1 channels" in refused(image={"channels": 3})
 
 
-def test_a_feature_that_the_transform_graph_does_not_take_is_told_those_it_takes(refused):
+def test_a_feature_unknown_to_the_transform_graph_is_refused_with_the_known_ones(refused):
     line = refused(features={"image_feature": "photo"})
     assert '"photo"' in line
     assert "image, label" in line
 
 
-def test_a_schema_of_other_types_than_the_transform_graphs_is_told(digits, refused, tmp_path):
+def test_a_schema_of_other_types_than_the_transform_graphs_is_refused(digits, refused, tmp_path):
     schema = schema_pb2.Schema()
     schema.feature.add(name="image", type=schema_pb2.BYTES)
     schema.feature.add(name="label", type=schema_pb2.BYTES)
@@ -199,7 +199,7 @@ def test_a_schema_of_other_types_than_the_transform_graphs_is_told(digits, refus
     assert '"label" as int64' in line
 
 
-def test_transformed_examples_of_another_size_are_told(refused, inputs_with, transformed_record):
+def test_transformed_examples_of_another_size_are_refused(refused, inputs_with, transformed_record):
     line = refused(inputs=inputs_with(train=[transformed_record(bytes(100), 1)] * 40))
     assert "image" in line
 
@@ -225,13 +225,13 @@ def small_files():
 
 
 @pytest.mark.slow
-def test_a_model_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
+def test_a_model_that_does_not_fit_on_the_disk_is_reported(refused, small_files, tmp_path):
     line = refused(epochs=1)
     assert "Format-Serving cannot be written" in line
     assert "Free some space" in line
 
 
-def test_a_checkpoint_that_the_disk_does_not_hold_is_told(refused, small_files, tmp_path):
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_reported(refused, small_files, tmp_path):
     line = refused(
         model={"name": "small_cnn", "parameters": {"filters": [16, 64]}},
         checkpoint_dir=tmp_path / "checkpoints",

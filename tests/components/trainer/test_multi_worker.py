@@ -248,7 +248,7 @@ def test_the_workers_of_one_host_are_counted():
     assert workers_here({}) == 1
 
 
-def test_a_port_that_is_taken_is_told_in_one_line():
+def test_a_port_that_is_taken_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addresses = [f"127.0.0.1:{port}" for port in (taken.getsockname()[1], *free_ports(1))]
         with pytest.raises(Failure, match="cannot listen at its address") as told:
@@ -305,7 +305,7 @@ def test_the_chief_is_the_worker_that_writes():
         ),
     ],
 )
-def test_a_tf_config_that_cannot_be_used_is_told_in_one_line(tf_config, message):
+def test_an_unusable_tf_config_is_refused_in_one_line(tf_config, message):
     with pytest.raises(Failure) as told:
         choose(Training(), {"TF_CONFIG": tf_config})
     assert message in str(told.value)

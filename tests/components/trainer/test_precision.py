@@ -49,7 +49,7 @@ def one_step(batch):
     return step
 
 
-def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_no_divergence(one_step):
+def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_not_a_divergence(one_step):
     steps = small_steps("mixed_float16", Training())
     too_large = 2.0**126
     steps.optimizer.dynamic_scale.assign(too_large)
@@ -107,7 +107,7 @@ def test_enlarged_losses_do_not_enlarge_a_step(one_step):
         np.testing.assert_allclose(left, right, atol=2e-3 * np.abs(left).max())
 
 
-def test_a_cpu_computes_in_float32_unless_it_is_told_otherwise():
+def test_a_cpu_computes_in_float32_by_default():
     assert choose(Training(), {}).precision == "float32"
     assert choose(Training(precision="mixed_bfloat16"), {}).precision == "mixed_bfloat16"
 
@@ -125,7 +125,7 @@ def test_in_bfloat16_a_training_ends_about_as_accurate(mixed, trained):
     assert "mixed_bfloat16" in mixed.model_run.get_string_custom_property("summary")
 
 
-def test_mixed_precision_is_no_setting_of_the_process_afterwards(mixed):
+def test_mixed_precision_does_not_outlast_the_training(mixed):
     assert keras.config.dtype_policy().name == "float32"
 
 

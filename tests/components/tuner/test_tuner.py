@@ -58,7 +58,7 @@ def test_trainer_trains_with_the_best_hyperparameters_and_records_them(found, tr
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"values": []}', '{"values": {"a": "b"}}'])
-def test_hyperparameters_that_are_none_are_refused_in_one_line(train_with, tmp_path, content):
+def test_unreadable_hyperparameters_are_refused_in_one_line(train_with, tmp_path, content):
     none = standard_artifacts.HyperParameters()
     none.uri = str(tmp_path)
     if content:
@@ -149,7 +149,7 @@ def test_state_that_a_kill_left_half_written_is_begun_anew(search_in, found, kil
     assert best(search_in(checkpoint_dir=killed)) == best(found)
 
 
-def test_values_that_cannot_be_trained_with_are_passed_over_and_told(search_in, caplog):
+def test_a_failed_trial_is_reported_and_the_search_goes_on(search_in, caplog):
     caplog.set_level(logging.INFO, "steadyfeed.progress")
     found = search_in({"model.parameters.filters": {"choices": ["none", [4, 8]]}}, trials=3)
     assert best(found) == {"model.parameters.filters": [4, 8]}

@@ -53,7 +53,7 @@ def slow(source):
 def starved(digits, tmp_path_factory):
     """The report of a training whose decoder sleeps."""
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    late = slow(source(files, (image_feature(SHAPE), LABEL), False, 1.0))
+    late = slow(source(files, (image_feature(SHAPE), LABEL), False))
     batches = functools.partial(feed, late, 16, training=True, seed=3, strategy="streaming")
     report = InputReport(Limits(on_wait="fail"))
     model = Model(name="small_cnn", parameters={"filters": [8]})
