@@ -22,7 +22,6 @@ PLATFORM = "kfp/platform_"
 UNTIL_MOVED = (
     "components/evaluator/evaluation.py",
     "components/evaluator/plan.py",
-    "components/transform/options.py",
 )
 
 

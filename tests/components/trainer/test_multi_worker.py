@@ -292,9 +292,9 @@ def test_the_chief_is_the_worker_that_writes():
 @pytest.mark.parametrize(
     ("tf_config", "message"),
     [
-        ("no JSON", "TF_CONFIG is no JSON object"),
-        ("[]", "TF_CONFIG is no JSON object"),
-        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {}}', "TF_CONFIG is no JSON object"),
+        ("no JSON", "TF_CONFIG is not a JSON object"),
+        ("[]", "TF_CONFIG is not a JSON object"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {}}', "TF_CONFIG is not a JSON object"),
         (
             '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "ps", "index": 0}}',
             "the task 'ps'. Allowed: chief, worker.",
