@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ACCELERATOR ?= cpu
 IMAGE ?= steadyfeed
 
-.PHONY: help setup setup-gpu run test quick coverage lint format lock image bench clean
+.PHONY: help setup setup-gpu run test quick coverage lint format lock wheel image bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ format: setup  ## put the code in shape
 
 lock: setup  ## renew requirements.txt from pyproject.toml
 	@$(PY) environment/lock.py
+
+wheel: setup  ## the input function as a package of its own, in dist/
+	@$(PY) environment/build_input_wheel.py dist
 
 image: setup  ## build the image of Kubeflow's steps, where Docker is (ACCELERATOR=gpu)
 	@tag=$$($(PY) -m kfp.image_tag)$(if $(filter gpu,$(ACCELERATOR)),-gpu) && \

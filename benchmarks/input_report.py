@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input.function import input_function
+from components.trainer.input.options import FeedOptions
 from components.trainer.input_report.report import InputReport
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
@@ -51,9 +52,7 @@ def write(file: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 def train(file: Path, shape: tuple[int, int, int], report: InputReport | None) -> float:
     """Seconds of one training, from its first step to the report's end."""
-    batches = functools.partial(
-        input_function, [str(file)], shape, 32, training=True, seed=1, strategy="memory"
-    )
+    batches = functools.partial(input_function, [str(file)], shape, 32, training=True)
     channels = shape[-1]
     build = functools.partial(
         build_model,
@@ -67,6 +66,7 @@ def train(file: Path, shape: tuple[int, int, int], report: InputReport | None) -
         Training(batch_size=32, epochs=5),
         build_model=build,
         training_input=batches,
+        options=FeedOptions(seed=1, strategy="memory"),
         validation=None,
         checkpoints=Checkpoints(None, None, 60.0),
         log=TrainingLog(None),

@@ -49,6 +49,7 @@ def _measure(strategy: str, times: int, arguments: argparse.Namespace) -> None:
     """Batches of the same shards `times` times, and the most that the process held."""
     from benchmarks.input import photographs
     from components.trainer.input.function import input_function
+    from components.trainer.input.options import FeedOptions
 
     data = photographs.make(arguments.data, arguments.images)
     with tempfile.TemporaryDirectory(dir=arguments.data) as cache:
@@ -57,9 +58,7 @@ def _measure(strategy: str, times: int, arguments: argparse.Namespace) -> None:
             photographs.SHAPE,
             photographs.BATCH,
             training=True,
-            seed=1,
-            strategy=strategy,
-            cache_dir=cache,
+            options=FeedOptions(seed=1, strategy=strategy, cache_dir=cache),
         )
         built = _peak()
         for _ in made.dataset.take(data.count * max(arguments.times) // photographs.BATCH):

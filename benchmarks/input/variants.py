@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from benchmarks.input.photographs import BATCH, SHAPE, Photographs
 from components.trainer.input.function import input_function
+from components.trainer.input.options import FeedOptions
 
 AUTOTUNE = tf.data.AUTOTUNE
 _JPEG_EXAMPLE = {
@@ -128,18 +129,18 @@ def _tfx(photographs: Photographs) -> tf.data.Dataset:
     return batches.map(pixels, AUTOTUNE).prefetch(AUTOTUNE)
 
 
-def _ours(strategy: str, encoded: bool = False, times: int = 1, **arguments) -> Callable:
+def _ours(
+    strategy: str, encoded: bool = False, times: int = 1, repeat: bool | None = None
+) -> Callable:
     def build(photographs: Photographs) -> tf.data.Dataset:
+        cache_dir = str(photographs.folder / "cache")
         return input_function(
             (photographs.encoded if encoded else photographs.raw) * times,
             SHAPE,
             BATCH,
             training=True,
-            seed=1,
-            strategy=strategy,
-            cache_dir=str(photographs.folder / "cache"),
             encoded=encoded,
-            **arguments,
+            options=FeedOptions(seed=1, strategy=strategy, cache_dir=cache_dir, repeat=repeat),
         ).dataset
 
     return build

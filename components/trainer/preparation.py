@@ -1,5 +1,6 @@
 """Puts a training together: devices, preprocessing graph, batches, model, checkpoint."""
 
+import dataclasses
 import functools
 import os
 import time
@@ -15,6 +16,7 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import Devices
 from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
+from components.trainer.input.options import FeedOptions, Workers
 from components.trainer.input_report.report import InputReport
 from components.trainer.model import build_model
 from components.trainer.task import Task
@@ -40,17 +42,15 @@ def train(
     chosen = devices.choose(training, os.environ)
     devices.prepare(task.seed, training.deterministic)
     schema = schema_files.read(task.schema.uri)
-    graph = TransformGraph(
-        task.transform_graph.uri, schema, task.features, task.preprocessing.shape
-    )
+    graph = TransformGraph.load(task.transform_graph.uri, schema, task.features)
     train_files = task.split_files("train")
     if not train_files:
         raise Failure(
             'Trainer: there are no examples of the split "train". '
             "Check the splits in the configuration's data section."
         )
-    batches = _batches(task, graph, chosen)
-    agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
+    batches = _batches(task, graph)
+    options = _feed_options(task, chosen)
     loop = prepare(
         training,
         build_model=functools.partial(
@@ -61,9 +61,10 @@ def train(
             graph.pixel_mean,
             graph.pixel_std,
         ),
-        training_input=functools.partial(batches, train_files, training=True, agree=agree),
+        training_input=functools.partial(batches, train_files, training=True),
+        options=options,
         validation=_validation(
-            batches, task.split_files("validation"), training.batch_size, chosen.workers
+            batches, task.split_files("validation"), training.batch_size, options
         ),
         checkpoints=checkpoints,
         log=log,
@@ -78,6 +79,7 @@ def prepare(
     training: Training,
     build_model: Callable[[], keras.Model],
     training_input: Callable[..., Input],
+    options: FeedOptions,
     validation: Input | None,
     checkpoints: Checkpoints,
     log: TrainingLog,
@@ -90,8 +92,8 @@ def prepare(
     Args:
       training: how long and how fast.
       build_model: makes the model; called inside the strategy's scope.
-      training_input: makes the training's input; `first_step` is how many batches to skip,
-        `timed` whether to note when each is loaded.
+      training_input: makes the training's input, given `options`.
+      options: how it is fed, but for `first_step` and `timed`.
       validation: the validation's input; None: the training loss decides which epoch is best.
       checkpoints: read here, and written by the loop.
       log: takes the epochs.
@@ -111,7 +113,8 @@ def prepare(
     # batch at a time; and no worker of several sees the others' loading.
     timed = bool(input_report) and devices.workers == 1 and not training.deterministic
     began = time.perf_counter()
-    batches = training_input(first_step=first_step, timed=timed)
+    options = dataclasses.replace(options, first_step=first_step, timed=timed)
+    batches = training_input(options=options)
     if input_report:
         input_report.load_seconds = time.perf_counter() - began
         input_report.times.watch(batches.load_times, first_step)
@@ -132,29 +135,41 @@ def prepare(
     return loop
 
 
-def _batches(task: Task, graph: TransformGraph, chosen: Devices) -> Callable[..., Input]:
+def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:
     """The input function of transformed Examples, for all that is the same in every split."""
-    given = task.recipe.training.input
-    height, width, _ = graph.image_shape
-    masks = Feature("mask", (height, width, 1), "uint8")
+    masks = Feature("mask", (*graph.image_shape[:2], 1), "uint8")
     return functools.partial(
         input_function,
         image_shape=graph.image_shape,
         batch_size=task.recipe.training.batch_size,
-        seed=task.seed,
         target=LABEL if task.features.task == "classification" else masks,
-        strategy=given.strategy,
-        cache_dir=task.cache_folder,
-        memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
-        worker=chosen.worker,
-        workers=chosen.workers,
-        workers_here=devices.workers_here(os.environ),
     )
 
 
-def _validation(batches, files: list[str], batch_size: int, worker_count: int) -> Input | None:
+def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
+    given = task.recipe.training.input
+    agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
+    return FeedOptions(
+        seed=task.seed,
+        strategy=given.strategy,
+        cache_dir=task.cache_folder,
+        memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
+        workers=Workers(
+            chosen.worker, chosen.workers, here=devices.workers_here(os.environ), agree=agree
+        ),
+    )
+
+
+def _validation(
+    batches: Callable[..., Input], files: list[str], batch_size: int, options: FeedOptions
+) -> Input | None:
     if not files:
         return None
-    made = batches(files, training=False)
-    size = workers.validation_batch_size(made.examples, batch_size, worker_count)
-    return made if size == batch_size else batches(files, training=False, batch_size=size)
+    # Its strategy is each worker's own: without a shuffle, all read in one order.
+    alone = dataclasses.replace(options.workers, agree=None)
+    options = dataclasses.replace(options, workers=alone)
+    made = batches(files, training=False, options=options)
+    size = workers.validation_batch_size(made.examples, batch_size, alone.count)
+    if size == batch_size:
+        return made
+    return batches(files, training=False, batch_size=size, options=options)

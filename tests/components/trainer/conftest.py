@@ -19,6 +19,7 @@ from components.trainer import devices
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.component import Trainer_Executor
 from components.trainer.input.function import input_function
+from components.trainer.input.options import FeedOptions
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
@@ -244,9 +245,8 @@ def train_digits(digits):
             input_function,
             image_shape=(SIDE, SIDE, 1),
             batch_size=section.batch_size,
-            seed=3,
-            strategy=strategy,
         )
+        options = FeedOptions(seed=3, strategy=strategy)
         files = {
             split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
             for split in SPLITS
@@ -256,7 +256,8 @@ def train_digits(digits):
             section,
             build_model=lambda: build_model(model, (SIDE, SIDE, 1), 10, [70.0], [80.0]),
             training_input=functools.partial(batches, files["train"], training=True),
-            validation=batches(files["validation"], training=False),
+            options=options,
+            validation=batches(files["validation"], training=False, options=options),
             checkpoints=checkpoints,
             log=TrainingLog(str(log_folder)),
             devices=chosen,

@@ -1,12 +1,24 @@
 """Small shards of transformed Examples, each pixel of which tells the example's number."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer.input.options import FeedOptions, Workers
+
+FED = {field.name for field in dataclasses.fields(FeedOptions)}
 SHAPE = (4, 3, 3)  # height, width, channels
+
+
+def fed(door, *where, worker: int = 0, workers: int = 1, **keys):
+    """What a door of the input function makes, FeedOptions' fields given as keywords."""
+    options = FeedOptions(
+        workers=Workers(worker, workers), **{name: keys.pop(name) for name in FED & keys.keys()}
+    )
+    return door(*where, options=options, **keys)
 
 
 def _example(number: int, mask: bool) -> bytes:

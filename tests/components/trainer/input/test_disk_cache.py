@@ -13,13 +13,21 @@ import tensorflow as tf
 from components.trainer.input.function import input_function
 from failures import Failure
 from tests import processes
+from tests.components.trainer.input.conftest import fed
 
 SHAPE = (4, 3, 3)
 
 
 def _made(files, folder, **arguments):
-    return input_function(
-        files, SHAPE, 8, training=False, strategy="disk", cache_dir=str(folder), **arguments
+    return fed(
+        input_function,
+        files,
+        SHAPE,
+        8,
+        training=False,
+        strategy="disk",
+        cache_dir=str(folder),
+        **arguments,
     )
 
 
@@ -85,10 +93,10 @@ def test_a_cache_that_is_there_is_taken_though_the_disk_holds_no_second_one(writ
     files = write_shards(40)
     _made(files, tmp_path)
     arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
-    made = input_function(files, SHAPE, 8, **arguments)
+    made = fed(input_function, files, SHAPE, 8, **arguments)
     assert made.strategy == "disk"
     assert f"their cache is in {tmp_path}" in made.reason
-    assert input_function(write_shards(8), SHAPE, 8, **arguments).strategy == "streaming"
+    assert fed(input_function, write_shards(8), SHAPE, 8, **arguments).strategy == "streaming"
 
 
 @pytest.mark.usefixtures("full_disk")
@@ -99,7 +107,7 @@ def test_what_a_killed_build_left_makes_room_before_the_disk_is_judged(write_sha
     unfinished = cache.rename(cache.with_suffix(".unfinished"))
     (unfinished / "description.json").unlink()
     arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
-    assert input_function(files, SHAPE, 8, **arguments).strategy == "streaming"
+    assert fed(input_function, files, SHAPE, 8, **arguments).strategy == "streaming"
     assert not unfinished.exists()
 
 
@@ -132,8 +140,14 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
         building.wait()
     assert list(cache.glob("*.unfinished"))
     assert not list(cache.glob("*/description.json"))
-    made = input_function(
-        files, (64, 64, 3), 100, training=False, strategy="disk", cache_dir=str(cache)
+    made = fed(
+        input_function,
+        files,
+        (64, 64, 3),
+        100,
+        training=False,
+        strategy="disk",
+        cache_dir=str(cache),
     )
     assert made.examples == 3000
     assert sum(len(labels) for _, labels in made.dataset) == 3000
@@ -141,7 +155,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
 
 
 def _build(files, folder):
-    input_function(files, (64, 64, 3), 8, training=True, strategy="disk", cache_dir=folder)
+    fed(input_function, files, (64, 64, 3), 8, training=True, strategy="disk", cache_dir=folder)
 
 
 def _large_shard(folder: Path) -> str:

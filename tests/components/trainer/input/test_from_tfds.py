@@ -11,6 +11,7 @@ from PIL import Image
 from components.trainer.input.decode import decode_images, decode_masks
 from components.trainer.input.function import from_tfds, input_function
 from failures import Failure
+from tests.components.trainer.input.conftest import fed
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,8 @@ def data_dir(tmp_path_factory):
 
 @pytest.mark.parametrize("strategy", ["memory", "disk", "streaming"])
 def test_digits_by_name(strategy, data_dir, tmp_path):
-    made = from_tfds(
+    made = fed(
+        from_tfds,
         "digits",
         "train[:100]",
         (28, 28, 1),
@@ -37,7 +39,9 @@ def test_digits_by_name(strategy, data_dir, tmp_path):
 
 
 def test_the_same_dataset_serves_fit_and_next_and_numpy(data_dir):
-    made = from_tfds("digits", "train", (14, 14, 1), 32, training=True, data_dir=data_dir, seed=1)
+    made = fed(
+        from_tfds, "digits", "train", (14, 14, 1), 32, training=True, data_dir=data_dir, seed=1
+    )
     images, labels = next(iter(made.dataset))
     assert (images.shape, labels.dtype) == ((32, 14, 14, 1), tf.int64)
     as_numpy, _ = next(made.dataset.as_numpy_iterator())
@@ -57,7 +61,7 @@ def test_the_same_dataset_serves_fit_and_next_and_numpy(data_dir):
 )
 def test_what_is_not_there_is_one_clear_line(name, split, image, said, data_dir):
     with pytest.raises(Failure, match=said):
-        from_tfds(name, split, (8, 8, 1), 4, training=True, image=image, data_dir=data_dir)
+        fed(from_tfds, name, split, (8, 8, 1), 4, training=True, image=image, data_dir=data_dir)
 
 
 @pytest.mark.parametrize("strategy", ["memory", "streaming"])
@@ -72,8 +76,8 @@ def test_the_examples_of_an_example_gen_are_decoded_on_the_way(strategy, tmp_pat
             }
             example = tf.train.Example(features=tf.train.Features(feature=feature))
             writer.write(example.SerializeToString())
-    made = input_function(
-        [path], (8, 8, 3), 5, training=True, seed=1, encoded=True, strategy=strategy
+    made = fed(
+        input_function, [path], (8, 8, 3), 5, training=True, seed=1, encoded=True, strategy=strategy
     )
     assert (made.examples, made.steps_per_epoch) == (10, 2)
     for images, labels in made.dataset.take(4).as_numpy_iterator():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from components.trainer.input.features import Feature
 from components.trainer.input.function import input_function
 from failures import Failure
+from tests.components.trainer.input.conftest import fed
 
 SHAPE = (4, 3, 3)
 STRATEGIES = ("memory", "disk", "streaming")
@@ -29,7 +30,7 @@ def batches_of(tmp_path):
 
     def make(files, batch_size=8, **arguments):
         arguments = {"training": True, "cache_dir": str(tmp_path / "cache"), **arguments}
-        return input_function(files, SHAPE, batch_size, **arguments)
+        return fed(input_function, files, SHAPE, batch_size, **arguments)
 
     return make
 
@@ -138,9 +139,9 @@ def test_an_epoch_is_a_permutation_whatever_the_sizes(
     arguments = {"training": True, "seed": seed, "strategy": strategy, "repeat": False}
     if drop_remainder and examples < batch_size:
         with pytest.raises(Failure, match="batch size"):
-            input_function(files, SHAPE, batch_size, drop_remainder=True, **arguments)
+            fed(input_function, files, SHAPE, batch_size, drop_remainder=True, **arguments)
         return
-    made = input_function(files, SHAPE, batch_size, drop_remainder=drop_remainder, **arguments)
+    made = fed(input_function, files, SHAPE, batch_size, drop_remainder=drop_remainder, **arguments)
     read = numbers(made.dataset)
     assert len(read) == made.steps_per_epoch
     flat = list(itertools.chain(*read))
@@ -190,8 +191,8 @@ def test_the_same_dataset_serves_fit_and_next_and_numpy(forty, batches_of):
 
 def test_masks_stand_in_the_labels_place(write_shards):
     files = write_shards(12, mask=True)
-    made = input_function(
-        files, SHAPE, 4, training=False, target=Feature("mask", (4, 3, 1), "uint8")
+    made = fed(
+        input_function, files, SHAPE, 4, training=False, target=Feature("mask", (4, 3, 1), "uint8")
     )
     for images, masks in made.dataset.as_numpy_iterator():
         assert masks.shape == (4, 4, 3, 1)
@@ -251,13 +252,20 @@ class TestBadShards:
 
     def test_another_size_than_asked_for(self, strategy, forty, tmp_path):
         with pytest.raises(Failure, match=r"Record 0 of the shard .*'image' \(4, 4, 3\)"):
-            input_function(
-                forty, (4, 4, 3), 8, training=True, strategy=strategy, cache_dir=str(tmp_path)
+            fed(
+                input_function,
+                forty,
+                (4, 4, 3),
+                8,
+                training=True,
+                strategy=strategy,
+                cache_dir=str(tmp_path),
             )
 
     def test_a_feature_that_is_not_there(self, strategy, forty, tmp_path):
         with pytest.raises(Failure, match="'class'"):
-            input_function(
+            fed(
+                input_function,
                 forty,
                 SHAPE,
                 8,

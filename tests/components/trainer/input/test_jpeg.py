@@ -15,6 +15,7 @@ from components.trainer.input import jpeg
 from components.trainer.input.decode import decode_images
 from components.trainer.input.function import input_function
 from failures import Failure
+from tests.components.trainer.input.conftest import fed
 
 QUARTER = (213, 320, 3)  # of a sample photograph: height, width, channels
 
@@ -108,7 +109,8 @@ def test_a_damaged_one_in_a_shard_is_named_with_its_record(strategy, photograph,
 
 
 def _read(path: str, strategy: str, cache_dir: str) -> None:
-    made = input_function(
+    made = fed(
+        input_function,
         [path],
         QUARTER,
         2,

@@ -13,6 +13,7 @@ from PIL import Image
 from components.trainer.input.features import Feature
 from components.trainer.input.function import from_tfds
 from failures import Failure
+from tests.components.trainer.input.conftest import fed
 
 
 class ManyKinds(tfds.core.GeneratorBasedBuilder):
@@ -75,7 +76,9 @@ def data_dir(tmp_path_factory):
 
 
 def batches(data_dir, split="train", **how):
-    made = from_tfds("many_kinds", split, (4, 4, 1), 3, training=False, data_dir=data_dir, **how)
+    made = fed(
+        from_tfds, "many_kinds", split, (4, 4, 1), 3, training=False, data_dir=data_dir, **how
+    )
     return list(made.dataset.as_numpy_iterator())
 
 

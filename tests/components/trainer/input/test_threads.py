@@ -9,6 +9,7 @@ import pytest
 from components.trainer.input.function import input_function
 from components.trainer.input.source import cores
 from components.trainer.input.threads import giving_way
+from tests.components.trainer.input.conftest import fed
 
 SHAPE = (4, 3, 3)
 LOWEST = 19
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def dataset(write_shards):
     shards = write_shards(40)
-    return input_function(shards, SHAPE, 8, training=True, seed=7, strategy="memory").dataset
+    return fed(input_function, shards, SHAPE, 8, training=True, seed=7, strategy="memory").dataset
 
 
 def threads_at(priority: int) -> set[int]:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input.features import LABEL, image_feature
 from components.trainer.input.function import feed, input_function
+from components.trainer.input.options import FeedOptions
 from components.trainer.input.records import source
 from components.trainer.input_report import plot
 from components.trainer.input_report.report import InputReport
@@ -54,13 +55,14 @@ def starved(digits, tmp_path_factory):
     """The report of a training whose decoder sleeps."""
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
     late = slow(source(files, (image_feature(SHAPE), LABEL), False))
-    batches = functools.partial(feed, late, 16, training=True, seed=3, strategy="streaming")
+    batches = functools.partial(feed, late, 16, training=True)
     report = InputReport(Limits(on_wait="fail"))
     model = Model(name="small_cnn", parameters={"filters": [8]})
     prepare(
         Training(batch_size=16, epochs=4),
         build_model=lambda: build_model(model, SHAPE, 10, [70.0], [80.0]),
         training_input=batches,
+        options=FeedOptions(seed=3, strategy="streaming"),
         validation=None,
         checkpoints=Checkpoints(None, None, 60),
         log=TrainingLog(str(tmp_path_factory.mktemp("log"))),
@@ -161,10 +163,7 @@ def test_the_stages_of_an_input_are_named_with_their_time_and_share(
         SHAPE,
         16,
         training=True,
-        seed=3,
-        strategy=strategy,
-        timed=timed,
-        cache_dir=str(tmp_path),
+        options=FeedOptions(seed=3, strategy=strategy, timed=timed, cache_dir=str(tmp_path)),
     )
     told = stages(found.dataset, seconds=60, strategy=strategy)
     named = {stage["name"] for stage in told}
