@@ -83,7 +83,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         tuners, tuned = [tuner], {"hyperparameters": tuner.outputs["best_hyperparameters"]}
     trainer = Trainer(**recipe, **tuned)
     # A TFX Resolver does not run on open-source Kubeflow; this component runs on both.
-    champion = ChampionResolver(trainer.outputs["model"], push_destination=push.destination)
+    champion = ChampionResolver(model=trainer.outputs["model"], push_destination=push.destination)
     evaluator = Evaluator(
         raw,
         trainer.outputs["model"],

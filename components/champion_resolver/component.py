@@ -1,46 +1,55 @@
 """ChampionResolver: the model in service, as an input for the Evaluator."""
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, channel_utils, component_spec, standard_artifacts
+import json
+import os
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.types.standard_artifacts import Model
+from tfx.utils import path_utils
 
 from components.champion_resolver.driver import Driver
-from components.champion_resolver.executor import Executor
+from components.champion_resolver.reading import NOTE_FILE
+from components.champion_resolver.resolution import resolve, version_of
+from components.model_store.copying import copy_model
+from components.typed_component import component
+from files import writing
 
 
-class ChampionResolverSpec(component_spec.ComponentSpec):
-    """Interface of ChampionResolver."""
+@component
+def ChampionResolver(
+    model: InputArtifact[Model],
+    champion: OutputArtifact[Model],
+    push_destination: Parameter[str],
+    resolved: Parameter[str] = "",
+):
+    """Finds the model that a challenger is compared with, and copies it.
 
-    PARAMETERS = {"push_destination": component_spec.ExecutionParameter(type=str)}
-    INPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
-    OUTPUTS = {"champion": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+    It reads the push destination and no metadata, so it is the same on every runner; a TFX
+    Resolver does not run on open-source Kubeflow. The champion is the highest version or, for
+    a challenger that is pushed already, the version before it: a run repeated after its push
+    gets the same answer and is cached.
 
-
-class ChampionResolver(base_component.BaseComponent):
-    """Finds the model that a challenger has to be compared with.
-
-    It reads the push destination and no metadata, so it is the same on every
-    runner; a TFX Resolver does not run on open-source Kubeflow. The champion is
-    the highest version or, for a challenger that is pushed already, the version
-    before it: a run repeated after its push gets the same answer and is cached.
-
-    Output `champion`: the SavedModel below `Format-Serving/`, and custom property
-    `found` 1; no champion yet is a normal case with `found` 0 and no model.
+    Args:
+      model: the challenger.
+      champion: the SavedModel below `Format-Serving/`, and property `found` 1, with
+        `version`, `version_path` and `fingerprint`; before the first push `found` is 0 and
+        there is no model.
+      push_destination: folder with one folder a version, TensorFlow Serving's layout.
+      resolved: the driver's answer, where a driver runs: the cache key holds that one.
     """
+    found = version_of(resolved, push_destination) if resolved else resolve(model, push_destination)
+    note = {"found": found is not None}
+    champion.set_int_custom_property("found", int(note["found"]))
+    if found:
+        copy_model(found.path, path_utils.serving_model_dir(champion.uri))
+        note |= {"version": found.number, "version_path": found.path}
+        champion.set_int_custom_property("version", found.number)
+        champion.set_string_custom_property("version_path", found.path)
+        champion.set_string_custom_property("fingerprint", found.fingerprint)
+    summary = f"version {found.number}" if found else "none yet"
+    champion.set_string_custom_property("summary", summary)
+    # An object store keeps no empty folder, so the artifact always holds one file.
+    writing.write(os.path.join(champion.uri, NOTE_FILE), json.dumps(note))
 
-    SPEC_CLASS = ChampionResolverSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-    DRIVER_CLASS = Driver
 
-    def __init__(self, model: channel.BaseChannel, push_destination: str):
-        """Describes where to look.
-
-        Args:
-          model: the challenger, a Model.
-          push_destination: folder with one folder a version, TensorFlow Serving's layout.
-        """
-        spec = ChampionResolverSpec(
-            model=model,
-            push_destination=push_destination,
-            champion=channel_utils.as_channel([standard_artifacts.Model()]),
-        )
-        super().__init__(spec=spec)
+ChampionResolver.DRIVER_CLASS = Driver

@@ -1,14 +1,12 @@
 """Evaluates a model from TFX's artifacts and fills TFX's artifacts."""
 
-import json
 import math
-import os
 
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.champion_resolver.reading import read_note
 from components.engine import EngineExecutor
 from components.evaluator.plan import ModelPlace, Plan, joint_class_names
 from components.model_store.layout import is_saved_model
@@ -71,17 +69,10 @@ def _models(input_dict) -> tuple[ModelPlace, ...]:
     champion = artifact_utils.get_single_instance(input_dict["champion"])
     path = path_utils.serving_model_path(champion.uri)
     if is_saved_model(path):
-        places.append(ModelPlace("champion", path, _how_to_go_without(champion.uri)))
+        version, pushed = read_note(champion.uri)
+        advice = f"It is version {version}: remove {pushed}, or set another push destination."
+        places.append(ModelPlace("champion", path, advice))
     return tuple(places)
-
-
-def _how_to_go_without(champion_uri: str) -> str:
-    with fileio.open(os.path.join(champion_uri, "champion.json"), "r") as text:
-        note = json.loads(text.read())
-    return (
-        f"It is version {note['version']}: remove {note['version_path']}, "
-        "or set another push destination."
-    )
 
 
 def _label_is_bytes(input_dict, features: Features) -> bool:
@@ -101,15 +92,13 @@ def _label_is_bytes(input_dict, features: Features) -> bool:
 def _describe(evaluation, result) -> None:
     verdict = result.verdict
     values, champion = verdict.metrics, verdict.champion_metrics
-    if "mean_iou" in values:
-        scores = f"mean IoU {values['mean_iou']:.2f}, pixel accuracy {values['accuracy']:.2f}"
-        of_champion = f"champion {champion['mean_iou']:.2f}" if champion else ""
-    else:
-        scores = f"accuracy {values['accuracy']:.4f}"
-        of_champion = f"champion {champion['accuracy']:.4f}" if champion else ""
+    main, digits = ("mean_iou", 2) if "mean_iou" in values else ("accuracy", 4)
+    scores = f"accuracy {values['accuracy']:.{digits}f}"
+    if main == "mean_iou":
+        scores = f"mean IoU {values[main]:.2f}, pixel {scores}"
     parts = [f"{scores} on {values['example_count']:,.0f} examples"]
     if champion:
-        parts.append(of_champion)
+        parts.append(f"champion {champion[main]:.{digits}f}")
     if result.dropped:
         parts.append(f"corrupt images dropped: {result.dropped:,}")
     if result.unknown_labels:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.evaluator import worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.plan import Plan
-from components.evaluator.served_segmenter import Segmented, ServedSegmenter
+from components.evaluator.served_model import Segmented, ServedSegmenter
 from components.evaluator.shard_batch import ShardBatch
 from components.evaluator.worst_examples import WorstExample
 from metrics import mean_iou

@@ -1,4 +1,6 @@
-"""A SavedModel as a server would call it: through its own preprocessing and signatures."""
+"""A SavedModel called as a server calls it: through its own preprocessing and signatures."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -11,24 +13,13 @@ _SIGNATURES = ("serve_examples", "transform_features")
 _UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
 
-def load_signatures(place: ModelPlace) -> tuple:
-    """The loaded model, and its signatures `serve_examples` and `transform_features`.
+class _Served:
+    """A loaded model, whose classes have positions in a joint vocabulary of n names.
 
-    Raises:
-      Failure: it cannot be loaded or lacks a signature.
+    Attributes:
+      place: where it is.
+      to_joint: (own classes,) int64 positions in the joint vocabulary.
     """
-    try:
-        model = tf.saved_model.load(place.path)
-    except _UNLOADABLE as error:
-        raise place.failure(f"cannot be loaded ({_first_line(error)})") from error
-    missing = [name for name in _SIGNATURES if name not in model.signatures]
-    if missing:
-        raise place.failure(f"lacks the signature {missing[0]}")
-    return model, *(model.signatures[name] for name in _SIGNATURES)
-
-
-class ServedModel:
-    """Answers serialized raw Examples in the classes of a joint vocabulary of n names."""
 
     def __init__(self, place: ModelPlace, class_names: list[str]):
         """Loads the model.
@@ -38,15 +29,37 @@ class ServedModel:
           class_names: the joint vocabulary; it holds every name of the model's own.
 
         Raises:
-          Failure: it cannot be loaded, lacks a signature or does not classify.
+          Failure: it cannot be loaded, lacks a signature or is for another task.
         """
         self.place = place
-        self._model, self._serve, self._transform = load_signatures(place)
+        try:
+            # Held: the signatures alone do not keep the variables alive.
+            self._model = tf.saved_model.load(place.path)
+        except _UNLOADABLE as error:
+            line = str(error).strip().split("\n")[0][:200] or type(error).__name__
+            raise place.failure(f"cannot be loaded ({line})") from error
+        for name in _SIGNATURES:
+            if name not in self._model.signatures:
+                raise place.failure(f"lacks the signature {name}")
+        self._serve, self._transform = (self._model.signatures[name] for name in _SIGNATURES)
+        joint = {name: position for position, name in enumerate(class_names)}
+        self.to_joint = np.array([joint[name] for name in place.class_names()], np.int64)
+
+    def _check_classes(self, probabilities: np.ndarray, of: str = "") -> None:
+        if probabilities.shape[-1] != len(self.to_joint):
+            raise self.place.failure(
+                f"gives {probabilities.shape[-1]} probabilities{of} and has "
+                f"{len(self.to_joint)} class names"
+            )
+
+
+class ServedModel(_Served):
+    """Classifies serialized raw Examples."""
+
+    def __init__(self, place: ModelPlace, class_names: list[str]):
+        super().__init__(place, class_names)
         if "class" not in self._serve.structured_outputs:
             raise place.failure("does not give an image one class")
-        joint = {name: position for position, name in enumerate(class_names)}
-        own = place.class_names()
-        self._to_joint = np.array([joint[name] for name in own], np.int64)  # (own classes,)
         self._classes = len(class_names)
 
     def predict(self, examples: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -64,13 +77,10 @@ class ServedModel:
         """
         answers = self._serve(examples=examples)
         own = answers["probabilities"].numpy()  # (batch, own classes) float32
-        if own.shape[1] != len(self._to_joint):
-            raise self.place.failure(
-                f"gives {own.shape[1]} probabilities and has {len(self._to_joint)} class names"
-            )
+        self._check_classes(own)
         probabilities = np.zeros((len(own), self._classes), np.float32)
-        probabilities[:, self._to_joint] = own
-        return self._to_joint[answers["class"].numpy()], probabilities
+        probabilities[:, self.to_joint] = own
+        return self.to_joint[answers["class"].numpy()], probabilities
 
     def label_ids(self, examples: tf.Tensor) -> np.ndarray:
         """The classes that the model's own transform gives to the labels of Examples.
@@ -91,8 +101,63 @@ class ServedModel:
             raise self.place.failure(
                 f"cannot take the labels of the Examples ({reason})"
             ) from error
-        return np.where(own < 0, -1, self._to_joint[own])
+        return np.where(own < 0, -1, self.to_joint[own])
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__
+@dataclass(frozen=True)
+class Segmented:
+    """A model's answers to a batch, in its own classes, and the truth as its transform sees it."""
+
+    mask: np.ndarray  # (batch, height, width) uint8, the most probable class
+    probabilities: np.ndarray  # (batch, height, width, own classes) float32
+    truth: np.ndarray  # (batch, height, width) uint8, 255 where there is none
+    images: np.ndarray  # (batch,) bytes objects of transformed pixels
+
+    def image(self, index: int) -> np.ndarray:
+        """The transformed image, (height, width, channels) uint8."""
+        pixels = np.frombuffer(self.images[index], np.uint8)
+        return pixels.reshape(*self.mask.shape[1:], -1)
+
+
+class ServedSegmenter(_Served):
+    """Segments serialized raw Examples.
+
+    Attributes:
+      pixels: of an image that the model sees.
+      from_joint: (n,) int16 own classes, -1 for those that the model does not know.
+      truth_to_joint: (256,) int16 as `to_joint`, -1 for pixels of no class.
+    """
+
+    def __init__(self, place: ModelPlace, class_names: list[str]):
+        super().__init__(place, class_names)
+        outputs = self._serve.structured_outputs
+        if "mask" not in outputs:
+            raise place.failure("gives an image one answer, not one for each pixel")
+        if not outputs["mask"].shape[1:].is_fully_defined():
+            raise place.failure("does not have a fixed image size")
+        self.pixels = outputs["mask"].shape[1:].num_elements()
+        self.to_joint = self.to_joint.astype(np.int16)
+        self.from_joint = np.full(len(class_names), -1, np.int16)
+        self.from_joint[self.to_joint] = np.arange(len(self.to_joint))
+        self.truth_to_joint = np.full(256, -1, np.int16)
+        self.truth_to_joint[: len(self.to_joint)] = self.to_joint
+
+    def predict(self, examples: tf.Tensor) -> Segmented:
+        """Predicts a batch.
+
+        Args:
+          examples: (batch,) string, serialized raw tf.train.Examples with masks.
+
+        Raises:
+          Failure: the answers do not fit the vocabulary.
+          tf.errors.InvalidArgumentError: an image or a mask cannot be decoded.
+        """
+        seen = self._transform(examples=examples)
+        answers = self._serve(examples=examples)
+        mask = answers["mask"].numpy()
+        probabilities = answers["probabilities"].numpy()
+        self._check_classes(probabilities, " a pixel")
+        truth = np.frombuffer(b"".join(seen["mask"].numpy().ravel()), np.uint8)
+        return Segmented(
+            mask, probabilities, truth.reshape(mask.shape), seen["image"].numpy().ravel()
+        )

@@ -3,11 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
-from tfx.types import standard_artifacts
+from tfx.types import channel_utils, standard_artifacts
 
 from components.champion_resolver.component import ChampionResolver
 from components.champion_resolver.driver import Driver
-from components.champion_resolver.executor import Executor
 from components.model_store.fingerprint import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
@@ -31,17 +30,19 @@ def driver_answer(challenger, destination):
     info = SimpleNamespace(
         input_dict={"model": [challenger]}, exec_properties={"push_destination": destination}
     )
-    return Driver(None).run(info).exec_properties["champion"].string_value
+    return Driver(None).run(info).exec_properties["resolved"].string_value
 
 
 def resolve(challenger, destination, folder, **driver_properties):
     champion = standard_artifacts.Model()
     champion.uri = str(folder)
     folder.mkdir()
-    Executor().Do(
+    channels = {"model": channel_utils.as_channel([challenger])}
+    made = ChampionResolver(**channels, push_destination=destination)
+    made.executor_spec.executor_class().Do(
         {"model": [challenger]},
         {"champion": [champion]},
-        {"push_destination": destination, **driver_properties},
+        made.exec_properties | driver_properties,
     )
     return champion
 
@@ -107,18 +108,17 @@ def test_the_executor_keeps_to_the_drivers_answer(one, two, destination, tmp_pat
     push(one, destination)
     answer = driver_answer(two, destination)
     push(model_artifact(tmp_path / "three", 3), destination)
-    champion = resolve(two, destination, tmp_path / "champion", champion=answer)
+    champion = resolve(two, destination, tmp_path / "champion", resolved=answer)
     assert champion.get_int_custom_property("version") == 1
 
 
 def test_a_champion_that_vanishes_in_between_is_a_failure(one, destination, tmp_path):
     with pytest.raises(Failure, match="Version 7 vanished"):
-        resolve(one, destination, tmp_path / "champion", champion="7 abc")
+        resolve(one, destination, tmp_path / "champion", resolved="7 abc")
 
 
 def test_the_component_takes_a_challenger_and_gives_a_model(one, destination):
-    from tfx.types import channel_utils
-
-    component = ChampionResolver(channel_utils.as_channel([one]), destination)
+    channel = channel_utils.as_channel([one])
+    component = ChampionResolver(model=channel, push_destination=destination)
     assert component.outputs["champion"].type is standard_artifacts.Model
     assert component.exec_properties["push_destination"] == destination

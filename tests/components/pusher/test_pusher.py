@@ -133,7 +133,7 @@ class Root:
             ]
         }
         challenger = sources["Model"].outputs["result"]
-        resolver = ChampionResolver(challenger, self.destination)
+        resolver = ChampionResolver(model=challenger, push_destination=self.destination)
         pusher = Pusher(challenger, sources["Blessing"].outputs["result"], self.destination)
         pusher.add_upstream_node(resolver)
         return pipeline.Pipeline(
