@@ -98,7 +98,7 @@ class WorstExample(NamedTuple):
 
 
 def read_worst_examples(folder: Path) -> list[WorstExample]:
-    """The worst first; a picture that is missing, or lies elsewhere, is b""."""
+    """The worst first; a picture that is missing, or is elsewhere, is b""."""
     found = []
     for entry in _json(folder / WORST_EXAMPLES_FILE) or ():
         pictures = {

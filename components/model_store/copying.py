@@ -23,8 +23,8 @@ def model_files(folder: str) -> list[str]:
 
 
 def copy_model(source: str, target: str) -> None:
-    """Copies all files below `source` to `target`, which is made when it is missing.
+    """Copies all files below `source` to `target`, which is made if missing.
 
-    A local copy is on disk when this returns, so that no power cut halves a version.
+    A local copy is on disk when this returns, so that a power failure leaves no half.
     """
     copy_files(source, target, model_files(source))

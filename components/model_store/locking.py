@@ -19,10 +19,10 @@ def locked(destination: Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def unfinished_folder(destination: Path) -> Iterator[Path]:
-    """A folder to make a version in; servers pass over its name.
+    """A folder to make a version in; servers ignore its name.
 
-    It is gone afterwards unless it was renamed. What a killed process left is
-    removed here, and what a living one is filling is left alone.
+    It is removed afterwards unless it was renamed. What a killed process left is removed
+    here; what a living one is filling stays.
     """
     folder = destination / f"{_PREFIX}{uuid.uuid4().hex}"
     lock = folder.with_suffix(".lock")

@@ -1,4 +1,4 @@
-"""Pins: versions that somebody wants kept, as one empty file each beside the versions."""
+"""Pins: versions to keep, as one empty file each beside the versions."""
 
 import contextlib
 import os
@@ -10,11 +10,11 @@ from components.model_store.versions import Version, list_versions
 from failures import Failure
 from files import places, writing
 
-_PINS = ".steadyfeed-pins"  # No number, so servers pass over it.
+_PINS = ".steadyfeed-pins"  # Not a number, so servers ignore it.
 
 
 def pinned(destination: str) -> set[int]:
-    """The numbers that are pinned, of versions that exist or not."""
+    """The pinned numbers, of versions that exist or not."""
     pins = places.files_in(os.path.join(destination, _PINS))
     names = [os.path.basename(pin) for pin in pins]
     return {int(name) for name in names if is_version_name(name)}
@@ -32,7 +32,7 @@ def pin(destination: str, number: int) -> None:
 
 
 def unpin(destination: str, number: int) -> None:
-    """Takes a pin away; a version without one is no error.
+    """Removes a pin; a version without one is left as it is.
 
     Raises:
       Failure: there is no such version.
@@ -46,7 +46,7 @@ def existing(destination: str, number: int) -> Version:
     """The version of this number.
 
     Raises:
-      Failure: there is none; the message names those that there are.
+      Failure: it does not exist; the message names those that do.
     """
     versions = {version.number: version for version in list_versions(destination)}
     if number not in versions:

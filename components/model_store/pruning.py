@@ -23,10 +23,9 @@ _PREFIX = ".pruned-"
 def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> list[Version]:
     """Removes all but the newest versions, each in one step.
 
-    Spared as well, whatever their number: the version in service, the one before
-    it and the one that it replaced (they are the champion and what an undo needs),
-    pinned ones, ones that this project did not push, and ones that were in service
-    less than `grace_seconds` ago.
+    It also keeps the version in service, the one before it and the one that it replaced (the
+    champion, and what an undo needs), pinned versions, versions that this project did not
+    push, and those that were in service less than `grace_seconds` ago.
 
     Args:
       destination: the push destination.
@@ -42,7 +41,7 @@ def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> 
     if keep < 1:
         raise Failure(f"prune cannot keep {keep} versions: one is in service. Keep 1 or more.")
     if not grace_seconds >= 0:
-        raise Failure(f"{grace_seconds:g} seconds are no time of grace. Give 0 or more.")
+        raise Failure(f"a grace period of {grace_seconds:g} seconds is too short. Give 0 or more.")
     try:
         with exclusive(destination):
             versions = list_versions(destination)
@@ -93,7 +92,7 @@ def _set_aside(version: Version) -> None:
 
 
 def _remove_remotely(version: Version) -> None:
-    # First the file by which a server knows it, so that no half looks whole.
+    # First the file by which a server recognises it, so that no half looks whole.
     for name in SAVED_MODEL_FILES:
         writing.remove(os.path.join(version.path, name))
     writing.remove(version.path)

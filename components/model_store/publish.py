@@ -14,14 +14,14 @@ from files import writing
 def publish(model: str, destination: str, record: PushRecord) -> Version:
     """Makes `model` the next version, or finds it when it is one already.
 
-    On a local or mounted file system the version appears in one step, whole and
-    on the disk; any number of processes may publish at once, and each model gets
-    one number. In an object store, which cannot rename folders, saved_model.pb is
-    written last, and two processes should not publish at the same time.
+    On a local or mounted file system the version appears in one step, once it is on disk; any
+    number of processes may publish at once, and each model gets one number. In an object
+    store, which cannot rename folders, saved_model.pb is written last, and two processes
+    should not publish at the same time.
 
     Args:
       model: folder of a SavedModel, local or remote.
-      destination: where versions lie; made when it is missing.
+      destination: the folder of versions; made if missing.
       record: what made the model; its fingerprint is the model's.
 
     Returns:
@@ -65,7 +65,7 @@ def move_to_next_number(folder: Path, destination: Path) -> int:
         try:
             writing.publish(folder, destination / str(number))
         except OSError:
-            # The name was taken by someone who knows no lock, or the disk refuses.
+            # Someone who ignores the lock took the name, or the disk refuses.
             if not os.path.lexists(destination / str(number)):
                 raise
             continue
@@ -86,6 +86,6 @@ def _free_number(destination: str) -> int:
     if number > HIGHEST_NUMBER:
         raise Failure(
             f"The push destination {destination} holds version {HIGHEST_NUMBER}, the highest that "
-            "TensorFlow Serving knows. Remove it or set another push destination."
+            "TensorFlow Serving accepts. Remove it or set another push destination."
         )
     return number

@@ -8,11 +8,7 @@ from components.model_store.copying import copy_model
 from components.model_store.layout import version_path
 from components.model_store.locking import locked, unfinished_folder
 from components.model_store.pins import existing
-from components.model_store.publish import (
-    move_to_next_number,
-    publish_remotely,
-    write_record,
-)
+from components.model_store.publish import move_to_next_number, publish_remotely, write_record
 from components.model_store.versions import PushRecord, Version, list_versions, newest
 from failures import Failure
 from files import writing
@@ -22,8 +18,8 @@ from files.places import is_missing
 def roll_back(destination: str, number: int | None = None) -> Version:
     """Puts an earlier version into service under the next number.
 
-    Nothing is removed, so a rollback is undone by another: without a number, after
-    a rollback, what it replaced comes back. Its record says where it came from.
+    Nothing is removed, so a rollback can be undone by another one: without a number, a second
+    rollback brings back what the first replaced. The record says where the model came from.
 
     Args:
       destination: the push destination.
@@ -68,7 +64,7 @@ def roll_back(destination: str, number: int | None = None) -> Version:
 def _before(destination: str) -> int:
     versions = list_versions(destination)
     if len(versions) < 2:
-        raise Failure(f"{destination} holds no version to go back to. Push another model first.")
+        raise Failure(f"{destination} holds no earlier version. Push another model first.")
     record = versions[-1].record
     if record and record.replaced in {version.number for version in versions}:
         return record.replaced

@@ -24,11 +24,15 @@ class PusherSpec(component_spec.ComponentSpec):
 class Pusher(base_component.BaseComponent):
     """Pushes a blessed model to `<push_destination>/<version>/`.
 
-    Versions count up from 1, one higher than the highest that is there. A version
-    appears in one step, so a server that reads the folder never sees half a model.
-    A model that lies there already, because a run was killed after its push, is
-    found by its content and not pushed twice. Beside the model lies steadyfeed.json,
-    which names what made it; TensorFlow Serving passes over it.
+    Versions count up from 1, one higher than the highest that is there. A version appears in
+    one step, so a server that reads the folder never sees half a model. A model that is there
+    already, because a run was killed after its push, is found by its content and not pushed
+    twice. Beside the model is steadyfeed.json, which records what made it; TensorFlow Serving
+    ignores it.
+
+    Output `pushed_model`: custom properties as TFX sets them: `pushed` (0 or 1) and, when
+    pushed, `pushed_destination` (the version's folder) and `pushed_version`; and
+    `fingerprint` of the model. `summary` says why a model was not pushed.
     """
 
     SPEC_CLASS = PusherSpec
@@ -48,13 +52,14 @@ class Pusher(base_component.BaseComponent):
           model: a Model.
           blessing: the Evaluator's ModelBlessing of that model.
           push_destination: folder that a model server reads.
-          infra_blessing: ServingCheck's, or an InfraValidator's; None: not asked for.
+          infra_blessing: ServingCheck's, or an InfraValidator's; None requires none.
         """
-        spec = PusherSpec(
-            model=model,
-            blessing=blessing,
-            infra_blessing=infra_blessing,
-            push_destination=push_destination,
-            pushed_model=channel_utils.as_channel([standard_artifacts.PushedModel()]),
+        super().__init__(
+            PusherSpec(
+                model=model,
+                blessing=blessing,
+                infra_blessing=infra_blessing,
+                push_destination=push_destination,
+                pushed_model=channel_utils.as_channel([standard_artifacts.PushedModel()]),
+            )
         )
-        super().__init__(spec=spec)

@@ -20,35 +20,19 @@ _ORIGIN = ("git_commit", "git_state", "lock_sha256", "configuration")
 
 
 class Executor(base_executor.BaseExecutor):
-    """Executor of Pusher."""
+    """Pushes the model when it is blessed, and reports why when it is not; see `Pusher`."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Pushes the model when it is blessed, and says why when it is not.
-
-        Args:
-          input_dict: `model`, `blessing` and, if the pipeline has one, `infra_blessing`.
-          output_dict: `pushed_model`. Custom properties as TFX sets them: `pushed`
-            (0 or 1) and, when pushed, `pushed_destination` (the version's folder),
-            `pushed_version`; and `fingerprint` of the model.
-          exec_properties: `push_destination`.
-
-        Raises:
-          Failure: the destination cannot be written.
-        """
         model = artifact_utils.get_single_instance(input_dict["model"])
         blessing = artifact_utils.get_single_instance(input_dict["blessing"])
         output = artifact_utils.get_single_instance(output_dict["pushed_model"])
         verdict = _read_verdict(blessing.uri)
-        if not fileio.exists(os.path.join(blessing.uri, "BLESSED")):
-            reasons = "; ".join(verdict.get("reasons", [])) or "the model is not blessed"
-            _describe_not_pushed(output, reasons)
+        refusal = _refusal(verdict, blessing, input_dict.get("infra_blessing"))
+        if refusal:
+            output.set_int_custom_property("pushed", 0)
+            output.set_string_custom_property("summary", f"not pushed: {refusal}")
+            _write_note(output.uri, "not pushed\n")
             return
-        infra = input_dict.get("infra_blessing")
-        if infra and not fileio.exists(os.path.join(infra[0].uri, "INFRA_BLESSED")):
-            told = infra[0].get_string_custom_property("summary")
-            _describe_not_pushed(output, told or "the model does not serve")
-            return
-
         folder = path_utils.serving_model_path(model.uri)
         record = PushRecord(
             fingerprint=model_fingerprint(folder),
@@ -69,10 +53,14 @@ class Executor(base_executor.BaseExecutor):
         _write_note(output.uri, version.record.to_json())
 
 
-def _describe_not_pushed(output, reasons: str) -> None:
-    output.set_int_custom_property("pushed", 0)
-    output.set_string_custom_property("summary", f"not pushed: {reasons}")
-    _write_note(output.uri, "not pushed\n")
+def _refusal(verdict: dict, blessing, infra_blessing) -> str | None:
+    """Why the model is not pushed; None when it is."""
+    if not fileio.exists(os.path.join(blessing.uri, "BLESSED")):
+        return "; ".join(verdict.get("reasons", [])) or "the model is not blessed"
+    for infra in infra_blessing or ():
+        if not fileio.exists(os.path.join(infra.uri, "INFRA_BLESSED")):
+            return infra.get_string_custom_property("summary") or "the model does not serve"
+    return None
 
 
 def _read_verdict(blessing_uri: str) -> dict:
@@ -85,5 +73,5 @@ def _read_verdict(blessing_uri: str) -> dict:
 
 
 def _write_note(uri: str, text: str) -> None:
-    """The record and not the model: a third copy of it would serve nobody."""
+    """The record without the model, of which a third copy would help nobody."""
     writing.write(os.path.join(uri, RECORD), text)

@@ -1,6 +1,7 @@
 """Has each model served by a process of its own, and reads its answers and measurements."""
 
 import base64
+import functools
 import json
 import os
 import shutil
@@ -63,19 +64,16 @@ def serve(
     Raises:
       Failure: the server on PATH does not run.
     """
+    server, ask = _C_LIBRARY, _on_c_library
     binary = shutil.which(MODEL_SERVER)
-    if binary is None:
-        return _C_LIBRARY, {
-            name: _serve_one(path, requests, large_batch, _on_c_library)
-            for name, path in places.items()
-        }
-    # gRPC and its messages are loaded only when there is a server to talk to.
-    from components.serving_check import model_server
+    if binary is not None:
+        # gRPC and its messages are loaded only when there is a server to talk to.
+        from components.serving_check import model_server
 
-    server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
+        server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
+        ask = functools.partial(model_server.ask, binary)
     return server, {
-        name: _serve_one(path, requests, large_batch, lambda task: model_server.ask(binary, task))
-        for name, path in places.items()
+        name: _serve_one(path, requests, large_batch, ask) for name, path in places.items()
     }
 
 

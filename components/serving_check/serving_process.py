@@ -49,7 +49,7 @@ class Server:
     def ask(self, signature, texts, keep):
         """{key: tensor} of the last `keep` answers to a batch of byte strings.
 
-        A tensor is {"dtype", "shape", "data"}: base64 of the numbers as they lie in
+        A tensor is {"dtype", "shape", "data"}: base64 of the numbers as they are in
         memory, or a list of base64 of the strings.
         """
         tf, outputs = self._tf, self._signatures[signature]["outputs"]
