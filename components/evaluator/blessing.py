@@ -43,8 +43,10 @@ def decide(
 def _reason(bound: Bound, challenger: Mapping[str, float]) -> str:
     if bound.metric in challenger:
         return bound.reason
-    fewest = catalog.load(bound.metric).FEWEST_CLASSES
-    return f"{bound.metric} was not measured: it needs at least {fewest} classes"
+    fewest = getattr(catalog.load(bound.metric), "FEWEST_CLASSES", None)
+    return f"{bound.metric} was not measured" + (
+        f": it needs at least {fewest} classes" if fewest else ""
+    )
 
 
 def write(blessing, verdict: Verdict) -> None:

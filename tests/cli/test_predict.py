@@ -111,7 +111,7 @@ def test_predict_says_what_the_signature_says(destination, folder, images):
     assert complained == []
 
 
-def test_bad_images_are_told_and_skipped(destination, folder):
+def test_bad_images_are_reported_and_skipped(destination, folder):
     (folder / "002.png").write_bytes(b"no image")
     (folder / "003.png").write_bytes(b"")
     said, complained = [], []
@@ -128,7 +128,7 @@ def test_files_folders_and_globs_are_taken_once_each(folder):
         expand([f"{folder}/*.gif"])
 
 
-def test_without_a_model_the_next_step_is_told(tmp_path):
+def test_without_a_model_the_next_step_is_named(tmp_path):
     with pytest.raises(Failure, match="Run the pipeline first"):
         newest_path(str(tmp_path))
 
@@ -143,7 +143,7 @@ def test_batch_predict_says_what_the_signature_says(kind, destination, folder, i
     np.testing.assert_allclose(told, served(destination, images), atol=1e-5)
 
 
-def test_a_record_that_is_no_example_is_told_and_the_others_are_predicted(
+def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicted(
     destination, images, tmp_path
 ):
     path = str(tmp_path / "data.tfrecord")
@@ -232,7 +232,7 @@ def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeyp
         predict_runs(model, runs, str(tmp_path / "out"), remove)
 
 
-def test_a_name_that_is_no_text_is_shown_escaped(destination, images, tmp_path, capsys):
+def test_a_name_that_is_not_text_is_shown_escaped(destination, images, tmp_path, capsys):
     file = tmp_path / os.fsdecode(b"\xff.png")
     file.write_bytes(images[0])
     assert main(["predict", str(file), "--json", "--model", destination]) == 0

@@ -56,7 +56,7 @@ def pixels(png):
     return np.asarray(mask)
 
 
-def test_predict_tells_each_class_share_and_writes_the_masks(model, folder, pictures, tmp_path):
+def test_predict_gives_each_class_share_and_writes_the_masks(model, folder, pictures, tmp_path):
     said, complained, output = [], [], tmp_path / "masks"
     code = predict([str(folder)], model, 5, True, said.append, complained.append, str(output))
     assert (code, complained) == (0, [])

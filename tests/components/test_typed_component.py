@@ -7,9 +7,10 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types import channel, standard_artifacts
 from tfx.types.standard_artifacts import Model, Schema
 
-from components.typed_component import component
+from components.typed_component import component, in_json
 from failures import Failure
 from settings.preprocessing import Preprocessing
+from settings.serving import Serving
 from settings.validation import Validation
 
 
@@ -70,3 +71,9 @@ def test_the_component_has_the_name_the_text_and_the_module_of_its_function():
     made = make(height=8, width=8)
     assert (made.id, Example.__doc__) == ("Example", "Notes what it was given.")
     assert type(made).__module__ == __name__
+
+
+def test_none_is_a_value_of_a_sections_key_and_leaves_out_an_optional_argument():
+    given = in_json({"max_slowdown": None, "schema": None}, {"serving": Serving}, {"schema"})
+    assert given.keys() == {"serving"}
+    assert Serving.model_validate_json(given["serving"]).max_slowdown is None

@@ -45,7 +45,7 @@ def test_an_example_without_a_label_is_named(workshop, pets):
     assert "no single label 'label'" in message_of(lambda: workshop.evaluate(examples, model))
 
 
-def test_a_record_that_is_no_example_is_named(workshop, pets):
+def test_a_record_that_is_not_an_example_is_named(workshop, pets):
     examples, model = workshop.examples([*pets, b"\xff\xff"]), workshop.model("m", PETS)
     message = message_of(lambda: workshop.evaluate(examples, model))
     assert "record 10 of data_tfrecord-00000-of-00001" in message
@@ -53,7 +53,7 @@ def test_a_record_that_is_no_example_is_named(workshop, pets):
 
 
 @pytest.mark.slow
-def test_what_a_champion_cannot_answer_is_told_with_the_cause_and_its_version(workshop):
+def test_what_a_champion_cannot_answer_is_reported_with_the_cause_and_its_version(workshop):
     pixels = png(np.zeros((8, 8)))
 
     def save_strict(folder, names):

@@ -225,7 +225,7 @@ def without_numbers(model):
 
 
 @pytest.mark.parametrize("thresholds", [{"loss": {"max": 1e9}}, {"accuracy": {"min": 0.3}}])
-def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets, thresholds):
+def test_probabilities_of_nan_bless_nothing(workshop, pets, thresholds):
     model = without_numbers(workshop.model("m", PETS))
     result = workshop.evaluate(workshop.examples(pets), model, thresholds=thresholds, change={})
     assert result.verdict == (
@@ -234,7 +234,7 @@ def test_probabilities_that_are_no_numbers_bless_nothing(workshop, pets, thresho
     assert not tfma.load_validation_result(result.uri).validation_ok
 
 
-def test_a_champion_whose_loss_is_no_number_is_no_obstacle(workshop, pets):
+def test_a_champion_whose_loss_is_nan_is_not_an_obstacle(workshop, pets):
     result = workshop.evaluate(
         workshop.examples(pets),
         workshop.model("m", PETS),
@@ -245,7 +245,7 @@ def test_a_champion_whose_loss_is_no_number_is_no_obstacle(workshop, pets):
     assert tfma.load_validation_result(result.uri).validation_ok
 
 
-def test_when_no_label_is_known_the_worst_class_is_no_success(workshop):
+def test_when_no_label_is_known_the_worst_class_has_recall_0(workshop):
     result = workshop.evaluate(
         workshop.examples([example(b"yak", 0)]),
         workshop.model("m", PETS),

@@ -175,7 +175,7 @@ def test_a_class_that_a_smaller_champion_does_not_see_has_no_slice_of_its(worksh
 
 
 @pytest.mark.slow
-def test_a_champion_that_sees_no_pixel_of_any_class_is_no_obstacle(workshop, lands):
+def test_a_champion_that_sees_no_pixel_of_any_class_is_not_an_obstacle(workshop, lands):
     mask = np.full((SIZE, SIZE), NOTHING)
     mask[0, 0] = 2
     champion = workshop.champion(GROUND, save=save_shade_model, size=2)

@@ -88,7 +88,7 @@ def test_without_mistakes_the_list_is_empty(workshop, pets):
     assert worst_in(workshop) == []
 
 
-def test_labels_in_no_vocabulary_are_no_mistakes_of_the_model(workshop, pets):
+def test_labels_in_no_vocabulary_are_not_the_models_mistakes(workshop, pets):
     stranger = example(b"yak", 0)
     model = workshop.model("m", ("cat", "dog", "owl"))
     workshop.evaluate(workshop.examples([*pets, stranger]), model)

@@ -115,7 +115,7 @@ def test_what_a_living_pusher_fills_is_left_alone(model, tmp_path):
     assert entries(tmp_path) == ["1"]
 
 
-def test_a_pusher_that_ends_at_this_moment_is_no_failure(model, tmp_path, monkeypatch):
+def test_a_pusher_that_ends_at_this_moment_is_not_a_failure(model, tmp_path, monkeypatch):
     lock = tmp_path / ".pushing-other.lock"
     lock.touch()
     flock = fcntl.flock

@@ -50,7 +50,7 @@ def test_versions_are_ordered_as_numbers_and_not_as_texts(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["007", "-1", "1.5", "latest", ".pushing-1", "٣", str(2**63)])
-def test_a_foreign_name_is_no_version(tmp_path, name):
+def test_a_foreign_name_is_not_a_version(tmp_path, name):
     a_model(tmp_path / name)
     assert list_versions(str(tmp_path)) == []
 
@@ -82,7 +82,7 @@ def test_the_record_comes_back_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"other": 1}'])
-def test_a_foreign_record_is_no_record(tmp_path, text):
+def test_a_foreign_record_is_ignored(tmp_path, text):
     (a_model(tmp_path / "1") / "steadyfeed.json").write_text(text)
     assert newest(str(tmp_path)).record is None
 
@@ -168,7 +168,7 @@ def test_a_destination_that_is_a_file_is_reported(tmp_path):
         list_versions(str(file))
 
 
-def test_a_model_that_is_not_there_is_no_version(tmp_path):
+def test_a_missing_model_is_not_a_version(tmp_path):
     record = PushRecord("a", "uri", "2026-11-21T00:00:00+00:00")
     with pytest.raises(Failure, match="none holds no model"):
         publish(str(tmp_path / "none"), str(tmp_path / "pushed"), record)

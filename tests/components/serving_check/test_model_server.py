@@ -107,7 +107,7 @@ def wait_until(holds):
         time.sleep(0.05)
 
 
-def test_a_server_that_does_not_run_is_no_fault_of_the_model(room, tmp_path, monkeypatch):
+def test_a_server_that_does_not_run_is_not_the_models_fault(room, tmp_path, monkeypatch):
     put_on_path(tmp_path, monkeypatch, "exit 127")
     with pytest.raises(Failure, match=r"does not run.*take it off PATH"):
         room.check(room.model())
