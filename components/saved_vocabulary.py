@@ -1,11 +1,18 @@
-"""Reads the class names in a SavedModel: an asset that Transform wrote, one name a line."""
+"""The class names in a SavedModel, one a line of an asset that Transform wrote."""
 
 import os
+
+from files import places
 
 FILE = os.path.join("assets", "labels")
 
 
-def class_names(content: bytes) -> list[str]:
-    """The names that the file's content holds, in the order of the model's probabilities."""
-    # Not splitlines: a name may contain what Unicode counts as a line break.
-    return content.decode().removesuffix("\n").split("\n")
+def read(model: str) -> list[str]:
+    """The names of a SavedModel's classes, in the order of its probabilities.
+
+    Raises:
+      OSError, or for a remote path tf.errors.OpError: it has none.
+    """
+    with places.opened(os.path.join(model, FILE)) as file:
+        # Not splitlines: a name may hold what Unicode takes for a line break.
+        return file.read().decode().removesuffix("\n").split("\n")

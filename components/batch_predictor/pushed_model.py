@@ -1,6 +1,5 @@
 """A pushed SavedModel, called as a server calls it. Imports TensorFlow and nothing larger."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -55,8 +54,7 @@ class PushedModel:
             self._model = tf.saved_model.load(path)
             self._images = self._model.signatures["serving_default"]
             self._examples = self._model.signatures["serve_examples"]
-            with tf.io.gfile.GFile(os.path.join(path, saved_vocabulary.FILE), "rb") as file:
-                self.labels = saved_vocabulary.class_names(file.read())
+            self.labels = saved_vocabulary.read(path)
             outputs = self._images.structured_outputs
             self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
             self._most = self._images_at_once(outputs["probabilities"].shape)

@@ -1,6 +1,5 @@
 """What the Evaluator counts: small, so that it can travel to any worker."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,8 +28,7 @@ class ModelPlace:
           Failure: the model has no vocabulary.
         """
         try:
-            with places.opened(os.path.join(self.path, saved_vocabulary.FILE)) as file:
-                return saved_vocabulary.class_names(file.read())
+            return saved_vocabulary.read(self.path)
         except Exception as error:
             if not places.is_file_error(error):
                 raise

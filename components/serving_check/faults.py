@@ -2,15 +2,14 @@
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping
 
 import numpy as np
-from tfx.dsl.io import fileio
 
 from components import saved_vocabulary
 from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.serving_check.served import figures
+from files.places import is_file_error
 from settings.serving import Serving
 
 # Of a probability; batches of other sizes are summed in another order, which makes 1e-7.
@@ -75,15 +74,14 @@ def over_limits(results: Mapping[str, Mapping], serving: Serving) -> list[str]:
 
 
 def _vocabulary_fault(path: str, labels: list[str]) -> str | None:
-    file = os.path.join(path, saved_vocabulary.FILE)
-    if not fileio.exists(file):
+    try:
+        own = saved_vocabulary.read(path)
+    except Exception as error:
+        if not is_file_error(error):
+            raise
         return f"the asset {saved_vocabulary.FILE} is missing"
-    with fileio.open(file, "rb") as lines:
-        own = saved_vocabulary.class_names(lines.read())
     if own != labels:
-        return (
-            f"the labels of {saved_vocabulary.FILE} differ from the training's, or their order does"
-        )
+        return f"the labels of {saved_vocabulary.FILE}, or their order, differ from the training's"
     return None
 
 

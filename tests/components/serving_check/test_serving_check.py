@@ -21,7 +21,7 @@ FAULTS = {
     "label order": ({"labels": LABELS[::-1], "names": LABELS}, "gives the label"),
     "vocabulary order": (
         {"names": LABELS[::-1]},
-        "labels differ from the training's",
+        "labels, or their order, differ from the training's",
     ),
     "transform graph": ({"darker": 1}, "its transform graph is not the training's"),
     "batch of one": ({"one_crashes": True}, "serving_default with a batch of 1 failed"),
