@@ -70,7 +70,7 @@ def test_a_file_with_a_number_for_a_name_is_left_alone(tmp_path):
 
 def test_versions_beyond_those_of_tensorflow_serving_are_refused(tmp_path):
     a_model(tmp_path / str(HIGHEST_NUMBER))
-    with pytest.raises(Failure, match="highest that TensorFlow Serving knows"):
+    with pytest.raises(Failure, match="highest that TensorFlow Serving accepts"):
         push(tmp_path, "one")
 
 
