@@ -37,12 +37,12 @@ class RunParameter:
 
 def replace_keys(properties):
     """Puts the values of run parameters into the exec properties that hold their sections."""
-    # Not at the top: a step may import only what its code's fingerprint covers.
-    from settings.section import put
-
     for name in sorted(properties):
         section, separator, key = name.partition(_SEPARATOR)
         if separator and section in properties:
+            # Not at the top: a step may import only what its code's fingerprint covers.
+            from settings.section import put
+
             content = json.loads(properties[section])
             put(content, key, properties.pop(name))
             properties[section] = json.dumps(content, sort_keys=True)
