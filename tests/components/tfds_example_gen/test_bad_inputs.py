@@ -251,9 +251,14 @@ def test_a_data_dir_that_is_a_file_is_named(ingest, tmp_path):
 
 
 @pytest.fixture
-def as_nobody():
+def as_nobody(monkeypatch):
     """A folder as a user without rights in it sees it, where the tests run as root."""
-    folder = pathlib.Path(tempfile.mkdtemp())
+    # The tests' own temporary folder is closed to other users, who need one as well.
+    folder = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o777)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     user = os.geteuid()
     try:
         if user == 0:
@@ -267,8 +272,7 @@ def as_nobody():
     finally:
         os.seteuid(user)
         folder.chmod(0o755)
-        (folder / "closed").rmdir()
-        folder.rmdir()
+        shutil.rmtree(folder)
 
 
 def test_a_data_dir_that_cannot_be_read_is_named(as_nobody):
