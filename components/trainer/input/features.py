@@ -1,4 +1,4 @@
-"""What an example holds once it is decoded: features whose size is fixed."""
+"""The features of a decoded example, each of one fixed size."""
 
 import dataclasses
 import math

@@ -20,7 +20,7 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
     """Decodes all examples: one (examples, *row_shape) tensor a feature.
 
     Raises:
-      Failure: a file is damaged, or the memory does not suffice.
+      Failure: a file is damaged, or the memory is too small.
     """
     try:
         # Pages that nothing is written to take no memory, so the bound may be too high.
@@ -50,7 +50,7 @@ def _copy(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
 
 
 def _fill(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
-    size = 2 * source.chunk  # Only what is still encoded is held meanwhile.
+    size = 2 * source.chunk  # Meanwhile only encoded examples are held.
 
     @traced
     def fill(number, elements):

@@ -19,7 +19,7 @@ traced = tf.autograph.experimental.do_not_convert
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Examples as they lie in files.
+    """Examples as they are in files.
 
     Attributes:
       name: for messages to people.
@@ -29,8 +29,8 @@ class Source:
         seed, or read from the files in an order that the seed ((2,) int64) gives.
       decode: a batch of elements -> one tensor a feature, (batch, *row_shape).
       fill: the same straight into arrays, (elements, start, arrays) -> rows filled, as
-        `decode.fill_rows`; None where nothing is gained by it.
-      at_most: an upper bound of the number of examples that costs nothing to know.
+        `decode.fill_rows`; None where that gains nothing.
+      at_most: an upper bound of the number of examples, known without reading them.
       count: the number of examples.
       explain: an error met in reading -> the Failure that says what is wrong with which file.
     """
@@ -68,7 +68,7 @@ def tf_data_options(deterministic: bool) -> tf.data.Options:
     chosen.deterministic = deterministic
     # All parallelism and every buffer is set where it is used; tuning would only disturb it.
     chosen.autotune.enabled = False
-    # Its rewriting of what is written as it should be takes 0.3 s at a process's first dataset.
+    # Rewriting gains nothing here and takes 0.3 s at a process's first dataset.
     chosen.experimental_optimization.apply_default_optimizations = False
     # One core a call, as many calls as cores: splitting small ops costs more than it gives.
     chosen.threading.max_intra_op_parallelism = 1
@@ -85,8 +85,8 @@ def cores() -> int:
 
 
 def calls() -> int:
-    """How many batches are gathered at once or wait for it: a core that is done goes on at once.
+    """How many batches are gathered at once: twice the cores, so that no core waits for work.
 
-    That counts where a batch takes half a millisecond, and not where it is decoded.
+    It matters where a batch takes half a millisecond, and not where images are decoded.
     """
     return 2 * cores()

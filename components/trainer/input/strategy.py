@@ -20,15 +20,15 @@ def choose(
     bytes_to_write: Callable[[], int],
     workers_here: int = 1,
 ) -> tuple[str, str]:
-    """The strategy to use and why, a sentence for people.
+    """The strategy to use and the reason, a sentence for people.
 
     Args:
       wanted: one of STRATEGIES.
-      decoded_bytes: the size of all examples once decoded, or an upper bound of it.
+      decoded_bytes: the size of all decoded examples, or an upper bound.
       cache_dir: where the disk strategy may write; None where it may not.
       memory_limit_bytes: what the memory strategy may take; None for half of what is free.
       bytes_to_write: how many the disk strategy still has to write below `cache_dir`.
-      workers_here: how many processes take as much of this machine's memory at this moment.
+      workers_here: how many processes share this machine's memory.
 
     Raises:
       Failure: an unknown strategy, or "disk" without a folder.
@@ -39,7 +39,7 @@ def choose(
         raise Failure("The input strategy disk has no cache_dir. Name a folder on a local disk.")
     size = f"{_readable(decoded_bytes)} of decoded examples"
     if wanted != "auto":
-        return wanted, f"{wanted} is what was asked for, with {size}"
+        return wanted, f"{wanted} was asked for, with {size}"
     if memory_limit_bytes is None:
         free = free_memory()
         limit, room = _MEMORY_SHARE * free, f"half of the {_readable(free)} of free memory"
@@ -49,7 +49,7 @@ def choose(
         limit, room = memory_limit_bytes, f"the {_readable(memory_limit_bytes)} allowed"
     if decoded_bytes <= limit:
         return "memory", f"{size} fit into {room}"
-    too_much = f"{size} are too much for {room}"
+    too_much = f"{size} exceed {room}"
     if not cache_dir:
         return "streaming", f"{too_much}, and there is no cache_dir for the disk"
     to_write = bytes_to_write()
@@ -77,12 +77,12 @@ def _available(root: Path) -> int:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except OSError:
-        pass  # Not Linux: the physical memory is all that the standard library tells.
+        pass  # Not Linux: the standard library knows the physical memory alone.
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _left_in_groups(root: Path) -> list[int]:
-    """What each control group that this process is in leaves; a limit holds for all below it."""
+    """What each control group of this process leaves; a limit includes all groups below it."""
     try:
         memberships = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

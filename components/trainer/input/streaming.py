@@ -1,4 +1,4 @@
-"""The streaming strategy: read, shuffle in a bounded buffer, decode, in every epoch again."""
+"""The streaming strategy: every epoch reads, shuffles in a bounded buffer and decodes again."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from components.trainer.input.order import Order
 from components.trainer.input.source import Source, cores, traced
 
 # An epoch's first batch waits until the buffer is full, and two epochs' buffers meet: larger
-# costs start-up and memory. Files come in a new order every epoch, so it need not hold much.
+# costs start-up and memory. Files come in a new order every epoch, so it can be small.
 SHUFFLED_BYTES = 128 << 20
 
 

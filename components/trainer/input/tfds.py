@@ -95,12 +95,12 @@ def _check_kind(name: str, feature: Feature, kinds: Mapping[str, Any]) -> None:
     kind = kinds[feature.name]
     if _serves_as(kind) == wanted:
         return
-    told = type(kind).__name__
+    given = type(kind).__name__
     if isinstance(kind.tf_dtype, tf.DType):  # a FeaturesDict has many
-        told += f" of shape {kind.shape} and type {kind.tf_dtype.name}"
+        given += f" of shape {kind.shape} and type {kind.tf_dtype.name}"
     others = ", ".join(sorted(other for other in kinds if _serves_as(kinds[other]) == wanted))
     raise Failure(
-        f"Feature {feature.name!r} of dataset {name} is of the kind {told}, but {wanted} "
+        f"Feature {feature.name!r} of dataset {name} is {given}, but {wanted} "
         f"is needed. Choose from: {others or 'none, so take another dataset'}."
     )
 

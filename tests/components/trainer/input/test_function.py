@@ -205,7 +205,7 @@ def test_masks_stand_in_the_labels_place(write_shards):
 def test_small_memory_leads_to_the_disk_and_no_disk_to_streaming(forty, batches_of):
     assert batches_of(forty).strategy == "memory"
     on_disk = batches_of(forty, memory_limit_bytes=1000)
-    assert (on_disk.strategy, "too much for the 1.0 kB" in on_disk.reason) == ("disk", True)
+    assert (on_disk.strategy, "exceed the 1.0 kB" in on_disk.reason) == ("disk", True)
     streamed = batches_of(forty, memory_limit_bytes=1000, cache_dir=None)
     assert streamed.strategy == "streaming"
     assert "no cache_dir" in streamed.reason
