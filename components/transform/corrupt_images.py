@@ -33,7 +33,7 @@ def split_corrupt(
     channels: int = 3,
     mask_feature: str | None = None,
 ) -> tuple[list[int], list[tuple[int, str]]]:
-    """Tells the examples whose image (and mask) decodes from those where one does not.
+    """Separates the examples whose image (and mask) decodes from the others.
 
     Args:
       serialized: serialized tf.train.Examples with encoded images.

@@ -25,7 +25,7 @@ def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
       (image height, image width, channels) uint8, 0 to 255.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the bytes are no whole image.
+      tf.errors.InvalidArgumentError: the bytes are not a whole image.
     """
     image = tf.io.decode_image(encoded, channels=channels, expand_animations=False)
     image.set_shape((None, None, channels))

@@ -41,7 +41,7 @@ def fit(mask: tf.Tensor, options: Preprocessing, classes: Mapping[str, int]) -> 
 
     Returns:
       (options.height, options.width, 1) uint8 class ids, each of one of the mask's own
-      pixels (the nearest); NO_CLASS where the value is no class's and in what is padded.
+      pixels (the nearest); NO_CLASS for values of no class and for padding.
     """
     table = class_table(classes)
 

@@ -92,7 +92,7 @@ def decode_images(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
       (batch, height * width * channels) uint8.
 
     Raises:
-      tf.errors.InvalidArgumentError: bytes that are no whole image.
+      tf.errors.InvalidArgumentError: the bytes are not a whole image.
     """
     if not jpeg.available():
         return _by_ops(encoded, shape)

@@ -18,8 +18,8 @@ def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.
 
     def batches_of(seed):
         if order.shuffle:
-            # Of this function alone: shuffle mixes in the program's own seed, which is no part
-            # of what the order depends on, and cannot take that seed's 0 with a tensor.
+            # Of this function alone: shuffle mixes in the program's own seed, which must not
+            # change the order, and shuffle refuses seed 0 beside a tensor.
             tf.compat.v1.set_random_seed(1)
             mixed = tf.random.stateless_uniform((), seed, maxval=tf.int64.max, dtype=tf.int64)
             elements = source.elements(seed)

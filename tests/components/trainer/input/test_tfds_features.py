@@ -102,9 +102,7 @@ def test_every_single_whole_number_is_a_label(target, values, data_dir):
     ],
 )
 def test_a_label_that_is_no_single_whole_number_is_told_with_its_kind(target, kind, data_dir):
-    with pytest.raises(
-        Failure, match=rf"{target!r} of dataset many_kinds is {kind}"
-    ) as told:
+    with pytest.raises(Failure, match=rf"{target!r} of dataset many_kinds is {kind}") as told:
         batches(data_dir, target=Feature(target))
     assert str(told.value).endswith("Choose from: count, label, smiling.")
     assert "\n" not in str(told.value)
