@@ -32,6 +32,8 @@ def _enter_own_environment():
     for name, below in {"HOME": "home", "KERAS_HOME": "home/.keras", "TMPDIR": "tmp"}.items():
         (folder / below).mkdir(exist_ok=True)
         os.environ[name] = str(folder / below)
+    folder.chmod(0o755)  # Some tests take the rights of another user.
+    (folder / "tmp").chmod(0o1777)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # where pytest puts every tmp_path
     tempfile.tempdir = None  # read TMPDIR anew
     # Nothing stays below the system's temporary folder: for a look at a test's files, give
