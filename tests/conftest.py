@@ -68,6 +68,21 @@ def made_once(tmp_path_factory):
     return folder_of
 
 
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """A function (save, folder, *arguments): `save(folder, *arguments)`, the second time a copy."""
+    made = {}
+
+    def save_or_copy(save, folder, *arguments, **options):
+        key = repr((save, arguments, sorted(options.items())))
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("saved") / "model"
+            save(made[key], *arguments, **options)
+        shutil.copytree(made[key], folder)
+
+    return save_or_copy
+
+
 @dataclasses.dataclass(frozen=True)
 class DigitsRun:
     """A root on which digits ran twice, the second time from the cache. Tests only read it.

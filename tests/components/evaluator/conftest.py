@@ -22,8 +22,8 @@ PREPROCESSING = {"height": 8, "width": 8}
 class Workshop:
     """Artifacts below one folder."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, saved):
+        self.folder, self.saved = folder, saved
 
     def artifact(self, kind, name):
         made = kind()
@@ -33,7 +33,7 @@ class Workshop:
 
     def model(self, name, names, save=save_brightness_model, **options):
         made = self.artifact(standard_artifacts.Model, name)
-        save(self.folder / name / "Format-Serving", names, **options)
+        self.saved(save, self.folder / name / "Format-Serving", names, **options)
         return made
 
     def champion(self, names, **options):
@@ -89,8 +89,8 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path)
+def workshop(tmp_path, saved):
+    return Workshop(tmp_path, saved)
 
 
 PETS = ("cat", "dog", "owl")

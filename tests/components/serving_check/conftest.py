@@ -25,8 +25,8 @@ from tests.components.serving_check.small_models import (
 class Room:
     """A folder with Examples, and the check of one model after the other in it."""
 
-    def __init__(self, folder, pictures):
-        self.folder, self.pictures = folder, pictures
+    def __init__(self, folder, pictures, saved):
+        self.folder, self.pictures, self.saved = folder, pictures, saved
         split = folder / "examples" / "Split-test"
         split.mkdir(parents=True)
         with tf.io.TFRecordWriter(str(split / "data-00000-of-00001")) as writer:
@@ -41,7 +41,7 @@ class Room:
 
     def model(self, name="model", task="classification", **faults):
         made = self.artifact(standard_artifacts.Model, name)
-        save_model(self.folder / name / "Format-Serving", task, **faults)
+        self.saved(save_model, self.folder / name / "Format-Serving", task, **faults)
         answers = probabilities_of(self.pictures, task).numpy()
         pixels = [picture.tobytes() for picture in self.pictures]
         file = self.folder / name / "expected_answers.json"
@@ -91,5 +91,5 @@ def pictures():
 
 
 @pytest.fixture
-def room(tmp_path, pictures):
-    return Room(tmp_path, pictures)
+def room(tmp_path, pictures, saved):
+    return Room(tmp_path, pictures, saved)
