@@ -4,6 +4,7 @@ So the input function finds each record by its number and reads the files in any
 in place: it needs no second copy on the disk.
 """
 
+import functools
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -41,6 +42,7 @@ class ExampleEncoder:
         return b"".join((self._head, image, self._middle, value))
 
 
+@functools.cache
 def _varint(number: int) -> bytes:
     """An int64 as a protobuf varint of ten bytes; leading zeros are allowed in one."""
     number &= 2**64 - 1

@@ -112,10 +112,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def _counts(values: Sequence[int] | bytes) -> dict[int, int]:
-    array = np.frombuffer(values, np.uint8) if isinstance(values, bytes) else values
-    found, counts = np.unique(array, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+def _counts(values: Sequence[int] | bytes) -> Counter[int]:
+    if not isinstance(values, bytes):
+        return Counter(values)
+    counts = np.bincount(np.frombuffer(values, np.uint8))  # by pixel value
+    return Counter({value: int(counts[value]) for value in np.flatnonzero(counts).tolist()})
 
 
 def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
