@@ -51,7 +51,7 @@ def weights(tmp_path_factory):
     return file, backbone.get_weights()
 
 
-@pytest.mark.parametrize("name", ["small_cnn", "unet"])
+@pytest.mark.parametrize("name", ["small_cnn", pytest.param("unet", marks=pytest.mark.slow)])
 @settings(max_examples=8, deadline=None)
 @given(
     height=st.integers(8, 40),

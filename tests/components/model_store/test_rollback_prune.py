@@ -192,10 +192,8 @@ def interleave(count, destination, models, seed):
     return killed, removed
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(5, id="quick"), pytest.param(60, marks=pytest.mark.slow, id="bar")]
-)
-def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, tmp_path):
+@pytest.mark.slow
+def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(models, tmp_path):
     destination, stop = tmp_path / "pushed", tmp_path / "stop"
     destination.mkdir()
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -205,13 +203,13 @@ def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(count, models, t
     )  # fmt: skip
     try:
         assert reader.stdout.readline() == "ready\n"
-        killed, removed = interleave(count, str(destination), models, seed=count)
+        killed, removed = interleave(60, str(destination), models, seed=60)
     finally:
         stop.touch()
         told, _ = reader.communicate(timeout=60)
     loads, failures = map(int, told.split())
-    print(f"{count} interleavings, {killed} kills, {removed} pruned; {loads} loads")
-    assert killed or count < 60
-    assert removed or count < 60  # The quick one is over before much may happen.
+    print(f"60 interleavings, {killed} kills, {removed} pruned; {loads} loads")
+    assert killed
+    assert removed
     assert loads
     assert not failures

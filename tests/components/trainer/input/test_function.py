@@ -123,6 +123,7 @@ def test_evaluation_reads_each_example_once_and_always_in_the_same_order(
     assert numbers(made.dataset) == read
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     examples=st.integers(1, 60),
