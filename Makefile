@@ -34,7 +34,7 @@ quick: setup lint  ## the tests of a second or less each
 	@$(PY) -m pytest -m "not slow and not measured" $(TOGETHER)
 
 coverage: setup  ## the share of lines that all tests reach
-	@$(PY) -m pytest $(TOGETHER) --cov --cov-report term
+	@$(PY) -m pytest -m "not measured" $(TOGETHER) --cov --cov-report term
 
 lint: setup
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
