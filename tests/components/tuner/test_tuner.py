@@ -166,7 +166,8 @@ def test_a_trial_that_diverges_leaves_no_checkpoint(search_in, digits, tmp_path)
     graph, state = tmp_path / "transform_graph", tmp_path / "checkpoints"
     shutil.copytree(digits.folder / "transform_graph", graph)
     # So large that the weights are no numbers any more at the end of the epoch.
-    (graph / "pixel_statistics.json").write_text('{"mean": [1e30], "std": [1.0]}')
+    statistics = graph / "pixel_statistics.json"
+    statistics.write_text(json.dumps(json.loads(statistics.read_text()) | {"mean": [1e30]}))
     inputs["transform_graph"][0].uri = str(graph)
     with pytest.raises(Failure, match="not finite numbers after step 15"):
         search_in(
