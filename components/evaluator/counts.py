@@ -5,6 +5,7 @@ counted apart and added up.
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
@@ -117,6 +118,32 @@ class SplitCounts:
             }
         )
 
+    def as_text(self) -> str:
+        """All of it, the worst examples' pictures as well, to travel from a worker."""
+        worst = [
+            asdict(one) | {"pictures": {k: b64encode(v).decode() for k, v in one.pictures.items()}}
+            for one in self.worst
+        ]
+        return json.dumps({"counts": json.loads(self.to_json()), "worst": worst})
+
+    @classmethod
+    def from_text(cls, text: str) -> "SplitCounts":
+        """What `as_text` wrote."""
+        fields = json.loads(text)
+        counts = fields["counts"]
+        worst = [
+            WorstExample(
+                **one | {"pictures": {k: b64decode(v) for k, v in one["pictures"].items()}}
+            )
+            for one in fields["worst"]
+        ]
+        return cls(
+            {name: _from_lists(lists) for name, lists in counts["models"].items()},
+            counts["examples"],
+            [CorruptImage(**image) for image in counts["corrupt"]],
+            worst,
+        )
+
 
 def _to_lists(counts: Counts) -> dict:
     rows, columns = np.nonzero(counts.confusion)
@@ -126,3 +153,10 @@ def _to_lists(counts: Counts) -> dict:
         "loss": counts.loss.tolist(),
         "top": counts.top.tolist(),
     }
+
+
+def _from_lists(lists: dict) -> ModelCounts:
+    confusion = np.zeros(lists["shape"], np.int64)
+    rows, columns, numbers = np.array(lists["confusion"], np.int64).reshape(-1, 3).T
+    confusion[rows, columns] = numbers
+    return ModelCounts(confusion, np.array(lists["loss"]), np.array(lists["top"], np.int64))

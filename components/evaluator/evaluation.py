@@ -1,9 +1,7 @@
 """Evaluates a challenger, and the champion beside it, on raw Examples."""
 
-import base64
 import json
 import os
-import pickle
 from dataclasses import dataclass
 
 from components.engine import MakePipeline, run_shards
@@ -87,20 +85,17 @@ def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
     reports = os.path.join(uri, "shards")
     try:
         for of_shard in run_shards(
-            CountShard(plan), shards, reports, make_pipeline, encode=_encode, decode=_decode
+            CountShard(plan),
+            shards,
+            reports,
+            make_pipeline,
+            encode=SplitCounts.as_text,
+            decode=SplitCounts.from_text,
         ):
             counts += of_shard
     finally:
         writing.remove(reports)
     return counts
-
-
-def _encode(counts: SplitCounts) -> str:
-    return base64.b64encode(pickle.dumps(counts)).decode()
-
-
-def _decode(text: str) -> SplitCounts:
-    return pickle.loads(base64.b64decode(text))  # From this run's own worker.
 
 
 def _judge(plan: Plan, split_uri: str, evaluation: Evaluation, counts, uri: str) -> Verdict:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.evaluator.counts import SplitCounts
+from components.evaluator.worst_examples import WorstExample
+from components.transform.corrupt_images import CorruptImage
 
 CLASSES = 4
 
@@ -37,3 +39,20 @@ def test_shards_add_up_to_the_whole(examples, cuts):
     np.testing.assert_array_equal(added.top, whole.top)
     np.testing.assert_allclose(added.loss, whole.loss)
     assert whole.confusion.sum() == len(examples)
+
+
+@given(_examples, st.binary(max_size=20), st.floats(0, 9))
+def test_counts_travel_from_a_worker_as_text_with_the_worst_examples_pictures(
+    examples, picture, badness
+):
+    counts = counted(examples)
+    counts.examples = len(examples)
+    counts.corrupt = [CorruptImage("test", "a file", 3, "not an image")]
+    facts = {"true": "cat", "probability": badness}
+    counts.worst = [WorstExample(badness, "a digest", "a file", 7, facts, {"image": picture})]
+
+    arrived = SplitCounts.from_text(counts.as_text())
+
+    assert arrived.as_text() == counts.as_text()
+    assert (arrived.worst, arrived.corrupt) == (counts.worst, counts.corrupt)
+    np.testing.assert_array_equal(arrived.models["m"].confusion, counts.models["m"].confusion)
