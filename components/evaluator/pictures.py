@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components.evaluator.worst_examples import suffix
+from components.image_decode import decode_image
 from components.mask_palette import mask_image
 
 MOST_BYTES = 60_000
@@ -22,7 +23,7 @@ def shown(encoded: bytes) -> bytes:
     """
     if suffix(encoded) and len(encoded) <= MOST_BYTES:
         return encoded
-    pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False).numpy()
+    pixels = decode_image(tf.constant(encoded), 3).numpy()
     return fitting({"image": Image.fromarray(pixels)})["image"]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.image_decode import REFUSAL, decode_image
 from components.mask_decode import decode_mask
 from failures import Failure
 
@@ -61,10 +62,7 @@ def split_corrupt(
 def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
     """Why the image of one serialized tf.train.Example does not decode; None when it does."""
 
-    def decode(image):
-        return tf.io.decode_image(image, channels=channels, expand_animations=False)
-
-    return _flaw(record, image_feature, decode)
+    return _flaw(record, image_feature, lambda image: decode_image(image, channels))
 
 
 def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
@@ -84,6 +82,8 @@ def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
 
 def _reason(error: tf.errors.InvalidArgumentError) -> str:
     """TensorFlow's message without the name of the op and of the device."""
+    if refusal := REFUSAL.search(error.message):
+        return refusal[0].rstrip(".")
     return error.message.split("}}")[-1].split(" [Op:")[0].strip().rstrip(".")
 
 

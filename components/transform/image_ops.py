@@ -5,31 +5,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from components.image_decode import map_images
 from settings.preprocessing import Preprocessing
 
 DECODED_AT_ONCE = 8  # images of one batch; more would only hold more large pictures in memory
-
-
-def decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decodes a PNG, JPEG, BMP, GIF (its first frame) or WebP image.
-
-    Grey becomes colour and colour grey as `channels` says; 16-bit values become
-    8-bit ones; transparency is left out. BMP, GIF, WebP and CMYK JPEGs decode to
-    colour only.
-
-    Args:
-      encoded: () string.
-      channels: 1 or 3.
-
-    Returns:
-      (image height, image width, channels) uint8, 0 to 255.
-
-    Raises:
-      tf.errors.InvalidArgumentError: the bytes are not a whole image.
-    """
-    image = tf.io.decode_image(encoded, channels=channels, expand_animations=False)
-    image.set_shape((None, None, channels))
-    return image
 
 
 def central_crop_to_aspect(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -156,12 +135,13 @@ def images_to_bytes(encoded: tf.Tensor, options: Preprocessing) -> tf.Tensor:
       (batch,) string, each of exactly height * width * channels raw uint8 values.
     """
 
-    def image_to_bytes(one):
-        return raw_bytes(fit(decode(one, options.channels), options), math.prod(options.shape))
+    def image_to_bytes(image):
+        return raw_bytes(fit(image, options), math.prod(options.shape))
 
-    return tf.map_fn(
+    return map_images(
         image_to_bytes,
         encoded,
+        options.channels,
         fn_output_signature=tf.string,
         parallel_iterations=DECODED_AT_ONCE,
     )
@@ -174,13 +154,13 @@ def images_and_sizes(encoded: tf.Tensor, options: Preprocessing) -> tuple[tf.Ten
       (batch,) string as there, and (batch, 2) int32, height and width before fitting.
     """
 
-    def image_and_size(one):
-        image = decode(one, options.channels)
+    def image_and_size(image):
         return raw_bytes(fit(image, options), math.prod(options.shape)), tf.shape(image)[:2]
 
-    return tf.map_fn(
+    return map_images(
         image_and_size,
         encoded,
+        options.channels,
         fn_output_signature=(tf.string, tf.TensorSpec([2], tf.int32)),
         parallel_iterations=DECODED_AT_ONCE,
     )

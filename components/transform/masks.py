@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.image_decode import decode_image
 from components.mask_decode import decode_mask
-from components.transform import image_ops, mask_ops
+from components.transform import mask_ops
 from components.transform.job import Job, Shard
 from components.transform.reading import MASK_STATISTICS
 from failures import Failure
@@ -39,7 +40,7 @@ def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job)
         images = features[job.features.image_feature].bytes_list.value
         try:
             decoded = [decode_mask(tf.constant(masks[0]))]
-            decoded += [image_ops.decode(one, job.options.channels) for one in images[:1]]
+            decoded += [decode_image(one, job.options.channels) for one in images[:1]]
         except tf.errors.InvalidArgumentError:
             continue
         sizes = [picture.shape[:2] for picture in decoded]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from components.image_decode import decode_image
 from components.mask_decode import decode_mask
 from components.trainer.input import jpeg
 from components.trainer.input.features import Feature
@@ -79,7 +80,7 @@ def fill_rows(
 
 
 def decode_images(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Decodes JPEG, PNG, BMP or GIF (first frame) images and stretches them to `shape`.
+    """Decodes JPEG, PNG, BMP, GIF or WebP images and stretches them to `shape`.
 
     Bilinearly, with half-pixel centres.  JPEGs go through `jpeg` where it is available,
     all else through TensorFlow's ops.
@@ -146,10 +147,15 @@ def _by_ops(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     height, width, channels = shape
 
     def one(image):
-        decoded = tf.cond(
+        shrinkable = tf.cond(
             _is_jpeg(image),
+            lambda: (channels == 3) | (tf.io.extract_jpeg_shape(image)[2] != 4),  # CMYK
+            lambda: tf.constant(False),
+        )
+        decoded = tf.cond(
+            shrinkable,
             lambda: _decode_jpeg(image, shape),
-            lambda: tf.io.decode_image(image, channels=channels, expand_animations=False),
+            lambda: decode_image(image, channels),
         )
         decoded.set_shape((None, None, channels))
         resized = tf.image.resize(decoded, (height, width))  # bilinear, float32 in 0..255

@@ -21,45 +21,6 @@ def to_pixels(encoded, options) -> np.ndarray:
     return np.frombuffer(raw, np.uint8).reshape(options.height, options.width, options.channels)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
-def test_a_picture_decodes_to_the_configured_channels(make, image_format, channels):
-    encoded = make.encode(make.picture(channels=channels), image_format)
-    eager = image_ops.decode(tf.constant(encoded), channels).numpy()
-    assert eager.shape == (20, 30, channels)
-    assert eager.dtype == np.uint8
-    in_graph = in_tf_data(lambda one: image_ops.decode(one, channels), encoded)
-    np.testing.assert_array_equal(in_graph, eager)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_png_decodes_without_loss(make, channels):
-    pixels = make.picture(channels=channels)
-    decoded = image_ops.decode(tf.constant(make.encode(pixels)), channels).numpy()
-    np.testing.assert_array_equal(decoded, pixels.reshape(20, 30, channels))
-
-
-def test_grey_becomes_colour_with_three_equal_channels(make):
-    grey = make.picture(channels=1)
-    decoded = image_ops.decode(tf.constant(make.encode(grey)), 3).numpy()
-    np.testing.assert_array_equal(decoded, np.repeat(grey[..., None], 3, axis=2))
-
-
-@pytest.mark.parametrize(
-    ("image_format", "mode"),
-    [("PNG", "RGBA"), ("PNG", "LA"), ("PNG", "P"), ("PNG", "1"), ("JPEG", "CMYK"), ("BMP", None)],
-)
-def test_other_kinds_of_picture_decode_to_colour(make, image_format, mode):
-    encoded = make.encode(make.picture(), image_format, mode)
-    assert image_ops.decode(tf.constant(encoded), 3).shape == (20, 30, 3)
-
-
-def test_a_16_bit_png_keeps_its_upper_8_bits(make):
-    deep = make.picture(channels=1).astype(np.uint16) * 257
-    decoded = image_ops.decode(tf.constant(make.encode(deep)), 1).numpy()[..., 0]
-    np.testing.assert_array_equal(decoded, make.picture(channels=1))
-
-
 def test_an_animated_gif_gives_its_first_frame(make):
     from PIL import Image
 
