@@ -13,7 +13,12 @@ from failures import Failure
 class Section(BaseModel):
     """A part of the configuration; a key that it does not declare is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        ser_json_inf_nan="constants",  # `.inf` as Infinity, which from_json reads; not as null
+    )
 
     @classmethod
     def of(cls, given: "Self | None" = None, /, **keys: Any) -> Self:
