@@ -23,10 +23,29 @@ def replaced(section: Any_Section, values: Mapping[str, Any]) -> Any_Section:
     Raises:
       Failure: a key is unknown, or a value is not allowed; one line for each.
     """
-    keys = section.model_dump(by_alias=True)
+    keys = _given(section)
     for key, value in values.items():
         put(keys, key, value)
     try:
         return type(section).model_validate(keys)
     except ValidationError as error:
         raise Failure("\n".join(mistakes.lines(error, type(section)))) from None
+
+
+def _given(value: Any) -> Any:
+    """The section as plain data, without the keys that it leaves out: they mean something.
+
+    A step of the section `kubeflow` takes them from `every_step`.
+    """
+    if isinstance(value, dict):
+        return {key: _given(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_given(inner) for inner in value]
+    if not isinstance(value, Section):
+        return value
+    fields = {f.alias or n: (n, getattr(value, n)) for n, f in type(value).model_fields.items()}
+    return {
+        key: _given(inner)
+        for key, (name, inner) in fields.items()
+        if name in value.model_fields_set or isinstance(inner, Section)
+    }

@@ -1,11 +1,15 @@
 """A value that replaces a key is checked like one in a file."""
 
+import math
+
 import pytest
 
 from failures import Failure
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import Step
 from settings.replace import replaced
 from settings.section import Section
-from settings.training import Model, Training
+from settings.training import InputFunction, Model, Training
 
 
 class Recipe(Section):
@@ -20,6 +24,24 @@ def test_values_replace_keys_and_leave_the_others():
     assert changed.training == Training(epochs=7, learning_rate=0.25)
     assert changed.model.parameters == {"filters": [4]}
     assert recipe.training.learning_rate == 0.001
+
+
+def test_what_a_section_leaves_out_stays_left_out():
+    every_step, trainer = Step(cpu="2", memory="4Gi"), Step(gpu=1)
+    kubeflow = Kubeflow(every_step=every_step, steps={"Trainer": trainer})
+    changed = replaced(kubeflow, {"namespace": "team"})
+    assert changed.namespace == "team"
+    assert changed.step("Trainer") == kubeflow.step("Trainer")
+
+
+def test_an_infinite_number_reaches_a_component():
+    training = Training(checkpoint_every_seconds=math.inf)
+    assert Training.from_json(training.model_dump_json()) == training
+
+
+def test_the_memory_limit_is_finite():
+    with pytest.raises(Failure, match="memory_limit_mb: given inf; allowed: a number, above 0"):
+        InputFunction.of(memory_limit_mb=math.inf)
 
 
 def test_keys_of_one_section_need_no_dot():
