@@ -97,16 +97,24 @@ def run_shards(
 
 
 def _in_process(work, shards, threads: int) -> Iterator[Any]:
+    # One thread needs no pool, which would be a shard ahead of who stops at a result: what
+    # failed would still be written to.
+    results = map(work, shards) if threads == 1 else _in_threads(work, shards, threads)
+    for done, result in enumerate(results, start=1):
+        completed = {"completed": done / len(shards)}
+        _progress.info("shard %d of %d", done, len(shards), extra=completed)
+        yield result
+
+
+def _in_threads(work, shards, threads: int) -> Iterator[Any]:
     # As many shards ahead as there are threads and no more: results must not pile up.
     waiting, ahead = iter(shards), collections.deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             ahead.extend(pool.submit(work, shard) for shard in itertools.islice(waiting, threads))
-            for done in range(1, len(shards) + 1):
+            while ahead:
                 result = ahead.popleft().result()
                 ahead.extend(pool.submit(work, shard) for shard in itertools.islice(waiting, 1))
-                completed = {"completed": done / len(shards)}
-                _progress.info("shard %d of %d", done, len(shards), extra=completed)
                 yield result
         finally:
             pool.shutdown(cancel_futures=True)

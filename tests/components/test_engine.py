@@ -69,6 +69,15 @@ def test_in_this_process_only_a_few_shards_are_worked_on_ahead_of_who_takes_them
     assert len(begun) <= 3 + 2
 
 
+def test_one_thread_begins_no_shard_before_the_result_of_the_last_is_taken():
+    begun = []
+    results = run_shards(begun.append, range(100), "")
+    next(results)
+    assert begun == [0]
+    next(results)
+    assert begun == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "here"),
     [
