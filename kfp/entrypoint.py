@@ -47,7 +47,8 @@ def main(argv=None):
     )
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="steadyfeed-") as folder,
+            # What a library still writes there must not turn a finished step into a failed one.
+            tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,
             temporary_folder(os.path.join(folder, "tmp")),
         ):
             run(invocation)
