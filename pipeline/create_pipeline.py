@@ -37,7 +37,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
     data, push = configuration.data, configuration.push
 
     # Encoded images, byte for byte as TFDS holds them.
-    examples = TfdsExampleGen(data.source)
+    examples = TfdsExampleGen(data.source, data.features)
     raw = examples.outputs["examples"]
     statistics = StatisticsGen(raw, data.features)
     # Inferred at first; a curated file afterwards, which knows what is normal.

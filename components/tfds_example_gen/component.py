@@ -7,7 +7,7 @@ from tfx.types import channel_utils, component_spec, standard_artifacts
 
 from components.tfds_example_gen.driver import Driver
 from components.tfds_example_gen.executor import Executor
-from settings.data import TfdsSource
+from settings.data import Features, TfdsSource
 
 
 class TfdsExampleGenSpec(component_spec.ComponentSpec):
@@ -15,6 +15,7 @@ class TfdsExampleGenSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {
         "source": component_spec.ExecutionParameter(type=str),
+        "features": component_spec.ExecutionParameter(type=str),
         "span": component_spec.ExecutionParameter(type=int),
     }
     INPUTS = {}
@@ -37,16 +38,25 @@ class TfdsExampleGen(base_beam_component.BaseBeamComponent):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, source: TfdsSource | None = None, *, span: int = 0, **keys: Any):
+    def __init__(
+        self,
+        source: TfdsSource | None = None,
+        features: Features | None = None,
+        *,
+        span: int = 0,
+        **keys: Any,
+    ):
         """Describes what to read.
 
         Args:
             source: The dataset and its splits, or instead the keys of `TfdsSource`, such as
                 `dataset="digits", splits={"train": "train", "test": "test"}`.
+            features: Which of them are images and masks, whose kind is checked.
             span: Number of the data's span, in units of the user's own.
         """
         spec = TfdsExampleGenSpec(
             source=TfdsSource.of(source, **keys).model_dump_json(),
+            features=Features.of(features).model_dump_json(),
             span=span,
             examples=channel_utils.as_channel([standard_artifacts.Examples()]),
         )

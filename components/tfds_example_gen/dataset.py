@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
@@ -14,6 +15,7 @@ from tensorflow_datasets.core.utils import file_utils
 from components.tfds_example_gen import preparation
 from components.tfds_example_gen.splits import did_you_mean
 from failures import Failure
+from settings.data import Features
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.
@@ -103,9 +105,36 @@ def class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
     """Returns the names of each label feature's classes, in the order of their ids."""
     return {
         name: feature.names
-        for name, feature in builder.info.features.items()
+        for name, feature in _kinds(builder.info.features).items()
         if isinstance(feature, tfds.features.ClassLabel) and feature.names
     }
+
+
+def check_pictures(builder: tfds.core.DatasetBuilder, features: Features) -> None:
+    """Raises a Failure for images or masks whose bytes TFDS does not mean as 8 or 16 bits.
+
+    TFDS keeps an image of floats as the bit pattern of each of them, in a PNG of four channels.
+    """
+    kinds = _kinds(builder.info.features)
+    for name in features.pictures:
+        kind = kinds.get(name)
+        if isinstance(kind, tfds.features.Image) and kind.np_dtype not in (np.uint8, np.uint16):
+            raise Failure(
+                f"Feature {name!r} of dataset {builder.info.full_name} is an Image of "
+                f"{np.dtype(kind.np_dtype).name}, and uint8 or uint16 is needed. Name another "
+                "feature, or prepare the dataset with pixels from 0 to 255."
+            )
+
+
+def _kinds(features, above: str = "") -> dict[str, tfds.features.FeatureConnector]:
+    """The features by the names that they have in an Example, such as "meta/label"."""
+    found = {}
+    for name, feature in features.items():
+        if isinstance(feature, tfds.features.FeaturesDict):
+            found |= _kinds(feature, f"{above}{name}/")
+        else:
+            found[above + name] = feature
+    return found
 
 
 def _prepared(request: Request, data_dir: str) -> tuple[tfds.core.DatasetBuilder | None, str]:

@@ -12,9 +12,9 @@ from tfx.types import artifact_utils
 
 from components.engine import EngineExecutor
 from components.tfds_example_gen import splits, workers
-from components.tfds_example_gen.dataset import class_names, load
+from components.tfds_example_gen.dataset import check_pictures, class_names, load
 from components.tfds_example_gen.fingerprint import fingerprint
-from settings.data import TfdsSource
+from settings.data import Features, TfdsSource
 
 
 class Executor(EngineExecutor):
@@ -30,6 +30,7 @@ class Executor(EngineExecutor):
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         source = TfdsSource.model_validate_json(exec_properties["source"])
         builder, roles = select(source)
+        check_pictures(builder, Features.model_validate_json(exec_properties["features"]))
         examples.split_names = artifact_utils.encode_split_names(list(roles))
         work = {
             role: splits.plan(

@@ -11,7 +11,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 from components.tfds_example_gen.executor import Executor
-from settings.data import TfdsSource
+from settings.data import Features, TfdsSource
 
 OFFLINE = tfds.download.DownloadConfig(try_download_gcs=False)
 
@@ -94,6 +94,7 @@ def ingest(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         data_dir: str | None,
         download: bool = False,
         beam_pipeline_args: tuple[str, ...] = (),
+        image: str = "image",
         **splits: str,
     ) -> types.Artifact:
         source = TfdsSource.of(
@@ -108,7 +109,11 @@ def ingest(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         Executor(context).Do(
             {},
             {"examples": [examples]},
-            {"source": source.model_dump_json(), "span": 3},
+            {
+                "source": source.model_dump_json(),
+                "features": Features(image_feature=image).model_dump_json(),
+                "span": 3,
+            },
         )
         return examples
 
