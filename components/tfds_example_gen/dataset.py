@@ -71,7 +71,8 @@ def load(
         Failure: There is no such dataset, config or version, or it cannot be prepared.
     """
     request = parse(name)
-    data_dir = os.path.expanduser(data_dir or constants.DATA_DIR)
+    # TFDS would look for a folder named "file:".
+    data_dir = os.path.expanduser((data_dir or constants.DATA_DIR).removeprefix("file://"))
     if "://" not in data_dir:
         data_dir = os.path.abspath(data_dir)  # workers elsewhere have another working directory
     embedded = request.name in EMBEDDED
@@ -154,7 +155,12 @@ def _prepared(request: Request, data_dir: str) -> tuple[tfds.core.DatasetBuilder
             request.name, data_dir=data_dir, config=request.config, version=request.version
         )
     except registered.DatasetNotFoundError:
-        return None, ""
+        # TFDS looks at the newest version alone, though it may be an empty folder.
+        whole = [v for config, v in _variants(request.name, data_dir) if config == request.config]
+        if request.version or not whole:
+            return None, ""
+        newest = str(max(map(tfds.core.Version, whole)))
+        return _prepared(replace(request, version=newest), data_dir)
     except Exception as error:  # a damaged dataset_info.json or features.json: many kinds
         return None, preparation.first_line(error)
     return builder, preparation.flaw(builder.data_dir)

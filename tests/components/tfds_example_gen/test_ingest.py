@@ -3,6 +3,7 @@
 import json
 import pathlib
 import resource
+import shutil
 
 import numpy as np
 import pytest
@@ -139,6 +140,19 @@ def test_the_artifact_says_what_is_in_it(ingest, data_dir):
     assert len(text("fingerprint")) == 64
     assert json.loads(examples.split_names) == ["train", "test"]
     assert examples.get_int_custom_property("span") == 3
+
+
+def test_an_empty_folder_of_a_newer_version_does_not_hide_the_whole_one(ingest, data_dir, tmp_path):
+    copied = shutil.copytree(data_dir, tmp_path / "data")
+    (copied / "scenery_photos" / "small" / "9.0.0").mkdir()
+
+    examples = ingest("scenery_photos/small", str(copied))
+    assert examples.get_string_custom_property("dataset") == "scenery_photos/small/2.0.0"
+
+
+def test_a_data_dir_may_be_a_file_address(ingest, data_dir):
+    examples = ingest("scenery_photos/small", f"file://{data_dir}")
+    assert examples.get_string_custom_property("dataset") == "scenery_photos/small/2.0.0"
 
 
 def test_what_a_killed_attempt_left_in_the_artifact_is_gone_afterwards(ingest, digits_dir, read):
