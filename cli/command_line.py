@@ -43,6 +43,8 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     # TensorFlow describes its build on stderr at every start, before any log can catch it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # The user's own Keras may compute with JAX or PyTorch; this project's models cannot.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     if sys.stdout is None:  # closed, as by >&-
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     # A file name need not be text, and not every terminal shows every letter.

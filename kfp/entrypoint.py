@@ -42,6 +42,7 @@ class Invocation:
 
 def main(argv=None):
     invocation = _parse(argv)
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the image or the step's variables say
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -74,12 +74,15 @@ class Devices:
 
 
 def prepare(seed: int, deterministic: bool) -> None:
-    """Seeds weights and everything random in a model.
+    """Seeds weights and everything random in a model, and sets aside the user's keras.json.
 
     Args:
       seed: the seed.
       deterministic: whether every operation must give the same bits in every run.
     """
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
