@@ -41,7 +41,9 @@ def predict(
     Raises:
       Failure: an image or the model does not exist, or a mask cannot be written.
     """
-    files = images.expand(places)
+    files, left_out = images.expand(places)
+    if left_out:
+        complain(f"steadyfeed: {left_out}.")
     masks = images.mask_files(files, output)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # After what can be checked without it: this import takes seconds.
@@ -95,7 +97,9 @@ def batch_predict(place, split, data_dir, output, model, screen) -> int:
     console = Console(file=screen, highlight=False, soft_wrap=True)
     path = newest_path(model)
     if split is None:
-        runs = runs_of(place)
+        runs, left_out = runs_of(place)
+        if left_out:
+            console.print(f"steadyfeed: {left_out}.", markup=False)
     else:
         runs = runs_of_dataset(place.removeprefix("tfds:"), split, data_dir)
     total = sum(run.count for run in runs)

@@ -12,12 +12,32 @@ from failures import Failure
 if TYPE_CHECKING:
     from components.batch_predictor.pushed_model import Answer, PushedModel
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+KINDS = "JPEG, PNG, GIF, BMP or WebP"
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")
+_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp")
+_NAMED = 3  # files that one line names
 _BATCH = 64  # images of one call: bounds the memory, whatever their number
 
 
 def is_image(file: str) -> bool:
-    return file.lower().endswith(SUFFIXES)
+    """Whether a file is an image by its content, whatever its name is, or says that it is one."""
+    if file.lower().endswith(_SUFFIXES):
+        return True  # and if it is not, its answer is an error and not silence
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(12)
+    except OSError:
+        return True
+    return head.startswith(_BEGINNINGS) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
+
+
+def left_out_line(files: Sequence[str], wanted: str = f"{KINDS} images") -> str:
+    """A line about the files of a folder that are not wanted; "" where there are none."""
+    if not files:
+        return ""
+    named = ", ".join(map(os.path.basename, files[:_NAMED]))
+    more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
+    return f"{len(files):,} files are not {wanted} and are left out: {named}{more}"
 
 
 def files_at(place: str) -> list[str]:
@@ -29,24 +49,28 @@ def files_at(place: str) -> list[str]:
     return sorted(path for path in glob.glob(place, recursive=True) if os.path.isfile(path))
 
 
-def expand(places: Sequence[str]) -> list[str]:
+def expand(places: Sequence[str]) -> tuple[list[str], str]:
     """The image files of files, folders (with all below them) and globs, once each.
+
+    Returns:
+      The images, and a line about the files of folders that are left out, or "".
 
     Raises:
       Failure: a place holds no image.
     """
-    found = []
+    found, left_out = [], []
     for place in places:
         files = files_at(place)
         if os.path.isdir(place):
-            files = list(filter(is_image, files))
+            others = [file for file in files if not is_image(file)]
+            files = [file for file in files if file not in set(others)]
+            left_out += others
         if not files:
             raise Failure(
-                f"{place}: no image found. Give a file, a folder with {', '.join(SUFFIXES)} "
-                "files or a glob."
+                f"{place}: no image found. Give a file, a folder with {KINDS} images or a glob."
             )
         found += files
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found)), left_out_line(left_out)
 
 
 def content(file: str) -> bytes | None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from components.batch_predictor.images import SUFFIXES, content, files_at, is_image
+from components.batch_predictor.images import KINDS, content, files_at, is_image, left_out_line
 from failures import Failure
 from files import tfrecords
 
@@ -22,26 +22,33 @@ class Run:
     names: tuple[str, ...] = ()  # of the images; empty for a TFRecord file
 
 
-def runs_of(place: str) -> list[Run]:
+def runs_of(place: str) -> tuple[list[Run], str]:
     """The records of TFRecord files or of a folder of images.
 
     Args:
       place: a file, a glob, or a folder with TFRecord files or images below it.
 
+    Returns:
+      The runs, and a line about the files of a folder that are left out, or "".
+
     Raises:
       Failure: there is nothing to predict.
     """
     files = files_at(place)
-    images = [file for file in files if is_image(file)]
     records = [file for file in files if "tfrecord" in os.path.basename(file)]
-    if images and not records:
-        return _split(Run(place, 0, len(images), tuple(images)))
+    images = [] if records else [file for file in files if is_image(file)]
+    left_out = [file for file in files if file not in {*records, *images}]
+    if images:
+        return _split(Run(place, 0, len(images), tuple(images))), left_out_line(left_out)
     if not files or (not records and os.path.isdir(place)):
         raise Failure(
-            f"--input {place}: no TFRecord file (…tfrecord…) and no image "
-            f"({', '.join(SUFFIXES)}) is there. Name a file, a glob or another folder."
+            f"--input {place}: no TFRecord file (…tfrecord…) and no {KINDS} image is there. "
+            "Name a file, a glob or another folder."
         )
-    return [run for file in records or files for run in _split(Run(file, 0, tfrecords.count(file)))]
+    if not records:  # a file or a glob: whatever it is called, it is what to read
+        records, left_out = files, []
+    runs = [run for file in records for run in _split(Run(file, 0, tfrecords.count(file)))]
+    return runs, left_out_line(left_out, "TFRecord files")
 
 
 def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:

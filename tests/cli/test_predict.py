@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from cli.command_line import main
 from cli.predictions import predict
@@ -122,10 +123,28 @@ def test_bad_images_are_reported_and_skipped(destination, folder):
 
 
 def test_files_folders_and_globs_are_taken_once_each(folder):
-    every = expand([str(folder), f"{folder}/00*.png", str(folder / "001.png")])
-    assert len(every) == 70
+    every, left_out = expand([str(folder), f"{folder}/00*.png", str(folder / "001.png")])
+    assert (len(every), left_out) == (70, "")
     with pytest.raises(Failure, match="no image found"):
         expand([f"{folder}/*.gif"])
+
+
+def test_images_are_found_by_their_content_and_other_files_are_counted(tmp_path):
+    for number, kind in enumerate(("JPEG", "PNG", "GIF", "BMP", "WEBP")):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"photo-{number}", kind)
+    Image.new("RGB", (8, 8)).save(tmp_path / "PHOTO.JPG", "JPEG")
+    (tmp_path / "broken.jfif").write_bytes(b"")
+    (tmp_path / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (tmp_path / "notes.txt").write_text("about the photographs")
+
+    found, left_out = expand([str(tmp_path)])
+
+    assert len(found) == 7
+    assert left_out == (
+        "2 files are not JPEG, PNG, GIF, BMP or WebP images and are left out: .DS_Store, notes.txt"
+    )
+    runs, line = sources.runs_of(str(tmp_path))
+    assert (sum(run.count for run in runs), line) == (7, left_out)
 
 
 def test_without_a_model_the_next_step_is_named(tmp_path):
@@ -137,7 +156,7 @@ def test_without_a_model_the_next_step_is_named(tmp_path):
 def test_batch_predict_says_what_the_signature_says(kind, destination, folder, images, tmp_path):
     place = str(folder) if kind == "folder" else records_of(tmp_path, images)
     model = PushedModel(f"{destination}/1")
-    tally = predict_runs(model, sources.runs_of(place), str(tmp_path / "out"), lambda _: None)
+    tally = predict_runs(model, sources.runs_of(place)[0], str(tmp_path / "out"), lambda _: None)
     assert (tally.records, tally.failed) == (70, 0)
     told = [line["probabilities"] for line in lines_of(tmp_path / "out")]
     np.testing.assert_allclose(told, served(destination, images), atol=1e-5)
@@ -152,7 +171,7 @@ def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicte
             writer.write(record)
     output = tmp_path / "out"
     model = PushedModel(f"{destination}/1")
-    tally = predict_runs(model, sources.runs_of(path), str(output), lambda _: None)
+    tally = predict_runs(model, sources.runs_of(path)[0], str(output), lambda _: None)
     assert (tally.records, tally.failed) == (3, 2)
     first, second, third = lines_of(output)
     assert first["error"] == "it is not a tf.train.Example"
@@ -168,7 +187,7 @@ def test_masks_are_not_asked_of_a_classifier(destination, folder, tmp_path):
 def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "PART", 20)
     monkeypatch.setattr(sources, "BATCH", 10)
-    runs = sources.runs_of(records_of(tmp_path, images))
+    runs = sources.runs_of(records_of(tmp_path, images))[0]
     model, output = PushedModel(f"{destination}/1"), tmp_path / "out"
 
     def die(_, seen=[]):  # noqa: B006
@@ -188,16 +207,16 @@ def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_p
 def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_path):
     model, output = PushedModel(f"{destination}/1"), str(tmp_path / "out")
     records = records_of(tmp_path, images)
-    predict_runs(model, sources.runs_of(records), output, lambda _: None)
+    predict_runs(model, sources.runs_of(records)[0], output, lambda _: None)
     with pytest.raises(Failure, match="another model or other data"):
-        predict_runs(model, sources.runs_of(str(folder)), output, lambda _: None)
+        predict_runs(model, sources.runs_of(str(folder))[0], output, lambda _: None)
     Path(records).write_bytes(Path(records).read_bytes()[:-3])
     with pytest.raises(Failure, match="the file ends within it"):
-        sources.runs_of(records)
+        sources.runs_of(records)[0]
 
 
 def test_a_job_that_was_killed_at_its_first_file_goes_on(destination, images, tmp_path):
-    runs, output = sources.runs_of(records_of(tmp_path, images)), tmp_path / "out"
+    runs, output = sources.runs_of(records_of(tmp_path, images))[0], tmp_path / "out"
     output.mkdir()
     (output / "job.json.unfinished").write_text('{"model"')
     model = PushedModel(f"{destination}/1")
@@ -206,7 +225,7 @@ def test_a_job_that_was_killed_at_its_first_file_goes_on(destination, images, tm
 
 
 def test_two_jobs_at_once_do_not_write_into_one_folder(destination, images, tmp_path):
-    runs, output = sources.runs_of(records_of(tmp_path, images)), str(tmp_path / "out")
+    runs, output = sources.runs_of(records_of(tmp_path, images))[0], str(tmp_path / "out")
     model = PushedModel(f"{destination}/1")
 
     def begin_another(_):
@@ -221,7 +240,7 @@ def test_two_jobs_at_once_do_not_write_into_one_folder(destination, images, tmp_
 def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeypatch, begun):
     monkeypatch.setattr(sources, "PART", 20)
     records = records_of(tmp_path, images)
-    runs, model = sources.runs_of(records), PushedModel(f"{destination}/1")
+    runs, model = sources.runs_of(records)[0], PushedModel(f"{destination}/1")
 
     def remove(_=None):
         Path(records).unlink(missing_ok=True)

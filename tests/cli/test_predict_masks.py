@@ -98,7 +98,7 @@ def test_masks_stay_in_their_folder_and_overwrite_nothing(model, folder, tmp_pat
 
 def test_batch_predict_writes_each_mask(model, folder, pictures, tmp_path):
     (folder / "05.png").write_bytes(b"no image")
-    runs, output = sources.runs_of(str(folder)), tmp_path / "out"
+    runs, output = sources.runs_of(str(folder))[0], tmp_path / "out"
     tally = predict_runs(PushedModel(model), runs, str(output), lambda _: None)
     assert (tally.records, tally.failed) == (len(pictures), 1)
     [file] = output.glob("*.jsonl")
