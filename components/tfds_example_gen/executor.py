@@ -1,6 +1,7 @@
 """Copies the chosen examples of a TFDS dataset into an Examples artifact, undecoded."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,13 @@ class Executor(EngineExecutor):
             role: _checked_count(plan, builder.info.splits[expressions[role]].num_examples)
             for role, plan in work.items()
         }
-        _describe(examples, builder, counts, exec_properties["span"])
+        shared = [
+            f"{one} and {other} share {count:,} examples"
+            for (one, other), count in splits.overlaps(roles).items()
+        ]
+        for line in shared:
+            logging.warning("%s; a model scores too well on what it was trained on", line)
+        _describe(examples, builder, counts, shared, exec_properties["span"])
         # On Kubeflow no driver has found it already.
         found = exec_properties.get("fingerprint") or fingerprint(builder, roles)
         examples.set_string_custom_property("fingerprint", found)
@@ -70,6 +77,7 @@ def _describe(
     examples: types.Artifact,
     builder: tfds.core.DatasetBuilder,
     counts: Mapping[str, int],
+    shared: Sequence[str],
     span: int,
 ) -> None:
     # TFX's own function for this would import all of TFX's components.
@@ -81,9 +89,8 @@ def _describe(
     examples.set_string_custom_property("class_names", json.dumps(class_names(builder)))
     examples.set_string_custom_property("counts", json.dumps(counts))
     total, number = sum(counts.values()), len(counts)
-    examples.set_string_custom_property(
-        "summary", f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
-    )
+    summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
+    examples.set_string_custom_property("summary", "; warning: ".join([summary, *shared]))
 
 
 def _checked_count(plan: Sequence[splits.Shard], expected: int) -> int:

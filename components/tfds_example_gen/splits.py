@@ -81,6 +81,20 @@ def _pieces(builder: tfds.core.DatasetBuilder, role: str, expression: str) -> tu
     )
 
 
+def overlaps(roles: Mapping[str, Sequence[Piece]]) -> dict[tuple[str, str], int]:
+    """How many records two roles share, of those pairs that share any."""
+    shared = {}
+    for (one, ours), (other, theirs) in itertools.combinations(roles.items(), 2):
+        count = sum(
+            max(0, min(a.skip + a.take, b.skip + b.take) - max(a.skip, b.skip))
+            for a, b in itertools.product(ours, theirs)
+            if a.path == b.path
+        )
+        if count:
+            shared[one, other] = count
+    return shared
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Returns " Did you mean …?" for the closest of the known names, or nothing."""
     close = difflib.get_close_matches(given, sorted(known), n=3)

@@ -142,6 +142,24 @@ def test_the_artifact_says_what_is_in_it(ingest, data_dir):
     assert examples.get_int_custom_property("span") == 3
 
 
+@pytest.mark.parametrize(
+    ("validation", "warnings"),
+    [
+        ("train[60:]", ["train and validation share 5 examples"]),
+        ("train[65:]", []),
+        ("train[:3]+test[:2]", ["train and validation share 3 examples",
+                                "validation and test share 2 examples"]),
+    ],
+)  # fmt: skip
+def test_splits_that_share_examples_are_reported(ingest, data_dir, validation, warnings):
+    examples = ingest(
+        "scenery_photos/small", data_dir, train="train[:65]", validation=validation, test="test"
+    )
+
+    _, *found = examples.get_string_custom_property("summary").split("; warning: ")
+    assert found == warnings
+
+
 def test_an_empty_folder_of_a_newer_version_does_not_hide_the_whole_one(ingest, data_dir, tmp_path):
     copied = shutil.copytree(data_dir, tmp_path / "data")
     (copied / "scenery_photos" / "small" / "9.0.0").mkdir()
