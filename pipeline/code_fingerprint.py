@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
-_MODULE = re.compile(r"[a-z_]+\.([a-z_]+(\.[a-z_]+)*\.?)?")
+# A text for importlib: a module, or a folder of which one is chosen, as in "models.{name}".
+_CHOSEN = re.compile(r"""["']([a-z_]+\.(?:[a-z_]+(?:\.[a-z_]+)*\.?)?)(?=["'{])""")
 
 
 def code_fingerprint(module):
@@ -43,8 +44,9 @@ def sources_of(module):
 @functools.cache
 def _imports_of(file):
     """The files of ours that Python runs for the imports in a file, wherever they stand in it."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    text = file.read_text()
+    names = set(_CHOSEN.findall(text))
+    for node in _statements(ast.parse(text).body):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -52,19 +54,24 @@ def _imports_of(file):
             base = ".".join(filter(None, (package, node.module)))
             # `from components import failure` may name a module, or what a module holds.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Constant) and _MODULE.fullmatch(str(node.value)):
-            names.add(node.value)  # for importlib: a module, or a folder of which one is chosen
     return {found for name in names for found in _files_of(name)}
+
+
+def _statements(body):
+    """All statements, nested ones as well; `ast.walk` would visit every expression too."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def _files_of(name):
     """The modules behind a dotted name; behind one that ends in a dot all of that folder."""
-    place = _ROOT
+    found, place = set(), _ROOT
     for part in name.split("."):
         if not part:
-            yield from place.glob("*.py")
-            return
+            return found | set(place.glob("*.py"))
         place = place / part
-        for file in (place / "__init__.py", place.with_suffix(".py")):
-            if file.is_file():
-                yield file
+        here = (place / "__init__.py", place.with_suffix(".py"))
+        found |= {file for file in here if file.is_file()}
+    return found
