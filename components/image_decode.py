@@ -138,7 +138,8 @@ def _webp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     animated = extended & (tf.bitwise.bitwise_and(_number(head, 20, 2), 2) != 0)
     # TensorFlow 2.21 writes behind its buffer there: "free(): invalid next size".
     encoded = _only_if(~animated, encoded, "an animated WebP")
-    return tf.io.decode_webp(encoded)[0, ..., :3]  # of (frames, height, width, 3 or 4)
+    # Not `decode_webp`: a server of an older TensorFlow would not load a graph with that op.
+    return tf.io.decode_image(encoded, channels=0, expand_animations=False)[..., :3]
 
 
 def _bmp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:

@@ -176,3 +176,12 @@ def test_damaged_bytes_are_refused_or_decoded_and_end_in_nothing_else(kind, cut,
     except tf.errors.InvalidArgumentError:
         return
     assert image.dtype == tf.uint8
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_server_of_an_older_tensorflow_knows_every_op(channels):
+    graph = tf.function(decode_image).get_concrete_function(tf.TensorSpec([], tf.string), channels)
+    definition = graph.graph.as_graph_def()
+    functions = [node for function in definition.library.function for node in function.node_def]
+    # That of WebP alone came after 2.19, the version of the locked tensorflow-serving-api.
+    assert "DecodeWebP" not in {node.op for node in [*definition.node, *functions]}
