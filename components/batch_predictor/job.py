@@ -58,6 +58,7 @@ def predict_runs(
     try:
         failed = 0
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_other_files(folder)  # Before the lock, which is a file in the folder.
         with _alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
             _claim(folder, model, runs)
             for number, run in enumerate(runs):
@@ -99,10 +100,14 @@ def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
                 f"--output {folder} holds predictions of another model or other data. Name "
                 "another folder, or remove this one."
             )
-    elif {one.name for one in folder.iterdir()} - {_LOCK, JOB + UNFINISHED}:
-        raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")
     else:
         _write(file, iter([(text, 0)]), lambda _: None)
+
+
+def _refuse_other_files(folder: Path) -> None:
+    names = {one.name for one in folder.iterdir()}
+    if JOB not in names and names - {_LOCK, JOB + UNFINISHED}:
+        raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")
 
 
 def _changed(run: Run) -> float:

@@ -272,3 +272,14 @@ def test_predict_starts_without_tfx_and_beam(destination, folder):
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "[]"
     assert done.stderr == ""
+
+
+def test_a_folder_of_other_files_is_refused_and_left_as_it_was(destination, images, tmp_path):
+    output = tmp_path / "mine"
+    output.mkdir()
+    (output / "notes.txt").write_text("mine")
+    runs, _ = sources.runs_of(records_of(tmp_path, images))
+
+    with pytest.raises(Failure, match="holds other files"):
+        predict_runs(PushedModel(f"{destination}/1"), runs, str(output), lambda _: None)
+    assert [file.name for file in output.iterdir()] == ["notes.txt"]
