@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from components.image_decode import decode_image
+
 LEVELS = 16  # brightness steps between two neighbouring classes
 
 
@@ -57,9 +59,7 @@ def save_brightness_model(folder, names, answers=None, label_type=tf.string, siz
     )
 
     def brightness(encoded):
-        image = tf.io.decode_image(encoded, channels=1, expand_animations=False)
-        image = tf.ensure_shape(image, (None, None, 1))
-        resized = tf.image.resize(image, [size, size])  # (size, size, 1) float32
+        resized = tf.image.resize(decode_image(encoded, 1), [size, size])  # (size, size, 1) float32
         return tf.reduce_mean(resized)
 
     def classify(images):

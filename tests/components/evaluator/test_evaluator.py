@@ -274,9 +274,10 @@ def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
         workshop.evaluate(examples, model)
 
 
-def test_images_that_do_not_decode_to_the_models_channels_are_corrupt(workshop, pets):
+def test_images_that_the_models_decoder_refuses_are_corrupt(workshop, pets):
     file = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(file, "GIF")  # TensorFlow decodes it to colour only
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:])
     animated = tf.train.Example.FromString(pets[0])
     animated.features.feature["image"].bytes_list.value[0] = file.getvalue()
     broken = pets[0].replace(b"PNG", b"GNP")
@@ -284,5 +285,5 @@ def test_images_that_do_not_decode_to_the_models_channels_are_corrupt(workshop, 
     model = workshop.model("m", PETS)
     result = workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=2)
     assert result.summary == "accuracy 1.0000 on 10 examples; corrupt images dropped: 2"
-    with pytest.raises(Failure, match=r"record 0 of data_tfrecord.*channels.* GIF"):
+    with pytest.raises(Failure, match=r"record 0 of data_tfrecord.*an animated WebP"):
         workshop.evaluate(examples, model)
