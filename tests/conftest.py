@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def _enter_own_environment():
     # Nothing stays below the system's temporary folder: for a look at a test's files, give
     # pytest a --basetemp. Registered before multiprocessing is to remove its own folder there.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # A shell that starts the tests behind `&` ignores Ctrl-C for them and all their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # A worker of pytest-xdist starts in the environment that the first process made.
