@@ -15,7 +15,6 @@ from tensorflow_datasets.core.utils import file_utils
 from components.tfds_example_gen import preparation
 from components.tfds_example_gen.splits import did_you_mean
 from failures import Failure
-from settings.data import Features
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.
@@ -111,13 +110,13 @@ def class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
     }
 
 
-def check_pictures(builder: tfds.core.DatasetBuilder, features: Features) -> None:
+def check_pictures(builder: tfds.core.DatasetBuilder, names: Iterable[str]) -> None:
     """Raises a Failure for images or masks whose bytes TFDS does not mean as 8 or 16 bits.
 
     TFDS keeps an image of floats as the bit pattern of each of them, in a PNG of four channels.
     """
     kinds = _kinds(builder.info.features)
-    for name in features.pictures:
+    for name in names:
         kind = kinds.get(name)
         if isinstance(kind, tfds.features.Image) and kind.np_dtype not in (np.uint8, np.uint16):
             raise Failure(

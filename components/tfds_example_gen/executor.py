@@ -31,7 +31,8 @@ class Executor(EngineExecutor):
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         source = TfdsSource.model_validate_json(exec_properties["source"])
         builder, roles = select(source)
-        check_pictures(builder, Features.model_validate_json(exec_properties["features"]))
+        features = Features.model_validate_json(exec_properties["features"])
+        check_pictures(builder, features.pictures)
         examples.split_names = artifact_utils.encode_split_names(list(roles))
         work = {
             role: splits.plan(
