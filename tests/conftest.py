@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,17 @@ def _enter_own_environment():
     tempfile.tempdir = None  # read TMPDIR anew
     # Nothing stays below the system's temporary folder: for a look at a test's files, give
     # pytest a --basetemp. Registered before multiprocessing is to remove its own folder there.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove, folder)
     # A shell that starts the tests behind `&` ignores Ctrl-C for them and all their children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _remove(folder):
+    """Removes a folder in which a process that a test killed or left may still be writing."""
+    until = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
 
 
 # A worker of pytest-xdist starts in the environment that the first process made.
