@@ -1,10 +1,10 @@
-"""The disk strategy: decoded examples on a local disk, built once, then streamed from there.
+"""The disk strategy: decodes examples once to a local disk and streams them from there.
 
-The cache is a folder of files of some megabytes, each read with one call, so that an epoch
-takes them in a new order at the disk's full speed.  The folder gets its name when it is
-whole; what a killed build leaves has another name and is removed by the next.  A build also
-removes the caches of its source as it was before it changed, and those that nothing has
-asked for in a week, unless a process still reads from them.
+The cache is a folder of files of a few megabytes.  One call reads each file, so an epoch reads
+them in a new order at the disk's full speed.  A folder gets its final name only when it is
+complete; a killed build leaves a folder of another name, which the next build removes.  A build
+also removes caches of older versions of its source and caches that were not used for a week,
+unless a process still reads them.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ from files.locks import InUse, hold
 
 _FORMAT = 2
 _DESCRIPTION = "description.json"
-_BLOCK_BYTES = 4 << 20  # one file: large for the disk, small beside what is shuffled
-_KEPT_SECONDS = 7 * 24 * 3600  # how long a cache is kept that nothing asks for
-_READS_AT_ONCE = 4  # a disk is fastest when some requests wait
+_BLOCK_BYTES = 4 << 20  # one file: large enough for the disk, small beside the shuffle buffer
+_KEPT_SECONDS = 7 * 24 * 3600  # how long an unused cache is kept
+_READS_AT_ONCE = 4  # a disk is fastest with a few requests queued
 
 _progress = logging.getLogger("steadyfeed.progress")
 
 
 def cached(source: Source, folder: str) -> Source:
-    """The same examples as `source`, decoded, from a cache below `folder`.
+    """The examples of `source`, decoded, from a cache below `folder`.
 
-    Many processes may ask at once: one builds, the others wait for it.
+    When several processes ask at once, one builds the cache and the others wait for it.
 
     Raises:
       Failure: the folder cannot be written, the disk is full, or the source is damaged.
@@ -47,7 +47,7 @@ def cached(source: Source, folder: str) -> Source:
     cache, rows_a_block = _cache(source, folder), _rows_a_block(source)
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        # A mark that others see until this process ends or lets go of it.
+        # Other processes see this lock until this process releases it or ends.
         used = hold(cache.with_suffix(".used"), shared=True)
         with _alone(cache):
             examples = _whole(cache, rows_a_block, source.row_bytes)
@@ -65,7 +65,7 @@ def cached(source: Source, folder: str) -> Source:
         ) from error
     blocks = -(-examples // rows_a_block)
 
-    def elements(seed, used=used):  # The cache is in use for as long as this is held.
+    def elements(seed, used=used):  # Holds the lock for as long as the source lives.
         return _rows(cache, blocks, source.features, seed)
 
     return dataclasses.replace(
@@ -82,9 +82,9 @@ def cached(source: Source, folder: str) -> Source:
 
 
 def bytes_to_write(source: Source, folder: str) -> int:
-    """How much is still to be written for `source`'s cache below `folder`; 0 where it is whole.
+    """The bytes still to write for `source`'s cache below `folder`; 0 if it is complete.
 
-    What a build would remove is removed, so that it does not count against the free space.
+    First removes whatever a build would remove, so that it does not take up free space.
     """
     cache = _cache(source, folder)
     unfinished = cache.with_suffix(writing.UNFINISHED)
@@ -94,10 +94,10 @@ def bytes_to_write(source: Source, folder: str) -> int:
         _remove_unwanted(cache, source)
         if unfinished.exists():
             _remove(unfinished, unless_locked=cache.with_suffix(".lock"))
-        kept = [*unfinished.glob("*"), *cache.glob("*")]  # A damaged cache is built anew.
+        kept = [*unfinished.glob("*"), *cache.glob("*")]  # A damaged cache is rebuilt.
         written = sum(file.stat().st_size for file in kept)
     except OSError:
-        written = 0  # `cached` says what is wrong with the folder, if it is asked for.
+        written = 0  # `cached` reports what is wrong with the folder.
     return source.at_most * source.row_bytes - written
 
 
@@ -112,7 +112,7 @@ def _rows_a_block(source: Source) -> int:
 
 
 def _alone(cache: Path) -> BinaryIO:
-    """Keeps other processes from building the cache: `with _alone(cache): …`."""
+    """Locks out other processes that build the cache: `with _alone(cache): …`."""
     lock = cache.with_suffix(".lock")
     try:
         return hold(lock, wait=False)
@@ -126,7 +126,7 @@ def _block(cache: Path, number: int) -> Path:
 
 
 def _whole(cache: Path, rows_a_block: int, row_bytes: int) -> int | None:
-    """The number of examples of a finished cache; None where there is none."""
+    """The number of examples in a complete cache; None if there is none."""
     try:
         examples = json.loads((cache / _DESCRIPTION).read_text())["examples"]
         for number in range(-(-examples // rows_a_block)):
@@ -159,7 +159,7 @@ def _remove(folder: Path, unless_locked: Path) -> None:
 
 def _build(source: Source, cache: Path, rows_a_block: int) -> int:
     writing.remove(cache)  # A damaged one.
-    # Nothing is left of a build that fails: a full disk must not stay full.
+    # A failed build leaves nothing behind: a full disk must not stay full.
     with writing.whole_folder(cache) as unfinished:
         os.mkdir(unfinished)
         return _write_blocks(source, Path(unfinished), rows_a_block)
@@ -201,7 +201,7 @@ def _rows(
 
 
 def _split(block: tf.Tensor, features: tuple[Feature, ...]) -> tuple[tf.Tensor, ...]:
-    """A block, (bytes,) uint8, holds one feature of all its examples after the other."""
+    """Splits a block, (bytes,) uint8, which stores its examples feature by feature."""
     examples = tf.size(block) // sum(feature.row_bytes for feature in features)
     parts = tf.split(block, [examples * feature.row_bytes for feature in features])
     return tuple(

@@ -1,4 +1,4 @@
-"""When each batch was loaded, noted by the background threads that load it."""
+"""Load times of batches, recorded by the background threads that load them."""
 
 import time
 from collections.abc import Callable
@@ -8,18 +8,19 @@ import tensorflow as tf
 
 from components.trainer.input.source import calls, cores, traced
 
-_KEPT = 4096  # batches, far more than are made ahead
+_KEPT = 4096  # batches, far more than are prefetched
 
 
 class LoadTimes:
-    """The last batches' times, in a variable that the dataset itself writes to.
+    """Load times of the latest batches, in a variable that the dataset writes.
 
-    Beside the batches and not in them: a component more would have to be kept apart wherever
-    batches are split over devices or copied to one.  A variable and not a Python function: that
-    would take the interpreter's lock from the training loop at every batch.
+    The times are not part of the batches: code that splits batches over devices or copies them
+    to one would have to separate an additional component.  The dataset writes a variable instead
+    of calling a Python function, because that function would take the interpreter's lock from
+    the training loop at every batch.
 
     Args:
-      first_step: how many batches are passed over, when a training resumes.
+      first_step: the number of batches that a resumed training skips.
     """
 
     def __init__(self, first_step: int):
@@ -29,7 +30,7 @@ class LoadTimes:
             self._noted = tf.Variable(unknown, trainable=False)  # step, start, end
 
     def gathering(self, batches: tf.data.Dataset, load: Callable) -> tf.data.Dataset:
-        """`batches.map(load)` in parallel; a batch's load begins when `load` is called."""
+        """Runs `batches.map(load)` in parallel; a load starts when `load` is called."""
 
         @traced
         def noted(passed, elements):
@@ -40,8 +41,8 @@ class LoadTimes:
         return batches.enumerate(self._first_step).map(noted, calls())
 
     def reading(self, batches: tf.data.Dataset, load: Callable) -> tf.data.Dataset:
-        """The same; a batch's load begins when its elements are asked for."""
-        # A zip asks its datasets in turn.
+        """As `gathering`, but a load starts when the batch's elements are requested."""
+        # Zip requests an element of each dataset in turn.
         asked = tf.data.Dataset.range(self._first_step, tf.int64.max)
         asked = asked.map(traced(lambda passed: (passed, tf.timestamp())))
 
@@ -55,21 +56,21 @@ class LoadTimes:
         with tf.control_dependencies(batch):
             end = tf.timestamp()
         row = tf.stack([tf.cast(passed + 1, tf.float64), start, end])
-        # `scatter_update` of the variable would make another variable object of every trace.
+        # `scatter_update` of the variable would create a variable object at every trace.
         tf.raw_ops.ResourceScatterUpdate(
             resource=self._noted.handle, indices=passed % _KEPT, updates=row
         )
         return batch
 
     def last(self) -> np.ndarray:
-        """What is noted of the last batches, those made ahead of their step included.
+        """The times of the latest batches, including prefetched ones.
 
         Returns:
-          (batches, 3) float64, at most 4096 in no order: the step that takes the batch, from 1;
-          start and end of its loading, seconds of `time.perf_counter`.
+          (batches, 3) float64, at most 4096 rows, unordered: the step that takes the batch, from
+          1; when its loading started and ended, in seconds of `time.perf_counter`.
         """
         noted = self._noted.numpy()
-        # Taken anew each time: the wall clock, which `tf.timestamp` has, is set now and then.
+        # Computed at every call: `tf.timestamp` reads the wall clock, which may be adjusted.
         noted[:, 1:] -= time.time() - time.perf_counter()
         return noted[noted[:, 0] > 0]
 

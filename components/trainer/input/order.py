@@ -1,4 +1,4 @@
-"""In which order examples come: a permutation for each epoch, from the seed alone."""
+"""The order of examples: a permutation for each epoch, derived from the seed alone."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,18 +12,21 @@ _ENDLESS = 2**40  # epochs
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """Which examples make which batch.
+    """Assigns examples to batches.
 
-    An epoch's order depends on the seed and the epoch's number and on nothing that came
-    before: a resumed training starts in the middle without reading what it passes over, and
-    every worker finds the same batches and takes its share of each.
+    An epoch's order depends only on the seed and the epoch's number.  So a resumed training
+    starts in the middle without reading the examples it skips, and all workers compute the same
+    batches and each takes its share.
 
     Attributes:
-      examples: how many there are.
-      batch_size, repeat, drop_remainder, first_step, worker, workers: as `input_function`'s.
-      shuffle: whether the examples are shuffled, anew in every epoch.
-      seed: of the order.
+      examples: the number of examples.
+      batch_size: examples per batch, over all workers.
+      shuffle: whether every epoch shuffles the examples.
+      seed: determines the order.
+      repeat, drop_remainder, first_step: as in `FeedOptions`.
       deterministic: whether a batch that is ready early waits for those before it.
+      worker: the rank of this process, from 0.
+      workers: the number of processes that train together.
     """
 
     examples: int
@@ -43,14 +46,14 @@ class Order:
         return whole if self.drop_remainder or not rest else whole + 1
 
     def epochs(self, batches_of: Callable[[tf.Tensor], tf.data.Dataset]) -> tf.data.Dataset:
-        """Chains the epochs' batches, from the first step on.
+        """Chains the batches of all epochs, starting at `first_step`.
 
         Args:
-          batches_of: an epoch's seed, (2,) int64, -> its batches.
+          batches_of: maps an epoch's seed, (2,) int64, to its batches.
         """
         first_epoch, passed = divmod(self.first_step, self.steps_per_epoch)
         last = _ENDLESS if self.repeat else first_epoch + 1
-        # Parallel, though one at a time: the next epoch is made ready while this one is read.
+        # Parallel, though with one call: it prepares the next epoch while this one is read.
         batches = tf.data.Dataset.range(first_epoch, last).interleave(
             traced(lambda epoch: batches_of(tf.stack([self.seed, epoch]))),
             cycle_length=1,
@@ -58,13 +61,13 @@ class Order:
         )
         batches = batches.skip(passed) if passed else batches
         if self.repeat:
-            # Or several workers would ask each other before every step whether there is another.
+            # Otherwise workers ask each other before every step whether more data follow.
             endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
             batches = batches.apply(endless)
         return batches
 
     def numbers(self) -> tf.data.Dataset:
-        """The examples' numbers, batch by batch: (batch / workers,) int64."""
+        """The indices of the examples, batch by batch: (batch / workers,) int64."""
 
         def batches_of(seed):
             numbers = tf.range(self.examples, dtype=tf.int64)
@@ -75,7 +78,7 @@ class Order:
         return self.epochs(batches_of)
 
     def share(self, batch: tf.Tensor) -> tf.Tensor:
-        """This worker's part of a batch, (batch, ...) to (batch / workers, ...)."""
+        """This worker's share of a batch: (batch, ...) to (batch / workers, ...)."""
         return batch[self.worker :: self.workers]
 
     def _split(self, order: tf.Tensor) -> tf.data.Dataset:

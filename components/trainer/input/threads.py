@@ -1,4 +1,4 @@
-"""The threads that load give way to the one that feeds an accelerator."""
+"""Lowers the priority of loading threads below that of the thread that feeds an accelerator."""
 
 import contextlib
 import os
@@ -12,17 +12,17 @@ _THREADS = Path("/proc/self/task")
 
 
 def giving_way(batches: Iterable) -> Iterator[Any]:
-    """The same batches, by loading threads of the lowest priority.
+    """Yields the same batches, loaded by threads of the lowest priority.
 
-    Linux lets a thread that it runs go on for a millisecond or more before one that wakes up:
-    with a loading thread on every core, the thread that has the next step to start waits for
-    that long.  Loading behind it is as fast, since it hardly takes a processor itself.  Where the
-    same cores compute the model, they would come before what they need next: not for training on
-    a CPU.
+    Linux lets a running thread continue for a millisecond or more before it switches to one that
+    wakes up.  With a loading thread on every core, the thread that starts the next step waits
+    that long.  Lowering the loading threads does not slow them down, because that thread uses
+    little processor time.  Do not use this for training on a CPU: there the same cores compute
+    the model, and computing would delay the batches that it needs next.
 
     Args:
-      batches: a dataset of this package; the threads that are started for its first batch are
-        taken for its own.
+      batches: a dataset of this package.  The threads started while it makes its first batch
+        count as its loading threads.
     """
     before = _threads()
     for number, batch in enumerate(batches):
@@ -32,11 +32,11 @@ def giving_way(batches: Iterable) -> Iterator[Any]:
 
 
 def _threads() -> set[int]:
-    # Elsewhere than on Linux a thread has no priority of its own.
+    # Only Linux gives each thread its own priority.
     return {int(name) for name in os.listdir(_THREADS)} if sys.platform == "linux" else set()
 
 
 def _lower(threads: set[int]) -> None:
     for thread in threads:
-        with contextlib.suppress(ProcessLookupError):  # It may have ended.
+        with contextlib.suppress(ProcessLookupError):  # The thread may have ended.
             os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)

@@ -1,4 +1,4 @@
-"""How fast a training would be if data were always there: one batch, again and again."""
+"""Measures the ceiling: how fast a training would be if it never waited for data."""
 
 import dataclasses
 import time
@@ -16,12 +16,11 @@ _AHEAD = 2
 
 @dataclasses.dataclass(frozen=True)
 class Ceiling:
-    """What one step costs on data that are always there.
+    """The cost of one step when data are always ready.
 
     Attributes:
-      step: seconds of it, all in all.
-      fetch: seconds of these for the call that hands over a batch that is ready. Nobody waits
-        for data in it.
+      step: seconds per step, fetching included.
+      fetch: seconds per step for fetching a batch that is ready, which is not waiting.
     """
 
     step: float
@@ -31,19 +30,19 @@ class Ceiling:
 def measure(
     batch, train: Callable, devices: Devices, at_once: int, calls: int, wait: Callable[[], object]
 ) -> Ceiling:
-    """The ceiling of a training on one cached batch.
+    """Measures the ceiling of a training by repeating one cached batch.
 
-    The batch has the training's own dtype and shape and goes the training's own way to the
-    devices; a ceiling of another dtype or without prefetch came out below the real pipeline
-    (https://github.com/tensorflow/models/issues/5225).
+    The batch has the dtype and shape of the training's batches and reaches the devices in the
+    same way. Ceilings of another dtype or without prefetch were measured below the speed of the
+    real pipeline (https://github.com/tensorflow/models/issues/5225).
 
     Args:
-      batch: (images, targets) as the training took them last.
+      batch: (images, targets), the training's last batch.
       train: the compiled step, a function of a list of `at_once` batches. It changes the weights.
-      devices: of the training.
-      at_once: steps a call.
-      calls: how many are timed; every worker must do the same number.
-      wait: returns once the devices have done all that they were told to.
+      devices: the training's devices.
+      at_once: steps per call.
+      calls: the number of calls to time; the same on every worker.
+      wait: returns once the devices have finished all their work.
     """
     local = tuple(
         tf.concat(devices.strategy.experimental_local_results(part), axis=0) for part in batch
@@ -58,13 +57,13 @@ def measure(
         train(fetched)
         return arrived - asked, time.perf_counter() - asked
 
-    call()  # The first one fills the prefetch buffer.
+    call()  # The first call fills the prefetch buffer.
     wait()
     began = time.perf_counter()
     fetches, whole = zip(*(call() for _ in range(calls)), strict=True)
     wait()
-    if tf.config.list_physical_devices("GPU"):  # A call returns before its step is done.
+    if tf.config.list_physical_devices("GPU"):  # A call returns before its step ends.
         step = (time.perf_counter() - began) / calls
     else:
-        step = float(np.median(whole))  # A few calls: one that was disturbed is not to count.
+        step = float(np.median(whole))  # One disturbed call does not count.
     return Ceiling(step / at_once, float(np.median(fetches)) / at_once)

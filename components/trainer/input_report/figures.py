@@ -1,4 +1,4 @@
-"""The figures of an input report, from the times of a training's calls."""
+"""Computes the figures of an input report from the times of a training's calls."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from components.trainer.input_report.step_times import Calls
 
-_SHOWN = 40  # calls of the timeline
+_SHOWN = 40  # calls in the timeline
 
 
 def figures(
@@ -17,30 +17,31 @@ def figures(
     ceiling_seconds: float | None,
     loads: np.ndarray | None = None,
 ) -> dict:
-    """What `input_report.json` says of speed and waiting.
+    """The figures of speed and waiting in `input_report.json`.
+
+    The first call of each size compiles the step, which is neither loading nor computing. So
+    images per second exclude its images, and the timeline excludes the call. Its wait, such as
+    that for the very first batch, is real: it counts towards its epoch's share of waiting and
+    towards the time of the first epoch's images per second. In the share, its computing counts
+    at most as much as the same number of steps in other calls. The epoch in which a training
+    resumed is its first.
 
     Args:
-      calls: of the training, from its start or from where it was resumed.
-      batch_size: images a step, over all devices.
-      steps_per_epoch: of the training.
-      load_seconds: taken before the first step to make the input ready; it counts to the first
-        epoch's wait.
-      ceiling_seconds: of one step on a cached batch; None where it was not measured.
-      loads: what `StepTimes.loads` returns.
-
-    The first call of each size compiles the step, which is neither loading nor computing. Its
-    images are left out of all images a second, and it is not in the timeline. Its wait, such as
-    that for the very first batch, is as real as any: it counts to its epoch's share of waiting,
-    where its compute is put at what as many steps of the other calls take, and to the time of the
-    first epoch's images a second. The epoch that a training was resumed in is its first.
+      calls: the training's calls, from its start or from where it resumed.
+      batch_size: images per step, over all devices.
+      steps_per_epoch: steps per epoch.
+      load_seconds: the time for preparing the input before the first step; it counts as waiting
+        in the first epoch.
+      ceiling_seconds: seconds per step on a cached batch; None if not measured.
+      loads: the result of `StepTimes.loads`.
 
     Returns:
-      `images_per_second`, `real_to_ceiling`, `wait`, `timeline` and `loads`; None for what there
-      are no steps, or no times, to tell from.
-      `timeline` has some calls one after the other: `step`, `wait_ms`, `compute_ms`. `loads` has
-      the batches that were loaded in the background meanwhile, in rows that do not overlap:
-      `step` that took it, `start_ms` and `end_ms` from the first call's start, cut off where the
-      timeline begins and ends, and `row` from 0.
+      `images_per_second`, `real_to_ceiling`, `wait`, `timeline` and `loads`; None where there are
+      no steps or times to compute a figure from.
+      `timeline` lists consecutive calls: `step`, `wait_ms`, `compute_ms`. `loads` lists the
+      batches loaded in the background during these calls: the `step` that took the batch;
+      `start_ms` and `end_ms` from the start of the timeline, clipped to it; `row`, from 0, such
+      that loads of one row do not overlap.
     """
     compiled = np.zeros(len(calls), bool)
     compiled[np.unique(calls.steps, return_index=True)[1]] = True
@@ -53,7 +54,7 @@ def figures(
         "later_epochs": _rate(later, batch_size),
         "ceiling": batch_size / ceiling_seconds if ceiling_seconds else None,
     }
-    # A training of one epoch is judged by its steps, and its loading is told apart.
+    # With a single epoch, its steps count here; the first loading is reported separately.
     judged = _rate(later if len(later) else first, batch_size)
     both = judged and rates["ceiling"]
     shown = _shown(later if len(later) else first)
@@ -84,7 +85,7 @@ def _rate(calls: Calls, batch_size: int, more_seconds: float = 0.0) -> float | N
 def _wait(
     calls: Calls, compiled: np.ndarray, chosen: np.ndarray, more_seconds: float = 0.0
 ) -> dict | None:
-    """The share of all time, and the median and 99th percentile of the calls' own shares."""
+    """The share of waiting in all time; median and 99th percentile of the calls' shares."""
     plain = calls.where(chosen & ~compiled)
     if not len(plain):
         return None
@@ -102,7 +103,7 @@ def _wait(
 
 
 def _shown(calls: Calls) -> Calls:
-    """Neighbouring calls around the one that waited longest: where it hurts is what is shown."""
+    """Consecutive calls around the one that waited longest."""
     if len(calls) <= _SHOWN:
         return calls
     first = int(np.clip(np.argmax(calls.wait) - _SHOWN // 2, 0, len(calls) - _SHOWN))
@@ -110,12 +111,12 @@ def _shown(calls: Calls) -> Calls:
 
 
 def _loads_during(calls: Calls, loads: np.ndarray) -> list[Mapping]:
-    # The timeline leaves out what lies between calls, such as a validation: so does its clock.
+    # The timeline omits the time between calls, such as a validation; so does its clock.
     clock = np.stack([calls.asked, calls.asked + calls.seconds], axis=1).ravel()
     ends = 1000 * np.cumsum(calls.seconds)
     shown_at = np.stack([ends - 1000 * calls.seconds, ends], axis=1).ravel()
     starts, stops = (np.interp(loads[:, column], clock, shown_at) for column in (1, 2))
-    rows, during = [], []  # Of a row, when its last load ended.
+    rows, during = [], []  # rows: when the last load of each row ends
     for i in np.argsort(loads[:, 1]):
         if stops[i] > starts[i]:
             free = (row for row, end in enumerate(rows) if end <= starts[i])

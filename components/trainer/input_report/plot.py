@@ -1,4 +1,4 @@
-"""The input report as a picture: loading beside waiting and computing, and the speeds."""
+"""Plots an input report: loading, waiting and computing over time, and the speeds."""
 
 import textwrap
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from html import escape
 
 _WIDTH, _LEFT, _RIGHT = 720, 120, 20
 _LANE, _GAP = 24, 10  # heights
-_HEAD_LETTERS, _HEAD_LINE = 70, 18  # a line of the heading: letters that fit, height
+_HEAD_LETTERS, _HEAD_LINE = 70, 18  # characters and height of a heading's line
 _STYLE = """
 svg{--ink:#1b1f24;--quiet:#5b6470;--line:#c9ced6;--wait:#c2410c;--compute:#2563eb;--load:#0f766e;
 --paper:#fff}
@@ -20,10 +20,10 @@ text{font:12px system-ui,sans-serif;fill:var(--ink)}.quiet{fill:var(--quiet)}
 
 
 def draw(report: Mapping) -> str:
-    """An SVG that stands alone, for light and dark pages.
+    """A self-contained SVG for light and dark pages.
 
     Args:
-      report: the content of `input_report.json`; `loads` may be absent, as in older ones.
+      report: the content of `input_report.json`; `loads` may be absent, as in older reports.
     """
     heads = textwrap.wrap(report["line"], _HEAD_LETTERS) or [""]
     top = 62 + _HEAD_LINE * (len(heads) - 1)
@@ -47,12 +47,12 @@ def _heading(lines: list[str]) -> str:
 
 
 def _lanes(timeline, loads, one_epoch: bool, top: int) -> tuple[str, int]:
-    """The lanes, and where they end."""
+    """The lanes and the y coordinate at which they end."""
     total = sum(step["wait_ms"] + step["compute_ms"] for step in timeline)
     if not total:
         return "", top
     first, last = timeline[0]["step"], timeline[-1]["step"]
-    scale = (_WIDTH - _LEFT - _RIGHT) / total  # pixels a millisecond
+    scale = (_WIDTH - _LEFT - _RIGHT) / total  # pixels per millisecond
     rows = 1 + max((load["row"] for load in loads or ()), default=0)
     loading = _LANE if rows == 1 else min(rows * _LANE // 2, 3 * _LANE)
     waiting = top + loading + _GAP
@@ -66,7 +66,7 @@ def _lanes(timeline, loads, one_epoch: bool, top: int) -> tuple[str, int]:
         _lane("computing", computing, _LANE),
     ]
     if loads is None:
-        parts.append(f'<text class="quiet" x="{_LEFT}" y="{top + 17}">was not noted</text>')
+        parts.append(f'<text class="quiet" x="{_LEFT}" y="{top + 17}">not recorded</text>')
     for load in loads or ():
         start, end = load["start_ms"] * scale, load["end_ms"] * scale
         parts.append(_bar("load", start, end, top + load["row"] * loading / rows, loading / rows))
@@ -88,7 +88,7 @@ def _lane(name: str, y: float, height: float) -> str:
 
 def _bar(kind: str, start: float, end: float, y: float, height: float) -> str:
     width = end - start
-    # A hair of space tells one from the next; a load is seen however short it is.
+    # A thin gap separates neighbouring bars; even the shortest load stays visible.
     drawn = max(width - 0.8, width * 0.6, 1.2 if kind == "load" else 0)
     if drawn < 0.05:
         return ""
@@ -102,7 +102,7 @@ def _speeds(rates: Mapping, top: int) -> str:
     names = {"first_epoch": "first epoch", "later_epochs": "later epochs", "ceiling": "no input"}
     known = {name: rates[key] for key, name in names.items() if rates[key]}
     most = max(known.values(), default=0)
-    parts = [f'<text class="quiet" x="{_LEFT}" y="{top - 14}">images a second</text>']
+    parts = [f'<text class="quiet" x="{_LEFT}" y="{top - 14}">images per second</text>']
     for number, (name, rate) in enumerate(known.items()):
         y = top + 32 * number
         width = (_WIDTH - _LEFT - _RIGHT - 80) * rate / most

@@ -9,11 +9,11 @@ REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 
 
 class Speed(NamedTuple):
-    """One part of a training; None where it has no steps to tell from."""
+    """The speed of one part of a training; None if it has no steps to measure."""
 
     title: str
     images_per_second: float | None
-    share: float | None = None  # of its time that the model waited for data, 0..1
+    share: float | None = None  # of its time spent waiting for data, 0..1
     p50: float | None = None  # of each step's share
     p99: float | None = None
 
@@ -22,7 +22,7 @@ class Stage(NamedTuple):
     """One stage of the input."""
 
     name: str
-    milliseconds: float  # of processor time a batch
+    milliseconds: float  # of processor time per batch
     share: float | None  # of all stages' time, 0..1
 
 
@@ -32,20 +32,20 @@ class Report(NamedTuple):
     line: str  # the verdict in one sentence
     verdict: str  # "ok", "input-bound", …
     advice: str | None
-    strategy: str | None  # where the input keeps the images, such as "memory"
-    reason: str | None  # why there
-    speeds: list[Speed]  # the first epoch, later epochs, without any input
-    stages: list[Stage]  # slowest first; [] where they were not measured
+    strategy: str | None  # where images are kept, such as "memory"
+    reason: str | None  # why this strategy was chosen
+    speeds: list[Speed]  # first epoch, later epochs, without any input
+    stages: list[Stage]  # slowest first; empty if not measured
 
     @property
     def waited(self) -> float | None:
-        """The share of the later epochs, or of the only one, that the model waited, 0..1."""
+        """The share of time spent waiting in the later epochs, or in the only one, 0..1."""
         first, later, _ = self.speeds
         return first.share if later.share is None else later.share
 
 
 def read_report(folder: Path) -> Report | None:
-    """The report below a model run's local folder; None where it is missing or damaged."""
+    """Reads the report in a model run's local folder; None if it is missing or damaged."""
     try:
         found = json.loads((folder / REPORT_FILE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -68,13 +68,13 @@ def read_report(folder: Path) -> Report | None:
 
 
 def read_plot(folder: Path) -> bytes | None:
-    """The plot, an SVG file; None where there is none."""
+    """Reads the plot, an SVG file; None if there is none."""
     file = folder / PLOT_FILE
     return file.read_bytes() if file.is_file() else None
 
 
 def read_lines(properties: Mapping[str, Any]) -> tuple[str, str]:
-    """The verdict's line and the advice, "" each where there is none.
+    """The verdict's line and the advice; "" for one that is absent.
 
     Args:
       properties: the model run's custom properties.

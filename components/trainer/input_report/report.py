@@ -1,10 +1,10 @@
 """The input report of a training: did the model wait for data?
 
-Fetching a batch that is ready takes a moment too, which the ceiling has as well: what a fetch
-takes beyond that moment is waiting. On a CPU a call returns when its step is done, and the wait
-for the next batch is the model's own. On an accelerator the program runs ahead: a late batch is
-felt only once the device has nothing left to do, so there the wait is the most that it can have
-been, and the images a second against the ceiling's are the answer.
+Fetching a batch that is ready also takes time, and the ceiling measures it; only the rest of a
+fetch counts as waiting. On a CPU, a call returns when its step is done, so the model itself waits
+for the next batch. On an accelerator, the program runs ahead of the device: a late batch delays
+the device only once it has nothing left to do. There the measured wait is an upper bound, and the
+ratio of images per second to the ceiling gives the answer.
 """
 
 import dataclasses
@@ -23,23 +23,23 @@ from failures import Failure
 from files import writing
 from settings.training import InputReport as Limits
 
-# What looking may cost: together below 3% of a training of any length worth speaking of.
+# What measuring may cost: together below 3% of any training that is not very short.
 _CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
-_STARVED_STAGES_SHARE = 0.02  # a training that waits is worth more looking, to name the stage
+_STARVED_STAGES_SHARE = 0.02  # finding the slowest stage is worth more if it waits
 _CEILING_SECONDS, _FEWEST_CALLS = 0.015, 3
-# Less does not start a second reader: a training that is shorter is not looked into, unless it
-# waits.
+# A second reader needs at least this long; shorter trainings are examined only if they wait.
 _STAGES_SECONDS, _STARVED_STAGES_SECONDS = 0.02, 0.1
 
 
 @dataclasses.dataclass
 class InputReport:
-    """Gathers the times while a training runs; `finish` makes the report of them.
+    """Collects times while a training runs; `finish` turns them into the report.
 
     Attributes:
-      parameters: the limit, and what is to happen above it.
-      times: to be told of every call.
-      load_seconds: taken to make the input ready before the first step.
+      parameters: the limit, and what happens above it.
+      times: records every call.
+      load_seconds: the time for preparing the input before the first step.
+      content: the report; None until `finish`, or if the training made no call.
     """
 
     parameters: Limits
@@ -48,10 +48,10 @@ class InputReport:
     content: dict | None = None
 
     def ceiling_calls(self, alone: bool) -> int:
-        """How many calls of the ceiling the training is worth.
+        """How many calls to time for the ceiling, given the length of the training.
 
         Args:
-          alone: whether no other worker has to come to the same number.
+          alone: whether there are no other workers, which would need the same number.
         """
         calls = self.times.calls()
         count = max(_FEWEST_CALLS, round(_CEILING_SHARE * len(calls)))
@@ -67,13 +67,13 @@ class InputReport:
         measure_ceiling: Callable[[int], Ceiling],
         alone: bool,
     ) -> None:
-        """Measures what is still to be measured.
+        """Measures the ceiling and the stages, and makes the report.
 
         Args:
           source: the training's `Input`.
-          batch_size: images a step, over all devices.
-          measure_ceiling: how many calls to time -> what a step costs without input.
-          alone: whether no other worker trains along.
+          batch_size: images per step, over all devices.
+          measure_ceiling: maps the number of calls to time to the ceiling.
+          alone: whether there are no other workers.
         """
         calls = self.times.calls()
         if not len(calls):
@@ -93,12 +93,12 @@ class InputReport:
         budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())
         if starved:
             budget = max(budget, _STARVED_STAGES_SECONDS)
-        # Where the first batch took longer than that, so would a second reader's.
-        told = []
+        # If the first batch took longer than the budget, so would that of a second reader.
+        measured = []
         if budget >= max(_STAGES_SECONDS, calls.wait[0]):
-            told = stages(source.dataset, budget, source.strategy)
+            measured = stages(source.dataset, budget, source.strategy)
         line, verdict, advice = judge(
-            found, told, source.strategy, self.parameters.max_wait, int(calls.steps.sum())
+            found, measured, source.strategy, self.parameters.max_wait, int(calls.steps.sum())
         )
         self.content = {
             "line": line,
@@ -109,7 +109,7 @@ class InputReport:
             "load_seconds": self.load_seconds,
             "fetch_seconds": ceiling.fetch,
             "max_wait": self.parameters.max_wait,
-            "stages": told,
+            "stages": measured,
             **found,
         }
 
@@ -122,10 +122,10 @@ class InputReport:
         writing.write(os.path.join(folder, PLOT_FILE), plot.draw(self.content))
 
     def enforce(self) -> None:
-        """Raises Failure where the model waited longer than it may and that is not allowed."""
-        told = self.content
-        if told and told["verdict"] == "input-bound" and self.parameters.on_wait == "fail":
+        """Raises a Failure if the model waited too long and `on_wait` is "fail"."""
+        found = self.content
+        if found and found["verdict"] == "input-bound" and self.parameters.on_wait == "fail":
             raise Failure(
-                f"Trainer: {told['line']}; training.input_report.max_wait is "
-                f"{self.parameters.max_wait:g}. {told['advice']}"
+                f"Trainer: {found['line']}; training.input_report.max_wait is "
+                f"{self.parameters.max_wait:g}. {found['advice']}"
             )

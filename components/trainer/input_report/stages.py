@@ -1,11 +1,11 @@
-"""How long each stage of an input takes, as tf.data's own model of it says."""
+"""Measures how long each stage of an input takes, by tf.data's own performance model."""
 
 import collections
 import time
 
 import tensorflow as tf
 
-# tf.data's operations in words; what is not here keeps its own name.
+# Plain names of tf.data's operations; any other operation keeps its own name.
 _WORDS = {
     "TFRecord": "read",
     "FlatMap": "read",  # tf.data.TFRecordDataset's, over its files
@@ -20,7 +20,7 @@ _WORDS = {
     "Map": "decode",
     "ParallelMap": "decode",
     "MapAndBatch": "decode",
-    # They hand on what others made, and their time is that of waiting for it.
+    # These only pass on batches; their time is spent waiting for other stages.
     "Prefetch": None,
     "AssertCardinality": None,
     "Zip": None,
@@ -30,19 +30,19 @@ _BATCHES = 32
 
 
 def stages(dataset: tf.data.Dataset, seconds: float, strategy: str) -> list[dict]:
-    """The stages of a dataset, the slowest first.
+    """The stages of a dataset, slowest first.
 
-    A second reader of the same dataset is asked for some batches: tf.data keeps times only where
-    it may tune, which costs a fast input a tenth of its speed.
+    Reads some batches with a second iterator: tf.data records times only with autotuning, which
+    costs a fast input a tenth of its speed.
 
     Args:
-      dataset: of batches.
-      seconds: that it may take, beyond the batch that they run out in.
-      strategy: of the input; in memory the images are gathered and no more decoded.
+      dataset: a dataset of batches.
+      seconds: how long to read; the batch being read then is still finished.
+      strategy: the input's strategy; with "memory", images are gathered instead of decoded.
 
     Returns:
-      For each stage `name`, `milliseconds` of processor time a batch, and `share` of all
-      stages' time; empty where tf.data tells nothing.
+      For each stage its `name`, `milliseconds` of processor time per batch, and `share` of the
+      time of all stages; empty if tf.data recorded nothing.
     """
     tuned = tf.data.Options()
     tuned.autotune.enabled = True

@@ -1,4 +1,4 @@
-"""When each step asked for its data, got it, and was done."""
+"""Records when each step requested its data, received them, and finished."""
 
 import array
 import dataclasses
@@ -8,14 +8,14 @@ import numpy as np
 from components.trainer.input.load_times import LoadTimes
 
 _COLUMNS = 5
-_LOADS_TAKEN_EVERY = 2048  # steps: before the next ones' times take their place
+_LOADS_TAKEN_EVERY = 2048  # steps, before later load times overwrite these
 
 
 class StepTimes:
-    """Times of a training's calls, cheap to take: five numbers a call, kept as doubles.
+    """Records the times of a training's calls cheaply, as five doubles per call.
 
-    A call does one step, or as many as `steps_per_execution` says. It lasts until the next one
-    asks for its data, so that what a device still computes when the call returns counts to it.
+    A call runs one step, or `steps_per_execution` steps. It lasts until the next call requests
+    its data, so it includes what a device still computes when the call returns.
     """
 
     def __init__(self):
@@ -26,26 +26,27 @@ class StepTimes:
         self._loads_taken_at = 0
 
     def watch(self, load_times: LoadTimes | None, step: int) -> None:
-        """Takes the times of each batch's loading too, from `step` on; None: there are none."""
+        """Records load times as well, after `step`; None to record none."""
         self._load_times, self._loads_taken_at = load_times, step
 
     def add(self, step: int, steps: int, asked: float, arrived: float, done: float) -> None:
-        """Notes one call.
+        """Records one call.
 
         Args:
-          step: the last one that it did, counted from 1 over the whole training.
-          steps: how many it did.
-          asked, arrived, done: seconds of `time.perf_counter`.
+          step: its last step, counted from 1 over the whole training.
+          steps: the number of its steps.
+          asked, arrived, done: when it requested its data, received them and returned, in
+            seconds of `time.perf_counter`.
         """
         self._calls.extend((step, steps, asked, arrived, done))
         if step - self._loads_taken_at >= _LOADS_TAKEN_EVERY:
             self._take_loads(step)
 
     def stop(self, now: float) -> None:
-        """Ends the last call: what follows until the next one is not training.
+        """Ends the last call: the time until the next call is not training.
 
-        A call that was ended stays so: an epoch's end stops the clock before it validates, and
-        the checkpoint after that stops it again.
+        Only the first stop counts: the end of an epoch stops the clock before the validation,
+        and the checkpoint that follows stops it again.
         """
         if self._calls:
             self._ends.setdefault(len(self._calls) // _COLUMNS - 1, now)
@@ -57,19 +58,19 @@ class StepTimes:
             self._loads_taken_at = step
 
     def loads(self) -> np.ndarray | None:
-        """(batches, 3) float64, by step: that which took the batch, start and end of its loading.
+        """(batches, 3) float64, sorted by step: the step, start and end of its batch's loading.
 
-        Seconds of `time.perf_counter`. None where they were not noted.
+        Times are seconds of `time.perf_counter`. None if load times were not recorded.
         """
         if not self._load_times or not self._calls:
             return None
         self._take_loads(int(self._calls[-_COLUMNS]))
         loads = np.concatenate(self._loads)
-        # A batch made ahead of its step is seen twice.
+        # A prefetched batch is recorded twice.
         return loads[np.unique(loads[:, 0], return_index=True)[1]]
 
     def calls(self) -> "Calls":
-        """What was noted so far."""
+        """The calls recorded so far."""
         table = np.array(self._calls).reshape(-1, _COLUMNS)
         step, steps, asked, arrived, done = table.T
         ended = np.append(asked[1:], done[-1:])
@@ -79,14 +80,14 @@ class StepTimes:
 
 @dataclasses.dataclass(frozen=True)
 class Calls:
-    """Calls in their order, one entry each.
+    """Consecutive calls, one entry each.
 
     Attributes:
-      step: (calls,) the last step that each did, from 1.
-      steps: (calls,) how many it did.
-      asked: (calls,) when it asked for data, seconds of `time.perf_counter`.
-      wait: (calls,) seconds of waiting for data.
-      compute: (calls,) seconds of the rest, to the call's end.
+      step: (calls,) the last step of each call, from 1.
+      steps: (calls,) the number of its steps.
+      asked: (calls,) when it requested data, in seconds of `time.perf_counter`.
+      wait: (calls,) seconds spent waiting for data.
+      compute: (calls,) the remaining seconds until the call's end.
     """
 
     step: np.ndarray
@@ -100,12 +101,12 @@ class Calls:
         return self.wait + self.compute
 
     def where(self, chosen: np.ndarray | slice) -> "Calls":
-        """Those that `chosen`, (calls,) bool or a slice, marks."""
+        """The calls selected by `chosen`, (calls,) bool or a slice."""
         fields = dataclasses.fields(self)
         return Calls(*(getattr(self, field.name)[chosen] for field in fields))
 
     def without_fetch(self, seconds: float) -> "Calls":
-        """The same calls, of which handing over a batch that is ready, `seconds`, is no wait."""
+        """The same calls; `seconds` per step, for fetching a ready batch, do not count as wait."""
         wait = np.maximum(self.wait - seconds * self.steps, 0.0)
         return dataclasses.replace(self, wait=wait, compute=self.compute + self.wait - wait)
 

@@ -1,8 +1,8 @@
-"""What the figures mean, and what to change."""
+"""Judges the figures of an input report and advises what to change."""
 
 from collections.abc import Mapping, Sequence
 
-# TensorFlow Profiler's: https://www.tensorflow.org/guide/data_performance_analysis
+# TensorFlow Profiler's thresholds: https://www.tensorflow.org/guide/data_performance_analysis
 _MODERATE, _HIGH = 0.05, 0.20
 _FEWEST_STEPS = 20  # below, one slow step decides
 
@@ -11,25 +11,25 @@ def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float
     """(line, verdict, advice) of a training.
 
     Args:
-      found: what `figures` returns.
-      stages: what `stages` returns; may be empty.
-      strategy: of the input.
+      found: the result of `figures`.
+      stages: the result of `stages`; may be empty.
+      strategy: the input's strategy.
       limit: the largest share of the steps' time that may be spent waiting, 0..1.
-      steps: of the training, all that were measured.
+      steps: the number of steps measured.
 
     Returns:
-      The line for people; "ok" or "input-bound"; what to change, None where it is ok.
+      The line to show; "ok" or "input-bound"; what to change, or None if the verdict is "ok".
     """
     waited = found["wait"]["later_epochs"] or found["wait"]["first_epoch"]
     if waited is None or steps < _FEWEST_STEPS:
-        return f"{steps} steps are too few to tell whether the model waited", "ok", None
+        return f"{steps} steps are too few to judge whether the model waited", "ok", None
     share = waited["share"]
-    told = f"data wait {share:.1%} of step time"
+    line = f"data wait {share:.1%} of step time"
     if not found["wait"]["later_epochs"]:
-        told += ", the first loading included"
+        line += ", including the first loading"
     if found["real_to_ceiling"]:
-        told += f", {found['real_to_ceiling']:.2f} of the ceiling"
-    line = f"{told}: {_bound(share)}"
+        line += f", {found['real_to_ceiling']:.2f} of the ceiling"
+    line += f": {_bound(share)}"
     if share <= limit:
         return line, "ok", None
     return line, "input-bound", _advice(found, stages, strategy)
@@ -49,11 +49,11 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
             f"The slowest stage is {slowest['name']}, {slowest['milliseconds']:.1f} ms a batch. "
         )
     if not found["wait"]["later_epochs"]:
-        return f"{where}Train for more than one epoch: later ones read what the first decoded."
+        return f"{where}Train for more than one epoch: later epochs reuse what the first decoded."
     if strategy == "streaming":
         return (
             f"{where}Raise training.input.memory_limit_mb, or name a local disk in "
-            "training.input.cache_dir, so that images are decoded once."
+            "training.input.cache_dir, so that images are decoded only once."
         )
     if strategy == "disk":
         return (
@@ -62,5 +62,5 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
         )
     return (
         f"{where}Raise training.steps_per_execution or training.batch_size: the steps are so "
-        "short that fetching a batch is felt."
+        "short that fetching a batch takes a noticeable share of them."
     )

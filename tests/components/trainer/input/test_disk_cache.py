@@ -1,4 +1,4 @@
-"""The disk cache: built once, whole or not there."""
+"""The disk cache is built once and is either complete or absent."""
 
 import gc
 import os
@@ -35,7 +35,7 @@ def _blocks(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/*.rows"))
 
 
-def test_it_is_built_once(write_shards, tmp_path, numbers):
+def test_a_cache_is_built_once(write_shards, tmp_path, numbers):
     files = write_shards(40)
     first = numbers(_made(files, tmp_path).dataset)
     built = [block.stat().st_mtime_ns for block in _blocks(tmp_path)]
@@ -43,7 +43,7 @@ def test_it_is_built_once(write_shards, tmp_path, numbers):
     assert [block.stat().st_mtime_ns for block in _blocks(tmp_path)] == built
 
 
-def test_changed_files_have_a_cache_of_their_own(write_shards, tmp_path):
+def test_other_files_get_their_own_cache(write_shards, tmp_path):
     assert _made(write_shards(40), tmp_path).examples == 40
     assert _made(write_shards(24), tmp_path).examples == 24
 
@@ -52,7 +52,7 @@ def _caches(folder: Path) -> list[Path]:
     return [description.parent for description in folder.glob("*/description.json")]
 
 
-def test_the_cache_of_files_that_have_changed_goes_once_nothing_reads_it(write_shards, tmp_path):
+def test_an_outdated_cache_is_removed_once_nothing_reads_it(write_shards, tmp_path):
     files, other = write_shards(40), _made(write_shards(8), tmp_path)
     read = _made(files, tmp_path)
     before = _caches(tmp_path)
@@ -68,9 +68,7 @@ def test_the_cache_of_files_that_have_changed_goes_once_nothing_reads_it(write_s
     assert (newest.examples, other.examples) == (40, 8)
 
 
-def test_what_nothing_asked_for_in_a_week_goes_and_so_does_an_unfinished_build(
-    write_shards, tmp_path
-):
+def test_a_cache_unused_for_a_week_and_an_unfinished_build_are_removed(write_shards, tmp_path):
     _made(write_shards(8), tmp_path)
     gc.collect()
     (old,) = _caches(tmp_path)
@@ -89,7 +87,7 @@ def full_disk(monkeypatch):
 
 
 @pytest.mark.usefixtures("full_disk")
-def test_a_cache_that_is_there_is_taken_though_the_disk_holds_no_second_one(write_shards, tmp_path):
+def test_an_existing_cache_is_used_even_if_the_disk_is_full(write_shards, tmp_path):
     files = write_shards(40)
     _made(files, tmp_path)
     arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
@@ -100,7 +98,9 @@ def test_a_cache_that_is_there_is_taken_though_the_disk_holds_no_second_one(writ
 
 
 @pytest.mark.usefixtures("full_disk")
-def test_what_a_killed_build_left_makes_room_before_the_disk_is_judged(write_shards, tmp_path):
+def test_the_remains_of_a_killed_build_are_removed_before_measuring_free_space(
+    write_shards, tmp_path
+):
     files = write_shards(40)
     _made(files, tmp_path)
     [cache] = _caches(tmp_path)
@@ -112,7 +112,7 @@ def test_what_a_killed_build_left_makes_room_before_the_disk_is_judged(write_sha
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "undescribed"])
-def test_a_damaged_cache_is_recognised_and_built_again(harm, write_shards, tmp_path, numbers):
+def test_a_damaged_cache_is_detected_and_rebuilt(harm, write_shards, tmp_path, numbers):
     files = write_shards(40)
     whole = numbers(_made(files, tmp_path).dataset)
     (block,) = _blocks(tmp_path)
@@ -127,7 +127,7 @@ def test_a_damaged_cache_is_recognised_and_built_again(harm, write_shards, tmp_p
 
 
 @pytest.mark.slow
-def test_a_build_that_is_killed_leaves_nothing_that_is_used(tmp_path, numbers):
+def test_the_remains_of_a_killed_build_are_never_used(tmp_path, numbers):
     files = [_large_shard(tmp_path)]
     cache = tmp_path / "cache"
     building = processes.start(_build, files, str(cache), log=tmp_path / "log")
@@ -171,7 +171,7 @@ def _large_shard(folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_processes_that_ask_at_once_share_one_cache(write_shards, tmp_path):
+def test_concurrent_processes_share_one_cache(write_shards, tmp_path):
     files = write_shards(40)
     with processes.CONTEXT.Pool(2) as pool:
         found = pool.starmap(_count, [(files, str(tmp_path))] * 4)
@@ -183,13 +183,13 @@ def _count(files, folder):
     return sum(len(labels) for _, labels in _made(files, folder).dataset)
 
 
-def test_a_folder_that_cannot_be_written_is_one_clear_line(write_shards, tmp_path):
+def test_an_unwritable_folder_is_reported_in_one_line(write_shards, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(Failure, match=r"cannot be written: .*Name a folder"):
         _made(write_shards(8), tmp_path / "file" / "cache")
 
 
-def test_a_full_disk_is_one_clear_line(write_shards, tmp_path):
+def test_a_full_disk_is_reported_in_one_line(write_shards, tmp_path):
     import resource
 
     files = write_shards(400)

@@ -36,9 +36,7 @@ def batches_of(tmp_path):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_epoch_holds_every_example_once_in_another_order(
-    strategy, forty, batches_of, numbers
-):
+def test_every_epoch_has_every_example_once_in_a_new_order(strategy, forty, batches_of, numbers):
     made = batches_of(forty, strategy=strategy, seed=7)
     assert (made.strategy, made.examples, made.steps_per_epoch) == (strategy, 40, 5)
     read = numbers(made.dataset.take(15))
@@ -49,7 +47,7 @@ def test_every_epoch_holds_every_example_once_in_another_order(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_seed_gives_the_same_batches_run_after_run(strategy, forty, batches_of, digest):
+def test_a_seed_gives_the_same_batches_in_every_run(strategy, forty, batches_of, digest):
     same, again, other = (
         digest(batches_of(forty, strategy=strategy, seed=seed).dataset, 12) for seed in (7, 7, 8)
     )
@@ -67,9 +65,7 @@ def global_seed():
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_seed_gives_the_same_batches_whatever_else_is_seeded(
-    strategy, forty, batches_of, digest, global_seed
-):
+def test_global_seeds_do_not_change_the_batches(strategy, forty, batches_of, digest, global_seed):
     found = set()
     for seed in (0, 1, 2**31 - 1):
         global_seed(seed)
@@ -85,7 +81,7 @@ def test_an_endless_input_is_known_to_be_endless(strategy, forty, batches_of):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_noting_when_batches_are_loaded_changes_none_of_them(strategy, forty, batches_of, digest):
+def test_recording_load_times_does_not_change_the_batches(strategy, forty, batches_of, digest):
     arguments = {"strategy": strategy, "seed": 7, "first_step": 3}
     plain, timed = (batches_of(forty, timed=timed, **arguments) for timed in (False, True))
     assert timed.element_spec == plain.element_spec
@@ -100,7 +96,7 @@ def test_noting_when_batches_are_loaded_changes_none_of_them(strategy, forty, ba
     assert (ends <= time.perf_counter() + 0.01).all()
 
 
-def test_without_a_seed_every_run_has_an_order_of_its_own(forty, batches_of, digest):
+def test_without_a_seed_every_run_has_its_own_order(forty, batches_of, digest):
     assert digest(batches_of(forty).dataset, 5) != digest(batches_of(forty).dataset, 5)
 
 
@@ -112,9 +108,7 @@ def test_training_batches_have_static_shapes(strategy, forty, batches_of):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_evaluation_reads_each_example_once_and_always_in_the_same_order(
-    strategy, forty, batches_of, numbers
-):
+def test_evaluation_reads_each_example_once_in_a_fixed_order(strategy, forty, batches_of, numbers):
     made = batches_of(forty, batch_size=16, training=False, strategy=strategy)
     read = numbers(made.dataset)
     assert [len(batch) for batch in read] == [16, 16, 8]
@@ -133,7 +127,7 @@ def test_evaluation_reads_each_example_once_and_always_in_the_same_order(
     drop_remainder=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_an_epoch_is_a_permutation_whatever_the_sizes(
+def test_an_epoch_is_a_permutation_for_all_sizes(
     write_shards, numbers, examples, shards, batch_size, strategy, drop_remainder, seed
 ):
     files = write_shards(examples, shards)
@@ -155,7 +149,7 @@ def test_an_epoch_is_a_permutation_whatever_the_sizes(
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("first_step", [3, 5, 12])
-def test_a_resumed_training_sees_what_it_would_have_seen(
+def test_a_resumed_training_gets_the_remaining_batches(
     strategy, first_step, forty, batches_of, numbers
 ):
     whole = numbers(batches_of(forty, strategy=strategy, seed=7).dataset.take(16))
@@ -165,7 +159,7 @@ def test_a_resumed_training_sees_what_it_would_have_seen(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_workers_share_the_batches_of_one(strategy, forty, batches_of, numbers):
+def test_workers_split_the_batches_of_a_single_worker(strategy, forty, batches_of, numbers):
     alone = numbers(batches_of(forty, strategy=strategy, seed=7).dataset.take(8))
     shares = [
         numbers(

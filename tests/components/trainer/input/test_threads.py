@@ -1,4 +1,4 @@
-"""Loading at a priority below that of the thread that takes the batches."""
+"""Loading threads have a lower priority than the thread that takes the batches."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def threads_at(priority: int) -> set[int]:
     return {t for t in threads if os.getpriority(os.PRIO_PROCESS, t) == priority}
 
 
-def test_the_threads_that_load_get_the_lowest_priority_and_no_others(dataset):
+def test_only_loading_threads_get_the_lowest_priority(dataset):
     before = threads_at(LOWEST)
     others = set(map(int, os.listdir("/proc/self/task"))) - before
     batches = giving_way(dataset)
@@ -40,11 +40,11 @@ def test_the_threads_that_load_get_the_lowest_priority_and_no_others(dataset):
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
 
 
-def test_the_batches_are_the_same_in_the_same_order(dataset, numbers):
+def test_batches_and_their_order_stay_the_same(dataset, numbers):
     taken = dataset.take(12)
     given = [labels.numpy().tolist() for _, labels in giving_way(taken)]
     assert given == numbers(taken)
 
 
-def test_no_batches_are_no_error(dataset):
+def test_an_empty_dataset_yields_nothing(dataset):
     assert list(giving_way(dataset.take(0))) == []

@@ -1,4 +1,4 @@
-"""The figures of an input report, whatever the times were."""
+"""The figures of an input report are right for all times."""
 
 from xml.etree import ElementTree
 
@@ -26,7 +26,9 @@ def noted(calls, steps=1):
 
 
 @given(CALLS, st.integers(1, 40), st.integers(1, 4))
-def test_shares_are_shares_and_the_longest_wait_is_shown(calls, steps_per_epoch, steps):
+def test_shares_lie_between_0_and_1_and_the_timeline_has_the_longest_wait(
+    calls, steps_per_epoch, steps
+):
     noted_calls = noted(calls, steps)
     found = figures(noted_calls, 8, steps_per_epoch * steps, 0.5, 0.01)
     for wait in found["wait"].values():
@@ -41,7 +43,7 @@ def test_shares_are_shares_and_the_longest_wait_is_shown(calls, steps_per_epoch,
 
 
 @given(CALLS)
-def test_images_a_second_are_images_by_time(calls):
+def test_images_per_second_are_images_divided_by_time(calls):
     found = figures(noted(calls), 8, len(calls), 0.25, None)
     # The first call compiles: its images and its compute are left out, its wait is not.
     spent = 0.25 + calls[0][0] + sum(wait + compute for wait, compute in calls[1:])
@@ -51,7 +53,7 @@ def test_images_a_second_are_images_by_time(calls):
     assert found["real_to_ceiling"] is None
 
 
-def test_what_a_device_still_computes_after_a_call_is_no_wait():
+def test_computing_after_a_call_returns_does_not_count_as_wait():
     times = StepTimes()
     for step in (1, 2, 3):
         times.add(step, 1, step, step + 0.1, step + 0.2)  # returns early, asks a second later
@@ -61,13 +63,13 @@ def test_what_a_device_still_computes_after_a_call_is_no_wait():
     np.testing.assert_allclose(calls.compute, 0.9)
 
 
-def test_handing_over_a_batch_that_is_ready_is_no_wait():
+def test_fetching_a_ready_batch_does_not_count_as_wait():
     calls = noted([(0.1, 1.0), (0.3, 1.0)], steps=2).without_fetch(0.1)
     np.testing.assert_allclose(calls.wait, [0.0, 0.1])
     np.testing.assert_allclose(calls.compute, [1.1, 1.2])
 
 
-def test_what_comes_between_epochs_is_no_step():
+def test_time_between_epochs_belongs_to_no_step():
     times = StepTimes()
     times.add(1, 1, 0.0, 0.1, 1.0)
     times.stop(1.0)
@@ -75,7 +77,7 @@ def test_what_comes_between_epochs_is_no_step():
     np.testing.assert_allclose(times.calls().seconds, [1.0, 1.0])
 
 
-def test_a_call_ends_where_it_was_stopped_first():
+def test_a_call_ends_at_the_first_stop():
     times = StepTimes()
     times.add(1, 1, 0.0, 0.1, 1.0)
     times.stop(1.0)  # the epoch ends: a validation follows, and then a checkpoint
@@ -85,27 +87,27 @@ def test_a_call_ends_where_it_was_stopped_first():
     np.testing.assert_allclose(times.calls().seconds, [1.0, 1.5])
 
 
-def test_the_wait_for_the_first_batch_counts_and_compiling_does_not():
+def test_the_wait_for_the_first_batch_counts_but_compiling_does_not():
     calls = noted([(5.0, 30.0), *[(0.0, 0.1)] * 50])
     found = figures(calls, 8, 51, 0.0, 0.1)
     assert found["images_per_second"]["first_epoch"] == pytest.approx(8 * 50 / 10.0)
     assert found["wait"]["first_epoch"]["share"] == pytest.approx(5.0 / (5.0 + 5.1))
     assert found["wait"]["first_epoch"]["p99"] == 0  # of the calls that compiled nothing
-    assert found["real_to_ceiling"] == pytest.approx(1.0)  # the loading is told apart
+    assert found["real_to_ceiling"] == pytest.approx(1.0)  # the first loading is not part of it
     line, judged, _ = judge(found, [], "streaming", 0.05, 51)
-    assert "the first loading included" in line
+    assert "including the first loading" in line
     assert line.endswith(": input-bound")
     assert judged == "input-bound"
 
 
-def test_the_wait_for_the_first_batch_is_not_that_of_later_epochs():
+def test_the_wait_for_the_first_batch_does_not_count_in_later_epochs():
     calls = noted([(5.0, 30.0), *[(0.0, 0.1)] * 59])
     found = figures(calls, 8, 20, 0.0, 0.1)
     assert found["wait"]["later_epochs"]["share"] == 0
     assert judge(found, [], "streaming", 0.05, 60)[1] == "ok"
 
 
-def test_many_steps_of_the_call_that_compiles_are_weighed_against_their_own_computing():
+def test_a_compiling_call_of_many_steps_counts_the_computing_of_all_its_steps():
     times = StepTimes()  # An epoch of 120 steps: 100 at once, the last ones one by one.
     times.add(100, 100, 0.0, 0.2, 60.2)
     times.add(101, 1, 60.2, 60.2, 70.2)  # compiles too
@@ -116,7 +118,7 @@ def test_many_steps_of_the_call_that_compiles_are_weighed_against_their_own_comp
     assert found["wait"]["first_epoch"]["share"] == pytest.approx(0.2 / (0.2 + 12.0))
 
 
-def test_a_resumed_training_waits_for_its_first_batch_in_the_epoch_it_goes_on_in():
+def test_the_first_wait_of_a_resumed_training_counts_in_the_epoch_it_resumed_in():
     times, now = StepTimes(), 0.0
     for step, steps, wait, compute in [
         (9, 1, 2.0, 30.0),  # resumed after step 8 of 10
@@ -133,7 +135,7 @@ def test_a_resumed_training_waits_for_its_first_batch_in_the_epoch_it_goes_on_in
 
 
 @given(CALLS)
-def test_calls_that_all_compiled_tell_nothing(calls):
+def test_a_training_in_which_every_call_compiled_has_no_figures(calls):
     found = figures(noted(calls[:1]), 8, 1, 0.25, 0.01)
     assert found["wait"]["first_epoch"] is None
     assert found["images_per_second"]["first_epoch"] is None
@@ -157,14 +159,14 @@ def test_the_verdict_follows_the_wait_and_the_limit(share, limit, bound, verdict
     assert (advice is None) == (verdict == "ok")
 
 
-def test_a_few_steps_are_no_verdict():
+def test_too_few_steps_give_no_verdict():
     calls = noted([(5.0, 0.1)] * 8)
     line, judged, _ = judge(figures(calls, 8, 4, 0.0, 0.1), [], "memory", 0.05, 8)
     assert judged == "ok"
     assert "too few" in line
 
 
-def test_the_longest_line_is_read_to_its_end_in_the_picture():
+def test_the_longest_line_fits_into_the_plot():
     found = figures(noted([(1.0, 30.0), *[(0.0, 0.1)] * 59]), 8, 60, 0.0, 0.1)
     line, _, _ = judge(found, [], "streaming", 0.05, 60)
     longest = line.replace(": ", ": moderately ")
@@ -178,6 +180,6 @@ def test_the_longest_line_is_read_to_its_end_in_the_picture():
 
 
 @pytest.mark.parametrize(("epochs", "said"), [(1, True), (2, False)])
-def test_the_picture_of_one_epoch_says_that_it_comes_after_the_first_loading(epochs, said):
+def test_the_plot_of_a_single_epoch_says_that_it_omits_the_first_loading(epochs, said):
     found = figures(noted([(0.0, 0.1)] * 40), 8, 40 // epochs, 0.5, 0.1)
     assert ("after the first loading" in plot.draw({"line": "", **found})) == said

@@ -1,4 +1,4 @@
-"""The input report tells a training that waits for data from one that does not."""
+"""The input report recognises a training that waits for data."""
 
 import dataclasses
 import functools
@@ -35,7 +35,7 @@ SHAPE = (12, 12, 1)
 
 
 def slow(source):
-    """The source with a decoder that sleeps, for one batch at a time, as on a busy machine."""
+    """The source with a decoder that sleeps, one batch at a time, as on a busy machine."""
     one_at_a_time = threading.Lock()
 
     def sleep(serialized):
@@ -71,20 +71,20 @@ def starved(digits, tmp_path_factory):
     return report
 
 
-def test_a_starved_training_is_called_input_bound(starved):
-    told = starved.content
-    assert told["verdict"] == "input-bound"
-    assert "input-bound" in told["line"]
-    assert "moderately" not in told["line"]
-    wait = told["wait"]["later_epochs"]
+def test_a_starved_training_is_reported_as_input_bound(starved):
+    found = starved.content
+    assert found["verdict"] == "input-bound"
+    assert "input-bound" in found["line"]
+    assert "moderately" not in found["line"]
+    wait = found["wait"]["later_epochs"]
     assert wait["share"] > 0.5
     assert wait["p50"] > 0.5
     # Of three epochs of 15 steps; up to four batches are loaded between one and the next.
-    assert told["images_per_second"]["later_epochs"] < 16 / SLEEP * 45 / (45 - 3 * 4)
-    assert told["real_to_ceiling"] < 0.5
+    assert found["images_per_second"]["later_epochs"] < 16 / SLEEP * 45 / (45 - 3 * 4)
+    assert found["real_to_ceiling"] < 0.5
 
 
-def test_the_wait_of_a_starved_step_stands_beside_the_load_of_its_batch(starved):
+def test_the_wait_of_a_starved_step_coincides_with_loading_its_batch(starved):
     timeline = starved.content["timeline"]
     loads = {load["step"]: load for load in starved.content["loads"]}
     now, beside = 0.0, []
@@ -101,17 +101,17 @@ def test_the_wait_of_a_starved_step_stands_beside_the_load_of_its_batch(starved)
     assert np.median([load["end_ms"] - load["start_ms"] for load in loads.values()]) > 900 * SLEEP
 
 
-def test_a_batch_is_loaded_before_the_end_of_the_step_that_takes_it(trained):
-    told = json.loads(Path(trained.model_run.uri, "input_report.json").read_text())
-    loads = {load["step"]: load for load in told["loads"]}
-    ends = np.cumsum([step["wait_ms"] + step["compute_ms"] for step in told["timeline"]])
-    shown = [(step["step"], end) for step, end in zip(told["timeline"], ends, strict=True)]
+def test_a_batch_is_loaded_before_its_step_ends(trained):
+    found = json.loads(Path(trained.model_run.uri, "input_report.json").read_text())
+    loads = {load["step"]: load for load in found["loads"]}
+    ends = np.cumsum([step["wait_ms"] + step["compute_ms"] for step in found["timeline"]])
+    shown = [(step["step"], end) for step, end in zip(found["timeline"], ends, strict=True)]
     both = [(loads[step]["end_ms"], end) for step, end in shown if step in loads]
     assert len(both) > len(shown) // 4  # Those before were loaded before what is shown.
     assert all(loaded < end for loaded, end in both)
 
 
-def test_loads_at_the_same_time_have_rows_of_their_own(starved):
+def test_simultaneous_loads_are_drawn_in_separate_rows(starved):
     loads = starved.content["loads"]
     for one, other in itertools.combinations(loads, 2):
         apart = one["end_ms"] <= other["start_ms"] or other["end_ms"] <= one["start_ms"]
@@ -119,62 +119,60 @@ def test_loads_at_the_same_time_have_rows_of_their_own(starved):
     assert plot.draw(starved.content).count('class="load"') == len(loads)
 
 
-def test_a_report_without_loads_is_drawn_and_says_so(starved):
+def test_the_plot_of_a_report_without_loads_says_so(starved):
     older = {key: value for key, value in starved.content.items() if key != "loads"}
-    assert "was not noted" in plot.draw(older)
-    assert "was not noted" not in plot.draw(starved.content)
+    assert "not recorded" in plot.draw(older)
+    assert "not recorded" not in plot.draw(starved.content)
 
 
-def test_a_starved_training_is_told_what_to_change(starved):
+def test_the_report_of_a_starved_training_says_what_to_change(starved):
     assert "cache_dir" in starved.content["advice"]
 
 
-def test_a_training_that_may_not_wait_fails_with_one_line(starved):
+def test_a_training_that_must_not_wait_fails_with_one_line(starved):
     with pytest.raises(Failure) as caught:
         starved.enforce()
-    told = str(caught.value)
-    assert "max_wait is 0.05" in told
-    assert starved.content["advice"] in told
-    assert "\n" not in told
+    message = str(caught.value)
+    assert "max_wait is 0.05" in message
+    assert starved.content["advice"] in message
+    assert "\n" not in message
 
 
-def test_a_training_writes_its_report_and_a_plot(trained):
+def test_a_training_writes_a_report_and_a_plot(trained):
     folder = Path(trained.model_run.uri)
-    told = json.loads((folder / "input_report.json").read_text())
-    assert told["strategy"] == "memory"
-    assert told["images_per_second"]["ceiling"] > 0
-    assert told["timeline"]
-    assert trained.model_run.get_string_custom_property("input_report") == told["line"]
+    found = json.loads((folder / "input_report.json").read_text())
+    assert found["strategy"] == "memory"
+    assert found["images_per_second"]["ceiling"] > 0
+    assert found["timeline"]
+    assert trained.model_run.get_string_custom_property("input_report") == found["line"]
     plot = ElementTree.parse(folder / "input_report.svg").getroot()
     described = plot.find("{http://www.w3.org/2000/svg}desc")
-    assert described.text == told["line"]
+    assert described.text == found["line"]
 
 
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize(
     ("strategy", "work"), [("memory", "gather"), ("disk", "decode"), ("streaming", "decode")]
 )
-def test_the_stages_of_an_input_are_named_with_their_time_and_share(
-    digits, strategy, work, timed, tmp_path
-):
+def test_stages_have_names_times_and_shares(digits, strategy, work, timed, tmp_path):
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    found = input_function(
+    made = input_function(
         files,
         SHAPE,
         16,
         training=True,
         options=FeedOptions(seed=3, strategy=strategy, timed=timed, cache_dir=str(tmp_path)),
     )
-    told = stages(found.dataset, seconds=60, strategy=strategy)
-    named = {stage["name"] for stage in told}
+    measured = stages(made.dataset, seconds=60, strategy=strategy)
+    named = {stage["name"] for stage in measured}
     assert {work, "order"} <= named <= {work, "order", "read", "shuffle", "batch"}
-    assert all(stage["milliseconds"] > 0 for stage in told)
-    shares = [stage["share"] for stage in told]
+    assert all(stage["milliseconds"] > 0 for stage in measured)
+    shares = [stage["share"] for stage in measured]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1)
 
 
-def test_the_report_changes_nothing_in_the_model(train_in, trained):
+def test_the_report_does_not_change_the_model(train_in, trained):
     without = train_in("without", input_report={"enabled": False})
     assert without.metrics == trained.metrics
     for mine, other in zip(without.weights(), trained.weights(), strict=True):
