@@ -18,7 +18,6 @@ from kfp.backend_launcher import Pod, launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
 from kfp.object_store import ObjectStore
 from kfp.package_rules import read_package
-from kfp.package_tasks import producers_of
 from kfp.run_values import mounted, run_values
 
 
@@ -100,10 +99,7 @@ def run_package(
 
 
 def _order(tasks):
-    graph = {
-        name: sorted({*task.get("dependentTasks", []), *producers_of(task)})
-        for name, task in sorted(tasks.items())
-    }
+    graph = {name: task.get("dependentTasks", []) for name, task in sorted(tasks.items())}
     return graphlib.TopologicalSorter(graph).static_order()
 
 

@@ -221,13 +221,12 @@ def test_defaults_of_runtime_parameters_are_in_the_package(toy):
     assert toy["root"]["inputDefinitions"]["parameters"]["count"]["defaultValue"] == 4
 
 
-def test_a_property_that_is_another_steps_output_is_refused(toy):
+def test_a_component_with_an_output_parameter_is_refused(toy):
     spec = json.loads(json.dumps(toy))
-    spec["root"]["dag"]["tasks"]["Judge"]["inputs"]["parameters"]["least"] = {
-        "taskOutputParameter": {"producerTask": "Add_task", "outputParameterKey": "total"}
-    }
+    outputs = spec["components"]["Add"]["outputDefinitions"]
+    outputs["parameters"] = {"total": {"parameterType": "NUMBER_DOUBLE"}}
 
-    assert "TFX compiles it to a wrong task name" in reasons([spec])
+    assert "TFX points its readers at a task that does not exist" in reasons([spec])
 
 
 @pytest.mark.parametrize("name", ["count_numbers", "count.numbers", "2Count"])
