@@ -55,8 +55,6 @@ def map_images(change, encoded: tf.Tensor, channels: int, **arguments):
     Args:
       change: (height, width, channels) uint8 -> what `map_fn` stacks.
       encoded: (batch,) string.
-      channels: 1 or 3.
-      **arguments: those of `tf.map_fn`.
     """
 
     def usual(one):

@@ -29,13 +29,7 @@ class Pod:
 
 
 def run_in_a_process(command, environment, log):
-    """Runs a command as the launcher does; returns its exit code.
-
-    Args:
-      command: words.
-      environment: variables to add to those of this process.
-      log: the file for its output.
-    """
+    """Runs a command as the launcher does; returns its exit code."""
     with open(log, "wb") as file:
         return subprocess.run(
             command,
@@ -54,11 +48,7 @@ def launch(container, executor_input, pod, store, run_command=run_in_a_process):
     When the command fails, nothing is uploaded.
 
     Args:
-      container: the container's spec.
-      executor_input: from kfp.backend_driver.
       pod: a Pod whose folder does not exist yet.
-      store: a kfp.object_store.ObjectStore.
-      run_command: as run_in_a_process.
 
     Raises:
       Failure: the command failed; the message is the last line of its output.

@@ -5,6 +5,7 @@ the compiled document, so that neither TFX nor the SDK is patched. Nothing here 
 bucket or the network.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -14,7 +15,7 @@ from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
 from kfp.run_origin import origin_variable
-from kfp.run_parameters import check_steps, on_a_cluster, run_parameters
+from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
 from kfp.scheduled_time import add_scheduled_time
 from settings.kubeflow import Kubeflow
 
@@ -43,13 +44,16 @@ def compile_package(configuration, output):
     return write_package(documents, Path(output))
 
 
-def compile_pipeline(pipeline, kubeflow=None, parameters=(), environment=None):
+def compile_pipeline(
+    pipeline,
+    kubeflow: Kubeflow | None = None,
+    parameters: Sequence[RunParameter] = (),
+    environment=None,
+):
     """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
 
     Args:
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
-      kubeflow: a settings.kubeflow.Kubeflow.
-      parameters: RunParameters.
       environment: {variable: value} for every step.
 
     Raises:

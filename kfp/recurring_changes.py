@@ -4,6 +4,7 @@ from failures import Failure
 from kfp.recurring_runs import is_enabled, listed, mark_of
 from kfp.submit_connection import NotFound, connect
 from kfp.submit_upload import find_experiment
+from settings.kubeflow import KubeflowEndpoint
 
 _CALLS = {"pause": "disable", "resume": "enable", "delete": "delete"}
 _DONE = {
@@ -13,15 +14,11 @@ _DONE = {
 }
 
 
-def change(action, name, endpoint, *, say=print, **connection):
+def change(action, name, endpoint: KubeflowEndpoint, *, say=print, **connection):
     """Applies `action` to the recurring runs of one pipeline; repeating it changes nothing.
 
     Args:
       action: "list", "pause", "resume" or "delete".
-      name: the pipeline's.
-      endpoint: a settings.kubeflow.KubeflowEndpoint.
-      say: prints one line.
-      connection: more keywords of `connect`.
 
     Returns:
       How many recurring runs were listed or changed.

@@ -16,6 +16,8 @@ from kfp.scheduled_time import PLACEHOLDER
 from kfp.six_field_cron import six_fields
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect, named
 from kfp.submit_upload import open_package, upload
+from settings.kubeflow import KubeflowEndpoint
+from settings.schedule import Schedule
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
 _UNCLEAR_CALLS = 5
@@ -43,12 +45,11 @@ class Step:
     recurring_run_id: str | None = None
 
 
-def next_step(existing, wanted):
+def next_step(existing, wanted: Wanted) -> Step | None:
     """The next step from what exists to what is wanted; None when nothing is left to do.
 
     Args:
       existing: recurring runs of the wanted name, in any order.
-      wanted: a Wanted.
     """
     matching = sorted((r for r in existing if mark_of(r) == wanted.mark), key=_age)
     if not matching:
@@ -63,16 +64,20 @@ def next_step(existing, wanted):
     return None
 
 
-def apply(file, endpoint, schedule, pipeline_root=None, *, say=print, **connection):
+def apply(
+    file,
+    endpoint: KubeflowEndpoint,
+    schedule: Schedule,
+    pipeline_root=None,
+    *,
+    say=print,
+    **connection,
+):
     """Makes the server have exactly one recurring run of the pipeline, as the schedule says.
 
     Args:
       file: the compiled package; each run uses the version with its content.
-      endpoint: a settings.kubeflow.KubeflowEndpoint.
-      schedule: a settings.schedule.Schedule.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
-      say: prints one line.
-      connection: more keywords of `connect`.
 
     Returns:
       "created", "replaced", "resumed", "paused" or "unchanged".

@@ -50,19 +50,13 @@ class PackageRun:
 
 def run_package(
     file, parameters, root, work, observe=lambda outcome: None, run_command=run_in_a_process
-):
+) -> PackageRun:
     """Runs every task of the package in order, up to the first failure.
 
     Args:
-      file: a Path.
       parameters: texts `name=value`.
       root: the pipeline root: minio://, s3:// or gs://.
       work: the folder for the stand-ins of bucket, pods and volumes.
-      observe: called with each StepOutcome.
-      run_command: how a step's command is run; as run_in_a_process.
-
-    Returns:
-      A PackageRun.
 
     Raises:
       ConfigurationError: the backend would refuse the package, a parameter is wrong, or the

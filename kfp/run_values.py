@@ -15,7 +15,6 @@ def given_values(spec, given):
     """{name: value} of the parameters that a run is given, in the package's types.
 
     Args:
-      spec: the pipeline spec.
       given: texts `name=value`.
 
     Raises:

@@ -22,6 +22,7 @@ from kfp_server_api.exceptions import ApiException
 from failures import Failure
 from kfp.submit_errors import asked_wait, in_words, message_of, tls_cause
 from kfp.submit_token import credentials, is_readable
+from settings.kubeflow import KubeflowEndpoint
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -231,14 +232,14 @@ class _Client(Client):
         return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
 
 
-def connect(endpoint, environment=os.environ, sleep=time.sleep, spread=random.random):
+def connect(
+    endpoint: KubeflowEndpoint, environment=os.environ, sleep=time.sleep, spread=random.random
+):
     """The server that the configuration or the environment names, once it has answered.
 
     Args:
-      endpoint: a settings.kubeflow.KubeflowEndpoint.
       environment: KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
         KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable` are read.
-      sleep: waits seconds.
       spread: returns 0..1, which keeps callers from repeating in step.
 
     Raises:

@@ -7,11 +7,12 @@ from kfp.run_values import given_values
 from kfp.submit_connection import connect
 from kfp.submit_upload import open_package, upload
 from kfp.submit_watch import watch
+from settings.kubeflow import KubeflowEndpoint
 
 
 def submit(
     file,
-    endpoint,
+    endpoint: KubeflowEndpoint,
     parameters=(),
     pipeline_root=None,
     wait=False,
@@ -25,12 +26,9 @@ def submit(
 
     Args:
       file: the compiled package.
-      endpoint: a settings.kubeflow.KubeflowEndpoint.
       parameters: texts `name=value`; the package has defaults for the others.
       pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       wait: whether to show the tasks' states until the run has ended.
-      say: prints one line.
-      connection: more keywords of `connect`.
 
     Returns:
       The exit code: 0, or 1 when `wait` saw the run fail or be cancelled.

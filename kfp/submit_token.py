@@ -9,6 +9,7 @@ from pathlib import Path
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
 from failures import Failure
+from settings.kubeflow import KubeflowEndpoint
 
 _POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
 
@@ -31,11 +32,10 @@ class TokenFile(TokenCredentialsBase):
         config.api_key["authorization"] = _checked(text.strip(), self._file)
 
 
-def credentials(endpoint, environment):
+def credentials(endpoint: KubeflowEndpoint, environment):
     """(the token of the environment or "", the credentials of a file or None).
 
     Args:
-      endpoint: a settings.kubeflow.KubeflowEndpoint.
       environment: the variable of `token_variable` and KF_PIPELINES_SA_TOKEN_PATH are read.
 
     Raises:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from failures import ConfigurationError, Failure
 from kfp.package_rules import read_package
+from kfp.submit_connection import Server
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +39,6 @@ class Uploaded:
         """What a run and a recurring run of it have in common.
 
         Args:
-          models: the SDK's classes.
-          values: the run's parameters, {name: value}.
           pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
           service_account: of the pods, or None for the cluster's default.
         """
@@ -73,18 +72,8 @@ def open_package(file):
     return Package(str(file), spec, spec["pipelineInfo"]["name"], f"sha256-{digest[:16]}")
 
 
-def upload(server, package, experiment, say):
-    """Uploads the package and makes its experiment, each unless the server has it.
-
-    Args:
-      server: a Server.
-      package: a Package.
-      experiment: its name, or None for the pipeline's.
-      say: prints one line.
-
-    Returns:
-      Uploaded.
-    """
+def upload(server: Server, package: Package, experiment: str | None, say) -> Uploaded:
+    """Uploads the package and makes its experiment, each unless the server has it."""
     pipeline_id = _pipeline(server, package.pipeline, say)
     version_id = _version(server, package, pipeline_id, say)
     name = experiment or package.pipeline

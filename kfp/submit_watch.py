@@ -1,21 +1,18 @@
 """Shows a run's tasks as they change, until the run has ended."""
 
 from failures import Failure
-from kfp.submit_connection import NotFound
+from kfp.submit_connection import NotFound, Server
 
 _POLL_SECONDS = 5.0
 _GOOD = {"SUCCEEDED", "SKIPPED"}
 _ENDED = _GOOD | {"FAILED", "CANCELED", "CANCELLED", "ERROR"}
 
 
-def watch(server, run_id, spec, say):
+def watch(server: Server, run_id, spec, say):
     """Prints each task's state whenever it changes.
 
     Args:
-      server: a Server.
-      run_id: of the run.
       spec: the package's pipeline spec, which names the pipeline's own tasks.
-      say: prints one line.
 
     Returns:
       The exit code: 0 when the run succeeded, 1 when it failed or was cancelled.

@@ -33,7 +33,6 @@ def network(
     Args:
       pixels: a KerasTensor (batch, height, width, channels), float; sides below 32
         get an edge of zeros.
-      classes: the number of classes.
     """
     from keras import applications
 

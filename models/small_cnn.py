@@ -26,7 +26,6 @@ def network(
     Args:
       pixels: a KerasTensor (batch, height, width, channels), float, of about zero mean and
         unit variance.
-      classes: the number of classes.
     """
     from keras import layers
 

@@ -23,11 +23,9 @@ def run_locally(configuration, write_report, results=None, now=datetime.datetime
     """Runs the pipeline. A model that is not blessed is an outcome, not a failure.
 
     Args:
-      configuration: the checked configuration.
       write_report: callable (configuration, run id, why the run failed or None) that returns
         the path of the run's report.
       results: a path for {component: "ran", "cached" or "failed"} as JSON, or None.
-      now: gives the time.
 
     Raises:
       Failure: a component failed, or another run holds the root.

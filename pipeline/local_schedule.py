@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from failures import ConfigurationError
+from pipeline.schedule_store import ScheduleStore
 from pipeline.schedule_times import due, firings
+from settings.schedule import Schedule
 
 _LONGEST_WAIT = datetime.timedelta(hours=1)  # between two attempts of one run
 _LONGEST_SLEEP = datetime.timedelta(hours=1)  # until the next look at the clock
@@ -50,15 +52,8 @@ class World:
     say: Callable[[str], None]
 
 
-def serve(schedule, store, attempts, world):
-    """Runs what falls due until the world stops it.
-
-    Args:
-      schedule: a settings.schedule.Schedule.
-      store: a ScheduleStore that no other process serves.
-      attempts: starts the runs and reports how they ended.
-      world: time, randomness and the screen.
-    """
+def serve(schedule: Schedule, store: ScheduleStore, attempts: Attempts, world: World) -> None:
+    """Runs what falls due until the world stops it."""
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; the new one applies from now on.")
     while not world.is_stopping():

@@ -18,7 +18,6 @@ def clear_unfinished(store, root):
 
     Args:
       store: the root's MetadataStore. Nothing else may run on the root.
-      root: the pipeline root.
 
     Returns:
       The component ids of the cleared executions, oldest first.

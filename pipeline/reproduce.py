@@ -22,10 +22,7 @@ def reproduce(configuration, number, write_report, results=None, now=datetime.da
 
     Args:
       configuration: names the root and the push destination of the version.
-      number: the version.
-      write_report: as for `run_locally`.
-      results: as for `run_locally`.
-      now: gives the time.
+      write_report, results: as for `run_locally`.
 
     Returns:
       0, or 1 when the data or a metric differs.

@@ -10,10 +10,7 @@ LOCK = ".lock"
 
 
 def hold(root):
-    """Holds the pipeline root, until the block or the process ends: `with hold(root): …`.
-
-    Args:
-      root: the folder; made if missing.
+    """Holds the pipeline root, made if missing, until the block or the process ends.
 
     Raises:
       InUse: another process holds it.

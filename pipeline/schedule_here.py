@@ -29,7 +29,6 @@ def run_schedule(configuration, file, overrides=(), say=print):
       configuration: the checked configuration; its `schedule` is not None.
       file: the configuration's path, which each run reads again.
       overrides: `key.path=value` texts that each run gets as --set.
-      say: prints one line.
     """
     schedule = configuration.schedule
     if not schedule.enabled:

@@ -54,7 +54,6 @@ def chart(title, series, best=None):
     """The Chart of some Series over the epochs, from 1; None where there is nothing to draw.
 
     Args:
-      title: what is drawn.
       series: list of Series.
       best: an epoch to mark, or None.
     """

@@ -14,14 +14,10 @@ from report.report import report
 
 
 def write_report(configuration, which=None):
-    """Writes `<root>/reports/<run id>.html`, and report.html for the newest run.
+    """Writes `<root>/reports/<run id>.html`, and report.html for the newest run; gives its Path.
 
     Args:
-      configuration: of the pipeline.
       which: a run, as `find_run` takes it; None: the newest.
-
-    Returns:
-      The file's Path.
 
     Raises:
       Failure: there is no such run, or nothing can be written.
@@ -54,7 +50,6 @@ def find_run(configuration, ids, which):
     """The id of the run that `which` names.
 
     Args:
-      configuration: of the pipeline.
       ids: of all runs, oldest first.
       which: an id, or the beginning of exactly one; "latest", "previous", or the number of
         a pushed version, for the run that pushed it.

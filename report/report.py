@@ -16,12 +16,7 @@ _SECTIONS = (
 
 
 def report(run, previous):
-    """The page as text.
-
-    Args:
-      run: the Run.
-      previous: the Run before it, or None.
-    """
+    """The page of a Run, beside the one before it where there is one."""
     return render(
         "report.html",
         title=f"{run.name}: report",

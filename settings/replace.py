@@ -16,7 +16,6 @@ def replaced(section: Any_Section, values: Mapping[str, Any]) -> Any_Section:
     """The section with these values in it, checked as if a file had given them.
 
     Args:
-      section: stays as it is.
       values: by key; a dot separates the keys of sections within it, as in
         {"training.learning_rate": 0.01}.
 

@@ -42,8 +42,6 @@ def evaluate(
     Args:
       plan: which models answer which examples.
       split_uri: the folder of the split's shards.
-      evaluation: the bounds.
-      preprocessing: what happens to an image that cannot be decoded.
       uri: folder of the ModelEvaluation. Beside TFMA's files it gets counts.json,
         class_names.json, whose positions are the class ids in all of them, and
         worst_examples.json with the pictures it names.

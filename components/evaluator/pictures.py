@@ -16,11 +16,7 @@ _PNG_PIXELS = 256**2  # Above, a photograph as PNG is too large anyway.
 
 
 def shown(encoded: bytes) -> bytes:
-    """The image as it is, or shrunk, as PNG or JPEG, when it is large or in another format.
-
-    Args:
-      encoded: an image that TensorFlow decodes.
-    """
+    """The image as it is, or shrunk, as PNG or JPEG, when it is large or in another format."""
     if suffix(encoded) and len(encoded) <= MOST_BYTES:
         return encoded
     pixels = decode_image(tf.constant(encoded), 3).numpy()

@@ -51,8 +51,6 @@ def eval_config(
 
     Args:
       evaluation: bounds on the metrics over the whole split; per_class adds a slice a class.
-      features: of the raw Examples.
-      models: what `model_names` gives.
     """
     config = config_pb2.EvalConfig()
     target = features.target_feature

@@ -88,12 +88,7 @@ def suffix(encoded: bytes) -> str:
 
 
 def write(examples: Sequence[WorstExample], uri: str) -> None:
-    """Writes worst_examples.json, and the pictures it names beside it.
-
-    Args:
-      examples: the worst first.
-      uri: folder of the artifact.
-    """
+    """Writes worst_examples.json, and the pictures it names beside it."""
     entries = []
     for number, example in enumerate(examples):
         names = {}

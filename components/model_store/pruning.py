@@ -28,7 +28,6 @@ def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> 
     push, and those that were in service less than `grace_seconds` ago.
 
     Args:
-      destination: the push destination.
       keep: how many of the newest versions stay, at least 1.
       grace_seconds: a server may still be loading what was in service until then.
 

@@ -22,7 +22,6 @@ def roll_back(destination: str, number: int | None = None) -> Version:
     rollback brings back what the first replaced. The record says where the model came from.
 
     Args:
-      destination: the push destination.
       number: the version to serve; None: the one that served before.
 
     Returns:

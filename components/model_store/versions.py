@@ -76,10 +76,6 @@ def champion_of(destination: str, challenger: str) -> Version | None:
 
     That is the newest one or, for a challenger that is in the destination already, the one
     before it: a run gets the same answer before and after its push.
-
-    Args:
-      destination: the push destination.
-      challenger: the challenger's fingerprint.
     """
     earlier = []
     for version in list_versions(destination):

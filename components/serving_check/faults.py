@@ -26,8 +26,6 @@ def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
     """The faults of a model's answers; none when it serves as it was trained.
 
     Args:
-      path: of the SavedModel.
-      result: what `served.serve` reports of it.
       expected: what the Trainer wrote: {"labels", "answers"} and, except for
         classification, "task".
     """

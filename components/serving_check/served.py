@@ -51,11 +51,6 @@ def serve(
     TensorFlow's C library elsewhere. The models are copied first, so that no file beside them
     can help them to load. Each has a process of its own, so that its memory can be measured.
 
-    Args:
-      places: name to the SavedModel's folder.
-      requests: what to ask.
-      large_batch: requests in the largest batch.
-
     Returns:
       What a model did: {"protocols": {name: {"answers", "corrupt", "latency"} as
       serving_process.interrogate returns, with arrays}, "memory_bytes"}, or {"error", "at":

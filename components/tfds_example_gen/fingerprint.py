@@ -30,10 +30,6 @@ def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[
     sets on every write, and no program can set back), and three blocks of its content.
     Copying or touching such files is then taken for a change; no change is overlooked.
 
-    Args:
-        builder: A prepared dataset.
-        roles: Role to pieces, as `splits.select` returns them.
-
     Returns:
         64 hexadecimal digits.
 

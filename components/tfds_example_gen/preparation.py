@@ -34,7 +34,6 @@ def prepare(builder: tfds.core.DatasetBuilder, data_dir: str, embedded: bool) ->
     """Prepares a dataset; it appears in `data_dir` only when it is whole.
 
     Args:
-        builder: What to prepare.
         data_dir: The folder of all datasets.
         embedded: Whether the dataset is made here, without a download.
 

@@ -35,10 +35,6 @@ def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
     """The raw Examples of a split: {feature: [bytes, int or float]} each.
 
     A damaged shard ends at its damage: a page about the run can do without the rest.
-
-    Args:
-      folder: the Examples artifact's, on this machine.
-      split: the split's name.
     """
     # TFDS's copy of TensorFlow's own message, whose module would import TensorFlow.
     from tensorflow_datasets.proto import tf_example_generated_pb2

@@ -42,7 +42,6 @@ def select(
     """Finds the records of each role.
 
     Args:
-        builder: A prepared dataset.
         splits: Role to TFDS split expression, e.g. {"train": "train[:90%]"}.
 
     Returns:

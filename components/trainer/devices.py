@@ -77,7 +77,6 @@ def prepare(seed: int, deterministic: bool) -> None:
     """Seeds weights and everything random in a model, and sets aside the user's keras.json.
 
     Args:
-      seed: the seed.
       deterministic: whether every operation must give the same bits in every run.
     """
     keras.config.set_floatx("float32")

@@ -13,7 +13,6 @@ def distributed(dataset: tf.data.Dataset, devices: Devices):
 
     Args:
       dataset: of batches for all devices; with several workers, of this worker's share.
-      devices: what the steps run on.
 
     Returns:
       What the strategy makes of the dataset; on one CPU the dataset itself.

@@ -24,7 +24,6 @@ def execute(
     """Trains on the split "train"; "validation", if there is one, decides the best epoch.
 
     Args:
-      task: what to train.
       best: a Tuner's hyperparameters by configuration key, which win over the task's.
       model: gets the SavedModel below `Format-Serving/`, and the expected answers.
       model_run: gets TensorBoard's logs, `history.json` and the input report.

@@ -25,7 +25,6 @@ def write(file: str, model, image_shape, labels: Sequence[str], shards: Sequence
     They are IMAGES, or MASKED_IMAGES where the model tells the class of each pixel.
 
     Args:
-      file: where to.
       model: Keras; (batch, height, width, channels) uint8 to logits (batch, …, classes).
       image_shape: (height, width, channels).
       labels: (classes,) the name of each class.
@@ -50,7 +49,6 @@ def write_answers(file: str, labels: Sequence[str], pixels: Sequence[bytes], pro
     """Writes answers as JSON: the task, the labels, and an answer for each image.
 
     Args:
-      file: where to.
       labels: (classes,) the name of each class.
       pixels: (images,) raw transformed pixels.
       probabilities: 0..1. Classification: (images, classes), written as numbers.

@@ -78,7 +78,6 @@ class Task:
 
         Args:
           also: what else decides what is kept there, as JSON values.
-          prefix: the beginning of the folder's name.
         """
         if not self.checkpoint_dir:
             return None

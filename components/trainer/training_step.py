@@ -122,7 +122,6 @@ class Steps:
         """A function of a list of `batches` pairs (images, targets) that trains on each in turn.
 
         Args:
-          spec: the dataset's element specification.
           batches: how many a call takes; each one is traced separately.
         """
         backwards = tf.function(self._backwards, autograph=False, jit_compile=True)

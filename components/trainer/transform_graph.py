@@ -44,8 +44,6 @@ class TransformGraph:
         """Loads what Transform wrote.
 
         Args:
-          uri: of the transform graph's artifact.
-          schema: of the raw Examples.
           features: the features of the raw Examples that it must take.
 
         Raises:

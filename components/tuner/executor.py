@@ -24,12 +24,6 @@ from settings.tuner import Tuner
 def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artifact) -> None:
     """Tries values with Trainer's own training, on the splits "train" and "validation".
 
-    Args:
-      task: what to train; the search varies its recipe.
-      tuner: what to try.
-      best: gets what TFX's own Tuner writes.
-      results: gets the same for all trials, and their logs.
-
     Raises:
       Failure: there is no validation split, there are several workers, or no trial could be
         trained.

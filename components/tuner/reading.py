@@ -16,10 +16,6 @@ class Trial(NamedTuple):
 
 
 def read_trials(folder: Path) -> list[Trial]:
-    """The trials below a tuner's results; a damaged one is left out.
-
-    Args:
-      folder: the TunerResults artifact's, on this machine.
-    """
+    """The trials below a tuner's results; a damaged one is left out."""
     found = ((trial.name, History.read(trial)) for trial in sorted(folder.glob(f"{TRIALS}/*")))
     return [Trial(name, history) for name, history in found if history]

@@ -49,13 +49,7 @@ def find(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
     label_feature: str | None,
 ) -> list[Anomaly]:
-    """TFDV's anomalies and our own, split by split; first those with a count.
-
-    Args:
-      anomalies: what ExampleValidator found, by split name.
-      statistics: the statistics that it validated, by split name.
-      label_feature: name of the class label; None: there is none.
-    """
+    """TFDV's anomalies and our own, split by split; first those with a count."""
     found = []
     for split, split_anomalies in anomalies.items():
         found += _from_tfdv(split, split_anomalies, statistics[split])
