@@ -1,32 +1,43 @@
 """Declares a component as a function: TFX's typed Python components, which take whole sections."""
 
+import functools
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tfx.dsl.component.experimental import decorators
 from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.dsl.components.base import base_beam_component, executor_spec
 
 from settings.section import Section
 
+_MAKE_PIPELINE = "make_pipeline"
 
-def component(function: Callable[..., None]) -> type[decorators.BaseFunctionalComponent]:
+
+def component(function: Callable[..., None] | None = None, /, *, check=None):
     """Makes a component of a function, as TFX's decorator of this name does.
 
     A parameter whose annotation is a `Section` travels as JSON in an execution property of
-    its name, and the function gets it whole and checked. The component takes all arguments
-    by name, and for a section either the section itself or its plain keys:
+    its name, and the function gets it whole and checked. For a section the component takes
+    either the section itself or its plain keys:
 
         ValidationGate(anomalies=…, statistics=…, validation=Validation(max_anomalies=2))
         ValidationGate(anomalies=…, statistics=…, max_anomalies=2)
 
     Args:
       function: every parameter annotated: InputArtifact, OutputArtifact, Parameter or a Section.
+        One that takes `make_pipeline` works on Beam where the runner asks for it, as
+        `engine.run_shards` does; without Beam it gets None.
+      check: called with the sections by name when the component is made; raises Failure.
 
     Returns:
       The component's class. Its constructor raises a Failure for a key that a section refuses.
     """
-    parameters = inspect.signature(function).parameters
+    if function is None:
+        return functools.partial(component, check=check)
+    signature = inspect.signature(function)
+    parameters = signature.parameters
     sections = {
         name: parameter.annotation
         for name, parameter in parameters.items()
@@ -34,11 +45,32 @@ def component(function: Callable[..., None]) -> type[decorators.BaseFunctionalCo
     }
     made = decorators.component(_over_json(function, sections))
 
-    def __init__(self, **given):
-        made.__init__(self, **in_json(given, sections, parameters.keys()))
+    def __init__(self, *positional, **given):
+        given |= signature.bind_partial(*positional).arguments
+        arguments = in_json(given, sections, parameters.keys())
+        if check:
+            check(**{name: kind.from_json(arguments[name]) for name, kind in sections.items()})
+        made.__init__(self, **arguments)
 
     members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}
-    return type(function.__name__, (made,), members)
+    if _MAKE_PIPELINE not in parameters:
+        return type(function.__name__, (made,), members)
+    members["EXECUTOR_SPEC"] = _on_engine(made.EXECUTOR_SPEC.executor_class)
+    return type(function.__name__, (made, base_beam_component.BaseBeamComponent), members)
+
+
+def _on_engine(executor) -> executor_spec.BeamExecutorSpec:
+    """The executor of a function, which passes it a pipeline beside what TFX passes."""
+    from components.engine import EngineExecutor  # Beam, which other components do without
+
+    def __init__(self, context=None):
+        EngineExecutor.__init__(self, context)
+        self._FUNCTION = functools.partial(self._FUNCTION, make_pipeline=self.make_pipeline)
+
+    members = {"__init__": __init__, "__module__": executor.__module__}
+    made = type(executor.__name__, (EngineExecutor, executor), members)
+    setattr(sys.modules[executor.__module__], executor.__name__, made)  # A runner finds it there.
+    return executor_spec.BeamExecutorSpec(made)
 
 
 def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[..., None]:
@@ -52,6 +84,7 @@ def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[...,
     parameters = [
         parameter.replace(annotation=Parameter[str]) if name in sections else parameter
         for name, parameter in signature.parameters.items()
+        if name != _MAKE_PIPELINE
     ]
     run.__signature__ = signature.replace(parameters=parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -27,7 +27,7 @@ CONTEXT.set_forkserver_preload(
         "pipeline.create_pipeline",
         "components.trainer.executor",
         "components.transform.executor",
-        "components.evaluator.executor",
+        "components.evaluator.evaluation",
     ]
 )
 

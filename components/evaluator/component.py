@@ -1,101 +1,151 @@
 """Evaluator: a challenger's metrics against thresholds and against the champion."""
 
-from typing import Any
+import math
 
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import channel, channel_utils, component_spec, standard_artifacts
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation, Schema
+from tfx.utils import path_utils
 
-from components.evaluator.executor import Executor
-from components.typed_component import in_json
+from components.champion_resolver.reading import read_note
+from components.engine import MakePipeline
+from components.evaluator.plan import ModelPlace, Plan, joint_class_names
+from components.model_store.layout import is_saved_model
+from components.schema_gen import schema_files
+from components.typed_component import component
 from failures import Failure
 from settings.data import Features
 from settings.evaluation import Evaluation
 from settings.preprocessing import Preprocessing
 
-_SECTIONS = {"criteria": Evaluation, "features": Features, "preprocessing": Preprocessing}
+
+def _check_bounds(criteria: Evaluation, features: Features, **_) -> None:
+    for mistake in criteria.not_measured(features.task):
+        raise Failure("Evaluator: {}.{}: {}".format(*mistake))
 
 
-class EvaluatorSpec(component_spec.ComponentSpec):
-    """Interface of Evaluator."""
-
-    PARAMETERS = {
-        **{name: component_spec.ExecutionParameter(type=str) for name in (*_SECTIONS, "split")},
-        "batch_size": component_spec.ExecutionParameter(type=int),
-    }
-    INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
-    }
-    OUTPUTS = {
-        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
-    }
-
-
-class Evaluator(base_beam_component.BaseBeamComponent):
+@component(check=_check_bounds)
+def Evaluator(
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    champion: InputArtifact[Model],
+    schema: InputArtifact[Schema],
+    evaluation: OutputArtifact[ModelEvaluation],
+    blessing: OutputArtifact[ModelBlessing],
+    criteria: Evaluation,
+    features: Features,
+    preprocessing: Preprocessing,
+    split: Parameter[str] = "test",
+    batch_size: Parameter[int] = 128,
+    make_pipeline: MakePipeline | None = None,
+):
     """Evaluates a model on raw Examples, through its own serving graph.
 
     The champion is evaluated beside it on the same Examples, through its own graph. Image
     sizes, preprocessing and vocabularies may differ; labels are compared by name. Labels that
     a model does not know count as wrong. For segmentation it counts pixels; those of no class
-    count nowhere.
+    count nowhere. A model that answers with nan is never blessed. The run goes on when a model
+    is not blessed.
 
-    Output `evaluation`: the files of TFMA (`tfma.load_eval_result`), counts.json,
-    class_names.json, and worst_examples.json with pictures of at most 12 examples: the
-    mistakes of highest loss, or the images of lowest mean IoU. Custom properties: `summary`,
-    each metric as a float (`accuracy`, `champion_accuracy`, …), `dropped_images`,
-    `unknown_labels`.
-    Output `blessing`: BLESSED or NOT_BLESSED and property `blessed`, as in TFX; `summary` and
-    blessing.json give the reasons. A model that answers with nan is never blessed. The run
-    goes on when a model is not blessed.
+    Args:
+      examples: raw Examples with encoded images.
+      model: the challenger.
+      champion: what ChampionResolver found.
+      schema: of the raw Examples; it gives the label's type.
+      evaluation: the files of TFMA (`tfma.load_eval_result`), counts.json, class_names.json, and
+        worst_examples.json with pictures of at most 12 examples: the mistakes of highest loss,
+        or the images of lowest mean IoU. Custom properties: `summary`, each metric as a float
+        (`accuracy`, `champion_accuracy`, …), `dropped_images`, `unknown_labels`.
+      blessing: BLESSED or NOT_BLESSED and property `blessed`, as in TFX; `summary` and
+        blessing.json give the reasons.
+      criteria: what a model must reach, as in `thresholds={"accuracy": {"min": 0.9}}`.
+      features: what is read of an Example.
+      preprocessing: what happens to corrupt images.
+      split: the split to evaluate on.
+      batch_size: examples predicted at once, > 0.
+
+    Raises:
+      Failure: a bound is on a metric of another task, or the split or a model cannot be used.
     """
+    # TFMA takes seconds to import, which a run that is cached need not spend.
+    from components.evaluator import blessing as blessing_files
+    from components.evaluator.evaluation import evaluate
 
-    SPEC_CLASS = EvaluatorSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
-
-    def __init__(
-        self,
-        examples: channel.BaseChannel,
-        model: channel.BaseChannel,
-        champion: channel.BaseChannel,
-        schema: channel.BaseChannel,
-        *,
-        split: str = "test",
-        batch_size: int = 128,
-        **sections: Any,
-    ):
-        """Describes what to evaluate.
-
-        Args:
-          examples: raw Examples with encoded images.
-          model: the challenger.
-          champion: what ChampionResolver found.
-          schema: of the raw Examples; it gives the label's type.
-          split: the split to evaluate on.
-          batch_size: examples predicted at once, > 0.
-          sections: `criteria`, an Evaluation: what a model must reach; `features`, a
-            Features: what is read of an Example; `preprocessing`, a Preprocessing: what
-            happens to corrupt images. Or instead of a section its keys, such as
-            `thresholds={"accuracy": {"min": 0.9}}`.
-
-        Raises:
-          Failure: a section refuses a key, or a bound is on a metric of another task.
-        """
-        given = in_json(sections, _SECTIONS)
-        task = Features.model_validate_json(given["features"]).task
-        for mistake in Evaluation.model_validate_json(given["criteria"]).not_measured(task):
-            raise Failure("Evaluator: {}.{}: {}".format(*mistake))
-        spec = EvaluatorSpec(
-            examples=examples,
-            model=model,
-            champion=champion,
-            schema=schema,
+    models = _models(model, champion)
+    result = evaluate(
+        Plan(
+            models=models,
+            class_names=joint_class_names([place.class_names() for place in models]),
             split=split,
+            features=features,
+            label_is_bytes=_label_is_bytes(schema, features),
             batch_size=batch_size,
-            evaluation=channel_utils.as_channel([standard_artifacts.ModelEvaluation()]),
-            blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
-            **given,
+        ),
+        _split_uri(examples, split),
+        criteria,
+        preprocessing,
+        evaluation.uri,
+        make_pipeline,
+    )
+    _describe(evaluation, result)
+    blessing_files.write(blessing, result.verdict)
+    blessing.set_string_custom_property("current_model", model.uri)
+    blessing.set_int_custom_property("current_model_id", model.id)
+
+
+def _split_uri(examples, split: str) -> str:
+    try:
+        return artifact_utils.get_split_uri([examples], split)
+    except ValueError as error:
+        raise Failure(
+            f"Evaluator: the examples have no split {split!r}. "
+            "Name one in the configuration's splits."
+        ) from error
+
+
+def _models(model, champion) -> tuple[ModelPlace, ...]:
+    advice = "Run the Trainer again."
+    places = [ModelPlace("challenger", path_utils.serving_model_path(model.uri), advice)]
+    path = path_utils.serving_model_path(champion.uri)
+    if is_saved_model(path):
+        version, pushed = read_note(champion.uri)
+        advice = f"It is version {version}: remove {pushed}, or set another push destination."
+        places.append(ModelPlace("champion", path, advice))
+    return tuple(places)
+
+
+def _label_is_bytes(schema, features: Features) -> bool:
+    if features.label is None:
+        return False
+    kinds = {feature.name: feature.type for feature in schema_files.read(schema.uri).feature}
+    kind = kinds.get(features.label)
+    if kind not in (schema_pb2.INT, schema_pb2.BYTES):
+        raise Failure(
+            f"Evaluator: the schema has no label {features.label!r} of type INT or BYTES. "
+            f"Set label_feature to one of: {', '.join(sorted(kinds))}."
         )
-        super().__init__(spec=spec)
+    return kind == schema_pb2.BYTES
+
+
+def _describe(evaluation, result) -> None:
+    verdict = result.verdict
+    values, champion = verdict.metrics, verdict.champion_metrics
+    main, digits = ("mean_iou", 2) if "mean_iou" in values else ("accuracy", 4)
+    scores = f"accuracy {values['accuracy']:.{digits}f}"
+    if main == "mean_iou":
+        scores = f"mean IoU {values[main]:.2f}, pixel {scores}"
+    parts = [f"{scores} on {values['example_count']:,.0f} examples"]
+    if champion:
+        parts.append(f"champion {champion[main]:.{digits}f}")
+    if result.dropped:
+        parts.append(f"corrupt images dropped: {result.dropped:,}")
+    if result.unknown_labels:
+        parts.append(f"labels that no model knows: {result.unknown_labels:,}")
+    evaluation.set_string_custom_property("summary", "; ".join(parts))
+    of_champion = {f"champion_{name}": value for name, value in champion.items()}
+    for name, value in (values | of_champion).items():
+        if math.isfinite(value):  # ML Metadata stores nothing else.
+            evaluation.set_float_custom_property(name, value)
+    evaluation.set_int_custom_property("dropped_images", result.dropped)
+    evaluation.set_int_custom_property("unknown_labels", result.unknown_labels)

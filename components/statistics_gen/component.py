@@ -1,27 +1,26 @@
 """StatisticsGen: TFDV statistics of every split, with images as opaque bytes."""
 
-from typing import Any
+import logging
 
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import channel, component_spec, standard_artifacts
+import tensorflow_data_validation as tfdv
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.types import artifact_utils, standard_artifacts
 
-from components.statistics_gen import executor
+from components.engine import MakePipeline
+from components.statistics_gen import image_statistics, statistics_files
+from components.typed_component import component
 from settings.data import Features
 
-
-class StatisticsGenSpec(component_spec.ComponentSpec):
-    """Interface of StatisticsGen."""
-
-    INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-    }
-    OUTPUTS = {
-        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
-    }
-    PARAMETERS = {"features": component_spec.ExecutionParameter(type=str)}
+_progress = logging.getLogger("steadyfeed.progress")
 
 
-class StatisticsGen(base_beam_component.BaseBeamComponent):
+@component
+def StatisticsGen(
+    examples: InputArtifact[standard_artifacts.Examples],
+    features: Features,
+    statistics: OutputArtifact[standard_artifacts.ExampleStatistics],
+    make_pipeline: MakePipeline | None = None,
+):
     """Computes TFDV statistics of each split of `examples`.
 
     The output has TFX's own layout (`Split-<name>/FeatureStats.pb`), so TFDV and
@@ -32,25 +31,37 @@ class StatisticsGen(base_beam_component.BaseBeamComponent):
     With Beam's in-memory runner, the default, the splits are read in this process;
     memory is one batch, whatever the size of the data. With any other runner in the
     component's `beam_pipeline_args` the same statistics come from TFX's Beam pipeline.
+
+    Args:
+      examples: serialized tf.Examples.
+      features: which features hold images, masks and classes.
     """
+    splits = artifact_utils.decode_split_names(examples.split_names)
+    shards = {
+        split: image_statistics.shards(artifact_utils.get_split_uri([examples], split))
+        for split in splits
+    }
+    options = image_statistics.stats_options(
+        [path for split in splits for path in shards[split]], features
+    )
+    statistics.split_names = artifact_utils.encode_split_names(splits)
+    statistics.span = examples.span
+    if make_pipeline:
+        _run_beam(examples, statistics, options, make_pipeline)
+    else:
+        for done, split in enumerate(splits):
+            _progress.info("split %s", split, extra={"completed": done / len(splits)})
+            result = image_statistics.split_statistics(shards[split], options)
+            statistics_files.write(statistics, split, result)
+    statistics.set_string_custom_property("summary", statistics_files.summary(statistics))
 
-    SPEC_CLASS = StatisticsGenSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(
-        self, examples: channel.BaseChannel, features: Features | None = None, **keys: Any
-    ):
-        """Wires the component.
+def _run_beam(examples, statistics, options: tfdv.StatsOptions, make_pipeline) -> None:
+    # Only here: all of TFX's components come with it, which takes half a second.
+    from tfx.components.statistics_gen.executor import Executor
 
-        Args:
-          examples: channel of one `Examples` artifact of serialized tf.Examples.
-          features: which features hold images, masks and classes; or instead the keys of
-            `Features`, such as `label_feature="kind"`.
-        """
-        super().__init__(
-            spec=StatisticsGenSpec(
-                examples=examples,
-                features=Features.of(features, **keys).model_dump_json(),
-                statistics=channel.Channel(type=standard_artifacts.ExampleStatistics),
-            )
-        )
+    Executor(Executor.Context(make_beam_pipeline_fn=make_pipeline)).Do(
+        {"examples": [examples]},
+        {"statistics": [statistics]},
+        {"stats_options_json": options.to_json()},
+    )

@@ -1,63 +1,115 @@
 """TfdsExampleGen: any TFDS dataset as the beginning of a TFX pipeline."""
 
-from typing import Any
+import json
+import logging
+from collections.abc import Mapping, Sequence
 
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import channel_utils, component_spec, standard_artifacts
+import tensorflow_datasets as tfds
+from tfx import types
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples
 
-from components.tfds_example_gen.driver import Driver
-from components.tfds_example_gen.executor import Executor
+from components.engine import MakePipeline
+from components.tfds_example_gen import splits, workers
+from components.tfds_example_gen.dataset import check_pictures, class_names
+from components.tfds_example_gen.driver import Driver, select
+from components.tfds_example_gen.fingerprint import fingerprint as fingerprint_of
+from components.typed_component import component
 from settings.data import Features, TfdsSource
 
 
-class TfdsExampleGenSpec(component_spec.ComponentSpec):
-    """Interface of TfdsExampleGen."""
-
-    PARAMETERS = {
-        "source": component_spec.ExecutionParameter(type=str),
-        "features": component_spec.ExecutionParameter(type=str),
-        "span": component_spec.ExecutionParameter(type=int),
-    }
-    INPUTS = {}
-    OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
-
-
-class TfdsExampleGen(base_beam_component.BaseBeamComponent):
+@component
+def TfdsExampleGen(
+    source: TfdsSource,
+    features: Features,
+    examples: OutputArtifact[Examples],
+    span: Parameter[int] = 0,
+    fingerprint: Parameter[str] = "",
+    make_pipeline: MakePipeline | None = None,
+):
     """Reads a TFDS dataset into Examples, each record as TFDS stores it.
 
     Images stay encoded, byte for byte. Every record's checksum is verified, and
     nothing runs again while the dataset's files and the splits are what they were.
 
-    Output `examples`: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords
-    of tf.train.Example; nested features have TFDS's flat names (`objects/box`). Its custom
-    properties: `dataset` (full name), `fingerprint`, `counts` (JSON, role to number),
-    `class_names` (JSON, label feature to its names in the order of their ids), `summary`.
+    Args:
+      source: the dataset and its splits, as in
+        `dataset="digits", splits={"train": "train", "test": "test"}`.
+      features: which of them are images and masks, whose kind is checked.
+      examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of
+        tf.train.Example; nested features have TFDS's flat names (`objects/box`). Custom
+        properties: `dataset` (full name), `fingerprint`, `counts` (JSON, role to number),
+        `class_names` (JSON, label feature to its names in the order of their ids), `summary`.
+      span: number of the data's span, in units of the user's own.
+      fingerprint: the driver's answer, where a driver runs: the cache key holds that one.
+
+    Raises:
+      Failure: the dataset or a split cannot be found, prepared or read.
     """
-
-    SPEC_CLASS = TfdsExampleGenSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
-    DRIVER_CLASS = Driver
-
-    def __init__(
-        self,
-        source: TfdsSource | None = None,
-        features: Features | None = None,
-        *,
-        span: int = 0,
-        **keys: Any,
-    ):
-        """Describes what to read.
-
-        Args:
-            source: The dataset and its splits, or instead the keys of `TfdsSource`, such as
-                `dataset="digits", splits={"train": "train", "test": "test"}`.
-            features: Which of them are images and masks, whose kind is checked.
-            span: Number of the data's span, in units of the user's own.
-        """
-        spec = TfdsExampleGenSpec(
-            source=TfdsSource.of(source, **keys).model_dump_json(),
-            features=Features.of(features).model_dump_json(),
-            span=span,
-            examples=channel_utils.as_channel([standard_artifacts.Examples()]),
+    builder, roles = select(source)
+    check_pictures(builder, features.pictures)
+    examples.split_names = artifact_utils.encode_split_names(list(roles))
+    work = {
+        role: splits.plan(
+            pieces,
+            split_uri=artifact_utils.get_split_uri([examples], role),
+            file_format=builder.info.file_format.value,
         )
-        super().__init__(spec=spec)
+        for role, pieces in roles.items()
+    }
+    workers.write_all(
+        [shard for plan in work.values() for shard in plan], examples.uri, make_pipeline
+    )
+    expressions = source.splits.by_role()
+    counts = {
+        role: _checked_count(plan, builder.info.splits[expressions[role]].num_examples)
+        for role, plan in work.items()
+    }
+    shared = [
+        f"{one} and {other} share {count:,} examples"
+        for (one, other), count in splits.overlaps(roles).items()
+    ]
+    for line in shared:
+        logging.warning("%s; a model scores too well on what it was trained on", line)
+    _describe(examples, builder, counts, shared, span)
+    fingerprint = fingerprint or fingerprint_of(builder, roles)
+    examples.set_string_custom_property("fingerprint", fingerprint)
+
+
+# Its answer is a parameter by which TFX looks for a cached run.
+TfdsExampleGen.DRIVER_CLASS = Driver
+
+
+def _describe(
+    examples: types.Artifact,
+    builder: tfds.core.DatasetBuilder,
+    counts: Mapping[str, int],
+    shared: Sequence[str],
+    span: int,
+) -> None:
+    # TFX's own function for this would import all of TFX's components.
+    payload_format = example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples.set_string_custom_property("payload_format", payload_format)
+    # TFX's own ExampleGen sets it likewise; resolvers choose by the span.
+    examples.set_int_custom_property("span", int(span))
+    examples.set_string_custom_property("dataset", builder.info.full_name)
+    examples.set_string_custom_property("class_names", json.dumps(class_names(builder)))
+    examples.set_string_custom_property("counts", json.dumps(counts))
+    total, number = sum(counts.values()), len(counts)
+    summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
+    examples.set_string_custom_property("summary", "; warning: ".join([summary, *shared]))
+
+
+def _checked_count(plan: Sequence[splits.Shard], expected: int) -> int:
+    """Counts what is in a split's shards: each has its name only when all of it is in it.
+
+    Beam runners have been seen to lose records: that must stop a run, not pass unnoticed.
+    """
+    count = sum(shard.piece.take for shard in plan if fileio.exists(shard.path))
+    if count != expected:
+        folder = plan[0].path
+        raise RuntimeError(f"{count:,} examples are in {folder}, TFDS has {expected:,}")
+    return count

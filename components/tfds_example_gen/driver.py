@@ -1,12 +1,14 @@
 """Decides, before TfdsExampleGen runs, whether its data is what it was the last time."""
 
+import tensorflow_datasets as tfds
 from tfx.dsl.components.base import base_driver
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import base_driver as portable_base_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from components.tfds_example_gen.executor import select
+from components.tfds_example_gen import splits
+from components.tfds_example_gen.dataset import load
 from components.tfds_example_gen.fingerprint import fingerprint
 from settings.data import TfdsSource
 
@@ -33,3 +35,11 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         found = fingerprint(*select(source))
         data_types_utils.set_metadata_value(output.exec_properties["fingerprint"], found)
         return output
+
+
+def select(
+    source: TfdsSource,
+) -> tuple[tfds.core.DatasetBuilder, dict[str, tuple[splits.Piece, ...]]]:
+    """The dataset and the records of each role; raises Failure as `load` and `splits.select`."""
+    builder = load(source.dataset, source.data_dir, source.download)
+    return builder, splits.select(builder, source.splits.by_role())

@@ -8,7 +8,6 @@ import tensorflow as tf
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.evaluator.component import Evaluator
-from components.evaluator.executor import Executor
 from tests.components.evaluator.brightness_model import (
     LEVELS,
     example,
@@ -70,14 +69,16 @@ class Workshop:
         }
         channels = {n: channel_utils.as_channel([given]) for n, given in artifacts.items()}
         component = Evaluator(**channels, **{"batch_size": 4} | CRITERIA | PREPROCESSING | keys)
-        evaluation = self.artifact(standard_artifacts.ModelEvaluation, "evaluation")
-        blessing = self.artifact(standard_artifacts.ModelBlessing, "blessing")
-        context = Executor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(self.folder))
-        Executor(context).Do(
-            {name: [given] for name, given in artifacts.items()},
-            {"evaluation": [evaluation], "blessing": [blessing]},
-            component.exec_properties,
-        )
+        kinds = {
+            "evaluation": standard_artifacts.ModelEvaluation,
+            "blessing": standard_artifacts.ModelBlessing,
+        }
+        outputs = {name: [self.artifact(kind, name)] for name, kind in kinds.items()}
+        executor = component.executor_spec.executor_class
+        context = executor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(self.folder))
+        inputs = {name: [given] for name, given in artifacts.items()}
+        executor(context).Do(inputs, outputs, component.exec_properties)
+        [evaluation], [blessing] = outputs.values()
         return SimpleNamespace(
             uri=evaluation.uri,
             summary=evaluation.get_string_custom_property("summary"),

@@ -11,7 +11,6 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.statistics_gen.component import StatisticsGen
-from components.statistics_gen.executor import Executor
 
 
 def feature(value: object) -> tf.train.Feature:
@@ -78,9 +77,10 @@ def compute(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         context = base_beam_executor.BaseBeamExecutor.Context(
             beam_pipeline_args=list(beam_pipeline_args), tmp_dir=str(tmp_path)
         )
-        Executor(context).Do(
-            {"examples": [examples]}, {"statistics": [statistics]}, dict(component.exec_properties)
+        outputs = {"statistics": [statistics]}
+        component.executor_spec.executor_class(context).Do(
+            {"examples": [examples]}, outputs, dict(component.exec_properties)
         )
-        return statistics
+        return outputs["statistics"][0]
 
     return run

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.tfds_example_gen.executor import Executor
+from components.tfds_example_gen.component import TfdsExampleGen_Executor
 from settings.data import Features, TfdsSource
 
 OFFLINE = tfds.download.DownloadConfig(try_download_gcs=False)
@@ -105,17 +105,18 @@ def ingest(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         )
         examples = standard_artifacts.Examples()
         examples.uri = str(tmp_path / "examples")
-        context = Executor.Context(beam_pipeline_args=list(beam_pipeline_args))
-        Executor(context).Do(
+        outputs = {"examples": [examples]}
+        context = TfdsExampleGen_Executor.Context(beam_pipeline_args=list(beam_pipeline_args))
+        TfdsExampleGen_Executor(context).Do(
             {},
-            {"examples": [examples]},
+            outputs,
             {
                 "source": source.model_dump_json(),
                 "features": Features(image_feature=image).model_dump_json(),
                 "span": 3,
             },
         )
-        return examples
+        return outputs["examples"][0]
 
     return run
 
