@@ -12,7 +12,8 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 
 from settings.section import Section
 
-_MAKE_PIPELINE = "make_pipeline"
+_MAKE_PIPELINE, _RUN_ID = "make_pipeline", "run_id"
+_FROM_EXECUTOR = {_MAKE_PIPELINE, _RUN_ID}
 
 
 def component(function: Callable[..., None] | None = None, /, *, check=None):
@@ -27,8 +28,8 @@ def component(function: Callable[..., None] | None = None, /, *, check=None):
 
     Args:
       function: every parameter annotated: InputArtifact, OutputArtifact, Parameter or a Section.
-        One that takes `make_pipeline` works on Beam where the runner asks for it, as
-        `engine.run_shards` does; without Beam it gets None.
+        Beside these it may take `make_pipeline`, with which it works on Beam where the runner
+        asks for that, as `engine.run_shards` does, else None; and `run_id`, "" where unknown.
       check: called with the sections by name when the component is made; raises Failure.
 
     Returns:
@@ -36,8 +37,7 @@ def component(function: Callable[..., None] | None = None, /, *, check=None):
     """
     if function is None:
         return functools.partial(component, check=check)
-    signature = inspect.signature(function)
-    parameters = signature.parameters
+    parameters = inspect.signature(function).parameters
     sections = {
         name: parameter.annotation
         for name, parameter in parameters.items()
@@ -46,31 +46,42 @@ def component(function: Callable[..., None] | None = None, /, *, check=None):
     made = decorators.component(_over_json(function, sections))
 
     def __init__(self, *positional, **given):
-        given |= signature.bind_partial(*positional).arguments
+        inputs = [name for name in parameters if name not in made.SPEC_CLASS.OUTPUTS]
+        given |= zip(inputs[: len(positional)], positional, strict=True)
         arguments = in_json(given, sections, parameters.keys())
         if check:
             check(**{name: kind.from_json(arguments[name]) for name, kind in sections.items()})
         made.__init__(self, **arguments)
 
     members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}
-    if _MAKE_PIPELINE not in parameters:
-        return type(function.__name__, (made,), members)
-    members["EXECUTOR_SPEC"] = _on_engine(made.EXECUTOR_SPEC.executor_class)
-    return type(function.__name__, (made, base_beam_component.BaseBeamComponent), members)
+    bases = [made]
+    if wanted := _FROM_EXECUTOR & parameters.keys():
+        members["EXECUTOR_SPEC"] = _informed(made.EXECUTOR_SPEC.executor_class, wanted)
+    if _MAKE_PIPELINE in wanted:
+        bases.append(base_beam_component.BaseBeamComponent)
+    return type(function.__name__, tuple(bases), members)
 
 
-def _on_engine(executor) -> executor_spec.BeamExecutorSpec:
-    """The executor of a function, which passes it a pipeline beside what TFX passes."""
-    from components.engine import EngineExecutor  # Beam, which other components do without
+def _informed(executor, wanted: Collection[str]) -> executor_spec.ExecutorSpec:
+    """The executor of a function, which passes it more than TFX does."""
+    bases, spec = (executor,), executor_spec.ExecutorClassSpec
+    if _MAKE_PIPELINE in wanted:
+        from components.engine import EngineExecutor  # Beam, which other components do without
+
+        bases, spec = (EngineExecutor, executor), executor_spec.BeamExecutorSpec
 
     def __init__(self, context=None):
-        EngineExecutor.__init__(self, context)
-        self._FUNCTION = functools.partial(self._FUNCTION, make_pipeline=self.make_pipeline)
+        bases[0].__init__(self, context)
+        known = {
+            _MAKE_PIPELINE: getattr(self, _MAKE_PIPELINE, None),
+            _RUN_ID: getattr(context, "pipeline_run_id", None) or "",
+        }
+        self._FUNCTION = functools.partial(self._FUNCTION, **{name: known[name] for name in wanted})
 
     members = {"__init__": __init__, "__module__": executor.__module__}
-    made = type(executor.__name__, (EngineExecutor, executor), members)
+    made = type(executor.__name__, bases, members)
     setattr(sys.modules[executor.__module__], executor.__name__, made)  # A runner finds it there.
-    return executor_spec.BeamExecutorSpec(made)
+    return spec(made)
 
 
 def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[..., None]:
@@ -84,7 +95,7 @@ def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[...,
     parameters = [
         parameter.replace(annotation=Parameter[str]) if name in sections else parameter
         for name, parameter in signature.parameters.items()
-        if name != _MAKE_PIPELINE
+        if name not in _FROM_EXECUTOR
     ]
     run.__signature__ = signature.replace(parameters=parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -1,27 +1,35 @@
 """Pusher: a blessed model becomes the next version of the push destination."""
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, channel_utils, component_spec, standard_artifacts
+import json
+import os
+from datetime import UTC, datetime
 
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.io import fileio
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
+from tfx.utils import path_utils
+
+from components.model_store.fingerprint import model_fingerprint
+from components.model_store.layout import RECORD
+from components.model_store.publish import publish
+from components.model_store.versions import PushRecord
 from components.pusher.driver import Driver
-from components.pusher.executor import Executor
+from components.typed_component import component
+from files import writing
+
+# Where no ML Metadata outlives the run, a runner keeps these on the Model itself.
+_ORIGIN = ("git_commit", "git_state", "lock_sha256", "configuration")
 
 
-class PusherSpec(component_spec.ComponentSpec):
-    """Interface of Pusher."""
-
-    PARAMETERS = {"push_destination": component_spec.ExecutionParameter(type=str)}
-    INPUTS = {
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
-        "infra_blessing": component_spec.ChannelParameter(
-            type=standard_artifacts.InfraBlessing, optional=True
-        ),
-    }
-    OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
-
-
-class Pusher(base_component.BaseComponent):
+@component
+def Pusher(
+    model: InputArtifact[Model],
+    blessing: InputArtifact[ModelBlessing],
+    pushed_model: OutputArtifact[PushedModel],
+    push_destination: Parameter[str],
+    infra_blessing: InputArtifact[InfraBlessing] = None,
+    run_id: str = "",
+):
     """Pushes a blessed model to `<push_destination>/<version>/`.
 
     Versions count up from 1, one higher than the highest that is there. A version appears in
@@ -30,36 +38,64 @@ class Pusher(base_component.BaseComponent):
     twice. Beside the model is steadyfeed.json, which records what made it; TensorFlow Serving
     ignores it.
 
-    Output `pushed_model`: custom properties as TFX sets them: `pushed` (0 or 1) and, when
-    pushed, `pushed_destination` (the version's folder) and `pushed_version`; and
-    `fingerprint` of the model. `summary` says why a model was not pushed.
+    Args:
+      model: the challenger.
+      blessing: the Evaluator's, of that model.
+      pushed_model: custom properties as TFX sets them: `pushed` (0 or 1) and, when pushed,
+        `pushed_destination` (the version's folder) and `pushed_version`; and `fingerprint` of
+        the model. `summary` says why a model was not pushed.
+      push_destination: folder that a model server reads.
+      infra_blessing: ServingCheck's, or an InfraValidator's; None requires none.
+      run_id: of the pipeline's run, for the record.
     """
+    verdict = _read_verdict(blessing.uri)
+    refusal = _refusal(verdict, blessing, infra_blessing)
+    if refusal:
+        pushed_model.set_int_custom_property("pushed", 0)
+        pushed_model.set_string_custom_property("summary", f"not pushed: {refusal}")
+        _write_note(pushed_model.uri, "not pushed\n")
+        return
+    folder = path_utils.serving_model_path(model.uri)
+    record = PushRecord(
+        fingerprint=model_fingerprint(folder),
+        model_uri=model.uri,
+        pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        metrics=verdict.get("metrics", {}),
+        run=run_id,
+        origin={name: text for name in _ORIGIN if (text := model.get_string_custom_property(name))},
+    )
+    version = publish(folder, push_destination, record)
+    pushed_model.set_int_custom_property("pushed", 1)
+    pushed_model.set_string_custom_property("pushed_destination", version.path)
+    pushed_model.set_string_custom_property("pushed_version", str(version.number))
+    pushed_model.set_string_custom_property("fingerprint", record.fingerprint)
+    summary = f"version {version.number} → {version.path}"
+    pushed_model.set_string_custom_property("summary", summary)
+    _write_note(pushed_model.uri, version.record.to_json())
 
-    SPEC_CLASS = PusherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-    DRIVER_CLASS = Driver
 
-    def __init__(
-        self,
-        model: channel.BaseChannel,
-        blessing: channel.BaseChannel,
-        push_destination: str,
-        infra_blessing: channel.BaseChannel | None = None,
-    ):
-        """Describes what to push where.
+# It adds to the parameters by which TFX looks for a cached run.
+Pusher.DRIVER_CLASS = Driver
 
-        Args:
-          model: a Model.
-          blessing: the Evaluator's ModelBlessing of that model.
-          push_destination: folder that a model server reads.
-          infra_blessing: ServingCheck's, or an InfraValidator's; None requires none.
-        """
-        super().__init__(
-            PusherSpec(
-                model=model,
-                blessing=blessing,
-                infra_blessing=infra_blessing,
-                push_destination=push_destination,
-                pushed_model=channel_utils.as_channel([standard_artifacts.PushedModel()]),
-            )
-        )
+
+def _refusal(verdict: dict, blessing, infra_blessing) -> str | None:
+    """Why the model is not pushed; None when it is."""
+    if not fileio.exists(os.path.join(blessing.uri, "BLESSED")):
+        return "; ".join(verdict.get("reasons", [])) or "the model is not blessed"
+    if infra_blessing and not fileio.exists(os.path.join(infra_blessing.uri, "INFRA_BLESSED")):
+        return infra_blessing.get_string_custom_property("summary") or "the model does not serve"
+    return None
+
+
+def _read_verdict(blessing_uri: str) -> dict:
+    """The Evaluator's reasons and metrics; another component's blessing has none."""
+    file = os.path.join(blessing_uri, "blessing.json")
+    if not fileio.exists(file):
+        return {}
+    with fileio.open(file, "r") as text:
+        return json.loads(text.read())
+
+
+def _write_note(uri: str, text: str) -> None:
+    """The record without the model, of which a third copy would help nobody."""
+    writing.write(os.path.join(uri, RECORD), text)

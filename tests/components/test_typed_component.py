@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.components.base import base_beam_component
 from tfx.types import channel, standard_artifacts
 from tfx.types.standard_artifacts import Model, Schema
 
@@ -77,3 +78,43 @@ def test_none_is_a_value_of_a_sections_key_and_leaves_out_an_optional_argument()
     given = in_json({"max_slowdown": None, "schema": None}, {"serving": Serving}, {"schema"})
     assert given.keys() == {"serving"}
     assert Serving.model_validate_json(given["serving"]).max_slowdown is None
+
+
+def refuse_many_anomalies(validation, **_):
+    if validation.max_anomalies > 5:
+        raise Failure("Checked: too many")
+
+
+@component(check=refuse_many_anomalies)
+def Checked(
+    schema: InputArtifact[Schema],
+    model: OutputArtifact[Model],
+    validation: Validation,
+    make_pipeline=None,
+    run_id: str = "",
+):
+    """Notes what its executor knows."""
+    given = json.dumps([make_pipeline is not None, run_id])
+    model.set_string_custom_property("given", given)
+
+
+def test_a_function_may_ask_for_a_beam_pipeline_and_for_the_run():
+    made = Checked(channel.Channel(type=Schema), Validation())
+    assert isinstance(made, base_beam_component.BaseBeamComponent)
+    executor = made.executor_spec.executor_class
+    for beam_args, on_beam in ([], False), (["--direct_running_mode=multi_processing"], True):
+        context = executor.Context(beam_pipeline_args=beam_args, pipeline_run_id="seven")
+        outputs = {"model": [Model()]}
+        executor(context).Do({"schema": [Schema()]}, outputs, made.exec_properties)
+        given = outputs["model"][0].get_string_custom_property("given")
+        assert json.loads(given) == [on_beam, "seven"]
+
+
+def test_a_check_of_the_sections_is_made_with_the_component():
+    with pytest.raises(Failure, match="too many"):
+        Checked(schema=channel.Channel(type=Schema), max_anomalies=6)
+
+
+def test_more_positional_arguments_than_inputs_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        Checked(channel.Channel(type=Schema), Validation(), None, None, None)

@@ -12,8 +12,7 @@ from tfx.types import standard_artifacts
 
 from components.champion_resolver.component import ChampionResolver
 from components.model_store.versions import list_versions, newest
-from components.pusher.component import Pusher
-from components.pusher.executor import Executor
+from components.pusher.component import Pusher, Pusher_Executor
 from failures import Failure
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 
@@ -50,15 +49,16 @@ def artifact(kind, folder):
 def push(model, blessing, destination, folder):
     output = artifact(standard_artifacts.PushedModel, folder)
     folder.mkdir()
-    Executor().Do(
+    outputs = {"pushed_model": [output]}
+    Pusher_Executor().Do(
         {
             "model": [artifact(standard_artifacts.Model, model)],
             "blessing": [artifact(standard_artifacts.ModelBlessing, blessing)],
         },
-        {"pushed_model": [output]},
+        outputs,
         {"push_destination": destination},
     )
-    return output
+    return outputs["pushed_model"][0]
 
 
 def test_a_blessed_model_becomes_version_one_with_a_record(model, destination, tmp_path):

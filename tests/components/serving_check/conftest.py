@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-from components.pusher.executor import Executor as Pusher
+from components.pusher.component import Pusher_Executor as Pusher
 from components.serving_check.component import ServingCheck
 from components.trainer.expected_answers import write_answers
 from tests.components.serving_check.small_models import (
