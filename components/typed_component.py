@@ -16,7 +16,7 @@ _MAKE_PIPELINE, _RUN_ID = "make_pipeline", "run_id"
 _FROM_EXECUTOR = {_MAKE_PIPELINE, _RUN_ID}
 
 
-def component(function: Callable[..., None] | None = None, /, *, check=None):
+def component(function: Callable[..., None] | None = None, /, *, check=None, driver=None):
     """Makes a component of a function, as TFX's decorator of this name does.
 
     A parameter whose annotation is a `Section` travels as JSON in an execution property of
@@ -31,12 +31,13 @@ def component(function: Callable[..., None] | None = None, /, *, check=None):
         Beside these it may take `make_pipeline`, with which it works on Beam where the runner
         asks for that, as `engine.run_shards` does, else None; and `run_id`, "" where unknown.
       check: called with the sections by name when the component is made; raises Failure.
+      driver: the component's driver, such as a CacheDriver.
 
     Returns:
       The component's class. Its constructor raises a Failure for a key that a section refuses.
     """
     if function is None:
-        return functools.partial(component, check=check)
+        return functools.partial(component, check=check, driver=driver)
     parameters = inspect.signature(function).parameters
     sections = {
         name: parameter.annotation
@@ -54,6 +55,8 @@ def component(function: Callable[..., None] | None = None, /, *, check=None):
         made.__init__(self, **arguments)
 
     members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}
+    if driver:
+        members["DRIVER_CLASS"] = driver
     bases = [made]
     if wanted := _FROM_EXECUTOR & parameters.keys():
         members["EXECUTOR_SPEC"] = _informed(made.EXECUTOR_SPEC.executor_class, wanted)

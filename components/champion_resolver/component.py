@@ -7,15 +7,14 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils
 
-from components.champion_resolver.driver import Driver
+from components.champion_resolver.driver import Driver, resolve, version_of
 from components.champion_resolver.reading import NOTE_FILE
-from components.champion_resolver.resolution import resolve, version_of
-from components.model_store.copying import copy_model
+from components.model_store.model_files import copy_model
 from components.typed_component import component
 from files import writing
 
 
-@component
+@component(driver=Driver)
 def ChampionResolver(
     model: InputArtifact[Model],
     champion: OutputArtifact[Model],
@@ -50,6 +49,3 @@ def ChampionResolver(
     champion.set_string_custom_property("summary", summary)
     # An object store keeps no empty folder, so the artifact always holds one file.
     writing.write(os.path.join(champion.uri, NOTE_FILE), json.dumps(note))
-
-
-ChampionResolver.DRIVER_CLASS = Driver

@@ -1,29 +1,49 @@
-"""Decides, before ChampionResolver runs, whether the champion is still the same."""
+"""Which version a challenger is compared with, and how that travels from driver to executor."""
 
-from tfx.dsl.components.base import base_driver
-from tfx.orchestration import data_types_utils
-from tfx.orchestration.portable import base_driver as portable_base_driver
-from tfx.orchestration.portable import data_types
-from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils
+from tfx.utils import path_utils
 
-from components.champion_resolver.resolution import as_text, resolve
+from components.cache_driver import CacheDriver
+from components.model_store.model_files import model_fingerprint
+from components.model_store.versions import Version, champion_of, list_versions
+from failures import Failure
+
+_NONE = "none"
 
 
-class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
-    """Adds the answer to the parameters by which TFX looks for a cached run.
+class Driver(CacheDriver):
+    """The cache is used exactly as long as the champion does not change."""
 
-    So the cache is used exactly as long as the champion does not change. Where no driver runs
-    (on Kubeflow), the component finds the champion itself.
+    PARAMETER = "resolved"
+
+    def value(self, input_dict, exec_properties):
+        challenger = artifact_utils.get_single_instance(input_dict["model"])
+        return as_text(resolve(challenger, exec_properties["push_destination"]))
+
+
+def resolve(challenger, push_destination: str) -> Version | None:
+    """The version that the challenger, a Model, has to be compared with, if there is one."""
+    fingerprint = model_fingerprint(path_utils.serving_model_path(challenger.uri))
+    return champion_of(push_destination, fingerprint)
+
+
+def as_text(found: Version | None) -> str:
+    """ "<version> <fingerprint>" or "none"."""
+    return f"{found.number} {found.fingerprint}" if found else _NONE
+
+
+def version_of(text: str, push_destination: str) -> Version | None:
+    """The version that `as_text` described.
+
+    Raises:
+      Failure: it is not there any more.
     """
-
-    def __init__(self, metadata_handle):
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        portable_base_driver.BaseDriver.__init__(self, metadata_handle)
-
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        challenger = artifact_utils.get_single_instance(execution_info.input_dict["model"])
-        found = resolve(challenger, execution_info.exec_properties["push_destination"])
-        output = driver_output_pb2.DriverOutput()
-        data_types_utils.set_metadata_value(output.exec_properties["resolved"], as_text(found))
-        return output
+    if text == _NONE:
+        return None
+    for version in list_versions(push_destination):
+        if as_text(version) == text:
+            return version
+    raise Failure(
+        f"Version {text.split()[0]} vanished from {push_destination} while ChampionResolver read "
+        "it. Run again."
+    )

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from components.model_store.copying import copy_model
 from components.model_store.layout import HIGHEST_NUMBER, RECORD, version_path
 from components.model_store.locking import locked, unfinished_folder
+from components.model_store.model_files import copy_model
 from components.model_store.versions import PushRecord, Version, find, next_number
 from failures import Failure
 from files import writing

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.model_store.copying import copy_model
 from components.model_store.layout import version_path
 from components.model_store.locking import locked, unfinished_folder
+from components.model_store.model_files import copy_model
 from components.model_store.pins import existing
 from components.model_store.publish import move_to_next_number, publish_remotely, write_record
 from components.model_store.versions import PushRecord, Version, list_versions, newest

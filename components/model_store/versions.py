@@ -9,8 +9,8 @@ from dataclasses import field
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from components.model_store.fingerprint import model_fingerprint
 from components.model_store.layout import HIGHEST_NUMBER, RECORD, names, numbers, version_path
+from components.model_store.model_files import model_fingerprint
 from files import places
 
 _NEXT_STEP = "Make it readable, then run again."

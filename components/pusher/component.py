@@ -9,8 +9,8 @@ from tfx.dsl.io import fileio
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 from tfx.utils import path_utils
 
-from components.model_store.fingerprint import model_fingerprint
 from components.model_store.layout import RECORD
+from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from components.pusher.driver import Driver
@@ -21,7 +21,7 @@ from files import writing
 _ORIGIN = ("git_commit", "git_state", "lock_sha256", "configuration")
 
 
-@component
+@component(driver=Driver)
 def Pusher(
     model: InputArtifact[Model],
     blessing: InputArtifact[ModelBlessing],
@@ -72,10 +72,6 @@ def Pusher(
     summary = f"version {version.number} → {version.path}"
     pushed_model.set_string_custom_property("summary", summary)
     _write_note(pushed_model.uri, version.record.to_json())
-
-
-# It adds to the parameters by which TFX looks for a cached run.
-Pusher.DRIVER_CLASS = Driver
 
 
 def _refusal(verdict: dict, blessing, infra_blessing) -> str | None:

@@ -2,38 +2,28 @@
 
 from ml_metadata.errors import NotFoundError
 from ml_metadata.proto import metadata_store_pb2
-from tfx.dsl.components.base import base_driver
-from tfx.orchestration import data_types_utils
-from tfx.orchestration.portable import base_driver as portable_base_driver
-from tfx.orchestration.portable import data_types
-from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.model_store.fingerprint import model_fingerprint
+from components.cache_driver import CacheDriver
+from components.model_store.model_files import model_fingerprint
 from components.model_store.versions import list_versions, version_path
 
 
-class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
-    """Adds to the cache key how many pushes of this model have vanished since.
+class Driver(CacheDriver):
+    """How many pushes of this model have vanished since.
 
     The number is 0 before the first push and after it, so a repeated run is cached;
     it rises when someone removed the pushed version, and then Pusher runs again.
     """
 
-    def __init__(self, metadata_handle):
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        portable_base_driver.BaseDriver.__init__(self, metadata_handle)
+    PARAMETER = "vanished_pushes"
 
-    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        model = artifact_utils.get_single_instance(execution_info.input_dict["model"])
+    def value(self, input_dict, exec_properties):
+        model = artifact_utils.get_single_instance(input_dict["model"])
         fingerprint = model_fingerprint(path_utils.serving_model_path(model.uri))
-        destination = execution_info.exec_properties["push_destination"]
         with self._mlmd_connection as metadata:
-            gone = _vanished(metadata.store, destination, fingerprint)
-        output = driver_output_pb2.DriverOutput()
-        data_types_utils.set_metadata_value(output.exec_properties["vanished_pushes"], gone)
-        return output
+            return _vanished(metadata.store, exec_properties["push_destination"], fingerprint)
 
 
 def _vanished(store, destination: str, fingerprint: str) -> int:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
-from components.model_store.copying import copy_model
+from components.model_store.model_files import copy_model
 from components.serving_check.requests import Requests
 
 MODEL_SERVER = "tensorflow_model_server"

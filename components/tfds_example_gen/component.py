@@ -21,7 +21,7 @@ from components.typed_component import component
 from settings.data import Features, TfdsSource
 
 
-@component
+@component(driver=Driver)
 def TfdsExampleGen(
     source: TfdsSource,
     features: Features,
@@ -77,10 +77,6 @@ def TfdsExampleGen(
     _describe(examples, builder, counts, shared, span)
     fingerprint = fingerprint or fingerprint_of(builder, roles)
     examples.set_string_custom_property("fingerprint", fingerprint)
-
-
-# Its answer is a parameter by which TFX looks for a cached run.
-TfdsExampleGen.DRIVER_CLASS = Driver
 
 
 def _describe(

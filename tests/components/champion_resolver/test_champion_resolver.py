@@ -7,7 +7,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.champion_resolver.component import ChampionResolver
 from components.champion_resolver.driver import Driver
-from components.model_store.fingerprint import model_fingerprint
+from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from failures import Failure

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from components.model_store.fingerprint import model_fingerprint
 from components.model_store.locking import unfinished_folder
+from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord, list_versions, newest
 from failures import Failure

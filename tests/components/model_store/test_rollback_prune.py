@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.model_store.fingerprint import model_fingerprint
+from components.model_store.model_files import model_fingerprint
 from components.model_store.pins import pin, pinned, unpin
 from components.model_store.pruning import prune
 from components.model_store.publish import publish

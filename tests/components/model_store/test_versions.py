@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.model_store.fingerprint import model_fingerprint
+from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import (
     HIGHEST_NUMBER,

@@ -1,7 +1,11 @@
-"""Copies a SavedModel from and to any place that TFX can read and write."""
+"""The files of a SavedModel, in any place that TFX can read: to copy and to compare them."""
 
-from components.model_store.layout import SAVED_MODEL_FILES
+import hashlib
+import os
+
+from components.model_store.layout import RECORD, SAVED_MODEL_FILES
 from failures import Failure
+from files.content import sha256
 from files.places import files_below
 from files.writing import copy_files
 
@@ -28,3 +32,24 @@ def copy_model(source: str, target: str) -> None:
     A local copy is on disk when this returns, so that a power failure leaves no half.
     """
     copy_files(source, target, model_files(source))
+
+
+def model_fingerprint(folder: str) -> str:
+    """A hash over names and contents of a SavedModel's files.
+
+    The push record and the modification times do not count, so a model has the
+    same fingerprint in the pipeline root and in the push destination.
+
+    Args:
+      folder: the folder that holds saved_model.pb.
+
+    Returns:
+      64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in model_files(folder):
+        if path == RECORD:
+            continue
+        content = sha256(os.path.join(folder, path))
+        digest.update(path.encode() + b"\0" + bytes.fromhex(content))
+    return digest.hexdigest()

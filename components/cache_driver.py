@@ -1,0 +1,33 @@
+"""A driver that decides, before a component runs, whether its cached result still holds."""
+
+from typing import Any
+
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration import data_types_utils
+from tfx.orchestration.portable import base_driver as portable_base_driver
+from tfx.orchestration.portable import data_types
+from tfx.proto.orchestration import driver_output_pb2
+
+
+class CacheDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
+    """Adds a parameter to those by which TFX looks for a cached run.
+
+    TFX asks for the first base where it builds a pipeline, and for the second where it runs one.
+    Where no driver runs (on Kubeflow), the component finds the value itself.
+    """
+
+    PARAMETER: str
+
+    def __init__(self, metadata_handle):
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        portable_base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+        value = self.value(execution_info.input_dict, execution_info.exec_properties)
+        output = driver_output_pb2.DriverOutput()
+        data_types_utils.set_metadata_value(output.exec_properties[self.PARAMETER], value)
+        return output
+
+    def value(self, input_dict: dict[str, list], exec_properties: dict[str, Any]) -> str | int:
+        """What the parameter is for these artifacts and properties."""
+        raise NotImplementedError
