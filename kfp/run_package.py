@@ -14,9 +14,8 @@ import uuid
 
 from failures import ConfigurationError, Failure
 from kfp.backend_driver import executor_input, survive
-from kfp.backend_launcher import Pod, launch, run_in_a_process
+from kfp.backend_launcher import ObjectStore, Pod, launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
-from kfp.object_store import ObjectStore
 from kfp.package_rules import read_package
 from kfp.run_values import mounted, run_values
 

@@ -6,7 +6,7 @@ import math
 
 from failures import ConfigurationError
 from kfp.run_origin import configuration_in
-from settings.run_parameters import with_run_parameters
+from settings.replace import with_run_parameters
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
 

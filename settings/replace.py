@@ -1,11 +1,12 @@
 """Replaces keys of a section: for `--set`, for a run's parameters and for a Tuner's values."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from failures import Failure
+from failures import ConfigurationError, Failure
 from settings import mistakes
 from settings.section import Section, put
 
@@ -48,3 +49,27 @@ def _given(value: Any) -> Any:
         for key, (name, inner) in fields.items()
         if name in value.model_fields_set or isinstance(inner, Section)
     }
+
+
+def with_run_parameters(configuration, values: Mapping[str, str | int | float]):
+    """The configuration of a run that is given these values, checked as a file is.
+
+    Args:
+      configuration: a settings.configuration.Configuration.
+      values: by the names of its `kubeflow.parameters`.
+
+    Raises:
+      ConfigurationError: a name is unknown, or a value is not allowed.
+    """
+    keys = configuration.kubeflow.parameters
+    for name in values:
+        if name not in keys:
+            near = difflib.get_close_matches(name, keys, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigurationError(
+                f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}{meant}"
+            )
+    try:
+        return replaced(configuration, {keys[name]: value for name, value in values.items()})
+    except Failure as failure:
+        raise ConfigurationError(*str(failure).splitlines()) from None

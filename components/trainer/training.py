@@ -23,10 +23,9 @@ from components.trainer.input.function import Input
 from components.trainer.input.threads import giving_way
 from components.trainer.input_report import ceiling
 from components.trainer.input_report.report import InputReport
-from components.trainer.progress import Progress
 from components.trainer.tallies import Totals
 from components.trainer.trained import Trained
-from components.trainer.training_log import TrainingLog
+from components.trainer.training_log import Progress, TrainingLog
 from components.trainer.training_step import Steps
 from failures import Failure
 from settings.training import Training

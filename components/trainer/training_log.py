@@ -1,8 +1,10 @@
-"""Writes a training's epochs for TensorBoard, and as JSON."""
+"""What a training says: progress while it runs, its epochs for TensorBoard and as JSON."""
 
 import dataclasses
 import json
+import logging
 import os
+import time
 
 import tensorflow as tf
 
@@ -70,3 +72,22 @@ class TrainingLog:
                 for name, value in scalars.items():
                     tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
             self._writers[part].flush()
+
+
+_LOGGER = logging.getLogger("steadyfeed.progress")
+_SECONDS_BETWEEN = 0.2
+
+
+class Progress:
+    """Logs messages to `steadyfeed.progress`; one is due at most five times a second."""
+
+    def __init__(self):
+        self._next = 0.0
+
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def report(self, message: str, completed: float) -> None:
+        """Sends a message; `completed` is the finished share of the training, 0 to 1."""
+        self._next = time.monotonic() + _SECONDS_BETWEEN
+        _LOGGER.info(message, extra={"completed": completed})

@@ -7,9 +7,8 @@ import zoneinfo
 
 import pytest
 
-from pipeline.local_schedule import Outcome, World, serve
+from pipeline.local_schedule import Outcome, World, firings, serve
 from pipeline.schedule_store import ScheduleStore
-from pipeline.schedule_times import firings
 from settings.schedule import Schedule
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

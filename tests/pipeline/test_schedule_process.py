@@ -13,10 +13,9 @@ import time
 
 import pytest
 
-from pipeline.local_schedule import Outcome
+from pipeline.local_schedule import Outcome, firings
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
 from pipeline.schedule_store import Run, ScheduleStore
-from pipeline.schedule_times import firings
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 

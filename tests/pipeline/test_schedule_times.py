@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfp.six_field_cron import six_fields
-from pipeline.schedule_times import due, firings
-from settings.cron import check, check_time_zone
+from pipeline.local_schedule import due, firings
+from settings.schedule import check_cron, check_time_zone
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
 
@@ -99,7 +99,7 @@ def test_however_often_one_looks_each_firing_is_seen_once(cron, zone, cuts, star
     ],
 )
 def test_five_fields_become_six_that_mean_the_same(five, six):
-    check(five)
+    check_cron(five)
     assert six_fields(five) == six
 
 
@@ -122,7 +122,7 @@ def test_five_fields_become_six_that_mean_the_same(five, six):
 )
 def test_a_cron_that_one_of_the_two_runners_would_not_read_is_refused(cron, cause):
     with pytest.raises(ValueError, match=cause.replace("?", r"\?")):
-        check(cron)
+        check_cron(cron)
 
 
 @pytest.mark.parametrize("name", ["Europe/Berlln", "", "../etc/passwd", "/etc/localtime", "CEST!"])
