@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -23,29 +24,40 @@ _BATCHES = {"one": "batch of 1", "all": "batch of {}", "large": "large batch",
 
 
 def find(path: str, result: Mapping, expected: Mapping) -> list[str]:
-    """The faults of a model's answers; none when it serves as it was trained.
+    """The fault of a model's answers; none when it serves as it was trained.
 
     Args:
+      path: of the SavedModel.
+      result: what `served.serve` reports of it.
       expected: what the Trainer wrote: {"labels", "answers"} and, except for
         classification, "task".
     """
-    vocabulary = _vocabulary_fault(path, expected["labels"])
-    if vocabulary:
-        return [vocabulary]
+    # Each check relies on the ones before it, so only the first fault counts.
+    return list(itertools.islice(_faults(path, result, expected), 1))
+
+
+def _faults(path: str, result: Mapping, expected: Mapping) -> Iterator[str]:
+    yield from _vocabulary_faults(path, expected["labels"])
     if "error" in result:
-        return [f"{result['at']} failed: {_one_line(result['error'])}"]
-    # Each check relies on the one before it.
+        yield f"{result['at']} failed: {' '.join(result['error'].split())[:300]}"
     protocols = result["protocols"]
-    fault = _transform_fault(protocols, expected)
-    if fault:
-        return [fault]
-    right = _right(_names(protocols), expected)
+    names = _names(protocols)
+    strange = [name for name in names if name not in expected["answers"]]
+    if strange:
+        yield (
+            f"{TRANSFORM} gives {len(strange)} of {len(names)} images other pixels than the "
+            "training had: its transform graph is not the training's"
+        )
+    right = _right(names, expected)
     for protocol, said in protocols.items():
-        for check in (_output_fault, _answer_fault, _consistency_fault, _corrupt_fault):
-            fault = check(said, right, expected)
-            if fault:
-                return [f"over {protocol}, {fault}" if protocol else fault]
-    return []
+        for signature in CLASSIFY:
+            for fault in _signature_faults(said["answers"][signature], right, expected):
+                yield f"{f'over {protocol}, ' if protocol else ''}{signature} {fault}"
+            if said["corrupt"][signature] is None:
+                yield (
+                    f"{f'over {protocol}, ' if protocol else ''}{signature} answers a corrupt "
+                    "image as if it were intact, without an error"
+                )
 
 
 def over_limits(results: Mapping[str, Mapping], serving: Serving) -> list[str]:
@@ -71,27 +83,16 @@ def over_limits(results: Mapping[str, Mapping], serving: Serving) -> list[str]:
     return causes
 
 
-def _vocabulary_fault(path: str, labels: list[str]) -> str | None:
+def _vocabulary_faults(path: str, labels: list[str]) -> Iterator[str]:
     try:
         own = saved_vocabulary.read(path)
     except Exception as error:
         if not is_file_error(error):
             raise
-        return f"the asset {saved_vocabulary.FILE} is missing"
+        yield f"the asset {saved_vocabulary.FILE} is missing"
+        return
     if own != labels:
-        return f"the labels of {saved_vocabulary.FILE}, or their order, differ from the training's"
-    return None
-
-
-def _transform_fault(protocols: Mapping, expected: Mapping) -> str | None:
-    names = _names(protocols)
-    strange = [name for name in names if name not in expected["answers"]]
-    if strange:
-        return (
-            f"{TRANSFORM} gives {len(strange)} of {len(names)} images other pixels than the "
-            "training had: its transform graph is not the training's"
-        )
-    return None
+        yield f"the labels of {saved_vocabulary.FILE}, or their order, differ from the training's"
 
 
 def _names(protocols: Mapping) -> list[str]:
@@ -113,72 +114,43 @@ def _task(expected: Mapping) -> str:
     return expected.get("task", "classification")
 
 
-def _output_fault(said: Mapping, right, expected: Mapping) -> str | None:
-    for signature in CLASSIFY:
-        given = said["answers"][signature]["all"]
-        missing = [name for name in _OUTPUTS[_task(expected)] if name not in given]
-        if missing:
-            return f"{signature} does not give {missing[0]}, only {', '.join(sorted(given))}"
-    return None
+def _signature_faults(answers: Mapping, right: np.ndarray, expected: Mapping) -> Iterator[str]:
+    """What one signature gives, batch by batch: its outputs, their values and their sense."""
+    missing = [name for name in _OUTPUTS[_task(expected)] if name not in answers["all"]]
+    if missing:
+        yield f"does not give {missing[0]}, only {', '.join(sorted(answers['all']))}"
+    contradictions = _mask_faults if _task(expected) == "segmentation" else _label_faults
+    for name, answer in answers.items():
+        given = answer["probabilities"]
+        count, *shape = given.shape
+        if shape[-1:] != [len(expected["labels"])] or np.prod(shape) != right.shape[1]:
+            yield f"gives probabilities of shape {list(given.shape)}"
+        if not np.isfinite(given).all():
+            yield "gives probabilities that are NaN or infinite"
+        off = np.abs(given.reshape(count, -1) - right[:count]).max()
+        if off > TOLERANCE:
+            yield (
+                f"gives other probabilities than the training ({_BATCHES[name].format(count)}, "
+                f"off by {off:.2g})"
+            )
+        yield from contradictions(answer, expected["labels"])
 
 
-def _answer_fault(said: Mapping, right: np.ndarray, expected: Mapping) -> str | None:
-    for signature in CLASSIFY:
-        for name, answer in said["answers"][signature].items():
-            given = answer["probabilities"]
-            count, *shape = given.shape
-            if shape[-1:] != [len(expected["labels"])] or np.prod(shape) != right.shape[1]:
-                return f"{signature} gives probabilities of shape {list(given.shape)}"
-            if not np.isfinite(given).all():
-                return f"{signature} gives probabilities that are NaN or infinite"
-            off = np.abs(given.reshape(count, -1) - right[:count]).max()
-            if off > TOLERANCE:
-                return (
-                    f"{signature} gives other probabilities than the training "
-                    f"({_BATCHES[name].format(count)}, off by {off:.2g})"
-                )
-    return None
-
-
-def _consistency_fault(said: Mapping, right, expected: Mapping) -> str | None:
-    """Whether class and label, or the mask, agree with the probabilities."""
-    find = _mask_fault if _task(expected) == "segmentation" else _label_fault
-    for signature in CLASSIFY:
-        for answer in said["answers"][signature].values():
-            fault = find(answer, expected["labels"])
-            if fault:
-                return f"{signature} gives {fault}"
-    return None
-
-
-def _mask_fault(answer: Mapping, labels: list[str]) -> str | None:
+def _mask_faults(answer: Mapping, labels: list[str]) -> Iterator[str]:
     mask, best = answer["mask"], answer["probabilities"].argmax(axis=-1)  # (requests, h, w)
     if mask.dtype != np.uint8 or mask.shape != best.shape:
-        return f"a mask of {mask.dtype} {list(mask.shape)} where uint8 {list(best.shape)} is due"
+        yield (
+            f"gives a mask of {mask.dtype} {list(mask.shape)} where uint8 {list(best.shape)} is due"
+        )
     if (mask != best).any():
-        return "a mask whose classes are not the most probable ones"
-    return None
+        yield "gives a mask whose classes are not the most probable ones"
 
 
-def _label_fault(answer: Mapping, labels: list[str]) -> str | None:
+def _label_faults(answer: Mapping, labels: list[str]) -> Iterator[str]:
     best = answer["probabilities"].argmax(axis=-1)  # (requests,)
     if best.tolist() != answer["class"].tolist():
-        return "a class that is not the most probable one"
+        yield "gives a class that is not the most probable one"
     for text, number in zip(answer["label"].tolist(), best, strict=True):
-        if text.decode(errors="replace") != labels[number]:
-            return (
-                f"the label {text.decode(errors='replace')!r} where the training has "
-                f"{labels[number]!r}"
-            )
-    return None
-
-
-def _corrupt_fault(said: Mapping, right, expected: Mapping) -> str | None:
-    for signature, error in said["corrupt"].items():
-        if error is None:
-            return f"{signature} answers a corrupt image as if it were intact, without an error"
-    return None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+        said = text.decode(errors="replace")
+        if said != labels[number]:
+            yield f"gives the label {said!r} where the training has {labels[number]!r}"

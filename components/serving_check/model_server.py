@@ -69,12 +69,6 @@ def ask(binary: str, task) -> dict:
     The server has ended when this returns.
     """
     places = ["loading"]
-    asked = {
-        "requests": task.requests.texts,
-        "corrupt": task.requests.corrupt,
-        "large_batch": task.large_batch,
-        "time_budget": task.time_budget,
-    }
     # JSON carries text only, not pixels.
     texts = {name: sent for name, sent in task.requests.texts.items() if name != TRANSFORM}
     try:
@@ -82,8 +76,8 @@ def ask(binary: str, task) -> dict:
             over_rest = _Client(lambda *asked: _over_rest(rest, *asked), task)
             over_grpc = _Client(lambda *asked: _over_grpc(stub, *asked), task)
             protocols = {
-                "gRPC": interrogate(over_grpc, asked, places.append),
-                "REST": interrogate(over_rest, asked | {"requests": texts}, places.append),
+                "gRPC": interrogate(over_grpc, task.asked, places.append),
+                "REST": interrogate(over_rest, task.asked | {"requests": texts}, places.append),
             }
             return {"protocols": protocols, "memory_bytes": peak_memory(pid)}
     except ServingError as error:

@@ -41,6 +41,16 @@ class Task:
     def path(self) -> str:
         return os.path.join(self.folder, "model", "1")
 
+    @property
+    def asked(self) -> dict:
+        """What `serving_process.interrogate` takes."""
+        return {
+            "requests": self.requests.texts,
+            "corrupt": self.requests.corrupt,
+            "large_batch": self.large_batch,
+            "time_budget": self.time_budget,
+        }
+
 
 def serve(
     places: Mapping[str, str], requests: Requests, large_batch: int
@@ -123,14 +133,12 @@ def _signatures(path: str) -> dict:
 
 
 def _on_c_library(task: Task) -> dict:
-    task_in_json = {
+    task_in_json = task.asked | {
         "library": tf.sysconfig.get_lib(),
         "path": task.path,
         "signatures": task.signatures,
         "requests": {name: _base64(texts) for name, texts in task.requests.texts.items()},
         "corrupt": {name: _base64([text])[0] for name, text in task.requests.corrupt.items()},
-        "large_batch": task.large_batch,
-        "time_budget": task.time_budget,
     }
     # It inherits no variable and no folder of this process: none can help it.
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
