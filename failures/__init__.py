@@ -3,6 +3,9 @@
 Modules raise these. `cli.command_line` alone turns them into a message and an exit code.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class Failure(Exception):
     """Stops a component or a command: the cause, then the next step, in one line.
@@ -20,6 +23,12 @@ class ConfigurationError(Exception):
 
     def __init__(self, *mistakes):
         super().__init__("\n".join(mistakes))
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """ "; did you mean …?" for the known name that a misspelt one is near to, or ""."""
+    near = difflib.get_close_matches(given, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def in_one_line(error: Exception) -> str:

@@ -1,10 +1,9 @@
 """The configuration as a cluster needs it, and which of its keys a run can replace."""
 
 import dataclasses
-import difflib
 import json
 
-from failures import ConfigurationError
+from failures import ConfigurationError, did_you_mean
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
 _PROPERTY_OF = {"data": "source", "training": "training"}
@@ -116,8 +115,7 @@ def _replaceable(configuration):
 def check_steps(kubeflow, components):
     """Raises ConfigurationError where `kubeflow.steps` names no component of the pipeline."""
     for name in sorted(set(kubeflow.steps) - set(components)):
-        near = difflib.get_close_matches(name, components, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
         raise ConfigurationError(
-            f"kubeflow.steps.{name}: not a component; allowed: {', '.join(components)}{meant}"
+            f"kubeflow.steps.{name}: not a component; allowed: {', '.join(components)}"
+            + did_you_mean(name, components)
         )

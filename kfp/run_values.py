@@ -1,10 +1,9 @@
 """The values of a run: its parameters, and the folders that stand in for volumes."""
 
-import difflib
 import json
 import math
 
-from failures import ConfigurationError
+from failures import ConfigurationError, did_you_mean
 from kfp.run_origin import configuration_in
 from settings.replace import with_run_parameters
 
@@ -28,11 +27,9 @@ def given_values(spec, given):
         if not equals:
             raise ConfigurationError(f"--param {text}; allowed: name=value")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
             raise ConfigurationError(
                 f"--param {name}: not a parameter of this package; allowed: "
-                f"{', '.join(sorted(known)) or 'none'}{meant}"
+                f"{', '.join(sorted(known)) or 'none'}{did_you_mean(name, known)}"
             )
         values[name] = _typed(name, value, known[name]["parameterType"])
     configuration = configuration_in(spec)

@@ -1,13 +1,11 @@
 """What made a pushed version, read back from ML Metadata."""
 
-from pathlib import Path
-
 from ml_metadata.proto import metadata_store_pb2
 
 from components.model_store.pins import existing
 from components.tfds_example_gen.reading import read_data
 from failures import Failure
-from pipeline.custom_properties import plain
+from pipeline.metadata_store import open_store, plain, run_of
 from pipeline.origin import read_origin
 
 
@@ -31,32 +29,17 @@ def lineage_of(configuration, number):
         raise Failure(f"Version {number} was not pushed by this project, so its origin is unknown.")
     if version.record.origin:
         return _facts(version) | _carried(version.record)
-    with open_store(configuration.root) as handle:
-        store = handle.store
-        found = store.get_artifacts_by_uri(version.record.model_uri)
-        if not found:
-            raise Failure(
-                f"{configuration.root}/metadata.sqlite does not know {version.record.model_uri}, "
-                f"which version {number} was pushed from. Name the configuration of that root."
-            )
-        steps = _upstream(store, found[0])
-        origin = _origin(store, steps[0]["execution"])
+    store = open_store(configuration.root)
+    found = store.get_artifacts_by_uri(version.record.model_uri)
+    if not found:
+        raise Failure(
+            f"{configuration.root}/metadata.sqlite does not know {version.record.model_uri}, "
+            f"which version {number} was pushed from. Name the configuration of that root."
+        )
+    steps = _upstream(store, found[0])
+    origin = _origin(store, steps[0]["execution"])
     shown = [{"component": step["component"], "outputs": step["outputs"]} for step in steps]
     return _facts(version) | origin | _inputs(steps) | {"steps": shown}
-
-
-def open_store(root):
-    """ML Metadata of a root, as a context manager.
-
-    Raises:
-      Failure: nothing has run there.
-    """
-    file = Path(root) / "metadata.sqlite"
-    if not file.exists():
-        raise Failure(f"{file} is missing: nothing has run in {root}. Name another configuration.")
-    from tfx.orchestration import metadata
-
-    return metadata.Metadata(metadata.sqlite_metadata_connection_config(str(file)))
 
 
 def _facts(version):
@@ -118,11 +101,10 @@ def _step(store, execution, outputs):
 
 
 def _origin(store, execution_id):
-    for context in store.get_contexts_by_execution(execution_id):
-        [kind] = store.get_context_types_by_id([context.type_id])
-        if kind.name == "pipeline_run":
-            return _origin_in(plain(context.custom_properties), context.name)
-    raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
+    run = run_of(store, execution_id)
+    if run is None:
+        raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
+    return _origin_in(run[1], run[0])
 
 
 def _inputs(steps):

@@ -12,7 +12,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
-from pipeline.custom_properties import plain, summaries
+from pipeline.metadata_store import plain, summaries
 from pipeline.origin import record_origin
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 from components.evaluator.reading import read_verdict
 from components.tfds_example_gen.reading import read_data
 from failures import Failure
-from pipeline.custom_properties import plain
+from pipeline.metadata_store import open_store, plain
 from pipeline.quiet import chatter_away
 from settings.configuration import Configuration
 
@@ -54,11 +54,9 @@ def reproduce(configuration, number, write_report, results=None, now=datetime.da
 
 def _outcome(root):
     """The metrics and the data's fingerprint of a root's one run."""
-    from pipeline.lineage import open_store
-
-    with chatter_away(), open_store(root) as handle:
-        [blessing] = handle.store.get_artifacts_by_type("ModelBlessing")
-        examples = handle.store.get_artifacts_by_type("Examples")
+    store = open_store(root)
+    [blessing] = store.get_artifacts_by_type("ModelBlessing")
+    examples = store.get_artifacts_by_type("Examples")
     [data] = filter(None, (read_data(plain(a.custom_properties)).fingerprint for a in examples))
     return read_verdict(Path(blessing.uri)).metrics, data
 

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from failures import Failure
-from pipeline.custom_properties import plain
+from pipeline.metadata_store import open_store, plain, run_of
 from pipeline.origin import read_origin
 from report.run import Node, Output, Run
 
@@ -16,27 +14,6 @@ _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "ran",
     metadata_store_pb2.Execution.CACHED: "cached",
 }
-
-
-def open_store(root, write=False):
-    """ML Metadata of a root, read-only unless `write`.
-
-    Raises:
-      Failure: nothing has run there, or its file cannot be read.
-    """
-    file = Path(root) / "metadata.sqlite"
-    if not file.is_file():
-        raise Failure(f"{root} has no runs. Run the pipeline first.")
-    modes = metadata_store_pb2.SqliteMetadataSourceConfig
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(file)
-    connection.sqlite.connection_mode = modes.READWRITE if write else modes.READONLY
-    try:
-        store = MetadataStore(connection)
-        store.get_context_types()
-    except Exception as error:  # ML Metadata's own errors have nothing in common.
-        raise Failure(f"{file} cannot be read as ML Metadata. Run the pipeline again.") from error
-    return store
 
 
 def record_failure(root, run_id, message):
@@ -121,8 +98,5 @@ def _model_origin(store, nodes):
     events = store.get_events_by_artifact_ids([model.id])
     # A cached execution shares the artifact with the one that ran, the oldest.
     first = min(event.execution_id for event in events if event.type == _EVENT.OUTPUT)
-    kinds = {kind.id: kind.name for kind in store.get_context_types()}
-    for context in store.get_contexts_by_execution(first):
-        if kinds[context.type_id] == "pipeline_run":
-            return context.name, _origin(plain(context.custom_properties))
-    return None
+    run = run_of(store, first)
+    return run and (run[0], _origin(run[1]))

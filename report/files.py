@@ -8,6 +8,7 @@ import jinja2
 from components.model_store.layout import pushing_run
 from failures import Failure
 from files.writing import write
+from pipeline.metadata_store import open_store
 from report import facts
 from report.comparison import comparison
 from report.report import report
@@ -22,7 +23,7 @@ def write_report(configuration, which=None):
     Raises:
       Failure: there is no such run, or nothing can be written.
     """
-    store = facts.open_store(configuration.root)
+    store = open_store(configuration.root)
     ids = facts.run_ids(store)
     chosen = find_run(configuration, ids, which or "latest")
     place = ids.index(chosen)
@@ -37,7 +38,7 @@ def write_report(configuration, which=None):
 
 def write_comparison(configuration, first, second):
     """Writes `<root>/reports/<first>-against-<second>.html`; arguments and errors as above."""
-    store = facts.open_store(configuration.root)
+    store = open_store(configuration.root)
     ids = facts.run_ids(store)
     chosen = [find_run(configuration, ids, which) for which in (first, second)]
     runs = [_read(store, run_id, configuration) for run_id in chosen]

@@ -1,6 +1,5 @@
 """Mistakes in a section, each as one line: the key, what was given, what is allowed."""
 
-import difflib
 import re
 import types
 import typing
@@ -9,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from failures import did_you_mean
 from settings.types_in_words import fields, in_words, type_at
 
 Path = tuple[str | int, ...]
@@ -73,9 +73,8 @@ def _path_of(loc, root) -> Path:
 def _suggestion(path, root) -> str:
     """What a misspelt or misplaced key was probably meant to be."""
     known = list(fields(_section_at(path[:-1], root)))
-    near = difflib.get_close_matches(str(path[-1]), known, n=1)
-    if near:
-        return f"; did you mean {near[0]}?"
+    if meant := did_you_mean(str(path[-1]), known):
+        return meant
     elsewhere = [
         f"{name}.{path[-1]}"
         for name, field in root.model_fields.items()

@@ -1,12 +1,11 @@
 """Replaces keys of a section: for `--set`, for a run's parameters and for a Tuner's values."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from failures import ConfigurationError, Failure
+from failures import ConfigurationError, Failure, did_you_mean
 from settings import mistakes
 from settings.section import Section, put
 
@@ -64,10 +63,9 @@ def with_run_parameters(configuration, values: Mapping[str, str | int | float]):
     keys = configuration.kubeflow.parameters
     for name in values:
         if name not in keys:
-            near = difflib.get_close_matches(name, keys, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
             raise ConfigurationError(
-                f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}{meant}"
+                f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}"
+                + did_you_mean(name, keys)
             )
     try:
         return replaced(configuration, {keys[name]: value for name, value in values.items()})

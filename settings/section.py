@@ -1,13 +1,12 @@
 """What every section of a configuration has in common."""
 
-import difflib
 import re
 from collections.abc import Collection
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from failures import Failure
+from failures import Failure, did_you_mean
 
 
 class Section(BaseModel):
@@ -62,9 +61,7 @@ class OneOf:
 
     def __call__(self, given: str) -> str:
         if given not in self._names:
-            near = difflib.get_close_matches(given, self._names, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"allowed: {self.words}{meant}")
+            raise ValueError(f"allowed: {self.words}{did_you_mean(given, self._names)}")
         return given
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from components.tfds_example_gen.reading import read_examples
 from components.trainer.input_report.reading import read_plot
+from pipeline.metadata_store import open_store
 from report import facts
 from report.drift import label_counts
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.slow  # `digits_run` takes a minute
 
 @pytest.fixture(scope="module")
 def run(digits_run):
-    store = facts.open_store(digits_run.root)
+    store = open_store(digits_run.root)
     return facts.read_run(store, facts.run_ids(store)[0])
 
 

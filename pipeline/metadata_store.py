@@ -1,0 +1,58 @@
+"""Reads the ML Metadata of a pipeline root, without TensorFlow and TFX."""
+
+from pathlib import Path
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+
+from failures import Failure
+
+
+def open_store(root, write=False):
+    """ML Metadata of a root, read-only unless `write`.
+
+    Raises:
+      Failure: nothing has run there, or its file cannot be read.
+    """
+    file = Path(root) / "metadata.sqlite"
+    if not file.is_file():
+        raise Failure(f"{root} has no runs. Run the pipeline first.")
+    modes = metadata_store_pb2.SqliteMetadataSourceConfig
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(file)
+    connection.sqlite.connection_mode = modes.READWRITE if write else modes.READONLY
+    try:
+        store = MetadataStore(connection)
+        store.get_context_types()
+    except Exception as error:  # ML Metadata's own errors have nothing in common.
+        raise Failure(f"{file} cannot be read as ML Metadata. Run the pipeline again.") from error
+    return store
+
+
+def run_of(store, execution_id):
+    """(id, custom properties) of the run that made an execution; None where there is none."""
+    kinds = {kind.id: kind.name for kind in store.get_context_types()}
+    for context in store.get_contexts_by_execution(execution_id):
+        if kinds[context.type_id] == "pipeline_run":
+            return context.name, plain(context.custom_properties)
+    return None
+
+
+def plain(properties):
+    """{name: str, int or float} of the custom properties of an artifact, execution or context."""
+    return {
+        name: getattr(value, value.WhichOneof("value"))
+        for name, value in properties.items()
+        if value.WhichOneof("value")
+    }
+
+
+def summaries(outputs):
+    """What a component's outputs say of themselves, without what another one says too.
+
+    Args:
+      outputs: {output: its custom properties as `plain` returns them}.
+    """
+    every = [outputs[name].get("summary") for name in sorted(outputs)]
+    every = list(dict.fromkeys(filter(None, every)))
+    return [text for text in every if not any(text in other for other in every if other != text)]
