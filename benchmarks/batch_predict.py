@@ -59,9 +59,9 @@ def main():
     finally:
         shutil.rmtree(folder)
     ratio, growth = statistics.median(ratios), peaks[60_000] / peaks[6_000]
-    told = ", ".join(f"{mib:.0f} MiB at {count:,}" for count, mib in peaks.items())
+    shown = ", ".join(f"{mib:.0f} MiB at {count:,}" for count, mib in peaks.items())
     print(f"60,000 images: {ratio:.1f} times as fast, probabilities apart by at most {off:.1g}")
-    print(f"peak memory: {told} images")
+    print(f"peak memory: {shown} images")
     return 0 if ratio >= BAR and growth <= MEMORY_BAR and off <= TOLERANCE else 1
 
 

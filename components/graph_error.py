@@ -16,5 +16,5 @@ _NAMES = re.compile(
 def cause(error: tf.errors.OpError, otherwise: str) -> str:
     """The first line with content, at most 200 characters and no nodes' names, or `otherwise`."""
     lines = (line.strip() for line in _NAMES.sub("", error.message).splitlines())
-    told = [line for line in lines if line and not line.startswith(_NOISE)]
-    return (told or [otherwise])[0].split(" [[")[0][:200]
+    said = [line for line in lines if line and not line.startswith(_NOISE)]
+    return (said or [otherwise])[0].split(" [[")[0][:200]

@@ -30,7 +30,7 @@ class Run:
     scheduled: datetime.datetime  # UTC
     firings: int
     state: str  # "owed", "done" or "failed"
-    attempt: int  # the number of the last attempt; 0: none yet
+    attempt: int  # the number of the last attempt; 0 before the first
     open: bool  # whether that attempt's outcome is still to be read
     failures: int  # attempts that failed by themselves
     not_before: datetime.datetime  # UTC; of the next attempt

@@ -45,7 +45,8 @@ class _Loader(yaml.SafeLoader):
             # PyYAML passes on what Python's own types say of 2026-13-45 or of !!int one.
             kind = node.tag.rpartition(":")[2]
             raise yaml.MarkedYAMLError(
-                problem=f"{shortened(node.value)} is no {kind}", problem_mark=node.start_mark
+                problem=f"{shortened(node.value)} is not a valid {kind}",
+                problem_mark=node.start_mark,
             ) from error
 
 
@@ -147,7 +148,7 @@ def _check_files(configuration, places, file):
     if schema is not None and not Path(schema).is_file():
         place = _place_of(("data", "schema"), places, file)
         raise ConfigurationError(
-            f"{place}: data.schema: given {schema!r}, which is no file; allowed: a schema in "
+            f"{place}: data.schema: given {schema!r}, which is not a file; allowed: a schema in "
             "text form, or nothing, which infers one"
         )
     given = ("model", "parameters", "weights")
@@ -160,7 +161,7 @@ def _check_files(configuration, places, file):
             if weights is not None and not Path(weights).is_file():
                 raise ConfigurationError(
                     f"{_place_of(path, places, file)}: {'.'.join(path)}: given {weights!r}, "
-                    "which is no file; allowed: a weights file, or nothing, which begins with "
+                    "which is not a file; allowed: a weights file, or nothing, which begins with "
                     "random weights"
                 )
 

@@ -50,17 +50,17 @@ def _networks():
         yield from (f"\n### model.name: {name}\n\n{about}\n", _TABLE, *rows)
 
 
-def _rows(section, before, told):
-    """A row for each key; a section that comes a second time is not told again."""
+def _rows(section, before, seen):
+    """A row for each key; a section that comes a second time is not repeated."""
     for key, field in fields(section).items():
         inner = _section_in(field.annotation)
         path = before + key
         if inner is None or field.description:
             yield _row(path, field)
-        if inner is not None and inner not in told:
-            told.add(inner)
+        if inner is not None and inner not in seen:
+            seen.add(inner)
             many = plain(field.annotation)[0] is not inner
-            yield from _rows(inner, f"{path}.…." if many else f"{path}.", told)
+            yield from _rows(inner, f"{path}.…." if many else f"{path}.", seen)
 
 
 def _section_in(annotation):

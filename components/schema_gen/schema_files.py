@@ -30,7 +30,7 @@ def curated_text(path: str, features: Features) -> str:
     """The text of a schema that a user keeps in a file.
 
     Raises:
-      Failure: the file is missing, is no schema, or lacks images or masks as BYTES or
+      Failure: the file is missing, is not a schema, or lacks images or masks as BYTES or
         the label; names the line where there is one.
     """
     schema = _parse(path, "Run once without a schema file, and save the schema inferred there.")

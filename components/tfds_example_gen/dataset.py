@@ -45,7 +45,7 @@ def parse(name: str) -> Request:
         parsed, options = None, {}
     if parsed is None or parsed.namespace or set(options) - {"config", "version"}:
         raise Failure(
-            f"Dataset: {name!r} is no name of a TFDS dataset. Write 'name', 'name/config', "
+            f"Dataset: {name!r} is not the name of a TFDS dataset. Write 'name', 'name/config', "
             "'name:1.0.0' or 'name/config:1.0.0'."
         )
     return Request(parsed.name, options.get("config"), options.get("version"))

@@ -93,7 +93,7 @@ def _check_network(builder: tfds.core.DatasetBuilder, data_dir: str) -> None:
             urllib.request.Request(url, method="HEAD"), timeout=_REACH_SECONDS
         ).close()
     except urllib.error.HTTPError:
-        return  # an answer, even if it is no: TFDS will say more
+        return  # The host answers, if only with an error; TFDS will report that.
     except OSError as error:
         host = url.split("/")[2]
         raise _no_network(builder, data_dir, host) from error

@@ -66,7 +66,7 @@ def _pieces(builder: tfds.core.DatasetBuilder, role: str, expression: str) -> tu
                 + did_you_mean(named, known)
             ) from error
         raise Failure(
-            f"Split {role}: {expression!r} is no TFDS split expression for {name}: "
+            f"Split {role}: {expression!r} is not a TFDS split expression for {name}: "
             f"{str(error).splitlines()[-1].rstrip('.')}. Write e.g. 'train[:90%]', "
             f"'train[100:200]' or 'train+test'; it has: {sizes}."
         ) from error

@@ -44,8 +44,8 @@ class History:
 
     Attributes:
       epochs: all of them, in order.
-      best_epoch: the one whose weights were kept, counted from 1; None: not recorded.
-      resumed_at_step: the checkpoint's step that the training went on from; 0: none.
+      best_epoch: the one whose weights were kept, counted from 1; None where it was not recorded.
+      resumed_at_step: the step of the checkpoint it resumed from; 0 for a training from the start.
       hyperparameters: of a tuner's trial, by dotted key; otherwise {}.
     """
 

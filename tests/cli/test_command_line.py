@@ -59,9 +59,9 @@ def test_ctrl_c_at_any_moment_is_130_and_at_most_one_line(tmp_path, reads):
     if reads:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    told = [line for line in process.stderr if not line.startswith("import time:")]
+    reported = [line for line in process.stderr if not line.startswith("import time:")]
     assert process.wait() == 130
-    assert told in ([], ["steadyfeed: interrupted\n"])
+    assert reported in ([], ["steadyfeed: interrupted\n"])
 
 
 @pytest.mark.parametrize("file", ["none/results.json", "."])

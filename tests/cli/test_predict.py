@@ -105,9 +105,9 @@ def test_predict_says_what_the_signature_says(destination, folder, images):
     assert predict([str(folder)], destination, 5, True, said.append, complained.append) == 0
     expected = served(destination, images)
     for line, probabilities in zip(map(json.loads, said), expected, strict=True):
-        told = [probabilities[CLASSES.index(one["label"])] for one in line["top"]]
-        np.testing.assert_allclose([one["probability"] for one in line["top"]], told, atol=1e-5)
-        assert len(told) == 5
+        reported = [probabilities[CLASSES.index(one["label"])] for one in line["top"]]
+        np.testing.assert_allclose([one["probability"] for one in line["top"]], reported, atol=1e-5)
+        assert len(reported) == 5
         assert line["label"] == CLASSES[probabilities.argmax()] == line["top"][0]["label"]
     assert complained == []
 
@@ -158,8 +158,8 @@ def test_batch_predict_says_what_the_signature_says(kind, destination, folder, i
     model = PushedModel(f"{destination}/1")
     tally = predict_runs(model, sources.runs_of(place)[0], str(tmp_path / "out"), lambda _: None)
     assert (tally.records, tally.failed) == (70, 0)
-    told = [line["probabilities"] for line in lines_of(tmp_path / "out")]
-    np.testing.assert_allclose(told, served(destination, images), atol=1e-5)
+    reported = [line["probabilities"] for line in lines_of(tmp_path / "out")]
+    np.testing.assert_allclose(reported, served(destination, images), atol=1e-5)
 
 
 def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicted(

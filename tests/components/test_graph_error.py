@@ -1,4 +1,4 @@
-"""What of a graph's error is told: the line with the cause."""
+"""Which part of a graph's error is reported: the line with the cause."""
 
 import pytest
 import tensorflow as tf
@@ -6,7 +6,7 @@ import tensorflow as tf
 from components import graph_error
 
 
-def told(work) -> str:
+def reported(work) -> str:
     with pytest.raises(tf.errors.OpError) as raised:
         work()
     return graph_error.cause(raised.value, "nothing")
@@ -14,7 +14,7 @@ def told(work) -> str:
 
 def test_of_a_datasets_error_the_cause_comes_without_the_iterators_name():
     images = tf.data.Dataset.from_tensors(b"\xff\xd8\xff no image").map(tf.io.decode_jpeg)
-    cause = told(lambda: list(images))
+    cause = reported(lambda: list(images))
     assert not cause.startswith(("{{", "Error in"))
     assert "iterator" not in cause
     assert "JPEG" in cause

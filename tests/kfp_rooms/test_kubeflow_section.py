@@ -53,15 +53,15 @@ def test_zero_said_by_a_step_wins_over_every_step():
 
 
 @pytest.mark.parametrize(
-    ("every", "trainer", "told"),
+    ("every", "trainer", "reported"),
     [
         ({"cpu": "1"}, {"cpu_request": "2"}, "steps.Trainer: cpu_request 2 is above cpu 1"),
         ({"cpu_request": "1.5"}, {"cpu": "500m"}, "steps.Trainer: cpu_request 1.5 is above cpu"),
         ({"memory": "1Gi", "memory_request": "1.1G"}, {}, "every_step: memory_request 1.1G is ab"),
     ],
 )
-def test_a_step_that_asks_for_more_than_its_limit_is_refused(every, trainer, told):
-    with pytest.raises(ValidationError, match=told):
+def test_a_step_that_asks_for_more_than_its_limit_is_refused(every, trainer, reported):
+    with pytest.raises(ValidationError, match=reported):
         Kubeflow.model_validate({"every_step": every, "steps": {"Trainer": trainer}})
 
 

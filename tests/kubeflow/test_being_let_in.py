@@ -63,8 +63,8 @@ def test_a_token_file_that_goes_away_between_calls_is_reported(server, tmp_path)
 
 def test_a_password_in_the_environments_address_is_refused_and_not_shown():
     environment = {"KF_PIPELINES_ENDPOINT": f"https://ann:{SECRET}@127.0.0.1:1"}
-    told = told_by(lambda: connect(KubeflowEndpoint(), environment))
-    assert told.startswith("KF_PIPELINES_ENDPOINT: the address contains a password")
+    reported = told_by(lambda: connect(KubeflowEndpoint(), environment))
+    assert reported.startswith("KF_PIPELINES_ENDPOINT: the address contains a password")
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def behind_tls(tmp_path):
 
 
 def test_a_certificate_that_is_not_trusted_says_why(behind_tls):
-    told = told_by(lambda: connect(KubeflowEndpoint(endpoint=behind_tls), {}))
-    assert "certificate verify failed" in told
-    assert "Set kubeflow.ca_file" in told
+    reported = told_by(lambda: connect(KubeflowEndpoint(endpoint=behind_tls), {}))
+    assert "certificate verify failed" in reported
+    assert "Set kubeflow.ca_file" in reported
 
 
 def test_certificates_that_cannot_be_read_are_named(behind_tls, tmp_path):
@@ -113,15 +113,15 @@ def test_what_is_gone_or_there_already_at_any_call_is_one_line(
             raise refusal
 
     server.before = refuse
-    told = told_by(lambda: submit(package, endpoint, **quietly))
-    assert "no such thing" in told
-    assert server.url in told
+    reported = told_by(lambda: submit(package, endpoint, **quietly))
+    assert "no such thing" in reported
+    assert server.url in reported
 
 
 @pytest.mark.parametrize("action", ["list", "delete", "pause"])
 def test_a_login_page_is_not_a_server_without_schedules(server, endpoint, package, quietly, action):
     apply(package, endpoint, Schedule(cron="0 3 * * *"), **quietly)
     server.answer = lambda *_: b"<html>Log in</html>"
-    told = told_by(lambda: change(action, "digits", endpoint, **quietly))
-    assert "not as Kubeflow Pipelines does" in told
+    reported = told_by(lambda: change(action, "digits", endpoint, **quietly))
+    assert "not as Kubeflow Pipelines does" in reported
     assert len(server.recurring_runs) == 1

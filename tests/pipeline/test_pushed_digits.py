@@ -42,8 +42,8 @@ def test_predict_says_what_the_trainer_said(digits_run, expected, answered, tmp_
     assert main([*words, "--model", str(digits_run.root / "pushed")]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     for line, probabilities in zip(lines, right, strict=True):
-        told = {one["label"]: one["probability"] for one in line["top"]}
-        given = [told[label] for label in expected["labels"]]
+        reported = {one["label"]: one["probability"] for one in line["top"]}
+        given = [reported[label] for label in expected["labels"]]
         np.testing.assert_allclose(given, probabilities, rtol=0, atol=1e-5)
         assert line["label"] == expected["labels"][int(np.argmax(probabilities))]
 

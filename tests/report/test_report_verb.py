@@ -72,9 +72,9 @@ def test_two_runs_are_compared_by_id_by_place_or_by_version(root, capsys, names)
 )
 def test_an_unknown_run_is_one_line(root, capsys, names, cause):
     assert report(root, "--compare", *names) == 1
-    told = capsys.readouterr().err
-    assert cause in told
-    assert told.count("\n") == 1
+    reported = capsys.readouterr().err
+    assert cause in reported
+    assert reported.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_artifacts_that_make_no_sense_are_one_line(root, capsys):
     for path in root.folder.glob("Evaluator/evaluation/*/counts.json"):
         path.write_text('{"models": {"challenger": {"confusion": 7}}}')
     assert report(root) == 1
-    told = capsys.readouterr().err
-    assert "cannot be read (TypeError" in told
-    assert told.count("\n") == 1
+    reported = capsys.readouterr().err
+    assert "cannot be read (TypeError" in reported
+    assert reported.count("\n") == 1
 
 
 def test_a_disk_that_cannot_take_the_page_keeps_the_one_before(root, capfd):
@@ -137,9 +137,9 @@ def test_a_disk_that_cannot_take_the_page_keeps_the_one_before(root, capfd):
         assert report(root) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    told = capfd.readouterr().err
-    assert "cannot be written: File too large" in told
-    assert told.count("\n") == 1
+    reported = capfd.readouterr().err
+    assert "cannot be written: File too large" in reported
+    assert reported.count("\n") == 1
     assert {path: path.read_text() for path in root.folder.rglob("*.html*")} == pages
 
 

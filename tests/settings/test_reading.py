@@ -66,7 +66,7 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
         ("evaluation=5", "given 5; allowed: a section with the keys thresholds, change, per_class"),
         ("evaluation.thresholds=5", "given 5; allowed: keys (accuracy, "),
         ("kubeflow.every_step.cpu=x", "allowed: a number with a unit of Kubernetes"),
-        ("data.schema=schema/none.pbtxt", "which is no file"),
+        ("data.schema=schema/none.pbtxt", "which is not a file"),
         ("evaluation.thresholds.accuracy={}", "needs min or max"),
         ("evaluation.thresholds.accuracy={min: 2, max: 1}", "min 2.0 is above max 1.0"),
         ("evaluation.thresholds.acuracy={min: 0.9}", "did you mean accuracy?"),
@@ -113,9 +113,9 @@ def test_what_does_not_fit_segmentation_is_told_in_one_line(overrides, expected)
 
 
 def test_a_password_in_a_refused_url_is_not_repeated():
-    [told] = mistakes(DIGITS, "kubeflow.endpoint=https://me:hunter2@example.org/p@th")
-    assert "hunter2" not in told
-    assert "https://…@" in told
+    [reported] = mistakes(DIGITS, "kubeflow.endpoint=https://me:hunter2@example.org/p@th")
+    assert "hunter2" not in reported
+    assert "https://…@" in reported
 
 
 def test_several_mistakes_are_told_at_once(tmp_path):
@@ -155,10 +155,13 @@ def test_a_missing_file_names_those_there_are():
         (b"a: [1,\n", "not valid YAML"),
         (b"a: \xff\xfe\n", "not UTF-8 text"),
         (b"a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
-        (b"name: x\nroot: 2026-13-45\n", ":2: not valid YAML: '2026-13-45' is no timestamp"),
-        (b"seed: !!int one\n", ":1: not valid YAML: 'one' is no int"),
+        (
+            b"name: x\nroot: 2026-13-45\n",
+            ":2: not valid YAML: '2026-13-45' is not a valid timestamp",
+        ),
+        (b"seed: !!int one\n", ":1: not valid YAML: 'one' is not a valid int"),
         (b"seed: " + 5000 * b"9", ":1: not valid YAML: '9999"),
-        (b"a: !!timestamp x\n", ":1: not valid YAML: 'x' is no timestamp"),
+        (b"a: !!timestamp x\n", ":1: not valid YAML: 'x' is not a valid timestamp"),
         (b"name: x\n? [a, b]\n: c\n", ":2: not valid YAML: a key is one word"),
         (b"a: &a [*a]\n", "not valid YAML: it is nested too deeply"),
         (b"a: " + 3000 * b"[", "not valid YAML: it is nested too deeply"),
@@ -297,7 +300,7 @@ def test_a_search_space_is_read():
                 "model.parameters={}",
                 "tuner.search_space={model.parameters.weights: {choices: [null, nowhere.h5]}}",
             ],
-            "model.parameters.weights: given 'nowhere.h5', which is no file",
+            "model.parameters.weights: given 'nowhere.h5', which is not a file",
         ),
         (["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"], "max inf"),
         (["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"], "min nan"),
@@ -332,4 +335,4 @@ def test_colour_changes_of_grey_images_are_refused():
 def test_a_weights_file_that_is_none_is_refused():
     weights = "model.parameters={weights: nowhere.weights.h5}"
     [line] = mistakes(DIGITS, "model.name=mobilenet", weights)
-    assert "model.parameters.weights: given 'nowhere.weights.h5', which is no file" in line
+    assert "model.parameters.weights: given 'nowhere.weights.h5', which is not a file" in line

@@ -206,8 +206,8 @@ def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(models, tmp_path
         killed, removed = interleave(60, str(destination), models, seed=60)
     finally:
         stop.touch()
-        told, _ = reader.communicate(timeout=60)
-    loads, failures = map(int, told.split())
+        reported, _ = reader.communicate(timeout=60)
+    loads, failures = map(int, reported.split())
     print(f"60 interleavings, {killed} kills, {removed} pruned; {loads} loads")
     assert killed
     assert removed

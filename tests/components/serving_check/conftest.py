@@ -50,8 +50,12 @@ class Room:
         else:
             texts = [base64.b64encode(answer.tobytes()).decode() for answer in answers]
             names = [hashlib.sha256(one).hexdigest() for one in pixels]
-            told = {"task": task, "labels": LABELS, "answers": dict(zip(names, texts, strict=True))}
-            file.write_text(json.dumps(told))
+            reported = {
+                "task": task,
+                "labels": LABELS,
+                "answers": dict(zip(names, texts, strict=True)),
+            }
+            file.write_text(json.dumps(reported))
         return made
 
     def check(self, model, champion=None, **config):

@@ -115,9 +115,9 @@ def rest_handler(model, name):
                 [outputs] = outputs.values()
             self._answer(200, {"outputs": outputs})
 
-        def _answer(self, code, told):
+        def _answer(self, code, reported):
             # Bytes of strings are written as they are, as RapidJSON does it.
-            body = json.dumps(told, ensure_ascii=False).encode("latin-1", errors="replace")
+            body = json.dumps(reported, ensure_ascii=False).encode("latin-1", errors="replace")
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -81,7 +81,7 @@ def test_an_unknown_dataset_config_or_version_lists_what_there_is(name, expected
 def test_what_is_no_name_of_a_tfds_dataset_is_refused(name, ingest, data_dir):
     with pytest.raises(Failure, match=r"dataset: given .*; allowed: TFDS name\[/config\]"):
         ingest(name, data_dir)
-    with pytest.raises(Failure, match="is no name of a TFDS dataset"):
+    with pytest.raises(Failure, match="is not the name of a TFDS dataset"):
         load(name, data_dir)
 
 
@@ -99,11 +99,11 @@ def test_an_unknown_dataset_names_the_prepared_and_the_embedded_ones(ingest, dat
     [
         ("trian", "has no split 'trian'. It has: train (70), test (20). Did you mean train?"),
         ("validation[:5]", "has no split 'validation'. It has: train (70), test (20)."),
-        ("train[:9", "'train[:9' is no TFDS split expression for scenery_photos/small/2.0.0"),
-        ("train[:200%]", "is no TFDS split expression"),
-        ("train[100:]", "is no TFDS split expression"),
-        ("train[5]", "is no TFDS split expression"),
-        ("", "is no TFDS split expression"),
+        ("train[:9", "'train[:9' is not a TFDS split expression for scenery_photos/small/2.0.0"),
+        ("train[:200%]", "is not a TFDS split expression"),
+        ("train[100:]", "is not a TFDS split expression"),
+        ("train[5]", "is not a TFDS split expression"),
+        ("", "is not a TFDS split expression"),
         ("train[10:10]", "'train[10:10]' selects no example"),
         ("train[10:5]", "'train[10:5]' selects no example"),
         ("test[:1%]", "'test[:1%]' selects no example"),

@@ -131,14 +131,14 @@ def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_i
 def test_progress_is_reported_at_most_five_times_a_second(train_in, caplog):
     caplog.set_level(logging.INFO, logger="steadyfeed.progress")
     started = time.monotonic()
-    train_in("told", epochs=2)
+    train_in("reported", epochs=2)
     seconds = time.monotonic() - started
-    told = [record for record in caplog.records if record.name == "steadyfeed.progress"]
-    shares = [record.completed for record in told]
+    reported = [record for record in caplog.records if record.name == "steadyfeed.progress"]
+    shares = [record.completed for record in reported]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert told[-1].message.startswith("epoch 2 of 2, loss ")
-    assert len(told) <= 5 * seconds + 2  # the end of an epoch is always told
+    assert reported[-1].message.startswith("epoch 2 of 2, loss ")
+    assert len(reported) <= 5 * seconds + 2  # the end of an epoch is always reported
 
 
 def test_the_component_carries_its_sections_as_json():

@@ -1,4 +1,4 @@
-"""Two devices and two worker processes train as one device does; a lost worker is told."""
+"""Two devices and two worker processes train as one device does; a lost worker is reported."""
 
 import concurrent.futures
 import hashlib
@@ -155,16 +155,16 @@ def failure(log: Path) -> str:
     """The one line that a process ended with."""
     text = log.read_text()
     assert "Traceback" not in text
-    [told] = [line for line in text.splitlines() if line.startswith("Failure: ")]
-    return told
+    [reported] = [line for line in text.splitlines() if line.startswith("Failure: ")]
+    return reported
 
 
 @pytest.mark.slow
 def test_a_killed_worker_ends_the_other_in_one_line(killed):
-    told = failure(killed / "worker_0.log")
-    assert "another worker is gone" in told
-    assert "Graph execution error" not in told
-    assert "Start all workers again" in told
+    reported = failure(killed / "worker_0.log")
+    assert "another worker is gone" in reported
+    assert "Graph execution error" not in reported
+    assert "Start all workers again" in reported
     assert not list(killed.glob("*/model/Format-Serving"))
 
 
@@ -186,9 +186,9 @@ def test_workers_that_see_different_checkpoints_end_in_one_line_each(killed, sta
     folders = [killed / "checkpoints", tmp_path / "nothing"]
     for index, process in enumerate(start_two(tmp_path, folders, **RESUMED)):
         assert process.wait(60) == 1
-        told = failure(tmp_path / f"worker_{index}.log")
-        assert re.search(r"the workers go on from the steps [1-9]\d*, 0\. Give", told)
-        assert "Give all workers a checkpoint_dir that all of them see." in told
+        reported = failure(tmp_path / f"worker_{index}.log")
+        assert re.search(r"the workers go on from the steps [1-9]\d*, 0\. Give", reported)
+        assert "Give all workers a checkpoint_dir that all of them see." in reported
 
 
 @pytest.mark.slow
@@ -199,9 +199,9 @@ def test_a_worker_whose_peer_never_starts_says_which_one_in_bounded_time(start, 
     tf_config = {"cluster": {"worker": addresses}, "task": task}
     process = start(tmp_path / "alone", tf_config=tf_config, worker_wait_seconds=1)
     assert process.wait(60) == 1
-    told = failure(tmp_path / "alone.log")
+    reported = failure(tmp_path / "alone.log")
     missing = 1 - worker
-    assert f"for worker {missing} at {addresses[missing]}: no answer. Start all workers" in told
+    assert f"for worker {missing} at {addresses[missing]}: no answer. Start all workers" in reported
 
 
 def test_workers_that_start_at_different_times_find_each_other():
@@ -236,8 +236,8 @@ def test_a_worker_that_answered_once_and_is_gone_is_missed():
             waiting = threads.submit(await_peers, addresses, 0, 3)
             early.accept()[0].close()
             time.sleep(0.5)
-        told = pytest.raises(Failure, match=f"for worker 1 at {addresses[1]}: no answer")
-        with listen(addresses[2]), told:
+        reported = pytest.raises(Failure, match=f"for worker 1 at {addresses[1]}: no answer")
+        with listen(addresses[2]), reported:
             waiting.result(30)
 
 
@@ -251,9 +251,9 @@ def test_the_workers_of_one_host_are_counted():
 def test_a_port_that_is_taken_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addresses = [f"127.0.0.1:{port}" for port in (taken.getsockname()[1], *free_ports(1))]
-        with pytest.raises(Failure, match="cannot listen at its address") as told:
+        with pytest.raises(Failure, match="cannot listen at its address") as reported:
             await_peers(addresses, 0, 5)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(reported.value)
 
 
 def wait_for_checkpoint(checkpoints: Path, processes: list, seconds: float = 120) -> None:
@@ -306,10 +306,10 @@ def test_the_chief_is_the_worker_that_writes():
     ],
 )
 def test_an_unusable_tf_config_is_refused_in_one_line(tf_config, message):
-    with pytest.raises(Failure) as told:
+    with pytest.raises(Failure) as reported:
         choose(Training(), {"TF_CONFIG": tf_config})
-    assert message in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(reported.value)
+    assert "\n" not in str(reported.value)
 
 
 def test_no_worker_has_an_empty_share_of_a_validation_batch():

@@ -85,10 +85,10 @@ def overflow_on_one_of_two() -> None:
 def test_a_float16_step_that_overflows_on_one_device_is_left_out_on_all(tmp_path):
     log = tmp_path / "log"
     assert start(overflow_on_one_of_two, log=log).wait(120) == 0, log.read_text()[-2000:]
-    told = json.loads(log.read_text().splitlines()[-1])
-    assert told["counted"] == 2
-    assert told["scale"] == 125
-    assert all(told["kept"])
+    reported = json.loads(log.read_text().splitlines()[-1])
+    assert reported["counted"] == 2
+    assert reported["scale"] == 125
+    assert all(reported["kept"])
 
 
 def test_enlarged_losses_do_not_enlarge_a_step(one_step):

@@ -86,8 +86,8 @@ def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
 
     tried = proposed_in({BATCH: {"choices": [2, 1000]}}, 2, allocate)
     assert len(tried) == 2
-    [told] = [line for line in caplog.messages if "batch_size 1000" in line]
-    assert "failed: it does not fit into the device's memory (OOM when" in told
+    [reported] = [line for line in caplog.messages if "batch_size 1000" in line]
+    assert "failed: it does not fit into the device's memory (OOM when" in reported
 
 
 def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):

@@ -130,9 +130,9 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_running(search_in, foun
     caplog.clear()
     caplog.set_level(logging.INFO, "steadyfeed.progress")
     again = search_in(checkpoint_dir=killed)
-    told = [record.getMessage() for record in caplog.records]
-    assert told
-    assert all(message.startswith("trial 2 of 2") for message in told)
+    reported = [record.getMessage() for record in caplog.records]
+    assert reported
+    assert all(message.startswith("trial 2 of 2") for message in reported)
     scores = [[trial["score"] for trial in results(search)] for search in (again, found)]
     np.testing.assert_allclose(*scores, rtol=1e-4)
     assert not list(killed.iterdir())
@@ -154,8 +154,10 @@ def test_a_failed_trial_is_reported_and_the_search_goes_on(search_in, caplog):
     found = search_in({"model.parameters.filters": {"choices": ["none", [4, 8]]}}, trials=3)
     assert best(found) == {"model.parameters.filters": [4, 8]}
     assert len(results(found)) == 1
-    [told] = [record.getMessage() for record in caplog.records if "filters none" in record.message]
-    assert "failed: Trainer: hyperparameters: model.parameters.filters: given 'none'" in told
+    [reported] = [
+        record.getMessage() for record in caplog.records if "filters none" in record.message
+    ]
+    assert "failed: Trainer: hyperparameters: model.parameters.filters: given 'none'" in reported
     [tuner_results] = found["tuner_results"]
     summary = tuner_results.get_string_custom_property("summary")
     assert summary.endswith(", the best of 1 trial; 1 failed")
