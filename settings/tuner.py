@@ -37,9 +37,9 @@ class Tried(Section):
     min: int | float | None = Field(None, description="the lower end of a range")
     max: int | float | None = Field(None, description="the upper end of a range")
     log: bool = Field(False, description="sample the range on a logarithmic scale")
-    choices: (
-        Annotated[list[Annotated[Any, AfterValidator(_as_json)]], Field(min_length=1)] | None
-    ) = Field(None, description="values to choose from, instead of a range")
+    choices: Annotated[list[Choice], Field(min_length=1)] | None = Field(
+        None, description="values to choose from, instead of a range"
+    )
 
     @model_validator(mode="after")
     def _is_a_range_or_choices(self):

@@ -3,23 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from google.protobuf import message
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from components import split_messages
 
 FILE_NAME = "SchemaDiff.pb"
 DATASET = "dataset"
 
 
 def read_folder(folder: Path) -> dict[str, anomalies_pb2.Anomalies]:
-    """Anomalies below an artifact's local folder by split; a damaged file is left out."""
-    found = {}
-    for file in sorted(folder.glob(f"Split-*/{FILE_NAME}")):
-        try:
-            anomalies = anomalies_pb2.Anomalies.FromString(file.read_bytes())
-        except (OSError, message.DecodeError):
-            continue
-        found[file.parent.name.removeprefix("Split-")] = anomalies
-    return found
+    """Anomalies below an artifact's local folder by split."""
+    return split_messages.read_folder(folder, FILE_NAME, anomalies_pb2.Anomalies)
 
 
 def reasons(

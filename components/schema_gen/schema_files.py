@@ -1,7 +1,5 @@
 """Schemas as text: the artifact's file, and the curated file that a user keeps."""
 
-import os
-
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -21,7 +19,7 @@ def read(uri: str) -> schema_pb2.Schema:
     """The schema of a Schema artifact.
 
     Raises:
-      Failure: the file is missing or no schema.
+      Failure: the file is missing, or is not a schema.
     """
     return _parse(f"{uri}/{FILE_NAME}", "Delete the artifact and run again.")
 
@@ -33,7 +31,9 @@ def curated_text(path: str, features: Features) -> str:
       Failure: the file is missing, is not a schema, or lacks images or masks as BYTES or
         the label; names the line where there is one.
     """
-    schema = _parse(path, "Run once without a schema file, and save the schema inferred there.")
+    schema = _parse(
+        path, "Run once without a schema file, and copy the one that SchemaGen infers there."
+    )
     types = {feature.name: feature.type for feature in schema.feature}
     for name in filter(None, (*features.pictures, features.label)):
         if name not in types:
@@ -49,24 +49,6 @@ def curated_text(path: str, features: Features) -> str:
                 "Set type: BYTES."
             )
     return to_text(schema)
-
-
-def save_curated(uri: str, path: str, overwrite: bool = False) -> None:
-    """Copies a Schema artifact's schema to a file that a user keeps.
-
-    The file appears whole or not at all; missing folders are made.
-
-    Args:
-      uri: the Schema artifact's folder.
-      path: a local file, such as `schema/digits/schema.pbtxt`.
-      overwrite: whether an existing file may be replaced.
-
-    Raises:
-      Failure: the file exists and may not be replaced, or cannot be written.
-    """
-    if os.path.exists(path) and not overwrite:
-        raise Failure(f"{path} exists already. Delete it first, or save to another file.")
-    writing.write(path, to_text(read(uri)), "Choose another folder.")
 
 
 def to_text(schema: schema_pb2.Schema) -> str:

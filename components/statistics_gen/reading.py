@@ -2,25 +2,18 @@
 
 from pathlib import Path
 
-from google.protobuf import message
 from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components import split_messages
 
 FILE_NAME = "FeatureStats.pb"
 _ORDER = ("train", "validation", "test")
 
 
 def read_folder(folder: Path) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """Statistics below an artifact's local folder by split, train first.
-
-    A file that is damaged is left out: a page about the run can do without it.
-    """
-    found = {}
-    for file in folder.glob(f"Split-*/{FILE_NAME}"):
-        try:
-            statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
-        except (OSError, message.DecodeError):
-            continue
-        found[file.parent.name.removeprefix("Split-")] = statistics
+    """Statistics below an artifact's local folder by split, train first."""
+    kind = statistics_pb2.DatasetFeatureStatisticsList
+    found = split_messages.read_folder(folder, FILE_NAME, kind)
     return {split: found[split] for split in sorted(found, key=_place)}
 
 

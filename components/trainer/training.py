@@ -33,18 +33,12 @@ from settings.training import Training
 
 @dataclasses.dataclass
 class TrainingLoop:
-    """One training; `preparation.prepare` puts it together.
+    """One training; `preparation.prepare` puts it together and describes what is not named here.
 
     Attributes:
-      training: how long and how fast.
       steps: the model, its optimizer and the steps to compile.
       build_model: makes the model once more, for the final weights.
       input: of the training, at the step to begin with.
-      validation: the validation's input; None: the training loss decides which epoch is best.
-      checkpoints: takes the state while the training runs.
-      log: takes the epochs.
-      devices: what to compute on.
-      input_report: measures how long each step waits for data; None measures nothing.
     """
 
     training: Training
