@@ -69,7 +69,7 @@ def test_a_mistake_in_the_configuration_writes_nothing(pipeline, tmp_path, overr
         ("data.dataset=digits:9.9.9", "no version 9.9.9"),
         ("data.dataset=digits/small", "digits has no"),
         ("data.splits.test=tset", "no split 'tset'"),
-        ("data.splits.train='train[10'", "no TFDS split expression"),
+        ("data.splits.train='train[10'", "not a TFDS split expression"),
         ("data.splits.train='train[5:5]'", "selects no example"),
         ("data.dataset=mnist", "not prepared"),
     ],
