@@ -15,7 +15,7 @@ class Counts:
     Row n, which may be left out, stands for labels in no vocabulary.
     """
 
-    confusion: _Numbers  # (n + 1, n) number: true class, predicted class
+    confusion: _Numbers  # (n + 1, n) number: true class, predicted class; may be a csr_array
     loss: _Numbers = None  # (n + 1,) float64: summed cross-entropy, nats
     top: _Numbers = None  # (n + 1,) int64: true class among the five likeliest
 

@@ -80,11 +80,13 @@ def _classes(a, b):
         for name in now
         if name in before
     ]
+    of_one = sorted({*before} ^ {*now})
     rows.sort(key=lambda row: -abs(row[1][0][1] - row[1][0][0]))
     return {
         "scores": ["IoU" if score == "iou" else score for score in scores],
         "rows": rows[:_CLASSES],
-        "of_one": sorted({*before} ^ {*now}),
+        "of_one": of_one[:_CLASSES],
+        "more": len(of_one) - _CLASSES,
     }
 
 

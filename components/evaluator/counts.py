@@ -1,7 +1,7 @@
 """What the Evaluator counts over a split; every metric is computed from it.
 
-Its size depends on the number of classes and not on the number of examples, so shards are
-counted apart and added up.
+Its size depends on the classes and on the pairs of them that occur, not on the number of
+examples, so shards are counted apart and added up.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from components.evaluator.worst_examples import WorstExample, worst_of
 from components.transform.corrupt_images import CorruptImage
@@ -25,7 +26,7 @@ class ModelCounts(Counts):
     @classmethod
     def zeros(cls, classes: int) -> "ModelCounts":
         return cls(
-            np.zeros((classes + 1, classes), np.int64),
+            csr_array((classes + 1, classes), dtype=np.int64),
             np.zeros(classes + 1),
             np.zeros(classes + 1, np.int64),
         )
@@ -46,9 +47,11 @@ class ModelCounts(Counts):
         known = labels < probabilities.shape[1]
         of_label = np.zeros(len(labels))  # (batch,) probability of the true class
         of_label[known] = probabilities[known, labels[known]]
-        likelier = (probabilities > of_label[:, np.newaxis]).sum(axis=1)  # (batch,)
+        # Of the same type: numpy would copy all of them into the wider one.
+        least = of_label.astype(probabilities.dtype)[:, np.newaxis]
+        likelier = np.count_nonzero(probabilities > least, axis=1)  # (batch,)
         losses = cross_entropy(of_label)
-        np.add.at(self.confusion, (labels, predicted), 1)
+        self._confuse(np.ones(len(labels), np.int64), labels, predicted)
         np.add.at(self.loss, labels, losses)
         np.add.at(self.top, labels, (of_label > 0) & (likelier < _TOP))
         return losses
@@ -70,12 +73,17 @@ class ModelCounts(Counts):
         confusion = np.bincount(pairs, minlength=self.classes**2)
         confusion = confusion.reshape(self.classes, self.classes)
         losses = np.bincount(truth, cross_entropy(of_truth), minlength=self.classes)  # (n,)
-        self.confusion[:-1] += confusion
+        rows, columns = np.nonzero(confusion)
+        self._confuse(confusion[rows, columns], rows, columns)
         self.loss[:-1] += losses
         return Counts(confusion), float(losses.sum())
 
+    def _confuse(self, numbers: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
+        pairs = (numbers, (labels, predicted))
+        self.confusion = self.confusion + csr_array(pairs, shape=self.confusion.shape)
+
     def __iadd__(self, other: Counts) -> "ModelCounts":
-        self.confusion += other.confusion
+        self.confusion = self.confusion + other.confusion
         self.loss += other.loss
         self.top += other.top
         return self
@@ -146,17 +154,16 @@ class SplitCounts:
 
 
 def _to_lists(counts: Counts) -> dict:
-    rows, columns = np.nonzero(counts.confusion)
+    pairs = counts.confusion.tocoo()
     return {
-        "shape": counts.confusion.shape,
-        "confusion": np.stack([rows, columns, counts.confusion[rows, columns]], 1).tolist(),
+        "shape": pairs.shape,
+        "confusion": np.stack([pairs.row, pairs.col, pairs.data], 1).tolist(),
         "loss": counts.loss.tolist(),
         "top": counts.top.tolist(),
     }
 
 
 def _from_lists(lists: dict) -> ModelCounts:
-    confusion = np.zeros(lists["shape"], np.int64)
     rows, columns, numbers = np.array(lists["confusion"], np.int64).reshape(-1, 3).T
-    confusion[rows, columns] = numbers
+    confusion = csr_array((numbers, (rows, columns)), shape=lists["shape"])
     return ModelCounts(confusion, np.array(lists["loss"]), np.array(lists["top"], np.int64))

@@ -69,7 +69,7 @@ def evaluate(
     writing.write(os.path.join(uri, CLASS_NAMES_FILE), json.dumps(plan.class_names))
     worst_examples.write(counts.worst, uri)
     verdict = _judge(plan, split_uri, evaluation, counts, uri)
-    return Result(verdict, len(counts.corrupt), int(challenger.confusion[-1].sum()))
+    return Result(verdict, len(counts.corrupt), int(challenger.by_label[-1]))
 
 
 def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:

@@ -58,11 +58,11 @@ class Confusion:
     def classes(self) -> list[ClassCounts]:
         """The classes by class id."""
         import numpy as np
+        from scipy.sparse import csr_array
 
-        matrix = np.zeros((len(self.names) + 1, len(self.names)), np.int64)
-        for place, number in self.counts.items():
-            matrix[place] = number
-        counts = Counts(matrix)
+        pairs = np.array([*self.counts], np.int64).reshape(-1, 2).T
+        shape = len(self.names) + 1, len(self.names)
+        counts = Counts(csr_array(([*self.counts.values()], pairs), shape=shape, dtype=np.int64))
         columns = [counts.actual, counts.predicted, counts.right]
         columns += [metric.measure(counts) for metric in (precision, recall, iou)]
         rows = zip(*(column.tolist() for column in columns), strict=True)

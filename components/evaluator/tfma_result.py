@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
+from scipy.sparse import csr_array
 from tensorflow_model_analysis import constants, version
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.metrics import multi_class_confusion_matrix_metrics as matrices
@@ -138,13 +139,13 @@ def _key(name: str, model: str, sub_key=None) -> metric_types.MetricKey:
     return metric_types.MetricKey(name, model_name=model, sub_key=sub_key, example_weighted=None)
 
 
-def _confusion_matrix(confusion: np.ndarray) -> matrices.Matrices:
-    actual, predicted = np.nonzero(confusion)
+def _confusion_matrix(confusion: csr_array) -> matrices.Matrices:
+    pairs = confusion.tocoo()
     return matrices.Matrices(
         {
             0.0: {
-                matrices.MatrixEntryKey(int(row), int(column)): float(confusion[row, column])
-                for row, column in zip(actual, predicted, strict=True)
+                matrices.MatrixEntryKey(int(row), int(column)): float(number)
+                for row, column, number in zip(pairs.row, pairs.col, pairs.data, strict=True)
             }
         }
     )

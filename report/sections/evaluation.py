@@ -4,7 +4,7 @@ from report import pictures
 from report.advice import rule
 
 _MATRIX = 30  # classes up to which the whole matrix is shown
-_LISTED = 100  # classes of the table of classes
+_LISTED = 100  # classes of the table of classes; of more, the weakest
 _PAIRS = 5  # of classes that are mistaken for each other
 
 
@@ -25,11 +25,18 @@ def view(run, previous):
         return found
     classes = run.confusion.classes
     return found | {
-        "classes": classes[:_LISTED],
+        "classes": _listed(classes, "iou" if run.is_segmentation else "recall"),
         "more": len(classes) - _LISTED,
         "matrix": _matrix(run.confusion, classes) if len(classes) <= _MATRIX else [],
         "pairs": run.confusion.mistakes()[:_PAIRS],
     }
+
+
+def _listed(classes, score):
+    """All in their order; of too many, those of the lowest score that occur."""
+    if len(classes) <= _LISTED:
+        return classes
+    return sorted(classes, key=lambda c: (c.actual == 0, getattr(c, score)))[:_LISTED]
 
 
 def _matrix(confusion, classes):

@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 from ml_metadata.proto import metadata_store_pb2
 
 from report import drift, graph
-from report.files import write_report
+from report.files import write_comparison, write_report
 from tests.report.report_runs import Root, classified, masked_configuration, segmented
 
 FAILED = metadata_store_pb2.Execution.FAILED
@@ -53,6 +53,23 @@ def test_what_to_do_next_is_from_what_happened(page):
         "The weakest class is &lt;cat&gt;: recall 0.818 on 11 examples, most often mistaken" in page
     )
     assert "Turn on the disk cache." in page
+
+
+def test_of_very_many_classes_only_the_weakest_are_listed(root):
+    classes = 21_841
+    steps = classified()
+    evaluation = steps["Evaluator"]["outputs"]["evaluation"]
+    evaluation["class_names.json"] = [f"class {n}" for n in range(classes)]
+    pairs = [[n, n, 9] for n in range(classes - 1)] + [[classes - 1, 0, 9]]
+    evaluation["counts.json"] = {"models": {"challenger": {"confusion": pairs}}}
+    root.add_run("2026-11-20T02:57:25", classified())
+    root.add_run("2026-11-21T02:57:25", steps)
+    table = section(page_of(root), "evaluation")
+    assert "Scores of the weakest classes" in table
+    assert table.index("class 21840<") < table.index("class 0<")
+    assert "21,741 more classes are not shown" in table
+    compared = write_comparison(root.configuration, "previous", "latest").read_text("utf-8")
+    assert len(section(compared, "classes")) < 10_000
 
 
 def test_names_from_the_data_are_escaped(page):
