@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator
 import models
 from settings.data import Data
 from settings.evaluation import Evaluation
+from settings.folders import NOT_PLAIN, PLAIN, WITHOUT, FolderForm
 from settings.kubeflow import Kubeflow
 from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
@@ -29,10 +30,13 @@ Name = Annotated[
         )
     ),
 ]
-Folder = Annotated[str, AfterValidator(Form(r"(?s)(?!\w+://).+", "a folder of this machine"))]
+Folder = Annotated[str, AfterValidator(FolderForm(PLAIN, f"a folder of this machine, {WITHOUT}"))]
 # What TensorFlow opens by itself: it knows no s3:// and no minio://.
 Destination = Annotated[
-    str, AfterValidator(Form(r"gs://\S+|(?s:(?!\w+://).+)", "a folder, or a gs:// address"))
+    str,
+    AfterValidator(
+        FolderForm(rf"gs://[^\s{NOT_PLAIN}]+|{PLAIN}", f"a folder, or a gs:// address, {WITHOUT}")
+    ),
 ]
 
 

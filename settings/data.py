@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from settings.folders import PLAIN, WITHOUT, FolderForm
 from settings.section import Form, Section
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
@@ -15,6 +16,10 @@ Dataset = Annotated[
     ),
 ]
 Path = Annotated[str, Field(min_length=1)]
+DataFolder = Annotated[
+    str,
+    AfterValidator(FolderForm(rf"(\w+://|~/)?{PLAIN}", f"a folder or an address, {WITHOUT}")),
+]
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -36,7 +41,7 @@ class TfdsSource(Section):
 
     dataset: Dataset = Field(description="the TFDS dataset; without a version, the newest one")
     splits: Splits
-    data_dir: Path | None = Field(
+    data_dir: DataFolder | None = Field(
         None, description="the folder of prepared TFDS datasets; omit for TFDS's own"
     )
     download: bool = Field(False, description="let TFDS download and prepare a missing dataset")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from settings.folders import NOT_PLAIN
 from settings.kubernetes import Image, MountPath, Step, Variable, Volume
 from settings.section import Form, Section
 
@@ -22,10 +23,9 @@ BucketUri = Annotated[
         Form(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
     ),
 ]
+_PLACE = r"an absolute path, or a gs:// address, without * ? [ ] { } \ or spaces"
 # TensorFlow opens these in a step; it does not know minio:// and s3://.
-Place = Annotated[
-    str, AfterValidator(Form(r"(/|gs://)\S+", "an absolute path, or a gs:// address"))
-]
+Place = Annotated[str, AfterValidator(Form(rf"(/|gs://)[^\s{NOT_PLAIN}]+", _PLACE))]
 ParameterName = Annotated[
     str,
     AfterValidator(

@@ -8,11 +8,12 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 import augmentations
 import models
+from settings.folders import PLAIN, WITHOUT, FolderForm
 from settings.mistakes import InnerMistakes
 from settings.section import OneOf, Section
 from settings.signatures import keyword_parameters, section_of
 
-Path = Annotated[str, Field(min_length=1)]
+CacheFolder = Annotated[str, AfterValidator(FolderForm(PLAIN, f"a folder, {WITHOUT}"))]
 Share = Annotated[float, Field(ge=0, le=1)]
 # Marks a key that may change between a kill and the resumed training: the checkpoint stays valid.
 KEEPS_CHECKPOINT = {"keeps_checkpoint": True}
@@ -83,7 +84,7 @@ class InputFunction(Section):
     strategy: Literal["auto", "memory", "disk", "streaming"] = Field(
         "auto", description="where decoded images are kept between epochs"
     )
-    cache_dir: Path | None = Field(
+    cache_dir: CacheFolder | None = Field(
         None, description="a folder on a local disk for the disk strategy; omit for one below root"
     )
     memory_limit_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(

@@ -15,6 +15,7 @@ from tensorflow_datasets.core.utils import file_utils
 from components.tfds_example_gen import preparation
 from components.tfds_example_gen.splits import did_you_mean
 from failures import Failure
+from settings.folders import WITHOUT, is_plain
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.
@@ -74,6 +75,8 @@ def load(
     data_dir = os.path.expanduser((data_dir or constants.DATA_DIR).removeprefix("file://"))
     if "://" not in data_dir:
         data_dir = os.path.abspath(data_dir)  # workers elsewhere have another working directory
+    if not is_plain(data_dir):
+        raise Failure(f"Dataset {request}: data_dir {data_dir!r} must be a path {WITHOUT}.")
     embedded = request.name in EMBEDDED
     if embedded:
         importlib.import_module(EMBEDDED[request.name])
