@@ -7,9 +7,9 @@ stops it, and prints what each run was. The first trains; nothing is new for the
 others. The code is 1 when a run failed, was lost or was made twice.
 """
 
+import contextlib
 import datetime
 import itertools
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,33 +17,33 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.kills import words
+
 FIRINGS = 3
 PATIENCE = 420  # seconds
 
 
 def main():
-    folder = Path(tempfile.mkdtemp(prefix="firings-"))
-    serving = subprocess.Popen(command("run", folder), stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while len(runs := ended(folder)) < FIRINGS and time.monotonic() < deadline:
-            time.sleep(1)
-        subprocess.run(command("stop", folder), check=True, stdout=subprocess.DEVNULL)
-    finally:
-        serving.kill()
-        serving.wait()
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="firings-") as name:
+        folder = Path(name)
+        serving = subprocess.Popen(command("run", folder), stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while len(runs := ended(folder)) < FIRINGS and time.monotonic() < deadline:
+                time.sleep(1)
+            subprocess.run(command("stop", folder), check=True, stdout=subprocess.DEVNULL)
+        finally:
+            serving.kill()
+            serving.wait()
     for scheduled, state, note in runs:
         print(f"{scheduled}  {state}  {note}")
     return 0 if is_right(runs[:FIRINGS]) else 1
 
 
 def command(verb, folder):
-    words = [sys.executable, "-m", "pipeline", "schedule", verb, "--local"]
-    words += ["--config", "configs/digits.yaml", "--set", 'schedule={cron: "* * * * *"}']
-    for key in ("root", "push.destination", "data.data_dir"):
-        words += ["--set", f"{key}={folder / key}"]
-    return words
+    given = words(folder, "schedule", verb, "--local")
+    cron = 'schedule={cron: "* * * * *"}'
+    return [sys.executable, "-m", "pipeline", *given, "--set", cron]
 
 
 def ended(folder):
@@ -51,7 +51,7 @@ def ended(folder):
     file = folder / "root" / "schedule" / "state.sqlite"
     if not file.exists():
         return []
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as store:
+    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
         query = "SELECT scheduled, state, note FROM run WHERE state != 'owed' ORDER BY scheduled"
         return store.execute(query).fetchall()
 

@@ -10,12 +10,12 @@ import functools
 import statistics
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
+from benchmarks.input.photographs import example
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input.function import input_function
 from components.trainer.input.options import FeedOptions
@@ -40,19 +40,9 @@ def larger() -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (4096, 48, 48, 3)).astype(np.uint8), np.arange(4096) % 10
 
 
-def write(file: Path, images: np.ndarray, labels: np.ndarray) -> None:
-    """Examples as Transform writes them."""
-    with tf.io.TFRecordWriter(str(file)) as writer:
-        for image, label in zip(images, labels, strict=True):
-            example = tf.train.Example()
-            example.features.feature["image"].bytes_list.value.append(image.tobytes())
-            example.features.feature["label"].int64_list.value.append(int(label))
-            writer.write(example.SerializeToString())
-
-
-def train(file: Path, shape: tuple[int, int, int], report: InputReport | None) -> float:
+def train(file: str, shape: tuple[int, int, int], report: InputReport | None) -> float:
     """Seconds of one training, from its first step to the report's end."""
-    batches = functools.partial(input_function, [str(file)], shape, 32, training=True)
+    batches = functools.partial(input_function, [file], shape, 32, training=True)
     channels = shape[-1]
     build = functools.partial(
         build_model,
@@ -80,8 +70,10 @@ def train(file: Path, shape: tuple[int, int, int], report: InputReport | None) -
 def measure(name: str, images: np.ndarray, labels: np.ndarray, rounds: int) -> None:
     """Prints one line: the cost, and how near the ceiling."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "data-00000-of-00001"
-        write(file, images, labels)
+        file = f"{folder}/data-00000-of-00001"
+        with tf.io.TFRecordWriter(file) as writer:
+            for image, label in zip(images, labels, strict=True):
+                writer.write(example(image.tobytes(), int(label)))
         seconds = {True: [], False: []}
         ceilings = []
         for number in range(2 * rounds):

@@ -11,7 +11,6 @@ loads, and no folder of an execution that did not finish. Prints "22 of 22".
 import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -55,9 +54,9 @@ def main():
 
 def kill_and_run_again(component, chance):
     """The faults found after a kill within `component` and a second run; none: []."""
-    folder = Path(tempfile.mkdtemp(prefix="kills-"))
-    try:
-        command = [sys.executable, "-m", "pipeline", *words(folder)]
+    with tempfile.TemporaryDirectory(prefix="kills-") as name:
+        folder = Path(name)
+        command = [sys.executable, "-m", "pipeline", *words(folder, "run")]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         killed = kill_within(component, subprocess.Popen(command, **quiet), folder, chance)
         done = subprocess.run(command, capture_output=True, text=True)
@@ -65,13 +64,11 @@ def kill_and_run_again(component, chance):
             return [f"the second run failed: {(done.stdout + done.stderr).strip()[-300:]}"]
         missed = [] if killed else ["the run was over before the kill"]
         return missed + find_faults(folder)
-    finally:
-        shutil.rmtree(folder)
 
 
-def words(folder):
-    """What `python -m pipeline` is given: a run of digits that writes below `folder` alone."""
-    given = ["run", "--config", "configs/digits.yaml"]
+def words(folder, *verb):
+    """The words after `python -m pipeline` for digits that writes below `folder` alone."""
+    given = [*verb, "--config", "configs/digits.yaml"]
     for key in ("root", "push.destination", "data.data_dir"):
         given += ["--set", f"{key}={folder / key}"]
     return given
@@ -95,13 +92,11 @@ def _has_started(component, folder):
 
 def find_faults(folder):
     """What a finished root must not show; in words."""
-    import ml_metadata as mlmd
     from ml_metadata.proto import metadata_store_pb2
 
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(folder / "root" / "metadata.sqlite")
-    store = mlmd.MetadataStore(config)
-    executions = {e.id: e for e in store.get_executions()}
+    from pipeline.metadata_store import open_store
+
+    executions = {e.id: e for e in open_store(folder / "root").get_executions()}
     states = metadata_store_pb2.Execution
     faults = [
         f"execution {e.id} still counts as running"

@@ -9,13 +9,14 @@ is missed.
 """
 
 import argparse
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.kills import words
 
 IMPORT = "import tensorflow, apache_beam, tensorflow_model_analysis"
 BARS = {"fresh": 2.5, "cached": 1.5}
@@ -37,18 +38,13 @@ def main():
 
 
 def _measure():
-    folder = Path(tempfile.mkdtemp(prefix="startup-"))
-    run = [sys.executable, "-m", "pipeline", "run", "--config", "configs/digits.yaml"]
-    for key in ("root", "push.destination", "data.data_dir"):
-        run += ["--set", f"{key}={folder / key}"]
-    try:
+    with tempfile.TemporaryDirectory(prefix="startup-") as folder:
+        run = [sys.executable, "-m", "pipeline", *words(Path(folder), "run")]
         return {
             "import": _seconds([sys.executable, "-c", IMPORT]),
             "fresh": _seconds(run),
             "cached": _seconds(run),
         }
-    finally:
-        shutil.rmtree(folder)
 
 
 def _seconds(command):

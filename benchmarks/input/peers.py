@@ -10,11 +10,12 @@ import resource
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.input.photographs import BATCH, SHAPE, load
+from benchmarks.input.photographs import BATCH, SHAPE, Photographs, load
 
 _SECONDS = 3.0  # of measuring in RAM
 _ROOT = Path(__file__).resolve().parents[2]
@@ -59,18 +60,16 @@ def torch_first(files: list[str]):
     """Worker processes decode with Pillow; uint8."""
     import torch
 
-    def batches():
-        return torch.utils.data.DataLoader(
-            _TorchFiles(files),
-            batch_size=BATCH,
-            shuffle=True,
-            drop_last=True,
-            num_workers=os.cpu_count(),
-            collate_fn=_stack,
-            prefetch_factor=4,
-        )
-
-    return iter(batches())
+    loader = torch.utils.data.DataLoader(
+        _TorchFiles(files),
+        batch_size=BATCH,
+        shuffle=True,
+        drop_last=True,
+        num_workers=os.cpu_count(),
+        collate_fn=_stack,
+        prefetch_factor=4,
+    )
+    return iter(loader)
 
 
 def _stack(images: list[np.ndarray]):
@@ -105,19 +104,6 @@ def grain_first(files: list[str]):
 
 
 def grain_later(files: list[str]):
-    """A row at a time, stacked by Grain: the way its guides show."""
-    import grain
-
-    dataset = (
-        grain.MapDataset.source(_rows(files))
-        .shuffle(seed=1)
-        .repeat()
-        .batch(BATCH, drop_remainder=True)
-    )
-    return iter(dataset.to_iter_dataset(_threads()))
-
-
-def grain_later_batched(files: list[str]):
     """Numbers are shuffled and batched, and each batch is one NumPy indexing."""
     import grain
 
@@ -142,19 +128,20 @@ PEERS = {
     "PyTorch DataLoader, Pillow, uint8, loose files": ("first", torch_first),
     "Grain, Pillow, uint8, loose files": ("first", grain_first),
     "PyTorch __getitems__, uint8 in RAM": ("later", torch_later),
-    "Grain, uint8 in RAM": ("later", grain_later),
-    "Grain, uint8 in RAM, whole batches indexed": ("later", grain_later_batched),
+    "Grain, uint8 in RAM, whole batches indexed": ("later", grain_later),
 }
 
 
-def measure(name: str, folder: Path) -> tuple[float, float] | str:
-    """Images per second and per core-second of one peer in a fresh process, or why not."""
-    command = [sys.executable, "-m", "benchmarks.input.peers", name, str(folder)]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
-    if done.returncode:
-        if "ModuleNotFoundError" in done.stderr:
-            return "not installed"
-        raise RuntimeError(f"{name} failed:\n{done.stderr}")
+def installed() -> dict:
+    """The PEERS whose package is here: `make bench` installs both."""
+    packages = {"PyTorch": "torch", "Grain": "grain"}
+    return {n: peer for n, peer in PEERS.items() if find_spec(packages[n.split()[0].strip(",")])}
+
+
+def measure(name: str, photographs: Photographs) -> tuple[float, float]:
+    """Images per second and per core-second of one peer in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.input.peers", name, str(photographs.folder)]
+    done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=True)
     per_second, per_core_second = map(float, done.stdout.split()[-2:])
     return per_second, per_core_second
 

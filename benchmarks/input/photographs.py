@@ -101,13 +101,14 @@ def _write_shards(folder: Path) -> None:
         ):
             for number in range(bounds[shard], bounds[shard + 1]):
                 jpeg = jpegs[number]
-                encoded.write(_example(jpeg, number))
+                encoded.write(example(jpeg, number))
                 raw.write(
-                    _example(decode_images(tf.constant([jpeg]), SHAPE).numpy().tobytes(), number)
+                    example(decode_images(tf.constant([jpeg]), SHAPE).numpy().tobytes(), number)
                 )
 
 
-def _example(image: bytes, label: int) -> bytes:
+def example(image: bytes, label: int) -> bytes:
+    """A serialized Example, as ExampleGen and Transform write it."""
     import tensorflow as tf
 
     feature = {

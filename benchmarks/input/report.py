@@ -1,162 +1,94 @@
-"""The table, the JSON and the plot."""
+"""The table, the promises and the plot.
 
-import dataclasses
-import json
+`rates` is everywhere {name: (images per second, images per second of one core)}, and `kinds`
+is {name: "first", "later" or "limit"}.
+"""
+
+import os
+from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.input import limits, variants
 
-_OURS = "#1a7f5a"
+_TITLES = {
+    "first": "First epoch, from JPEG",
+    "later": "Later epochs",
+    "limit": "What the machine can do",
+}
+_COLOURS = {"ours": "#1a7f5a", "limit": "#d9a441"}
 _OTHERS = "#9aa5b1"
-_LIMITS = "#d9a441"
 
 
-def medians(rounds: dict[str, list[float]]) -> dict[str, float]:
-    return {name: float(np.median(rates)) for name, rates in rounds.items() if rates}
-
-
-@dataclasses.dataclass(frozen=True)
-class Promise:
-    """A figure that the project promises.
-
-    Attributes:
-      what: it is about.
-      value: as measured, None where it was not.
-      bound: what is promised.
-      at_least: whether the value is to be the bound or more; otherwise the bound or less.
-    """
-
-    what: str
-    value: float | None
-    bound: float
-    at_least: bool = True
-
-    @property
-    def met(self) -> bool | None:
-        if self.value is None:
-            return None
-        return self.value >= self.bound if self.at_least else self.value <= self.bound
-
-    @property
-    def line(self) -> str:
-        verdict = {True: "met", False: "NOT met", None: "not measured"}[self.met]
-        value = "" if self.value is None else f"{self.value:,.2f}"
-        return (
-            f"{self.what:<64}{value:>9} {'≥' if self.at_least else '≤'} {self.bound:>5g}  {verdict}"
-        )
-
-
-def promises(
-    rates: dict[str, float],
-    core_rates: dict[str, float],
-    kinds: dict[str, str],
-    waits: dict[str, dict],
-    cores: int,
-) -> list[Promise]:
-    """What the project promises, each a figure of this one run."""
-
-    def ratio(name, other, times=1, of=rates):
-        return of[name] / (times * of[other]) if {name, other} <= of.keys() else None
-
-    later, first, cold = variants.OURS_MEMORY, variants.OURS_FIRST, variants.OURS_DISK
-    full = limits.FULL_DECODE
-    everywhere = limits.FULL_DECODE_EVERYWHERE
-    peer_later, peer_first = (_best_peer(rates, kinds, kind) for kind in ("later", "first"))
-    # On a disk that is slower than that, 0.8 of plain reading is what is promised.
-    disk_limit = min(6000, 0.8 * rates[limits.READING]) if limits.READING in rates else 6000
-    found = [
-        Promise("later epochs in RAM ÷ usual tf.data", ratio(later, variants.NAIVE), 60),
-        Promise("later epochs in RAM ÷ best peer", ratio(later, peer_later), 2.5),
-        Promise("later epochs in RAM ÷ memcpy", ratio(later, limits.MEMCPY), 0.7),
-        Promise("first epoch ÷ best of PyTorch and Grain", ratio(first, peer_first), 2),
-        Promise("first epoch ÷ (cores × full decode)", ratio(first, full, cores), 1),
-        Promise("  ÷ full decode on all cores at once", ratio(first, everywhere), 1),
-        Promise("  in core time", ratio(first, full, of=core_rates), 1),
-        Promise("local disk, cold, images/s", rates.get(cold), round(disk_limit)),
-    ]
-    for name, measured in waits.items():
-        found += [
-            Promise(f"waits of {name}, %", 100 * measured["wait_share"], 1, at_least=False),
-            Promise("  p99, % of a step", 100 * measured["wait_p99"], 5, at_least=False),
-        ]
-    return found
-
-
-def _best_peer(rates: dict[str, float], kinds: dict[str, str], kind: str) -> str | None:
-    peers = (name for name in rates if kinds[name] == kind and _is_peer(name))
-    return max(peers, key=rates.get, default=None)
-
-
-def _is_peer(name: str) -> bool:
-    return name.startswith(("PyTorch", "Grain"))
-
-
-def table(rates: dict[str, float], core_rates: dict[str, float], kinds: dict[str, str]) -> str:
-    titles = {
-        "first": "first epoch, from JPEG",
-        "later": "later epochs",
-        "limit": "what the machine can do",
-    }
+def table(rates: dict, kinds: dict[str, str]) -> str:
     lines = []
-    for kind, title in titles.items():
+    for kind, title in _TITLES.items():
         lines += ["", f"{title:<62}images/s  a core"]
         lines += [
-            f"  {name:<58}{rates[name]:>10,.0f}{core_rates[name]:>9,.0f}"
-            for name in rates
+            f"  {name:<58}{rate:>10,.0f}{of_a_core:>9,.0f}"
+            for name, (rate, of_a_core) in rates.items()
             if kinds[name] == kind
         ]
     return "\n".join(lines)
 
 
-def write(folder: Path, result: dict) -> None:
-    """results.json and throughput.png below `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    about = f"{result['cores']} cores, median of {result['rounds']} rounds"
-    _plot(folder / "throughput.png", result["images_per_second"], result["kinds"], about)
+def promises(rates: dict, kinds: dict[str, str], waits: dict) -> Iterator[str]:
+    """Lines of what the project promises, each a figure of this one run.
+
+    Args:
+      waits: {name: (share of a step, its 99th percentile)} that a consumer waits for ours.
+    """
+    later, first = variants.OURS_MEMORY, variants.OURS_FIRST
+
+    def best_peer(kind):
+        peers = [n for n in rates if kinds[n] == kind and n.startswith(("PyTorch", "Grain"))]
+        return max(peers, key=lambda name: rates[name][0], default=None)
+
+    for what, ours, other, column, bound in (
+        ("later epochs in RAM ÷ usual tf.data", later, variants.USUAL, 0, 60),
+        ("later epochs in RAM ÷ best peer", later, best_peer("later"), 0, 2.5),
+        ("later epochs in RAM ÷ memcpy", later, limits.MEMCPY, 0, 0.7),
+        ("first epoch ÷ best of PyTorch and Grain", first, best_peer("first"), 0, 2),
+        ("first epoch ÷ full decode on all cores at once", first, limits.DECODE, 0, 1),
+        ("  in core time", first, limits.DECODE, 1, 1),
+    ):
+        if other is None:
+            yield f"  {what:<64} not measured: the peer is not installed"
+        else:
+            value = rates[ours][column] / rates[other][column]
+            yield _line(what, value, "≥", bound, value >= bound)
+    for name, (share, p99) in waits.items():
+        yield _line(f"waits at 0.8 of the rate: {name}, %", 100 * share, "≤", 1, share <= 0.01)
+        yield _line("  p99, % of a step", 100 * p99, "≤", 5, p99 <= 0.05)
 
 
-def _plot(path: Path, rates: dict[str, float], kinds: dict[str, str], about: str) -> None:
+def _line(what, value, sign, bound, met):
+    return f"  {what:<72}{value:>9,.2f} {sign} {bound:>4g}  {'met' if met else 'NOT met'}"
+
+
+def plot(path: Path, rates: dict, kinds: dict[str, str], rounds: int) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = [
-        (title, [name for name in rates if kinds[name] in (kind, "limit")])
-        for kind, title in (("first", "First epoch, from JPEG"), ("later", "Later epochs"))
-    ]
-    shown = [(title, [n for n in names if _belongs(n, title)]) for title, names in shown]
-    heights = [len(names) for _, names in shown]
+    panels = {kind: [name for name in rates if kinds[name] == kind] for kind in ("first", "later")}
+    panels["first"].append(limits.DECODE)
+    panels["later"].append(limits.MEMCPY)
+    heights = [len(names) for names in panels.values()]
     figure, axes = pyplot.subplots(
         2, 1, figsize=(10, 0.36 * sum(heights) + 1.6), height_ratios=heights, layout="constrained"
     )
-    for axis, (title, names) in zip(axes, shown, strict=True):
-        names = sorted(names, key=rates.get)
-        colours = [
-            _LIMITS if n.startswith("limit") else _OURS if n.startswith("ours") else _OTHERS
-            for n in names
-        ]
-        drawn = axis.barh(names, [rates[name] for name in names], color=colours)
+    about = f"images/s, 64×224×224×3, {os.cpu_count()} cores, median of {rounds} rounds"
+    for axis, (kind, names) in zip(axes, panels.items(), strict=True):
+        names.sort(key=lambda name: rates[name][0])
+        colours = [_COLOURS.get(name.split(",")[0].split(":")[0], _OTHERS) for name in names]
+        drawn = axis.barh(names, [rates[name][0] for name in names], color=colours)
         axis.bar_label(drawn, fmt="{:,.0f}", padding=4, fontsize=8)
-        axis.set_title(f"{title}: images/s, 64×224×224×3, {about}", loc="left", fontsize=10, pad=8)
+        axis.set_title(f"{_TITLES[kind]}: {about}", loc="left", fontsize=10, pad=8)
         axis.tick_params(labelsize=8, left=False)
         axis.xaxis.set_visible(False)
         axis.margins(x=0.12)
         axis.spines[:].set_visible(False)
-    kinds_shown = {"ours": _OURS, "others": _OTHERS, "the machine by itself": _LIMITS}
-    handles = [pyplot.Rectangle((0, 0), 1, 1, color=colour) for colour in kinds_shown.values()]
-    figure.legend(
-        handles, kinds_shown, loc="outside lower center", ncols=3, frameon=False, fontsize=8
-    )
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
-
-
-def _belongs(name: str, title: str) -> bool:
-    if not name.startswith("limit"):
-        # The same tensors again and again, nothing moved: in the table, but no bar is like it.
-        return name != variants.FROZEN
-    return ("decode" in name) == title.startswith("First")

@@ -12,7 +12,7 @@ from tests.processes import start_pipeline
 def test_a_root_on_which_every_component_was_killed_once_ends_whole(tmp_path):
     chance, log = random.Random(0), tmp_path / "log"
     for component in COMPONENTS:
-        run = start_pipeline(*words(tmp_path), log=log)
+        run = start_pipeline(*words(tmp_path, "run"), log=log)
         assert kill_within(component, run, tmp_path, chance), f"{component} was never seen to run"
-    assert start_pipeline(*words(tmp_path), log=log).wait() == 0, log.read_text()
+    assert start_pipeline(*words(tmp_path, "run"), log=log).wait() == 0, log.read_text()
     assert find_faults(tmp_path) == []
