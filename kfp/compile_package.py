@@ -25,6 +25,9 @@ _ENVIRONMENT = {"_KFP_RUNTIME": "true"}
 # Each reads something that may change while its parameters stay the same.
 _NEVER_CACHED = {"TfdsExampleGen", "ChampionResolver", "Pusher"}
 _EXECUTOR = "{}_executor"
+# Argo counts it from the start of the first attempt, gives up once it has passed, and kills a
+# further attempt that is still running then; left out, it is 0. No training takes a year.
+_MOST_RETRYING = "31536000s"
 
 
 def compile_package(configuration, output):
@@ -129,7 +132,7 @@ def _finish_task(task, component, step, pipeline):
             "maxRetryCount": step.retries,
             "backoffDuration": f"{step.retry_after_seconds}s",
             "backoffFactor": 2.0,
-            "backoffMaxDuration": "3600s",
+            "backoffMaxDuration": _MOST_RETRYING,
         }
 
 

@@ -13,12 +13,13 @@ from google.protobuf import json_format
 
 from failures import ConfigurationError
 from kfp.platform_document import check_platform
+from kfp.run_origin import VARIABLE
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")  # of Argo's DAGs
 _IMPORTED = ("gs://", "s3://", "minio://", "oci://")
-# etcd accepts objects of 1.5 MiB; the workflow holds the package once and its own text.
-_MOST_BYTES = 1_000_000
+# etcd accepts objects of 1.5 MiB; a ScheduledWorkflow has 2.2 times the bytes of its package.
+_MOST_BYTES = 650_000
 # Linux accepts 128 KiB in an argument; all of a step's inputs travel in one.
 _MOST_VALUE_BYTES = 100_000
 
@@ -87,10 +88,14 @@ def _reasons(documents):
     for label, executor in sorted(executors.items()):
         yield from _check_executor(label, executor)
     yield from _check_twins(executors)
+    yield from _check_variables(executors)
     for platform in platforms:
         yield from check_platform(platform, executors)
     if len(json.dumps(documents)) > _MOST_BYTES:
-        yield f"the package has more than {_MOST_BYTES:,} bytes; a workflow object holds no more"
+        yield (
+            f"the package has more than {_MOST_BYTES:,} bytes; Kubernetes would not hold the "
+            "recurring run made of it"
+        )
 
 
 def _unknown_fields(spec):
@@ -138,9 +143,25 @@ def _check_tasks(spec, executors):
             )
         if task.get("triggerPolicy", {}).get("condition"):
             yield f"task {name}: a condition; let the component decide instead, as Pusher does"
+        yield from _check_retries(name, task.get("retryPolicy", {}))
         for key, source in task.get("inputs", {}).get("parameters", {}).items():
             constant = str(source.get("runtimeValue", {}).get("constant", ""))
             yield from _check_constant(f"task {name}: parameter {key}", constant)
+
+
+def _check_retries(task, policy):
+    """Argo's rule: each wait has to end before backoffMaxDuration since the first start."""
+    attempts = int(policy.get("maxRetryCount", 0))
+    first, most = (
+        float(policy.get(key, "0s").removesuffix("s"))
+        for key in ("backoffDuration", "backoffMaxDuration")
+    )
+    waits = sum(first * policy.get("backoffFactor", 0) ** n for n in range(attempts))
+    if attempts and most <= waits:
+        yield (
+            f"task {task}: backoffMaxDuration {most:.0f}s; the backend counts it from the start of "
+            f"the first attempt, and the waits alone take {waits:.0f}s"
+        )
 
 
 def _check_constant(place, text):
@@ -171,6 +192,14 @@ def _check_executor(label, executor):
             )
         if container.get("lifecycle"):
             yield f"{label}: a lifecycle hook, which the backend never runs"
+
+
+def _check_variables(executors):
+    containers = [executor.get("container", {}) for executor in executors.values()]
+    variables = {(v["name"], v.get("value", "")) for c in containers for v in c.get("env", [])}
+    for name, value in sorted(variables):
+        origin = " (a text of the configuration)" if name == VARIABLE else ""
+        yield from _check_constant(f"variable {name}{origin}", value)
 
 
 def _check_twins(executors):

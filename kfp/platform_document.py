@@ -112,10 +112,20 @@ def check_platform(document, executors):
         if label not in executors:
             yield f"platform: {label} is not an executor of the pipeline"
         try:
-            _Executor.model_validate(fields)
+            yield from _check_claims(label, _Executor.model_validate(fields).pvc_mount)
         except ValidationError as error:
             for line in mistakes.lines(error, _Executor):
                 yield f"platform: {label}: {line}"
+
+
+def _check_claims(label, mounts):
+    """The driver names a pod's volume after its claim."""
+    claims = [mount.pvc_name_parameter.runtime_value.constant for mount in mounts]
+    for claim in sorted({claim for claim in claims if claims.count(claim) > 1}):
+        yield (
+            f"platform: {label}: the claim {claim} is mounted at two paths, which the backend "
+            "cannot; mount it at one"
+        )
 
 
 def _executor(step):

@@ -96,10 +96,10 @@ class Step(Section):
         None, description="when to fetch the image; omit for the cluster's own policy"
     )
     retries: Annotated[int, Field(ge=0, le=10)] = Field(
-        0, description="further attempts after a failure"
+        0, description="further attempts after a failure or an eviction"
     )
     retry_after_seconds: Annotated[int, Field(ge=0, le=3600)] = Field(
-        30, description="seconds before the first further attempt"
+        30, description="seconds before the first further attempt, doubled for each later one"
     )
     cache: bool | None = Field(
         None,
@@ -120,6 +120,10 @@ class Step(Section):
         for path in paths:
             if paths.count(path) > 1:
                 raise ValueError(f"two volumes at {path}; allowed: one volume for a mount path")
+        claims = [volume.claim for volume in volumes]
+        for claim in claims:
+            if claims.count(claim) > 1:
+                raise ValueError(f"claim {claim} at two paths; allowed: one mount path for a claim")
         return volumes
 
     def over(self, base: "Step") -> "Step":

@@ -27,6 +27,7 @@ from settings.kubernetes import Step, Volume
         ("every_step", {"volumes": [{"claim": "My Claim", "mount_path": "/a"}]}),
         ("every_step", {"volumes": [{"claim": "c", "mount_path": "a"}]}),
         ("every_step", {"volumes": [{"claim": c, "mount_path": p} for c, p in ("a/", "b/")]}),
+        ("every_step", {"volumes": [{"claim": "c", "mount_path": p} for p in ("/a", "/b")]}),
         ("parameters", {"Learning rate": "training.learning_rate"}),
         ("models", None),
         ("unknown", 1),

@@ -62,6 +62,21 @@ BREAKS = {
     "a condition; let the component decide": lambda s, p: task(s, "Push").update(
         triggerPolicy={"condition": "inputs.artifacts['model'].artifacts[0].uri == 'x'"}
     ),
+    "variable A holds '{{'": lambda s, p: executor(s, "Count")["container"]["env"].append(
+        {"name": "A", "value": "{{inputs.parameters.x}}"}
+    ),
+    "STEADYFEED_ORIGIN (a text of the configuration) holds": lambda s, p: executor(s, "Count")[
+        "container"
+    ]["env"].append({"name": "STEADYFEED_ORIGIN", "value": "{{x}}"}),
+    "backoffMaxDuration 60s; the backend": lambda s, p: task(s, "Add")["retryPolicy"].update(
+        backoffMaxDuration="60s"
+    ),
+    "backoffMaxDuration 0s; the backend": lambda s, p: task(s, "Add")["retryPolicy"].pop(
+        "backoffMaxDuration"
+    ),
+    "the claim models is mounted at two paths": lambda s, p: kubernetes(p)["pvcMount"].append(
+        {**kubernetes(p)["pvcMount"][0], "mountPath": "/other"}
+    ),
     "a part is missing": lambda s, p: s["components"].pop("Add"),
     "Gone_executor is not an executor": lambda s, p: p["platforms"]["kubernetes"]["deploymentSpec"][
         "executors"
@@ -116,7 +131,7 @@ def test_two_pipelines_in_one_file_are_refused(good):
 def test_a_package_that_no_workflow_object_holds_is_refused(good):
     spec, platform = copy.deepcopy(good)
     arguments = executor(spec, "Add")["container"]["args"]
-    arguments += ["x" * 90_000] * 12
+    arguments += ["x" * 90_000] * 8
 
-    with pytest.raises(PackageRefused, match=r"more than 1,000,000 bytes"):
+    with pytest.raises(PackageRefused, match=r"more than 650,000 bytes"):
         check_package([spec, platform])

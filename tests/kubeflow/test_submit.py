@@ -116,6 +116,20 @@ def test_a_call_that_fails_in_passing_is_repeated_and_leaves_one_of_each(
         assert [len(table) for table in tables] == [1, 1, 1, 1]
 
 
+def test_a_workflow_that_argo_refuses_is_not_sent_again(server, run_it, naps):
+    def refuse(number):
+        if server.requests[-1][:2] == ("POST", "/runs"):
+            raise refused(server, 500, "InternalServerError: Failed to validate workflow for run")
+
+    server.before = refuse
+
+    with pytest.raises(Failure, match=r"refuses this \(500\): .*Failed to validate workflow"):
+        run_it()
+
+    assert naps == []
+    assert not server.runs
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_cut_connection_at_any_call_leaves_one_of_each(server, run_it, when):
     run_it()
