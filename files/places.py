@@ -106,6 +106,9 @@ def is_missing(error: BaseException) -> bool:
 
 def why(error: Exception) -> str:
     """The cause that an error of reading or writing a file names, without a full stop."""
+    if isinstance(error, PermissionError):
+        # In a container the user is often one that a volume was not made for.
+        return f"{error.strerror} to user {os.geteuid()}"
     if isinstance(error, OSError):
         return (error.strerror or str(error)).rstrip(".")
     # TensorFlow puts the file before the cause and its operation behind it.
