@@ -109,11 +109,5 @@ def _submit(arguments):
     with package_of(arguments, configuration) as package:
         from kfp.submit_run import submit
 
-        return submit(
-            package,
-            configuration.kubeflow,
-            arguments.param,
-            configuration.kubeflow.pipeline_root,
-            arguments.wait,
-            say=print_now,
-        )
+        kubeflow = configuration.kubeflow
+        return submit(package, kubeflow, arguments.param, arguments.wait, say=print_now)

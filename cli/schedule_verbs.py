@@ -37,8 +37,7 @@ def _schedule(arguments):
         with package_of(arguments, configuration) as package:
             from kfp.recurring_runs import apply
 
-            kubeflow = configuration.kubeflow
-            apply(package, kubeflow, configuration.schedule, kubeflow.pipeline_root, say=print_now)
+            apply(package, configuration.kubeflow, configuration.schedule, say=print_now)
     else:
         from kfp.recurring_changes import change
 

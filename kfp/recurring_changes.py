@@ -4,7 +4,7 @@ from failures import Failure
 from kfp.recurring_runs import is_enabled, listed, mark_of
 from kfp.submit_connection import NotFound, connect
 from kfp.submit_upload import find_experiment
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 
 _CALLS = {"pause": "disable", "resume": "enable", "delete": "delete"}
 _DONE = {
@@ -14,7 +14,7 @@ _DONE = {
 }
 
 
-def change(action, name, endpoint: KubeflowEndpoint, *, say=print, **connection):
+def change(action, name, kubeflow: Kubeflow, *, say=print):
     """Applies `action` to the recurring runs of one pipeline; repeating it changes nothing.
 
     Args:
@@ -26,10 +26,10 @@ def change(action, name, endpoint: KubeflowEndpoint, *, say=print, **connection)
     Raises:
       Failure: nothing can be paused or resumed, or the server does not do its part.
     """
-    server = connect(endpoint, **connection)
-    experiment = find_experiment(server, endpoint.experiment or name)
+    server = connect(kubeflow)
+    experiment = find_experiment(server, kubeflow.experiment or name)
     found = listed(server, experiment.experiment_id, name) if experiment else []
-    where = f"in the experiment {endpoint.experiment or name}"
+    where = f"in the experiment {kubeflow.experiment or name}"
     if not found and action in ("pause", "resume"):
         raise Failure(
             f"There is no schedule {name} {where}. Make it: python -m pipeline schedule apply."

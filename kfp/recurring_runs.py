@@ -14,9 +14,9 @@ from failures import Failure
 from kfp.run_values import given_values
 from kfp.scheduled_time import PLACEHOLDER
 from kfp.six_field_cron import six_fields
-from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect, named
+from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect, named, pause
 from kfp.submit_upload import open_package, upload
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
@@ -64,20 +64,11 @@ def next_step(existing, wanted: Wanted) -> Step | None:
     return None
 
 
-def apply(
-    file,
-    endpoint: KubeflowEndpoint,
-    schedule: Schedule,
-    pipeline_root=None,
-    *,
-    say=print,
-    **connection,
-):
+def apply(file, kubeflow: Kubeflow, schedule: Schedule, *, say=print):
     """Makes the server have exactly one recurring run of the pipeline, as the schedule says.
 
     Args:
       file: the compiled package; each run uses the version with its content.
-      pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
 
     Returns:
       "created", "replaced", "resumed", "paused" or "unchanged".
@@ -89,17 +80,15 @@ def apply(
     package = open_package(file)
     given = [f"{name}={value}" for name, value in schedule.parameters.items()]
     values = given_values(package.spec, given)
-    server = connect(endpoint, **connection)
-    uploaded = upload(server, package, endpoint.experiment, say)
-    fields = uploaded.run_fields(
-        server.client.api_models, values, pipeline_root, endpoint.service_account
-    )
-    wanted = _wanted(server, package.pipeline, uploaded.version_id, schedule, fields)
+    server = connect(kubeflow)
+    fields = upload(server, package, kubeflow, values, say)
+    wanted = _wanted(server, package.pipeline, schedule, fields)
     _explain(schedule, package, say)
-    _warn_of_others(server, uploaded, wanted.name, say)
-    taken = _converge(server, uploaded.experiment_id, wanted)
+    _warn_of_others(server, fields["experiment_id"], wanted.name, say)
+    taken = _converge(server, fields["experiment_id"], wanted)
     outcome = _outcome(taken)
-    say(f"The schedule {wanted.name} in {uploaded.experiment}: {outcome}{_because(taken)}.")
+    experiment = kubeflow.experiment or package.pipeline
+    say(f"The schedule {wanted.name} in {experiment}: {outcome}{_because(taken)}.")
     return outcome
 
 
@@ -120,7 +109,7 @@ def _converge(server, experiment_id, wanted):
             unclear += 1
             if unclear == _UNCLEAR_CALLS:
                 raise error.failure from None
-            server.pause(unclear, None)
+            pause(unclear)
     raise Failure(
         f"{server.url} does not keep the recurring run {wanted.name} as it was set. Look at its "
         "recurring runs, and whether another apply runs at the same time."
@@ -142,11 +131,11 @@ def _take(server, step, wanted, others):
         server.call(call, step.recurring_run_id)
 
 
-def _wanted(server, name, version_id, schedule, fields):
+def _wanted(server, name, schedule, fields):
     models = server.client.api_models
     config, cron = fields["runtime_config"], six_fields(schedule.cron)
     content = {
-        "version": version_id,
+        "version": fields["pipeline_version_reference"].pipeline_version_id,
         "cron": cron,
         "max_concurrency": schedule.max_concurrency,
         "no_catchup": not schedule.catch_up,
@@ -194,10 +183,10 @@ def listed(server, experiment_id, name):
     )
 
 
-def _warn_of_others(server, uploaded, name, say):
+def _warn_of_others(server, experiment_id, name, say):
     """Names a schedule that a change of kubeflow.experiment left behind."""
     for other in listed(server, None, name):
-        if other.experiment_id != uploaded.experiment_id and mark_of(other):
+        if other.experiment_id != experiment_id and mark_of(other):
             say(
                 f"Another experiment ({other.experiment_id}) has a schedule {name} as well. If it "
                 "is left over, delete it with kubeflow.experiment set to that one."

@@ -9,10 +9,9 @@ import json
 import os
 import random
 import ssl
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 
 import kfp_server_api
 import urllib3
@@ -22,7 +21,7 @@ from kfp_server_api.exceptions import ApiException
 from failures import Failure
 from kfp.submit_errors import asked_wait, in_words, message_of, tls_cause
 from kfp.submit_token import credentials, is_readable
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -60,6 +59,7 @@ class Server:
       ui: of the pages, for links.
       namespace: on a server with several users, else None.
       hint: what to set when the server refuses the caller.
+      timeout: seconds for one call.
     """
 
     client: Client
@@ -68,8 +68,6 @@ class Server:
     namespace: str | None
     hint: str
     timeout: float
-    sleep: Callable[[float], None]
-    spread: Callable[[], float]
 
     def call(self, method, *arguments, repeatable=True, patient=True, **named):
         """Calls `method`, and repeats the call while that may help.
@@ -88,30 +86,29 @@ class Server:
             sent, wait = True, None
             try:
                 answer = method(*arguments, **named)
-                self._check_form(method)
+                # A login page answers 200 as well, and the client makes an empty object of it.
+                if not method.__self__.api_client.last_response.data.lstrip().startswith("{"):
+                    raise self.stranger()
                 return answer
-            except ApiException as error:
-                cause, wait = self._understand(error), asked_wait(error, _LONGEST_WAIT)
+            except (ApiException, AttributeError) as error:
+                # The generated client itself fails on errors that come without a body.
+                refusal = error if isinstance(error, ApiException) else error.__context__
+                if not isinstance(refusal, ApiException):
+                    raise
+                cause = self._refused(refusal)
+                if not _may_pass(refusal):
+                    raise cause from None
+                wait = asked_wait(refusal, _LONGEST_WAIT)
             except urllib3.exceptions.HTTPError as error:
                 cause = Failure(f"{self.url} {in_words(error)}. {_UNREACHABLE}")
                 sent = not isinstance(error, urllib3.exceptions.ConnectTimeoutError)
                 if not patient and isinstance(error, urllib3.exceptions.TimeoutError):
                     raise cause from None
-            except AttributeError as error:
-                # The generated client fails on errors that come without a body.
-                if not isinstance(error.__context__, ApiException):
-                    raise
-                raise self._final(error.__context__, message_of(error.__context__)) from None
             if sent and not repeatable:
                 raise Unclear(cause)
             if attempt < _ATTEMPTS - 1:
-                self.pause(attempt, wait)
+                pause(attempt, wait)
         raise cause
-
-    def _check_form(self, method):
-        """A login page answers 200 as well, and the client returns an empty object for it."""
-        if not method.__self__.api_client.last_response.data.lstrip().startswith("{"):
-            raise self.stranger()
 
     def stranger(self):
         """The Failure for an answer that does not come from Kubeflow Pipelines."""
@@ -120,25 +117,29 @@ class Server:
             f"it may be the address of a page or of a login. {self.hint}"
         )
 
-    def create(self, find, create):
-        """What `find` finds, else what `create` makes: exactly one, whatever is cut off.
+    def ensure(self, kind, name, listing, where, create, /, *arguments, **fields):
+        """Finds or creates the one thing of a name, whatever is cut off.
 
         Args:
-          find: callable; returns the thing or None.
-          create: callable; makes it with a call that is not repeatable.
+          kind: as in "pipeline_version".
+          listing, where: the method that lists such things, and its arguments.
+          create, arguments, fields: the method that creates it, and its arguments.
+
+        Returns:
+          (the thing, whether it was created).
         """
         cause = None
         for attempt in range(_ATTEMPTS):
-            found = find()
-            if found is not None:
-                return found
+            found = self.find(listing, f"{kind}s", name, **where)
             try:
-                return create()
+                thing = found or self.call(create, *arguments, repeatable=False, **fields)
+                self.id_of(thing, f"{kind}_id")
+                return thing, found is None
             except AlreadyExists as error:
                 cause = error
             except Unclear as error:
                 cause = error.failure
-            self.pause(attempt, None)
+            pause(attempt)
         raise cause
 
     def pages(self, method, items, **named):
@@ -176,48 +177,55 @@ class Server:
     def in_namespace(self):
         return {"namespace": self.namespace} if self.namespace else {}
 
-    def pause(self, attempt, asked):
-        wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * (0.5 + self.spread())
-        self.sleep(asked if asked is not None else wait)
-
-    def _understand(self, error):
-        """The Failure for a status that may pass; raises what is final."""
-        message = message_of(error)
-        if error.status == 409 or "already exist" in message.lower():
-            raise AlreadyExists(
+    def _refused(self, error):
+        """The Failure for an answer that refuses the call."""
+        message, status = message_of(error), error.status
+        if status == 409 or "already exist" in message.lower():
+            return AlreadyExists(
                 f"{self.url} already has this, but does not show it here: {message}. "
                 "Look whether another namespace has it."
-            ) from None
-        if error.status == 404:
-            raise NotFound(
+            )
+        if status == 404:
+            return NotFound(
                 f"{self.url} does not have it (404): {message}. Look whether it was deleted, and "
                 "whether kubeflow.namespace and kubeflow.experiment are right."
-            ) from None
-        # Argo refuses the workflow made of a package: that never passes.
-        if error.status in _PASSING and "failed to validate" not in message.lower():
-            return Failure(
-                f"{self.url} answered {error.status} {_ATTEMPTS} times: {message}. "
-                "Look at the log of its ml-pipeline pod, or try again later."
             )
-        raise self._final(error, message) from None
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        if _may_pass(error):
+            said = (
+                f" answered {status} {_ATTEMPTS} times: {message}. Look at the log of its "
+                "ml-pipeline pod, or try again later."
+            )
+        elif status == 0:
+            said = (
+                f": the certificate is not accepted: {tls_cause(error)}. Set kubeflow.ca_file to "
+                "the certificates that it is signed by."
+            )
+        elif status == 401:
+            said = f" does not accept the caller (401). {self.hint}"
+        elif status in range(300, 400):
+            said = f" redirects to a login page ({status}). {self.hint}"
+        elif status == 403:
+            said = (
+                f" does not allow this{where} (403): {message}. Ask for the right to it, or set "
+                "kubeflow.namespace to one that is yours."
+            )
+        else:
+            said = f" refuses this ({status}): {message}. Fix what it names."
+        return Failure(self.url + said)
 
-    def _final(self, error, message):
-        if error.status == 0:
-            return Failure(
-                f"{self.url}: the certificate is not accepted: {tls_cause(error)}. "
-                "Set kubeflow.ca_file to the certificates that it is signed by."
-            )
-        if error.status == 401:
-            return Failure(f"{self.url} does not accept the caller (401). {self.hint}")
-        if error.status in range(300, 400):
-            return Failure(f"{self.url} redirects to a login page ({error.status}). {self.hint}")
-        if error.status == 403:
-            where = f" in namespace {self.namespace}" if self.namespace else ""
-            return Failure(
-                f"{self.url} does not allow this{where} (403): {message}. "
-                "Ask for the right to it, or set kubeflow.namespace to one that is yours."
-            )
-        return Failure(f"{self.url} refuses this ({error.status}): {message}. Fix what it names.")
+
+def _may_pass(error):
+    # Argo refuses the workflow made of a package: that never passes.
+    final = ("already exist", "failed to validate")
+    message = message_of(error).lower()
+    return error.status in _PASSING and not any(text in message for text in final)
+
+
+def pause(attempt, asked=None):
+    """Waits before another attempt: as long as the server asked, else longer each time."""
+    wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * (0.5 + random.random())
+    sleep(wait if asked is None else asked)
 
 
 def named(name):
@@ -233,39 +241,33 @@ class _Client(Client):
         return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
 
 
-def connect(
-    endpoint: KubeflowEndpoint, environment=os.environ, sleep=time.sleep, spread=random.random
-):
+def connect(kubeflow: Kubeflow):
     """The server that the configuration or the environment names, once it has answered.
 
-    Args:
-      environment: KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
-        KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable` are read.
-      spread: returns 0..1, which keeps callers from repeating in step.
+    The environment is KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KFP_NAMESPACE,
+    KF_PIPELINES_SA_TOKEN_PATH and the variable of `token_variable`.
 
     Raises:
       Failure: no server is named, it does not answer, or it refuses the caller.
     """
-    url = _url(endpoint, environment)
-    token, from_file = credentials(endpoint, environment)
-    _check_certificates(endpoint.ca_file)
-    client = _client(url, endpoint, token, from_file)
-    ui = endpoint.ui_endpoint or environment.get("KF_PIPELINES_UI_ENDPOINT") or url
+    url = _url(kubeflow)
+    token, from_file = credentials(kubeflow)
+    _check_certificates(kubeflow.ca_file)
+    client = _client(url, kubeflow, token, from_file)
+    ui = kubeflow.ui_endpoint or os.environ.get("KF_PIPELINES_UI_ENDPOINT") or url
     hint = (
-        f"Set the environment variable {endpoint.token_variable} to a valid token, or "
+        f"Set the environment variable {kubeflow.token_variable} to a valid token, or "
         "kubeflow.token_file to a file that holds one."
     )
-    server = Server(
-        client, url, ui.rstrip("/"), None, hint, endpoint.timeout_seconds, sleep, spread
-    )
+    server = Server(client, url, ui.rstrip("/"), None, hint, kubeflow.timeout_seconds)
     if _has_several_users(server):
-        server = dataclasses.replace(server, namespace=_namespace(endpoint, environment, url))
+        server = dataclasses.replace(server, namespace=_namespace(kubeflow, url))
     return server
 
 
-def _url(endpoint, environment):
-    url = endpoint.endpoint or environment.get("KF_PIPELINES_ENDPOINT")
-    if not url and "KUBERNETES_SERVICE_HOST" in environment:
+def _url(kubeflow):
+    url = kubeflow.endpoint or os.environ.get("KF_PIPELINES_ENDPOINT")
+    if not url and "KUBERNETES_SERVICE_HOST" in os.environ:
         url = _IN_CLUSTER
     if not url:
         raise Failure(
@@ -276,7 +278,7 @@ def _url(endpoint, environment):
     if "@" in url:  # The configuration refuses it; this one would go into messages and logs.
         raise Failure(
             "KF_PIPELINES_ENDPOINT: the address contains a password or an @. Remove it, and put "
-            f"a token in {endpoint.token_variable}."
+            f"a token in {kubeflow.token_variable}."
         )
     return url
 
@@ -292,15 +294,15 @@ def _check_certificates(file):
         ) from None
 
 
-def _client(url, endpoint, token, from_file):
+def _client(url, kubeflow, token, from_file):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # About servers older than 2.0.
         client = _Client(
             host=url,
             existing_token=token or None,
             credentials=from_file,
-            ssl_ca_cert=endpoint.ca_file,
-            ui_host=endpoint.ui_endpoint,
+            ssl_ca_cert=kubeflow.ca_file,
+            ui_host=kubeflow.ui_endpoint,
         )
     # `call` alone repeats; urllib3 would repeat at once, three times, and log each attempt.
     rest = client.runs.run_service_get_run.__self__.api_client.rest_client
@@ -318,8 +320,8 @@ def _has_several_users(server):
     return health.multi_user is True
 
 
-def _namespace(endpoint, environment, url):
-    namespace = endpoint.namespace or environment.get("KFP_NAMESPACE")
+def _namespace(kubeflow, url):
+    namespace = kubeflow.namespace or os.environ.get("KFP_NAMESPACE")
     if not namespace and is_readable(_POD_NAMESPACE):
         namespace = Path(_POD_NAMESPACE).read_text().strip()
     if not namespace:

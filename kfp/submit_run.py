@@ -2,32 +2,25 @@
 
 import datetime
 import uuid
+from time import sleep
 
+from failures import Failure
 from kfp.run_values import given_values
-from kfp.submit_connection import connect
+from kfp.submit_connection import NotFound, Server, connect
 from kfp.submit_upload import open_package, upload
-from kfp.submit_watch import watch
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
+
+_POLL_SECONDS = 5.0
+_GOOD = {"SUCCEEDED", "SKIPPED"}
+_ENDED = _GOOD | {"FAILED", "CANCELED", "CANCELLED", "ERROR"}
 
 
-def submit(
-    file,
-    endpoint: KubeflowEndpoint,
-    parameters=(),
-    pipeline_root=None,
-    wait=False,
-    *,
-    say=print,
-    now=datetime.datetime.now,
-    new_id=uuid.uuid4,
-    **connection,
-):
+def submit(file, kubeflow: Kubeflow, parameters=(), wait=False, *, say=print):
     """Uploads a package, unless the server has its content, and starts a run of it.
 
     Args:
       file: the compiled package.
       parameters: texts `name=value`; the package has defaults for the others.
-      pipeline_root: minio://, s3:// or gs:// URI, or None for the server's own.
       wait: whether to show the tasks' states until the run has ended.
 
     Returns:
@@ -39,20 +32,79 @@ def submit(
     """
     package = open_package(file)
     values = given_values(package.spec, parameters)
-    server = connect(endpoint, **connection)
-    uploaded = upload(server, package, endpoint.experiment, say)
+    server = connect(kubeflow)
+    fields = upload(server, package, kubeflow, values, say)
     # The server accepts two runs of one name. This name is unique, so that a call that was
     # cut off can be told from one that never arrived.
-    name = f"{package.pipeline} {now():%Y-%m-%d %H-%M-%S} {str(new_id())[:8]}"
-    models, runs = server.client.api_models, server.client.runs
-    fields = uploaded.run_fields(models, values, pipeline_root, endpoint.service_account)
-    body = models.V2beta1Run(display_name=name, **fields)
-    run = server.create(
-        lambda: server.find(
-            runs.run_service_list_runs, "runs", name, experiment_id=uploaded.experiment_id
-        ),
-        lambda: server.call(runs.run_service_create_run, body, repeatable=False),
+    now = datetime.datetime.now()
+    name = f"{package.pipeline} {now:%Y-%m-%d %H-%M-%S} {str(uuid.uuid4())[:8]}"
+    run, _ = server.ensure(
+        "run",
+        name,
+        server.client.runs.run_service_list_runs,
+        {"experiment_id": fields["experiment_id"]},
+        server.client.runs.run_service_create_run,
+        server.client.api_models.V2beta1Run(display_name=name, **fields),
     )
-    run_id = server.id_of(run, "run_id")
-    say(f"The run {name} has started: {server.ui}/#/runs/details/{run_id}")
-    return watch(server, run_id, package.spec, say) if wait else 0
+    say(f"The run {name} has started: {server.ui}/#/runs/details/{run.run_id}")
+    return watch(server, run.run_id, package.spec, say) if wait else 0
+
+
+def watch(server: Server, run_id, spec, say):
+    """Prints each task's state whenever it changes.
+
+    Args:
+      spec: the package's pipeline spec, which names the pipeline's own tasks.
+
+    Returns:
+      The exit code: 0 when the run succeeded, 1 when it failed or was cancelled.
+
+    Raises:
+      KeyboardInterrupt: Ctrl-C ended the watching; the run goes on.
+    """
+    tasks, seen = _names(spec), {}
+    try:
+        while True:
+            run = _get(server, run_id)
+            for name, state, cause in _states(run, tasks):
+                if seen.get(name) != state:
+                    seen[name] = state
+                    say(f"  {name:<20} {state.lower()}{cause}")
+            state = (run.state or "PENDING").upper()
+            if state in _ENDED:
+                say(f"The run has ended: {state.lower()}{_cause(run.error)}")
+                return 0 if state in _GOOD else 1
+            sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        say(f"No longer watched; the run goes on: {server.ui}/#/runs/details/{run_id}")
+        raise
+
+
+def _get(server, run_id):
+    try:
+        return server.call(server.client.runs.run_service_get_run, run_id)
+    except NotFound:
+        raise Failure(f"The run {run_id} is gone: someone deleted it. Submit it again.") from None
+
+
+def _names(spec):
+    """{a task's name as the server shows it: its name in the package}."""
+    names = {}
+    for key, task in spec["root"]["dag"]["tasks"].items():
+        names[task.get("taskInfo", {}).get("name", key).lower()] = key
+        names[key.lower()] = key
+    return names
+
+
+def _states(run, tasks):
+    """(name, state, cause) of the pipeline's own tasks, without drivers and the like."""
+    details = (run.run_details and run.run_details.task_details) or []
+    for task in details:
+        name = tasks.get((task.display_name or "").lower())
+        if name is not None and task.state:
+            yield name, task.state, _cause(task.error)
+
+
+def _cause(error):
+    message = (error and error.message) or ""
+    return f": {message.strip().splitlines()[0]}" if message.strip() else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from kfp.client.token_credentials_base import TokenCredentialsBase
 
 from failures import Failure
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 
 _POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
 
@@ -32,25 +32,22 @@ class TokenFile(TokenCredentialsBase):
         config.api_key["authorization"] = _checked(text.strip(), self._file)
 
 
-def credentials(endpoint: KubeflowEndpoint, environment):
+def credentials(kubeflow: Kubeflow):
     """(the token of the environment or "", the credentials of a file or None).
-
-    Args:
-      environment: the variable of `token_variable` and KF_PIPELINES_SA_TOKEN_PATH are read.
 
     Raises:
       Failure: the named place holds no token.
     """
-    variable = endpoint.token_variable
-    token = environment.get(variable, "").strip()
+    variable = kubeflow.token_variable
+    token = os.environ.get(variable, "").strip()
     if token:
         return _checked(token, f"The environment variable {variable}"), None
-    file = endpoint.token_file or environment.get("KF_PIPELINES_SA_TOKEN_PATH")
+    file = kubeflow.token_file or os.environ.get("KF_PIPELINES_SA_TOKEN_PATH")
     if not file:
         # With a host given, the SDK does not look for a pod's own token.
         return "", TokenFile(_POD_TOKEN) if is_readable(_POD_TOKEN) else None
     if not is_readable(file):
-        named = "kubeflow.token_file" if endpoint.token_file else "KF_PIPELINES_SA_TOKEN_PATH"
+        named = "kubeflow.token_file" if kubeflow.token_file else "KF_PIPELINES_SA_TOKEN_PATH"
         raise Failure(f"{named}: {file} cannot be read as a file. Mount or write the token.")
     return "", TokenFile(file)
 

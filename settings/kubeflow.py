@@ -37,8 +37,8 @@ ParameterName = Annotated[
 ]
 
 
-class KubeflowEndpoint(Section):
-    """Where the server is and how to sign in. Secrets are never in the file."""
+class Kubeflow(Section):
+    """Where the server is, how to sign in, and what it runs. Secrets are never in the file."""
 
     endpoint: Url | None = Field(
         None,
@@ -69,9 +69,6 @@ class KubeflowEndpoint(Section):
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
         60.0, description="longest wait for one call to the server"
     )
-
-
-class Kubeflow(KubeflowEndpoint):
     image: Image = Field(
         "steadyfeed", description="without a tag, it gets one that names the code's content"
     )

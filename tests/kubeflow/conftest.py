@@ -10,6 +10,7 @@ import email
 import http.server
 import itertools
 import json
+import os
 import re
 import socket
 import threading
@@ -18,7 +19,7 @@ import urllib.parse
 
 import pytest
 
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 
 API = "/apis/v2beta1"
 
@@ -226,10 +227,24 @@ class PipelinesServer:
 
 
 @pytest.fixture(autouse=True)
-def _not_in_a_pod(monkeypatch, tmp_path):
-    """The tests may run in a pod, which has a namespace and a token of its own."""
+def _nothing_of_this_machine(monkeypatch, tmp_path):
+    """The tests may run in a pod, or beside a user's own Kubeflow."""
     monkeypatch.setattr("kfp.submit_connection._POD_NAMESPACE", str(tmp_path / "no_namespace"))
     monkeypatch.setattr("kfp.submit_token._POD_TOKEN", str(tmp_path / "no_token"))
+    for name in list(os.environ):
+        if name.startswith(("KFP_", "KF_PIPELINES_", "KUBERNETES_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """A function that sets environment variables."""
+
+    def set_them(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_them
 
 
 @pytest.fixture
@@ -241,7 +256,7 @@ def server():
 
 @pytest.fixture
 def endpoint(server):
-    return KubeflowEndpoint(endpoint=server.url)
+    return Kubeflow(endpoint=server.url)
 
 
 _PACKAGE = """
@@ -281,6 +296,10 @@ class Naps(list):
         time.sleep(0)
 
 
-@pytest.fixture
-def naps():
-    return Naps()
+@pytest.fixture(autouse=True)
+def naps(monkeypatch):
+    naps = Naps()
+    monkeypatch.setattr("kfp.submit_connection.sleep", naps)
+    monkeypatch.setattr("kfp.submit_run.sleep", naps)
+    monkeypatch.setattr("kfp.submit_connection.random.random", lambda: 0.5)
+    return naps

@@ -12,15 +12,10 @@ from kfp.recurring_changes import change
 from kfp.recurring_runs import apply
 from kfp.submit_connection import connect
 from kfp.submit_run import submit
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 
 SECRET = "s3cret"
-
-
-@pytest.fixture
-def quietly(naps):
-    return {"environment": {}, "sleep": naps, "spread": lambda: 0.5}
 
 
 def told_by(call):
@@ -33,13 +28,16 @@ def told_by(call):
 
 
 @pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET}é→"])
-def test_a_token_that_no_header_takes_is_named_and_not_shown(server, endpoint, token, tmp_path):
-    environment = {"KFP_EXISTING_TOKEN": token}
-    assert "KFP_EXISTING_TOKEN holds no token" in told_by(lambda: connect(endpoint, environment))
+def test_a_token_that_no_header_takes_is_named_and_not_shown(
+    server, endpoint, environment, monkeypatch, token, tmp_path
+):
+    environment(KFP_EXISTING_TOKEN=token)
+    assert "KFP_EXISTING_TOKEN holds no token" in told_by(lambda: connect(endpoint))
+    monkeypatch.delenv("KFP_EXISTING_TOKEN")
     file = tmp_path / "token"
     file.write_text(token)
-    in_a_file = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
-    assert f"{file} holds no token" in told_by(lambda: connect(in_a_file, {}))
+    in_a_file = Kubeflow(endpoint=server.url, token_file=str(file))
+    assert f"{file} holds no token" in told_by(lambda: connect(in_a_file))
     assert server.requests == []
 
 
@@ -47,23 +45,23 @@ def test_a_token_that_no_header_takes_is_named_and_not_shown(server, endpoint, t
 def test_a_file_without_a_token_is_reported(server, content, tmp_path):
     file = tmp_path / "token"
     file.write_bytes(content)
-    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
-    assert f"{file} holds no token" in told_by(lambda: connect(endpoint, {}))
+    endpoint = Kubeflow(endpoint=server.url, token_file=str(file))
+    assert f"{file} holds no token" in told_by(lambda: connect(endpoint))
 
 
 def test_a_token_file_that_goes_away_between_calls_is_reported(server, tmp_path):
     file = tmp_path / "token"
     file.write_text("token")
-    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
-    connected = connect(endpoint, {})
+    endpoint = Kubeflow(endpoint=server.url, token_file=str(file))
+    connected = connect(endpoint)
     file.unlink()
     health = connected.client.healthzs.healthz_service_get_healthz
     assert f"{file}: No such file" in told_by(lambda: connected.call(health))
 
 
-def test_a_password_in_the_environments_address_is_refused_and_not_shown():
-    environment = {"KF_PIPELINES_ENDPOINT": f"https://ann:{SECRET}@127.0.0.1:1"}
-    reported = told_by(lambda: connect(KubeflowEndpoint(), environment))
+def test_a_password_in_the_environments_address_is_refused_and_not_shown(environment):
+    environment(KF_PIPELINES_ENDPOINT=f"https://ann:{SECRET}@127.0.0.1:1")
+    reported = told_by(lambda: connect(Kubeflow()))
     assert reported.startswith("KF_PIPELINES_ENDPOINT: the address contains a password")
 
 
@@ -88,7 +86,7 @@ def behind_tls(tmp_path):
 
 
 def test_a_certificate_that_is_not_trusted_says_why(behind_tls):
-    reported = told_by(lambda: connect(KubeflowEndpoint(endpoint=behind_tls), {}))
+    reported = told_by(lambda: connect(Kubeflow(endpoint=behind_tls)))
     assert "certificate verify failed" in reported
     assert "Set kubeflow.ca_file" in reported
 
@@ -97,14 +95,14 @@ def test_certificates_that_cannot_be_read_are_named(behind_tls, tmp_path):
     junk = tmp_path / "junk.pem"
     junk.write_text("junk")
     for file in (tmp_path / "none.pem", tmp_path, junk):
-        endpoint = KubeflowEndpoint(endpoint=behind_tls, ca_file=str(file))
-        assert f"kubeflow.ca_file: {file}" in told_by(lambda e=endpoint: connect(e, {}))
+        endpoint = Kubeflow(endpoint=behind_tls, ca_file=str(file))
+        assert f"kubeflow.ca_file: {file}" in told_by(lambda e=endpoint: connect(e))
 
 
 @pytest.mark.parametrize("status", [404, 409])
 @pytest.mark.parametrize("number", range(2, 10))
 def test_what_is_gone_or_there_already_at_any_call_is_one_line(
-    server, endpoint, package, quietly, status, number
+    server, endpoint, package, status, number
 ):
     refusal = type(server).answer.__globals__["Refused"](status, "no such thing")
 
@@ -113,15 +111,15 @@ def test_what_is_gone_or_there_already_at_any_call_is_one_line(
             raise refusal
 
     server.before = refuse
-    reported = told_by(lambda: submit(package, endpoint, **quietly))
+    reported = told_by(lambda: submit(package, endpoint))
     assert "no such thing" in reported
     assert server.url in reported
 
 
 @pytest.mark.parametrize("action", ["list", "delete", "pause"])
-def test_a_login_page_is_not_a_server_without_schedules(server, endpoint, package, quietly, action):
-    apply(package, endpoint, Schedule(cron="0 3 * * *"), **quietly)
+def test_a_login_page_is_not_a_server_without_schedules(server, endpoint, package, action):
+    apply(package, endpoint, Schedule(cron="0 3 * * *"))
     server.answer = lambda *_: b"<html>Log in</html>"
-    reported = told_by(lambda: change(action, "digits", endpoint, **quietly))
+    reported = told_by(lambda: change(action, "digits", endpoint))
     assert "not as Kubeflow Pipelines does" in reported
     assert len(server.recurring_runs) == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from failures import ConfigurationError, Failure
 from kfp.recurring_changes import change
 from kfp.recurring_runs import Step, Wanted, apply, next_step
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 
 MARK = "steadyfeed schedule 1"
@@ -24,33 +24,26 @@ def at_three(**more):
 
 
 @pytest.fixture
-def apply_it(server, endpoint, package, naps):
-    def apply_it(schedule=None, **more):
+def apply_it(endpoint, package):
+    def apply_it(schedule=None, endpoint=endpoint):
         said = []
-        more = {"environment": {}, "sleep": naps, "spread": lambda: 0.5} | more
-        outcome = apply(
-            package, more.pop("endpoint", endpoint), schedule or at_three(), say=said.append, **more
-        )
-        return outcome, said
+        return apply(package, endpoint, schedule or at_three(), say=said.append), said
 
     return apply_it
 
 
 @pytest.fixture
-def change_it(server, endpoint):
-    def change_it(action, **more):
+def change_it(endpoint):
+    def change_it(action, endpoint=endpoint):
         said = []
-        count = change(
-            action, "digits", more.pop("endpoint", endpoint), say=said.append, environment={}
-        )
-        return count, said
+        return change(action, "digits", endpoint, say=said.append), said
 
     return change_it
 
 
 def test_apply_makes_what_the_configuration_says(server, apply_it):
     schedule = at_three(max_concurrency=2, catch_up=True, parameters={"epochs": 3})
-    outcome, said = apply_it(schedule, pipeline_root="s3://b/r")
+    outcome, said = apply_it(schedule, Kubeflow(endpoint=server.url, pipeline_root="s3://b/r"))
     assert outcome == "created"
     [made] = server.recurring_runs.values()
     assert made["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * 1-5"}}
@@ -169,7 +162,7 @@ def test_killed_with_9_at_each_call_the_next_apply_converges(
 
 
 def _apply_quietly(package, endpoint, schedule):
-    apply(package, endpoint, schedule, say=lambda line: None, environment={})
+    apply(package, endpoint, schedule, say=lambda line: None)
     os._exit(0)
 
 
@@ -200,7 +193,7 @@ def test_a_failure_in_passing_at_any_call_leaves_exactly_one(server, apply_it, w
 
 def test_a_change_of_experiment_reports_the_schedule_left_behind(server, apply_it):
     apply_it()
-    elsewhere = KubeflowEndpoint(endpoint=server.url, experiment="staging")
+    elsewhere = Kubeflow(endpoint=server.url, experiment="staging")
     _, said = apply_it(endpoint=elsewhere)
     assert any("Another experiment" in line for line in said)
     assert len(server.recurring_runs) == 2
@@ -247,7 +240,7 @@ def test_there_is_nothing_to_pause_before_apply(change_it, action):
 
 def test_on_a_server_of_several_users_it_works_in_the_namespace(server, apply_it, change_it):
     server.multi_user = True
-    here = KubeflowEndpoint(endpoint=server.url, namespace="team-a")
+    here = Kubeflow(endpoint=server.url, namespace="team-a")
     assert [apply_it(endpoint=here)[0] for _ in range(2)] == ["created", "unchanged"]
     assert change_it("delete", endpoint=here)[0] == 1
 

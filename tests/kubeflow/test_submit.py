@@ -8,28 +8,16 @@ import pytest
 
 from failures import ConfigurationError, Failure
 from kfp.submit_run import submit
-from settings.kubeflow import KubeflowEndpoint
+from settings.kubeflow import Kubeflow
 
 
 @pytest.fixture
-def run_it(server, endpoint, package, naps):
+def run_it(endpoint, package):
     """Submits the package; returns (exit code, the lines that were said)."""
 
-    def run_it(*parameters, environment=None, **more):
+    def run_it(*parameters, file=package, endpoint=endpoint, wait=False):
         said = []
-        code = submit(
-            more.pop("file", package),
-            more.pop("endpoint", endpoint),
-            parameters,
-            more.pop("pipeline_root", None),
-            more.pop("wait", False),
-            say=said.append,
-            environment=environment or {},
-            sleep=naps,
-            spread=lambda: 0.5,
-            **more,
-        )
-        return code, said
+        return submit(file, endpoint, parameters, wait, say=said.append), said
 
     return run_it
 
@@ -47,7 +35,8 @@ def refused(server, status, message="no", **headers):
 
 
 def test_the_first_submit_makes_pipeline_version_experiment_and_run(server, run_it, package):
-    code, said = run_it("epochs=3", "dataset=mnist:3.0.1", pipeline_root="minio://b/root")
+    endpoint = Kubeflow(endpoint=server.url, pipeline_root="minio://b/root")
+    code, said = run_it("epochs=3", "dataset=mnist:3.0.1", endpoint=endpoint)
     assert code == 0
     [pipeline], [version] = server.pipelines.values(), server.versions.values()
     [experiment], [run] = server.experiments.values(), server.runs.values()
@@ -163,22 +152,25 @@ def test_a_server_that_stays_broken_is_reported_in_one_line(server, run_it):
     assert len(server.requests) == 5
 
 
-def test_401_says_what_to_set_and_shows_no_token(server, run_it, caplog, capfd):
+def test_401_says_what_to_set_and_shows_no_token(server, run_it, environment, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     server.token = "the right one"
     with pytest.raises(Failure, match=r"\(401\)\. Set the environment variable KFP_EXISTING_T"):
         run_it()
+    environment(KFP_EXISTING_TOKEN="s3cret")
     with pytest.raises(Failure) as failure:
-        run_it(environment={"KFP_EXISTING_TOKEN": "s3cret"})
+        run_it()
     assert "s3cret" not in str(failure.value) + caplog.text + "".join(capfd.readouterr())
     assert len(server.requests) == 2, "a 401 is not repeated"
 
 
 def test_the_token_comes_from_the_environment_or_a_file_that_is_read_for_every_call(
-    server, run_it, tmp_path
+    server, run_it, environment, monkeypatch, tmp_path
 ):
     server.token = "first"
-    assert run_it(environment={"KFP_EXISTING_TOKEN": "first\n"})[0] == 0
+    environment(KFP_EXISTING_TOKEN="first\n")
+    assert run_it()[0] == 0
+    monkeypatch.delenv("KFP_EXISTING_TOKEN")
     file = tmp_path / "token"
     file.write_text("first")
 
@@ -187,13 +179,14 @@ def test_the_token_comes_from_the_environment_or_a_file_that_is_read_for_every_c
         file.write_text(server.token)
 
     server.after = renew
-    assert run_it(environment={"KF_PIPELINES_SA_TOKEN_PATH": str(file)})[0] == 0
-    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(file))
+    environment(KF_PIPELINES_SA_TOKEN_PATH=str(file))
+    assert run_it()[0] == 0
+    endpoint = Kubeflow(endpoint=server.url, token_file=str(file))
     assert run_it(endpoint=endpoint)[0] == 0
 
 
 def test_a_token_file_that_is_not_there_is_named(server, run_it, tmp_path):
-    endpoint = KubeflowEndpoint(endpoint=server.url, token_file=str(tmp_path / "none"))
+    endpoint = Kubeflow(endpoint=server.url, token_file=str(tmp_path / "none"))
     with pytest.raises(Failure, match=r"kubeflow\.token_file"):
         run_it(endpoint=endpoint)
 
@@ -208,18 +201,20 @@ def test_a_login_page_is_recognised(server, run_it):
         run_it()
 
 
-def test_what_is_not_allowed_names_the_namespace(server, run_it):
+def test_what_is_not_allowed_names_the_namespace(server, run_it, environment):
     server.multi_user = True
+    environment(KFP_NAMESPACE="team-a")
     server.before = fail_at([2], refused(server, 403, "User 'ann' cannot list"))
     with pytest.raises(Failure, match=r"in namespace team-a \(403\): User 'ann' cannot list"):
-        run_it(environment={"KFP_NAMESPACE": "team-a"})
+        run_it()
 
 
-def test_a_server_of_several_users_wants_a_namespace(server, run_it):
+def test_a_server_of_several_users_wants_a_namespace(server, run_it, environment):
     server.multi_user = True
     with pytest.raises(Failure, match=r"Set kubeflow\.namespace, or KFP_NAMESPACE"):
         run_it()
-    assert run_it(environment={"KFP_NAMESPACE": "team-a"})[0] == 0
+    environment(KFP_NAMESPACE="team-a")
+    assert run_it()[0] == 0
     [experiment] = server.experiments.values()
     assert experiment["namespace"] == "team-a"
 
@@ -229,20 +224,20 @@ def test_an_address_where_nothing_listens_is_reported_at_once(run_it, naps):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(Failure, match=r"cannot be reached\. Check") as failure:
-            run_it(endpoint=KubeflowEndpoint(endpoint=url))
+            run_it(endpoint=Kubeflow(endpoint=url))
     assert "\n" not in str(failure.value)
     assert naps == []
 
 
 def test_a_server_that_does_not_answer_is_given_up_after_the_timeout(server, run_it):
     server.before = lambda number: time.sleep(1)
-    endpoint = KubeflowEndpoint(endpoint=server.url, timeout_seconds=0.2)
+    endpoint = Kubeflow(endpoint=server.url, timeout_seconds=0.2)
     with pytest.raises(Failure, match="does not answer in time"):
         run_it(endpoint=endpoint)
 
 
 def test_a_plain_http_server_behind_https_is_reported_in_one_line(server, run_it):
-    endpoint = KubeflowEndpoint(endpoint=server.url.replace("http:", "https:"))
+    endpoint = Kubeflow(endpoint=server.url.replace("http:", "https:"))
     with pytest.raises(Failure, match="kubeflow") as failure:
         run_it(endpoint=endpoint)
     assert "\n" not in str(failure.value)
@@ -250,15 +245,15 @@ def test_a_plain_http_server_behind_https_is_reported_in_one_line(server, run_it
 
 def test_without_any_endpoint_both_ways_to_give_one_are_named(run_it):
     with pytest.raises(Failure, match=r"kubeflow.endpoint .* KF_PIPELINES_ENDPOINT"):
-        run_it(endpoint=KubeflowEndpoint())
+        run_it(endpoint=Kubeflow())
 
 
-def test_the_endpoint_may_come_from_the_environment(server, run_it):
-    environment = {
-        "KF_PIPELINES_ENDPOINT": server.url + "/",
-        "KF_PIPELINES_UI_ENDPOINT": "https://kubeflow.example/pipeline",
-    }
-    _, said = run_it(endpoint=KubeflowEndpoint(), environment=environment)
+def test_the_endpoint_may_come_from_the_environment(server, run_it, environment):
+    environment(
+        KF_PIPELINES_ENDPOINT=server.url + "/",
+        KF_PIPELINES_UI_ENDPOINT="https://kubeflow.example/pipeline",
+    )
+    _, said = run_it(endpoint=Kubeflow())
     assert "https://kubeflow.example/pipeline/#/runs/details/" in said[-1]
 
 
@@ -356,13 +351,14 @@ def test_a_run_that_is_deleted_while_waiting_is_reported(server, run_it):
         run_it(wait=True)
 
 
-def test_ctrl_c_while_waiting_leaves_the_run_alone(server, run_it, endpoint, package):
+def test_ctrl_c_while_waiting_leaves_the_run_alone(server, endpoint, package, monkeypatch):
     said = []
 
     def interrupt(seconds):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("kfp.submit_run.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        submit(package, endpoint, wait=True, say=said.append, environment={}, sleep=interrupt)
+        submit(package, endpoint, wait=True, say=said.append)
     assert said[-1].startswith("No longer watched; the run goes on: http")
     assert len(server.runs) == 1
