@@ -5,28 +5,15 @@ new code; one that follows the content never does.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-# What kfp/Dockerfile copies.
-CONTENT = (
-    "LICENSE",
-    "augmentations",
-    "cli",
-    "components",
-    "datasets",
-    "environment/uv.txt",
-    "failures",
-    "files",
-    "kfp",
-    "metrics",
-    "models",
-    "pipeline",
-    "report",
-    "requirements-gpu.txt",
-    "requirements.txt",
-    "settings",
+# What kfp/Dockerfile copies from the project.
+_COPIES = re.findall(
+    r"^COPY (?!--from)(.+) \S+$", (PROJECT / "kfp" / "Dockerfile").read_text(), re.MULTILINE
 )
+CONTENT = sorted({name for copy in _COPIES for name in copy.split()})
 # kfp/Dockerfile.dockerignore excludes the same.
 LEFT_OUT = {"__pycache__", "manifests"}
 

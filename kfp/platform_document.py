@@ -1,87 +1,18 @@
 """The package's second document: what Kubernetes gives to each step.
 
-Kubeflow reads it by executor label, and an unknown field fails the upload. The fields are
-declared once, for writing the document and for checking it. `enabledSharedMemory` is left
-out: the SDK writes it and the backend does not implement it; a mounted memory volume does
-the same.
+Kubeflow reads it by executor label, and an unknown field fails the upload.
+`enabledSharedMemory` is left out: the SDK writes it and the backend does not implement it; a
+mounted memory volume does the same.
 """
 
-from pydantic import ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
-
-from settings import mistakes
-from settings.kubernetes import (
-    LabelKey,
-    LabelValue,
-    MountPath,
-    ObjectName,
-    PullPolicy,
-    Quantity,
-    TaintEffect,
-    TaintOperator,
-    Variable,
-)
-from settings.section import Section
-
-
-class _Fields(Section):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class _Constant(_Fields):
-    constant: ObjectName
-
-
-class _Name(_Fields):
-    runtime_value: _Constant
-
-    @classmethod
-    def of_object(cls, name):
-        return cls(runtime_value=_Constant(constant=name))
-
-
-class _Labels(_Fields):
-    labels: dict[LabelKey, LabelValue]
-
-
-class _Toleration(_Fields):
-    key: str | None = None
-    operator: TaintOperator | None = None
-    value: str | None = None
-    effect: TaintEffect | None = None
-    toleration_seconds: int | None = None
-
-
-class _Claim(_Fields):
-    mount_path: MountPath
-    pvc_name_parameter: _Name
-
-
-class _SecretKey(_Fields):
-    secret_key: str
-    env_var: Variable
-
-
-class _Secret(_Fields):
-    secret_name_parameter: _Name
-    key_to_env: list[_SecretKey]
-    optional: bool | None = None
-
-
-class _Folder(_Fields):
-    volume_name: str
-    mount_path: MountPath
-    medium: str | None = None
-    size_limit: Quantity | None = None
-
-
-class _Executor(_Fields):
-    image_pull_policy: PullPolicy | None = None
-    node_selector: _Labels | None = None
-    tolerations: list[_Toleration] = []
-    pvc_mount: list[_Claim] = []
-    secret_as_env: list[_Secret] = []
-    empty_dir_mounts: list[_Folder] = []
+_FIELDS = {
+    "imagePullPolicy",
+    "nodeSelector",
+    "tolerations",
+    "pvcMount",
+    "secretAsEnv",
+    "emptyDirMounts",
+}
 
 
 def platform_document(steps):
@@ -111,44 +42,53 @@ def check_platform(document, executors):
     for label, fields in kubernetes.get("deploymentSpec", {}).get("executors", {}).items():
         if label not in executors:
             yield f"platform: {label} is not an executor of the pipeline"
-        try:
-            yield from _check_claims(label, _Executor.model_validate(fields).pvc_mount)
-        except ValidationError as error:
-            for line in mistakes.lines(error, _Executor):
-                yield f"platform: {label}: {line}"
+        for name in sorted(set(fields) - _FIELDS):
+            yield f"platform: {label}.{name}: unknown key; allowed: {', '.join(sorted(_FIELDS))}"
+        # The driver names a pod's volume after its claim.
+        claims = [claim for claim, _ in volumes(fields)]
+        for claim in sorted({claim for claim in claims if claims.count(claim) > 1}):
+            yield (
+                f"platform: {label}: the claim {claim} is mounted at two paths, which the backend "
+                "cannot; mount it at one"
+            )
 
 
-def _check_claims(label, mounts):
-    """The driver names a pod's volume after its claim."""
-    claims = [mount.pvc_name_parameter.runtime_value.constant for mount in mounts]
-    for claim in sorted({claim for claim in claims if claims.count(claim) > 1}):
-        yield (
-            f"platform: {label}: the claim {claim} is mounted at two paths, which the backend "
-            "cannot; mount it at one"
-        )
+def volumes(fields):
+    """[(claim, mount path)] of an executor's fields."""
+    return [
+        (volume["pvcNameParameter"]["runtimeValue"]["constant"], volume["mountPath"])
+        for volume in fields.get("pvcMount", [])
+    ]
 
 
 def _executor(step):
-    memory = step.shared_memory
-    executor = _Executor(
-        image_pull_policy=step.pull_policy,
-        node_selector=_Labels(labels=step.node_selector) if step.node_selector else None,
-        tolerations=[_Toleration(**toleration.model_dump()) for toleration in step.tolerations],
-        pvc_mount=[
-            _Claim(mount_path=one.mount_path, pvc_name_parameter=_Name.of_object(one.claim))
+    fields = {
+        "imagePullPolicy": step.pull_policy,
+        "nodeSelector": step.node_selector and {"labels": step.node_selector},
+        "tolerations": [one.model_dump(exclude_none=True) for one in step.tolerations],
+        "pvcMount": [
+            {"mountPath": one.mount_path, "pvcNameParameter": _constant(one.claim)}
             for one in step.volumes
         ],
-        secret_as_env=[
-            _Secret(
-                secret_name_parameter=_Name.of_object(one.secret),
-                key_to_env=[_SecretKey(secret_key=one.key, env_var=one.variable)],
-            )
+        "secretAsEnv": [
+            {
+                "secretNameParameter": _constant(one.secret),
+                "keyToEnv": [{"secretKey": one.key, "envVar": one.variable}],
+            }
             for one in step.secrets
         ],
-        empty_dir_mounts=[
-            _Folder(volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=memory)
-        ]
-        if memory
-        else [],
-    )
-    return executor.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+        "emptyDirMounts": step.shared_memory
+        and [
+            {
+                "volumeName": "shm",
+                "mountPath": "/dev/shm",
+                "medium": "Memory",
+                "sizeLimit": step.shared_memory,
+            }
+        ],
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _constant(name):
+    return {"runtimeValue": {"constant": name}}

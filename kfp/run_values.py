@@ -4,6 +4,7 @@ import json
 import math
 
 from failures import ConfigurationError, did_you_mean
+from kfp.platform_document import volumes
 from kfp.run_origin import configuration_in
 from settings.replace import with_run_parameters
 
@@ -61,12 +62,11 @@ def mounted(values, fields, claims):
     A process has no mounts of its own, as a pod has. The paths are whole parameters or
     values in a section's JSON.
     """
-    for volume in fields.get("pvcMount", []):
-        folder = claims / volume["pvcNameParameter"]["runtimeValue"]["constant"]
+    for claim, mount in volumes(fields):
+        folder = claims / claim
         folder.mkdir(parents=True, exist_ok=True)
-        mount = volume["mountPath"].rstrip("/")
         for name, value in values.items():
-            values[name] = _moved(value, mount, str(folder))
+            values[name] = _moved(value, mount.rstrip("/"), str(folder))
 
 
 def _moved(value, mount, folder):

@@ -1,7 +1,4 @@
-"""What one step gets from Kubernetes, in the forms that Kubernetes takes.
-
-The configuration and the check of a compiled package share these declarations.
-"""
+"""What one step gets from Kubernetes, in the forms that Kubernetes takes."""
 
 from fractions import Fraction
 from typing import Annotated, Literal

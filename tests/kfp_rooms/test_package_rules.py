@@ -84,20 +84,6 @@ BREAKS = {
     "enabledSharedMemory: unknown key": lambda s, p: kubernetes(p).update(
         enabledSharedMemory={"size": "2Gi"}
     ),
-    "imagePullPolicy: given": lambda s, p: kubernetes(p).update(imagePullPolicy="Sometimes"),
-    "kind: given 'two words'": lambda s, p: kubernetes(p).update(
-        nodeSelector={"labels": {"kind": "two words"}}
-    ),
-    "operator: given 'Like'": lambda s, p: kubernetes(p)["tolerations"][0].update(operator="Like"),
-    "effect: given 'Never'": lambda s, p: kubernetes(p)["tolerations"][0].update(effect="Never"),
-    "mountPath: given": lambda s, p: kubernetes(p)["pvcMount"][0].update(mountPath="models"),
-    "given 'My Claim'": lambda s, p: kubernetes(p)["pvcMount"][0].update(
-        pvcNameParameter={"runtimeValue": {"constant": "My Claim"}}
-    ),
-    "secretKey: missing": lambda s, p: kubernetes(p)["secretAsEnv"][0].update(
-        keyToEnv=[{"a": "b"}]
-    ),
-    "sizeLimit: given": lambda s, p: kubernetes(p)["emptyDirMounts"][0].update(sizeLimit="lots"),
     "platforms.kubernetes and nothing else": lambda s, p: p["platforms"].update(other={}),
 }
 
