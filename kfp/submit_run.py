@@ -5,6 +5,7 @@ import uuid
 from time import sleep
 
 from failures import Failure
+from kfp.failed_steps import failures
 from kfp.run_values import given_values
 from kfp.submit_connection import NotFound, Server, connect
 from kfp.submit_upload import open_package, upload
@@ -51,7 +52,7 @@ def submit(file, kubeflow: Kubeflow, parameters=(), wait=False, *, say=print):
 
 
 def watch(server: Server, run_id, spec, say):
-    """Prints each task's state whenever it changes.
+    """Prints each task's state whenever it changes, and in the end why the run failed.
 
     Args:
       spec: the package's pipeline spec, which names the pipeline's own tasks.
@@ -66,13 +67,15 @@ def watch(server: Server, run_id, spec, say):
     try:
         while True:
             run = _get(server, run_id)
-            for name, state, cause in _states(run, tasks):
+            for name, state in _states(run, tasks):
                 if seen.get(name) != state:
                     seen[name] = state
-                    say(f"  {name:<20} {state.lower()}{cause}")
+                    say(f"  {name:<20} {state.lower()}")
             state = (run.state or "PENDING").upper()
             if state in _ENDED:
-                say(f"The run has ended: {state.lower()}{_cause(run.error)}")
+                for name, cause in failures(server, run, spec):
+                    say(f"{name} failed: {cause}")
+                say(f"The run has ended: {state.lower()}")
                 return 0 if state in _GOOD else 1
             sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
@@ -97,14 +100,9 @@ def _names(spec):
 
 
 def _states(run, tasks):
-    """(name, state, cause) of the pipeline's own tasks, without drivers and the like."""
+    """(name, state) of the pipeline's own tasks, without drivers and the like."""
     details = (run.run_details and run.run_details.task_details) or []
     for task in details:
         name = tasks.get((task.display_name or "").lower())
         if name is not None and task.state:
-            yield name, task.state, _cause(task.error)
-
-
-def _cause(error):
-    message = (error and error.message) or ""
-    return f": {message.strip().splitlines()[0]}" if message.strip() else ""
+            yield name, task.state

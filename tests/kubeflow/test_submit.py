@@ -279,9 +279,11 @@ def test_an_archived_experiment_is_not_used(server, run_it):
         run_it()
 
 
-def task(name, state, cause=None):
-    error = {"error": {"code": 2, "message": cause}} if cause else {}
-    return {"display_name": name, "state": state} | error
+def task(name, state, *children):
+    """As the API server makes it of one of Argo's nodes (api_converter.go, toModelTasks): with
+    the ids of the nodes below, and neither an error nor an id of its own."""
+    below = [{"pod_name": f"digits-x7k2p-{child}"} for child in children]
+    return {"display_name": name, "state": state, "child_tasks": below}
 
 
 def play(server, *scenes):
@@ -315,7 +317,7 @@ def test_wait_shows_each_state_of_each_task_once(server, run_it, naps):
         ("RUNNING", [task("root-driver", "SUCCEEDED"), task("Trainer", "PENDING")]),
         ("RUNNING", [task("Trainer", "RUNNING")]),
         ("RUNNING", [task("Trainer", "RUNNING")]),
-        ("FAILED", [task("Trainer", "FAILED", "OOMKilled\nat step 3")]),
+        ("FAILED", [task("Trainer", "FAILED", "12")]),
     )
     code, said = run_it(wait=True)
     assert code == 1
@@ -323,9 +325,70 @@ def test_wait_shows_each_state_of_each_task_once(server, run_it, naps):
     assert shown == [
         ["Trainer", "pending"],
         ["Trainer", "running"],
-        ["Trainer", "failed:", "OOMKilled"],
+        ["Trainer", "failed"],
     ]
     assert naps == [5.0, 5.0, 5.0]
+
+
+POD = "digits-x7k2p-system-container-impl-12"
+ATTEMPT = "digits-x7k2p-retry-system-container-impl-34"
+FAILED = [task("Trainer-driver", "SUCCEEDED", "11"), task("Trainer", "FAILED", "12")]
+ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED", "33", "34")]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "retried", "logs", "cause"),
+    [
+        (
+            FAILED,
+            False,
+            {POD: "INFO 1\nTrainer failed: The disk is full. Free space.\nlauncher: exit 1\n"},
+            "Trainer failed: The disk is full. Free space.",
+        ),
+        (
+            FAILED + ATTEMPTS,
+            True,
+            {ATTEMPT: "Trainer failed: nan in step 3\n"},
+            "Trainer failed: nan in step 3",
+        ),
+        (
+            FAILED,
+            False,
+            {POD: "step 17 of 90\n"},
+            "Trainer failed: it was ended from outside, as for want of memory; "
+            f"`kubectl -n kubeflow describe pod {POD}` has the reason",
+        ),
+        (
+            FAILED,
+            False,
+            {},
+            "Trainer failed: its log cannot be read here; try "
+            f"`kubectl -n kubeflow logs {POD} -c main`",
+        ),
+        (
+            [task("root-driver", "SUCCEEDED", "10"), task("Trainer-driver", "FAILED")],
+            False,
+            {},
+            "Trainer failed: it could not start; `kubectl -n kubeflow describe pods -l "
+            "workflows.argoproj.io/workflow=digits-x7k2p` has the reason",
+        ),
+        (FAILED + 2 * ATTEMPTS, True, {}, "Trainer failed: its pod has the reason"),
+    ],
+    ids=["own words", "last attempt", "killed", "pod gone", "driver", "two retried steps"],
+)
+def test_wait_ends_with_the_cause_that_the_step_printed(
+    server, run_it, package, tasks, retried, logs, cause
+):
+    if retried:
+        policy = "retryPolicy: {maxRetryCount: 1, backoffMaxDuration: 9s}"
+        package.write_text(package.read_text().replace("taskInfo", f"{policy}, taskInfo"))
+    server.logs = logs
+    play(server, ("RUNNING", tasks), ("FAILED", tasks))
+
+    code, said = run_it(wait=True)
+
+    assert code == 1
+    assert said[-2:] == [cause, "The run has ended: failed"]
 
 
 def test_wait_outlives_a_server_that_is_away_for_a_moment(server, run_it):
