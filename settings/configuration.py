@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field, field_validator
 import models
 from settings.data import Data
 from settings.evaluation import Evaluation
-from settings.folders import NOT_PLAIN, PLAIN, WITHOUT, FolderForm
+from settings.folders import FolderForm
 from settings.kubeflow import Kubeflow
+from settings.plain_paths import NOT_PLAIN, PLAIN, WITHOUT
 from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
 from settings.section import Form, Section

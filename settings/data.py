@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from settings.folders import PLAIN, WITHOUT, FolderForm
+from settings.folders import FolderForm
+from settings.plain_paths import PLAIN, WITHOUT
 from settings.section import Form, Section
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere

@@ -1,18 +1,9 @@
-"""Folders whose paths every library reads as they are written.
-
-TensorFlow takes brackets for a pattern and finds no variables of the model that it has just
-saved; SQLite takes `file:` for an address; a shell would replace `~` and `$NAME`.
-"""
+"""The form of a folder's path in a configuration."""
 
 import os
-import re
 
+from settings.plain_paths import WITHOUT, is_plain
 from settings.section import Form
-
-NOT_PLAIN = r"\x00-\x1f\x7f*?\[\]{}\\\ud800-\udfff"  # inside a regular expression's [^…]
-_PLAIN = rf"(?!.*\$\w)[^{NOT_PLAIN}]+"
-PLAIN = rf"(?![-~]|\w+:){_PLAIN}"
-WITHOUT = r"without * ? [ ] { } \ $NAME or line breaks, and no - or ~ in front"
 
 
 class FolderForm(Form):
@@ -26,8 +17,3 @@ class FolderForm(Form):
                 f"working folder {WITHOUT}"
             )
         return given
-
-
-def is_plain(path: str) -> bool:
-    """Whether every library reads the path, absolute or in a bucket, as it is written."""
-    return re.fullmatch(_PLAIN, path) is not None

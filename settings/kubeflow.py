@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from settings.folders import NOT_PLAIN
 from settings.kubernetes import Image, MountPath, Step, Variable, Volume
+from settings.plain_paths import NOT_PLAIN
 from settings.section import Form, Section
 
 _NAME = "a Kubernetes name: lower-case letters, digits and hyphens"

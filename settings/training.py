@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 import augmentations
 import models
-from settings.folders import PLAIN, WITHOUT, FolderForm
+from settings.folders import FolderForm
 from settings.mistakes import InnerMistakes
+from settings.plain_paths import PLAIN, WITHOUT
 from settings.section import OneOf, Section
 from settings.signatures import keyword_parameters, section_of
 

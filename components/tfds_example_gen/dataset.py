@@ -15,7 +15,7 @@ from tensorflow_datasets.core.utils import file_utils
 from components.tfds_example_gen import preparation
 from components.tfds_example_gen.splits import did_you_mean
 from failures import Failure
-from settings.folders import WITHOUT, is_plain
+from settings.plain_paths import WITHOUT, is_plain
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.

@@ -1,0 +1,17 @@
+"""Paths that every library reads as they are written; needs nothing but Python.
+
+TensorFlow takes brackets for a pattern and finds no variables of the model that it has just
+saved; SQLite takes `file:` for an address; a shell would replace `~` and `$NAME`.
+"""
+
+import re
+
+NOT_PLAIN = r"\x00-\x1f\x7f*?\[\]{}\\\ud800-\udfff"  # inside a regular expression's [^…]
+_PLAIN = rf"(?!.*\$\w)[^{NOT_PLAIN}]+"
+PLAIN = rf"(?![-~]|\w+:){_PLAIN}"
+WITHOUT = r"without * ? [ ] { } \ $NAME or line breaks, and no - or ~ in front"
+
+
+def is_plain(path: str) -> bool:
+    """Whether every library reads the path, absolute or in a bucket, as it is written."""
+    return re.fullmatch(_PLAIN, path) is not None
