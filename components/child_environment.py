@@ -1,7 +1,9 @@
-"""The environment for the programs that a component starts."""
+"""What the programs that a component starts get, and what they leave when they end."""
 
 import os
+import subprocess
 import sys
+from typing import BinaryIO
 
 
 def child_environment() -> dict[str, str]:
@@ -19,3 +21,11 @@ def child_environment() -> dict[str, str]:
         if rest:
             environment["LD_LIBRARY_PATH"] = rest
     return environment
+
+
+def last_words(process: subprocess.Popen, complaints: BinaryIO) -> str:
+    """How a program that is ending ended: its exit code, and the last line of its errors."""
+    process.wait()
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").strip().splitlines() or [""]
+    return f"exit code {process.returncode}: {lines[-1][:300]}"

@@ -8,19 +8,18 @@ better part of a second before its first record, and saves nothing. On any other
 import collections
 import copy
 import itertools
-import json
 import logging
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from tfx.dsl.components.base import base_beam_executor
 
 from failures import Failure
-from files import writing
+from files import places, writing
 
 # What Beam takes for its runner inside one process.
 _LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
@@ -61,20 +60,15 @@ def run_shards(
     shards: Sequence[Any],
     folder: str,
     make_pipeline: MakePipeline | None = None,
-    *,
-    encode: Callable[[Any], str] = json.dumps,
-    decode: Callable[[str], Any] = json.loads,
     threads: int = 1,
 ) -> Iterator[Any]:
     """Does the work on every shard, and yields the results in the shards' order.
 
     Args:
-      work: shard -> result. On Beam it is pickled, so what it loads it loads when called.
+      work: shard -> result. On Beam both are pickled, so what it loads it loads when called.
       shards: what to work on, one work item each.
       folder: where Beam's workers leave results; in reach of all of them, and emptied first.
       make_pipeline: makes an empty pipeline on the runner; None works in this process.
-      encode: result -> text, by which a result travels from a worker.
-      decode: the other way.
       threads: how many shards this process works on at once.
 
     Raises:
@@ -83,17 +77,16 @@ def run_shards(
     if make_pipeline is None:
         yield from _in_process(work, shards, threads)
         return
-    reports = Reports(folder)
-    reports.clear()
+    writing.remove(folder)
     with make_pipeline() as pipeline:
         _ = (
             pipeline
             | "Shards" >> beam.Create(list(enumerate(shards)))
             | "Spread" >> beam.Reshuffle()
-            | "Work" >> beam.Map(_report, work, reports, encode)
+            | "Work" >> beam.Map(_report, work, folder)
         )
     for number in range(len(shards)):
-        yield decode(reports.read(number))
+        yield _reported(folder, number)
 
 
 def _in_process(work, shards, threads: int) -> Iterator[Any]:
@@ -120,48 +113,36 @@ def _in_threads(work, shards, threads: int) -> Iterator[Any]:
             pool.shutdown(cancel_futures=True)
 
 
-class Reports:
-    """What workers on other machines report: a result or a failure each, as files of a folder.
+def _report(numbered: tuple[int, Any], work, folder: str) -> None:
+    """Leaves a shard's result or failure as a file, for the machine that asked for the work.
 
     Beam wraps what a worker raises, on some runners into nothing but text. A failure that the
     user can mend therefore travels like a result, and all else is the engine's own.
     """
-
-    def __init__(self, folder: str):
-        self._folder = folder
-
-    def clear(self) -> None:
-        writing.remove(self._folder)
-
-    def write(self, number: int, result: str | None, failure: str | None = None) -> None:
-        # A worker that is lost and done again writes the same report once more.
-        writing.write(self._path(number), json.dumps({"result": result, "failure": failure}))
-
-    def read(self, number: int) -> str:
-        """The result of a shard.
-
-        Raises:
-          Failure: what the worker reported, or that it reported nothing.
-        """
-        try:
-            with tf.io.gfile.GFile(self._path(number)) as file:
-                report = json.load(file)
-        except tf.errors.NotFoundError as error:
-            raise Failure(
-                f"The Beam runner lost shard {number}: no worker reported it. Run again; if that "
-                "does not help, choose another runner in beam.args."
-            ) from error
-        if report["failure"] is not None:
-            raise Failure(report["failure"])
-        return report["result"]
-
-    def _path(self, number: int) -> str:
-        return f"{self._folder}/{number:06d}.json"
-
-
-def _report(numbered: tuple[int, Any], work, reports: Reports, encode) -> None:
     number, shard = numbered
     try:
-        reports.write(number, encode(work(shard)))
+        report = work(shard), None
     except Failure as failure:
-        reports.write(number, None, str(failure))
+        report = None, str(failure)
+    # A worker that is lost and done again writes the same report once more.
+    writing.write(_report_file(folder, number), pickle.dumps(report))
+
+
+def _reported(folder: str, number: int) -> Any:
+    try:
+        with places.opened(_report_file(folder, number)) as file:
+            result, failure = pickle.loads(file.read())
+    except Exception as error:
+        if not places.is_missing(error):
+            raise
+        raise Failure(
+            f"The Beam runner lost shard {number}: no worker reported it. Run again; if that "
+            "does not help, choose another runner in beam.args."
+        ) from error
+    if failure is not None:
+        raise Failure(failure)
+    return result
+
+
+def _report_file(folder: str, number: int) -> str:
+    return f"{folder}/{number:06d}.pickle"

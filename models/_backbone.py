@@ -1,7 +1,6 @@
 """What the networks of keras.applications share: their input, their weights, their classifier."""
 
 import os
-import re
 import warnings
 import zipfile
 from typing import Annotated
@@ -25,9 +24,6 @@ Weights = Annotated[
 SMALLEST_SIDE = 32
 # Mean and standard deviation that the published weights were trained with: pixels from -1 to 1.
 PRETRAINED_PIXELS = (127.5, 127.5)
-# These match Keras's messages.
-_MISFITS = re.compile(r"A total of (\d+) objects could not be loaded.*? name=(\w+)[^>]*>: (.*)")
-_SHAPES = re.compile(r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))")
 _WEIGHTS_FILES = (".weights.h5", ".h5", ".keras")
 
 
@@ -84,24 +80,10 @@ def _load(backbone, weights: str) -> None:
             warnings.simplefilter("ignore", UserWarning)
             backbone.load_weights(weights)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        # Keras names the first layer that does not fit, and then lists all of them.
+        reason = " ".join(str(error).split()).partition(" List of objects")[0][:400].rstrip(".")
         raise Failure(
             f"Trainer: the weights in {weights} do not fit {backbone.name}: "
-            f"{_reason(error)} Use weights of exactly this model without its classifier, or "
+            f"{reason}. Use weights of exactly this model without its classifier, or "
             "change model.parameters and preprocessing.channels to those of the weights."
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """The sentence that names a cause: Keras puts a count before it and the weights behind it."""
-    text = " ".join(str(error).split())
-    misfits = _MISFITS.match(text)
-    if not misfits:
-        return _first_sentence(text)
-    count, layer, rest = misfits.groups()
-    shapes = _SHAPES.search(rest)
-    cause = "it has {} and the file {}.".format(*shapes.groups()) if shapes else None
-    return f"{count} of its layers, the first one {layer}: {cause or _first_sentence(rest)}"
-
-
-def _first_sentence(text: str) -> str:
-    return f"{text.split('. ')[0][:200].rstrip('.')}."

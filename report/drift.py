@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from components.statistics_gen.reading import class_counts, common, features
+from components.statistics_gen.statistics_files import class_counts, common, features
 
 _NAMED = 5  # labels whose share changed most
 _NO_CHANGE = 5e-5  # of a share, which is shown in hundredths of a percent

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jinja2
 
-from components.model_store.layout import pushing_run
+from components.model_store.versions import list_versions
 from failures import Failure
 from files.writing import write
 from pipeline.metadata_store import open_store
@@ -82,10 +82,12 @@ def find_run(configuration, ids, which):
 
 
 def _run_of_version(configuration, ids, number):
-    run_id = pushing_run(Path(configuration.push.destination) / number)
+    destination = configuration.push.destination
+    records = {str(version.number): version.record for version in list_versions(destination)}
+    run_id = records[number].run if records.get(number) else None
     if not run_id:
         raise Failure(
-            f"{configuration.push.destination} has no version {number} that this project pushed. "
+            f"{destination} has no version {number} that this project pushed. "
             "List them with: python -m pipeline models list --config FILE"
         )
     if run_id not in ids:

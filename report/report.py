@@ -21,6 +21,8 @@ def report(run, previous):
         "report.html",
         title=f"{run.name}: report",
         subtitle=f"Run of {run.when}",
+        run=run,
+        previous=previous,
         sections=sections("sections", _SECTIONS, run, previous),
         headline=headline(run),
         next_steps=next_steps(run),

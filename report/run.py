@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from components.champion_resolver.reading import read_version
 from components.evaluator.bounds import bounds_of
 from components.evaluator.reading import read_confusion, read_verdict, read_worst_examples
-from components.example_validator.reading import read_folder as read_anomalies
+from components.example_validator.anomalies_files import read_folder as read_anomalies
 from components.pusher.reading import read_pushed
 from components.serving_check.reading import read_result
-from components.statistics_gen.reading import read_folder as read_statistics
+from components.statistics_gen.statistics_files import read_folder as read_statistics
 from components.tfds_example_gen.reading import read_data
 from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report

@@ -6,39 +6,29 @@ Relative paths are relative to the folder in which the command is given.
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 import models
 from settings.data import Data
 from settings.evaluation import Evaluation
-from settings.folders import FolderForm
+from settings.folders import folder
 from settings.kubeflow import Kubeflow
-from settings.plain_paths import NOT_PLAIN, PLAIN, WITHOUT
+from settings.plain_paths import NOT_PLAIN, PLAIN
 from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
-from settings.section import Form, Section
+from settings.section import Section, matching
 from settings.serving import Serving
 from settings.training import Augmentation, Model, Recipe, Training
 from settings.tuner import Tuner, mistake_in
 from settings.validation import Validation
 
-Name = Annotated[
-    str,
-    AfterValidator(
-        Form(
-            r"[a-z0-9][a-z0-9-]{0,62}",
-            "lower-case letters, digits and hyphens, at most 63, the first one no hyphen",
-        )
-    ),
-]
-Folder = Annotated[str, AfterValidator(FolderForm(PLAIN, f"a folder of this machine, {WITHOUT}"))]
+Name = matching(
+    r"[a-z0-9][a-z0-9-]{0,62}",
+    "lower-case letters, digits and hyphens, at most 63, the first one no hyphen",
+)
+Folder = folder(PLAIN, "a folder of this machine")
 # What TensorFlow opens by itself: it knows no s3:// and no minio://.
-Destination = Annotated[
-    str,
-    AfterValidator(
-        FolderForm(rf"gs://[^\s{NOT_PLAIN}]+|{PLAIN}", f"a folder, or a gs:// address, {WITHOUT}")
-    ),
-]
+Destination = folder(rf"gs://[^\s{NOT_PLAIN}]+|{PLAIN}", "a folder, or a gs:// address")
 
 
 class Push(Section):

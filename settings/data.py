@@ -2,25 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from settings.folders import FolderForm
-from settings.plain_paths import PLAIN, WITHOUT
-from settings.section import Form, Section
+from settings.folders import folder
+from settings.plain_paths import PLAIN
+from settings.section import Section, matching
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
 
-Dataset = Annotated[
-    str,
-    AfterValidator(
-        Form(r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]")
-    ),
-]
+Dataset = matching(
+    r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
+)
 Path = Annotated[str, Field(min_length=1)]
-DataFolder = Annotated[
-    str,
-    AfterValidator(FolderForm(rf"(\w+://|~/)?{PLAIN}", f"a folder or an address, {WITHOUT}")),
-]
+DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 

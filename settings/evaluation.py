@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from metrics import catalog
-from settings.section import OneOf, Section
+from settings.section import Section, one_of
 
-Metric = Annotated[str, AfterValidator(OneOf(catalog.with_bounds()))]
+Metric = one_of(catalog.with_bounds())
 
 
 class _Bounds(Section):

@@ -1,12 +1,20 @@
 """The form of a folder's path in a configuration."""
 
 import os
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from settings.plain_paths import WITHOUT, is_plain
 from settings.section import Form
 
 
-class FolderForm(Form):
+def folder(pattern: str, words: str) -> Any:
+    """The type of a path that matches the whole `pattern`, which `words` describe."""
+    return Annotated[str, AfterValidator(_FolderForm(pattern, f"{words}, {WITHOUT}"))]
+
+
+class _FolderForm(Form):
     """A Form of a path; a relative one also needs a working folder of a plain path."""
 
     def __call__(self, given: str) -> str:

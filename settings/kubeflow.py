@@ -2,39 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from settings.kubernetes import Image, MountPath, Step, Variable, Volume
 from settings.plain_paths import NOT_PLAIN
-from settings.section import Form, Section
+from settings.section import Section, matching
 
 _NAME = "a Kubernetes name: lower-case letters, digits and hyphens"
-Url = Annotated[
-    str, AfterValidator(Form(r"https?://[^\s@]+", "an http or https URL without a password"))
-]
+Url = matching(r"https?://[^\s@]+", "an http or https URL without a password")
 Path = Annotated[str, Field(min_length=1)]
-Namespace = Annotated[str, AfterValidator(Form(r"[a-z0-9][a-z0-9-]{0,62}", _NAME))]
-ServiceAccount = Annotated[
-    str, AfterValidator(Form(r"[a-z0-9][a-z0-9.-]{0,252}", f"{_NAME}, and dots"))
-]
-BucketUri = Annotated[
-    str,
-    AfterValidator(
-        Form(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
-    ),
-]
-_PLACE = r"an absolute path, or a gs:// address, without * ? [ ] { } \ or spaces"
+Namespace = matching(r"[a-z0-9][a-z0-9-]{0,62}", _NAME)
+ServiceAccount = matching(r"[a-z0-9][a-z0-9.-]{0,252}", f"{_NAME}, and dots")
+BucketUri = matching(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
 # TensorFlow opens these in a step; it does not know minio:// and s3://.
-Place = Annotated[str, AfterValidator(Form(rf"(/|gs://)[^\s{NOT_PLAIN}]+", _PLACE))]
-ParameterName = Annotated[
-    str,
-    AfterValidator(
-        Form(
-            r"[a-z][a-z0-9_]{0,62}",
-            "lower-case letters, digits and underscores, the first one a letter",
-        )
-    ),
-]
+Place = matching(
+    rf"(/|gs://)[^\s{NOT_PLAIN}]+",
+    r"an absolute path, or a gs:// address, without * ? [ ] { } \ or spaces",
+)
+ParameterName = matching(
+    r"[a-z][a-z0-9_]{0,62}",
+    "lower-case letters, digits and underscores, the first one a letter",
+)
 
 
 class Kubeflow(Section):

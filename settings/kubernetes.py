@@ -3,44 +3,27 @@
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from settings.section import Form, Section
+from settings.section import Section, matching
 
-QUANTITY = Form(
+Quantity = matching(
     r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?", "a number with a unit of Kubernetes, as in 500m or 4Gi"
 )
-Quantity = Annotated[str, AfterValidator(QUANTITY)]
-ObjectName = Annotated[
-    str,
-    AfterValidator(
-        Form(
-            r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
-            "a Kubernetes name: lower-case letters, digits, hyphens and dots",
-        )
-    ),
-]
-LabelKey = Annotated[
-    str,
-    AfterValidator(
-        Form(r"([a-z0-9.-]+/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?", "a Kubernetes label's key")
-    ),
-]
-LabelValue = Annotated[
-    str,
-    AfterValidator(Form(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label's value")),
-]
-MountPath = Annotated[str, AfterValidator(Form(r"/[^:]+", "an absolute path without a colon"))]
-Variable = Annotated[str, AfterValidator(Form(r"[A-Za-z_]\w*", "an environment variable's name"))]
-Image = Annotated[
-    str,
-    AfterValidator(
-        Form(
-            r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?",
-            "an image's name, with or without a tag or a digest",
-        )
-    ),
-]
+ObjectName = matching(
+    r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
+    "a Kubernetes name: lower-case letters, digits, hyphens and dots",
+)
+LabelKey = matching(
+    r"([a-z0-9.-]+/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?", "a Kubernetes label's key"
+)
+LabelValue = matching(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label's value")
+MountPath = matching(r"/[^:]+", "an absolute path without a colon")
+Variable = matching(r"[A-Za-z_]\w*", "an environment variable's name")
+Image = matching(
+    r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?",
+    "an image's name, with or without a tag or a digest",
+)
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 TaintOperator = Literal["Exists", "Equal"]
 TaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from failures import Failure, did_you_mean
 
@@ -52,9 +52,17 @@ class Section(BaseModel):
         return kind.model_validate({name: getattr(self, name) for name in kind.model_fields})
 
 
-class OneOf:
-    """A check for AfterValidator: the text is one of `names`, which `words` may describe."""
+def matching(pattern: str, words: str) -> Any:
+    """The type of a text that matches the whole `pattern`, which `words` describe."""
+    return Annotated[str, AfterValidator(Form(pattern, words))]
 
+
+def one_of(names: Collection[str], words: str | None = None) -> Any:
+    """The type of a text that is one of `names`, which `words` may describe."""
+    return Annotated[str, AfterValidator(OneOf(names, words))]
+
+
+class OneOf:
     def __init__(self, names: Collection[str], words: str | None = None):
         self._names = sorted(names)
         self.words = words or ", ".join(self._names)
@@ -66,8 +74,6 @@ class OneOf:
 
 
 class Form:
-    """A check for AfterValidator: the whole text matches `pattern`, which `words` describe."""
-
     def __init__(self, pattern: str, words: str):
         self._pattern = re.compile(pattern)
         self.words = words

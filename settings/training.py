@@ -1,23 +1,40 @@
 """The sections `model`, `augmentation` and `training`: what decides how a model is trained."""
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, create_model, field_validator
 
 import augmentations
 import models
-from settings.folders import FolderForm
+from settings.folders import folder
 from settings.mistakes import InnerMistakes
-from settings.plain_paths import PLAIN, WITHOUT
-from settings.section import OneOf, Section
-from settings.signatures import keyword_parameters, section_of
+from settings.plain_paths import PLAIN
+from settings.section import Section, one_of
 
-CacheFolder = Annotated[str, AfterValidator(FolderForm(PLAIN, f"a folder, {WITHOUT}"))]
+CacheFolder = folder(PLAIN, "a folder")
 Share = Annotated[float, Field(ge=0, le=1)]
 # Marks a key that may change between a kill and the resumed training: the checkpoint stays valid.
 KEEPS_CHECKPOINT = {"keeps_checkpoint": True}
+
+
+def keyword_parameters(function: Callable) -> dict[str, tuple[Any, Any]]:
+    """The annotation and the default of each keyword-only parameter, by name."""
+    return {
+        parameter.name: (parameter.annotation, parameter.default)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+def section_of(name: str, functions: Iterable[Callable]) -> type[Section]:
+    """A section whose keys are the keyword parameters of these functions."""
+    keys = {}
+    for function in functions:
+        keys |= keyword_parameters(function)
+    return create_model(name, __base__=Section, **keys)
 
 
 @functools.cache
@@ -27,9 +44,7 @@ def parameters_of(model: str) -> type[Section]:
 
 
 class Model(Section):
-    name: Annotated[str, AfterValidator(OneOf(models.NAMES))] = Field(
-        description="the network, a file of models/"
-    )
+    name: one_of(models.NAMES) = Field(description="the network, a file of models/")
     parameters: dict[str, Any] = Field({}, description="the network's own keys, listed below")
 
     @field_validator("parameters")

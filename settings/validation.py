@@ -2,19 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from settings.section import OneOf, Section
+from settings.section import Section, one_of
 
 EMPTY_SPLIT = "EMPTY_SPLIT"  # a split without examples
 NO_COMMON_CLASS = "NO_COMMON_CLASS"  # a split none of whose labels occurs in train
 
 # Our two, and those of TFDV.
 ANOMALY_TYPES = (EMPTY_SPLIT, NO_COMMON_CLASS, *anomalies_pb2.AnomalyInfo.Type.keys())
-AnomalyType = Annotated[
-    str, AfterValidator(OneOf(ANOMALY_TYPES, "TFDV's anomaly types, as in SCHEMA_NEW_COLUMN"))
-]
+AnomalyType = one_of(ANOMALY_TYPES, "TFDV's anomaly types, as in SCHEMA_NEW_COLUMN")
 
 
 class Validation(Section):

@@ -5,12 +5,8 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from failures import Failure
-
-if TYPE_CHECKING:
-    from components.batch_predictor.pushed_model import Answer, PushedModel
 
 KINDS = "JPEG, PNG, GIF, BMP or WebP"
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")
@@ -81,17 +77,11 @@ def content(file: str) -> bytes | None:
         return None
 
 
-def answers(model: "PushedModel", files: Sequence[str]) -> Iterator[tuple[str, "Answer"]]:
-    """Each file with the model's answer, in order; one that cannot be read has an error."""
-    from components.batch_predictor.pushed_model import Answer
-
+def answers(model, files: Sequence[str]) -> Iterator[tuple]:
+    """Each file with the PushedModel's Answer, in order; one that cannot be read has an error."""
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
-        read = [content(file) for file in batch]
-        answered = iter(model.answer_images([image for image in read if image is not None]))
-        unreadable = Answer(error="it cannot be read")
-        for file, image in zip(batch, read, strict=True):
-            yield file, unreadable if image is None else next(answered)
+        yield from zip(batch, model.answer_images(list(map(content, batch))), strict=True)
 
 
 def mask_files(files: Sequence[str], output: str | None) -> dict[str, str]:

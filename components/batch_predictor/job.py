@@ -137,10 +137,7 @@ def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterato
 
 def _answered(model, batch, ids, are_images) -> tuple[str, int]:
     ask = model.answer_images if are_images else model.answer_examples
-    answered = iter(ask([record for record in batch if record is not None]))
-    unreadable = Answer(error="it cannot be read")
-    answers = [unreadable if record is None else next(answered) for record in batch]
-    return "".join(map(_line, ids, answers)), len(batch)
+    return "".join(map(_line, ids, ask(batch))), len(batch)
 
 
 def _line(name: str | int, answer: Answer) -> str:

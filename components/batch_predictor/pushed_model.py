@@ -65,9 +65,15 @@ class PushedModel:
                 "pipeline pushed."
             ) from error
 
-    def answer_images(self, images: Sequence[bytes]) -> list[Answer]:
-        """Answers (batch,) encoded PNG or JPEG images, one Answer each."""
-        return self._answers(lambda batch: self._images(image=batch), images)
+    def answer_images(self, images: Sequence[bytes | None]) -> list[Answer]:
+        """Answers (batch,) encoded PNG or JPEG images, one Answer each.
+
+        None stands for an image that cannot be read.
+        """
+        read = [image for image in images if image is not None]
+        answers = iter(self._answers(lambda batch: self._images(image=batch), read))
+        return [Answer(error="it cannot be read") if one is None else next(answers)
+                for one in images]  # fmt: skip
 
     def answer_examples(self, examples: Sequence[bytes]) -> list[Answer]:
         """Answers (batch,) serialized raw tf.train.Examples, one Answer each."""

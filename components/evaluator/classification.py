@@ -1,16 +1,14 @@
 """Counts a classifier's answers: one class an image."""
 
-import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from components.evaluator import worst_examples
 from components.evaluator.counts import SplitCounts
-from components.evaluator.plan import Plan
+from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import ServedModel
-from components.evaluator.shard_batch import ShardBatch
-from components.evaluator.worst_examples import WorstExample
 from failures import Failure
 
 Answers = list[tuple[np.ndarray, np.ndarray]]  # each model's classes and probabilities
@@ -31,13 +29,14 @@ class Classification:
         self._labels = LabelIds(self.models, len(names))
         self.batch_size = plan.batch_size
 
-    def predict(self, serialized: tf.Tensor) -> Answers:
+    def predict(self, serialized: Sequence[bytes]) -> Answers:
         """Each model's classes (batch,) int64 and probabilities (batch, n) float32.
 
         Raises:
           tf.errors.InvalidArgumentError: an image cannot be decoded.
         """
-        return [model.predict(serialized) for model in self.models]
+        examples = tf.constant(serialized)
+        return [model.predict(examples) for model in self.models]
 
     def count(self, batch: ShardBatch, answers: Answers, counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
@@ -53,7 +52,7 @@ class Classification:
         self, batch: ShardBatch, labels, answers, losses, counts: SplitCounts
     ) -> None:
         predicted, probabilities = answers
-        names = self._plan.class_names
+        names, image_feature = self._plan.class_names, self._plan.features.image_feature
         # A label in no vocabulary is not the model's mistake.
         mistaken = (labels != predicted) & (labels < len(names))  # (batch,)
         if not mistaken.any():
@@ -61,31 +60,20 @@ class Classification:
 
         def show(index: int):
             answer = predicted[index]
+            from components.evaluator import pictures  # Pillow, for models that make mistakes
+
             facts = {
                 "loss": float(losses[index]),
                 "true": names[labels[index]],
                 "predicted": names[answer],
                 "probability": float(probabilities[index, answer]),
             }
-            return facts, {"image": self._image(batch.example(index))}
+            example = tf.train.Example.FromString(batch.serialized[index])
+            [image] = example.features.feature[image_feature].bytes_list.value
+            return facts, {"image": pictures.shown(image)}
 
         badness = np.where(mistaken, losses, np.nan)
-        counts.worst = worst_examples.offer(counts.worst, badness, batch.example, batch.place, show)
-
-    def _image(self, serialized: bytes) -> bytes:
-        features = tf.train.Example.FromString(serialized).features.feature
-        return features[self._plan.features.image_feature].bytes_list.value[0]
-
-    def small_pictures(self, worst: list[WorstExample]) -> list[WorstExample]:
-        """The same examples with small images that a browser shows."""
-        if not worst:
-            return worst
-        from components.evaluator import pictures  # Pillow, for models that make mistakes
-
-        return [
-            dataclasses.replace(one, pictures={"image": pictures.shown(one.pictures["image"])})
-            for one in worst
-        ]
+        counts.worst = worst_examples.offer(counts.worst, badness, batch, show)
 
     def _raw_labels(self, batch: ShardBatch) -> np.ndarray:
         """(batch,) the labels as the dataset has them: int64, or bytes objects."""
@@ -114,7 +102,7 @@ class LabelIds:
         self._unknown = unknown
         self._known = {}
 
-    def of(self, batch: tf.Tensor, raw: np.ndarray) -> np.ndarray:
+    def of(self, batch: Sequence[bytes], raw: np.ndarray) -> np.ndarray:
         """(batch,) int64: joint classes; `unknown` for labels in no vocabulary."""
         distinct, carriers = np.unique(raw, return_index=True)
         new = [
@@ -123,7 +111,7 @@ class LabelIds:
             if label not in self._known
         ]
         if new:
-            examples = tf.gather(batch, new)
+            examples = tf.constant([batch[index] for index in new])
             ids = np.full(len(new), -1, np.int64)
             for model in self._models:
                 ids = np.where(ids < 0, model.label_ids(examples), ids)

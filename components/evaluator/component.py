@@ -4,7 +4,6 @@ import math
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
-from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation, Schema
 from tfx.utils import path_utils
 
@@ -13,6 +12,7 @@ from components.engine import MakePipeline
 from components.evaluator.plan import ModelPlace, Plan, joint_class_names
 from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
+from components.split_messages import split_folder
 from components.typed_component import component
 from failures import Failure
 from settings.data import Features
@@ -73,7 +73,7 @@ def Evaluator(
     from components.evaluator.evaluation import evaluate
 
     models = _models(model, champion)
-    result = evaluate(
+    verdict, counts = evaluate(
         Plan(
             models=models,
             class_names=joint_class_names([place.class_names() for place in models]),
@@ -82,26 +82,16 @@ def Evaluator(
             label_is_bytes=_label_is_bytes(schema, features),
             batch_size=batch_size,
         ),
-        _split_uri(examples, split),
+        split_folder(examples, split, "Evaluator"),
         criteria,
         preprocessing,
         evaluation.uri,
         make_pipeline,
     )
-    _describe(evaluation, result)
-    blessing_files.write(blessing, result.verdict)
+    _describe(evaluation, verdict, counts)
+    blessing_files.write(blessing, verdict)
     blessing.set_string_custom_property("current_model", model.uri)
     blessing.set_int_custom_property("current_model_id", model.id)
-
-
-def _split_uri(examples, split: str) -> str:
-    try:
-        return artifact_utils.get_split_uri([examples], split)
-    except ValueError as error:
-        raise Failure(
-            f"Evaluator: the examples have no split {split!r}. "
-            "Name one in the configuration's splits."
-        ) from error
 
 
 def _models(model, champion) -> tuple[ModelPlace, ...]:
@@ -128,8 +118,9 @@ def _label_is_bytes(schema, features: Features) -> bool:
     return kind == schema_pb2.BYTES
 
 
-def _describe(evaluation, result) -> None:
-    verdict = result.verdict
+def _describe(evaluation, verdict, counts) -> None:
+    dropped = len(counts.corrupt)
+    unknown = int(counts.models["challenger"].by_label[-1])
     values, champion = verdict.metrics, verdict.champion_metrics
     main, digits = ("mean_iou", 2) if "mean_iou" in values else ("accuracy", 4)
     scores = f"accuracy {values['accuracy']:.{digits}f}"
@@ -138,14 +129,14 @@ def _describe(evaluation, result) -> None:
     parts = [f"{scores} on {values['example_count']:,.0f} examples"]
     if champion:
         parts.append(f"champion {champion[main]:.{digits}f}")
-    if result.dropped:
-        parts.append(f"corrupt images dropped: {result.dropped:,}")
-    if result.unknown_labels:
-        parts.append(f"labels that no model knows: {result.unknown_labels:,}")
+    if dropped:
+        parts.append(f"corrupt images dropped: {dropped:,}")
+    if unknown:
+        parts.append(f"labels that no model knows: {unknown:,}")
     evaluation.set_string_custom_property("summary", "; ".join(parts))
     of_champion = {f"champion_{name}": value for name, value in champion.items()}
     for name, value in (values | of_champion).items():
         if math.isfinite(value):  # ML Metadata stores nothing else.
             evaluation.set_float_custom_property(name, value)
-    evaluation.set_int_custom_property("dropped_images", result.dropped)
-    evaluation.set_int_custom_property("unknown_labels", result.unknown_labels)
+    evaluation.set_int_custom_property("dropped_images", dropped)
+    evaluation.set_int_custom_property("unknown_labels", unknown)

@@ -1,19 +1,15 @@
 """Predicts the examples of a shard with each model and counts the answers."""
 
 import collections
-import dataclasses
-import os
 from collections.abc import Iterator
 from concurrent import futures
 
-import numpy as np
 import tensorflow as tf
 
 from components.evaluator.classification import Classification
 from components.evaluator.counts import SplitCounts
-from components.evaluator.plan import Plan
+from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.segmentation import Segmentation
-from components.evaluator.shard_batch import ShardBatch
 from components.graph_error import cause
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from files import tfrecords
@@ -57,7 +53,6 @@ class CountShard:
                     self._count(*waiting.popleft(), counts)
             while waiting:
                 self._count(*waiting.popleft(), counts)
-        counts.worst = self._task.small_pictures(counts.worst)
         return counts
 
     def _count(self, batch: ShardBatch, answers: futures.Future, counts: SplitCounts) -> None:
@@ -82,26 +77,25 @@ class CountShard:
         features = self._plan.features
         for channels in _CHANNELS:
             good, corrupt = split_corrupt(
-                batch.serialized.numpy(), features.image_feature, channels, features.mask_feature
+                batch.serialized, features.image_feature, channels, features.mask_feature
             )
-            rest = dataclasses.replace(
-                batch,
-                serialized=tf.gather(batch.serialized, tf.constant(good, tf.int64)),
-                records=batch.records[good],
+            rest = ShardBatch(
+                batch.path,
+                [batch.records[index] for index in good],
+                [batch.serialized[index] for index in good],
             )
             try:
                 answers = self._task.predict(rest.serialized) if good else None
             except _UNUSABLE:
                 continue
-            file = os.path.basename(batch.path)
             counts.corrupt += [
-                CorruptImage(self._plan.split, file, int(batch.records[index]), reason)
+                CorruptImage(self._plan.split, batch.file, batch.records[index], reason)
                 for index, reason in corrupt
             ]
             return rest, answers
         for model in self._task.models:
             try:
-                model.predict(batch.serialized)
+                model.predict(tf.constant(batch.serialized))
             except tf.errors.InvalidArgumentError as of_model:
                 what = f"cannot answer the Examples of {batch.path} ({cause(of_model, _UNNAMED)})"
                 raise model.place.failure(what) from of_model
@@ -111,4 +105,4 @@ class CountShard:
 def _batches(path: str, size: int) -> Iterator[ShardBatch]:
     next_step = "Remove the Examples artifact and run again."
     for first, batch in tfrecords.batches(path, size, next_step=next_step):
-        yield ShardBatch(path, tf.constant(batch), np.arange(first, first + len(batch)))
+        yield ShardBatch(path, range(first, first + len(batch)), batch)

@@ -5,14 +5,13 @@ examples, so shards are counted apart and added up.
 """
 
 import json
-from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from components.evaluator.worst_examples import WorstExample, worst_of
+from components.evaluator.worst_examples import Ranked, worst_of
 from components.transform.corrupt_images import CorruptImage
 from metrics.counts import Counts
 
@@ -101,7 +100,7 @@ class SplitCounts:
     models: dict[str, ModelCounts]
     examples: int = 0  # images that the models answered
     corrupt: list[CorruptImage] = field(default_factory=list)
-    worst: list[WorstExample] = field(default_factory=list)  # the challenger's
+    worst: list[Ranked] = field(default_factory=list)  # the challenger's
 
     @classmethod
     def zeros(cls, models: Iterable[str], classes: int) -> "SplitCounts":
@@ -126,32 +125,6 @@ class SplitCounts:
             }
         )
 
-    def as_text(self) -> str:
-        """All of it, the worst examples' pictures as well, to travel from a worker."""
-        worst = [
-            asdict(one) | {"pictures": {k: b64encode(v).decode() for k, v in one.pictures.items()}}
-            for one in self.worst
-        ]
-        return json.dumps({"counts": json.loads(self.to_json()), "worst": worst})
-
-    @classmethod
-    def from_text(cls, text: str) -> "SplitCounts":
-        """What `as_text` wrote."""
-        fields = json.loads(text)
-        counts = fields["counts"]
-        worst = [
-            WorstExample(
-                **one | {"pictures": {k: b64decode(v) for k, v in one["pictures"].items()}}
-            )
-            for one in fields["worst"]
-        ]
-        return cls(
-            {name: _from_lists(lists) for name, lists in counts["models"].items()},
-            counts["examples"],
-            [CorruptImage(**image) for image in counts["corrupt"]],
-            worst,
-        )
-
 
 def _to_lists(counts: Counts) -> dict:
     pairs = counts.confusion.tocoo()
@@ -161,9 +134,3 @@ def _to_lists(counts: Counts) -> dict:
         "loss": counts.loss.tolist(),
         "top": counts.top.tolist(),
     }
-
-
-def _from_lists(lists: dict) -> ModelCounts:
-    rows, columns, numbers = np.array(lists["confusion"], np.int64).reshape(-1, 3).T
-    confusion = csr_array((numbers, (rows, columns)), shape=lists["shape"])
-    return ModelCounts(confusion, np.array(lists["loss"]), np.array(lists["top"], np.int64))

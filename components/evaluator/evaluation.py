@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import dataclass
 
 from components.engine import MakePipeline, run_shards
 from components.evaluator import blessing, tfma_result, worst_examples
@@ -20,15 +19,6 @@ from settings.evaluation import Evaluation
 from settings.preprocessing import Preprocessing
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came out of an evaluation."""
-
-    verdict: Verdict
-    dropped: int  # corrupt images
-    unknown_labels: int  # examples whose label is in no vocabulary
-
-
 def evaluate(
     plan: Plan,
     split_uri: str,
@@ -36,7 +26,7 @@ def evaluate(
     preprocessing: Preprocessing,
     uri: str,
     make_pipeline: MakePipeline | None = None,
-) -> Result:
+) -> tuple[Verdict, SplitCounts]:
     """Counts, computes the metrics, compares them with their bounds and writes them.
 
     Args:
@@ -68,8 +58,7 @@ def evaluate(
     writing.write(os.path.join(uri, COUNTS_FILE), counts.to_json())
     writing.write(os.path.join(uri, CLASS_NAMES_FILE), json.dumps(plan.class_names))
     worst_examples.write(counts.worst, uri)
-    verdict = _judge(plan, split_uri, evaluation, counts, uri)
-    return Result(verdict, len(counts.corrupt), int(challenger.by_label[-1]))
+    return _judge(plan, split_uri, evaluation, counts, uri), counts
 
 
 def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
@@ -82,14 +71,7 @@ def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
     counts = SplitCounts.zeros([place.name for place in plan.models], len(plan.class_names))
     reports = os.path.join(uri, "shards")
     try:
-        for of_shard in run_shards(
-            CountShard(plan),
-            shards,
-            reports,
-            make_pipeline,
-            encode=SplitCounts.as_text,
-            decode=SplitCounts.from_text,
-        ):
+        for of_shard in run_shards(CountShard(plan), shards, reports, make_pipeline):
             counts += of_shard
     finally:
         writing.remove(reports)

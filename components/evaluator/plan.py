@@ -1,7 +1,9 @@
 """What the Evaluator counts: small, so that it can travel to any worker."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from components import saved_vocabulary
 from failures import Failure
@@ -39,23 +41,26 @@ class ModelPlace:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which models answer which examples.
+    """Which models answer which examples."""
 
-    Attributes:
-      models: the challenger and, if there is one, the champion.
-      class_names: of all models together; see `joint_class_names`.
-      split: the split's name.
-      features: which features of the raw Examples are read.
-      label_is_bytes: whether labels are names; otherwise they are integers.
-      batch_size: the most examples that are predicted at once.
-    """
-
-    models: tuple[ModelPlace, ...]
-    class_names: tuple[str, ...]
+    models: tuple[ModelPlace, ...]  # the challenger and, if there is one, the champion
+    class_names: tuple[str, ...]  # of all models together; see `joint_class_names`
     split: str
     features: Features
-    label_is_bytes: bool
-    batch_size: int
+    label_is_bytes: bool  # Otherwise labels are integers.
+    batch_size: int  # the most examples that are predicted at once
+
+
+class ShardBatch(NamedTuple):
+    """Some examples of a shard, and where in it they are."""
+
+    path: str  # of the shard
+    records: Sequence[int]  # positions in the file, from 0
+    serialized: Sequence[bytes]  # raw tf.train.Examples
+
+    @property
+    def file(self) -> str:
+        return os.path.basename(self.path)
 
 
 def joint_class_names(vocabularies: Sequence[Sequence[str]]) -> tuple[str, ...]:

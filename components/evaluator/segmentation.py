@@ -1,16 +1,15 @@
 """Counts a segmenting model's answers: one class a pixel."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from components.evaluator import worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
-from components.evaluator.plan import Plan
+from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import Segmented, ServedSegmenter
-from components.evaluator.shard_batch import ShardBatch
-from components.evaluator.worst_examples import WorstExample
 from metrics import mean_iou
 
 # Class probabilities predicted at once: 64 MB of them, and as much again for a few layers.
@@ -39,13 +38,14 @@ class Segmentation:
         )
         self.batch_size = max(1, min(plan.batch_size, *fitting))
 
-    def predict(self, serialized: tf.Tensor) -> list[Segmented]:
+    def predict(self, serialized: Sequence[bytes]) -> list[Segmented]:
         """Each model's answers to a batch.
 
         Raises:
           tf.errors.InvalidArgumentError: an image or a mask cannot be decoded.
         """
-        return [model.predict(serialized) for model in self.models]
+        examples = tf.constant(serialized)
+        return [model.predict(examples) for model in self.models]
 
     def count(self, batch: ShardBatch, answers: list[Segmented], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
@@ -102,11 +102,7 @@ class Segmentation:
 
         badness = 1.0 - np.array(ious)  # (batch,) nan where there is no pixel to count
         badness[(badness == 0) | ~np.isfinite(losses)] = math.nan
-        counts.worst = worst_examples.offer(counts.worst, badness, batch.example, batch.place, show)
-
-    def small_pictures(self, worst: list[WorstExample]) -> list[WorstExample]:
-        """The examples as they are: their pictures were made small at once."""
-        return worst
+        counts.worst = worst_examples.offer(counts.worst, badness, batch, show)
 
 
 def _filled(truth: np.ndarray, other: np.ndarray, strange: np.ndarray) -> np.ndarray:

@@ -6,15 +6,14 @@ batches or spread over workers.
 """
 
 import hashlib
-import heapq
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from components.evaluator.reading import WORST_EXAMPLES_FILE
+from components.evaluator.plan import ShardBatch
+from components.evaluator.reading import WORST_EXAMPLES_FILE, WorstExample
 from files import writing
 
 MOST = 12
@@ -27,59 +26,47 @@ _STARTS = {
     b"RIFF": ".webp",
 }
 
-
-@dataclass(frozen=True)
-class WorstExample:
-    """An example, how badly it is answered, and what is shown of it."""
-
-    badness: float  # the higher the worse
-    digest: str  # of the serialized Example; orders what is equally bad
-    file: str  # name of the shard
-    record: int  # position in it, from 0
-    facts: Mapping[str, float | str]
-    pictures: Mapping[str, bytes]  # "image" and others, encoded
-
-    @property
-    def rank(self) -> tuple[float, str, str, int]:
-        """Sorts the worst to the front."""
-        return (-self.badness, self.digest, self.file, self.record)
+# (-badness, the serialized Example's digest, file, record), which sorts the worst to the front.
+Rank = tuple[float, str, str, int]
+Ranked = tuple[Rank, WorstExample]
 
 
-def worst_of(examples: Iterable[WorstExample]) -> list[WorstExample]:
+def worst_of(examples: Iterable[Ranked]) -> list[Ranked]:
     """The MOST worst ones, the worst first."""
-    return heapq.nsmallest(MOST, examples, key=lambda example: example.rank)
+    return sorted(examples, key=lambda ranked: ranked[0])[:MOST]
 
 
 def offer(
-    worst: Sequence[WorstExample],
+    worst: Sequence[Ranked],
     badness: np.ndarray,
-    serialized: Callable[[int], bytes],
-    place: Callable[[int], tuple[str, int]],
+    batch: ShardBatch,
     show: Callable[[int], tuple[Mapping, Mapping[str, bytes]]],
-) -> list[WorstExample]:
+) -> list[Ranked]:
     """The worst of those already known and of a batch.
 
     Args:
       worst: what is known, the worst first, at most MOST.
       badness: (batch,) float; only finite numbers are eligible.
-      serialized: position in the batch to the serialized Example.
-      place: position in the batch to the shard's name and the record in it.
+      batch: the examples.
       show: position in the batch to facts and pictures; called only for what is kept.
     """
     finite = np.isfinite(badness)
     badness = np.round(np.where(finite, badness, 0.0), _DIGITS)
-    full = len(worst) == MOST
-    eligible = finite & (badness >= worst[-1].badness) if full else finite
-    ranks = sorted(
-        (-float(badness[i]), hashlib.sha256(serialized(i)).hexdigest(), *place(i), i)
-        for i in map(int, np.flatnonzero(eligible))
-    )[:MOST]
-    entering = [
-        WorstExample(-rank[0], *rank[1:4], *show(rank[4]))
-        for rank in ranks
-        if not full or rank[:4] < worst[-1].rank
-    ]
-    return worst_of([*worst, *entering]) if entering else list(worst)
+    last = worst[-1][0] if len(worst) == MOST else (np.inf,)
+    entering = []
+    for i in np.flatnonzero(finite & (-badness <= last[0])).tolist():
+        digest = hashlib.sha256(batch.serialized[i]).hexdigest()
+        entering.append(((-float(badness[i]), digest, batch.file, batch.records[i]), i))
+    return worst_of(
+        [
+            *worst,
+            *(
+                (rank, WorstExample(*rank[2:], *show(i)))
+                for rank, i in sorted(entering)[:MOST]
+                if rank < last
+            ),
+        ]
+    )
 
 
 def suffix(encoded: bytes) -> str:
@@ -87,10 +74,10 @@ def suffix(encoded: bytes) -> str:
     return next((end for start, end in _STARTS.items() if encoded.startswith(start)), "")
 
 
-def write(examples: Sequence[WorstExample], uri: str) -> None:
+def write(worst: Sequence[Ranked], uri: str) -> None:
     """Writes worst_examples.json, and the pictures it names beside it."""
     entries = []
-    for number, example in enumerate(examples):
+    for number, (_, example) in enumerate(worst):
         names = {}
         for kind, encoded in example.pictures.items():
             part = "" if kind == "image" else f"_{kind}"

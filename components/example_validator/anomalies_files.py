@@ -1,29 +1,37 @@
-"""Anomalies in an ExampleAnomalies artifact."""
+"""TFDV's anomalies of an artifact's splits, without TensorFlow, whose import takes seconds."""
 
 from collections.abc import Mapping
 
-from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
-from tfx import types
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from components import split_messages
-from components.example_validator.reading import FILE_NAME, count_by_split, reasons
+from components.split_messages import SplitMessages
 
-
-def write(artifact: types.Artifact, split: str, anomalies: Anomalies) -> None:
-    """Writes one split's anomalies."""
-    split_messages.write(artifact, split, FILE_NAME, anomalies)
+DATASET = "dataset"
+_files = SplitMessages("SchemaDiff.pb", anomalies_pb2.Anomalies)
+write, read, read_folder = _files.write, _files.read, _files.read_folder
 
 
-def read(artifact: types.Artifact) -> dict[str, Anomalies]:
-    """Anomalies of every split of the artifact, by split name.
+def reasons(
+    anomalies: anomalies_pb2.Anomalies,
+) -> list[tuple[str, anomalies_pb2.AnomalyInfo.Reason, bool]]:
+    """Each anomaly of a split: feature, TFDV's reason, and whether it is only a warning.
 
-    Raises:
-      Failure: a file is missing or damaged.
+    Sorted by feature; the feature is "dataset" for what concerns the split as a whole.
     """
-    return split_messages.read(artifact, FILE_NAME, Anomalies)
+    infos = [(".".join(info.path.step), info) for info in anomalies.anomaly_info.values()]
+    if anomalies.HasField("dataset_anomaly_info"):
+        infos.append((DATASET, anomalies.dataset_anomaly_info))
+    return [
+        (feature, reason, info.severity == anomalies_pb2.AnomalyInfo.WARNING)
+        for feature, info in sorted(infos, key=lambda item: item[0])
+        for reason in info.reason
+    ]
 
 
-def summary(anomalies: Mapping[str, Anomalies]) -> str:
-    """How many anomalies there are, such as "2 anomalies: test 2", or "no anomalies"."""
-    counts = {split: len(reasons(found)) for split, found in anomalies.items()}
-    return count_by_split({split: count for split, count in counts.items() if count})
+def count_by_split(counts: Mapping[str, int]) -> str:
+    """Anomalies counted in words: "3 anomalies: train 1, test 2"; "no anomalies" if empty."""
+    if not counts:
+        return "no anomalies"
+    noun = "anomaly" if sum(counts.values()) == 1 else "anomalies"
+    parts = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    return f"{sum(counts.values()):,} {noun}: {parts}"

@@ -35,10 +35,10 @@ def ExampleValidator(
     expected = schema_files.read(schema.uri)
     anomalies.split_names = statistics.split_names
     anomalies.span = statistics.span
-    found = {
-        split: tfdv.validate_statistics(split_statistics, expected)
-        for split, split_statistics in statistics_files.read(statistics).items()
-    }
-    for split, split_anomalies in found.items():
-        anomalies_files.write(anomalies, split, split_anomalies)
-    anomalies.set_string_custom_property("summary", anomalies_files.summary(found))
+    counts = {}
+    for split, split_statistics in statistics_files.read(statistics).items():
+        found = tfdv.validate_statistics(split_statistics, expected)
+        anomalies_files.write(anomalies, split, found)
+        if reasons := anomalies_files.reasons(found):
+            counts[split] = len(reasons)
+    anomalies.set_string_custom_property("summary", anomalies_files.count_by_split(counts))

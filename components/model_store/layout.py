@@ -4,7 +4,6 @@ TensorFlow Serving takes every folder whose name is a whole number for a version
 highest, and ignores all other names. This file needs no TFX, and TensorFlow only for a bucket.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -90,19 +89,3 @@ def served_instead(pushed: str) -> int | None:
         return None
     highest = max(numbers(str(folder.parent)), default=0)
     return highest if highest > int(folder.name) else None
-
-
-def pushing_run(version: Path) -> str | None:
-    """The id of the run that pushed a version on this machine.
-
-    Args:
-      version: the version's folder, `<destination>/<version>`.
-
-    Returns:
-      None where there is no such version, or someone else put it there.
-    """
-    try:
-        record = json.loads((version / RECORD).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record.get("run") if isinstance(record, dict) else None

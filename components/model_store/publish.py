@@ -1,6 +1,7 @@
 """Puts a model into a push destination as its next version."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from components.model_store.layout import HIGHEST_NUMBER, RECORD, version_path
@@ -34,51 +35,50 @@ def publish(model: str, destination: str, record: PushRecord) -> Version:
         f"The push destination {destination}",
         "Free space or change its permissions, or set another push destination, and run again.",
     ):
-        if "://" in destination:
-            present = find(destination, record.fingerprint)
-            return present or publish_remotely(model, destination, record)
-        return _publish_locally(model, Path(destination), record)
+        return add(model, destination, lambda: find(destination, record.fingerprint) or record)
 
 
-def _publish_locally(model: str, destination: Path, record: PushRecord) -> Version:
-    destination.mkdir(parents=True, exist_ok=True)
-    with unfinished_folder(destination) as folder:
+def add(model: str, destination: str, decide: Callable[[], PushRecord | Version]) -> Version:
+    """Makes `model` the next version, or returns the version that it is already.
+
+    Args:
+      decide: gives the record to put beside the model, or the version that holds the model. On
+        a file system it is asked under the destination's lock, once the model is copied.
+    """
+    if "://" in destination:
+        decided = decide()
+        if isinstance(decided, Version):
+            return decided
+        number = _free_number(destination)
+        target = version_path(destination, number)
+        writing.write(os.path.join(target, RECORD), decided.to_json())
+        copy_model(model, target)
+        return Version(number, target, decided)
+    place = Path(destination)
+    place.mkdir(parents=True, exist_ok=True)
+    with unfinished_folder(place) as folder:
         copy_model(model, str(folder))
-        write_record(folder, record)
-        with locked(destination):
-            present = find(str(destination), record.fingerprint)
-            if present:
-                return present
-            number = move_to_next_number(folder, destination)
-    return Version(number, version_path(str(destination), number), record)
+        with locked(place):
+            decided = decide()
+            if isinstance(decided, Version):
+                return decided
+            writing.write(folder / RECORD, decided.to_json())
+            number = _move_to_next_number(folder, destination)
+    return Version(number, version_path(destination, number), decided)
 
 
-def write_record(folder: Path | str, record: PushRecord) -> None:
-    """Writes the record beside the model."""
-    writing.write(os.path.join(folder, RECORD), record.to_json())
-
-
-def move_to_next_number(folder: Path, destination: Path) -> int:
-    """Makes a whole folder the highest version; the caller holds the destination's lock."""
+def _move_to_next_number(folder: Path, destination: str) -> int:
     while True:
-        number = _free_number(str(destination))
+        number = _free_number(destination)
+        path = version_path(destination, number)
         try:
-            writing.publish(folder, destination / str(number))
+            writing.publish(folder, path)
         except OSError:
             # Someone who ignores the lock took the name, or the disk refuses.
-            if not os.path.lexists(destination / str(number)):
+            if not os.path.lexists(path):
                 raise
             continue
         return number
-
-
-def publish_remotely(model: str, destination: str, record: PushRecord) -> Version:
-    """Writes the next version to an object store, saved_model.pb last."""
-    number = _free_number(destination)
-    target = version_path(destination, number)
-    write_record(target, record)
-    copy_model(model, target)
-    return Version(number, target, record)
 
 
 def _free_number(destination: str) -> int:

@@ -2,13 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from components.model_store.layout import version_path
-from components.model_store.locking import locked, unfinished_folder
-from components.model_store.model_files import copy_model
 from components.model_store.pins import existing
-from components.model_store.publish import move_to_next_number, publish_remotely, write_record
+from components.model_store.publish import add
 from components.model_store.versions import PushRecord, Version, list_versions, newest
 from failures import Failure
 from files import writing
@@ -34,23 +30,24 @@ def roll_back(destination: str, number: int | None = None) -> Version:
     if number is None:
         number = _before(destination)
     source = existing(destination, number)
-    serving = newest(destination)
-    if serving.number == number:
+    if newest(destination).number == number:
         raise Failure(f"Version {number} of {destination} is in service already. Name another.")
     record = replace(
         source.record or PushRecord(source.fingerprint, "", ""),
         pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         restored_from=number,
-        replaced=serving.number,
     )
     with writing.reported(
         f"The push destination {destination}",
         "Free space or change its permissions, and roll back again.",
     ):
         try:
-            if "://" in destination:
-                return publish_remotely(source.path, destination, record)
-            return _restore_locally(source.path, Path(destination), record)
+            # Asked late: another process may have pushed while this one copied.
+            return add(
+                source.path,
+                destination,
+                lambda: replace(record, replaced=newest(destination).number),
+            )
         except Exception as error:
             if not is_missing(error):
                 raise
@@ -68,14 +65,3 @@ def _before(destination: str) -> int:
     if record and record.replaced in {version.number for version in versions}:
         return record.replaced
     return versions[-2].number
-
-
-def _restore_locally(source: str, destination: Path, record: PushRecord) -> Version:
-    with unfinished_folder(destination) as folder:
-        copy_model(source, str(folder))
-        with locked(destination):
-            # Another process may have pushed while this one copied.
-            record = replace(record, replaced=newest(str(destination)).number)
-            write_record(folder, record)
-            number = move_to_next_number(folder, destination)
-    return Version(number, version_path(str(destination), number), record)

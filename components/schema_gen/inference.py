@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.statistics_gen import reading
+from components.statistics_gen import statistics_files
 from failures import Failure
 from settings.data import Features
 
@@ -35,9 +35,9 @@ def inferred_schema(
             f"Name one split {TRAIN}."
         )
     train = statistics[TRAIN]
-    if not reading.num_examples(train):
+    if not statistics_files.num_examples(train):
         raise Failure(f"The split {TRAIN} holds no examples. Check the dataset's split expression.")
-    _check_features(reading.features(train), features)
+    _check_features(statistics_files.features(train), features)
 
     schema = tfdv.infer_schema(train, max_string_domain_size=MAX_CLASSES)
     for feature in schema.feature:
@@ -90,8 +90,8 @@ def _set_classes(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
 ) -> None:
     counts = [
-        reading.class_counts(features[label.name])
-        for features in map(reading.features, statistics.values())
+        statistics_files.class_counts(features[label.name])
+        for features in map(statistics_files.features, statistics.values())
         if label.name in features
     ]
     complete = all(count is not None for count in counts)

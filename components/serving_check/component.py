@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import path_utils
 
 from components.model_store.layout import is_saved_model
 from components.serving_check import faults, requests, served
 from components.serving_check.reading import RESULT_FILE
+from components.split_messages import split_folder
 from components.typed_component import component
 from failures import Failure
 from files import writing
@@ -58,16 +58,18 @@ def ServingCheck(
     path = path_utils.serving_model_path(model.uri)
     expected = _expected(model.uri)
     asked = requests.from_examples(
-        _split_uri(examples, split), features.image_feature, len(expected["answers"])
+        split_folder(examples, split, "ServingCheck"),
+        features.image_feature,
+        len(expected["answers"]),
     )
     places = {"challenger": path}
     of_champion = path_utils.serving_model_path(champion.uri)
     if serving.max_slowdown is not None and is_saved_model(of_champion):
         places["champion"] = of_champion
     server, results = served.serve(places, asked, large_batch)
-    causes = faults.find(path, results["challenger"], expected)
-    causes = causes or faults.over_limits(results, serving)
     figures = {name: served.figures(result) for name, result in results.items()}
+    causes = faults.find(path, results["challenger"], expected)
+    causes = causes or faults.over_limits(figures, serving)
     _write(infra_blessing, causes, server, figures)
 
 
@@ -88,16 +90,6 @@ def _expected(model_uri: str) -> Mapping:
             "shard is empty. Give the split more examples, or switch serving.check off."
         )
     return expected
-
-
-def _split_uri(examples, split: str) -> str:
-    try:
-        return artifact_utils.get_split_uri([examples], split)
-    except ValueError as error:
-        raise Failure(
-            f"ServingCheck: the examples have no split {split!r}. "
-            "Name one in the configuration's splits."
-        ) from error
 
 
 def _write(blessing, causes: list[str], server: str, figures: Mapping[str, Mapping]) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from components import saved_vocabulary
 from components.serving_check.requests import CLASSIFY, TRANSFORM
-from components.serving_check.served import figures
 from files.places import is_file_error
 from settings.serving import Serving
 
@@ -53,16 +52,16 @@ def _faults(path: str, result: Mapping, expected: Mapping) -> Iterator[str]:
         for signature in CLASSIFY:
             for fault in _signature_faults(said["answers"][signature], right, expected):
                 yield f"{f'over {protocol}, ' if protocol else ''}{signature} {fault}"
-            if said["corrupt"][signature] is None:
+            if not said["corrupt"][signature]:
                 yield (
                     f"{f'over {protocol}, ' if protocol else ''}{signature} answers a corrupt "
                     "image as if it were intact, without an error"
                 )
 
 
-def over_limits(results: Mapping[str, Mapping], serving: Serving) -> list[str]:
-    """The limits that the challenger exceeds."""
-    mine = figures(results["challenger"])
+def over_limits(figures: Mapping[str, Mapping], serving: Serving) -> list[str]:
+    """The limits that the challenger exceeds, by the `served.figures` of each model."""
+    mine, champion = figures["challenger"], figures.get("champion")
     causes = []
     if serving.max_latency_ms is not None and mine["p99_ms"] > serving.max_latency_ms:
         causes.append(
@@ -73,7 +72,6 @@ def over_limits(results: Mapping[str, Mapping], serving: Serving) -> list[str]:
         causes.append(
             f"memory {mine['memory_mb']:.0f} MiB is above max_memory_mb {serving.max_memory_mb:g}"
         )
-    champion = figures(results["champion"]) if "champion" in results else None
     if champion and mine["p50_ms"] > serving.max_slowdown * champion["p50_ms"]:
         causes.append(
             f"latency p50 {mine['p50_ms']:.1f} ms is "

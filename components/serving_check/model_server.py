@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -11,16 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from components.child_environment import child_environment
-from components.serving_check.requests import TRANSFORM
-from components.serving_check.serving_process import ServingError, interrogate, peak_memory
+from components.child_environment import child_environment, last_words
+from components.serving_check.requests import Ask
+from components.serving_check.serving_process import ServingError
 from failures import Failure
 
 _HOST = "127.0.0.1"
@@ -63,46 +64,57 @@ def version(binary: str) -> str:
     return first[0].rpartition(" ")[-1]
 
 
-def ask(binary: str, task) -> dict:
-    """What one model did on the server; see `served.serve`.
+@contextlib.contextmanager
+def running(
+    binary: str, at_most: float, path: str, signatures: Mapping
+) -> Iterator[tuple[int, dict[str, Ask]]]:
+    """(process id, {protocol: what asks the model}) of a server that has loaded the model.
 
-    The server has ended when this returns.
+    Args:
+      binary: the server.
+      at_most: seconds before giving up on an answer.
+      path: of the SavedModel, `<folder of versions>/1`.
+      signatures: of the model, as `served` reads them.
     """
-    places = ["loading"]
-    # JSON carries text only, not pixels.
-    texts = {name: sent for name, sent in task.requests.texts.items() if name != TRANSFORM}
-    try:
-        with _running(binary, task) as (pid, rest, stub):
-            over_rest = _Client(lambda *asked: _over_rest(rest, *asked), task)
-            over_grpc = _Client(lambda *asked: _over_grpc(stub, *asked), task)
-            protocols = {
-                "gRPC": interrogate(over_grpc, task.asked, places.append),
-                "REST": interrogate(over_rest, task.asked | {"requests": texts}, places.append),
-            }
-            return {"protocols": protocols, "memory_bytes": peak_memory(pid)}
-    except ServingError as error:
-        return {"error": str(error), "at": places[-1]}
+    port, rest_port = _free_ports(2)
+    command = [
+        binary, f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={_NAME}",
+        f"--model_base_path={os.path.dirname(path)}", "--max_num_load_retries=0",
+    ]  # fmt: skip
+    environment = child_environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    with contextlib.ExitStack() as held:
+        complaints = held.enter_context(tempfile.TemporaryFile())
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BOUND, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
+            cwd=path, env=environment, start_new_session=True,
+        )  # fmt: skip
+        held.callback(_end, process)
+        rest = http.client.HTTPConnection(_HOST, rest_port, timeout=at_most)
+        held.callback(rest.close)
+        _wait(process, rest, complaints, time.monotonic() + at_most)
+        channel = held.enter_context(grpc.insecure_channel(f"{_HOST}:{port}", options=_OPTIONS))
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        calls = {
+            "gRPC": functools.partial(_over_grpc, stub, at_most),
+            "REST": functools.partial(_over_rest, rest),
+        }
+        yield (
+            process.pid,
+            {name: functools.partial(_asked, call, signatures) for name, call in calls.items()},
+        )
 
 
-class _Client:
-    """What `interrogate` asks: one protocol of the server."""
-
-    def __init__(self, call: Callable, task):
-        self._call, self._task = call, task
-
-    def ask(self, signature: str, texts, keep: int) -> dict[str, np.ndarray]:
-        described = self._task.signatures[signature]
-        [fed] = described["inputs"]
-        answers = self._call(signature, fed, texts, described["dtypes"], self._task.at_most)
-        for key, array in answers.items():
-            if array.shape[:1] != (len(texts),):
-                raise ServingError(
-                    f"{key} has the shape {list(array.shape)} for {len(texts)} requests"
-                )
-        return {key: array[-keep:] for key, array in answers.items()}
+def _asked(call, signatures, signature, texts, keep) -> dict[str, np.ndarray]:
+    answers = call(signature, signatures[signature], texts)
+    for key, array in answers.items():
+        if array.shape[:1] != (len(texts),):
+            raise ServingError(f"{key} has the shape {list(array.shape)} for {len(texts)} requests")
+    return {key: array[-keep:] for key, array in answers.items()}
 
 
-def _over_grpc(stub, signature, fed, texts, dtypes, at_most) -> dict[str, np.ndarray]:
+def _over_grpc(stub, at_most, signature, described, texts) -> dict[str, np.ndarray]:
+    [fed] = described["inputs"]
     request = predict_pb2.PredictRequest()
     request.model_spec.name = _NAME
     request.model_spec.signature_name = signature
@@ -114,7 +126,8 @@ def _over_grpc(stub, signature, fed, texts, dtypes, at_most) -> dict[str, np.nda
     return {key: tf.make_ndarray(tensor) for key, tensor in response.outputs.items()}
 
 
-def _over_rest(rest, signature, fed, texts, dtypes, at_most) -> dict[str, np.ndarray]:
+def _over_rest(rest, signature, described, texts) -> dict[str, np.ndarray]:
+    [fed], dtypes = described["inputs"], described["dtypes"]
     encoded = [{"b64": base64.b64encode(text).decode()} for text in texts]
     body = json.dumps({"signature_name": signature, "inputs": {fed: encoded}})
     outputs = _json(rest, "POST", f"/v1/models/{_NAME}:predict", body)["outputs"]
@@ -143,37 +156,10 @@ def _json(rest: http.client.HTTPConnection, method: str, path: str, body: str | 
     return content
 
 
-@contextlib.contextmanager
-def _running(binary: str, task) -> Iterator[tuple]:
-    """(process id, REST connection, gRPC stub) of a server that has loaded the model."""
-    port, rest_port = _free_ports(2)
-    command = [
-        binary, f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={_NAME}",
-        f"--model_base_path={os.path.dirname(task.path)}", "--max_num_load_retries=0",
-    ]  # fmt: skip
-    environment = child_environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
-    with contextlib.ExitStack() as held:
-        complaints = held.enter_context(tempfile.TemporaryFile())
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BOUND, *command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
-            cwd=task.folder, env=environment, start_new_session=True,
-        )  # fmt: skip
-        held.callback(_end, process)
-        rest = http.client.HTTPConnection(_HOST, rest_port, timeout=task.at_most)
-        held.callback(rest.close)
-        _wait(process, rest, complaints, time.monotonic() + task.at_most)
-        channel = grpc.insecure_channel(f"{_HOST}:{port}", options=_OPTIONS)
-        held.enter_context(channel)
-        yield process.pid, rest, prediction_service_pb2_grpc.PredictionServiceStub(channel)
-
-
 def _wait(process, rest, complaints, until: float) -> None:
     while time.monotonic() < until:
         if process.poll() is not None:
-            complaints.seek(0)
-            last = complaints.read().decode(errors="replace").strip().splitlines()[-1:] or [""]
-            raise ServingError(f"the server ended with exit code {process.returncode}: {last[0]}")
+            raise ServingError(f"the server ended with {last_words(process, complaints)}")
         for loaded in _status(rest):
             if loaded["state"] == "AVAILABLE":
                 return

@@ -1,55 +1,30 @@
 """Has each model served by a process of its own, and reads its answers and measurements."""
 
-import base64
+import contextlib
 import functools
-import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from multiprocessing.connection import Connection
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
+from components.child_environment import last_words
 from components.model_store.model_files import copy_model
-from components.serving_check.requests import Requests
+from components.serving_check import serving_process
+from components.serving_check.requests import CLASSIFY, Ask, Requests, interrogate
+from components.serving_check.serving_process import ServingError
 
 MODEL_SERVER = "tensorflow_model_server"
 _C_LIBRARY = "TensorFlow C library"
-_TIME_BUDGET = 0.3  # seconds of latency measurement a model
 _AT_MOST = 300  # seconds before giving up on a model that does not answer
-_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serving_process.py")
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a copy of one model is asked."""
-
-    folder: str  # a temporary one, in which the copy is <folder>/model/1
-    signatures: Mapping[str, Mapping]  # {name: {"inputs", "outputs": {key: node}, "dtypes"}}
-    requests: Requests
-    large_batch: int
-    time_budget: float = _TIME_BUDGET
-    at_most: float = _AT_MOST  # seconds
-
-    @property
-    def path(self) -> str:
-        return os.path.join(self.folder, "model", "1")
-
-    @property
-    def asked(self) -> dict:
-        """What `serving_process.interrogate` takes."""
-        return {
-            "requests": self.requests.texts,
-            "corrupt": self.requests.corrupt,
-            "large_batch": self.large_batch,
-            "time_budget": self.time_budget,
-        }
 
 
 def serve(
@@ -62,23 +37,22 @@ def serve(
     can help them to load. Each has a process of its own, so that its memory can be measured.
 
     Returns:
-      What a model did: {"protocols": {name: {"answers", "corrupt", "latency"} as
-      serving_process.interrogate returns, with arrays}, "memory_bytes"}, or {"error", "at":
-      what was asked when it failed}.
+      What a model did: {"protocols": {name: what `interrogate` returns}, "memory_bytes"}, or
+      {"error", "at": what was asked when it failed}.
 
     Raises:
       Failure: the server on PATH does not run.
     """
-    server, ask = _C_LIBRARY, _on_c_library
+    server, running = _C_LIBRARY, _on_c_library
     binary = shutil.which(MODEL_SERVER)
     if binary is not None:
         # gRPC and its messages are loaded only when there is a server to talk to.
         from components.serving_check import model_server
 
         server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
-        ask = functools.partial(model_server.ask, binary)
+        running = functools.partial(model_server.running, binary, _AT_MOST)
     return server, {
-        name: _serve_one(path, requests, large_batch, ask) for name, path in places.items()
+        name: _serve_one(path, requests, large_batch, running) for name, path in places.items()
     }
 
 
@@ -105,16 +79,32 @@ def _latency(seconds) -> dict:
     }
 
 
-def _serve_one(path: str, requests: Requests, large_batch: int, ask) -> dict:
+def _serve_one(path: str, requests: Requests, large_batch: int, running) -> dict:
     signatures = _signatures(path)
     missing = [name for name in requests.texts if name not in signatures]
     if missing:
         return {"error": f"the model has no such signature, only {sorted(signatures)}",
                 "at": f"signature {missing[0]}"}  # fmt: skip
+    asked = ["loading"]
     with tempfile.TemporaryDirectory() as folder:
-        task = Task(folder, signatures, requests, large_batch)
-        copy_model(path, task.path)
-        return ask(task)
+        copy = os.path.join(folder, "model", "1")
+        copy_model(path, copy)
+        try:
+            with running(copy, signatures) as (pid, protocols):
+                said = {
+                    name: interrogate(ask, _sent_over(name, requests), large_batch, asked.append)
+                    for name, ask in protocols.items()
+                }
+                return {"protocols": said, "memory_bytes": _peak_memory(pid)}
+        except ServingError as error:
+            return {"error": str(error), "at": asked[-1]}
+
+
+def _sent_over(protocol: str, requests: Requests) -> Requests:
+    if protocol != "REST":
+        return requests
+    # JSON carries text only, not pixels.
+    return requests._replace(texts={name: requests.texts[name] for name in CLASSIFY})
 
 
 def _signatures(path: str) -> dict:
@@ -132,49 +122,48 @@ def _signatures(path: str) -> dict:
     }
 
 
-def _on_c_library(task: Task) -> dict:
-    task_in_json = task.asked | {
-        "library": tf.sysconfig.get_lib(),
-        "path": task.path,
-        "signatures": task.signatures,
-        "requests": {name: _base64(texts) for name, texts in task.requests.texts.items()},
-        "corrupt": {name: _base64([text])[0] for name, text in task.requests.corrupt.items()},
-    }
+@contextlib.contextmanager
+def _on_c_library(path: str, signatures: Mapping) -> Iterator[tuple[int, dict[str, Ask]]]:
+    """(process id, {"": what asks the model}) of a process that has loaded the model."""
     # It inherits no variable and no folder of this process: none can help it.
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", _SCRIPT],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=task.folder, env=environment,
-    )  # fmt: skip
-    try:
-        out, complaints = process.communicate(json.dumps(task_in_json), timeout=task.at_most)
-        error = f"exit code {process.returncode}: {(complaints.strip().splitlines() or [''])[-1]}"
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, _ = process.communicate()
-        error = f"no answer in {task.at_most} s"
-    lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    reported = {key: value for line in lines for key, value in line.items()}  # the last of each
-    if "said" not in reported:
-        return {"error": reported.get("error", error[:300]), "at": reported.get("at", "starting")}
-    said = reported["said"]
-    said["answers"] = {
-        signature: {name: _arrays(answer) for name, answer in answers.items()}
-        for signature, answers in said["answers"].items()
-    }
-    return {"protocols": {"": said}, "memory_bytes": said["memory_bytes"]}
+    ours, theirs = socket.socketpair()
+    with tempfile.TemporaryFile() as complaints, Connection(ours.detach()) as connection:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", serving_process.__file__, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
+                cwd=path, env=environment, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
 
+        def asked(*message):
+            try:
+                connection.send(message)
+                if not connection.poll(_AT_MOST):
+                    raise ServingError(f"no answer in {_AT_MOST} s")
+                answer = connection.recv()
+            except (EOFError, OSError) as error:
+                raise ServingError(last_words(process, complaints)) from error
+            if isinstance(answer, str):
+                raise ServingError(answer)
+            return {key: _array(*tensor) for key, tensor in answer.items()}
 
-def _base64(texts) -> list[str]:
-    return [base64.b64encode(text).decode() for text in texts]
-
-
-def _arrays(answer: Mapping) -> dict[str, np.ndarray]:
-    return {key: _array(**tensor) for key, tensor in answer.items()}
+        try:
+            asked(tf.sysconfig.get_lib(), path, signatures)
+            yield process.pid, {"": asked}
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _array(dtype: str, shape, data) -> np.ndarray:
-    if dtype == "string":
-        return np.array([base64.b64decode(text) for text in data], object).reshape(shape)
-    return np.frombuffer(base64.b64decode(data), dtype).reshape(shape)
+    if dtype == "object":
+        return np.array(data, object).reshape(shape)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _peak_memory(pid: int) -> int:
+    """Bytes, by the kernel's account of a process."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        [kib] = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+    return int(kib) * 1024

@@ -5,18 +5,16 @@ in Python, no Keras, no training code. The C library loads a SavedModel with the
 as TensorFlow Serving, and starts in a fraction of a second where Python's TensorFlow takes
 three seconds.
 
-stdin: JSON {library, path, signatures, requests: {signature: [base64]}, corrupt:
-{signature: base64}, large_batch, time_budget}; a signature is {inputs, outputs: {key:
-"node:index"}}. stdout: lines of JSON: {"at": what is asked next} …, then {"said": see
-`interrogate`} or {"error": TensorFlow's message}.
+Over the socket whose number is its argument come the library's folder, the model's path and
+its signatures, {name: {"inputs", "outputs": {key: "node:index"}}}; then one (signature, texts,
+keep) after another. It answers with {key: (dtype, shape, data)}, or with TensorFlow's message.
 """
 
-import base64
+import contextlib
 import ctypes
-import json
 import math
 import sys
-import time
+from multiprocessing.connection import Connection
 
 _STRING = 7  # TF_DataType
 _STRING_BYTES = 24  # of a TF_TString
@@ -47,10 +45,9 @@ class Server:
         self._check()
 
     def ask(self, signature, texts, keep):
-        """{key: tensor} of the last `keep` answers to a batch of byte strings.
+        """{key: (dtype, shape, data)} of the last `keep` answers to a batch of byte strings.
 
-        A tensor is {"dtype", "shape", "data"}: base64 of the numbers as they are in
-        memory, or a list of base64 of the strings.
+        The data are the numbers as they are in memory, or a list of strings.
         """
         tf, outputs = self._tf, self._signatures[signature]["outputs"]
         [fed] = self._signatures[signature]["inputs"].values()
@@ -95,18 +92,18 @@ class Server:
         start, kind = tf.TF_TensorData(tensor), tf.TF_TensorType(tensor)
         first, count = (rows - keep) * width, keep * width
         if kind == _STRING:
-            dtype, data = "string", []
-            for number in range(first, first + count):
-                at = start + number * _STRING_BYTES
-                text = tf.TF_StringGetDataPointer(at), tf.TF_StringGetSize(at)
-                data.append(base64.b64encode(ctypes.string_at(*text)).decode())
+            places = (start + number * _STRING_BYTES for number in range(first, first + count))
+            dtype = "object"
+            data = [
+                ctypes.string_at(tf.TF_StringGetDataPointer(at), tf.TF_StringGetSize(at))
+                for at in places
+            ]
         elif kind in _NUMBERS:
             dtype, size = _NUMBERS[kind]
-            numbers = ctypes.string_at(start + first * size, count * size) if count else b""
-            data = base64.b64encode(numbers).decode()
+            data = ctypes.string_at(start + first * size, count * size) if count else b""
         else:
             raise ServingError(f"{key} is of TensorFlow's type {kind}, which no model here gives")
-        return {"dtype": dtype, "shape": [keep, *shape[1:]], "data": data}
+        return dtype, [keep, *shape[1:]], data
 
     def _check(self):
         if self._tf.TF_GetCode(self._status):
@@ -150,89 +147,23 @@ def open_library(folder):
     return library
 
 
-def interrogate(server, task, report):
-    """Asks one served model everything.
-
-    Args:
-      server: has `ask(signature, texts, keep)`, which raises ServingError.
-      task: requests, corrupt, large_batch, time_budget; texts are bytes.
-      report: callable; takes what is asked next.
-
-    Returns:
-      {"answers": {signature: {"one", "all", "large", "after": what `ask` gave}}, "corrupt":
-      {signature: the error for a corrupt image, or None}, "latency": [seconds of
-      requests of one]}. Of the large batch, the last answers are kept, as many as there
-      are requests; "after" is one request after the corrupt image.
-
-    Raises:
-      ServingError: an answer to anything but a corrupt image was an error.
-    """
-    answers = {}
-    for signature, texts in task["requests"].items():
-        answers[signature] = {}
-        for name, batch in (
-            ("one", texts[:1]),
-            ("all", texts),
-            ("large", large(texts, task["large_batch"])),
-        ):
-            report(f"{signature} with a batch of {len(batch)}")
-            answers[signature][name] = server.ask(signature, batch, len(texts))
-    corrupt = {}
-    for signature, text in task["corrupt"].items():
-        report(f"{signature} with a corrupt image")
-        try:
-            server.ask(signature, [text], 1)
-            corrupt[signature] = None
-        except ServingError as error:
-            corrupt[signature] = str(error)[:200]
-        report(f"{signature} after a corrupt image")
-        answers[signature]["after"] = server.ask(signature, task["requests"][signature][:1], 1)
-    report("a request of one image")
-    latency = _latency(server, task["requests"]["serving_default"], task["time_budget"])
-    return {"answers": answers, "corrupt": corrupt, "latency": latency}
-
-
-def large(texts, size):
-    """The requests over and over, `size` of them or at least each once; ends with the last."""
-    size = max(size, len(texts))
-    return (texts * (size // len(texts) + 1))[-size:]
-
-
-def peak_memory(process="self"):
-    """Bytes, by the kernel's account of this process; getrusage's begins with the parent's."""
-    with open(f"/proc/{process}/status", encoding="ascii") as status:
-        [kib] = [line.split()[1] for line in status if line.startswith("VmHWM:")]
-    return int(kib) * 1024
-
-
-def _latency(server, texts, time_budget):
-    """Seconds of single requests, 100 at most, as many as fit into the budget."""
-    seconds, end = [], time.perf_counter() + time_budget
-    while len(seconds) < 100 and (len(seconds) < 5 or time.perf_counter() < end):
-        began = time.perf_counter()
-        server.ask("serving_default", [texts[len(seconds) % len(texts)]], 1)
-        seconds.append(time.perf_counter() - began)
-    return seconds
-
-
-def _print(**line):
-    print(json.dumps(line), flush=True)
-
-
 def main():
-    task = json.load(sys.stdin)
-    task["requests"] = {
-        name: [base64.b64decode(text) for text in texts] for name, texts in task["requests"].items()
-    }
-    task["corrupt"] = {name: base64.b64decode(text) for name, text in task["corrupt"].items()}
-    _print(at="loading")
+    parent = Connection(int(sys.argv[1]))
+    folder, path, signatures = parent.recv()
     try:
-        server = Server(open_library(task["library"]), task["path"], task["signatures"])
-        said = interrogate(server, task, lambda at: _print(at=at))
+        server = Server(open_library(folder), path, signatures)
     except ServingError as error:
-        _print(error=str(error))
-    else:
-        _print(said=said | {"memory_bytes": peak_memory()})
+        parent.send(str(error))
+        return
+    parent.send({})
+    with contextlib.suppress(EOFError, OSError):  # The parent has closed its end, or died.
+        while True:
+            asked = parent.recv()
+            try:
+                answer = server.ask(*asked)
+            except ServingError as error:
+                answer = str(error)
+            parent.send(answer)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,48 @@
-"""Statistics in an ExampleStatistics artifact."""
+"""TFDV's statistics of an artifact's splits, without TensorFlow, whose import takes seconds."""
 
-from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
-from tfx import types
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components import split_messages
-from components.statistics_gen.reading import FILE_NAME, num_examples
+from components.split_messages import SplitMessages
 
-
-def write(artifact: types.Artifact, split: str, statistics: DatasetFeatureStatisticsList) -> None:
-    """Writes one split's statistics."""
-    split_messages.write(artifact, split, FILE_NAME, statistics)
+_files = SplitMessages("FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList)
+write, read, read_folder = _files.write, _files.read, _files.read_folder
 
 
-def read(artifact: types.Artifact) -> dict[str, DatasetFeatureStatisticsList]:
-    """Statistics of every split of the artifact, by split name.
-
-    Raises:
-      Failure: a file is missing or damaged.
-    """
-    return split_messages.read(artifact, FILE_NAME, DatasetFeatureStatisticsList)
-
-
-def summary(artifact: types.Artifact) -> str:
+def summary(artifact) -> str:
     """What the statistics are of, such as "1,797 examples: train 1,437, test 360"."""
     counts = {split: num_examples(statistics) for split, statistics in read(artifact).items()}
     parts = ", ".join(f"{split} {count:,}" for split, count in counts.items())
     return f"{sum(counts.values()):,} examples: {parts}"
+
+
+def num_examples(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:
+    """The number of examples in one split."""
+    return sum(dataset.num_examples for dataset in statistics.datasets)
+
+
+def features(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+) -> dict[str, statistics_pb2.FeatureNameStatistics]:
+    """Statistics of each top-level feature of one split, by feature name."""
+    return {
+        feature.path.step[0]: feature
+        for dataset in statistics.datasets
+        for feature in dataset.features
+        if len(feature.path.step) == 1
+    }
+
+
+def common(feature: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.CommonStatistics:
+    """The part that features of every type have: how many examples hold the feature."""
+    return getattr(feature, feature.WhichOneof("stats")).common_stats
+
+
+def class_counts(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, int] | None:
+    """The number of values of each class, by the class as text.
+
+    None if the feature was not counted by class, or has more classes than TFDV lists.
+    """
+    buckets = feature.string_stats.rank_histogram.buckets
+    if not feature.HasField("string_stats") or len(buckets) != feature.string_stats.unique:
+        return None
+    return {bucket.label: int(bucket.sample_count) for bucket in buckets}

@@ -94,8 +94,6 @@ class Executor(EngineExecutor):
             job.train_shards,
             f"{job.temp_dir}/reports/labels",
             self.make_pipeline,
-            encode=vocabulary.encode,
-            decode=vocabulary.decode,
         )
         return vocabulary.content(set().union(*found), job.class_names)
 
@@ -114,8 +112,6 @@ class Executor(EngineExecutor):
             job.shards,
             f"{job.temp_dir}/reports/shards",
             self.make_pipeline,
-            encode=ShardResult.as_text,
-            decode=ShardResult.from_text,
         ):
             results.append(result)
             corrupt += result.corrupt

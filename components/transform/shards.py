@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,18 +49,6 @@ class ShardResult:
     written: int = 0
     targets: Counter[int] = dataclasses.field(default_factory=Counter)
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)
-
-    def as_text(self) -> str:
-        """As JSON, by which a worker reports."""
-        pairs = list(self.targets.items())  # JSON's keys are texts
-        return json.dumps(dataclasses.asdict(self) | {"targets": pairs})
-
-    @classmethod
-    def from_text(cls, text: str) -> "ShardResult":
-        found = json.loads(text)
-        found["targets"] = Counter(dict(found["targets"]))
-        found["corrupt"] = [CorruptImage(**image) for image in found["corrupt"]]
-        return cls(**found)
 
 
 class TransformShard:

@@ -3,9 +3,7 @@
 tft.vocabulary orders by frequency, so one more example could renumber the classes.
 """
 
-import base64
 import dataclasses
-import json
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -41,17 +39,6 @@ class LabelsOfShard:
                 raise
             labels |= set(np.unique(parsed[label].numpy()).tolist())
         return labels
-
-
-def encode(labels: Labels) -> str:
-    """As text, by which a worker reports."""
-    return json.dumps(
-        [one if isinstance(one, int) else base64.b64encode(one).decode() for one in labels]
-    )
-
-
-def decode(text: str) -> Labels:
-    return {one if isinstance(one, int) else base64.b64decode(one) for one in json.loads(text)}
 
 
 def content(labels: Iterable[int] | Iterable[bytes], class_names: Sequence[str] | None) -> bytes:

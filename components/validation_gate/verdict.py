@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.example_validator import reading as anomalies_reading
-from components.statistics_gen import reading as statistics_reading
+from components.example_validator import anomalies_files
+from components.statistics_gen import statistics_files
 from failures import Failure
 from settings.validation import EMPTY_SPLIT, NO_COMMON_CLASS
 
@@ -36,7 +36,7 @@ class Anomaly:
 
     def __str__(self) -> str:
         subject = f"split {self.split}"
-        if self.feature != anomalies_reading.DATASET:
+        if self.feature != anomalies_files.DATASET:
             subject += f", feature {self.feature!r}"
         count = ""
         if self.affected is not None:
@@ -53,11 +53,9 @@ def find(
     found = []
     for split, split_anomalies in anomalies.items():
         found += _from_tfdv(split, split_anomalies, statistics[split])
-        if not statistics_reading.num_examples(statistics[split]):
+        if not statistics_files.num_examples(statistics[split]):
             description = "The split has no examples"
-            found.append(
-                Anomaly(split, anomalies_reading.DATASET, EMPTY_SPLIT, description, None, 0)
-            )
+            found.append(Anomaly(split, anomalies_files.DATASET, EMPTY_SPLIT, description, None, 0))
     if label_feature is not None:
         found += _unknown_classes(statistics, label_feature)
     return sorted(found, key=lambda anomaly: anomaly.affected is None)
@@ -89,7 +87,7 @@ def check(anomalies: Sequence[Anomaly], max_anomalies: int) -> None:
 
 def summary(errors: Sequence[Anomaly], warnings: Sequence[Anomaly]) -> str:
     """What passed, such as "no anomalies", with what there is to warn of."""
-    text = anomalies_reading.count_by_split(collections.Counter(error.split for error in errors))
+    text = anomalies_files.count_by_split(collections.Counter(error.split for error in errors))
     text = f"{text}, allowed" if errors else text
     return f"{text}; warning: {_named(warnings)}" if warnings else text
 
@@ -99,13 +97,13 @@ def _from_tfdv(
     anomalies: anomalies_pb2.Anomalies,
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
 ) -> list[Anomaly]:
-    examples = statistics_reading.num_examples(statistics)
-    features = statistics_reading.features(statistics)
+    examples = statistics_files.num_examples(statistics)
+    features = statistics_files.features(statistics)
     # TFDV keeps the schema that it validated against beside the anomalies.
     schema = {feature.name: feature for feature in anomalies.baseline.feature}
     domains = {domain.name: domain for domain in anomalies.baseline.string_domain}
     found = []
-    for feature, reason, only_warns in anomalies_reading.reasons(anomalies):
+    for feature, reason, only_warns in anomalies_files.reasons(anomalies):
         kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
         affected = _affected(kind, features.get(feature), examples, schema.get(feature), domains)
         text = reason.description.strip().rstrip(".")
@@ -121,12 +119,12 @@ def _affected(
     domains: Mapping[str, schema_pb2.StringDomain],
 ) -> int | None:
     """How many examples an anomaly touches, None where the statistics do not say."""
-    present = statistics_reading.common(feature).num_non_missing if feature else 0
+    present = statistics_files.common(feature).num_non_missing if feature else 0
     if kind in ("SCHEMA_MISSING_COLUMN", "FEATURE_TYPE_LOW_FRACTION_PRESENT"):
         return examples - present
     if kind in ("SCHEMA_NEW_COLUMN", "UNEXPECTED_DATA_TYPE"):
         return present
-    counts = statistics_reading.class_counts(feature) if feature else None
+    counts = statistics_files.class_counts(feature) if feature else None
     if not counts or declared is None:
         return None
     if kind == "ENUM_TYPE_UNEXPECTED_STRING_VALUES":
@@ -147,8 +145,8 @@ def _unknown_classes(
     """Where labels of other splits do not occur in train, as far as classes were counted."""
     classes = {}
     for split, split_statistics in statistics.items():
-        label = statistics_reading.features(split_statistics).get(label_feature)
-        classes[split] = (statistics_reading.class_counts(label) or {}) if label else {}
+        label = statistics_files.features(split_statistics).get(label_feature)
+        classes[split] = (statistics_files.class_counts(label) or {}) if label else {}
     trained = classes.pop(TRAIN, {})
     found = []
     for split, counts in classes.items():
@@ -163,7 +161,7 @@ def _unknown_classes(
                 NO_COMMON_CLASS if none_known else CLASSES_NOT_IN_TRAIN,
                 f"Classes that {TRAIN} lacks: {_shortened(unknown, ', ')}",
                 sum(counts[name] for name in unknown),
-                statistics_reading.num_examples(statistics[split]),
+                statistics_files.num_examples(statistics[split]),
                 only_warns=not none_known,
             )
         )

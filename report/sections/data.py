@@ -2,7 +2,7 @@
 
 import itertools
 
-from components.statistics_gen.reading import num_examples
+from components.statistics_gen.statistics_files import num_examples
 from components.tfds_example_gen.reading import read_examples
 from components.validation_gate.verdict import find, refused
 from report import drift, pictures
@@ -18,19 +18,16 @@ def view(run, previous):
     examples = run.output("TfdsExampleGen", "examples")
     if not examples and not run.anomalies:
         return None
-    found = {"data": run.data if examples else None, "anomalies": _anomalies(run)}
+    found = {"anomalies": _anomalies(run)}
     if not examples:
         return found
     found |= {
         "splits": _splits(run),
-        "previous": previous,
         "drift": drift.compare(run, previous) if previous else None,
-        "segmentation": run.is_segmentation,
     }
     if run.is_segmentation:
         classes = run.features.mask_classes
         return found | {
-            "pixels": run.mask_pixels,
             "legend": pictures.legend(classes),
             "masks": _masks(run.features, examples.folder, classes),
         }

@@ -13,11 +13,7 @@ def view(run, previous):
     if not run.verdict:
         return None
     found = {
-        "verdict": run.verdict,
         "bounds": [(bound, rule(bound)) for bound in run.bounds],
-        "champion": run.champion,
-        "segmentation": run.is_segmentation,
-        "confusion": run.confusion,
         "worst": _worst(run),
         "legend": pictures.legend(run.confusion.names) if run.confusion else [],
     }

@@ -26,7 +26,6 @@ def view(run, previous):
     ]
     return {
         "graph": graph.column(boxes, [(source, target) for source, target, _ in edges]),
-        "seconds": run.seconds,
         "counts": [
             (sum(node.status == status for node in nodes), status)
             for status in _SIGNS

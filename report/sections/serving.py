@@ -16,7 +16,6 @@ def view(run, previous):
     limits = run.section("serving", Serving)
     models = (("this model", run.serving.challenger), ("champion", run.serving.champion))
     return {
-        "result": run.serving,
         "models": [(title, figures) for title, figures in models if figures],
         "limits": [
             text.format(limit)

@@ -20,9 +20,7 @@ def view(run, previous):
         return None
     plot = run.input_report and read_plot(model_run.folder)
     found = {
-        "report": run.input_report,
         "plot": plot and pictures.data_uri(plot, "image/svg+xml"),
-        "history": run.history,
     }
     if not run.history:
         return found
@@ -32,7 +30,6 @@ def view(run, previous):
         "charts": _curves(epochs, run.history.best_epoch),
         # Older runs did not record it.
         "fetch_seconds": None if None in fetched else sum(fetched),
-        "devices": run.devices,
         "keys": _keys(epochs),
     }
 

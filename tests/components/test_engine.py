@@ -56,7 +56,7 @@ def test_a_shard_that_the_runner_loses_ends_the_work(tmp_path):
     class Forgetful(beam.Pipeline):
         def __exit__(self, *error):
             super().__exit__(*error)
-            (tmp_path / "000001.json").unlink()
+            (tmp_path / "000001.pickle").unlink()
 
     with pytest.raises(Failure, match="lost shard 1"):
         list(run_shards(double, [1, 2, 3], str(tmp_path), Forgetful))

@@ -27,7 +27,9 @@ def root(tmp_path):
     root.add_run(NEW, classified(blessed=True))
     version = tmp_path / "pushed" / "1"
     version.mkdir(parents=True)
-    (version / "steadyfeed.json").write_text(json.dumps({"run": OLD}))
+    (version / "saved_model.pb").touch()
+    record = {"fingerprint": "f", "model_uri": "", "pushed_at": "", "run": OLD}
+    (version / "steadyfeed.json").write_text(json.dumps(record))
     return root
 
 

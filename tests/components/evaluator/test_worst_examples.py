@@ -14,7 +14,7 @@ from PIL import Image
 
 from components.evaluator.count_shard import CountShard
 from components.evaluator.pictures import MOST_BYTES, segmented, shown
-from components.evaluator.plan import ModelPlace, Plan
+from components.evaluator.plan import ModelPlace, Plan, ShardBatch
 from components.evaluator.worst_examples import MOST, offer, worst_of
 from settings.data import Features
 from tests.components.evaluator import shade_model
@@ -75,9 +75,9 @@ def test_their_order_is_the_same_whatever_the_batches_and_shards(workshop, lette
             with tf.io.TFRecordWriter(file) as writer:
                 for one in examples[start:end]:
                     writer.write(one)
-            worst += [(one.rank, one.digest) for one in count_shard(file).worst]
+            worst += [rank for rank, _ in count_shard(file).worst]
         # Equal records are told apart by their file; their digests are the same.
-        return [digest for _, digest in sorted(worst)][:MOST]
+        return [digest for _, digest, _, _ in sorted(worst)][:MOST]
 
     whole = ranked([], 60)
     assert whole == ranked([7, 33], 4) == ranked([30], 1)
@@ -100,30 +100,22 @@ _badness = st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.5, np.nan, np.inf]), max_s
 
 @given(_badness, st.lists(st.integers(0, 40), max_size=4))
 def test_batches_and_shards_keep_what_sorting_everything_keeps(badness, cuts):
-    def gathered(start, end):
+    def gathered(start, end, known=()):
+        records = range(start, end)
+        batch = ShardBatch("shard", records, [b"%d" % record for record in records])
         return offer(
-            [],
-            np.array(badness[start:end]),
-            lambda i: b"%d" % (start + i),
-            lambda i: ("shard", start + i),
-            lambda i: ({"number": start + i}, {}),
+            known, np.array(badness[start:end]), batch, lambda i: ({"number": start + i}, {})
         )
 
     edges = [0, *sorted(min(cut, len(badness)) for cut in cuts), len(badness)]
     merged, running = [], []
     for start, end in itertools.pairwise(edges):
         merged = worst_of([*gathered(start, end), *merged])
-        running = offer(
-            running,
-            np.array(badness[start:end]),
-            lambda i, start=start: b"%d" % (start + i),
-            lambda i, start=start: ("shard", start + i),
-            lambda i, start=start: ({"number": start + i}, {}),
-        )
+        running = gathered(start, end, running)
     whole = gathered(0, len(badness))
     assert merged == running == whole
     finite = sorted((one for one in badness if np.isfinite(one)), reverse=True)
-    assert [one.badness for one in whole] == finite[:MOST]
+    assert [-rank[0] for rank, _ in whole] == finite[:MOST]
 
 
 def photograph(kind, side=1000):

@@ -7,7 +7,7 @@ from tfx.components.example_validator import executor as tfx_executor
 from tfx.dsl.components.base import base_executor
 from tfx.types import standard_artifacts
 
-from components.example_validator import anomalies_files, reading
+from components.example_validator import anomalies_files
 from components.example_validator.component import ExampleValidator
 from failures import Failure
 
@@ -62,7 +62,7 @@ def test_anomalies_are_counted_by_split(statistics, schema, validate):
 
     found = anomalies_files.read(anomalies)["test"]
     assert set(found.anomaly_info) == {"image", "label"}
-    kinds = [reason.type for _, reason, _ in reading.reasons(found)]
+    kinds = [reason.type for _, reason, _ in anomalies_files.reasons(found)]
     summary = anomalies.get_string_custom_property("summary")
     assert summary == f"{len(kinds)} anomalies: test {len(kinds)}"
 
@@ -72,7 +72,7 @@ def test_good_data_have_no_anomalies(make_statistics, make_schema, validate):
     anomalies = validate(OURS, statistics, make_schema(statistics, lambda features: None))
 
     assert anomalies.get_string_custom_property("summary") == "no anomalies"
-    assert not any(map(reading.reasons, anomalies_files.read(anomalies).values()))
+    assert not any(map(anomalies_files.reasons, anomalies_files.read(anomalies).values()))
 
 
 def test_damaged_anomalies_are_refused(statistics, schema, validate):

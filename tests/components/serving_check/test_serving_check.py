@@ -28,7 +28,7 @@ FAULTS = {
     "large batch": ({"large_differs": True}, "other probabilities than the training (large batch"),
     "NaN": ({"nan": True}, "probabilities that are NaN or infinite"),
     "garbage answered": ({"on_corrupt": "answer"}, "answers a corrupt image as if it were intact"),
-    "garbage kills": ({"on_corrupt": "die"}, "serving_default with a corrupt image failed: exit"),
+    "garbage kills": ({"on_corrupt": "die"}, "serving_default after a corrupt image failed: exit"),
     "mask": ({"task": "segmentation", "mask_shift": 1}, "classes are not the most probable ones"),
     "segmentation's transform graph": (
         {"task": "segmentation", "darker": 1},

@@ -17,7 +17,7 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
-from components.statistics_gen import image_statistics, reading, statistics_files
+from components.statistics_gen import image_statistics, statistics_files
 from settings.data import Features
 
 MASKS = {"mask_feature": "mask", "mask_classes": {"background": 0, "pet": 1}}
@@ -40,7 +40,7 @@ def records(pngs, make_record):
 
 
 def by_name(artifact, split):
-    return reading.features(statistics_files.read(artifact)[split])
+    return statistics_files.features(statistics_files.read(artifact)[split])
 
 
 def rounded(feature):
@@ -119,14 +119,14 @@ def test_labels_are_counted_by_class(labels, pngs, make_record, make_examples, c
     features = by_name(compute(make_examples(train=[records])), "train")
 
     first, second = (str(x) if isinstance(x, int) else x.decode() for x in labels[:2])
-    assert reading.class_counts(features["label"]) == {first: 1, second: 2}
+    assert statistics_files.class_counts(features["label"]) == {first: 1, second: 2}
 
 
 def test_more_classes_than_tfdv_lists_are_not_counted(pngs, make_record, make_examples, compute):
     records = [make_record(image=pngs[0], label=number) for number in range(1100)]
     features = by_name(compute(make_examples(train=[records])), "train")
 
-    assert reading.class_counts(features["label"]) is None
+    assert statistics_files.class_counts(features["label"]) is None
 
 
 def test_the_names_of_images_and_label_are_free(pngs, make_record, make_examples, compute):
@@ -138,20 +138,20 @@ def test_the_names_of_images_and_label_are_free(pngs, make_record, make_examples
     features = by_name(statistics, "train")
     assert features["left"].bytes_stats.max_num_bytes_int == len(pngs[0])
     assert features["right"].bytes_stats.max_num_bytes_int == len(pngs[1])
-    assert reading.class_counts(features["digit"]) == {"4": 1}
+    assert statistics_files.class_counts(features["digit"]) == {"4": 1}
 
 
 def test_an_empty_split_has_statistics_of_no_examples(records, make_examples, compute):
     statistics = compute(make_examples(train=[records], test=[[]]))
 
-    assert reading.num_examples(statistics_files.read(statistics)["test"]) == 0
+    assert statistics_files.num_examples(statistics_files.read(statistics)["test"]) == 0
     assert len(statistics_files.read(statistics)["test"].datasets) == 1
 
 
 def test_gzipped_shards_are_read_too(records, make_examples, compute):
     statistics = compute(make_examples(suffix=".gz", train=[records]))
 
-    assert reading.num_examples(statistics_files.read(statistics)["train"]) == 50
+    assert statistics_files.num_examples(statistics_files.read(statistics)["train"]) == 50
 
 
 @pytest.mark.slow
@@ -205,8 +205,8 @@ def test_statistics_do_not_depend_on_how_examples_are_sharded(labels, cuts):
         expected = image_statistics.split_statistics([whole], options)
         sharded = image_statistics.split_statistics(parts, options)
 
-    assert reading.num_examples(sharded) == len(labels)
-    ours, theirs = map(reading.features, (sharded, expected))
+    assert statistics_files.num_examples(sharded) == len(labels)
+    ours, theirs = map(statistics_files.features, (sharded, expected))
     assert ours["label"] == theirs["label"]
     assert ours["image"].bytes_stats.max_num_bytes_int == 9 + max(labels)
     assert ours["image"].bytes_stats.min_num_bytes == 9 + min(labels)
