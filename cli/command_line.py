@@ -18,9 +18,9 @@ import select
 import sys
 
 from cli import (
-    model_verbs,
     model_versions,
     package_verbs,
+    predictions,
     report_verbs,
     run_verbs,
     schedule_verbs,
@@ -33,7 +33,7 @@ _VERBS = (
     report_verbs,
     schedule_verbs,
     model_versions,
-    model_verbs,
+    predictions,
 )
 _INTERRUPTED = 130
 _READER_GONE = 141

@@ -1,9 +1,9 @@
-"""The verb `models`: shows and changes what a push destination holds."""
+"""The verbs `models` and `lineage`: what a push destination holds, and where it comes from."""
 
 import json
 from dataclasses import asdict
 
-from cli.configuration_arguments import add_place, place_of
+from cli.configuration_arguments import add_configuration, add_place, configuration_of, place_of
 from pipeline.quiet import chatter_away
 
 _HELP = {
@@ -18,7 +18,7 @@ _IN_THE_LIST = ("accuracy", "mean_iou", "loss")  # `show` has every metric.
 
 
 def add_verbs(verbs):
-    """Adds the verb to what argparse's add_subparsers returned."""
+    """Adds the verbs to what argparse's add_subparsers returned."""
     models = verbs.add_parser("models", help="the pushed versions: list, roll back, prune")
     actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, description in _HELP.items():
@@ -35,6 +35,11 @@ def add_verbs(verbs):
         if name in ("list", "show"):
             action.add_argument("--json", action="store_true", help="as JSON")
         action.set_defaults(verb=_models, action=name)
+    lineage = verbs.add_parser("lineage", help="which data, code and settings made a version")
+    lineage.add_argument("version", type=int, metavar="MODEL_VERSION")
+    lineage.add_argument("--json", action="store_true", help="as JSON")
+    lineage.set_defaults(verb=_lineage)
+    add_configuration(lineage)
 
 
 def _models(arguments):
@@ -137,3 +142,43 @@ def _line(facts):
         parts.append(f"from version {facts['restored_from']}")
     flags = {"in_service": "in service", "pinned": "pinned"}
     return "  ".join([*parts, *(words for key, words in flags.items() if facts[key])])
+
+
+def _lineage(arguments):
+    configuration = configuration_of(arguments)
+    with chatter_away():
+        from pipeline.lineage import lineage_of
+
+        lineage = lineage_of(configuration, arguments.version)
+    if arguments.json:
+        print(json.dumps(lineage, indent=2, sort_keys=True))
+        return
+    for line in _lines(lineage):
+        print(line)
+
+
+def _lines(lineage):
+    data, commit = lineage["data"], lineage["git_commit"]
+    counts = ", ".join(f"{role} {count:,}" for role, count in data["counts"].items())
+    facts = {
+        f"version {lineage['version']}": lineage["path"],
+        "restored from": lineage["restored_from"] and f"version {lineage['restored_from']}",
+        "metrics": ", ".join(f"{name} {value:.4f}" for name, value in lineage["metrics"].items()),
+        "model": lineage["model"],
+        "run": lineage["run"],
+        "data": f"{data['dataset']}, {counts}" if data["dataset"] else "see Kubeflow's run",
+        "data fingerprint": data["fingerprint"],
+        "schema": lineage["schema"],
+        "transform graph": lineage["transform_graph"],
+        "code": f"commit {commit}, {lineage['git_state']}" if commit else "not recorded",
+        "lock": lineage["lock_sha256"] or "not recorded",
+    }
+    yield from (f"{name:<17} {fact}" for name, fact in facts.items() if fact)
+    if lineage["configuration"] is None:
+        yield "configuration     not recorded"
+        return
+    import yaml
+
+    yield "configuration"
+    plain = yaml.safe_dump(lineage["configuration"], sort_keys=False, allow_unicode=True)
+    yield from (f"  {line}" for line in plain.splitlines())

@@ -1,123 +1,126 @@
-"""What `predict` and `batch-predict` print."""
+"""The verbs `predict` and `batch-predict`: what a pushed model says of images."""
 
 import json
-import os
 import time
-from collections.abc import Callable
 
-import numpy as np
-from rich.console import Console
-from rich.progress import Progress
-
-from components.batch_predictor import images
-from components.model_store.layout import newest_path
-from failures import Failure
+from cli.configuration_arguments import add_place, place_of
+from failures import ConfigurationError, Failure
 from files import writing
+from pipeline.quiet import chatter_away
 
 
-def predict(
-    places: list[str],
-    model: str,
-    top: int,
-    as_json: bool,
-    say: Callable[[str], None],
-    complain: Callable[[str], None],
-    output: str | None = None,
-) -> int:
-    """Predicts images and prints an answer for each; returns the exit code.
-
-    Args:
-      places: files, folders and globs.
-      model: a push destination, whose newest version answers, or one SavedModel.
-      top: how many classes to name, most probable first; of a mask, all are named.
-      as_json: one JSON object a line instead of text.
-      say: takes a line of the result.
-      complain: takes a line about an image that was skipped.
-      output: a folder for the masks of a segmentation model, or None.
-
-    Returns:
-      0, or 1 when an image was skipped.
-
-    Raises:
-      Failure: an image or the model does not exist, or a mask cannot be written.
-    """
-    files, left_out = images.expand(places)
-    if left_out:
-        complain(f"steadyfeed: {left_out}.")
-    masks = images.mask_files(files, output)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # After what can be checked without it: this import takes seconds.
-    from components.batch_predictor.pushed_model import SEGMENTATION, PushedModel
-    from components.mask_palette import mask_png
-
-    loaded = PushedModel(newest_path(model))
-    if masks and loaded.task != SEGMENTATION:
-        raise Failure(
-            f"--output is for masks, and {loaded.path} gives each image one class. Leave it out."
-        )
-    skipped = 0
-    for file, answer in images.answers(loaded, files):
-        if answer.error:
-            skipped += 1
-            complain(f"steadyfeed: {file} is skipped: {answer.error}")
-            continue
-        facts = _facts(file, answer, loaded, top)
-        if masks:
-            advice = "Name another folder with --output."
-            writing.write(masks[file], mask_png(answer.mask), advice)
-            facts["mask"] = masks[file]
-        say(json.dumps(facts, ensure_ascii=False) if as_json else _text(facts))
-    if skipped:
-        complain(f"steadyfeed: {skipped} of {len(files)} images were skipped.")
-    return 1 if skipped else 0
-
-
-def batch_predict(place, split, data_dir, output, model, screen) -> int:
-    """Predicts everything and prints how much it was; returns the exit code.
-
-    Args:
-      place: TFRecord files, a folder, a glob, or "tfds:NAME".
-      split: a TFDS split expression, for a TFDS dataset.
-      data_dir: where TFDS keeps its datasets, or None.
-      output: the folder for the predictions.
-      model: a push destination, whose newest version answers, or one SavedModel.
-      screen: a text file for the progress bar and two lines.
-
-    Returns:
-      0, or 1 when the model could not answer a record.
-
-    Raises:
-      Failure: as of `predict_runs` and `sources`.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from components.batch_predictor.job import predict_runs
-    from components.batch_predictor.pushed_model import PushedModel
-    from components.batch_predictor.sources import runs_of, runs_of_dataset
-
-    console = Console(file=screen, highlight=False, soft_wrap=True)
-    path = newest_path(model)
-    if split is None:
-        runs, left_out = runs_of(place)
-        if left_out:
-            console.print(f"steadyfeed: {left_out}.", markup=False)
-    else:
-        runs = runs_of_dataset(place.removeprefix("tfds:"), split, data_dir)
-    total = sum(run.count for run in runs)
-    console.print(f"steadyfeed: {total:,} records for {path}")
-    loaded = PushedModel(path)
-    began = time.monotonic()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("predicting", total=total)
-        tally = predict_runs(loaded, runs, output, lambda count: bar.advance(task, count))
-    seconds = time.monotonic() - began
-    console.print(
-        f"steadyfeed: {tally.records:,} predictions in {output}, {tally.failed:,} of them "
-        f"errors, in {seconds:.1f} s"
+def add_verbs(verbs):
+    """Adds the verbs to what argparse's add_subparsers returned."""
+    predict = verbs.add_parser("predict", help="what the pushed model says of images")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, globs")
+    predict.add_argument("--json", action="store_true", help="one JSON object an image")
+    predict.add_argument("--top", type=int, default=5, help="classes to show (default: 5)")
+    predict.add_argument(
+        "--output", metavar="FOLDER", help="for the masks of a segmentation model, as PNG files"
     )
-    return 1 if tally.failed else 0
+    predict.set_defaults(verb=_predict)
+    batch = verbs.add_parser("batch-predict", help="predictions for many images, resumable")
+    batch.add_argument(
+        "--input",
+        required=True,
+        metavar="PLACE",
+        help="TFRecords of Examples (a folder or a glob), a folder of images, or "
+        "tfds:NAME[:VERSION] with --split",
+    )
+    batch.add_argument("--output", required=True, metavar="FOLDER", help="for predictions-*.jsonl")
+    batch.add_argument("--split", metavar="EXPRESSION", help="of a TFDS dataset, as in test[:10%%]")
+    batch.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its datasets")
+    batch.set_defaults(verb=_batch_predict)
+    for verb in (predict, batch):
+        add_place(verb, "--model", "a push destination or a SavedModel")
+
+
+def _predict(arguments):
+    """Predicts images and prints an answer for each; 1 when one was skipped."""
+    if arguments.top < 1:
+        raise ConfigurationError(f"--top {arguments.top}; allowed: 1 or more")
+    place = place_of(arguments)
+    with chatter_away() as screen:
+        from components.batch_predictor import images
+        from components.model_store.layout import newest_path
+
+        def complain(line):
+            print(f"steadyfeed: {line}", file=screen, flush=True)
+
+        files, left_out = images.expand(arguments.images)
+        if left_out:
+            complain(f"{left_out}.")
+        masks = images.mask_files(files, arguments.output)
+        path = newest_path(place)
+        # After what can be checked without it: this import takes seconds.
+        from components.batch_predictor.pushed_model import SEGMENTATION, PushedModel
+        from components.mask_palette import mask_png
+
+        loaded = PushedModel(path)
+        if masks and loaded.task != SEGMENTATION:
+            raise Failure(
+                f"--output is for masks, and {loaded.path} gives each image one class. Leave it "
+                "out."
+            )
+        skipped = 0
+        for file, answer in images.answers(loaded, files):
+            if answer.error:
+                skipped += 1
+                complain(f"{file} is skipped: {answer.error}")
+                continue
+            facts = _facts(file, answer, loaded, arguments.top)
+            if masks:
+                advice = "Name another folder with --output."
+                writing.write(masks[file], mask_png(answer.mask), advice)
+                facts["mask"] = masks[file]
+            print(json.dumps(facts, ensure_ascii=False) if arguments.json else _text(facts))
+        if skipped:
+            complain(f"{skipped} of {len(files)} images were skipped.")
+    return int(skipped > 0)
+
+
+def _batch_predict(arguments):
+    """Predicts everything and prints how much it was; 1 when a record got no answer."""
+    place = place_of(arguments)
+    if arguments.input.startswith("tfds:") != (arguments.split is not None):
+        raise ConfigurationError("batch-predict: tfds:NAME and --split go together")
+    with chatter_away() as screen:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from components.batch_predictor.job import predict_runs
+        from components.batch_predictor.pushed_model import PushedModel
+        from components.batch_predictor.sources import runs_of, runs_of_dataset
+        from components.model_store.layout import newest_path
+
+        console = Console(file=screen, highlight=False, soft_wrap=True)
+        path = newest_path(place)
+        if arguments.split is None:
+            runs, left_out = runs_of(arguments.input)
+            if left_out:
+                console.print(f"steadyfeed: {left_out}.", markup=False)
+        else:
+            dataset = arguments.input.removeprefix("tfds:")
+            runs = runs_of_dataset(dataset, arguments.split, arguments.data_dir)
+        total = sum(run.count for run in runs)
+        console.print(f"steadyfeed: {total:,} records for {path}")
+        loaded = PushedModel(path)
+        began = time.monotonic()
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("predicting", total=total)
+            tally = predict_runs(
+                loaded, runs, arguments.output, lambda count: bar.advance(task, count)
+            )
+        console.print(
+            f"steadyfeed: {tally.records:,} predictions in {arguments.output}, {tally.failed:,} "
+            f"of them errors, in {time.monotonic() - began:.1f} s"
+        )
+    return int(tally.failed > 0)
 
 
 def _facts(file, answer, loaded, top) -> dict:
+    import numpy as np
+
     if answer.mask is not None:
         height, width = answer.mask.shape
         shares = answer.shares()

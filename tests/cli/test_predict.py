@@ -12,7 +12,6 @@ import tensorflow as tf
 from PIL import Image
 
 from cli.command_line import main
-from cli.predictions import predict
 from components.batch_predictor import sources
 from components.batch_predictor.images import expand
 from components.batch_predictor.job import predict_runs
@@ -76,6 +75,17 @@ def folder(tmp_path, images):
     return place
 
 
+@pytest.fixture
+def predict(capfd):
+    """A function: (places, model, *words) → (exit code, lines on stdout, lines on stderr)."""
+
+    def predict(places, model, *words):
+        code = main(["predict", *map(str, places), "--model", model, *map(str, words)])
+        return code, *(text.split("\n")[:-1] for text in capfd.readouterr())
+
+    return predict
+
+
 def served(destination, images):
     model = tf.saved_model.load(f"{destination}/1")
     return model.signatures["serving_default"](image=tf.constant(images))["probabilities"].numpy()
@@ -100,9 +110,9 @@ def example_of(image):
     return tf.train.Example(features=features).SerializeToString()
 
 
-def test_predict_says_what_the_signature_says(destination, folder, images):
-    said, complained = [], []
-    assert predict([str(folder)], destination, 5, True, said.append, complained.append) == 0
+def test_predict_says_what_the_signature_says(predict, destination, folder, images):
+    code, said, complained = predict([folder], destination, "--json")
+    assert code == 0
     expected = served(destination, images)
     for line, probabilities in zip(map(json.loads, said), expected, strict=True):
         reported = [probabilities[CLASSES.index(one["label"])] for one in line["top"]]
@@ -112,11 +122,11 @@ def test_predict_says_what_the_signature_says(destination, folder, images):
     assert complained == []
 
 
-def test_bad_images_are_reported_and_skipped(destination, folder):
+def test_bad_images_are_reported_and_skipped(predict, destination, folder):
     (folder / "002.png").write_bytes(b"no image")
     (folder / "003.png").write_bytes(b"")
-    said, complained = [], []
-    assert predict([str(folder)], destination, 1, False, said.append, complained.append) == 1
+    code, said, complained = predict([folder], destination, "--top", 1)
+    assert code == 1
     assert len(said) == 68
     assert "002.png is skipped" in complained[0]
     assert complained[-1] == "steadyfeed: 2 of 70 images were skipped."
@@ -179,9 +189,10 @@ def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicte
     assert third["error"]
 
 
-def test_masks_are_not_asked_of_a_classifier(destination, folder, tmp_path):
-    with pytest.raises(Failure, match="--output is for masks"):
-        predict([str(folder)], destination, 5, False, print, print, str(tmp_path / "masks"))
+def test_masks_are_not_asked_of_a_classifier(predict, destination, folder, tmp_path):
+    code, _, [line] = predict([folder], destination, "--output", tmp_path / "masks")
+    assert code == 1
+    assert "--output is for masks" in line
 
 
 def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):

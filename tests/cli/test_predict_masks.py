@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.predictions import predict
+from cli.command_line import main
 from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
-from failures import Failure
 from tests.components.serving_check.small_models import (
     LABELS,
     SIDE,
@@ -44,6 +43,17 @@ def folder(tmp_path, pictures):
     return place
 
 
+@pytest.fixture
+def predict(capfd):
+    """A function: (places, model, *words) → (exit code, lines on stdout, lines on stderr)."""
+
+    def predict(places, model, *words):
+        code = main(["predict", *map(str, places), "--model", model, *map(str, words)])
+        return code, *(text.split("\n")[:-1] for text in capfd.readouterr())
+
+    return predict
+
+
 def expected(pictures):
     """(masks, mean probabilities) as the model computes them."""
     probabilities = probabilities_of(pictures, "segmentation").numpy()
@@ -56,9 +66,11 @@ def pixels(png):
     return np.asarray(mask)
 
 
-def test_predict_gives_each_class_share_and_writes_the_masks(model, folder, pictures, tmp_path):
-    said, complained, output = [], [], tmp_path / "masks"
-    code = predict([str(folder)], model, 5, True, said.append, complained.append, str(output))
+def test_predict_gives_each_class_share_and_writes_the_masks(
+    predict, model, folder, pictures, tmp_path
+):
+    output = tmp_path / "masks"
+    code, said, complained = predict([folder], model, "--json", "--output", output)
     assert (code, complained) == (0, [])
     masks, means = expected(pictures)
     for line, mask, mean in zip(map(json.loads, said), masks, means, strict=True):
@@ -73,27 +85,27 @@ def test_predict_gives_each_class_share_and_writes_the_masks(model, folder, pict
     assert len(list(output.iterdir())) == len(pictures)
 
 
-def test_the_text_names_the_classes_with_their_shares(model, folder, pictures):
-    said = []
-    assert predict([str(folder / "00.png")], model, 5, False, said.append, print) == 0
+def test_the_text_names_the_classes_with_their_shares(predict, model, folder, pictures):
+    code, [line], _ = predict([folder / "00.png"], model)
+    assert code == 0
     masks, _ = expected(pictures)
-    [line] = said
     for number, label in enumerate(LABELS):
         assert f"{label} {(masks[0] == number).mean():.1%}" in line
 
 
-def test_masks_stay_in_their_folder_and_overwrite_nothing(model, folder, tmp_path, capsys):
+def test_masks_stay_in_their_folder_and_overwrite_nothing(predict, model, folder, tmp_path):
     other = tmp_path / "other" / "00.png"
     other.parent.mkdir()
     other.write_bytes((folder / "01.png").read_bytes())
     before = {file: file.read_bytes() for file in folder.iterdir()}
     places = [str(folder / "00.png"), str(other), str(folder / ".." / "images" / "02.png")]
-    assert predict(places, model, 5, False, print, print, str(folder)) == 0
+    assert predict(places, model, "--output", folder)[0] == 0
     made = sorted(file.name for file in folder.iterdir() if file not in before)
     assert made == ["00-2.mask.png", "00.mask.png", "02.mask.png"]
     assert all(file.read_bytes() == content for file, content in before.items())
-    with pytest.raises(Failure, match=r"00\.mask\.png exists already"):
-        predict(places, model, 5, False, print, print, str(folder))
+    code, _, [line] = predict(places, model, "--output", folder)
+    assert code == 1
+    assert "00.mask.png exists already" in line
 
 
 def test_batch_predict_writes_each_mask(model, folder, pictures, tmp_path):

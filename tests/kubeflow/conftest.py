@@ -10,7 +10,6 @@ import email
 import http.server
 import itertools
 import json
-import os
 import re
 import socket
 import threading
@@ -234,13 +233,10 @@ class PipelinesServer:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_this_machine(monkeypatch, tmp_path):
-    """The tests may run in a pod, or beside a user's own Kubeflow."""
+def _not_in_a_pod(monkeypatch, tmp_path):
+    """The tests may run in a pod, which has a namespace and a token of its own."""
     monkeypatch.setattr("kfp.submit_connection._POD_NAMESPACE", str(tmp_path / "no_namespace"))
     monkeypatch.setattr("kfp.submit_token._POD_TOKEN", str(tmp_path / "no_token"))
-    for name in list(os.environ):
-        if name.startswith(("KFP_", "KF_PIPELINES_", "KUBERNETES_")):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture
