@@ -22,7 +22,7 @@ class Display(logging.Handler):
         super().__init__()
         width = None if screen.isatty() else 120  # Wide enough for the table in a CI log.
         self._console = Console(file=screen, highlight=False, width=width)
-        self._outcomes = []
+        self.outcomes = []
         self._task = None
         self._bar = Progress(
             SpinnerColumn(),
@@ -37,10 +37,6 @@ class Display(logging.Handler):
             redirect_stderr=False,
             disable=not self._console.is_terminal,
         )
-
-    @property
-    def outcomes(self):
-        return self._outcomes
 
     def __enter__(self):
         logging.getLogger(PROGRESS_LOGGER).addHandler(self)
@@ -66,7 +62,7 @@ class Display(logging.Handler):
 
     def finished(self, outcome):
         self._replace_task(None)
-        self._outcomes.append(outcome)
+        self.outcomes.append(outcome)
         colour = _COLOURS[outcome.status]
         self._console.print(
             f"  {outcome.component:<18} [{colour}]{outcome.status:<6}[/] {outcome.seconds:6.1f} s"
@@ -79,7 +75,7 @@ class Display(logging.Handler):
         table = Table(title=title, title_justify="left")
         for name in ("component", "result", "seconds", "made"):
             table.add_column(name, justify="right" if name == "seconds" else "left")
-        for outcome in self._outcomes:
+        for outcome in self.outcomes:
             colour = _COLOURS[outcome.status]
             table.add_row(
                 outcome.component,

@@ -5,7 +5,7 @@ from ml_metadata.proto import metadata_store_pb2
 from components.model_store.pins import existing
 from components.tfds_example_gen.reading import read_data
 from failures import Failure
-from pipeline.metadata_store import open_store, plain, run_of
+from pipeline.metadata_store import component_of, open_store, outputs_of, plain, run_of
 from pipeline.origin import read_origin
 
 
@@ -25,52 +25,41 @@ def lineage_of(configuration, number):
       Failure: there is no such version, or this root's metadata does not know it.
     """
     version = existing(configuration.push.destination, number)
-    if version.record is None:
+    record = version.record
+    if record is None:
         raise Failure(f"Version {number} was not pushed by this project, so its origin is unknown.")
-    if version.record.origin:
-        return _facts(version) | _carried(version.record)
-    store = open_store(configuration.root)
-    found = store.get_artifacts_by_uri(version.record.model_uri)
-    if not found:
-        raise Failure(
-            f"{configuration.root}/metadata.sqlite does not know {version.record.model_uri}, "
-            f"which version {number} was pushed from. Name the configuration of that root."
-        )
-    steps = _upstream(store, found[0])
-    origin = _origin(store, steps[0]["execution"])
-    shown = [{"component": step["component"], "outputs": step["outputs"]} for step in steps]
-    return _facts(version) | origin | _inputs(steps) | {"steps": shown}
-
-
-def _facts(version):
+    run, kept, steps = record.run, record.origin, []
+    if not kept:
+        store = open_store(configuration.root)
+        found = store.get_artifacts_by_uri(record.model_uri)
+        if not found:
+            raise Failure(
+                f"{configuration.root}/metadata.sqlite does not know {record.model_uri}, which "
+                f"version {number} was pushed from. Name the configuration of that root."
+            )
+        maker, steps = _upstream(store, found[0])
+        made_in = run_of(store, maker)
+        if made_in is None:
+            raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
+        run, kept = made_in
     return {
         "version": version.number,
         "path": version.path,
-        "model": version.record.model_uri,
-        "fingerprint": version.record.fingerprint,
-        "pushed_at": version.record.pushed_at,
-        "restored_from": version.record.restored_from,
-        "metrics": dict(version.record.metrics),
+        "model": record.model_uri,
+        "fingerprint": record.fingerprint,
+        "pushed_at": record.pushed_at,
+        "restored_from": record.restored_from,
+        "metrics": dict(record.metrics),
+        "run": run,
+        **read_origin(kept)._asdict(),
+        **_inputs(steps),
+        "steps": steps,
     }
-
-
-def _carried(record):
-    """The origin that a version carries, in the form of `lineage_of`."""
-    return _origin_in(record.origin, record.run) | {
-        "data": {"dataset": None, "fingerprint": None, "counts": {}, "uri": None},
-        "schema": None,
-        "transform_graph": None,
-        "steps": [],
-    }
-
-
-def _origin_in(kept, run):
-    return {"run": run} | read_origin(kept)._asdict()
 
 
 def _upstream(store, model):
-    """The executions that led to a model, nearest first, each with its outputs."""
-    steps, seen, waiting = [], set(), [model.id]
+    """(id of the execution that made a model, the steps that led to it, nearest first)."""
+    steps, seen, waiting, maker = [], set(), [model.id], None
     while waiting:
         events = store.get_events_by_artifact_ids(waiting)
         made_by = {e.execution_id for e in events if e.type == metadata_store_pb2.Event.OUTPUT}
@@ -80,31 +69,15 @@ def _upstream(store, model):
             seen.add(execution.id)
             if execution.last_known_state != metadata_store_pb2.Execution.COMPLETE:
                 continue
+            maker = maker or execution.id
             events = store.get_events_by_execution_ids([execution.id])
-            outputs = [e for e in events if e.type == metadata_store_pb2.Event.OUTPUT]
             waiting += [e.artifact_id for e in events if e.type == metadata_store_pb2.Event.INPUT]
-            steps.append(_step(store, execution, outputs))
-    return steps
-
-
-def _step(store, execution, outputs):
-    keys = {event.artifact_id: event.path.steps[0].key for event in outputs}
-    [kind] = store.get_execution_types_by_id([execution.type_id])
-    return {
-        "component": kind.name.rpartition(".")[-1],
-        "execution": execution.id,
-        "outputs": {
-            keys[artifact.id]: {"uri": artifact.uri} | plain(artifact.custom_properties)
-            for artifact in store.get_artifacts_by_id(sorted(keys))
-        },
-    }
-
-
-def _origin(store, execution_id):
-    run = run_of(store, execution_id)
-    if run is None:
-        raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
-    return _origin_in(run[1], run[0])
+            outputs = {
+                name: {"uri": artifact.uri} | plain(artifact.custom_properties)
+                for name, artifact in outputs_of(store, execution.id).items()
+            }
+            steps.append({"component": component_of(store, execution), "outputs": outputs})
+    return maker, steps
 
 
 def _inputs(steps):

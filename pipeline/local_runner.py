@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import time
-from typing import Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
@@ -12,7 +11,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
-from pipeline.metadata_store import plain, summaries
+from pipeline.metadata_store import outputs_of, plain, summaries
 from pipeline.origin import record_origin
 
 _log = logging.getLogger(__name__)
@@ -34,11 +33,6 @@ class Outcome:
         return self.error or "; ".join(summaries(self.outputs))
 
 
-class Observer(Protocol):
-    def started(self, component: str) -> None: ...
-    def finished(self, outcome: Outcome) -> None: ...
-
-
 class ComponentFailed(Exception):
     """A component failed; `cause` is the exception that it raised."""
 
@@ -53,6 +47,10 @@ class LocalRunner(LocalDagRunner):
 
     LocalDagRunner's own loop does not report which component runs and whether its result came
     from the cache, so the loop is here, over the same launcher.
+
+    Args:
+      observer: gets `started(component)` and `finished(Outcome)`.
+      origin: what `origin_of` gave; the run's context keeps it, however the run ends.
     """
 
     def __init__(self, observer, run_id, origin=None, clock=time.monotonic):
@@ -70,7 +68,7 @@ class LocalRunner(LocalDagRunner):
         which = deployment.metadata_connection_config.WhichOneof("connection_config")
         connection = getattr(deployment.metadata_connection_config, which)
         with metadata.Metadata(connection) as handle:
-            record_origin(handle, pipeline.nodes[0].pipeline_node, self._origin)
+            record_origin(handle, pipeline.nodes[0].pipeline_node, self._run_id, self._origin)
         for node in pipeline.nodes:
             self._run_node(pipeline, node.pipeline_node, deployment, connection)
 
@@ -107,13 +105,8 @@ def _read_outcome(store, execution_id, component):
     status = {states.COMPLETE: "ran", states.CACHED: "cached"}.get(
         execution.last_known_state, "failed"
     )
-    artifacts = {
-        event.artifact_id: event.path.steps[0].key
-        for event in store.get_events_by_execution_ids([execution_id])
-        if event.type == metadata_store_pb2.Event.OUTPUT
-    }
     outputs = {
-        artifacts[artifact.id]: plain(artifact.custom_properties)
-        for artifact in store.get_artifacts_by_id(list(artifacts))
+        name: plain(artifact.custom_properties)
+        for name, artifact in outputs_of(store, execution_id).items()
     }
     return Outcome(component, status, 0.0, outputs)

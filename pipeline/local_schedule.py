@@ -11,7 +11,6 @@ import datetime
 import itertools
 import zoneinfo
 from collections.abc import Callable
-from typing import Protocol
 
 from cronsim import CronSim
 
@@ -34,14 +33,6 @@ class Outcome:
     cause: str = ""  # of a failure, in one line
 
 
-class Attempts(Protocol):
-    def start(self, run) -> None:
-        """Starts the process of the attempt `run.attempt`."""
-
-    def collect(self, run) -> Outcome | None:
-        """Waits for that attempt's end; None when it was cut off without an outcome."""
-
-
 @dataclasses.dataclass(frozen=True)
 class World:
     """What the schedule knows of the world; tests pass another one."""
@@ -53,8 +44,13 @@ class World:
     say: Callable[[str], None]
 
 
-def serve(schedule: Schedule, store: ScheduleStore, attempts: Attempts, world: World) -> None:
-    """Runs what falls due until the world stops it."""
+def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> None:
+    """Runs what falls due until the world stops it.
+
+    Args:
+      attempts: `start(run)` starts the process of the attempt `run.attempt`; `collect(run)`
+        waits for its end and returns its Outcome, or None when it was cut off without one.
+    """
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; the new one applies from now on.")
     while not world.is_stopping():
@@ -70,8 +66,9 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts: Attempts, world: W
         else:
             run = store.begin_attempt(run)
             attempts.start(run)
+            coalesced = f" for the {run.firings} firings up to then" if run.firings > 1 else ""
             again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-            world.say(f"The run of {when(run, schedule)} starts{_coalesced(run)}{again}.")
+            world.say(f"The run of {when(run, schedule)} starts{coalesced}{again}.")
 
 
 def _follow_the_clock(store, world):
@@ -93,10 +90,6 @@ def _fall_due(schedule, store, world):
         return None
     store.fall_due(last, count)
     return store.owed()
-
-
-def _coalesced(run):
-    return f" for the {run.firings} firings up to then" if run.firings > 1 else ""
 
 
 def _learn(run, schedule, store, attempts, world):

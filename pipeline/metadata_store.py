@@ -38,6 +38,23 @@ def run_of(store, execution_id):
     return None
 
 
+def component_of(store, execution):
+    """The component, by its class's name, that an execution is of."""
+    [kind] = store.get_execution_types_by_id([execution.type_id])
+    return kind.name.rpartition(".")[2]
+
+
+def outputs_of(store, execution_id):
+    """{output: its artifact} of an execution."""
+    keys = {
+        event.artifact_id: event.path.steps[0].key
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    }
+    artifacts = store.get_artifacts_by_id(sorted(keys))
+    return {keys[artifact.id]: artifact for artifact in artifacts}
+
+
 def plain(properties):
     """{name: str, int or float} of the custom properties of an artifact, execution or context."""
     return {

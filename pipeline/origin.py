@@ -47,10 +47,8 @@ def origin_of(configuration):
     }
 
 
-def record_origin(handle, node, origin):
+def record_origin(handle, node, run_id, origin):
     """Writes the origin to the run's context before its first component starts.
-
-    So everything that a run makes has an origin, however the run ends.
 
     Args:
       handle: an open metadata.Metadata.
@@ -60,16 +58,11 @@ def record_origin(handle, node, origin):
     from tfx.orchestration.portable.mlmd import context_lib
 
     # TFX's own registration, so that it finds the context as it would have made it.
-    for context in context_lib.prepare_contexts(handle, node.contexts):
-        if context.type == "pipeline_run" or _type_name(handle, context) == "pipeline_run":
-            for name, text in origin.items():
-                context.custom_properties[name].string_value = text
-            handle.store.put_contexts([context])
-
-
-def _type_name(handle, context):
-    [kind] = handle.store.get_context_types_by_id([context.type_id])
-    return kind.name
+    context_lib.prepare_contexts(handle, node.contexts)
+    context = handle.store.get_context_by_type_and_name("pipeline_run", run_id)
+    for name, text in origin.items():
+        context.custom_properties[name].string_value = text
+    handle.store.put_contexts([context])
 
 
 def _git(*words):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.metadata_store import component_of
+
 _DEAD = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
 
 
@@ -30,7 +32,7 @@ def clear_unfinished(store, root):
         for folder in _folders_of(execution, Path(root)):
             shutil.rmtree(folder, ignore_errors=True)
     store.put_executions(dead)
-    return [_component_id(store, execution) for execution in dead]
+    return [component_of(store, execution) for execution in dead]
 
 
 def _folders_of(execution, root):
@@ -38,8 +40,3 @@ def _folders_of(execution, root):
     number = str(execution.id)
     yield from root.glob(f"*/*/{number}")
     yield from root.glob(f"*/.system/*/{number}")
-
-
-def _component_id(store, execution):
-    types = store.get_execution_types_by_id([execution.type_id])
-    return types[0].name.rsplit(".", 1)[-1] if types else "unknown"

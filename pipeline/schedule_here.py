@@ -52,7 +52,10 @@ def run_schedule(configuration, file, overrides=(), say=print):
             spread=random.random,
             say=lambda line: say(f"{utc_now().astimezone(zone):%Y-%m-%d %H:%M:%S}  {line}"),
         )
-        world.say(_greeting(schedule, configuration.root))
+        world.say(
+            f"Serving {schedule.cron} ({schedule.time_zone}) on {configuration.root}; the next "
+            f"firing is at {_next(schedule)}."
+        )
         attempts = RunProcesses(folder / "runs", command, is_stopping)
         serve(schedule, store, attempts, world)
         world.say("The schedule has stopped.")
@@ -68,15 +71,17 @@ def show_status(configuration, say=print):
     schedule, folder = configuration.schedule, _folder(configuration)
     server = holder(folder / LOCK)
     say(f"served    {f'by {server}' if server else 'no'}")
-    say(f"schedule  {schedule.cron} ({schedule.time_zone})" + _off(schedule))
+    off = "" if schedule.enabled else ", off: schedule.enabled is false"
+    say(f"schedule  {schedule.cron} ({schedule.time_zone}){off}")
     if schedule.enabled:
-        say(f"next      {upcoming(schedule, utc_now(), 1)[0]:%Y-%m-%d %H:%M %Z}")
+        say(f"next      {_next(schedule)}")
     runs = []
     if (folder / "state.sqlite").exists():
         with _open_store(folder) as store:
             runs = store.history(_SHOWN_RUNS)
     for run in runs:
-        say(f"{when(run, schedule)}  {_state(run):<8} {run.note}")
+        state = run.state if run.state != "owed" else "running" if run.open else "waiting"
+        say(f"{when(run, schedule)}  {state:<8} {run.note}")
     if not runs:
         say("No run has fallen due yet.")
     settled = [run.state for run in runs if run.state != "owed"]
@@ -148,19 +153,5 @@ def _open_store(folder):
         ) from None
 
 
-def _greeting(schedule, root):
-    following = upcoming(schedule, utc_now(), 1)[0]
-    return (
-        f"Serving {schedule.cron} ({schedule.time_zone}) on {root}; the next firing is at "
-        f"{following:%Y-%m-%d %H:%M %Z}."
-    )
-
-
-def _off(schedule):
-    return "" if schedule.enabled else ", off: schedule.enabled is false"
-
-
-def _state(run):
-    if run.state == "owed":
-        return "running" if run.open else "waiting"
-    return run.state
+def _next(schedule):
+    return f"{upcoming(schedule, utc_now(), 1)[0]:%Y-%m-%d %H:%M %Z}"

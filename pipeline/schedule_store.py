@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS run (
 class Run:
     """A run that fell due. It stands for `firings` firings, of which `scheduled` is the last.
 
-    The fields are the columns of the table, in their order.
+    The fields are the columns of the table.
     """
 
     scheduled: datetime.datetime  # UTC
@@ -47,6 +47,7 @@ class ScheduleStore:
         """
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         self._file = sqlite3.connect(file, timeout=10)
+        self._file.row_factory = sqlite3.Row
         self._file.execute("PRAGMA synchronous = FULL")
         self._file.executescript(_TABLES)
 
@@ -69,7 +70,7 @@ class ScheduleStore:
           Whether it replaces another schedule.
         """
         row = self._file.execute("SELECT cron, time_zone FROM schedule").fetchone()
-        if row == (cron, time_zone):
+        if row is not None and tuple(row) == (cron, time_zone):
             return False
         self._write(
             "INSERT OR REPLACE INTO schedule VALUES (1, ?, ?, ?)", cron, time_zone, _text(now)
@@ -141,7 +142,7 @@ class ScheduleStore:
         return self._file.execute("SELECT 1 FROM stop").fetchone() is not None
 
     def _select(self, rest):
-        return [_run(*row) for row in self._file.execute(f"SELECT * FROM run {rest}")]
+        return [_run(row) for row in self._file.execute(f"SELECT * FROM run {rest}")]
 
     def _update(self, run, changes, *values):
         self._write(f"UPDATE run SET {changes} WHERE scheduled = ?", *values, _text(run.scheduled))
@@ -151,18 +152,11 @@ class ScheduleStore:
             self._file.execute(statement, values)
 
 
-def _run(scheduled, firings, state, attempt, is_open, failures, not_before, ended, note):
-    return Run(
-        scheduled=_instant(scheduled),
-        firings=firings,
-        state=state,
-        attempt=attempt,
-        open=bool(is_open),
-        failures=failures,
-        not_before=_instant(not_before),
-        ended=ended and _instant(ended),
-        note=note,
-    )
+def _run(row):
+    columns = dict(row)
+    for name in ("scheduled", "not_before", "ended"):
+        columns[name] = columns[name] and _instant(columns[name])
+    return Run(**columns | {"open": bool(columns["open"])})
 
 
 def _text(instant):
