@@ -1,15 +1,19 @@
-"""Opens and lists files, local or in a bucket.
+"""Opens, reads and lists files, local or in a bucket.
 
 An address with "://" goes through tf.io.gfile. Any other path needs the standard library
 alone, so that commands that read a few local files do not wait for TensorFlow.
 """
 
 import contextlib
+import hashlib
+import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from failures import Failure
 
+_READ_BYTES = 4 << 20
 UNFINISHED = ".unfinished"  # ends the name of what is being written
 
 
@@ -45,6 +49,35 @@ def read(path, next_step: str) -> bytes:
     """
     with reading(path, next_step), opened(path) as file:
         return file.read()
+
+
+def read_json(path) -> Any:
+    """What the JSON file `path` holds; None where it is missing or damaged."""
+    try:
+        with opened(path) as file:
+            return json.loads(file.read())
+    except Exception as error:
+        if not isinstance(error, ValueError) and not is_file_error(error):
+            raise
+        return None
+
+
+def sha256(path) -> str:
+    """64 hexadecimal digits of a file's whole content; raises like `opened`."""
+    digest = hashlib.sha256()
+    with opened(path) as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def content_hash(path: str | None) -> str:
+    """16 hexadecimal digits; "" where there is no such local file, or none is named.
+
+    A path alone does not show that the file has changed.
+    """
+    is_file = isinstance(path, str) and os.path.isfile(path)
+    return sha256(path)[:16] if is_file and os.access(path, os.R_OK) else ""
 
 
 def size(path) -> int:

@@ -18,7 +18,7 @@ from components.transform.component import Transform
 from components.tuner.component import Tuner
 from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
-from files.content import content_hash
+from files.places import content_hash
 from pipeline.code_fingerprint import code_fingerprint
 from settings.training import InputReport
 

@@ -16,44 +16,15 @@ def comparison(a, b):
         "comparison.html",
         title=f"{b.name}: two runs compared",
         subtitle=f"A is the run of {a.when}, B the run of {b.when}",
+        a=a,
+        b=b,
         sections=sections("comparison", _SECTIONS, a, b),
         runs=[(letter, run, *headline(run)) for letter, run in (("A", a), ("B", b))],
     )
 
 
-def _metrics(a, b):
-    before, now = (run.verdict.metrics if run.verdict else {} for run in (a, b))
-    names = dict.fromkeys([*now, *before])
-    return {"rows": [(name, before.get(name), now.get(name)) for name in names]}
-
-
-def _configuration(a, b):
+def _changes(a, b):
     return {"changes": changed_keys(a.origin.configuration, b.origin.configuration)}
-
-
-def _code(a, b):
-    names = {"git_commit": "commit", "git_state": "working tree", "lock_sha256": "lock file"}
-    return {
-        "rows": [
-            (title, getattr(a.origin, name), getattr(b.origin, name))
-            for name, title in names.items()
-        ]
-    }
-
-
-def _data(a, b):
-    summaries = [
-        output and output.summary
-        for output in (run.output("TfdsExampleGen", "examples") for run in (a, b))
-    ]
-    return {
-        "rows": [
-            ("dataset", a.data.dataset, b.data.dataset),
-            ("fingerprint", a.data.fingerprint, b.data.fingerprint),
-            ("examples", *summaries),
-        ],
-        "drift": drift.compare(b, a),
-    }
 
 
 def _training(a, b):
@@ -90,17 +61,12 @@ def _classes(a, b):
     }
 
 
-def _times(a, b):
-    names = dict.fromkeys([*a.nodes, *b.nodes])
-    return {"rows": [(name, a.nodes.get(name), b.nodes.get(name)) for name in names]}
-
-
 _SECTIONS = (
-    ("metrics", "Metrics", _metrics),
-    ("configuration", "Configuration", _configuration),
-    ("code", "Code", _code),
-    ("data", "Data", _data),
+    ("metrics", "Metrics", None),
+    ("configuration", "Configuration", _changes),
+    ("code", "Code", None),
+    ("data", "Data", lambda a, b: drift.compare(b, a)),
     ("training", "Training", _training),
     ("classes", "Classes", _classes),
-    ("times", "Components", _times),
+    ("times", "Components", None),
 )

@@ -15,7 +15,7 @@ class Section(NamedTuple):
     name: str  # its id
     title: str
     template: str
-    view: dict[str, Any]  # what the template shows
+    view: Any  # what the template shows
 
 
 def render(template, **values):
@@ -33,9 +33,10 @@ def sections(folder, parts, *runs):
 
     Args:
       folder: of their templates.
-      parts: [(name, title, function of `runs` that gives the view, or None)].
+      parts: [(name, title, function of `runs` that gives the view, or nothing)]; without
+        one the section is always there, and its template reads the runs.
     """
-    found = ((name, title, view(*runs)) for name, title, view in parts)
+    found = ((name, title, view(*runs) if view else True) for name, title, view in parts)
     return [
         Section(name, title, f"{folder}/{name}.html", view) for name, title, view in found if view
     ]

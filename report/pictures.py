@@ -48,9 +48,7 @@ def picture(data):
 def mask_picture(data, values=None):
     """The Picture of a mask in the colours of `colour_of`; None where it is damaged.
 
-    Args:
-      data: an encoded image of one channel or of a palette.
-      values: the pixel value of each class; None: the values are class ids.
+    `values` are the pixel values of the classes; without them, the pixels are class ids.
     """
     try:
         image = Image.open(io.BytesIO(data))

@@ -2,7 +2,7 @@
 
 from report.advice import headline, next_steps
 from report.page import percent, render, sections
-from report.sections import data, evaluation, lineage, pipeline_graph, serving, training, tuning
+from report.sections import data, evaluation, lineage, pipeline_graph, training, tuning
 
 _SECTIONS = (
     ("pipeline", "Pipeline", pipeline_graph.view),
@@ -10,7 +10,7 @@ _SECTIONS = (
     ("tuning", "Tuning", tuning.view),
     ("training", "Training", training.view),
     ("evaluation", "Evaluation", evaluation.view),
-    ("serving", "Serving", serving.view),
+    ("serving", "Serving", lambda run, previous: run.serving),
     ("lineage", "Lineage of the model", lineage.view),
 )
 

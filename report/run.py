@@ -24,6 +24,7 @@ from pipeline.metadata_store import summaries
 from pipeline.origin import Origin
 from settings.data import Features
 from settings.evaluation import Evaluation
+from settings.serving import Serving
 
 
 class Output(NamedTuple):
@@ -122,6 +123,10 @@ class Run:
     @functools.cached_property
     def features(self):
         return self.section("data", Features)
+
+    @property
+    def serving_limits(self):
+        return self.section("serving", Serving)
 
     @property
     def is_segmentation(self):

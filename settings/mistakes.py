@@ -15,12 +15,7 @@ Path = tuple[str | int, ...]
 
 
 class InnerMistakes(ValueError):
-    """A validator raises it when the section that decides about a value refuses it.
-
-    Args:
-      kind: the section, which may depend on another key.
-      error: its refusal.
-    """
+    """A validator raises it when `kind`, the section that decides about a value, refuses it."""
 
     def __init__(self, kind: type[BaseModel], error: ValidationError):
         super().__init__(", ".join(lines(error, kind)))

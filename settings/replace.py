@@ -53,9 +53,7 @@ def _given(value: Any) -> Any:
 def with_run_parameters(configuration, values: Mapping[str, str | int | float]):
     """The configuration of a run that is given these values, checked as a file is.
 
-    Args:
-      configuration: a settings.configuration.Configuration.
-      values: by the names of its `kubeflow.parameters`.
+    The values are by the names of its `kubeflow.parameters`.
 
     Raises:
       ConfigurationError: a name is unknown, or a value is not allowed.

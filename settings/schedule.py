@@ -1,7 +1,6 @@
 """The `schedule:` section: when the pipeline runs by itself."""
 
 import datetime
-import difflib
 import math
 import re
 import zoneinfo
@@ -10,6 +9,7 @@ from typing import Annotated
 from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator
 
+from failures import did_you_mean
 from settings.section import Section
 
 Parameter = str | int | float
@@ -94,6 +94,6 @@ def check_time_zone(name):
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
-        meant = f"did you mean {near[0]}?" if near else "allowed: IANA names, as in Europe/Berlin"
-        raise ValueError(f"no such time zone; {meant}") from None
+        meant = did_you_mean(name, zoneinfo.available_timezones())
+        allowed = "; allowed: IANA names, as in Europe/Berlin"
+        raise ValueError(f"no such time zone{meant or allowed}") from None

@@ -44,11 +44,7 @@ def predict_runs(
 
     A file appears whole, once it is on disk; files that the same job has finished are kept.
 
-    Args:
-      model: the loaded model.
-      runs: what to predict.
-      output: a folder; made if missing.
-      progress: called with the number of records just finished.
+    It calls `progress` with the number of records just finished.
 
     Raises:
       Failure: the folder holds another job's predictions, is in use or cannot be written, an

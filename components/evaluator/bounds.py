@@ -1,9 +1,13 @@
-"""Metrics against their bounds; needs no TensorFlow, so the report shows the same comparison."""
+"""Metrics against their bounds, and whether the challenger is blessed.
+
+It needs no TensorFlow, so the report shows the same comparison.
+"""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from components.evaluator.reading import Verdict
 from metrics import catalog
 from settings.evaluation import Evaluation
 
@@ -55,13 +59,7 @@ class Bound(NamedTuple):
 def bounds_of(
     evaluation: Evaluation, challenger: Mapping[str, float], champion: Mapping[str, float]
 ) -> Iterator[Bound]:
-    """Every bound on the metrics over the whole split; the changes only with a champion.
-
-    Args:
-      evaluation: thresholds, inclusive, and allowed changes, absolute.
-      challenger: its metrics.
-      champion: its metrics; empty without a champion.
-    """
+    """Every bound on the metrics over the whole split; the changes only with a champion."""
     for metric, limits in evaluation.thresholds.items():
         value = challenger.get(metric, math.nan)
         if limits.min is not None:
@@ -74,3 +72,34 @@ def bounds_of(
         higher = catalog.higher_is_better(metric)
         limit = before - allowed if higher else before + allowed
         yield Bound(metric, value, higher, limit, allowed, before)
+
+
+def decide(
+    evaluation: Evaluation,
+    broken: Sequence[Bound],
+    challenger: Mapping[str, float],
+    champion: Mapping[str, float],
+) -> Verdict:
+    """The verdict in words.
+
+    Without any bound nothing says that a model is good enough, so it is not blessed. Nor is
+    one that answers with a probability of nan, whatever its other metrics: its most probable
+    class is then the first one, which may well be the most frequent.
+    """
+    # A metric that was not measured breaks its threshold and its change for the same reason.
+    reasons = list(dict.fromkeys(_reason(bound, challenger) for bound in broken))
+    if not evaluation.thresholds and not evaluation.change:
+        reasons = ["no threshold is configured"]
+    elif math.isnan(challenger["loss"]):
+        reasons = [reason for reason in reasons if not reason.startswith("loss ")]
+        reasons.insert(0, "loss is nan, because the model answers with probabilities of nan")
+    return Verdict(not reasons, reasons, dict(challenger), dict(champion))
+
+
+def _reason(bound: Bound, challenger: Mapping[str, float]) -> str:
+    if bound.metric in challenger:
+        return bound.reason
+    fewest = getattr(catalog.load(bound.metric), "FEWEST_CLASSES", None)
+    return f"{bound.metric} was not measured" + (
+        f": it needs at least {fewest} classes" if fewest else ""
+    )

@@ -1,6 +1,9 @@
 """Evaluator: a challenger's metrics against thresholds and against the champion."""
 
+import dataclasses
+import json
 import math
+import os
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -10,11 +13,13 @@ from tfx.utils import path_utils
 from components.champion_resolver.reading import read_note
 from components.engine import MakePipeline
 from components.evaluator.plan import ModelPlace, Plan, joint_class_names
+from components.evaluator.reading import BLESSING_FILE, Verdict
 from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
 from components.split_messages import split_folder
 from components.typed_component import component
 from failures import Failure
+from files import writing
 from settings.data import Features
 from settings.evaluation import Evaluation
 from settings.preprocessing import Preprocessing
@@ -69,7 +74,6 @@ def Evaluator(
       Failure: a bound is on a metric of another task, or the split or a model cannot be used.
     """
     # TFMA takes seconds to import, which a run that is cached need not spend.
-    from components.evaluator import blessing as blessing_files
     from components.evaluator.evaluation import evaluate
 
     models = _models(model, champion)
@@ -89,7 +93,7 @@ def Evaluator(
         make_pipeline,
     )
     _describe(evaluation, verdict, counts)
-    blessing_files.write(blessing, verdict)
+    _bless(blessing, verdict)
     blessing.set_string_custom_property("current_model", model.uri)
     blessing.set_int_custom_property("current_model_id", model.id)
 
@@ -116,6 +120,21 @@ def _label_is_bytes(schema, features: Features) -> bool:
             f"Set label_feature to one of: {', '.join(sorted(kinds))}."
         )
     return kind == schema_pb2.BYTES
+
+
+def _bless(blessing, verdict: Verdict) -> None:
+    """Fills a ModelBlessing artifact.
+
+    BLESSED or NOT_BLESSED and the property `blessed` are TFX's convention; blessing.json
+    holds the reasons and metrics for whoever gets files without properties.
+    """
+    text = json.dumps(dataclasses.asdict(verdict), indent=2)
+    writing.write(os.path.join(blessing.uri, BLESSING_FILE), text)
+    name = "BLESSED" if verdict.blessed else "NOT_BLESSED"
+    writing.write(os.path.join(blessing.uri, name), "")
+    blessing.set_int_custom_property("blessed", int(verdict.blessed))
+    summary = "blessed" if verdict.blessed else f"not blessed: {'; '.join(verdict.reasons)}"
+    blessing.set_string_custom_property("summary", summary)
 
 
 def _describe(evaluation, verdict, counts) -> None:

@@ -4,8 +4,8 @@ import json
 import os
 
 from components.engine import MakePipeline, run_shards
-from components.evaluator import blessing, tfma_result, worst_examples
-from components.evaluator.bounds import bounds_of
+from components.evaluator import tfma_result, worst_examples
+from components.evaluator.bounds import bounds_of, decide
 from components.evaluator.count_shard import CountShard
 from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan
@@ -29,13 +29,8 @@ def evaluate(
 ) -> tuple[Verdict, SplitCounts]:
     """Counts, computes the metrics, compares them with their bounds and writes them.
 
-    Args:
-      plan: which models answer which examples.
-      split_uri: the folder of the split's shards.
-      uri: folder of the ModelEvaluation. Beside TFMA's files it gets counts.json,
-        class_names.json, whose positions are the class ids in all of them, and
-        worst_examples.json with the pictures it names.
-      make_pipeline: makes the Beam pipeline that predicts; None predicts in this process.
+    The ModelEvaluation's folder, `uri`, gets counts.json, class_names.json, whose positions are
+    the class ids in all files, and worst_examples.json with its pictures beside TFMA's files.
 
     Raises:
       Failure: the split or a model cannot be used.
@@ -88,7 +83,7 @@ def _judge(plan: Plan, split_uri: str, evaluation: Evaluation, counts, uri: str)
     }
     challenger, champion = [*overall.values(), {}][:2]
     broken = [b for b in bounds_of(evaluation, challenger, champion) if not b.met]
-    verdict = blessing.decide(evaluation, broken, challenger, champion)
+    verdict = decide(evaluation, broken, challenger, champion)
     tfma_result.write(
         uri,
         tfma_result.eval_config(evaluation, plan.features, names),

@@ -10,17 +10,16 @@ from components.evaluator.worst_examples import suffix
 from components.image_decode import decode_image
 from components.mask_palette import mask_image
 
-MOST_BYTES = 60_000
-_SIDES = (512, 384, 256, 192, 128)  # pixels of the longer side, tried in turn
-_PNG_PIXELS = 256**2  # Above, a photograph as PNG is too large anyway.
+MOST_BYTES = 60_000  # of an image that is kept as it is
+MOST_SIDE = 384  # pixels of the longer side of any other
+_PNG_PIXELS = 256**2  # Above, a photograph as PNG is too large.
 
 
 def shown(encoded: bytes) -> bytes:
     """The image as it is, or shrunk, as PNG or JPEG, when it is large or in another format."""
     if suffix(encoded) and len(encoded) <= MOST_BYTES:
         return encoded
-    pixels = decode_image(tf.constant(encoded), 3).numpy()
-    return fitting({"image": Image.fromarray(pixels)})["image"]
+    return _small(Image.fromarray(decode_image(tf.constant(encoded), 3).numpy()))
 
 
 def segmented(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict[str, bytes]:
@@ -34,29 +33,19 @@ def segmented(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> d
     Returns:
       "image" as PNG or JPEG, "truth" and "prediction" as PNG of class ids with a palette.
     """
-    masks = {"truth": mask_image(truth), "prediction": mask_image(prediction)}
     pixels = image[..., 0] if image.shape[-1] == 1 else image
-    return fitting({"image": Image.fromarray(pixels)} | masks)
+    images = {"image": Image.fromarray(pixels)}
+    images |= {"truth": mask_image(truth), "prediction": mask_image(prediction)}
+    return {name: _small(image) for name, image in images.items()}
 
 
-def fitting(images: dict[str, Image.Image]) -> dict[str, bytes]:
-    """Encodes images of one size, shrunk together until each takes at most MOST_BYTES."""
-    for side in _SIDES:
-        encoded = {name: _encode(image, side) for name, image in images.items()}
-        if max(map(len, encoded.values())) <= MOST_BYTES:
-            break
-    return encoded
-
-
-def _encode(image: Image.Image, side: int) -> bytes:
-    small = image.copy()
-    nearest = image.mode == "P"  # Class ids cannot be blended.
-    small.thumbnail((side, side), Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC)
-    if nearest or small.width * small.height <= _PNG_PIXELS:
-        file = io.BytesIO()
+def _small(image: Image.Image) -> bytes:
+    is_mask = image.mode == "P"  # Class ids cannot be blended.
+    small, file = image.copy(), io.BytesIO()
+    kind = Image.Resampling.NEAREST if is_mask else Image.Resampling.BICUBIC
+    small.thumbnail((MOST_SIDE, MOST_SIDE), kind)
+    if is_mask or small.width * small.height <= _PNG_PIXELS:
         small.save(file, "PNG")
-        if nearest or file.tell() <= MOST_BYTES:
-            return file.getvalue()
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=85)
+    else:
+        small.save(file, "JPEG", quality=85)
     return file.getvalue()

@@ -1,10 +1,11 @@
 """Reads the Evaluator's files without TensorFlow, whose import takes seconds."""
 
 import dataclasses
-import json
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from files import places
 from metrics import iou, precision, recall
 from metrics.counts import Counts
 
@@ -23,9 +24,9 @@ class Verdict:
     champion_metrics: dict[str, float]  # empty without a champion
 
 
-def read_verdict(folder: Path) -> Verdict | None:
-    """The verdict below a ModelBlessing's local folder; None where it is missing or damaged."""
-    found = _json(folder / BLESSING_FILE)
+def read_verdict(folder: Path | str) -> Verdict | None:
+    """The verdict in a ModelBlessing's folder; None where it is missing or damaged."""
+    found = places.read_json(os.path.join(folder, BLESSING_FILE))
     return Verdict(**found) if found else None
 
 
@@ -77,7 +78,8 @@ class Confusion:
 
 def read_confusion(folder: Path, model: str = "challenger") -> Confusion | None:
     """A model's counts below a ModelEvaluation's local folder; None where they are missing."""
-    counts, names = _json(folder / COUNTS_FILE), _json(folder / CLASS_NAMES_FILE)
+    counts = places.read_json(folder / COUNTS_FILE)
+    names = places.read_json(folder / CLASS_NAMES_FILE)
     if not counts or not names or model not in counts["models"]:
         return None
     entries = counts["models"][model]["confusion"]
@@ -100,7 +102,7 @@ class WorstExample(NamedTuple):
 def read_worst_examples(folder: Path) -> list[WorstExample]:
     """The worst first; a picture that is missing, or is elsewhere, is b""."""
     found = []
-    for entry in _json(folder / WORST_EXAMPLES_FILE) or ():
+    for entry in places.read_json(folder / WORST_EXAMPLES_FILE) or ():
         pictures = {
             kind: _picture(folder, entry.pop(kind))
             for kind in ("image", "truth", "prediction")
@@ -114,11 +116,3 @@ def read_worst_examples(folder: Path) -> list[WorstExample]:
 def _picture(folder: Path, name: str) -> bytes:
     path = (folder / name).resolve()
     return path.read_bytes() if path.is_relative_to(folder.resolve()) and path.is_file() else b""
-
-
-def _json(file: Path) -> Any:
-    """None where the file is missing, or not whole."""
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -22,15 +22,7 @@ class _Served:
     """
 
     def __init__(self, place: ModelPlace, class_names: list[str]):
-        """Loads the model.
-
-        Args:
-          place: where it is.
-          class_names: the joint vocabulary; it holds every name of the model's own.
-
-        Raises:
-          Failure: it cannot be loaded, lacks a signature or is for another task.
-        """
+        """Loads it; raises a Failure where it has no use here. `class_names` are the joint ones."""
         self.place = place
         try:
             # Held: the signatures alone do not keep the variables alive.
@@ -63,10 +55,7 @@ class ServedModel(_Served):
         self._classes = len(class_names)
 
     def predict(self, examples: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Predicts a batch.
-
-        Args:
-          examples: (batch,) string, serialized raw tf.train.Examples.
+        """Predicts (batch,) serialized raw tf.train.Examples.
 
         Returns:
           predicted: (batch,) int64 in 0..n-1, the most probable class.
@@ -83,10 +72,7 @@ class ServedModel(_Served):
         return self.to_joint[answers["class"].numpy()], probabilities
 
     def label_ids(self, examples: tf.Tensor) -> np.ndarray:
-        """The classes that the model's own transform gives to the labels of Examples.
-
-        Args:
-          examples: (batch,) string, serialized raw tf.train.Examples with labels.
+        """The classes that the model's own transform gives to (batch,) serialized Examples.
 
         Returns:
           (batch,) int64 in 0..n-1, or -1 for labels out of the model's vocabulary.
@@ -143,10 +129,7 @@ class ServedSegmenter(_Served):
         self.truth_to_joint[: len(self.to_joint)] = self.to_joint
 
     def predict(self, examples: tf.Tensor) -> Segmented:
-        """Predicts a batch.
-
-        Args:
-          examples: (batch,) string, serialized raw tf.train.Examples with masks.
+        """Predicts (batch,) serialized raw tf.train.Examples with masks.
 
         Raises:
           Failure: the answers do not fit the vocabulary.

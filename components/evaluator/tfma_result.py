@@ -48,11 +48,7 @@ def model_names(number: int) -> list[str]:
 def eval_config(
     evaluation: Evaluation, features: Features, models: Sequence[str]
 ) -> config_pb2.EvalConfig:
-    """The evaluation in TFMA's terms.
-
-    Args:
-      evaluation: bounds on the metrics over the whole split; per_class adds a slice a class.
-    """
+    """The evaluation in TFMA's terms."""
     config = config_pb2.EvalConfig()
     target = features.target_feature
     for name in models:

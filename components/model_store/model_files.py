@@ -5,8 +5,7 @@ import os
 
 from components.model_store.layout import RECORD, SAVED_MODEL_FILES
 from failures import Failure
-from files.content import sha256
-from files.places import files_below
+from files.places import files_below, sha256
 from files.writing import copy_files
 
 
@@ -39,12 +38,6 @@ def model_fingerprint(folder: str) -> str:
 
     The push record and the modification times do not count, so a model has the
     same fingerprint in the pipeline root and in the push destination.
-
-    Args:
-      folder: the folder that holds saved_model.pb.
-
-    Returns:
-      64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     for path in model_files(folder):

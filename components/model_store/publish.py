@@ -20,14 +20,6 @@ def publish(model: str, destination: str, record: PushRecord) -> Version:
     store, which cannot rename folders, saved_model.pb is written last, and two processes
     should not publish at the same time.
 
-    Args:
-      model: folder of a SavedModel, local or remote.
-      destination: the folder of versions; made if missing.
-      record: what made the model; its fingerprint is the model's.
-
-    Returns:
-      The version that holds the model.
-
     Raises:
       Failure: the destination cannot be written. Nothing half-made is left there.
     """

@@ -1,6 +1,5 @@
 """Pusher: a blessed model becomes the next version of the push destination."""
 
-import json
 import os
 from datetime import UTC, datetime
 
@@ -9,6 +8,7 @@ from tfx.dsl.io import fileio
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 from tfx.utils import path_utils
 
+from components.evaluator.reading import Verdict, read_verdict
 from components.model_store.layout import RECORD
 from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
@@ -48,19 +48,21 @@ def Pusher(
       infra_blessing: ServingCheck's, or an InfraValidator's; None requires none.
       run_id: of the pipeline's run, for the record.
     """
-    verdict = _read_verdict(blessing.uri)
+    verdict = read_verdict(blessing.uri)  # Another component's blessing has none.
     refusal = _refusal(verdict, blessing, infra_blessing)
+    # The record without the model, of which a third copy would help nobody.
+    note = os.path.join(pushed_model.uri, RECORD)
     if refusal:
         pushed_model.set_int_custom_property("pushed", 0)
         pushed_model.set_string_custom_property("summary", f"not pushed: {refusal}")
-        _write_note(pushed_model.uri, "not pushed\n")
+        writing.write(note, "not pushed\n")
         return
     folder = path_utils.serving_model_path(model.uri)
     record = PushRecord(
         fingerprint=model_fingerprint(folder),
         model_uri=model.uri,
         pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        metrics=verdict.get("metrics", {}),
+        metrics=verdict.metrics if verdict else {},
         run=run_id,
         origin={name: text for name in _ORIGIN if (text := model.get_string_custom_property(name))},
     )
@@ -71,27 +73,13 @@ def Pusher(
     pushed_model.set_string_custom_property("fingerprint", record.fingerprint)
     summary = f"version {version.number} → {version.path}"
     pushed_model.set_string_custom_property("summary", summary)
-    _write_note(pushed_model.uri, version.record.to_json())
+    writing.write(note, version.record.to_json())
 
 
-def _refusal(verdict: dict, blessing, infra_blessing) -> str | None:
+def _refusal(verdict: Verdict | None, blessing, infra_blessing) -> str | None:
     """Why the model is not pushed; None when it is."""
     if not fileio.exists(os.path.join(blessing.uri, "BLESSED")):
-        return "; ".join(verdict.get("reasons", [])) or "the model is not blessed"
+        return "; ".join(verdict.reasons if verdict else ()) or "the model is not blessed"
     if infra_blessing and not fileio.exists(os.path.join(infra_blessing.uri, "INFRA_BLESSED")):
         return infra_blessing.get_string_custom_property("summary") or "the model does not serve"
     return None
-
-
-def _read_verdict(blessing_uri: str) -> dict:
-    """The Evaluator's reasons and metrics; another component's blessing has none."""
-    file = os.path.join(blessing_uri, "blessing.json")
-    if not fileio.exists(file):
-        return {}
-    with fileio.open(file, "r") as text:
-        return json.loads(text.read())
-
-
-def _write_note(uri: str, text: str) -> None:
-    """The record without the model, of which a third copy would help nobody."""
-    writing.write(os.path.join(uri, RECORD), text)

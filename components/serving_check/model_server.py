@@ -71,10 +71,8 @@ def running(
     """(process id, {protocol: what asks the model}) of a server that has loaded the model.
 
     Args:
-      binary: the server.
       at_most: seconds before giving up on an answer.
       path: of the SavedModel, `<folder of versions>/1`.
-      signatures: of the model, as `served` reads them.
     """
     port, rest_port = _free_ports(2)
     command = [

@@ -1,8 +1,9 @@
 """Reads what ServingCheck left without TensorFlow, whose import takes seconds."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
+
+from files import places
 
 RESULT_FILE = "serving.json"
 
@@ -28,9 +29,8 @@ class Result(NamedTuple):
 
 def read_result(folder: Path) -> Result | None:
     """The result below an InfraBlessing's local folder; None where it is missing or damaged."""
-    try:
-        found = json.loads((folder / RESULT_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+    found = places.read_json(folder / RESULT_FILE)
+    if not found:
         return None
     figures = (
         Figures(*map(model.get, Figures._fields)) if (model := found.get(name)) else None

@@ -52,11 +52,7 @@ def interrogate(
 ) -> dict:
     """Asks one served model everything.
 
-    Args:
-      ask: raises ServingError for an answer that is an error.
-      requests: what to ask.
-      large_batch: requests in the large batch.
-      report: takes what is asked next.
+    It calls `report` with what is asked next.
 
     Returns:
       {"answers": {signature: {"one", "all", "large", "after": what `ask` gave}}, "corrupt":

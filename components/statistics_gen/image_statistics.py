@@ -81,11 +81,6 @@ def split_statistics(
     return stats_impl.extract_statistics_output(accumulators, generators)
 
 
-def one_line(error: object) -> str:
-    """The text of an error without line breaks and without its last full stop."""
-    return " ".join(str(error).split()).rstrip(".")
-
-
 def _binary_features(paths: Sequence[str]) -> list[str]:
     """Names of the bytes features that are not UTF-8 in the first examples there are."""
     for path in paths:
@@ -104,8 +99,9 @@ def _naming(path: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
         raise Failure(
-            f"{path} holds records that cannot be used: {one_line(error)}. "
+            f"{path} holds records that cannot be used: {reason}. "
             "Write tf.Examples in which a feature has one type throughout."
         ) from error
 

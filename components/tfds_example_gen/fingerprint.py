@@ -13,8 +13,7 @@ from components.tfds_example_gen.dataset import class_names
 from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import Piece
 from failures import Failure
-from files.content import sha256
-from files.places import size
+from files.places import sha256, size
 
 # Below this the content itself is hashed, at about 1 GB/s. Above it reading everything
 # would cost more than it saves, and the file system's own record of change stands in.

@@ -12,8 +12,7 @@ import tensorflow as tf
 
 import augmentations
 import models
-from files.content import content_hash
-from files.places import files_below
+from files.places import content_hash, files_below
 
 _CODE = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
 

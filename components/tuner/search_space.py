@@ -1,6 +1,6 @@
 """What a search space says beside its own words: where it has fractions, what is in its files."""
 
-from files.content import content_hash
+from files.places import content_hash
 from settings.tuner import Tried, Tuner, takes_fractions
 
 

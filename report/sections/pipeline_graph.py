@@ -27,13 +27,12 @@ def view(run, previous):
     return {
         "graph": graph.column(boxes, [(source, target) for source, target, _ in edges]),
         "counts": [
-            (sum(node.status == status for node in nodes), status)
+            (count, status)
             for status in _SIGNS
-            if any(node.status == status for node in nodes)
+            if (count := sum(node.status == status for node in nodes))
         ],
-        "steps": [
-            (node, _result(node), _TONES[node.status], _reads(node, edges)) for node in nodes
-        ],
+        "steps": [(node, _result(node), _TONES[node.status]) for node in nodes],
+        "edges": edges,
     }
 
 
@@ -42,12 +41,3 @@ def _result(node):
         return "cached"
     how = "in" if node.status == "ran" else "after"
     return f"{node.status} {how} {node.seconds:.1f} s"
-
-
-def _reads(node, edges):
-    """["outputs of a component"] that the node reads."""
-    return [
-        f"{', '.join(outputs).replace('_', ' ')} of {source}"
-        for source, target, outputs in edges
-        if target == node.name
-    ]

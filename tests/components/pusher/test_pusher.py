@@ -35,7 +35,8 @@ def save_model(folder, value):
 def bless(folder, blessed=True, reasons=(), metrics=None):
     folder.mkdir()
     (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
-    verdict = {"reasons": list(reasons), "metrics": metrics or {}}
+    verdict = {"blessed": blessed, "reasons": list(reasons), "metrics": metrics or {}}
+    verdict["champion_metrics"] = {}
     (folder / "blessing.json").write_text(json.dumps(verdict))
     return folder
 
