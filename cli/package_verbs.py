@@ -101,7 +101,7 @@ def _run_package(arguments):
 
 
 def _show(outcome):
-    print_now(f"{outcome.task:20} {outcome.status:8} {outcome.seconds:6.1f} s  {outcome.made}")
+    print_now(f"{outcome.component:20} {outcome.status:8} {outcome.seconds:6.1f} s  {outcome.made}")
 
 
 def _submit(arguments):

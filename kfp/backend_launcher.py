@@ -1,6 +1,5 @@
 """Stands in for the open-source launcher: copies inputs, runs the command, copies outputs."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -12,20 +11,6 @@ from failures import Failure
 from kfp.entrypoint import LOG_OUTPUT
 from kfp.image_tag import PROJECT
 from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
-
-
-@dataclasses.dataclass(frozen=True)
-class Pod:
-    """The files of one step; its folder stands in for the root of a pod's file system."""
-
-    folder: Path
-
-    @property
-    def output_file(self):
-        return self.folder / "tmp" / "output_metadata.json"
-
-    def path(self, uri):
-        return Path(local_path(uri, str(self.folder)))
 
 
 def run_in_a_process(command, environment, log):
@@ -42,13 +27,14 @@ def run_in_a_process(command, environment, log):
         ).returncode
 
 
-def launch(container, executor_input, pod, store, run_command=run_in_a_process):
+def launch(container, executor_input, pod, bucket, run_command=run_in_a_process):
     """Runs a step's command; returns its outputs, {name: record}.
 
     When the command fails, nothing is uploaded.
 
     Args:
-      pod: a Pod whose folder does not exist yet.
+      pod: a folder that does not exist yet, for the root of the pod's file system.
+      bucket: the folder that holds minio://bucket/key as the file minio/bucket/key.
 
     Raises:
       Failure: the command failed; the message is the last line of its output.
@@ -56,21 +42,37 @@ def launch(container, executor_input, pod, store, run_command=run_in_a_process):
     for record in _records(executor_input["inputs"]).values():
         # Anything outside an object store is passed on, not copied.
         if is_object_store(record["uri"]):
-            store.download(record["uri"], pod.path(record["uri"]))
+            _copy(place_of(record["uri"], bucket), _path(pod, record["uri"]))
     outputs = _records(executor_input["outputs"])
     for record in outputs.values():
-        pod.path(record["uri"]).parent.mkdir(parents=True, exist_ok=True)
-    log = pod.path(outputs[LOG_OUTPUT]["uri"])
+        _path(pod, record["uri"]).parent.mkdir(parents=True, exist_ok=True)
+    log = _path(pod, outputs[LOG_OUTPUT]["uri"])
     given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
-    temporary = pod.folder / "tmp"  # A pod's /tmp is its own.
+    temporary = pod / "tmp"  # A pod's /tmp is its own.
     temporary.mkdir(parents=True, exist_ok=True)
-    environment = given | {ROOT_VARIABLE: str(pod.folder), "TMPDIR": str(temporary)}
+    environment = given | {ROOT_VARIABLE: str(pod), "TMPDIR": str(temporary)}
     code = run_command(_command(container, executor_input), environment, log)
     if code != 0:
-        kept = pod.folder.with_suffix(".log")
+        kept = pod.with_suffix(".log")
         shutil.copyfile(log, kept)
         raise Failure(f"{_last_line(log) or f'ended with code {code}'} (its log is {kept})")
-    return {name: _collect(name, record, pod, store) for name, record in outputs.items()}
+    file, made = Path(executor_input["outputs"]["outputFile"]), {}
+    if file.exists():
+        made = json.loads(file.read_text()).get("artifacts", {})
+    return {
+        name: _collect(record, made.get(name, {}).get("artifacts"), pod, bucket)
+        for name, record in outputs.items()
+    }
+
+
+def place_of(uri, bucket):
+    """Where a folder that stands in for the object stores keeps `uri`."""
+    scheme, _, key = uri.partition("://")
+    return bucket / scheme / key
+
+
+def _path(pod, uri):
+    return Path(local_path(uri, str(pod)))
 
 
 def _records(side):
@@ -85,15 +87,11 @@ def _command(container, executor_input):
     return [sys.executable if command[0] == "python" else command[0], *command[1:]]
 
 
-def _collect(name, record, pod, store):
-    made = {}
-    if pod.output_file.exists():
-        written = json.loads(pod.output_file.read_text())
-        found = written.get("artifacts", {}).get(name, {}).get("artifacts", [])
-        made = found[0] if found else {}
+def _collect(record, written, pod, bucket):
+    made = written[0] if written else {}
     uri = made.get("uri") or record["uri"]
     if is_object_store(uri):
-        store.upload(pod.path(uri), uri)
+        _copy(_path(pod, uri), place_of(uri, bucket))
     return {"uri": uri, "metadata": record.get("metadata", {}) | made.get("metadata", {})}
 
 
@@ -102,34 +100,11 @@ def _last_line(log):
     return lines[-1] if lines else ""
 
 
-class ObjectStore:
-    """Blobs by address: minio://bucket/key is the file <folder>/minio/bucket/key."""
-
-    def __init__(self, folder):
-        self._folder = Path(folder)
-
-    def upload(self, source, uri):
-        """Copies a file or the files of a folder; returns whether `source` exists."""
-        if source.is_file():
-            self._copy(source, self.place_of(uri))
-            return True
-        for path in sorted(source.rglob("*")):
-            if path.is_file():
-                self._copy(path, self.place_of(uri) / path.relative_to(source))
-        return source.is_dir()
-
-    def download(self, uri, target):
-        """Copies what is at or below `uri`; as with a bucket, that may be nothing."""
-        place = self.place_of(uri)
-        if place.is_file():
-            self._copy(place, target)
-        elif place.is_dir():
-            shutil.copytree(place, target, dirs_exist_ok=True)
-
-    def place_of(self, uri):
-        scheme, _, key = uri.partition("://")
-        return self._folder / scheme / key
-
-    def _copy(self, source, target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+def _copy(source, target):
+    """Copies a file, or the files at any depth of a folder; as with a bucket, maybe none."""
+    files = [source] if source.is_file() else source.rglob("*")
+    for file in files:
+        if file.is_file():
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)

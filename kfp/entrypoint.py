@@ -9,7 +9,6 @@ It is a program of its own, in a pod, so it reports its failure itself.
 """
 
 import argparse
-import dataclasses
 import importlib
 import json
 import logging
@@ -31,17 +30,8 @@ from pipeline.temporary_folder import temporary_folder
 LOG_OUTPUT = "executor-logs"
 
 
-@dataclasses.dataclass(frozen=True)
-class Invocation:
-    component: str
-    executor: str  # module.Class
-    executor_input: dict  # ExecutorInput as JSON
-    inputs_spec: dict  # ComponentInputsSpec as JSON
-    beam_args: list[str]
-
-
 def main(argv=None):
-    invocation = _parse(argv)
+    step, beam_args = _parse(argv)
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the image or the step's variables say
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -52,11 +42,16 @@ def main(argv=None):
             tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,
             temporary_folder(os.path.join(folder, "tmp")),
         ):
-            run(invocation)
+            run(
+                step.executor_class_path,
+                json.loads(step.json_serialized_invocation_args),
+                json.loads(step.json_serialized_inputs_spec_args),
+                beam_args,
+            )
     except Exception as error:
         if not isinstance(error, Failure):
             traceback.print_exc()
-        print(f"{invocation.component} failed: {in_one_line(error)}", file=sys.stderr)
+        print(f"{step.component_id} failed: {in_one_line(error)}", file=sys.stderr)
         return Failure.exit_code
     return 0
 
@@ -68,27 +63,25 @@ def _parse(argv):
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parser.add_argument("--component_id", default="component")
-    known, beam_args = parser.parse_known_args(argv)
-    return Invocation(
-        known.component_id,
-        known.executor_class_path,
-        json.loads(known.json_serialized_invocation_args),
-        json.loads(known.json_serialized_inputs_spec_args),
-        beam_args,
-    )
+    return parser.parse_known_args(argv)
 
 
-def run(invocation):
+def run(executor, executor_input, inputs_spec, beam_args):
     """Runs the executor and writes the output file that the launcher reads.
+
+    Args:
+      executor: module.Class.
+      executor_input: an ExecutorInput as JSON.
+      inputs_spec: a ComponentInputsSpec as JSON.
 
     Raises:
       Exception: whatever the executor raises; no output file is written then.
     """
     from kfp.artifact_records import to_artifact, to_record
 
-    inputs = invocation.executor_input.get("inputs", {})
-    outputs = invocation.executor_input.get("outputs", {})
-    schemas = invocation.inputs_spec.get("artifacts", {})
+    inputs = executor_input.get("inputs", {})
+    outputs = executor_input.get("outputs", {})
+    schemas = inputs_spec.get("artifacts", {})
     input_dict = {
         key: [to_artifact(record, schemas[key]["artifactType"]) for record in value["artifacts"]]
         for key, value in inputs.get("artifacts", {}).items()
@@ -102,11 +95,11 @@ def run(invocation):
     _make_folders(output_dict)
     given = {key: [artifact.uri for artifact in made] for key, made in output_dict.items()}
     exec_properties = _exec_properties(
-        inputs.get("parameterValues", {}), invocation.inputs_spec.get("parameters", {})
+        inputs.get("parameterValues", {}), inputs_spec.get("parameters", {})
     )
     scheduled = take_scheduled_time(exec_properties)
-    executor = _make_executor(invocation.executor, invocation.beam_args, tempfile.mkdtemp())
-    _check(executor.Do(input_dict, output_dict, exec_properties))
+    made = _make_executor(executor, beam_args, tempfile.mkdtemp())
+    _check(made.Do(input_dict, output_dict, exec_properties))
     for key, artifacts in output_dict.items():
         # A typed component puts copies of the artifacts in their place.
         for artifact, uri in zip(artifacts, given[key], strict=True):
@@ -136,19 +129,16 @@ def _make_executor(path, beam_args, temporary):
 
     module, _, name = path.rpartition(".")
     executor_class = getattr(importlib.import_module(module), name)
-    shared = {
+    if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
+        context, flags = base_beam_executor.BaseBeamExecutor.Context, "beam_pipeline_args"
+    else:
+        context, flags = base_executor.BaseExecutor.Context, "extra_flags"
+    places = {
         "tmp_dir": os.path.join(temporary, "tmp"),
-        "unique_id": "1",
         "stateful_working_dir": os.path.join(temporary, "state"),
         "executor_output_uri": os.path.join(temporary, "executor_output.pb"),
     }
-    if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
-        context = base_beam_executor.BaseBeamExecutor.Context(
-            beam_pipeline_args=beam_args, **shared
-        )
-    else:
-        context = base_executor.BaseExecutor.Context(extra_flags=beam_args, **shared)
-    return executor_class(context)
+    return executor_class(context(unique_id="1", **{flags: beam_args}, **places))
 
 
 def _make_folders(output_dict):

@@ -14,18 +14,11 @@ import uuid
 
 from failures import ConfigurationError, Failure
 from kfp.backend_driver import executor_input, survive
-from kfp.backend_launcher import ObjectStore, Pod, launch, run_in_a_process
+from kfp.backend_launcher import launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
 from kfp.package_rules import read_package
 from kfp.run_values import mounted, run_values
-
-
-@dataclasses.dataclass(frozen=True)
-class StepOutcome:
-    task: str
-    status: str  # "ran" or "failed"
-    seconds: float
-    made: str  # the summaries of its outputs, or why it failed
+from pipeline.outcome import Outcome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +26,12 @@ class PackageRun:
     """The result of a run.
 
     Attributes:
-      outcomes: a StepOutcome for each task up to the first failure, in order.
+      outcomes: an Outcome for each task up to the first failure, in order.
       published: {task: {output: record}}, the records as the next step would read them.
-      store: the ObjectStore with the outputs.
     """
 
-    outcomes: list
+    outcomes: list[Outcome]
     published: dict
-    store: ObjectStore
 
     @property
     def failed(self):
@@ -67,23 +58,24 @@ def run_package(
         )
     spec, kubernetes = read_package(file)
     values = run_values(spec, parameters)
-    run_id = str(uuid.uuid4())
-    folder = work.absolute() / run_id
-    store = ObjectStore(work.absolute() / "bucket")
+    run_id, work = str(uuid.uuid4()), work.absolute()
     address = f"{root.rstrip('/')}/{spec['pipelineInfo']['name']}/{run_id}"
-    run = PackageRun([], {}, store)
+    run = PackageRun([], {})
     identities = itertools.count(1)
     for task in _order(spec["root"]["dag"]["tasks"]):
         began = time.monotonic()
-        pod = Pod(folder / "pods" / task)
+        pod = work / run_id / "pods" / task
         try:
-            given, container = _prepare(task, spec, kubernetes, run, values, address, pod)
-            outputs = launch(container, given, pod, store, run_command)
+            given, container, fields = _prepare(task, spec, kubernetes, run, values, address, pod)
+            mounted(given["inputs"]["parameterValues"], fields, work / "volumes")
+            outputs = launch(container, given, pod, work / "bucket", run_command)
             run.published[task] = _publish(outputs, identities)
-            outcome = StepOutcome(task, "ran", time.monotonic() - began, _summary(run, task))
-            shutil.rmtree(pod.folder)
+            shutil.rmtree(pod)
+            made = {name: record["metadata"] for name, record in run.published[task].items()}
+            outcome = Outcome(task, "ran", time.monotonic() - began, made)
         except Failure as cause:
-            outcome = StepOutcome(task, "failed", time.monotonic() - began, str(cause))
+            seconds = time.monotonic() - began
+            outcome = Outcome(task, "failed", seconds, error=str(cause))
         run.outcomes.append(outcome)
         observe(outcome)
         if run.failed:
@@ -97,17 +89,16 @@ def _order(tasks):
 
 
 def _prepare(task, spec, kubernetes, run, values, address, pod):
-    """What the launcher needs: a task's ExecutorInput and its container's spec."""
+    """A task's ExecutorInput, its container's spec and its fields of the platform document."""
     task_spec = spec["root"]["dag"]["tasks"][task]
     component = spec["components"][task_spec["componentRef"]["name"]]
     label = component["executorLabel"]
     executor = spec["deploymentSpec"]["executors"][label]
     if "importer" in executor:
         raise Failure("an importer needs a bucket to import from. Run the package on a cluster.")
-    given = executor_input(task_spec, component, run.published, values, address, pod.output_file)
-    claims = pod.folder.parents[2] / "volumes"
-    mounted(given["inputs"]["parameterValues"], kubernetes.get(label, {}), claims)
-    return given, executor["container"]
+    output_file = pod / "tmp" / "output_metadata.json"
+    given = executor_input(task_spec, component, run.published, values, address, output_file)
+    return given, executor["container"], kubernetes.get(label, {})
 
 
 def _publish(outputs, identities):
@@ -121,8 +112,3 @@ def _publish(outputs, identities):
         }
         for name, record in sorted(outputs.items())
     }
-
-
-def _summary(run, task):
-    said = (record["metadata"].get("summary") for record in run.published[task].values())
-    return "; ".join(text for text in said if text)

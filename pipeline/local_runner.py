@@ -11,26 +11,11 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
-from pipeline.metadata_store import outputs_of, plain, summaries
+from pipeline.metadata_store import outputs_of, plain
 from pipeline.origin import record_origin
+from pipeline.outcome import Outcome
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """The outcome of one component in one run."""
-
-    component: str
-    status: str  # "ran", "cached" or "failed"
-    seconds: float
-    outputs: dict = dataclasses.field(default_factory=dict)  # {output: {property: value}}
-    error: str = ""
-
-    @property
-    def made(self):
-        """Why it failed, or what its outputs say of themselves."""
-        return self.error or "; ".join(summaries(self.outputs))
 
 
 class ComponentFailed(Exception):

@@ -20,8 +20,8 @@ from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report
 from components.transform.reading import read_dropped, read_mask_pixels
 from components.tuner.reading import read_trials
-from pipeline.metadata_store import summaries
 from pipeline.origin import Origin
+from pipeline.outcome import summaries
 from settings.data import Features
 from settings.evaluation import Evaluation
 from settings.serving import Serving

@@ -87,7 +87,7 @@ def invocation(executor, inputs, outputs, parameters=(), spec=None, output_file=
         "inputs": {"artifacts": inputs, "parameterValues": dict(parameters)},
         "outputs": {"artifacts": outputs, "outputFile": str(output_file)},
     }
-    return entrypoint.Invocation("Toy", executor, given, spec or {}, [])
+    return executor, given, spec or {}, []
 
 
 def artifacts(**fields):
@@ -115,7 +115,7 @@ def test_inputs_arrive_without_a_type_and_get_the_one_their_component_declares(
         uri="minio://bucket/b", type={"instanceSchema": "title: tfx.ModelBlessing"}
     )
     entrypoint.run(
-        invocation(
+        *invocation(
             "toy_components.JudgeExecutor",
             {"model": BLANK},
             {"blessing": blessing},
@@ -145,7 +145,7 @@ def test_the_output_executor_logs_is_dropped(tmp_path, monkeypatch):
         "settings": {"parameterType": "STRING"},
     }
     entrypoint.run(
-        invocation(
+        *invocation(
             "toy_components.CountExecutor",
             {},
             {"examples": examples, "executor-logs": log},

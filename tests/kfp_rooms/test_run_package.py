@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from cli.command_line import main
+from kfp.backend_launcher import place_of
 from kfp.run_package import run_package
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
@@ -26,7 +27,7 @@ def run_verb(package, *words, work):
 
 
 def statuses(run):
-    return {outcome.task: outcome.status for outcome in run.outcomes}
+    return {outcome.component: outcome.status for outcome in run.outcomes}
 
 
 @pytest.mark.parametrize("root", STORES)
@@ -40,12 +41,12 @@ def test_runs_to_the_end_whatever_the_object_store(run_toy, tmp_path, root):
     assert uri.startswith(root.rstrip("/") + "/toy/")
 
 
-def test_a_uri_that_an_executor_moved_is_copied_to_where_the_next_step_looks(run_toy):
+def test_a_uri_that_an_executor_moved_is_copied_to_where_the_next_step_looks(run_toy, tmp_path):
     run = run_toy()
 
     pushed = run.published["Push"]["pushed"]
     assert pushed["uri"].startswith("minio://")
-    assert (run.store.place_of(pushed["uri"]) / "total").read_text() == "15.0"
+    assert (place_of(pushed["uri"], tmp_path / "work" / "bucket") / "total").read_text() == "15.0"
 
 
 def test_parameters_replace_a_whole_property_and_a_key_within_one(run_toy, tmp_path):
@@ -58,17 +59,17 @@ def test_a_step_that_fails_says_why_and_publishes_nothing(run_toy, tmp_path):
     run = run_toy(["factor=-1"])
 
     failed = run.outcomes[-1]
-    assert (failed.task, failed.status) == ("Judge", "failed")
+    assert (failed.component, failed.status) == ("Judge", "failed")
     assert "Judge failed: the total is -15.0, below 0. Give a positive scale." in failed.made
     assert "Judge" not in run.published
     assert not list((tmp_path / "work" / "bucket").glob("**/Judge"))
 
 
-def test_what_a_step_wrote_is_kept_as_its_log(run_toy):
+def test_what_a_step_wrote_is_kept_as_its_log(run_toy, tmp_path):
     run = run_toy()
 
     log = run.published["Count"]["executor-logs"]["uri"]
-    assert run.store.place_of(log).is_file()
+    assert place_of(log, tmp_path / "work" / "bucket").is_file()
 
 
 @pytest.mark.slow

@@ -45,11 +45,7 @@ def test_the_time_becomes_a_property_of_the_data_where_the_backend_fills_it_in(
             "outputFile": str(tmp_path / "out.json"),
         },
     }
-    entrypoint.run(
-        entrypoint.Invocation(
-            "Toy", "toy_components.CountExecutor", executor_input, {"parameters": SPECS}, []
-        )
-    )
+    entrypoint.run("toy_components.CountExecutor", executor_input, {"parameters": SPECS}, [])
     written = json.loads((tmp_path / "out.json").read_text())
     [record] = written["artifacts"]["examples"]["artifacts"]
     assert record["metadata"].get(PARAMETER) == kept
