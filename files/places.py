@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from failures import Failure
@@ -78,6 +79,14 @@ def content_hash(path: str | None) -> str:
     """
     is_file = isinstance(path, str) and os.path.isfile(path)
     return sha256(path)[:16] if is_file and os.access(path, os.R_OK) else ""
+
+
+def existing(folder) -> Path:
+    """A local folder, or the nearest one above it that is there."""
+    folder = Path(folder).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def size(path) -> int:

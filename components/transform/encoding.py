@@ -1,49 +1,89 @@
 """Transformed examples as records that are all of one size.
 
-So the input function finds each record by its number and reads the files in any order,
-in place: it needs no second copy on the disk.
+So the input function reads any run of them in place: it needs no second copy on the disk.
 """
 
 import functools
+import os
 from collections.abc import Mapping
 
 import tensorflow as tf
 
+_HEADER_BYTES, _FOOTER_BYTES = 12, 4  # around each record of a TFRecord file
 _VARINT_BYTES = 10  # the most that an int64 takes
 
 
-class ExampleEncoder:
-    """Serializes {image: bytes of one size, label: int64 or mask: bytes of one size}.
+class FixedExample:
+    """tf.train.Examples that hold the same features, each value always at the same bytes.
 
-    All around the values is the same in every tf.train.Example and made once: ten times
-    as fast as building a message for each.
+    All around the values is the same in every one and made once: ten times as fast as
+    building a message for each.
 
     Args:
-      sizes: the bytes of `image` and, for segmentation, `mask`.
+      sizes: the bytes of each feature's value; 0 for a whole number (int64).
+
+    Attributes:
+      record_bytes: the size of one in a TFRecord file.
     """
 
     def __init__(self, sizes: Mapping[str, int]):
         example = tf.train.Example()
         for name, size in sizes.items():
-            example.features.feature[name].bytes_list.value.append(bytes(size))
-        self._labelled = "mask" not in sizes
-        if self._labelled:
-            # Negative numbers take all ten bytes of a varint, as every label does here.
-            example.features.feature["label"].int64_list.value.append(-1)
-        serialized = example.SerializeToString(deterministic=True)  # the image comes first
-        # No byte before a value is 0: tags, lengths and names are not.
-        start = serialized.index(b"\0")
-        self._head, rest = serialized[:start], serialized[start + sizes["image"] :]
-        start = len(rest) - (_VARINT_BYTES if self._labelled else sizes["mask"])
-        self._middle = rest[:start]
+            if size:
+                example.features.feature[name].bytes_list.value.append(bytes(size))
+            else:
+                # Negative numbers take all ten bytes of a varint, as every number does here.
+                example.features.feature[name].int64_list.value.append(-1)
+        self._template = example.SerializeToString(deterministic=True)  # sorted by name
+        self.record_bytes = _HEADER_BYTES + len(self._template) + _FOOTER_BYTES
+        self._values: dict[str, slice] = {}
+        end = 0
+        for name in sorted(sizes):
+            # No byte before a value is 0: tags, lengths and names are not.
+            value = bytes(sizes[name]) or _varint(-1)
+            start = self._template.index(value, end)
+            end = start + len(value)
+            self._values[name] = slice(start, end)
 
-    def __call__(self, image: bytes, target: int | bytes) -> bytes:
-        value = _varint(target) if self._labelled else target
-        return b"".join((self._head, image, self._middle, value))
+    def encode(self, values: Mapping[str, bytes | int]) -> bytes:
+        """One of them, serialized."""
+        parts, end = [], 0
+        for name, place in self._values.items():
+            value = values[name]
+            parts.append(self._template[end : place.start])
+            parts.append(_varint(value) if isinstance(value, int) else value)
+            end = place.stop
+        return b"".join(parts)
+
+    def may_fill(self, file: str) -> bool:
+        """Whether a local file's size and beginning are those of a TFRecord file of them."""
+        start = next(iter(self._values.values())).start
+        with open(file, "rb") as stream:
+            header, begun = stream.read(_HEADER_BYTES), stream.read(start)
+        if not header:
+            return True
+        same = header[:8] == len(self._template).to_bytes(8, "little")
+        whole = os.path.getsize(file) % self.record_bytes == 0
+        return same and whole and begun == self._template[:start]
+
+    def values(self, records: tf.Tensor, name: str) -> tf.Tensor:
+        """A feature's values in records as they lie in a file, (batch, record_bytes) uint8.
+
+        Returns:
+          (batch, size) uint8, or (batch,) int64 of whole numbers.
+        """
+        place = self._values[name]
+        found = records[:, _HEADER_BYTES + place.start : _HEADER_BYTES + place.stop]
+        if self._template[place.start] == 0:
+            return found
+        bits = tf.bitwise.left_shift(tf.cast(found & 127, tf.int64), tf.range(0, 70, 7, tf.int64))
+        return tf.reduce_sum(bits, axis=1)  # Of the tenth byte, all but one bit falls off.
 
 
 @functools.cache
 def _varint(number: int) -> bytes:
     """An int64 as a protobuf varint of ten bytes; leading zeros are allowed in one."""
     number &= 2**64 - 1
-    return bytes(number >> 7 * i & 127 | 128 for i in range(9)) + bytes([number >> 63])
+    return bytes(number >> 7 * i & 127 | 128 for i in range(_VARINT_BYTES - 1)) + bytes(
+        [number >> 63]
+    )

@@ -55,10 +55,10 @@ class Job:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The bytes of each transformed feature that holds pixels."""
-        image = {"image": math.prod(self.options.shape)}
-        mask = {"mask": math.prod(self.options.shape[:2])}
-        return image if self.features.target == "label" else image | mask
+        """The bytes of each transformed feature; 0 for the label, a number."""
+        mask = math.prod(self.options.shape[:2])
+        target = {"label": 0} if self.features.target == "label" else {"mask": mask}
+        return {"image": math.prod(self.options.shape), **target}
 
 
 def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list[Shard]:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from components.transform import masks, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
-from components.transform.encoding import ExampleEncoder
+from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
 from failures import Failure
 from files import tfrecords, writing
@@ -69,7 +69,7 @@ class TransformShard:
         job = self._job
         channels = job.options.channels
         result = ShardResult(shard.split, pixel_statistics.no_sums(channels))
-        encode = ExampleEncoder(job.sizes)
+        form, target = FixedExample(job.sizes), job.features.target
 
         def transformed(numbered):
             return transform_batch(numbered[1], numbered[0], shard, self._transform, job)
@@ -82,10 +82,10 @@ class TransformShard:
         ):
             for batch in _in_order(transformed, batches(shard, size), pool):
                 targets = batch.targets.tolist()
-                for image, target in zip(batch.images, targets, strict=True):
-                    writer.write(encode(image, target))
+                for image, value in zip(batch.images, targets, strict=True):
+                    writer.write(form.encode({"image": image, target: value}))
                 result.written += len(batch.images)
-                counted = targets if job.features.target == "label" else b"".join(targets)
+                counted = targets if target == "label" else b"".join(targets)
                 result.targets.update(_counts(counted))
                 result.pixels = pixel_statistics.add([result.pixels, batch.pixel_sums])
                 result.corrupt += batch.corrupt

@@ -1,10 +1,13 @@
-"""The disk strategy: decodes examples once to a local disk and streams them from there.
+"""The disk strategy: reads runs of examples into windows, and gathers batches from these.
 
-The cache is a folder of files of a few megabytes.  One call reads each file, so an epoch reads
-them in a new order at the disk's full speed.  A folder gets its final name only when it is
-complete; a killed build leaves a folder of another name, which the next build removes.  A build
-also removes caches of older versions of its source and caches that were not used for a week,
-unless a process still reads them.
+Transform's files are read in place.  Other examples are decoded once, into a file of the same
+form.  Every epoch joins the runs in a new order and shuffles each window of them, so the disk
+reads at its full speed, and a resumed training reads one window at most before its first batch.
+
+Below `cache_dir`, each source has a folder, which gets its name only when the decoded file in
+it is complete, or the checksums of the files read in place were verified.  A killed process
+leaves a folder of another name, which the next one removes, with those of older versions of the
+source and those that were not used for a week, unless a process still reads them.
 """
 
 import contextlib
@@ -14,6 +17,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,192 +25,261 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input.features import Feature
-from components.trainer.input.source import Source, cores, traced
+from components.trainer.input.load_times import LoadTimes
+from components.trainer.input.memory import aligned_rows
+from components.trainer.input.order import Order
+from components.trainer.input.source import Source, cores, tf_data_options, traced
 from failures import Failure
-from files import writing
+from files import places, writing
 from files.locks import InUse, hold
 
-_FORMAT = 2
-_DESCRIPTION = "description.json"
-_BLOCK_BYTES = 4 << 20  # one file: large enough for the disk, small beside the shuffle buffer
-_KEPT_SECONDS = 7 * 24 * 3600  # how long an unused cache is kept
-_READS_AT_ONCE = 4  # a disk is fastest with a few requests queued
+_FORMAT = 3
+_DESCRIPTION, _EXAMPLES = "description.json", "examples.tfrecord"
+_RUN_BYTES = 1 << 20  # read at once: large enough for the disk, small beside a window
+_WINDOW_BYTES = 32 << 20  # shuffled at once; about five are held
+_READS_AT_ONCE = 2
+_KEPT_SECONDS = 7 * 24 * 3600  # how long an unused folder is kept
 
 _progress = logging.getLogger("steadyfeed.progress")
 
 
-def cached(source: Source, folder: str) -> Source:
-    """The examples of `source`, decoded, from a cache below `folder`.
+def stored(source: Source, folder: str) -> Source:
+    """The same examples in files to read `in_place`, verified or decoded below `folder`.
 
-    When several processes ask at once, one builds the cache and the others wait for it.
+    When several processes ask at once, one does the work and the others wait for it.
 
     Raises:
       Failure: the folder cannot be written, the disk is full, or the source is damaged.
     """
-    cache, rows_a_block = _cache(source, folder), _rows_a_block(source)
+    source, kept = _placed(source, folder)
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        # Other processes see this lock until this process releases it or ends.
-        used = hold(cache.with_suffix(".used"), shared=True)
-        with _alone(cache):
-            examples = _whole(cache, rows_a_block, source.row_bytes)
-            if examples is None:
-                _remove_unwanted(cache, source)
-                examples = _build(source, cache, rows_a_block)
-            os.utime(cache / _DESCRIPTION)
-    except tf.errors.OpError as error:
-        raise source.explain(error) from error
-    except OSError as error:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        lock, examples = _ready(source, kept)
+    except (OSError, tf.errors.OpError) as error:
         raise Failure(
-            f"The input cache in {folder} cannot be written: {error.strerror}. Name a folder on "
-            f"a local disk with {source.at_most * source.row_bytes:,} bytes free, or set the "
+            f"The input cache in {folder} cannot be written: {places.why(error)}. Name a folder "
+            f"on a local disk with {source.at_most * source.row_bytes:,} bytes free, or set the "
             "input strategy to streaming."
         ) from error
-    blocks = -(-examples // rows_a_block)
-
-    def elements(seed, used=used):  # Holds the lock for as long as the source lives.
-        return _rows(cache, blocks, source.features, seed)
-
+    source = dataclasses.replace(source, at_most=examples, count=lambda: examples, lock=lock)
+    if source.in_place:
+        return source
     return dataclasses.replace(
         source,
-        elements=elements,
-        decode=lambda *rows: rows,
-        at_most=examples,
-        count=lambda: examples,
+        in_place=[str(kept / _EXAMPLES)],
         explain=lambda error: Failure(
-            f"The input cache {cache} cannot be read: {graph_error.cause(error, 'damaged')}. "
+            f"The input cache {kept} cannot be read: {graph_error.cause(error, 'damaged')}. "
             "Delete the folder and start again."
         ),
     )
 
 
 def bytes_to_write(source: Source, folder: str) -> int:
-    """The bytes still to write for `source`'s cache below `folder`; 0 if it is complete.
+    """The bytes still to write for `source` below `folder`; 0 if it can be read at once.
 
-    First removes whatever a build would remove, so that it does not take up free space.
+    First removes whatever `stored` would remove, so that it does not take up free space.
     """
-    cache = _cache(source, folder)
-    unfinished = cache.with_suffix(writing.UNFINISHED)
-    try:
-        if _whole(cache, _rows_a_block(source), source.row_bytes) is not None:
-            return 0
-        _remove_unwanted(cache, source)
-        if unfinished.exists():
-            _remove(unfinished, unless_locked=cache.with_suffix(".lock"))
-        kept = [*unfinished.glob("*"), *cache.glob("*")]  # A damaged cache is rebuilt.
-        written = sum(file.stat().st_size for file in kept)
-    except OSError:
-        written = 0  # `cached` reports what is wrong with the folder.
+    source, kept = _placed(source, folder)
+    if source.in_place or _examples(source, kept) is not None:
+        return 0
+    written = 0  # `stored` reports what is wrong with the folder.
+    with contextlib.suppress(OSError):
+        _remove_unwanted(kept, source)
+        # A damaged one is written again.
+        left = [*kept.with_suffix(writing.UNFINISHED).glob("*"), *kept.glob("*")]
+        written = sum(file.stat().st_size for file in left)
     return source.at_most * source.row_bytes - written
 
 
-def _cache(source: Source, folder: str) -> Path:
+def _placed(source: Source, folder: str) -> tuple[Source, Path]:
+    """The source, and the folder for it below `folder`."""
+    disk = places.existing(folder).stat().st_dev
+    if any(os.stat(file).st_dev != disk for file in source.in_place):
+        # Whoever names a folder on another disk has a quicker one.
+        source = dataclasses.replace(source, in_place=())
     shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
-    key = json.dumps([_FORMAT, source.identity, shapes])
-    return Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
+    key = json.dumps([_FORMAT, source.identity, shapes, not source.in_place])
+    return source, Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def _rows_a_block(source: Source) -> int:
-    return max(1, _BLOCK_BYTES // source.row_bytes)
+def _ready(source: Source, kept: Path) -> tuple[BinaryIO, int]:
+    """A lock that keeps the complete folder from being removed, and how many examples it has."""
+    while True:
+        lock = _held(kept.with_suffix(".lock"), shared=True)
+        examples = _examples(source, kept)
+        if examples is not None:
+            os.utime(kept / _DESCRIPTION)
+            return lock, examples
+        lock.close()
+        with _held(kept.with_suffix(".lock"), shared=False):
+            if _examples(source, kept) is None:
+                _remove_unwanted(kept, source)
+                _make(source, kept)
 
 
-def _alone(cache: Path) -> BinaryIO:
-    """Locks out other processes that build the cache: `with _alone(cache): …`."""
-    lock = cache.with_suffix(".lock")
+def _held(lock: Path, shared: bool) -> BinaryIO:
     try:
-        return hold(lock, wait=False)
+        return hold(lock, shared, wait=False)
     except InUse as error:
-        _progress.info("waiting for %s, which builds the input cache", error.holder)
-        return hold(lock)
+        _progress.info("waiting for %s, which prepares the input", error.holder)
+        return hold(lock, shared)
 
 
-def _block(cache: Path, number: int) -> Path:
-    return cache / f"{number}.rows"
-
-
-def _whole(cache: Path, rows_a_block: int, row_bytes: int) -> int | None:
-    """The number of examples in a complete cache; None if there is none."""
+def _examples(source: Source, kept: Path) -> int | None:
+    """The number of examples of a complete folder; None if there is none."""
     try:
-        examples = json.loads((cache / _DESCRIPTION).read_text())["examples"]
-        for number in range(-(-examples // rows_a_block)):
-            rows = min(rows_a_block, examples - number * rows_a_block)
-            if _block(cache, number).stat().st_size != rows * row_bytes:
-                return None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        examples = json.loads((kept / _DESCRIPTION).read_text())["examples"]
+        size = examples * source.form.record_bytes
+        whole = source.in_place or (kept / _EXAMPLES).stat().st_size == size
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return examples
+    return examples if whole else None
 
 
-def _remove_unwanted(cache: Path, source: Source) -> None:
-    for description in cache.parent.glob(f"*/{_DESCRIPTION}"):
-        other = description.parent
+def _remove_unwanted(kept: Path, source: Source) -> None:
+    for description in kept.parent.glob(f"*/{_DESCRIPTION}"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             made_from = json.loads(description.read_text())["source"]
             outdated = made_from[0] == source.name and made_from[1] != source.identity
             if outdated or time.time() - description.stat().st_mtime > _KEPT_SECONDS:
-                _remove(other, unless_locked=other.with_suffix(".used"))
-    for unfinished in cache.parent.glob(f"*{writing.UNFINISHED}"):
-        if unfinished != cache.with_suffix(writing.UNFINISHED):
-            with contextlib.suppress(OSError):
-                _remove(unfinished, unless_locked=unfinished.with_suffix(".lock"))
+                _remove(description.parent)
+    for unfinished in kept.parent.glob(f"*{writing.UNFINISHED}"):
+        with contextlib.suppress(OSError):
+            _remove(unfinished)
 
 
-def _remove(folder: Path, unless_locked: Path) -> None:
-    with contextlib.suppress(InUse), hold(unless_locked, wait=False):
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(InUse), hold(folder.with_suffix(".lock"), wait=False):
         writing.remove(folder)
 
 
-def _build(source: Source, cache: Path, rows_a_block: int) -> int:
-    writing.remove(cache)  # A damaged one.
+def _make(source: Source, kept: Path) -> None:
+    writing.remove(kept)  # A damaged one.
     # A failed build leaves nothing behind: a full disk must not stay full.
-    with writing.whole_folder(cache) as unfinished:
+    with writing.whole_folder(kept) as unfinished:
         os.mkdir(unfinished)
-        return _write_blocks(source, Path(unfinished), rows_a_block)
+        if source.in_place:
+            examples = _verify(source)
+        else:
+            examples = _write(source, f"{unfinished}/{_EXAMPLES}")
+        description = {"examples": examples, "source": [source.name, source.identity]}
+        Path(unfinished, _DESCRIPTION).write_text(json.dumps(description))
 
 
-def _write_blocks(source: Source, unfinished: Path, rows_a_block: int) -> int:
+def _verify(source: Source) -> int:
+    """Reads every record, and so has TensorFlow verify its checksums."""
     examples = 0
-    for number, block in enumerate(source.chunks(rows_a_block)):
-        _write(_block(unfinished, number), *(part.numpy() for part in block))
-        examples += len(block[0])
-        done = min(1.0, examples / source.at_most)
-        _progress.info("building the input cache", extra={"completed": done})
-    description = {"examples": examples, "source": [source.name, source.identity]}
-    _write(unfinished / _DESCRIPTION, json.dumps(description).encode())
+    records = source.elements(None).batch(source.chunk)
+    records = records.with_options(tf_data_options(deterministic=True))
+    for chunk in _read(source, records, "verifying the input's files"):
+        examples += len(chunk)
+    if examples * source.form.record_bytes != sum(map(os.path.getsize, source.in_place)):
+        raise Failure(f"{source.name} has records of several sizes. Run the Transform again.")
     return examples
 
 
-def _write(path: Path, *parts: np.ndarray | bytes) -> None:
-    with path.open("wb") as file:
-        for part in parts:
-            file.write(memoryview(part).cast("B"))
+def _write(source: Source, file: str) -> int:
+    names, examples = [feature.name for feature in source.features], 0
+    with tf.io.TFRecordWriter(file) as writer:
+        for chunk in _read(source, source.chunks(), "building the input cache"):
+            rows = zip(*(part.numpy() for part in chunk), strict=True)
+            for values in rows:
+                encoded = zip(
+                    names, (v.tobytes() if v.ndim else int(v) for v in values), strict=True
+                )
+                writer.write(source.form.encode(dict(encoded)))
+            examples += len(chunk[0])
+    return examples
 
 
-def _rows(
-    cache: Path, blocks: int, features: tuple[Feature, ...], seed: tf.Tensor | None
-) -> tf.data.Dataset:
-    """Decoded examples, (*row_shape) a feature, block by block."""
-    numbers = tf.range(blocks)
-    if seed is not None:
-        numbers = tf.random.experimental.stateless_shuffle(numbers, seed)
+def _read(source: Source, chunks: tf.data.Dataset, doing: str) -> Iterator:
+    done = 0
+    try:
+        for chunk in chunks:
+            yield chunk
+            done += source.chunk
+            _progress.info(doing, extra={"completed": min(1.0, done / source.at_most)})
+    except tf.errors.OpError as error:
+        raise source.explain(error) from error
+
+
+def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.data.Dataset:
+    """Batches of `stored` examples in `order`: (batch, *shape) a feature."""
+    batch, record = order.batch_size, source.form.record_bytes
+    files, runs = source.in_place, _runs(source)  # Not the source, whose lock ends with it.
+    size = max(1, _WINDOW_BYTES // record // batch) * batch  # of a window, in examples
+    used = order.steps_per_epoch * batch if order.drop_remainder else order.examples
+
+    def windows_of(seed):
+        joined = tf.range(len(runs))
+        if order.shuffle:
+            joined = tf.random.experimental.stateless_shuffle(joined, seed)
+        starts = tf.data.Dataset.range(0, used, size)
+        return starts.map(lambda start: (joined, start, seed))
 
     @traced
-    def read(number):
-        name = tf.strings.join([str(cache), "/", tf.strings.as_string(number), ".rows"])
-        return _split(tf.io.decode_raw(tf.io.read_file(name), tf.uint8), features)
+    def read(joined, start, seed):
+        def load(joined, start):
+            return _load(files, record, runs[joined], start, min(start + size, used))
 
-    reads = max(_READS_AT_ONCE, cores())
-    return tf.data.Dataset.from_tensor_slices(numbers).map(read, reads).unbatch()
+        window = tf.numpy_function(load, [joined, start], tf.uint8, stateful=False)
+        window = tf.ensure_shape(window, (None, record))
+        numbers = tf.range(tf.shape(window)[0])
+        if order.shuffle:
+            of_window = tf.random.experimental.stateless_fold_in(seed, start)
+            numbers = tf.random.experimental.stateless_shuffle(numbers, of_window)
+        return window, numbers
+
+    @traced
+    def batches_of(window, numbers):
+        windows = tf.data.Dataset.from_tensors(window).repeat()
+        return tf.data.Dataset.zip(
+            windows,
+            tf.data.Dataset.from_tensor_slices(numbers).batch(
+                batch, drop_remainder=order.drop_remainder
+            ),
+        )
+
+    @traced
+    def gather(window, numbers):
+        records = tf.gather(window, order.share(numbers))
+        return tuple(f.restore(source.form.values(records, f.name)) for f in source.features)
+
+    windows = order.epochs(windows_of, size // batch).map(read, _READS_AT_ONCE)
+    elements = windows.interleave(batches_of, cycle_length=1, num_parallel_calls=1)
+    passed = order.first_step % order.steps_per_epoch % (size // batch)
+    elements = order.endless(elements.skip(passed) if passed else elements)
+    return times.reading(elements, gather) if times else elements.map(gather, cores())
 
 
-def _split(block: tf.Tensor, features: tuple[Feature, ...]) -> tuple[tf.Tensor, ...]:
-    """Splits a block, (bytes,) uint8, which stores its examples feature by feature."""
-    examples = tf.size(block) // sum(feature.row_bytes for feature in features)
-    parts = tf.split(block, [examples * feature.row_bytes for feature in features])
-    return tuple(
-        tf.reshape(part, (-1, feature.row_bytes))  # (rows, row) uint8
-        if feature.dtype == "uint8"
-        else tf.bitcast(tf.reshape(part, (-1, feature.row_bytes)), tf.int64)  # (rows,) int64
-        for part, feature in zip(parts, features, strict=True)
-    )
+def _runs(source: Source) -> np.ndarray:
+    """(runs, 3) int64: the file's number, its first record in it and how many it has."""
+    record = source.form.record_bytes
+    most = max(1, _RUN_BYTES // record)
+    runs = [
+        (number, first, min(most, count - first))
+        for number, file in enumerate(source.in_place)
+        for count in [os.path.getsize(file) // record]
+        for first in range(0, count, most)
+    ]
+    return np.array(runs, np.int64)
+
+
+def _load(files: Sequence[str], record: int, runs: np.ndarray, start: int, end: int) -> np.ndarray:
+    """The records from `start` to `end` of all runs joined: (end - start, record_bytes) uint8."""
+    rows = aligned_rows(end - start, record)
+    ends = np.cumsum(runs[:, 2])
+    first, last = np.searchsorted(ends, start, "right"), np.searchsorted(ends, end, "left")
+    filled = 0
+    for (number, begin, count), joined in zip(
+        runs[first : last + 1], ends[first : last + 1], strict=True
+    ):
+        skipped = max(0, start - (joined - count))
+        taken = min(count, end - (joined - count)) - skipped
+        target = memoryview(rows[filled : filled + taken]).cast("B")
+        with open(files[number], "rb", buffering=0) as file:
+            file.seek((begin + skipped) * record)
+            if file.readinto(target) != len(target):
+                raise ValueError(f"{files[number]} has become shorter")
+        filled += taken
+    return rows

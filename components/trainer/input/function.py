@@ -146,7 +146,7 @@ def feed(
         arrays = memory.load(source)
         examples = len(arrays[0])
     else:
-        source = disk.cached(source, options.cache_dir) if strategy == "disk" else source
+        source = disk.stored(source, options.cache_dir) if strategy == "disk" else source
         examples = source.count()
     order = _order(examples, batch_size, training, options)
     _check_examples(source, order)
@@ -154,7 +154,8 @@ def feed(
     if strategy == "memory":
         batches = memory.batches(arrays, source.features, order, load_times)
     else:
-        batches = streaming.batches(source, order, load_times)
+        strategies = {"disk": disk, "streaming": streaming}
+        batches = strategies[strategy].batches(source, order, load_times)
     dataset = batches.prefetch(_ready(batch_size * source.row_bytes))
     return Input(
         dataset=dataset.with_options(tf_data_options(order.deterministic or not training)),

@@ -4,6 +4,8 @@ Gathering rows from one array beats tf.data's cache → shuffle → batch: no pe
 overhead, a shuffle over everything that costs eight bytes an example, any step at once.
 """
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,7 +26,9 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
     """
     try:
         # Pages that nothing is written to take no memory, so the bound may be too high.
-        arrays = tuple(_aligned_rows(source.at_most, feature) for feature in source.features)
+        arrays = tuple(
+            aligned_rows(source.at_most, *f.row_shape, dtype=f.dtype) for f in source.features
+        )
         filled = _fill(source, arrays) if source.fill else _copy(source, arrays)
     except tf.errors.OpError as error:
         raise source.explain(error) from error
@@ -61,11 +65,12 @@ def _fill(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
     return sum(map(int, counts.as_numpy_iterator()))
 
 
-def _aligned_rows(rows: int, feature: Feature) -> np.ndarray:
-    size = rows * feature.row_bytes
+def aligned_rows(*shape: int, dtype: str = "uint8") -> np.ndarray:
+    """A new array, unfilled, that TensorFlow uses in place."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(feature.dtype).reshape(rows, *feature.row_shape)
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def batches(

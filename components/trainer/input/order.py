@@ -45,26 +45,33 @@ class Order:
         whole, rest = divmod(self.examples, self.batch_size)
         return whole if self.drop_remainder or not rest else whole + 1
 
-    def epochs(self, batches_of: Callable[[tf.Tensor], tf.data.Dataset]) -> tf.data.Dataset:
-        """Chains the batches of all epochs, starting at `first_step`.
+    def epochs(
+        self, parts_of: Callable[[tf.Tensor], tf.data.Dataset], batches_a_part: int = 1
+    ) -> tf.data.Dataset:
+        """Chains the parts of all epochs, starting with that of `first_step`.
 
         Args:
-          batches_of: maps an epoch's seed, (2,) int64, to its batches.
+          parts_of: maps an epoch's seed, (2,) int64, to its parts.
+          batches_a_part: how many batches a part is, but for an epoch's last one.
         """
         first_epoch, passed = divmod(self.first_step, self.steps_per_epoch)
         last = _ENDLESS if self.repeat else first_epoch + 1
         # Parallel, though with one call: it prepares the next epoch while this one is read.
-        batches = tf.data.Dataset.range(first_epoch, last).interleave(
-            traced(lambda epoch: batches_of(tf.stack([self.seed, epoch]))),
+        parts = tf.data.Dataset.range(first_epoch, last).interleave(
+            traced(lambda epoch: parts_of(tf.stack([self.seed, epoch]))),
             cycle_length=1,
             num_parallel_calls=1,
         )
-        batches = batches.skip(passed) if passed else batches
-        if self.repeat:
-            # Otherwise workers ask each other before every step whether more data follow.
-            endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-            batches = batches.apply(endless)
-        return batches
+        skipped = passed // batches_a_part
+        return self.endless(parts.skip(skipped) if skipped else parts)
+
+    def endless(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Marked as endless if it repeats: otherwise workers ask each other before every step
+        whether more data follow."""
+        if not self.repeat:
+            return dataset
+        mark = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return dataset.apply(mark)
 
     def numbers(self) -> tf.data.Dataset:
         """The indices of the examples, batch by batch: (batch / workers,) int64."""

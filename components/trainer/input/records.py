@@ -1,5 +1,6 @@
 """Transformed Examples in TFRecord shards as a source."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -51,7 +52,7 @@ def source(
     def explained(error):
         return explain(files, features, decode, error)
 
-    return Source(
+    made = Source(
         name=_named(files),
         identity=json.dumps([encoded and decoder(), *zip(files, sizes, strict=True)]),
         features=features,
@@ -62,6 +63,9 @@ def source(
         explain=explained,
         fill=fill if encoded and jpeg.available() else None,
     )
+    if encoded or any("://" in file or not made.form.may_fill(file) for file in files):
+        return made
+    return dataclasses.replace(made, in_place=files)
 
 
 def parse(

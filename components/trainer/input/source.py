@@ -1,13 +1,16 @@
 """Where examples come from, and how they become rows of a fixed size."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
 
 from components.trainer.input.features import Feature
+from components.transform.encoding import FixedExample
 from failures import Failure
 
 _CHUNK_BYTES = 4 << 20  # decoded at once: large enough to hide a call's cost, small enough to keep
@@ -33,6 +36,8 @@ class Source:
       at_most: an upper bound of the number of examples, known without reading them.
       count: the number of examples.
       explain: an error met in reading -> the Failure that says what is wrong with which file.
+      in_place: local files of `form` that hold these examples and nothing else; () without any.
+      lock: keeps the files from being removed as long as the source lives.
     """
 
     name: str
@@ -44,6 +49,13 @@ class Source:
     count: Callable[[], int]
     explain: Callable[[tf.errors.OpError], Failure]
     fill: Callable[[Sequence[tf.Tensor], tf.Tensor, Sequence[np.ndarray]], tf.Tensor] | None = None
+    in_place: Sequence[str] = ()
+    lock: BinaryIO | None = None
+
+    @functools.cached_property
+    def form(self) -> FixedExample:
+        """Examples of these features as Transform writes them."""
+        return FixedExample({f.name: f.row_bytes * (f.dtype == "uint8") for f in self.features})
 
     @property
     def row_bytes(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from failures import Failure
+from files.places import existing
 
 STRATEGIES = ("auto", "memory", "disk", "streaming")
 # The rest is for the model, its activations and the page cache that reading needs.
@@ -54,8 +55,8 @@ def choose(
         return "streaming", f"{too_much}, and there is no cache_dir for the disk"
     to_write = bytes_to_write()
     if not to_write:
-        return "disk", f"{too_much}, and their cache is in {cache_dir}"
-    free = _free_disk(cache_dir)
+        return "disk", f"{too_much}, and lie decoded on the disk"
+    free = shutil.disk_usage(existing(cache_dir)).free
     if to_write > free:
         return "streaming", f"{too_much}, and for the {_readable(free)} free in {cache_dir}"
     return "disk", f"{too_much}, and {cache_dir} has {_readable(free)} free"
@@ -119,13 +120,6 @@ def _reclaimable(folder: Path) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-
-
-def _free_disk(folder: str) -> int:
-    existing = Path(folder).absolute()
-    while not existing.exists():
-        existing = existing.parent
-    return shutil.disk_usage(existing).free
 
 
 def _readable(size: float) -> str:

@@ -24,8 +24,11 @@ _WORDS = {
     "Prefetch": None,
     "AssertCardinality": None,
     "Zip": None,
+    "FromTensor": None,
+    "ForeverRepeat": None,
     "Root": None,
 }
+_WORK = {"memory": "gather", "disk": "read", "streaming": "decode"}  # of maps
 _BATCHES = 32
 
 
@@ -38,7 +41,7 @@ def stages(dataset: tf.data.Dataset, seconds: float, strategy: str) -> list[dict
     Args:
       dataset: a dataset of batches.
       seconds: how long to read; the batch being read then is still finished.
-      strategy: the input's strategy; with "memory", images are gathered instead of decoded.
+      strategy: the input's strategy; it says what maps do.
 
     Returns:
       For each stage its `name`, `milliseconds` of processor time per batch, and `share` of the
@@ -64,8 +67,8 @@ def _in_words(model, strategy: str) -> list[dict]:
     for node in model.nodes.values():
         kind = node.name.rstrip("0123456789").removesuffix("V")
         word = _WORDS.get(kind, kind)
-        if word == "decode" and strategy == "memory":
-            word = "gather"
+        if word == "decode":
+            word = _WORK[strategy]
         if word:
             nanoseconds[word] += node.processing_time
     total = sum(nanoseconds.values()) or 1

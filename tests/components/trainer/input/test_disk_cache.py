@@ -1,4 +1,4 @@
-"""The disk cache is built once and is either complete or absent."""
+"""Files are read in place, or from a cache that is built once and is complete or absent."""
 
 import gc
 import os
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from components.trainer.input import disk
 from components.trainer.input.function import input_function
+from components.transform.encoding import FixedExample
 from failures import Failure
 from tests import processes
 from tests.components.trainer.input.conftest import fed
@@ -24,15 +26,14 @@ def _made(files, folder, **arguments):
         files,
         SHAPE,
         8,
-        training=False,
         strategy="disk",
         cache_dir=str(folder),
-        **arguments,
+        **{"training": False, **arguments},
     )
 
 
 def _blocks(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*/*.rows"))
+    return sorted(folder.glob("*/*.tfrecord"))
 
 
 def test_a_cache_is_built_once(write_shards, tmp_path, numbers):
@@ -93,7 +94,7 @@ def test_an_existing_cache_is_used_even_if_the_disk_is_full(write_shards, tmp_pa
     arguments = {"training": False, "cache_dir": str(tmp_path), "memory_limit_bytes": 1}
     made = fed(input_function, files, SHAPE, 8, **arguments)
     assert made.strategy == "disk"
-    assert f"their cache is in {tmp_path}" in made.reason
+    assert "lie decoded on the disk" in made.reason
     assert fed(input_function, write_shards(8), SHAPE, 8, **arguments).strategy == "streaming"
 
 
@@ -133,7 +134,7 @@ def test_the_remains_of_a_killed_build_are_never_used(tmp_path, numbers):
     building = processes.start(_build, files, str(cache), log=tmp_path / "log")
     try:
         deadline = time.monotonic() + 60
-        while not list(cache.glob("*.unfinished/1.rows")) and time.monotonic() < deadline:
+        while not list(cache.glob("*.unfinished/*.tfrecord")) and time.monotonic() < deadline:
             time.sleep(0.001)
     finally:
         building.kill()
@@ -204,3 +205,70 @@ def test_a_full_disk_is_reported_in_one_line(write_shards, tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert not list(tmp_path.glob("*.unfinished"))
     assert _made(files, tmp_path).examples == 400
+
+
+@pytest.fixture
+def fixed(tmp_path) -> list[str]:
+    """Files of numbered examples as Transform writes them."""
+    form = FixedExample({"image": 36, "label": 0})
+    files = []
+    for numbers in (range(25), range(0), range(25, 40)):
+        files.append(str(tmp_path / f"fixed-{len(files)}"))
+        with tf.io.TFRecordWriter(files[-1]) as writer:
+            for number in numbers:
+                writer.write(form.encode({"image": bytes([number, 0] * 18), "label": number}))
+    return files
+
+
+def test_transforms_files_are_read_in_place_and_verified_once(fixed, tmp_path, numbers):
+    made = _made(fixed, tmp_path / "cache")
+    assert numbers(made.dataset) == [list(range(first, first + 8)) for first in range(0, 40, 8)]
+    assert not _blocks(tmp_path / "cache")
+    [description] = (tmp_path / "cache").glob("*/description.json")
+    verified = description.read_bytes()
+    read = _made(fixed, tmp_path / "cache")
+    assert (read.examples, description.read_bytes()) == (40, verified)
+
+
+def test_files_read_in_place_need_no_room(fixed, tmp_path, full_disk):
+    arguments = {"training": False, "cache_dir": str(tmp_path / "cache"), "memory_limit_bytes": 1}
+    assert fed(input_function, fixed, SHAPE, 8, **arguments).strategy == "disk"
+
+
+def test_a_file_damaged_before_it_is_read_in_place_is_named(fixed, tmp_path):
+    with open(fixed[2], "r+b") as file:
+        file.seek(100)
+        file.write(b"?")
+    with pytest.raises(Failure, match=f"{fixed[2]} is damaged after"):
+        _made(fixed, tmp_path / "cache")
+
+
+def test_a_file_cut_while_it_is_read_in_place_is_named(fixed, tmp_path):
+    made = _made(fixed, tmp_path / "cache")
+    os.truncate(fixed[2], os.path.getsize(fixed[2]) - 1)
+    with pytest.raises(tf.errors.OpError) as error:
+        list(made.dataset)
+    assert f"{fixed[2]} is damaged after 14" in str(made.source.explain(error.value))
+
+
+def test_windows_of_runs_give_each_example_once_in_any_order_and_from_any_step(
+    fixed, tmp_path, numbers, monkeypatch
+):
+    monkeypatch.setattr(disk, "_RUN_BYTES", 500)
+    monkeypatch.setattr(disk, "_WINDOW_BYTES", 1700)  # 16 of 40 examples, in runs of 4
+
+    def batches(**keys):
+        made = _made(fixed, tmp_path / "cache", seed=5, **keys)
+        return numbers(made.dataset.take(15))
+
+    shuffled = {"training": True}
+    whole = batches(**shuffled)
+    epochs = [[n for batch in whole[first : first + 5] for n in batch] for first in (0, 5, 10)]
+    assert all(sorted(epoch) == list(range(40)) != epoch for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert whole == batches(**shuffled)
+    for step in range(1, 12):
+        assert batches(**shuffled, first_step=step)[: 15 - step] == whole[step:]
+    shares = [batches(**shuffled, worker=worker, workers=2) for worker in (0, 1)]
+    for batch, first, second in zip(whole, *shares, strict=True):
+        assert (batch[0::2], batch[1::2]) == (first, second)

@@ -152,7 +152,7 @@ def test_a_training_writes_a_report_and_a_plot(trained):
 
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize(
-    ("strategy", "work"), [("memory", "gather"), ("disk", "decode"), ("streaming", "decode")]
+    ("strategy", "work"), [("memory", "gather"), ("disk", "read"), ("streaming", "decode")]
 )
 def test_stages_have_names_times_and_shares(digits, strategy, work, timed, tmp_path):
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
