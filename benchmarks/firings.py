@@ -10,7 +10,6 @@ others. The code is 1 when a run failed, was lost or was made twice.
 import contextlib
 import datetime
 import itertools
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 from benchmarks.kills import words
+from pipeline.schedule_store import ScheduleStore
 
 FIRINGS = 3
 PATIENCE = 420  # seconds
@@ -35,8 +35,8 @@ def main():
         finally:
             serving.kill()
             serving.wait()
-    for scheduled, state, note in runs:
-        print(f"{scheduled}  {state}  {note}")
+    for run in runs:
+        print(f"{run.scheduled.isoformat()}  {run.state}  {run.note}")
     return 0 if is_right(runs[:FIRINGS]) else 1
 
 
@@ -47,20 +47,15 @@ def command(verb, folder):
 
 
 def ended(folder):
-    """(scheduled time, state, note) of the runs that are over, oldest first."""
-    file = folder / "root" / "schedule" / "state.sqlite"
-    if not file.exists():
-        return []
-    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
-        query = "SELECT scheduled, state, note FROM run WHERE state != 'owed' ORDER BY scheduled"
-        return store.execute(query).fetchall()
+    """The runs that are over, oldest first."""
+    with contextlib.closing(ScheduleStore(folder / "root" / "schedule" / "state.sqlite")) as store:
+        return [run for run in reversed(store.history(100)) if run.state != "owed"]
 
 
 def is_right(runs):
-    times = [datetime.datetime.fromisoformat(scheduled) for scheduled, *_ in runs]
     minute = datetime.timedelta(minutes=1)
-    each_minute = all(b - a == minute for a, b in itertools.pairwise(times))
-    return len(runs) == FIRINGS and each_minute and all(state == "done" for _, state, _ in runs)
+    each_minute = all(b.scheduled - a.scheduled == minute for a, b in itertools.pairwise(runs))
+    return len(runs) == FIRINGS and each_minute and all(run.state == "done" for run in runs)
 
 
 if __name__ == "__main__":

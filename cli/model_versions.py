@@ -6,14 +6,6 @@ from dataclasses import asdict
 from cli.configuration_arguments import add_configuration, add_place, configuration_of, place_of
 from pipeline.quiet import chatter_away
 
-_HELP = {
-    "list": "the pushed versions, and which one serves",
-    "show": "what made one version, and its metrics",
-    "rollback": "serve an earlier version again (default: the one that served before)",
-    "pin": "never prune a version",
-    "unpin": "allow a pinned version to be pruned",
-    "prune": "remove old versions, but never the one in service, the champion or a pinned one",
-}
 _IN_THE_LIST = ("accuracy", "mean_iou", "loss")  # `show` has every metric.
 
 
@@ -21,8 +13,8 @@ def add_verbs(verbs):
     """Adds the verbs to what argparse's add_subparsers returned."""
     models = verbs.add_parser("models", help="the pushed versions: list, roll back, prune")
     actions = models.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, description in _HELP.items():
-        action = actions.add_parser(name, help=description)
+    for name, act in _ACTIONS.items():
+        action = actions.add_parser(name, help=act.__doc__)
         add_place(action, "--destination", "a push destination")
         if name in ("show", "pin", "unpin", "rollback"):
             optional = "?" if name == "rollback" else None
@@ -34,7 +26,7 @@ def add_verbs(verbs):
             )
         if name in ("list", "show"):
             action.add_argument("--json", action="store_true", help="as JSON")
-        action.set_defaults(verb=_models, action=name)
+        action.set_defaults(verb=_models, act=act)
     lineage = verbs.add_parser("lineage", help="which data, code and settings made a version")
     lineage.add_argument("version", type=int, metavar="MODEL_VERSION")
     lineage.add_argument("--json", action="store_true", help="as JSON")
@@ -45,10 +37,11 @@ def add_verbs(verbs):
 def _models(arguments):
     destination = place_of(arguments)
     with chatter_away():  # TensorFlow is loaded for its file functions.
-        _ACTIONS[arguments.action](destination, arguments)
+        arguments.act(destination, arguments)
 
 
 def _list(destination, arguments):
+    """the pushed versions, and which one serves"""
     from components.model_store.pins import pinned
     from components.model_store.versions import list_versions
 
@@ -63,6 +56,7 @@ def _list(destination, arguments):
 
 
 def _show(destination, arguments):
+    """what made one version, and its metrics"""
     from components.model_store.pins import existing, pinned
     from components.model_store.versions import list_versions
 
@@ -81,6 +75,7 @@ def _show(destination, arguments):
 
 
 def _rollback(destination, arguments):
+    """serve an earlier version again (default: the one that served before)"""
     from components.model_store.restoring import roll_back
 
     version = roll_back(destination, arguments.version)
@@ -89,6 +84,7 @@ def _rollback(destination, arguments):
 
 
 def _pin(destination, arguments):
+    """never prune a version"""
     from components.model_store.pins import pin
 
     pin(destination, arguments.version)
@@ -96,6 +92,7 @@ def _pin(destination, arguments):
 
 
 def _unpin(destination, arguments):
+    """allow a pinned version to be pruned"""
     from components.model_store.pins import unpin
 
     unpin(destination, arguments.version)
@@ -103,6 +100,7 @@ def _unpin(destination, arguments):
 
 
 def _prune(destination, arguments):
+    """remove old versions, but never the one in service, the champion or a pinned one"""
     from components.model_store.pruning import prune
     from components.model_store.versions import list_versions
 
@@ -111,14 +109,7 @@ def _prune(destination, arguments):
     print(f"Removed: {numbers}. Left: {len(list_versions(destination))}.")
 
 
-_ACTIONS = {
-    "list": _list,
-    "show": _show,
-    "rollback": _rollback,
-    "pin": _pin,
-    "unpin": _unpin,
-    "prune": _prune,
-}
+_ACTIONS = {act.__name__[1:]: act for act in (_list, _show, _rollback, _pin, _unpin, _prune)}
 
 
 def _facts(version, serving, pins):

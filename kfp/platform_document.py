@@ -5,14 +5,7 @@ Kubeflow reads it by executor label, and an unknown field fails the upload.
 mounted memory volume does the same.
 """
 
-_FIELDS = {
-    "imagePullPolicy",
-    "nodeSelector",
-    "tolerations",
-    "pvcMount",
-    "secretAsEnv",
-    "emptyDirMounts",
-}
+from settings.kubernetes import Step
 
 
 def platform_document(steps):
@@ -21,8 +14,12 @@ def platform_document(steps):
     Args:
       steps: {executor label: settings.kubernetes.Step}.
     """
-    executors = {label: _executor(step) for label, step in steps.items()}
-    executors = {label: fields for label, fields in executors.items() if fields}
+    every = {label: _fields(step) for label, step in steps.items()}
+    executors = {
+        label: {name: value for name, value in fields.items() if value}
+        for label, fields in every.items()
+        if any(fields.values())
+    }
     if not executors:
         return None
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
@@ -38,12 +35,12 @@ def check_platform(document, executors):
     if set(document) != {"platforms"} or set(document["platforms"]) != {"kubernetes"}:
         yield "platform: the backend reads platforms.kubernetes and nothing else"
         return
-    kubernetes = document["platforms"]["kubernetes"]
+    kubernetes, allowed = document["platforms"]["kubernetes"], _fields(Step()).keys()
     for label, fields in kubernetes.get("deploymentSpec", {}).get("executors", {}).items():
         if label not in executors:
             yield f"platform: {label} is not an executor of the pipeline"
-        for name in sorted(set(fields) - _FIELDS):
-            yield f"platform: {label}.{name}: unknown key; allowed: {', '.join(sorted(_FIELDS))}"
+        for name in sorted(fields.keys() - allowed):
+            yield f"platform: {label}.{name}: unknown key; allowed: {', '.join(sorted(allowed))}"
         # The driver names a pod's volume after its claim.
         claims = [claim for claim, _ in volumes(fields)]
         for claim in sorted({claim for claim in claims if claims.count(claim) > 1}):
@@ -61,8 +58,9 @@ def volumes(fields):
     ]
 
 
-def _executor(step):
-    fields = {
+def _fields(step):
+    """Every field that a step may have; what it does not have is empty."""
+    return {
         "imagePullPolicy": step.pull_policy,
         "nodeSelector": step.node_selector and {"labels": step.node_selector},
         "tolerations": [one.model_dump(exclude_none=True) for one in step.tolerations],
@@ -87,7 +85,6 @@ def _executor(step):
             }
         ],
     }
-    return {name: value for name, value in fields.items() if value}
 
 
 def _constant(name):

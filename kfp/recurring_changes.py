@@ -1,8 +1,8 @@
 """`python -m pipeline schedule list|pause|resume|delete` on a Kubeflow Pipelines server."""
 
 from failures import Failure
-from kfp.recurring_runs import is_enabled, listed, mark_of
-from kfp.submit_connection import NotFound, connect
+from kfp.recurring_runs import apply_action, is_enabled, listed, mark_of
+from kfp.submit_connection import connect
 from kfp.submit_upload import find_experiment
 from settings.kubeflow import Kubeflow
 
@@ -62,10 +62,7 @@ def _change_one(action, server, recurring_run, say):
     if action != "delete" and is_enabled(recurring_run) == (action == "resume"):
         say(f"{label} is already {'on' if action == 'resume' else 'paused'}.")
         return 0
-    api = server.client.recurring_runs
-    try:
-        server.call(getattr(api, f"recurring_run_service_{_CALLS[action]}_recurring_run"), identity)
-    except NotFound:
+    if not apply_action(server, _CALLS[action], identity):
         return 0
     say(f"{label} {_DONE[action]}.")
     return 1

@@ -37,30 +37,25 @@ class Wanted:
     enabled: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """What to do next: "create", "delete", "enable" or "disable", and with which one."""
-
-    action: str
-    recurring_run_id: str | None = None
-
-
-def next_step(existing, wanted: Wanted) -> Step | None:
+def next_step(existing, wanted: Wanted) -> tuple[str, str | None] | None:
     """The next step from what exists to what is wanted; None when nothing is left to do.
 
     Args:
       existing: recurring runs of the wanted name, in any order.
+
+    Returns:
+      "create", "delete", "enable" or "disable", and the id of the one to which it applies.
     """
     matching = sorted((r for r in existing if mark_of(r) == wanted.mark), key=_age)
     if not matching:
-        return Step("create")
+        return "create", None
     kept = matching[0]
     # The old ones go before the new one is switched on, so that two of them never fire.
     for other in existing:
         if other.recurring_run_id != kept.recurring_run_id:
-            return Step("delete", other.recurring_run_id)
+            return "delete", other.recurring_run_id
     if is_enabled(kept) != wanted.enabled:
-        return Step("enable" if wanted.enabled else "disable", kept.recurring_run_id)
+        return "enable" if wanted.enabled else "disable", kept.recurring_run_id
     return None
 
 
@@ -100,9 +95,13 @@ def _converge(server, experiment_id, wanted):
         step = next_step(existing, wanted)
         if step is None:
             return taken
+        action, identity = step
         try:
-            _take(server, step, wanted, others=bool(existing))
-            taken.append(step.action)
+            if action == "create":
+                _create(server, wanted, enabled=wanted.enabled and not existing)
+            else:
+                apply_action(server, action, identity)
+            taken.append(action)
             unclear = 0
         except Unclear as error:
             # It may have had its effect; the next look shows it.
@@ -116,19 +115,24 @@ def _converge(server, experiment_id, wanted):
     )
 
 
-def _take(server, step, wanted, others):
+def _create(server, wanted, enabled):
+    wanted.body.mode = "ENABLE" if enabled else "DISABLE"
+    create = server.client.recurring_runs.recurring_run_service_create_recurring_run
+    with contextlib.suppress(AlreadyExists):
+        server.id_of(server.call(create, wanted.body, repeatable=False), "recurring_run_id")
+
+
+def apply_action(server, action, recurring_run_id):
+    """Enables, disables or deletes a recurring run; whether it was still there.
+
+    Another apply may be faster, or a repeated call had its effect the first time.
+    """
     api = server.client.recurring_runs
-    if step.action == "create":
-        modes = server.client.api_models.RecurringRunMode
-        wanted.body.mode = modes.ENABLE if wanted.enabled and not others else modes.DISABLE
-        create = api.recurring_run_service_create_recurring_run
-        with contextlib.suppress(AlreadyExists):
-            server.id_of(server.call(create, wanted.body, repeatable=False), "recurring_run_id")
-        return
-    call = getattr(api, f"recurring_run_service_{step.action}_recurring_run")
-    # Another apply may be faster, or a repeated call had its effect the first time.
-    with contextlib.suppress(NotFound):
-        server.call(call, step.recurring_run_id)
+    try:
+        server.call(getattr(api, f"recurring_run_service_{action}_recurring_run"), recurring_run_id)
+        return True
+    except NotFound:
+        return False
 
 
 def _wanted(server, name, schedule, fields):

@@ -66,16 +66,10 @@ def torch_first(files: list[str]):
         shuffle=True,
         drop_last=True,
         num_workers=os.cpu_count(),
-        collate_fn=_stack,
+        collate_fn=lambda images: torch.from_numpy(np.stack(images)),
         prefetch_factor=4,
     )
     return iter(loader)
-
-
-def _stack(images: list[np.ndarray]):
-    import torch
-
-    return torch.from_numpy(np.stack(images))
 
 
 def torch_later(files: list[str]):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from failures import ConfigurationError, Failure
 from kfp.recurring_changes import change
-from kfp.recurring_runs import Step, Wanted, apply, next_step
+from kfp.recurring_runs import Wanted, apply, next_step
 from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 
@@ -265,13 +265,14 @@ def test_from_any_leftovers_the_steps_end_with_exactly_one_that_is_on(existing):
         step = next_step(existing, WANTED)
         if step is None:
             break
-        if step.action == "create":
+        action, identity = step
+        if action == "create":
             mode = "DISABLE" if existing else "ENABLE"
             existing = [*existing, recurring(f"new {count}", MARK, mode)]
-        elif step.action == "delete":
-            existing = [r for r in existing if r.recurring_run_id != step.recurring_run_id]
+        elif action == "delete":
+            existing = [r for r in existing if r.recurring_run_id != identity]
         else:
-            assert step == Step("enable", existing[0].recurring_run_id)
+            assert step == ("enable", existing[0].recurring_run_id)
             existing[0].mode = "ENABLE"
     [left] = existing
     assert (left.mode, left.description) == ("ENABLE", f"{MARK}; x")
