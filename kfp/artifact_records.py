@@ -18,6 +18,8 @@ from kfp.launcher_paths import local_path
 # The backend adds these to every artifact, for its own use.
 _BACKEND_KEYS = ("display_name", "store_session_info")
 _PREFIX = tfx_artifact.CUSTOM_PROPERTIES_PREFIX
+_PROPERTY = metadata_store_pb2.PropertyType
+_NUMBERS = {_PROPERTY.INT: int, _PROPERTY.DOUBLE: float}
 
 
 def artifact_class(schema):
@@ -56,19 +58,28 @@ def to_artifact(record, schema):
       schema: the type as the component declares it.
     """
     result = artifact_class(schema)()
-    message = metadata_store_pb2.Artifact(uri=local_path(record["uri"]))
+    result.uri = local_path(record["uri"])
     name = record.get("name", "")
     if name.isdecimal():
-        message.id = int(name)
+        result.id = int(name)
     types = result.artifact_type.properties
     for key, value in record.get("metadata", {}).items():
         if key in _BACKEND_KEYS or value is None:
             continue
-        value = _unwrap(value)
-        if not _set_property(message.properties, key, value, types.get(key)):
-            custom = key.removeprefix(_PREFIX) if key.removeprefix(_PREFIX) in types else key
-            _set_custom(message.custom_properties[custom], value)
-    result.set_mlmd_artifact(message)
+        value, kind = _unwrap(value), types.get(key)
+        if kind in _NUMBERS and isinstance(value, (int, float)):
+            setattr(result, key, _NUMBERS[kind](value))
+        elif kind == _PROPERTY.STRUCT or (kind == _PROPERTY.STRING and isinstance(value, str)):
+            setattr(result, key, value)
+        else:
+            custom = key.removeprefix(_PREFIX)
+            custom = custom if custom in types else key
+            if isinstance(value, str):
+                result.set_string_custom_property(custom, value)
+            else:
+                # A number in JSON is read by get_int_ and by get_float_custom_property.
+                result.set_json_value_custom_property(custom, value)
+    result.set_mlmd_artifact(result.mlmd_artifact)  # TFX writes JSON down only when asked.
     return result
 
 
@@ -92,34 +103,6 @@ def _unwrap(value):
         if (key, type(inner)) in (("list", list), ("struct", dict)):
             return inner
     return value
-
-
-def _set_property(properties, key, value, kind):
-    """Sets a property that the type declares; False where the value is of another type."""
-    if kind == metadata_store_pb2.INT and isinstance(value, (int, float)):
-        properties[key].int_value = int(value)
-    elif kind == metadata_store_pb2.DOUBLE and isinstance(value, (int, float)):
-        properties[key].double_value = float(value)
-    elif kind == metadata_store_pb2.STRING and isinstance(value, str):
-        properties[key].string_value = value
-    elif kind == metadata_store_pb2.STRUCT:
-        _set_struct(properties[key], value)
-    else:
-        return False
-    return True
-
-
-def _set_custom(target, value):
-    if isinstance(value, str):
-        target.string_value = value
-    else:
-        # A number in a struct is read by get_int_ and by get_float_custom_property.
-        _set_struct(target, value)
-
-
-def _set_struct(target, value):
-    wrapped = value if isinstance(value, dict) else {"__value__": value}
-    json_format.ParseDict(wrapped, target.struct_value)
 
 
 def _plain(value):

@@ -19,7 +19,7 @@ from pipeline.temporary_folder import temporary_folder
 _log = logging.getLogger(__name__)
 
 
-def run_locally(configuration, write_report, results=None, now=datetime.datetime.now):
+def run_locally(configuration, write_report, results=None):
     """Runs the pipeline. A model that is not blessed is an outcome, not a failure.
 
     Args:
@@ -32,7 +32,7 @@ def run_locally(configuration, write_report, results=None, now=datetime.datetime
       OSError: the root cannot be written.
       KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
-    began = now()
+    began = datetime.datetime.now()
     root = Path(configuration.root)
     with hold(root), temporary_folder(root / ".tmp"):
         log = root / "logs" / f"{began:%Y%m%d-%H%M%S-%f}.log"

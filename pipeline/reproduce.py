@@ -15,7 +15,7 @@ TOLERANCE = 0.01
 LOSS_TOLERANCE = 0.05
 
 
-def reproduce(configuration, number, write_report, results=None, now=datetime.datetime.now):
+def reproduce(configuration, number, write_report, results=None):
     """Runs with the configuration, data and seed of a version, in a root of its own.
 
     The push destination is separate as well: a reproduction never goes into service.
@@ -42,7 +42,11 @@ def reproduce(configuration, number, write_report, results=None, now=datetime.da
             f"Version {number} was made before runs kept their configuration, so it cannot be "
             "reproduced. Run the pipeline again; the version that it pushes can be."
         )
-    root = Path(configuration.root) / "reproduced" / f"{number}-{now():%Y%m%d-%H%M%S}"
+    root = (
+        Path(configuration.root)
+        / "reproduced"
+        / f"{number}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    )
     here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
     if original["data"]["fingerprint"] is None:  # Made on a cluster, whose folders are not here.
         data_dir = configuration.data.data_dir
