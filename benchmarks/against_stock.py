@@ -1,6 +1,6 @@
 """Our components against TFX's own, on the same data in the same run.
 
-    .venv/bin/python -m benchmarks.against_stock [--rounds 3] [--data-dir FOLDER]
+    .venv/bin/python -m benchmarks.against_stock [--rounds 3]
 
 The data are 60,000 + 10,000 images of 28x28 (benchmarks/mnist_sized.py). Each
 round runs our pipeline, then the stock components on the same TFRecords and the
@@ -32,11 +32,10 @@ PAIRS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--data-dir", help="where mnist_sized is, or is prepared")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="against-stock-") as folder:
-        data_dir = arguments.data_dir or f"{folder}/data"
+        data_dir = f"{folder}/data"
         records = prepare(data_dir)
         rounds = []
         for _ in range(arguments.rounds):

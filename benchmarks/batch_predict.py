@@ -1,6 +1,6 @@
 """Batch prediction against TFX's BulkInferrer: the same 60,000 images and model, one run.
 
-    .venv/bin/python -m benchmarks.batch_predict --model FOLDER [--data-dir FOLDER] [--rounds 2]
+    .venv/bin/python -m benchmarks.batch_predict --model FOLDER [--rounds 2]
 
 FOLDER is a Model artifact that the Trainer made, as runs/digits/Trainer/model/7.
 The seconds are those of the whole component, loading the model included; stock has
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from benchmarks.against_stock import metadata_in, prepare, quiet, seconds_by_component
-from benchmarks.peak_memory import peak_mib
+from benchmarks.peak_memory import with_peak
 
 BAR = 3.0
 MEMORY_BAR = 1.1  # peak at 60,000 images, as a part of that at 6,000
@@ -29,13 +29,12 @@ MEMORY_BAR = 1.1  # peak at 60,000 images, as a part of that at 6,000
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--data-dir", help="where mnist_sized is, or is prepared")
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="batch-predict-") as name:
         folder = Path(name)
-        data_dir = arguments.data_dir or str(folder / "data")
+        data_dir = str(folder / "data")
         with quiet():
             records = prepare(data_dir)
         stock_model = without_label(arguments.model, folder / "stock-model")
@@ -47,7 +46,7 @@ def main():
             ratios.append(stock / ours)
             print(f"batch-predict {ours:.1f} s, BulkInferrer {stock:.1f} s")
         few, many = (
-            peak_mib(run_ours, folder / split, split, data_dir, arguments.model)
+            with_peak(run_ours, folder / split, split, data_dir, arguments.model)[1]
             for split in ("train[:6000]", "train[:60000]")
         )
     ratio = statistics.median(ratios)

@@ -1,6 +1,6 @@
 """The Evaluator with a champion on as many classes as ImageNet-21k has: its memory and its time.
 
-    .venv/bin/python -m benchmarks.many_classes [--classes 21841] [--images 100000]
+    .venv/bin/python -m benchmarks.many_classes
 
 The models are synthetic: each Example carries the class that the one and the other answer, so
 that what is measured is the counting, the metrics, the files, and then the report's reading of
@@ -8,59 +8,50 @@ them. The peak is that of a fresh process, its imports included. The code is 1 w
 2 GiB or more, or the evaluation takes 60 s or longer.
 """
 
-import argparse
-import multiprocessing
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.peak_memory import with_peak
+
+CLASSES, IMAGES = 21_841, 100_000
 PEAK_BAR, TIME_BAR = 2048, 60  # MiB, seconds
 _RIGHT = {"challenger": 0.6, "champion": 0.5}  # share of the answers; the others are random
 _SHARDS = 4
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--classes", type=int, default=21_841)
-    parser.add_argument("--images", type=int, default=100_000)
-    arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sizes = arguments.classes, arguments.images
     with tempfile.TemporaryDirectory(prefix="many-classes-") as folder:
-        in_fresh_process(make, Path(folder), *sizes)
-        seconds, reading, peak = in_fresh_process(evaluate, Path(folder), arguments.classes)
-    print(f"{sizes[1]:,} images of {sizes[0]:,} classes, with a champion")
+        with_peak(make, Path(folder))
+        (seconds, reading), peak = with_peak(evaluate, Path(folder))
+    print(f"{IMAGES:,} images of {CLASSES:,} classes, with a champion")
     print(f"evaluated in {seconds:.1f} s, read in {reading:.1f} s, peak {peak:,.0f} MiB")
     return 0 if peak < PEAK_BAR and seconds < TIME_BAR else 1
 
 
-def in_fresh_process(work, *arguments):
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, arguments)
-
-
-def make(folder, classes, images):
+def make(folder):
     """Writes both models, and the shards of a split."""
     import numpy as np
     import tensorflow as tf
 
     names = folder / "labels"
-    names.write_text("\n".join(f"class {number}" for number in range(classes)) + "\n")
+    names.write_text("\n".join(f"class {number}" for number in range(CLASSES)) + "\n")
     for model in _RIGHT:
-        save_model(folder / model, str(names), model, classes)
+        save_model(folder / model, str(names), model)
     chance = np.random.default_rng(0)
-    labels = chance.integers(0, classes, images)
+    labels = chance.integers(0, CLASSES, IMAGES)
     columns = {"label": labels}
     for model, share in _RIGHT.items():
-        wrong = chance.integers(0, classes, images)
-        columns[model] = np.where(chance.random(images) < share, labels, wrong)
+        wrong = chance.integers(0, CLASSES, IMAGES)
+        columns[model] = np.where(chance.random(IMAGES) < share, labels, wrong)
     image = tf.io.encode_png(np.zeros((1, 1, 1), np.uint8)).numpy()
     (folder / "split").mkdir()
     for shard in range(_SHARDS):
         with tf.io.TFRecordWriter(str(folder / "split" / f"data-{shard}")) as writer:
-            for row in range(shard, images, _SHARDS):
+            for row in range(shard, IMAGES, _SHARDS):
                 example = tf.train.Example()
                 example.features.feature["image"].bytes_list.value.append(image)
                 for name, column in columns.items():
@@ -68,7 +59,7 @@ def make(folder, classes, images):
                 writer.write(example.SerializeToString())
 
 
-def save_model(folder, names, answer, classes):
+def save_model(folder, names, answer):
     """A SavedModel that is 60% sure of the class in the feature `answer`."""
     import tensorflow as tf
 
@@ -82,7 +73,7 @@ def save_model(folder, names, answer, classes):
     @tf.function(input_signature=[text])
     def serve_examples(examples):
         chosen = feature(examples, answer)
-        probabilities = tf.one_hot(chosen, classes, 0.6, 0.4 / (classes - 1))
+        probabilities = tf.one_hot(chosen, CLASSES, 0.6, 0.4 / (CLASSES - 1))
         return {"class": chosen, "probabilities": probabilities}
 
     @tf.function(input_signature=[text])
@@ -93,8 +84,8 @@ def save_model(folder, names, answer, classes):
     tf.saved_model.save(module, str(folder), signatures)
 
 
-def evaluate(folder, classes):
-    """Seconds of the evaluation, seconds of reading it for the report, and the peak in MiB."""
+def evaluate(folder):
+    """Seconds of the evaluation, and of reading it for the report."""
     from components.evaluator import evaluation
     from components.evaluator.plan import ModelPlace, Plan
     from components.evaluator.reading import read_confusion
@@ -112,12 +103,9 @@ def evaluate(folder, classes):
     )
     evaluated = time.monotonic()
     confusion = read_confusion(folder / "evaluation")
-    assert len(confusion.classes) == classes
+    assert len(confusion.classes) == CLASSES
     assert confusion.mistakes()
-    read = time.monotonic()
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return evaluated - began, read - evaluated, int(kib) / 1024
+    return evaluated - began, time.monotonic() - evaluated
 
 
 if __name__ == "__main__":

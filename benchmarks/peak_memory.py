@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 
-def peak_mib(work, *arguments):
-    """MiB at the peak, once `work(*arguments)` has returned."""
+def with_peak(work, *arguments):
+    """(what `work(*arguments)` returned, MiB at the peak of its process)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak_of, (work, *arguments))
+        return pool.apply(_measured, (work, *arguments))
 
 
-def _peak_of(work, *arguments):
-    work(*arguments)
+def _measured(work, *arguments):
+    returned = work(*arguments)
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+    return returned, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024

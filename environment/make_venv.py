@@ -76,7 +76,8 @@ def _make(locks):
     if made.returncode:
         raise OSError(f"python -m venv failed: {_last_line(made)} (Debian: python3.11-venv)")
     if private_libc.is_needed():
-        private_libc.install(VENV, interpreter)
+        libraries = private_libc.unpack(VENV / "private-libc")
+        private_libc.write_launcher(VENV, interpreter, libraries)
     python = VENV / "bin" / "python"
     uv = ROOT / "environment" / "uv.txt"
     _install([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", uv])

@@ -66,12 +66,6 @@ def _system_libstdcxx_is_new_enough():
     return not found or any(NEEDED_LIBSTDCXX in Path(p).read_bytes() for p in found)
 
 
-def install(venv, interpreter):
-    """Puts the libraries below `venv` and makes its python run `interpreter` under them."""
-    libraries = unpack(venv / "private-libc")
-    write_launcher(venv, interpreter, libraries)
-
-
 def unpack(folder):
     """Fetches and unpacks the packages below `folder`; returns the libraries' directory."""
     for tool in ("apt-get", "dpkg-deb"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.peak_memory import peak_mib
+from benchmarks.peak_memory import with_peak
 
 _FLAT = 0.05  # growth that counts as none: two runs alike differ by as much
 
@@ -26,9 +26,8 @@ def main() -> None:
     for strategy in ("streaming", "disk"):
         peaks = []
         for times in given.times:
-            peaks.append(
-                peak_mib(read, strategy, times, max(given.times), given.data, given.images)
-            )
+            sizes = times, max(given.times), given.data, given.images
+            peaks.append(with_peak(read, strategy, *sizes)[1])
             print(f"{strategy:<10}{times:>3} x {given.images} images: {peaks[-1]:,.0f} MiB")
         growth, size = peaks[-1] / peaks[0] - 1, given.times[-1] / given.times[0]
         verdict = "met" if growth <= _FLAT else "NOT met"
