@@ -1,4 +1,4 @@
-"""Finds the cause in the many lines of a TensorFlow graph's error message."""
+"""Finds the cause in the many lines of a TensorFlow error about a model or its graph."""
 
 import re
 
@@ -11,6 +11,15 @@ _NAMES = re.compile(
     r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*"
     r"|StringToNumberOp could not correctly convert string: "  # of `decode_mask`
 )
+
+
+# What loading a SavedModel and looking for its signatures raises.
+UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
+
+
+def first_line(error: Exception) -> str:
+    """What an error of UNLOADABLE says first, at most 200 characters."""
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__
 
 
 def cause(error: tf.errors.OpError, otherwise: str) -> str:

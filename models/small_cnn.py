@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from models import _backbone
+
 TASK = "classification"
 
 
@@ -17,9 +19,7 @@ def network(
         Sequence[Annotated[int, Field(gt=0)]],
         Field(description="filters of each block; every block halves the image's sides"),
     ] = (16, 32, 64),
-    dropout: Annotated[
-        float, Field(ge=0, lt=1, description="share of the last features dropped in training")
-    ] = 0.0,
+    dropout: _backbone.Dropout = 0.0,
 ):
     """Logits (batch, classes) float32.
 
@@ -40,7 +40,4 @@ def network(
     # At most 4×4 cells reach the classifier, so that it does not grow with the image.
     cells = tuple(math.ceil(side / 4) for side in features.shape[1:3])
     features = layers.AveragePooling2D(cells, padding="same")(features)
-    features = layers.Flatten()(features)
-    if dropout:
-        features = layers.Dropout(dropout)(features)
-    return layers.Dense(classes, dtype="float32")(features)
+    return _backbone.classify(layers.Flatten()(features), classes, dropout)

@@ -3,7 +3,6 @@
 from report import drift
 from report.advice import headline
 from report.charts import Series, chart
-from report.differences import changed_keys
 from report.page import render, sections
 from report.sections.training import CURVES, column
 
@@ -21,10 +20,6 @@ def comparison(a, b):
         sections=sections("comparison", _SECTIONS, a, b),
         runs=[(letter, run, *headline(run)) for letter, run in (("A", a), ("B", b))],
     )
-
-
-def _changes(a, b):
-    return {"changes": changed_keys(a.origin.configuration, b.origin.configuration)}
 
 
 def _training(a, b):
@@ -63,7 +58,7 @@ def _classes(a, b):
 
 _SECTIONS = (
     ("metrics", "Metrics", None),
-    ("configuration", "Configuration", _changes),
+    ("configuration", "Configuration", None),
     ("code", "Code", None),
     ("data", "Data", lambda a, b: drift.compare(b, a)),
     ("training", "Training", _training),

@@ -1,5 +1,6 @@
 """Renders pages by templates: each is one HTML file that needs no network and no script."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,6 +8,8 @@ import jinja2
 
 from metrics import catalog
 from report import charts
+
+_MISSING = object()
 
 
 class Section(NamedTuple):
@@ -51,7 +54,7 @@ def _environment():
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure, "percent": percent}
-    environment.globals |= {"better": better, "charts": charts}
+    environment.globals |= {"better": better, "changed_keys": changed_keys, "charts": charts}
     return environment
 
 
@@ -72,3 +75,25 @@ def figure(value, digits=4):
 def percent(share, digits=1):
     """A share of 0..1 in percent; "" for None."""
     return "" if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def changed_keys(before, now):
+    """[(dotted key, value before, value now)] as text; "not set" where a key is missing."""
+    ours, theirs = dict(_flat(now)), dict(_flat(before))
+    return [
+        (key, _text(theirs, key), _text(ours, key))
+        for key in dict.fromkeys([*ours, *theirs])
+        if ours.get(key, _MISSING) != theirs.get(key, _MISSING)
+    ]
+
+
+def _flat(value, prefix=""):
+    if not isinstance(value, dict) or (not value and prefix):
+        yield prefix, value
+        return
+    for key, inner in value.items():
+        yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+
+
+def _text(flat, key):
+    return json.dumps(flat[key], ensure_ascii=False) if key in flat else "not set"

@@ -12,7 +12,6 @@ from failures import Failure
 CLASSIFICATION, SEGMENTATION = "classification", "segmentation"
 _MASK_BYTES = 64 << 20  # of probabilities at once, for segmentation
 _UNKNOWN_SIZE = 8  # images at once when the signature does not give their size
-_UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,11 @@ class PushedModel:
             outputs = self._images.structured_outputs
             self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
             self._most = self._images_at_once(outputs["probabilities"].shape)
-        except _UNLOADABLE as error:
-            cause = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        except graph_error.UNLOADABLE as error:
+            cause = graph_error.first_line(error)
             raise Failure(
-                f"The model {path} cannot be loaded: {cause}. Name a version that this "
-                "pipeline pushed."
+                f"The model {path} cannot be loaded: {cause}. "
+                "Name a version that this pipeline pushed."
             ) from error
 
     def answer_images(self, images: Sequence[bytes | None]) -> list[Answer]:

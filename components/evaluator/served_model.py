@@ -6,11 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from components.evaluator.plan import ModelPlace
-from components.graph_error import cause
+from components.graph_error import UNLOADABLE, cause, first_line
 
 _UNNAMED = "its graph does not say why"
 _SIGNATURES = ("serve_examples", "transform_features")
-_UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
 
 
 class _Served:
@@ -27,9 +26,8 @@ class _Served:
         try:
             # Held: the signatures alone do not keep the variables alive.
             self._model = tf.saved_model.load(place.path)
-        except _UNLOADABLE as error:
-            line = str(error).strip().split("\n")[0][:200] or type(error).__name__
-            raise place.failure(f"cannot be loaded ({line})") from error
+        except UNLOADABLE as error:
+            raise place.failure(f"cannot be loaded ({first_line(error)})") from error
         for name in _SIGNATURES:
             if name not in self._model.signatures:
                 raise place.failure(f"lacks the signature {name}")

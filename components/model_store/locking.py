@@ -1,10 +1,10 @@
 """Locks within a push destination on a local or mounted file system."""
 
 import contextlib
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from files import locks, writing
 
@@ -12,9 +12,11 @@ _LOCK = ".steadyfeed.lock"
 _PREFIX = ".pushing-"
 
 
-def locked(destination: Path) -> BinaryIO:
-    """Keeps every other process that asks out of `destination`: `with locked(…):`."""
-    return locks.hold(destination / _LOCK)
+def locked(destination: Path | str) -> contextlib.AbstractContextManager:
+    """Keeps every other process that asks out of `destination`; an object store has no lock."""
+    if "://" in str(destination) or not os.path.isdir(destination):
+        return contextlib.nullcontext()
+    return locks.hold(os.path.join(destination, _LOCK))
 
 
 @contextlib.contextmanager

@@ -1,8 +1,6 @@
 """Pins: versions to keep, as one empty file each beside the versions."""
 
-import contextlib
 import os
-from pathlib import Path
 
 from components.model_store.layout import is_version_name
 from components.model_store.locking import locked
@@ -26,7 +24,7 @@ def pin(destination: str, number: int) -> None:
     Raises:
       Failure: there is no such version.
     """
-    with exclusive(destination):
+    with locked(destination):
         existing(destination, number)
         writing.write(_pin_file(destination, number), "")
 
@@ -37,7 +35,7 @@ def unpin(destination: str, number: int) -> None:
     Raises:
       Failure: there is no such version.
     """
-    with exclusive(destination):
+    with locked(destination):
         existing(destination, number)
         writing.remove(_pin_file(destination, number))
 
@@ -56,13 +54,6 @@ def existing(destination: str, number: int) -> Version:
             "Name one of them."
         )
     return versions[number]
-
-
-def exclusive(destination: str) -> contextlib.AbstractContextManager:
-    """The destination's lock; an object store has none."""
-    if "://" in destination or not Path(destination).is_dir():
-        return contextlib.nullcontext()
-    return locked(Path(destination))
 
 
 def _pin_file(destination: str, number: int) -> str:

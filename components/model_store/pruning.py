@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from components.model_store.layout import SAVED_MODEL_FILES
-from components.model_store.pins import exclusive, pinned
+from components.model_store.locking import locked
+from components.model_store.pins import pinned
 from components.model_store.versions import Version, list_versions
 from failures import Failure
 from files import writing
@@ -42,7 +43,7 @@ def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> 
     if not grace_seconds >= 0:
         raise Failure(f"a grace period of {grace_seconds:g} seconds is too short. Give 0 or more.")
     try:
-        with exclusive(destination):
+        with locked(destination):
             versions = list_versions(destination)
             spared = _spared(destination, versions, keep, time.time() - grace_seconds)
             unneeded = [version for version in versions if version.number not in spared]

@@ -22,7 +22,7 @@ def view(run, previous):
     if not examples:
         return found
     found |= {
-        "splits": _splits(run),
+        "splits": run.data.counts or {s: num_examples(n) for s, n in run.statistics.items()},
         "drift": drift.compare(run, previous) if previous else None,
     }
     if run.is_segmentation:
@@ -32,16 +32,6 @@ def view(run, previous):
             "masks": _masks(run.features, examples.folder, classes),
         }
     return found | {"labels": _labels(run), "samples": _samples(run, examples.folder)}
-
-
-def _splits(run):
-    """[(split, its expression, examples, corrupt ones that Transform dropped)]."""
-    counts = run.data.counts or {s: num_examples(found) for s, found in run.statistics.items()}
-    expressions = run.origin.configuration.get("data", {}).get("splits", {})
-    return [
-        (split, expressions.get(split) or "", count, run.dropped.get(split, 0))
-        for split, count in counts.items()
-    ]
 
 
 def _labels(run):

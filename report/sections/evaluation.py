@@ -23,7 +23,7 @@ def view(run, previous):
     return found | {
         "classes": _listed(classes, "iou" if run.is_segmentation else "recall"),
         "more": len(classes) - _LISTED,
-        "matrix": _matrix(run.confusion, classes) if len(classes) <= _MATRIX else [],
+        "matrix": classes if len(classes) <= _MATRIX else [],
         "pairs": run.confusion.mistakes()[:_PAIRS],
     }
 
@@ -33,22 +33,6 @@ def _listed(classes, score):
     if len(classes) <= _LISTED:
         return classes
     return sorted(classes, key=lambda c: (c.actual == 0, getattr(c, score)))[:_LISTED]
-
-
-def _matrix(confusion, classes):
-    """[(true class, [(number, share of the true class, whether it is right)])]."""
-    numbers = range(len(classes))
-    return [
-        (
-            classes[true].name,
-            [
-                (count, count / (classes[true].actual or 1), true == said)
-                for said in numbers
-                for count in [confusion.counts.get((true, said), 0)]
-            ],
-        )
-        for true in numbers
-    ]
 
 
 def _worst(run):

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from report import graph
-from report.differences import changed_keys
+from report.page import changed_keys
 
 _EDGES = (
     ("data", "schema"), ("data", "graph"), ("data", "model"), ("schema", "graph"),
