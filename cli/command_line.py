@@ -26,6 +26,7 @@ from cli import (
     schedule_verbs,
 )
 from failures import ConfigurationError, Failure
+from pipeline import surroundings
 
 _VERBS = (
     run_verbs,
@@ -41,15 +42,13 @@ _READER_GONE = 141
 
 def main(argv=None):
     arguments = _parser().parse_args(argv)
-    # TensorFlow describes its build on stderr at every start, before any log can catch it.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # The user's own Keras may compute with JAX or PyTorch; this project's models cannot.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    surroundings.pin()
     if sys.stdout is None:  # closed, as by >&-
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     # A file name need not be text, and not every terminal shows every letter.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        surroundings.check()
         code = arguments.verb(arguments) or 0
         sys.stdout.flush()
         return code

@@ -1,9 +1,9 @@
 """The verbs `models` and `lineage`: what a push destination holds, and where it comes from."""
 
-import json
 from dataclasses import asdict
 
 from cli.configuration_arguments import add_configuration, add_place, configuration_of, place_of
+from files.strict_json import text_of
 from pipeline.quiet import chatter_away
 
 _IN_THE_LIST = ("accuracy", "mean_iou", "loss")  # `show` has every metric.
@@ -48,7 +48,7 @@ def _list(destination, arguments):
     versions, pins = list_versions(destination), pinned(destination)
     facts = [_facts(version, versions[-1].number, pins) for version in versions]
     if arguments.json:
-        print(json.dumps(facts, indent=2, sort_keys=True))
+        print(text_of(facts, indent=2, sort_keys=True))
     elif facts:
         print(*map(_line, facts), sep="\n")
     else:
@@ -63,7 +63,7 @@ def _show(destination, arguments):
     version = existing(destination, arguments.version)
     facts = _facts(version, list_versions(destination)[-1].number, pinned(destination))
     if arguments.json:
-        print(json.dumps(facts, indent=2, sort_keys=True))
+        print(text_of(facts, indent=2, sort_keys=True))
         return
     print(_line(facts))
     shown = facts.get("origin", {}) | facts
@@ -142,7 +142,7 @@ def _lineage(arguments):
 
         lineage = lineage_of(configuration, arguments.version)
     if arguments.json:
-        print(json.dumps(lineage, indent=2, sort_keys=True))
+        print(text_of(lineage, indent=2, sort_keys=True))
         return
     for line in _lines(lineage):
         print(line)

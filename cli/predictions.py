@@ -1,11 +1,11 @@
 """The verbs `predict` and `batch-predict`: what a pushed model says of images."""
 
-import json
 import time
 
 from cli.configuration_arguments import add_place, place_of
 from failures import ConfigurationError, Failure
 from files import writing
+from files.strict_json import text_of
 from pipeline.quiet import chatter_away
 
 
@@ -73,7 +73,7 @@ def _predict(arguments):
                 advice = "Name another folder with --output."
                 writing.write(masks[file], mask_png(answer.mask), advice)
                 facts["mask"] = masks[file]
-            print(json.dumps(facts, ensure_ascii=False) if arguments.json else _text(facts))
+            print(text_of(facts, ensure_ascii=False) if arguments.json else _text(facts))
         if skipped:
             complain(f"{skipped} of {len(files)} images were skipped.")
     return int(skipped > 0)

@@ -25,6 +25,7 @@ from kfp.run_origin import origin_in
 from kfp.run_parameters import replace_keys
 from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
 from kfp.scheduled_time import take_scheduled_time
+from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
@@ -32,7 +33,7 @@ LOG_OUTPUT = "executor-logs"
 
 def main(argv=None):
     step, beam_args = _parse(argv)
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the image or the step's variables say
+    surroundings.pin()  # whatever the image or the step's variables say
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from metrics import catalog
 from settings.section import Section, one_of
@@ -10,12 +10,7 @@ from settings.section import Section, one_of
 Metric = one_of(catalog.with_bounds())
 
 
-class _Bounds(Section):
-    # Nothing compares with NaN, and leaving a key out means no bound.
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class Threshold(_Bounds):
+class Threshold(Section):
     min: float | None = Field(None, description="the lowest value that passes; omit for none")
     max: float | None = Field(None, description="the highest value that passes; omit for none")
 
@@ -28,7 +23,7 @@ class Threshold(_Bounds):
         return self
 
 
-class Change(_Bounds):
+class Change(Section):
     max_drop: Annotated[float, Field(ge=0)] | None = Field(
         None, description="how far below the champion's value it may be; omit for any"
     )

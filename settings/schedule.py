@@ -1,7 +1,6 @@
 """The `schedule:` section: when the pipeline runs by itself."""
 
 import datetime
-import math
 import re
 import zoneinfo
 from typing import Annotated
@@ -49,14 +48,6 @@ class Schedule(Section):
     def _is_cron(cls, cron):
         check_cron(cron)
         return " ".join(cron.split())
-
-    @field_validator("parameters")
-    @classmethod
-    def _fit_into_json(cls, parameters):
-        for name, value in parameters.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} is {value}; allowed: text and finite numbers")
-        return parameters
 
     @field_validator("time_zone")
     @classmethod

@@ -16,7 +16,7 @@ class Section(BaseModel):
         extra="forbid",
         strict=True,
         frozen=True,
-        ser_json_inf_nan="constants",  # `.inf` as Infinity, which from_json reads; not as null
+        allow_inf_nan=False,  # Neither is a number of JSON, in which sections travel.
     )
 
     @classmethod

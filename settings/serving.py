@@ -2,14 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from settings.section import Section
 
 
 class Serving(Section):
-    model_config = ConfigDict(allow_inf_nan=False)
-
     check: bool = Field(True, description="serve the model in a fresh process before the push")
     max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
         None, description="the p99 latency of a request of one image; omit for any"

@@ -103,7 +103,7 @@ class InputFunction(Section):
     cache_dir: CacheFolder | None = Field(
         None, description="a folder on a local disk for the disk strategy; omit for one below root"
     )
-    memory_limit_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+    memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="MiB that the memory strategy may use; omit for half of the free memory",
     )

@@ -1,7 +1,6 @@
 """The section `tuner`: which values are tried, and how they are compared."""
 
 import json
-import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -53,9 +52,6 @@ class Tried(Section):
             return self
         if self.min is None or self.max is None:
             raise ValueError("allowed: min and max, or choices")
-        for name, end in (("min", self.min), ("max", self.max)):
-            if not math.isfinite(end):
-                raise ValueError(f"{name} {end} is not a finite number")
         if self.min >= self.max:
             raise ValueError(f"min {self.min} must be below max {self.max}")
         if self.log and self.min <= 0:

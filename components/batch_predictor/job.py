@@ -4,6 +4,7 @@ import base64
 import collections
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -154,7 +155,8 @@ def _line(name: str | int, answer: Answer) -> str:
 
 def _numbers(values) -> str:
     # Nine digits give every float32 back exactly; json.dumps would write seventeen.
-    return f"[{','.join(['%.9g' % value for value in values.tolist()])}]"  # noqa: UP031
+    text = ",".join(["%.9g" % value for value in values.tolist()])  # noqa: UP031
+    return f"[{re.sub('-?(nan|inf)', 'null', text) if 'n' in text else text}]"
 
 
 def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) -> None:

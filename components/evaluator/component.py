@@ -1,7 +1,6 @@
 """Evaluator: a challenger's metrics against thresholds and against the champion."""
 
 import dataclasses
-import json
 import math
 import os
 
@@ -20,6 +19,7 @@ from components.split_messages import split_folder
 from components.typed_component import component
 from failures import Failure
 from files import writing
+from files.strict_json import text_of
 from settings.data import Features
 from settings.evaluation import Evaluation
 from settings.preprocessing import Preprocessing
@@ -128,7 +128,7 @@ def _bless(blessing, verdict: Verdict) -> None:
     BLESSED or NOT_BLESSED and the property `blessed` are TFX's convention; blessing.json
     holds the reasons and metrics for whoever gets files without properties.
     """
-    text = json.dumps(dataclasses.asdict(verdict), indent=2)
+    text = text_of(dataclasses.asdict(verdict), indent=2)
     writing.write(os.path.join(blessing.uri, BLESSING_FILE), text)
     name = "BLESSED" if verdict.blessed else "NOT_BLESSED"
     writing.write(os.path.join(blessing.uri, name), "")

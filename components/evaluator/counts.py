@@ -4,7 +4,6 @@ Its size depends on the classes and on the pairs of them that occur, not on the 
 examples, so shards are counted apart and added up.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
@@ -13,6 +12,7 @@ from scipy.sparse import csr_array
 
 from components.evaluator.worst_examples import Ranked, worst_of
 from components.transform.corrupt_images import CorruptImage
+from files.strict_json import text_of
 from metrics.counts import Counts
 
 _TOP = 5
@@ -117,7 +117,7 @@ class SplitCounts:
 
     def to_json(self) -> str:
         """Without the worst examples, whose pictures are files; see reading.py."""
-        return json.dumps(
+        return text_of(
             {
                 "models": {name: _to_lists(counts) for name, counts in self.models.items()},
                 "examples": self.examples,

@@ -1,6 +1,7 @@
 """Reads the Evaluator's files without TensorFlow, whose import takes seconds."""
 
 import dataclasses
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,11 @@ class Verdict:
 def read_verdict(folder: Path | str) -> Verdict | None:
     """The verdict in a ModelBlessing's folder; None where it is missing or damaged."""
     found = places.read_json(os.path.join(folder, BLESSING_FILE))
-    return Verdict(**found) if found else None
+    if not found:
+        return None
+    for metrics in (found["metrics"], found["champion_metrics"]):
+        metrics |= {name: math.nan for name, value in metrics.items() if value is None}
+    return Verdict(**found)
 
 
 class ClassCounts(NamedTuple):

@@ -6,7 +6,6 @@ batches or spread over workers.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -15,6 +14,7 @@ import numpy as np
 from components.evaluator.plan import ShardBatch
 from components.evaluator.reading import WORST_EXAMPLES_FILE, WorstExample
 from files import writing
+from files.strict_json import text_of
 
 MOST = 12
 _DIGITS = 6  # Losses of the same example in batches of other sizes agree so far.
@@ -85,4 +85,4 @@ def write(worst: Sequence[Ranked], uri: str) -> None:
             writing.write(os.path.join(uri, names[kind]), encoded)
         where = {"file": example.file, "record": example.record}
         entries.append(names | where | dict(example.facts))
-    writing.write(os.path.join(uri, WORST_EXAMPLES_FILE), json.dumps(entries, indent=2))
+    writing.write(os.path.join(uri, WORST_EXAMPLES_FILE), text_of(entries, indent=2))

@@ -105,7 +105,7 @@ def _right(names: list[str], expected: Mapping) -> np.ndarray:
     answers = [expected["answers"][name] for name in names]
     if _task(expected) == "segmentation":
         answers = [np.frombuffer(base64.b64decode(text), "<f4") for text in answers]
-    return np.array(answers)
+    return np.array(answers, float)  # nan for the null of a number that is not finite
 
 
 def _task(expected: Mapping) -> str:

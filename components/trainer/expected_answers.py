@@ -6,13 +6,13 @@ differently has other names, so none of its answers is found.
 
 import base64
 import hashlib
-import json
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from files import writing
+from files.strict_json import text_of
 
 FILE = "expected_answers.json"
 IMAGES = 16
@@ -63,7 +63,7 @@ def write_answers(file: str, labels: Sequence[str], pixels: Sequence[bytes], pro
     }
     task = "segmentation" if segmentation else "classification"
     content = {"task": task, "labels": list(labels), "answers": answers}
-    writing.write(file, json.dumps(content))
+    writing.write(file, text_of(content))
 
 
 def _as_numbers(answer) -> list[float]:

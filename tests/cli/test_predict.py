@@ -39,7 +39,9 @@ def destination(tmp_path_factory):
             lambda image: tf.io.decode_png(image, channels=1), images, fn_output_signature=tf.uint8
         )
         flat = tf.reshape(tf.cast(decoded, tf.float32) / 255, [-1, 64])
-        probabilities = tf.nn.softmax(flat @ weights)
+        # A white image is one whose probabilities are no numbers.
+        white = tf.reduce_min(flat, axis=1, keepdims=True) == 1
+        probabilities = tf.where(white, np.nan, tf.nn.softmax(flat @ weights))
         best = tf.argmax(probabilities, -1)
         names = tf.gather(tf.constant(CLASSES), best)
         return {"class": best, "label": names, "probabilities": probabilities}
@@ -187,6 +189,16 @@ def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicte
     assert first["error"] == "it is not a tf.train.Example"
     assert second["label"] in CLASSES
     assert third["error"]
+
+
+def test_probabilities_that_are_no_numbers_are_null_in_every_line(predict, destination, tmp_path):
+    Image.new("L", (8, 8), 255).save(tmp_path / "white.png")
+    _, [said], _ = predict([tmp_path / "white.png"], destination, "--json")
+    assert json.loads(said, parse_constant=pytest.fail)["top"][0]["probability"] is None
+    runs, _ = sources.runs_of(str(tmp_path / "white.png"))
+    predict_runs(PushedModel(f"{destination}/1"), runs, str(tmp_path / "out"), lambda _: None)
+    [line] = lines_of(tmp_path / "out")
+    assert line["probabilities"] == [None] * 6
 
 
 def test_masks_are_not_asked_of_a_classifier(predict, destination, folder, tmp_path):

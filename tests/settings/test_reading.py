@@ -302,8 +302,14 @@ def test_a_search_space_is_read():
             ],
             "model.parameters.weights: given 'nowhere.h5', which is not a file",
         ),
-        (["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"], "max inf"),
-        (["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"], "min nan"),
+        (
+            ["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"],
+            "given inf",
+        ),
+        (
+            ["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"],
+            "given nan",
+        ),
         (
             ["tuner.search_space={training.optimizer: {choices: [adam, sgd, adam]}}"],
             "choices has 'adam' twice",

@@ -34,14 +34,10 @@ def test_what_a_section_leaves_out_stays_left_out():
     assert changed.step("Trainer") == kubeflow.step("Trainer")
 
 
-def test_an_infinite_number_reaches_a_component():
-    training = Training(checkpoint_every_seconds=math.inf)
-    assert Training.from_json(training.model_dump_json()) == training
-
-
-def test_the_memory_limit_is_finite():
-    with pytest.raises(Failure, match="memory_limit_mb: given inf; allowed: a number, above 0"):
-        InputFunction.of(memory_limit_mb=math.inf)
+@pytest.mark.parametrize("number", [math.inf, math.nan])
+def test_a_number_is_finite(number):
+    with pytest.raises(Failure, match=r"memory_limit_mb: given (inf|nan); allowed: a number, abo"):
+        InputFunction.of(memory_limit_mb=number)
 
 
 def test_keys_of_one_section_need_no_dot():

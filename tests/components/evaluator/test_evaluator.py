@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from PIL import Image
 
+from components.evaluator.reading import read_verdict
 from failures import Failure
 from tests.components.evaluator.brightness_model import LEVELS, example
 from tests.components.evaluator.conftest import PETS
@@ -232,6 +234,9 @@ def test_probabilities_of_nan_bless_nothing(workshop, pets, thresholds):
         "not blessed: loss is nan, because the model answers with probabilities of nan"
     )
     assert not tfma.load_validation_result(result.uri).validation_ok
+    assert math.isnan(read_verdict(workshop.folder / "blessing").metrics["loss"])
+    for file in workshop.folder.glob("*/*.json"):
+        json.loads(file.read_text(), parse_constant=pytest.fail)
 
 
 def test_a_champion_whose_loss_is_nan_is_not_an_obstacle(workshop, pets):

@@ -1,9 +1,5 @@
 """A user's own settings of Keras change nothing in a training."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import pytest
 
@@ -30,20 +26,3 @@ def test_weights_and_images_are_as_without_them():
     assert layer.kernel.dtype == "float32"
     assert keras.layers.BatchNormalization().epsilon == 1e-3  # the layer's own default
     assert keras.config.epsilon() == 1e-7
-
-
-@pytest.mark.slow
-def test_the_users_backend_of_keras_is_set_aside_before_keras_loads(tmp_path):
-    (tmp_path / "keras.json").write_text('{"backend": "jax", "floatx": "float16"}')
-    code = (
-        "from cli.command_line import main; main(['check', '--config', 'configs/digits.yaml']); "
-        "import keras; print(keras.backend.backend())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.splitlines()[-1:] == ["tensorflow"], done.stderr

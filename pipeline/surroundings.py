@@ -1,0 +1,44 @@
+"""What of the user's own variables and flags would change a run: set aside, or refused."""
+
+import locale
+import os
+import sys
+import warnings
+
+from failures import ConfigurationError
+
+# Removed: protobuf's `cpp` is no longer there; XLA's flags are for `training.xla` to decide, and
+# TensorFlow ends the process at one that it does not know.
+_SET_ASIDE = ("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "PYTHONWARNINGS", "TF_XLA_FLAGS")
+
+
+def pin() -> None:
+    """Sets variables aside; to be called before the libraries that read them are imported."""
+    for name in _SET_ASIDE:
+        os.environ.pop(name, None)
+    # TensorFlow describes its build on stderr at every start, before any log can catch it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # The user's own Keras may compute with JAX or PyTorch; this project's models cannot.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if sys.warnoptions:  # A deprecation inside a library must not stop a run, as -W error would.
+        sys.warnoptions.clear()
+        warnings.simplefilter("default")
+
+
+def check() -> None:
+    """Refuses what cannot be set aside any more.
+
+    Raises:
+      ConfigurationError: Python runs without docstrings, or reads text in another encoding.
+    """
+    if sys.flags.optimize > 1:
+        raise ConfigurationError(
+            f"PYTHONOPTIMIZE (or python -O): given {sys.flags.optimize}, which removes the "
+            "docstrings that Apache Beam needs; allowed: 0 or 1"
+        )
+    encoding = locale.getpreferredencoding(False)
+    if encoding.lower().replace("-", "") != "utf8":
+        raise ConfigurationError(
+            f"the locale: Python reads text as {encoding}; allowed: UTF-8, as with PYTHONUTF8=1 or "
+            "LC_ALL=C.UTF-8"
+        )

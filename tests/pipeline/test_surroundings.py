@@ -1,0 +1,66 @@
+"""What a user's own variables and flags change: nothing, or one line before anything runs."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CHECK = ("-m", "pipeline", "check", "--config", "configs/digits.yaml")
+# Imports what reads the variables, as a run does.
+LIBRARIES = (
+    "-c",
+    "import runpy, sys; sys.argv[1:] = ['check', '--config', 'configs/digits.yaml']\n"
+    "try: runpy.run_module('pipeline', run_name='__main__')\n"
+    "except SystemExit as error: assert not error.code, error.code\n"
+    "import pipeline.create_pipeline, keras, tensorflow as tf\n"
+    "print(tf.ones(1).numpy(), keras.backend.backend())",
+)
+
+
+def python(*words, **variables):
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), **variables}
+    return subprocess.run(
+        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONWARNINGS": "error"},
+        {"PYTHONOPTIMIZE": "1", "LC_ALL": "C", "HOME": "/dev/null", "COLUMNS": "0"},
+        {
+            "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
+            "TF_XLA_FLAGS": "--no_such_flag",
+            "KERAS_BACKEND": "torch",
+            "HTTPS_PROXY": "http://127.0.0.1:1",
+        },
+    ],
+    ids=lambda variables: next(iter(variables)),
+)
+def test_a_variable_of_the_users_stops_no_library(variables, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "jax", "floatx": "float16"}')
+    variables = {"KERAS_HOME": str(tmp_path), **variables}
+    done = python(*LIBRARIES, **variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[1.] tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"PYTHONOPTIMIZE": "2"}, "PYTHONOPTIMIZE (or python -O): given 2, which removes the doc"),
+        (
+            {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+            "the locale: Python reads text as ANSI_X3.4-1968; allowed: UTF-8",
+        ),
+    ],
+    ids=["docstrings", "locale"],
+)
+def test_what_cannot_be_set_aside_is_one_line(variables, line):
+    done = python(*CHECK, **variables)
+    assert done.returncode == 2
+    [said] = done.stderr.splitlines()
+    assert said.startswith(line)
