@@ -1,4 +1,6 @@
-"""The verbs `run` and `check`."""
+"""The verbs `run`, `check` and `report`."""
+
+import webbrowser
 
 from cli.configuration_arguments import add_configuration, configuration_of
 from failures import ConfigurationError
@@ -16,7 +18,19 @@ def add_verbs(verbs):
     run.set_defaults(verb=_run)
     check = verbs.add_parser("check", help="check a configuration and show it with its defaults")
     check.set_defaults(verb=_check)
-    for verb in (run, check):
+    report = verbs.add_parser("report", help="write the report of a run as one HTML file")
+    which = report.add_mutually_exclusive_group()
+    which.add_argument("--run", metavar="RUN", help="which run (default: the newest)")
+    which.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="two runs on one page; a run is its id or the beginning of it, the number of a "
+        "pushed version, latest or previous",
+    )
+    report.add_argument("--open", action="store_true", help="show it in the browser")
+    report.set_defaults(verb=_report)
+    for verb in (run, check, report):
         add_configuration(verb)
 
 
@@ -57,3 +71,17 @@ def _check(arguments):
 
     plain = configuration_of(arguments).model_dump(mode="json", by_alias=True)
     print(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), end="")
+
+
+def _report(arguments):
+    configuration = configuration_of(arguments)
+    # ML Metadata and Pillow, which other verbs do without.
+    from report.files import write_comparison, write_report
+
+    if arguments.compare:
+        file = write_comparison(configuration, *arguments.compare)
+    else:
+        file = write_report(configuration, arguments.run)
+    print(file)
+    if arguments.open:
+        webbrowser.open(file.resolve().as_uri())

@@ -39,7 +39,7 @@ def _schedule(arguments):
 
             apply(package, configuration.kubeflow, configuration.schedule, say=print_now)
     else:
-        from kfp.recurring_changes import change
+        from kfp.recurring_runs import change
 
         change(arguments.action, configuration.name, configuration.kubeflow, say=print_now)
     return 0

@@ -14,12 +14,10 @@ def executor_input(task, component, published, parameters, root, output_file):
     """The ExecutorInput of a task, as JSON.
 
     Args:
-      task: the task's spec.
-      component: its component's spec.
+      task, component: the specs of a task and its component.
       published: {task: {output: record}} of the finished tasks.
       parameters: the values of the run's parameters.
       root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
-      output_file: the path for the executor's output.
     """
     inputs = {
         "parameterValues": _parameter_values(task, component, parameters),

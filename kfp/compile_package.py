@@ -14,9 +14,8 @@ from files import writing
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
-from kfp.run_origin import origin_variable
+from kfp.run_origin import add_scheduled_time, origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
-from kfp.scheduled_time import add_scheduled_time
 from settings.kubeflow import Kubeflow
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]

@@ -21,10 +21,8 @@ import traceback
 from failures import Failure, in_one_line
 from files import writing
 from kfp.launcher_paths import local_path
-from kfp.run_origin import origin_in
+from kfp.run_origin import SCHEDULED_TIME, origin_in, take_scheduled_time
 from kfp.run_parameters import replace_keys
-from kfp.scheduled_time import PARAMETER as SCHEDULED_TIME
-from kfp.scheduled_time import take_scheduled_time
 from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 
@@ -78,6 +76,8 @@ def run(executor, executor_input, inputs_spec, beam_args):
     Raises:
       Exception: whatever the executor raises; no output file is written then.
     """
+    from tfx.orchestration.portable import outputs_utils
+
     from kfp.artifact_records import to_artifact, to_record
 
     inputs = executor_input.get("inputs", {})
@@ -93,7 +93,7 @@ def run(executor, executor_input, inputs_spec, beam_args):
         for key, value in outputs.get("artifacts", {}).items()
         if key != LOG_OUTPUT
     }
-    _make_folders(output_dict)
+    outputs_utils.make_output_dirs(output_dict)  # as TFX's own runners do
     given = {key: [artifact.uri for artifact in made] for key, made in output_dict.items()}
     exec_properties = _exec_properties(
         inputs.get("parameterValues", {}), inputs_spec.get("parameters", {})
@@ -140,16 +140,6 @@ def _make_executor(path, beam_args, temporary):
         "executor_output_uri": os.path.join(temporary, "executor_output.pb"),
     }
     return executor_class(context(unique_id="1", **{flags: beam_args}, **places))
-
-
-def _make_folders(output_dict):
-    """Makes the output folders, as TFX's own runners do."""
-    from tfx.types.value_artifact import ValueArtifact
-
-    for artifacts in output_dict.values():
-        for artifact in artifacts:
-            is_file = isinstance(artifact, ValueArtifact)
-            os.makedirs(os.path.dirname(artifact.uri) if is_file else artifact.uri, exist_ok=True)
 
 
 def _check(result):

@@ -1,4 +1,4 @@
-"""`python -m pipeline schedule apply`: a recurring run as code.
+"""`python -m pipeline schedule apply|list|pause|resume|delete`: a recurring run as code.
 
 The server cannot change a recurring run and lets two have one name. So `apply` looks at
 what exists, takes one step towards what is wanted, and looks again until nothing is left
@@ -11,17 +11,23 @@ import hashlib
 import json
 
 from failures import Failure
+from kfp.run_origin import PLACEHOLDER
 from kfp.run_values import given_values
-from kfp.scheduled_time import PLACEHOLDER
 from kfp.six_field_cron import six_fields
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect, named, pause
-from kfp.submit_upload import open_package, upload
+from kfp.submit_upload import find_experiment, open_package, upload
 from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 
 _STEPS = 50  # More than any number of leftovers; a bound on a server that forgets.
 _UNCLEAR_CALLS = 5
 _MARK = "steadyfeed schedule "
+_CALLS = {"pause": "disable", "resume": "enable", "delete": "delete"}
+_DONE = {
+    "pause": "is paused; resume or apply undoes it",
+    "resume": "is on again; pause undoes it",
+    "delete": "is deleted",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +52,7 @@ def next_step(existing, wanted: Wanted) -> tuple[str, str | None] | None:
     Returns:
       "create", "delete", "enable" or "disable", and the id of the one to which it applies.
     """
-    matching = sorted((r for r in existing if mark_of(r) == wanted.mark), key=_age)
+    matching = sorted((r for r in existing if _mark_of(r) == wanted.mark), key=_age)
     if not matching:
         return "create", None
     kept = matching[0]
@@ -54,7 +60,7 @@ def next_step(existing, wanted: Wanted) -> tuple[str, str | None] | None:
     for other in existing:
         if other.recurring_run_id != kept.recurring_run_id:
             return "delete", other.recurring_run_id
-    if is_enabled(kept) != wanted.enabled:
+    if _is_enabled(kept) != wanted.enabled:
         return "enable" if wanted.enabled else "disable", kept.recurring_run_id
     return None
 
@@ -91,7 +97,7 @@ def _converge(server, experiment_id, wanted):
     """Takes steps until none is left; returns their actions."""
     taken, unclear = [], 0
     for _ in range(_STEPS):
-        existing = listed(server, experiment_id, wanted.name)
+        existing = _listed(server, experiment_id, wanted.name)
         step = next_step(existing, wanted)
         if step is None:
             return taken
@@ -100,7 +106,7 @@ def _converge(server, experiment_id, wanted):
             if action == "create":
                 _create(server, wanted, enabled=wanted.enabled and not existing)
             else:
-                apply_action(server, action, identity)
+                _apply_action(server, action, identity)
             taken.append(action)
             unclear = 0
         except Unclear as error:
@@ -122,7 +128,7 @@ def _create(server, wanted, enabled):
         server.id_of(server.call(create, wanted.body, repeatable=False), "recurring_run_id")
 
 
-def apply_action(server, action, recurring_run_id):
+def _apply_action(server, action, recurring_run_id):
     """Enables, disables or deletes a recurring run; whether it was still there.
 
     Another apply may be faster, or a repeated call had its effect the first time.
@@ -160,13 +166,13 @@ def _wanted(server, name, schedule, fields):
     return Wanted(name, body, mark, schedule.enabled)
 
 
-def mark_of(recurring_run):
+def _mark_of(recurring_run):
     """The mark that apply left in the description; "" when a person made it."""
     description = recurring_run.description or ""
     return description.partition(";")[0] if description.startswith(_MARK) else ""
 
 
-def is_enabled(recurring_run):
+def _is_enabled(recurring_run):
     return recurring_run.mode == "ENABLE" or (
         recurring_run.mode is None and recurring_run.status == "ENABLED"
     )
@@ -176,7 +182,7 @@ def _age(recurring_run):
     return str(recurring_run.created_at), recurring_run.recurring_run_id
 
 
-def listed(server, experiment_id, name):
+def _listed(server, experiment_id, name):
     """The recurring runs of a name, in one experiment or, for None, in all."""
     where = {"experiment_id": experiment_id} if experiment_id else server.in_namespace
     return server.pages(
@@ -189,8 +195,8 @@ def listed(server, experiment_id, name):
 
 def _warn_of_others(server, experiment_id, name, say):
     """Names a schedule that a change of kubeflow.experiment left behind."""
-    for other in listed(server, None, name):
-        if other.experiment_id != experiment_id and mark_of(other):
+    for other in _listed(server, None, name):
+        if other.experiment_id != experiment_id and _mark_of(other):
             say(
                 f"Another experiment ({other.experiment_id}) has a schedule {name} as well. If it "
                 "is left over, delete it with kubeflow.experiment set to that one."
@@ -222,3 +228,57 @@ def _because(taken):
     if taken == ["enable"]:
         return " (it was paused; the configuration says enabled)"
     return " (the configuration says enabled: false)" if taken == ["disable"] else ""
+
+
+def change(action, name, kubeflow: Kubeflow, *, say=print):
+    """Applies `action` to the recurring runs of one pipeline; repeating it changes nothing.
+
+    Args:
+      action: "list", "pause", "resume" or "delete".
+
+    Returns:
+      How many recurring runs were listed or changed.
+
+    Raises:
+      Failure: nothing can be paused or resumed, or the server does not do its part.
+    """
+    server = connect(kubeflow)
+    experiment = find_experiment(server, kubeflow.experiment or name)
+    found = _listed(server, experiment.experiment_id, name) if experiment else []
+    where = f"in the experiment {kubeflow.experiment or name}"
+    if not found and action in ("pause", "resume"):
+        raise Failure(
+            f"There is no schedule {name} {where}. Make it: python -m pipeline schedule apply."
+        )
+    if not found:
+        say(f"There is no schedule {name} {where}.")
+    if action == "list":
+        for recurring_run in found:
+            say(_line(recurring_run))
+        return len(found)
+    return sum(_change_one(action, server, one, say) for one in found)
+
+
+def _line(recurring_run):
+    trigger = recurring_run.trigger
+    cron = trigger.cron_schedule.cron if trigger and trigger.cron_schedule else "no cron"
+    version = recurring_run.pipeline_version_reference
+    return (
+        f"{recurring_run.display_name:<20} {'on' if _is_enabled(recurring_run) else 'paused':<7} "
+        f"{cron:<20} since {recurring_run.created_at:%Y-%m-%d %H:%M} "
+        f"version {version.pipeline_version_id if version else 'of its own'} "
+        f"id {recurring_run.recurring_run_id}"
+        + ("" if _mark_of(recurring_run) else " (not made by schedule apply)")
+    )
+
+
+def _change_one(action, server, recurring_run, say):
+    identity = recurring_run.recurring_run_id
+    label = f"{recurring_run.display_name} ({identity})"
+    if action != "delete" and _is_enabled(recurring_run) == (action == "resume"):
+        say(f"{label} is already {'on' if action == 'resume' else 'paused'}.")
+        return 0
+    if not _apply_action(server, _CALLS[action], identity):
+        return 0
+    say(f"{label} {_DONE[action]}.")
+    return 1

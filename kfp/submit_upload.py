@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from failures import ConfigurationError, Failure
+from failures import Failure
 from kfp.package_rules import read_package
 from kfp.submit_connection import Server
 from settings.kubeflow import Kubeflow
@@ -33,15 +33,8 @@ def open_package(file):
     Raises:
       ConfigurationError: the file does not exist, or the backend does not accept it.
     """
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"--package {file}: {error.strerror}; allowed: a file made by "
-            "`python -m pipeline compile`"
-        ) from None
     spec, _ = read_package(Path(file))
-    digest = hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return Package(str(file), spec, spec["pipelineInfo"]["name"], f"sha256-{digest[:16]}")
 
 

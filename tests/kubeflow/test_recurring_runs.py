@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failures import ConfigurationError, Failure
-from kfp.recurring_changes import change
-from kfp.recurring_runs import Wanted, apply, next_step
+from kfp.recurring_runs import Wanted, apply, change, next_step
 from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 
