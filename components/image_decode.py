@@ -5,8 +5,11 @@ and gives grey for PNG and JPEG alone. Only pictures that need more than it can 
 """
 
 import re
+from collections.abc import Callable
 
 import tensorflow as tf
+
+from components.exif_orientation import orientations, turned
 
 # How a picture that is not read is refused, in the message of the error.
 REFUSAL = re.compile(r"This is an? [^\[\]]*? Save it as a PNG")
@@ -20,7 +23,7 @@ _LUMA = (19595, 38470, 7471)
 _BITFIELDS = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"  # red, green, blue
 
 
-def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+def decode_image(encoded: tf.Tensor, channels: int, exif_orientation: bool) -> tf.Tensor:
     """Decodes a JPEG, PNG, GIF, BMP or WebP image.
 
     Of an animated GIF the first frame is decoded. Transparency is dropped, 16-bit values become
@@ -29,6 +32,7 @@ def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     Args:
       encoded: () string.
       channels: 1 or 3.
+      exif_orientation: whether to turn the picture as its EXIF orientation says.
 
     Returns:
       (height, width, channels) uint8: Pillow's pixels, up to 1 more or less; of a JPEG or a
@@ -38,15 +42,16 @@ def decode_image(encoded: tf.Tensor, channels: int) -> tf.Tensor:
       tf.errors.InvalidArgumentError: the bytes are not a whole image, or a BMP is compressed,
         has 1, 4 or 16 bits a pixel, or unusual headers; or a WebP is animated.
     """
-    image = tf.cond(
-        is_unusual(encoded, channels),
-        lambda: _unusual(encoded, channels),
-        lambda: _usual(encoded, channels),
-    )
-    return tf.ensure_shape(image, (None, None, channels))
+    image = _decode(encoded, channels)
+    if not exif_orientation:
+        return image
+    orientation = orientations(tf.expand_dims(encoded, 0))[0]
+    return tf.cond(orientation == 1, lambda: image, lambda: turned(image, orientation))
 
 
-def map_images(change, encoded: tf.Tensor, channels: int, **arguments):
+def map_images(
+    change: Callable, encoded: tf.Tensor, channels: int, exif_orientation: bool, **arguments
+):
     """`tf.map_fn` of the decoded images of a batch.
 
     A batch without an unusual image, as nearly all are, pays for one condition and not for
@@ -55,19 +60,35 @@ def map_images(change, encoded: tf.Tensor, channels: int, **arguments):
     Args:
       change: (height, width, channels) uint8 -> what `map_fn` stacks.
       encoded: (batch,) string.
+      channels, exif_orientation: as `decode_image`'s.
     """
+    unusual = is_unusual(encoded, channels)
+    turns = tf.ones_like(encoded, tf.int32)
+    if exif_orientation:
+        turns = orientations(encoded)
+        unusual |= turns != 1
 
     def usual(one):
         return change(tf.ensure_shape(_usual(one, channels), (None, None, channels)))
 
-    def any_image(one):
-        return change(decode_image(one, channels))
+    def any_image(both):
+        one, orientation = both
+        return change(turned(_decode(one, channels), orientation))
 
     return tf.cond(
-        tf.reduce_any(is_unusual(encoded, channels)),
-        lambda: tf.map_fn(any_image, encoded, **arguments),
+        tf.reduce_any(unusual),
+        lambda: tf.map_fn(any_image, (encoded, turns), **arguments),
         lambda: tf.map_fn(usual, encoded, **arguments),
     )
+
+
+def _decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    image = tf.cond(
+        is_unusual(encoded, channels),
+        lambda: _unusual(encoded, channels),
+        lambda: _usual(encoded, channels),
+    )
+    return tf.ensure_shape(image, (None, None, channels))
 
 
 def is_unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:

@@ -13,6 +13,11 @@ class Preprocessing(Section):
     height: Side = Field(description="pixels that the model sees")
     width: Side = Field(description="pixels that the model sees")
     channels: Literal[1, 3] = Field(3, description="1 for grey, 3 for RGB")
+    exif_orientation: bool = Field(
+        True,
+        description="turn photographs as their EXIF orientation says, so that the model sees what "
+        "people see; false for masks or labels that were made of the pixels as they are stored",
+    )
     resize: Literal["bilinear", "area", "nearest"] = Field(
         "bilinear", description="how images are resized; masks always use nearest"
     )

@@ -19,7 +19,9 @@ def shown(encoded: bytes) -> bytes:
     """The image as it is, or shrunk, as PNG or JPEG, when it is large or in another format."""
     if suffix(encoded) and len(encoded) <= MOST_BYTES:
         return encoded
-    return _small(Image.fromarray(decode_image(tf.constant(encoded), 3).numpy()))
+    # Turned, as a browser turns what it gets as it is.
+    pixels = decode_image(tf.constant(encoded), 3, exif_orientation=True).numpy()
+    return _small(Image.fromarray(pixels))
 
 
 def segmented(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict[str, bytes]:

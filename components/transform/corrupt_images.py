@@ -62,7 +62,7 @@ def split_corrupt(
 def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
     """Why the image of one serialized tf.train.Example does not decode; None when it does."""
 
-    return _flaw(record, image_feature, lambda image: decode_image(image, channels))
+    return _flaw(record, image_feature, lambda image: decode_image(image, channels, False))
 
 
 def _flaw(record: bytes, name: str, decode: Callable) -> str | None:

@@ -142,6 +142,7 @@ def images_to_bytes(encoded: tf.Tensor, options: Preprocessing) -> tf.Tensor:
         image_to_bytes,
         encoded,
         options.channels,
+        options.exif_orientation,
         fn_output_signature=tf.string,
         parallel_iterations=DECODED_AT_ONCE,
     )
@@ -161,6 +162,7 @@ def images_and_sizes(encoded: tf.Tensor, options: Preprocessing) -> tuple[tf.Ten
         image_and_size,
         encoded,
         options.channels,
+        options.exif_orientation,
         fn_output_signature=(tf.string, tf.TensorSpec([2], tf.int32)),
         parallel_iterations=DECODED_AT_ONCE,
     )

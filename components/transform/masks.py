@@ -40,7 +40,10 @@ def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job)
         images = features[job.features.image_feature].bytes_list.value
         try:
             decoded = [decode_mask(tf.constant(masks[0]))]
-            decoded += [decode_image(one, job.options.channels) for one in images[:1]]
+            decoded += [
+                decode_image(one, job.options.channels, job.options.exif_orientation)
+                for one in images[:1]
+            ]
         except tf.errors.InvalidArgumentError:
             continue
         sizes = [picture.shape[:2] for picture in decoded]

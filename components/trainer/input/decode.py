@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from components.exif_orientation import orientations, turned
 from components.image_decode import decode_image
 from components.mask_decode import decode_mask
 from components.trainer.input import jpeg
@@ -29,7 +30,7 @@ def decode_features(
       (batch, row) uint8 or (batch,) int64, one a feature.
     """
     image, target = features
-    pixels = decode_images(values[0], image.shape)
+    pixels = decode_images(values[0], image.shape, image.exif_orientation)
     if target.dtype == "uint8":
         return pixels, decode_masks(values[1], target.shape)
     return pixels, tf.cast(values[1], tf.int64)
@@ -57,11 +58,13 @@ def fill_rows(
     else:
         targets = tf.cast(values[1], tf.int64)
 
-    def fill(start, images, targets):
+    turns = _turns(values[0], image.exif_orientation)
+
+    def fill(start, images, turns, targets):
         end = start + len(images)
         arrays[1][start:end] = targets
         with _no_image():
-            _quickly(images, image.shape, arrays[0][start:end])
+            _quickly(images, turns, image.shape, arrays[0][start:end])
         return end - start
 
     def copy(start, rows, targets):
@@ -70,16 +73,18 @@ def fill_rows(
         return end - start
 
     def by_ops():
-        return _by_ops(values[0], image.shape)
+        return _by_ops(values[0], turns, image.shape)
 
     return tf.cond(
         tf.reduce_any(_is_jpeg(values[0])),
-        lambda: tf.numpy_function(fill, [start, values[0], targets], tf.int64),
+        lambda: tf.numpy_function(fill, [start, values[0], turns, targets], tf.int64),
         lambda: tf.numpy_function(copy, [start, by_ops(), targets], tf.int64),
     )
 
 
-def decode_images(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
+def decode_images(
+    encoded: tf.Tensor, shape: tuple[int, int, int], exif_orientation: bool = True
+) -> tf.Tensor:
     """Decodes JPEG, PNG, BMP, GIF or WebP images and stretches them to `shape`.
 
     Bilinearly, with half-pixel centres.  JPEGs go through `jpeg` where it is available,
@@ -88,6 +93,7 @@ def decode_images(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     Args:
       encoded: (batch,) string.
       shape: (height, width, channels); 1 or 3 channels.
+      exif_orientation: whether to turn them first as their EXIF orientation says.
 
     Returns:
       (batch, height * width * channels) uint8.
@@ -95,32 +101,38 @@ def decode_images(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not a whole image.
     """
+    turns = _turns(encoded, exif_orientation)
     if not jpeg.available():
-        return _by_ops(encoded, shape)
+        return _by_ops(encoded, turns, shape)
     row = math.prod(shape)
 
-    def quickly(images):
+    def quickly(images, turns):
         rows = np.empty((len(images), row), np.uint8)
-        _quickly(images, shape, rows)
+        _quickly(images, turns, shape, rows)
         return rows
 
-    def quickly_in_graph(images):
+    def quickly_in_graph(images, turns):
         with _no_image():
-            return quickly(images)
+            return quickly(images, turns)
 
     if tf.executing_eagerly():
-        return tf.constant(quickly(encoded.numpy()))
+        return tf.constant(quickly(encoded.numpy(), turns.numpy()))
     rows = tf.cond(
         tf.reduce_any(_is_jpeg(encoded)),
-        lambda: tf.numpy_function(quickly_in_graph, [encoded], tf.uint8, stateful=False),
-        lambda: _by_ops(encoded, shape),
+        lambda: tf.numpy_function(quickly_in_graph, [encoded, turns], tf.uint8, stateful=False),
+        lambda: _by_ops(encoded, turns, shape),
     )
     return tf.ensure_shape(rows, (encoded.shape[0], row))
 
 
-def decoder() -> str:
-    """Which decoder is used: a cache of decoded pixels is valid for one decoder."""
-    return "libjpeg-turbo and OpenCV" if jpeg.available() else "TensorFlow"
+def decoder(image: Feature) -> list:
+    """What besides the file decides about an image's pixels, for the key of a cache."""
+    by = "libjpeg-turbo and OpenCV" if jpeg.available() else "TensorFlow"
+    return [by, image.exif_orientation]
+
+
+def _turns(encoded: tf.Tensor, exif_orientation: bool) -> tf.Tensor:
+    return orientations(encoded) if exif_orientation else tf.ones_like(encoded, tf.int32)
 
 
 def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
@@ -136,32 +148,38 @@ def _no_image():
         raise ValueError(error.message) from error
 
 
-def _quickly(images: np.ndarray, shape: tuple[int, int, int], rows: np.ndarray) -> None:
-    left = jpeg.decode_rows(images, shape, rows)
+def _quickly(
+    images: np.ndarray, turns: np.ndarray, shape: tuple[int, int, int], rows: np.ndarray
+) -> None:
+    left = jpeg.decode_rows(images, turns, shape, rows)
     if left:
         with tf.device("CPU"):
-            rows[left] = _by_ops(tf.constant(images[left]), shape)
+            rows[left] = _by_ops(tf.constant(images[left]), tf.constant(turns[left]), shape)
 
 
-def _by_ops(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
+def _by_ops(encoded: tf.Tensor, turns: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     height, width, channels = shape
 
-    def one(image):
+    def one(both):
+        image, orientation = both
         shrinkable = tf.cond(
             _is_jpeg(image),
-            lambda: (channels == 3) | (tf.io.extract_jpeg_shape(image)[2] != 4),  # CMYK
+            lambda: (
+                (orientation == 1)  # Of another size than wanted, it would shrink too far.
+                & ((channels == 3) | (tf.io.extract_jpeg_shape(image)[2] != 4))
+            ),  # CMYK
             lambda: tf.constant(False),
         )
         decoded = tf.cond(
             shrinkable,
             lambda: _decode_jpeg(image, shape),
-            lambda: decode_image(image, channels),
+            lambda: turned(decode_image(image, channels, False), orientation),
         )
         decoded.set_shape((None, None, channels))
         resized = tf.image.resize(decoded, (height, width))  # bilinear, float32 in 0..255
         return tf.reshape(tf.cast(resized + 0.5, tf.uint8), (height * width * channels,))
 
-    return _each(one, encoded, height * width * channels)
+    return _each(one, (encoded, turns), height * width * channels)
 
 
 def decode_masks(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
@@ -179,7 +197,7 @@ def decode_masks(encoded: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     return _each(one, encoded, height * width * channels)
 
 
-def _each(one: Callable, encoded: tf.Tensor, size: int) -> tf.Tensor:
+def _each(one: Callable, encoded: tf.Tensor | tuple, size: int) -> tf.Tensor:
     row = tf.TensorSpec((size,), tf.uint8)
     at_once = None if tf.executing_eagerly() else _AT_ONCE  # TensorFlow warns of it there.
     return tf.map_fn(one, encoded, fn_output_signature=row, parallel_iterations=at_once)

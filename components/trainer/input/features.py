@@ -16,11 +16,13 @@ class Feature:
       name: the feature's name in the Example.
       shape: of one example: (height, width, channels) for pixels, () for a number.
       dtype: `uint8` (in the Example one bytes value, row-major, raw) or `int64` (one number).
+      exif_orientation: whether an encoded image is turned as its EXIF orientation says.
     """
 
     name: str
     shape: tuple[int, ...] = ()
     dtype: str = "int64"
+    exif_orientation: bool = True
 
     @property
     def row_bytes(self) -> int:
@@ -41,7 +43,9 @@ class Feature:
 LABEL = Feature("label")
 
 
-def image_feature(shape: tuple[int, int, int], name: str = "image") -> Feature:
+def image_feature(
+    shape: tuple[int, int, int], name: str = "image", exif_orientation: bool = True
+) -> Feature:
     """Raw pixels, (height, width, channels) uint8."""
     shape = tuple(int(size) for size in shape)
     if len(shape) != 3 or min(shape) < 1:
@@ -49,4 +53,4 @@ def image_feature(shape: tuple[int, int, int], name: str = "image") -> Feature:
             f"The input function got the image shape {shape}. "
             "Give (height, width, channels), each at least 1."
         )
-    return Feature(name, shape, "uint8")
+    return Feature(name, shape, "uint8", exif_orientation)

@@ -61,6 +61,7 @@ def input_function(
     training: bool,
     target: Feature = LABEL,
     encoded: bool = False,
+    exif_orientation: bool = True,
     options: FeedOptions = DEFAULTS,
 ) -> Input:
     """Batches of the Examples in `files`: Transform's, or ExampleGen's with `encoded`.
@@ -71,13 +72,15 @@ def input_function(
       batch_size: examples a batch, over all workers.
       training: shuffled and endless, in whole batches; otherwise each example once.
       target: what accompanies the image; `Feature("mask", (h, w, 1), "uint8")` for masks.
-      encoded: whether the Examples hold JPEGs or PNGs instead of raw pixels of that shape.
+      encoded: whether the Examples hold encoded images instead of raw pixels of that shape.
+      exif_orientation: whether encoded images are turned as their EXIF orientation says.
       options: how they are fed.
 
     Raises:
       Failure: no Examples, other features or sizes than asked for, a damaged file.
     """
-    source = records.source(files, (image_feature(image_shape), target), encoded)
+    image = image_feature(image_shape, exif_orientation=exif_orientation)
+    source = records.source(files, (image, target), encoded)
     return feed(source, batch_size, training=training, options=options)
 
 
@@ -92,6 +95,7 @@ def from_tfds(
     target: Feature = LABEL,
     data_dir: str | None = None,
     download: bool = False,
+    exif_orientation: bool = True,
     options: FeedOptions = DEFAULTS,
 ) -> Input:
     """Batches of a TFDS dataset, its images decoded and resized to `image_shape`.
@@ -107,12 +111,13 @@ def from_tfds(
         for masks.
       data_dir: where TFDS keeps its datasets; by default TFDS's own place.
       download: whether a dataset that is not prepared may be downloaded.
+      exif_orientation: whether images are turned as their EXIF orientation says.
       options: how they are fed.
 
     Raises:
       Failure: no such dataset, split or feature, or an image that cannot be decoded.
     """
-    image = image_feature(image_shape, image)
+    image = image_feature(image_shape, image, exif_orientation)
     source = tfds.source(name, split, image, target, data_dir, download)
     return feed(source, batch_size, training=training, options=options)
 

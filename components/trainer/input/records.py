@@ -54,7 +54,7 @@ def source(
 
     made = Source(
         name=_named(files),
-        identity=json.dumps([encoded and decoder(), *zip(files, sizes, strict=True)]),
+        identity=json.dumps([encoded and decoder(features[0]), *zip(files, sizes, strict=True)]),
         features=features,
         elements=lambda seed: _records(files, seed),
         decode=decode,

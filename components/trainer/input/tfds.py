@@ -77,7 +77,7 @@ def source(
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
-        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir), decoder()]),
+        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
         features=features,
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,

@@ -59,7 +59,9 @@ def save_brightness_model(folder, names, answers=None, label_type=tf.string, siz
     )
 
     def brightness(encoded):
-        resized = tf.image.resize(decode_image(encoded, 1), [size, size])  # (size, size, 1) float32
+        resized = tf.image.resize(
+            decode_image(encoded, 1, True), [size, size]
+        )  # (size, size, 1) float32
         return tf.reduce_mean(resized)
 
     def classify(images):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.transform.reading import read_mask_pixels
 from failures import Failure
+from tests.components.picture_variants import exif
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
 CLASSES = {"sky": 1, "tree": 2, "car": 3}
@@ -162,6 +163,11 @@ def test_proportions_are_compared_of_images_that_only_decode_to_colour(workplace
     train = [raw_example(image, make.encode(values(0, 20, 40)))] * 2
     with pytest.raises(Failure, match="mask of 20x40 pixels and an image of 20x20"):
         transform(workplace, {"train": train})
+
+
+def test_masks_cover_the_picture_as_its_exif_orientation_turns_it(workplace, make):
+    image = make.encode(make.picture(20, 40), "JPEG", exif=exif(6, ">"))
+    transform(workplace, {"train": [raw_example(image, make.encode(values(0, 40, 20)))] * 2})
 
 
 def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, splits, make):

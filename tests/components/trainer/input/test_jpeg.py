@@ -147,7 +147,7 @@ image, left = file.getvalue(), []
 sys.setswitchinterval(1e-5)
 
 def decode():
-    left.extend(jpeg.decode_rows([image], (8, 8, 3), np.empty((1, 192), np.uint8)))
+    left.extend(jpeg.decode_rows([image], [1], (8, 8, 3), np.empty((1, 192), np.uint8)))
 
 def decode_while_another_imports():
     while first.is_alive() and os.environ["LD_LIBRARY_PATH"] == "as-before":
