@@ -29,7 +29,6 @@ def ChampionResolver(
     gets the same answer and is cached.
 
     Args:
-      model: the challenger.
       champion: the SavedModel below `Format-Serving/`, and property `found` 1, with
         `version`, `version_path` and `fingerprint`; before the first push `found` is 0 and
         there is no model.

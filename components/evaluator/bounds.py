@@ -76,7 +76,7 @@ def bounds_of(
 
 def decide(
     evaluation: Evaluation,
-    broken: Sequence[Bound],
+    bounds: Sequence[Bound],
     challenger: Mapping[str, float],
     champion: Mapping[str, float],
 ) -> Verdict:
@@ -87,7 +87,7 @@ def decide(
     class is then the first one, which may well be the most frequent.
     """
     # A metric that was not measured breaks its threshold and its change for the same reason.
-    reasons = list(dict.fromkeys(_reason(bound, challenger) for bound in broken))
+    reasons = list(dict.fromkeys(_reason(b, challenger) for b in bounds if not b.met))
     if not evaluation.thresholds and not evaluation.change:
         reasons = ["no threshold is configured"]
     elif math.isnan(challenger["loss"]):

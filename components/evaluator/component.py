@@ -54,10 +54,8 @@ def Evaluator(
     is not blessed.
 
     Args:
-      examples: raw Examples with encoded images.
-      model: the challenger.
-      champion: what ChampionResolver found.
-      schema: of the raw Examples; it gives the label's type.
+      examples: raw Examples with encoded images; their schema gives the label's type.
+      model, champion: the challenger, and what ChampionResolver found.
       evaluation: the files of TFMA (`tfma.load_eval_result`), counts.json, class_names.json, and
         worst_examples.json with pictures of at most 12 examples: the mistakes of highest loss,
         or the images of lowest mean IoU. Custom properties: `summary`, each metric as a float
@@ -65,9 +63,7 @@ def Evaluator(
       blessing: BLESSED or NOT_BLESSED and property `blessed`, as in TFX; `summary` and
         blessing.json give the reasons.
       criteria: what a model must reach, as in `thresholds={"accuracy": {"min": 0.9}}`.
-      features: what is read of an Example.
       preprocessing: what happens to corrupt images.
-      split: the split to evaluate on.
       batch_size: examples predicted at once, > 0.
 
     Raises:

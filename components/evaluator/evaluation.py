@@ -82,15 +82,15 @@ def _judge(plan: Plan, split_uri: str, evaluation: Evaluation, counts, uri: str)
         for name, of_model in by_name.items()
     }
     challenger, champion = [*overall.values(), {}][:2]
-    broken = [b for b in bounds_of(evaluation, challenger, champion) if not b.met]
-    verdict = decide(evaluation, broken, challenger, champion)
+    bounds = list(bounds_of(evaluation, challenger, champion))
+    verdict = decide(evaluation, bounds, challenger, champion)
     tfma_result.write(
         uri,
-        tfma_result.eval_config(evaluation, plan.features, names),
+        tfma_result.eval_config(evaluation, plan.features, names, bounds),
         tfma_result.sliced_metrics(
             by_name, overall, plan.class_names, plan.features, evaluation.per_class
         ),
-        tfma_result.validation(evaluation, broken, verdict),
+        tfma_result.validation(evaluation, bounds, verdict),
         split_uri,
         {name: place.path for name, place in zip(names, plan.models, strict=True)},
     )

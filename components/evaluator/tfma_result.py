@@ -46,7 +46,7 @@ def model_names(number: int) -> list[str]:
 
 
 def eval_config(
-    evaluation: Evaluation, features: Features, models: Sequence[str]
+    evaluation: Evaluation, features: Features, models: Sequence[str], bounds: Sequence[Bound]
 ) -> config_pb2.EvalConfig:
     """The evaluation in TFMA's terms."""
     config = config_pb2.EvalConfig()
@@ -62,28 +62,27 @@ def eval_config(
     named = _TFMA_METRICS | (_OF_IMAGES if features.task == "classification" else {})
     for name, (class_name, arguments) in named.items():
         spec.metrics.add(class_name=class_name, config=json.dumps({"name": name, **arguments}))
-    with_champion = len(models) > 1
-    for metric in sorted({*evaluation.thresholds, *(evaluation.change if with_champion else ())}):
+    for metric in sorted({bound.metric for bound in bounds}):
         thresholds = spec.per_slice_thresholds[metric].thresholds.add()
         thresholds.slicing_specs.add()  # of all examples together
-        thresholds.threshold.CopyFrom(_bounds(evaluation, metric, with_champion))
+        for bound in bounds:
+            if bound.metric == metric:
+                thresholds.threshold.MergeFrom(_threshold(bound))
     return config
 
 
-def _bounds(evaluation: Evaluation, metric: str, with_champion: bool) -> config_pb2.MetricThreshold:
-    bounds = config_pb2.MetricThreshold()
-    limits = evaluation.thresholds.get(metric)
-    if limits is not None and limits.min is not None:
-        bounds.value_threshold.lower_bound.value = limits.min
-    if limits is not None and limits.max is not None:
-        bounds.value_threshold.upper_bound.value = limits.max
-    allowed = evaluation.allowed_change(metric)
-    if with_champion and allowed is not None:
-        higher = catalog.higher_is_better(metric)
-        direction = config_pb2.HIGHER_IS_BETTER if higher else config_pb2.LOWER_IS_BETTER
-        bounds.change_threshold.direction = direction
-        bounds.change_threshold.absolute.value = (-1 if higher else 1) * (allowed + ROUNDING)
-    return bounds
+def _threshold(bound: Bound) -> config_pb2.MetricThreshold:
+    threshold = config_pb2.MetricThreshold()
+    if bound.is_change:
+        better = config_pb2.HIGHER_IS_BETTER if bound.at_least else config_pb2.LOWER_IS_BETTER
+        threshold.change_threshold.direction = better
+        sign = -1 if bound.at_least else 1
+        threshold.change_threshold.absolute.value = sign * (bound.allowed + ROUNDING)
+    elif bound.at_least:
+        threshold.value_threshold.lower_bound.value = bound.limit
+    else:
+        threshold.value_threshold.upper_bound.value = bound.limit
+    return threshold
 
 
 def sliced_metrics(
@@ -158,7 +157,7 @@ def _differences(values: dict) -> dict:
 
 
 def validation(
-    evaluation: Evaluation, broken: Sequence[Bound], verdict: Verdict
+    evaluation: Evaluation, bounds: Sequence[Bound], verdict: Verdict
 ) -> validation_result_pb2.ValidationResult:
     """The verdict in TFMA's terms, with the bounds that are broken."""
     with_champion = bool(verdict.champion_metrics)
@@ -168,10 +167,10 @@ def validation(
         rubber_stamp=not with_champion and bool(evaluation.change),
         missing_thresholds=not evaluation.thresholds and not evaluation.change,
     )
-    if evaluation.thresholds or (with_champion and evaluation.change):
+    if bounds:
         details = result.validation_details.slicing_details.add(num_matching_slices=1)
         details.slicing_spec.SetInParent()
-    if broken:
+    if broken := [bound for bound in bounds if not bound.met]:
         whole = result.metric_validations_per_slice.add()
         whole.slice_key.SetInParent()
         for bound in broken:
@@ -185,9 +184,7 @@ def validation(
                 failure.message = "Metric not found."
             else:
                 failure.metric_value.double_value.value = value
-            bounds = _bounds(evaluation, bound.metric, with_champion)
-            kind = "change_threshold" if bound.is_change else "value_threshold"
-            getattr(failure.metric_threshold, kind).CopyFrom(getattr(bounds, kind))
+            failure.metric_threshold.CopyFrom(_threshold(bound))
     return result
 
 

@@ -24,10 +24,7 @@ def ExampleValidator(
     It only reports, in TFX's layout (`Split-<name>/SchemaDiff.pb`, also where there are
     none); ValidationGate decides what the anomalies mean for the run.
 
-    Args:
-      statistics: of every split.
-      schema: what they are held against.
-      anomalies: those of every split; `summary` counts them.
+    The property `summary` of `anomalies` counts them.
 
     Raises:
       Failure: an input's file is missing or damaged.

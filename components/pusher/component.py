@@ -39,12 +39,9 @@ def Pusher(
     ignores it.
 
     Args:
-      model: the challenger.
-      blessing: the Evaluator's, of that model.
       pushed_model: custom properties as TFX sets them: `pushed` (0 or 1) and, when pushed,
         `pushed_destination` (the version's folder) and `pushed_version`; and `fingerprint` of
         the model. `summary` says why a model was not pushed.
-      push_destination: folder that a model server reads.
       infra_blessing: ServingCheck's, or an InfraValidator's; None requires none.
       run_id: of the pipeline's run, for the record.
     """

@@ -25,9 +25,7 @@ def SchemaGen(
     and shape, without a list of allowed values.
 
     Args:
-      statistics: of our StatisticsGen, with a split `train`.
       schema: `schema.pbtxt`; `summary` says what it holds.
-      features: which features hold images, masks and classes.
 
     Raises:
       Failure: train is missing or empty, or lacks one of these features.

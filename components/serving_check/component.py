@@ -41,14 +41,11 @@ def ServingCheck(
     gRPC. A model that does not serve is not pushed, and the run goes on.
 
     Args:
-      examples: raw Examples with encoded images.
+      examples: raw Examples with encoded images, of whose `split` requests are made.
       model: the challenger.
       champion: what ChampionResolver found; its latency is measured beside.
       infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
         `summary` and serving.json give the causes, latency and memory.
-      features: which feature holds the encoded image.
-      serving: the limits.
-      split: the split that requests are taken from.
       large_batch: requests in the large batch, > 0.
 
     Raises:

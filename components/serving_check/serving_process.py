@@ -19,11 +19,18 @@ from multiprocessing.connection import Connection
 _STRING = 7  # TF_DataType
 _STRING_BYTES = 24  # of a TF_TString
 _NUMBERS = {1: ("float32", 4), 3: ("int32", 4), 4: ("uint8", 1), 9: ("int64", 8)}
-_pointer = ctypes.c_void_p
+_POINTERS = (  # what gives a pointer
+    "TF_NewStatus", "TF_NewGraph", "TF_NewSessionOptions", "TF_LoadSessionFromSavedModel",
+    "TF_GraphOperationByName", "TF_AllocateTensor", "TF_TensorData", "TF_StringGetDataPointer",
+)  # fmt: skip
+
+
+class _Pointer(ctypes.c_void_p):
+    """A result of this type stays a pointer; c_void_p itself would become a number."""
 
 
 class _Output(ctypes.Structure):
-    _fields_ = [("operation", _pointer), ("index", ctypes.c_int)]
+    _fields_ = [("operation", _Pointer), ("index", ctypes.c_int)]
 
 
 class ServingError(Exception):
@@ -52,9 +59,9 @@ class Server:
         tf, outputs = self._tf, self._signatures[signature]["outputs"]
         [fed] = self._signatures[signature]["inputs"].values()
         batch = self._strings(texts)
-        answers = (_pointer * len(outputs))()
+        answers = (_Pointer * len(outputs))()
         tf.TF_SessionRun(
-            self._session, None, (_Output * 1)(self._node(fed)), (_pointer * 1)(batch), 1,
+            self._session, None, (_Output * 1)(self._node(fed)), (_Pointer * 1)(batch), 1,
             (_Output * len(outputs))(*map(self._node, outputs.values())), answers, len(outputs),
             None, 0, None, self._status,
         )  # fmt: skip
@@ -75,12 +82,13 @@ class Server:
 
     def _strings(self, texts):
         dims = (ctypes.c_int64 * 1)(len(texts))
-        tensor = self._tf.TF_AllocateTensor(_STRING, dims, 1, len(texts) * _STRING_BYTES)
-        start = self._tf.TF_TensorData(tensor)
+        size = ctypes.c_size_t(len(texts) * _STRING_BYTES)
+        tensor = self._tf.TF_AllocateTensor(_STRING, dims, 1, size)
+        start = self._tf.TF_TensorData(tensor).value
         for number, text in enumerate(texts):
-            place = start + number * _STRING_BYTES
+            place = _Pointer(start + number * _STRING_BYTES)
             self._tf.TF_StringInit(place)
-            self._tf.TF_StringCopy(place, text, len(text))
+            self._tf.TF_StringCopy(place, text, ctypes.c_size_t(len(text)))
         return tensor
 
     def _read(self, key, tensor, rows, keep):
@@ -89,10 +97,11 @@ class Server:
         if shape[:1] != [rows]:
             raise ServingError(f"{key} has the shape {shape} for {rows} requests")
         keep, width = min(keep, rows), math.prod(shape[1:])
-        start, kind = tf.TF_TensorData(tensor), tf.TF_TensorType(tensor)
+        start, kind = tf.TF_TensorData(tensor).value, tf.TF_TensorType(tensor)
         first, count = (rows - keep) * width, keep * width
         if kind == _STRING:
-            places = (start + number * _STRING_BYTES for number in range(first, first + count))
+            numbers = range(first, first + count)
+            places = [_Pointer(start + number * _STRING_BYTES) for number in numbers]
             dtype = "object"
             data = [
                 ctypes.string_at(tf.TF_StringGetDataPointer(at), tf.TF_StringGetSize(at))
@@ -114,36 +123,11 @@ def open_library(folder):
     """TensorFlow's C library, from the folder of the installed package."""
     ctypes.CDLL(f"{folder}/libtensorflow_framework.so.2", mode=ctypes.RTLD_GLOBAL)
     library = ctypes.CDLL(f"{folder}/libtensorflow_cc.so.2", mode=ctypes.RTLD_GLOBAL)
-    size, text, integer = ctypes.c_size_t, ctypes.c_char_p, ctypes.c_int
-    types = {
-        "TF_NewStatus": (_pointer, []),
-        "TF_GetCode": (integer, [_pointer]),
-        "TF_Message": (text, [_pointer]),
-        "TF_NewGraph": (_pointer, []),
-        "TF_NewSessionOptions": (_pointer, []),
-        "TF_LoadSessionFromSavedModel": (
-            _pointer, [_pointer, _pointer, text, _pointer, integer, _pointer, _pointer, _pointer],
-        ),
-        "TF_GraphOperationByName": (_pointer, [_pointer, text]),
-        "TF_AllocateTensor": (_pointer, [integer, _pointer, integer, size]),
-        "TF_DeleteTensor": (None, [_pointer]),
-        "TF_TensorData": (_pointer, [_pointer]),
-        "TF_TensorType": (integer, [_pointer]),
-        "TF_NumDims": (integer, [_pointer]),
-        "TF_Dim": (ctypes.c_int64, [_pointer, integer]),
-        "TF_StringInit": (None, [_pointer]),
-        "TF_StringCopy": (None, [_pointer, text, size]),
-        "TF_StringGetDataPointer": (_pointer, [_pointer]),
-        "TF_StringGetSize": (size, [_pointer]),
-        "TF_SessionRun": (
-            None,
-            [_pointer, _pointer, _pointer, _pointer, integer, _pointer, _pointer, integer,
-             _pointer, integer, _pointer, _pointer],
-        ),
-    }  # fmt: skip
-    for name, (result, arguments) in types.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    results = dict.fromkeys(_POINTERS, _Pointer)
+    results |= {"TF_Message": ctypes.c_char_p, "TF_Dim": ctypes.c_int64}
+    results |= {"TF_StringGetSize": ctypes.c_size_t}
+    for name, kind in results.items():
+        getattr(library, name).restype = kind
     return library
 
 

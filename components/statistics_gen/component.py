@@ -31,10 +31,6 @@ def StatisticsGen(
     With Beam's in-memory runner, the default, the splits are read in this process;
     memory is one batch, whatever the size of the data. With any other runner in the
     component's `beam_pipeline_args` the same statistics come from TFX's Beam pipeline.
-
-    Args:
-      examples: serialized tf.Examples.
-      features: which features hold images, masks and classes.
     """
     splits = artifact_utils.decode_split_names(examples.split_names)
     shards = {

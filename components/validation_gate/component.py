@@ -28,13 +28,9 @@ def ValidationGate(
     some classes that train lacks is only a warning, in `summary` and in the log.
 
     Args:
-      anomalies: what ExampleValidator found.
-      statistics: what it validated.
       checked_anomalies: the anomalies that were accepted, in the layout of the input; what
         must not see bad data takes them. `summary` says what was found and warns of
         classes that train lacks; `anomalies` and `warnings` are counts.
-      features: which feature holds the class.
-      validation: which anomalies pass, and how many.
 
     Raises:
       Failure: there are more anomalies than allowed.

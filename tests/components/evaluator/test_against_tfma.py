@@ -124,10 +124,11 @@ def test_tfma_finds_the_same_bounds_broken(thresholds, allowed, challenger, cham
         for name, value in allowed.items()
     }
     evaluation = Evaluation.of(thresholds=thresholds, change=changes)
-    broken = [b for b in bounds_of(evaluation, challenger, champion or {}) if not b.met]
+    bounds = list(bounds_of(evaluation, challenger, champion or {}))
+    broken = [bound for bound in bounds if not bound.met]
 
     names = tfma_result.model_names(2 if champion else 1)
-    config = tfma_result.eval_config(evaluation, Features(), names)
+    config = tfma_result.eval_config(evaluation, Features(), names, bounds)
     del config.metrics_specs[0].metrics[:]  # TFMA would build each of them to learn its name.
     values = {}
     for model, metrics in zip(names, [challenger, champion], strict=False):
