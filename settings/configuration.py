@@ -49,7 +49,7 @@ class Configuration(Section):
         0, description="the seed of everything random"
     )
     data: Data = Field(description="the dataset, its splits and its features")
-    validation: Validation = Field(Validation(), description="which anomalies stop the run")
+    validation: Validation = Field(Validation(), description="what in the data stops the run")
     preprocessing: Preprocessing = Field(description="what the model sees of an image")
     model: Model = Field(description="which network")
     augmentation: Augmentation = Field(

@@ -1,4 +1,4 @@
-"""The section `validation`: which anomalies stop the run."""
+"""The section `validation`: what in the data stops the run."""
 
 from typing import Annotated
 
@@ -18,6 +18,11 @@ AnomalyType = one_of(ANOMALY_TYPES, "TFDV's anomaly types, as in SCHEMA_NEW_COLU
 class Validation(Section):
     max_anomalies: Annotated[int, Field(ge=0)] = Field(
         0, description="anomalies that a run may have; those in `allow` do not count"
+    )
+    max_overlap: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="share of the smaller split's examples that two splits may have in common, by "
+        "the bytes of the images; omit to report them only",
     )
     allow: dict[str, list[AnomalyType]] = Field(
         {}, description="anomaly types that pass, by feature; * stands for every feature"

@@ -7,7 +7,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.engine import MakePipeline
-from components.statistics_gen import image_statistics, statistics_files
+from components.statistics_gen import image_statistics, overlap, statistics_files
 from components.typed_component import component
 from settings.data import Features
 
@@ -24,12 +24,13 @@ def StatisticsGen(
     """Computes TFDV statistics of each split of `examples`.
 
     The output has TFX's own layout (`Split-<name>/FeatureStats.pb`), so TFDV and
-    every TFX component read it. Its custom property `summary` says how many examples there are.
+    every TFX component read it; beside it, overlap.json has how many images two splits share.
+    Its custom property `summary` says how many examples there are, and warns of these images.
     Of images and masks the statistics have presence and size in bytes only; integer
     labels are counted by class.
 
     With Beam's in-memory runner, the default, the splits are read in this process;
-    memory is one batch, whatever the size of the data. With any other runner in the
+    memory is one batch and eight bytes an image. With any other runner in the
     component's `beam_pipeline_args` the same statistics come from TFX's Beam pipeline.
     """
     splits = artifact_utils.decode_split_names(examples.split_names)
@@ -49,6 +50,7 @@ def StatisticsGen(
             _progress.info("split %s", split, extra={"completed": done / len(splits)})
             result = image_statistics.split_statistics(shards[split], options)
             statistics_files.write(statistics, split, result)
+    overlap.write(statistics.uri, shards, features.image_feature, make_pipeline)
     statistics.set_string_custom_property("summary", statistics_files.summary(statistics))
 
 

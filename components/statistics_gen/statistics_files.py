@@ -1,9 +1,13 @@
 """TFDV's statistics of an artifact's splits, without TensorFlow, whose import takes seconds."""
 
+import os
+
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.split_messages import SplitMessages
+from files import places
 
+OVERLAP_FILE = "overlap.json"
 _files = SplitMessages("FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList)
 write, read, read_folder = _files.write, _files.read, _files.read_folder
 
@@ -12,7 +16,19 @@ def summary(artifact) -> str:
     """What the statistics are of, such as "1,797 examples: train 1,437, test 360"."""
     counts = {split: num_examples(statistics) for split, statistics in read(artifact).items()}
     parts = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-    return f"{sum(counts.values()):,} examples: {parts}"
+    text = f"{sum(counts.values()):,} examples: {parts}"
+    return "; warning: ".join([text, *map(describe_overlap, read_overlap(artifact))])
+
+
+def read_overlap(artifact) -> list[tuple[str, str, int]]:
+    """(one split, another, how many different images they share), of those that share any."""
+    found = places.read_json(os.path.join(artifact.uri, OVERLAP_FILE))
+    return [tuple(shared) for shared in found or ()]
+
+
+def describe_overlap(shared: tuple[str, str, int]) -> str:
+    one, other, count = shared
+    return f"{one} and {other} share {count:,} image{'s' if count > 1 else ''}"
 
 
 def num_examples(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:

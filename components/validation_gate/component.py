@@ -33,15 +33,17 @@ def ValidationGate(
         classes that train lacks; `anomalies` and `warnings` are counts.
 
     Raises:
-      Failure: there are more anomalies than allowed.
+      Failure: there are more anomalies, or more images that two splits share, than allowed.
     """
     by_split = anomalies_files.read(anomalies)
-    found = verdict.find(by_split, statistics_files.read(statistics), features.label)
+    read = statistics_files.read(statistics)
+    found = verdict.find(by_split, read, features.label)
     warnings = [anomaly for anomaly in found if anomaly.only_warns]
     for anomaly in warnings:
         logging.warning("%s", anomaly)
     errors = [anomaly for anomaly in found if not anomaly.only_warns]
     verdict.check(verdict.refused(errors, validation.allow), validation.max_anomalies)
+    verdict.check_overlap(statistics_files.read_overlap(statistics), read, validation.max_overlap)
 
     checked_anomalies.split_names = anomalies.split_names
     checked_anomalies.span = anomalies.span

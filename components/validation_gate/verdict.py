@@ -85,6 +85,29 @@ def check(anomalies: Sequence[Anomaly], max_anomalies: int) -> None:
     )
 
 
+def check_overlap(
+    overlap: Sequence[tuple[str, str, int]],
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+    most: float | None,
+) -> None:
+    """Accepts two splits that share images up to a share of the smaller one's examples.
+
+    Raises:
+      Failure: they share more; names the first two that do.
+    """
+    for one, other, count in overlap if most is not None else ():
+        share, smaller = max(
+            (count / max(1, statistics_files.num_examples(statistics[split])), split)
+            for split in (one, other)
+        )
+        if share > most:
+            raise Failure(
+                f"{statistics_files.describe_overlap((one, other, count))}, {share:.2%} of "
+                f"{smaller}; {most:.2%} allowed. Remove the copies, choose splits that do not "
+                "overlap, or raise validation.max_overlap."
+            )
+
+
 def summary(errors: Sequence[Anomaly], warnings: Sequence[Anomaly]) -> str:
     """What passed, such as "no anomalies", with what there is to warn of."""
     text = anomalies_files.count_by_split(collections.Counter(error.split for error in errors))

@@ -73,7 +73,7 @@ def test_statistics_are_where_tfx_and_tfdv_look_for_them(records, make_examples,
     assert read.datasets[0].num_examples == 9
     assert statistics.split_names == '["train", "test"]'
     summary = statistics.get_string_custom_property("summary")
-    assert summary == "59 examples: train 50, test 9"
+    assert summary.startswith("59 examples: train 50, test 9; warning: train and test share 9 ")
 
 
 @pytest.mark.slow
@@ -152,6 +152,22 @@ def test_gzipped_shards_are_read_too(records, make_examples, compute):
     statistics = compute(make_examples(suffix=".gz", train=[records]))
 
     assert statistics_files.num_examples(statistics_files.read(statistics)["train"]) == 50
+
+
+def test_images_that_two_splits_share_are_counted_by_their_bytes(
+    pngs, make_record, make_examples, compute
+):
+    def of(*images):
+        return [make_record(image=pngs[image], label=image) for image in images]
+
+    twice = [*of(0, 1, 2, 2), make_record(label=1)]
+    statistics = compute(
+        make_examples(train=[twice, of(3, 4)], validation=[of(5)], test=[of(4, 2)])
+    )
+
+    assert statistics_files.read_overlap(statistics) == [("train", "test", 2)]
+    summary = statistics.get_string_custom_property("summary")
+    assert summary.endswith("test 2; warning: train and test share 2 images")
 
 
 @pytest.mark.slow

@@ -83,6 +83,17 @@ def test_an_empty_split_stops_the_run(good, gate):
     assert "split validation: The split has no examples (EMPTY_SPLIT)" in message
 
 
+def test_more_images_in_two_splits_than_allowed_stop_the_run(good, gate):
+    splits = {"train": good, "test": [{**good[0], "image": b"\x89PNG"}, *good[:3]]}
+
+    assert gate(splits).get_string_custom_property("summary") == "no anomalies"
+    gate(splits, max_overlap=0.25)
+    assert failure_of(gate, splits, max_overlap=0.2) == (
+        "train and test share 1 image, 25.00% of test; 20.00% allowed. Remove the copies, choose "
+        "splits that do not overlap, or raise validation.max_overlap."
+    )
+
+
 def test_of_many_anomalies_three_are_named(good, gate):
     extra = dict.fromkeys("abcde", 1)
 
