@@ -24,6 +24,11 @@ def add_verbs(verbs):
     run.add_argument(
         "--work", default=_WORK, metavar="DIR", help=f"for bucket and volumes (default: {_WORK})"
     )
+    run.add_argument(
+        "--cache",
+        action="store_true",
+        help="reuse what earlier runs in DIR made, as a cluster does",
+    )
     run.set_defaults(verb=_run_package)
     submit = verbs.add_parser("submit", help="run the pipeline on Kubeflow Pipelines")
     submit.add_argument("--wait", action="store_true", help="show its tasks until it has ended")
@@ -84,18 +89,28 @@ def _compile(arguments):
         raise ConfigurationError(f"--output {arguments.output}: a folder; allowed: a file's name")
     path = _compiled(configuration_of(arguments), arguments.config, arguments.output)
     from kfp.package_rules import read_package
+    from kfp.run_values import parameters_of
 
     spec, _ = read_package(path)
-    steps = spec["root"]["dag"]["tasks"]
-    parameters = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    print(f"{path}: {len(steps)} steps; run parameters: {', '.join(sorted(parameters)) or 'none'}")
+    steps, parameters = spec["root"]["dag"]["tasks"], sorted(parameters_of(spec))
+    print(f"{path}: {len(steps)} steps; run parameters: {', '.join(parameters) or 'none'}")
+    if not steps["TfdsExampleGen"]["cachingOptions"]:
+        print(
+            "Every run reads the data and trains again, for data.dataset names no version: "
+            "Kubeflow's cache cannot tell whether it changed."
+        )
 
 
 def _run_package(arguments):
     from kfp.run_package import run_package
 
     run = run_package(
-        Path(arguments.package), arguments.param, arguments.root, Path(arguments.work), _show
+        Path(arguments.package),
+        arguments.param,
+        arguments.root,
+        Path(arguments.work),
+        _show,
+        reuse=arguments.cache,
     )
     return int(run.failed)
 

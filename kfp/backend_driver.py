@@ -4,10 +4,13 @@ It copies the driver's peculiarities: an input's type is blank, its metadata has
 ML Metadata, and an output `executor-logs` is added.
 """
 
+import hashlib
+import json
 import uuid
 
 from failures import Failure
 from kfp.entrypoint import LOG_OUTPUT
+from kfp.platform_document import volumes
 
 
 def executor_input(task, component, published, parameters, root, output_file):
@@ -16,7 +19,7 @@ def executor_input(task, component, published, parameters, root, output_file):
     Args:
       task, component: the specs of a task and its component.
       published: {task: {output: record}} of the finished tasks.
-      parameters: the values of the run's parameters.
+      parameters: the values of the run's parameters, and of the driver's placeholders.
       root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
     """
     inputs = {
@@ -34,6 +37,31 @@ def executor_input(task, component, published, parameters, root, output_file):
             "outputFile": str(output_file),
         },
     }
+
+
+def cache_key(given, container, fields):
+    """The key by which the backend looks for an earlier result of a step.
+
+    Source: kubeflow/pipelines, backend/src/v2/cacheutils/cache.go, GenerateCacheKey: neither
+    the addresses of outputs nor the environment count, nor does anything within an artifact.
+
+    Args:
+      given: the step's ExecutorInput.
+      container: its container's spec.
+      fields: its part of the platform document.
+    """
+    names = {
+        key: [artifact["name"] for artifact in value["artifacts"]]
+        for key, value in given["inputs"]["artifacts"].items()
+    }
+    outputs = {
+        key: [{**artifact, "uri": None} for artifact in value["artifacts"]]
+        for key, value in given["outputs"]["artifacts"].items()
+    }
+    words = [*container["command"], *container.get("args", [])]
+    claims = sorted({claim for claim, _ in volumes(fields)})
+    key = [names, given["inputs"]["parameterValues"], outputs, container["image"], words, claims]
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 
 def survive(metadata):
@@ -68,7 +96,9 @@ def _parameter_values(task, component, parameters):
         if "componentInputParameter" in source:
             values[name] = parameters[source["componentInputParameter"]]
         else:
-            values[name] = source["runtimeValue"]["constant"]
+            constant = source["runtimeValue"]["constant"]
+            # Only a whole value is a placeholder, as in the driver's resolve.go.
+            values[name] = parameters.get(constant, constant)
     return values
 
 

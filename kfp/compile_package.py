@@ -14,7 +14,8 @@ from files import writing
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
-from kfp.run_origin import add_scheduled_time, origin_variable
+from kfp.run_facts import add_run_facts
+from kfp.run_origin import origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
 from settings.kubeflow import Kubeflow
 
@@ -75,7 +76,7 @@ def compile_pipeline(
     _fill_defaults(spec, pipeline)
     for parameter in parameters:
         _add_parameter(spec, parameter)
-    add_scheduled_time(spec)
+    add_run_facts(spec)
     steps = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = kubeflow.step(name)

@@ -21,7 +21,8 @@ import traceback
 from failures import Failure, in_one_line
 from files import writing
 from kfp.launcher_paths import local_path
-from kfp.run_origin import SCHEDULED_TIME, origin_in, take_scheduled_time
+from kfp.run_facts import take_run_facts
+from kfp.run_origin import origin_in
 from kfp.run_parameters import replace_keys
 from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
@@ -98,8 +99,10 @@ def run(executor, executor_input, inputs_spec, beam_args):
     exec_properties = _exec_properties(
         inputs.get("parameterValues", {}), inputs_spec.get("parameters", {})
     )
-    scheduled = take_scheduled_time(exec_properties)
-    made = _make_executor(executor, beam_args, tempfile.mkdtemp())
+    facts = take_run_facts(exec_properties)
+    if facts:
+        _describe(input_dict, inputs["artifacts"], facts)
+    made = _make_executor(executor, beam_args, tempfile.mkdtemp(), facts.get("run"))
     _check(made.Do(input_dict, output_dict, exec_properties))
     for key, artifacts in output_dict.items():
         # A typed component puts copies of the artifacts in their place.
@@ -107,8 +110,6 @@ def run(executor, executor_input, inputs_spec, beam_args):
             _bring_home(artifact, uri)
             for name, text in origin_in(os.environ).items():
                 artifact.set_string_custom_property(name, text)
-            if scheduled:
-                artifact.set_string_custom_property(SCHEDULED_TIME, scheduled)
     records = {
         key: {"artifacts": [to_record(a) for a in artifacts]}
         for key, artifacts in output_dict.items()
@@ -125,7 +126,15 @@ def _exec_properties(values, specs):
     return properties
 
 
-def _make_executor(path, beam_args, temporary):
+def _describe(input_dict, records, facts):
+    """Adds to a step's inputs what it records of them: the run, and their place in the store."""
+    for key, artifacts in input_dict.items():
+        for artifact, record in zip(artifacts, records[key]["artifacts"], strict=True):
+            for name, text in (facts | {"store_uri": record["uri"]}).items():
+                artifact.set_string_custom_property(name, text)
+
+
+def _make_executor(path, beam_args, temporary, run_id):
     from tfx.dsl.components.base import base_beam_executor, base_executor
 
     module, _, name = path.rpartition(".")
@@ -139,7 +148,9 @@ def _make_executor(path, beam_args, temporary):
         "stateful_working_dir": os.path.join(temporary, "state"),
         "executor_output_uri": os.path.join(temporary, "executor_output.pb"),
     }
-    return executor_class(context(unique_id="1", **{flags: beam_args}, **places))
+    return executor_class(
+        context(unique_id="1", pipeline_run_id=run_id, **{flags: beam_args}, **places)
+    )
 
 
 def _check(result):

@@ -11,7 +11,7 @@ import hashlib
 import json
 
 from failures import Failure
-from kfp.run_origin import PLACEHOLDER
+from kfp.run_facts import BY_SCHEDULE, SCHEDULED_TIME, TRIGGER
 from kfp.run_values import given_values
 from kfp.six_field_cron import six_fields
 from kfp.submit_connection import AlreadyExists, NotFound, Unclear, connect, named, pause
@@ -81,6 +81,8 @@ def apply(file, kubeflow: Kubeflow, schedule: Schedule, *, say=print):
     package = open_package(file)
     given = [f"{name}={value}" for name, value in schedule.parameters.items()]
     values = given_values(package.spec, given)
+    if TRIGGER in package.spec["root"].get("inputDefinitions", {}).get("parameters", {}):
+        values[TRIGGER] = BY_SCHEDULE
     server = connect(kubeflow)
     fields = upload(server, package, kubeflow, values, say)
     wanted = _wanted(server, package.pipeline, schedule, fields)
@@ -212,7 +214,7 @@ def _explain(schedule, package, say):
         "Kubeflow's controller reads it in its own time zone (CRON_SCHEDULE_TIMEZONE there, UTC "
         f"unless set); schedule.time_zone is {schedule.time_zone}."
     )
-    if PLACEHOLDER not in json.dumps(package.spec):
+    if SCHEDULED_TIME not in json.dumps(package.spec):
         say("No step of this package uses its scheduled time.")
 
 

@@ -2,21 +2,24 @@
 
 Every step's own command runs in a fresh process. A folder stands in for the bucket: inputs
 are copied from it, and outputs back to it after the step succeeded. So users can try a package
-without a cluster, without Docker and without a cache.
+without a cluster and without Docker.
 """
 
 import dataclasses
+import datetime
 import graphlib
-import itertools
+import json
 import shutil
 import time
 import uuid
 
 from failures import ConfigurationError, Failure
-from kfp.backend_driver import executor_input, survive
+from files import writing
+from kfp.backend_driver import cache_key, executor_input, survive
 from kfp.backend_launcher import launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
 from kfp.package_rules import read_package
+from kfp.run_facts import RUN_ID, SCHEDULED_TIME
 from kfp.run_values import mounted, run_values
 from pipeline.outcome import Outcome
 
@@ -39,14 +42,21 @@ class PackageRun:
 
 
 def run_package(
-    file, parameters, root, work, observe=lambda outcome: None, run_command=run_in_a_process
+    file,
+    parameters,
+    root,
+    work,
+    observe=lambda outcome: None,
+    run_command=run_in_a_process,
+    reuse=False,
 ) -> PackageRun:
     """Runs every task of the package in order, up to the first failure.
 
     Args:
       parameters: texts `name=value`.
       root: the pipeline root: minio://, s3:// or gs://.
-      work: the folder for the stand-ins of bucket, pods and volumes.
+      work: the folder for the stand-ins of bucket, pods, volumes and the backend's cache.
+      reuse: whether that cache answers the steps that the package lets it answer.
 
     Raises:
       ConfigurationError: the backend would refuse the package, a parameter is wrong, or the
@@ -61,18 +71,28 @@ def run_package(
     run_id, work = str(uuid.uuid4()), work.absolute()
     address = f"{root.rstrip('/')}/{spec['pipelineInfo']['name']}/{run_id}"
     run = PackageRun([], {})
-    identities = itertools.count(1)
-    for task in _order(spec["root"]["dag"]["tasks"]):
+    created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # The backend gives a run that is started by hand the time of its creation.
+    values |= {RUN_ID: run_id, SCHEDULED_TIME: created}
+    tasks = spec["root"]["dag"]["tasks"]
+    for task in _order(tasks):
         began = time.monotonic()
         pod = work / run_id / "pods" / task
         try:
             given, container, fields = _prepare(task, spec, kubernetes, run, values, address, pod)
-            mounted(given["inputs"]["parameterValues"], fields, work / "volumes")
-            outputs = launch(container, given, pod, work / "bucket", run_command)
-            run.published[task] = _publish(outputs, identities)
-            shutil.rmtree(pod)
+            kept = work / "cache" / f"{cache_key(given, container, fields)}.json"
+            cached = reuse and tasks[task].get("cachingOptions") and kept.exists()
+            if cached:
+                run.published[task] = json.loads(kept.read_text())
+            else:
+                mounted(given["inputs"]["parameterValues"], fields, work / "volumes")
+                outputs = launch(container, given, pod, work / "bucket", run_command)
+                run.published[task] = _publish(outputs)
+                shutil.rmtree(pod)
+                writing.write(kept, json.dumps(run.published[task]))
             made = {name: record["metadata"] for name, record in run.published[task].items()}
-            outcome = Outcome(task, "ran", time.monotonic() - began, made)
+            status = "cached" if cached else "ran"
+            outcome = Outcome(task, status, time.monotonic() - began, made)
         except Failure as cause:
             seconds = time.monotonic() - began
             outcome = Outcome(task, "failed", seconds, error=str(cause))
@@ -101,11 +121,11 @@ def _prepare(task, spec, kubernetes, run, values, address, pod):
     return given, executor["container"], kubernetes.get(label, {})
 
 
-def _publish(outputs, identities):
+def _publish(outputs):
     """The records as ML Metadata returns them: an id for a name, and surviving metadata."""
     return {
         name: {
-            "name": str(next(identities)),
+            "name": str(uuid.uuid4().int >> 66),  # an id below 2 ** 62, of its own in all runs
             "uri": record["uri"],
             "metadata": survive(record["metadata"])
             | {"display_name": name, "store_session_info": "{}"},

@@ -10,6 +10,7 @@ _PROPERTY_OF = {"data": "source", "training": "training"}
 _SEPARATOR = "__"
 # The steps that read or write pushed models.
 _SEE_MODELS = ("ChampionResolver", "Pusher")
+_INGEST = "TfdsExampleGen"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,7 @@ def on_a_cluster(configuration):
         destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
     # The configuration travels with the package, and these are files of whoever submits it.
     kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
+    kubeflow = _with_cached_data(kubeflow, configuration.data.dataset)
     data_dir = kubeflow.data_dir or f"{kubeflow.work_dir}/tensorflow_datasets"
     if kubeflow.models is not None:
         steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}
@@ -67,6 +69,15 @@ def on_a_cluster(configuration):
             "kubeflow": kubeflow,
         }
     )
+
+
+def _with_cached_data(kubeflow, dataset):
+    """A version of a TFDS dataset never changes, so with it the name stands for the content."""
+    step = kubeflow.step(_INGEST)
+    if ":" not in dataset or step.cache is not None:
+        return kubeflow
+    steps = kubeflow.steps | {_INGEST: step.model_copy(update={"cache": True})}
+    return kubeflow.model_copy(update={"steps": steps})
 
 
 def _with_models(kubeflow, name):

@@ -5,10 +5,17 @@ import math
 
 from failures import ConfigurationError, did_you_mean
 from kfp.platform_document import volumes
+from kfp.run_facts import TRIGGER
 from kfp.run_origin import configuration_in
 from settings.replace import with_run_parameters
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
+
+
+def parameters_of(spec):
+    """{name: parameter} of what the user of a package may give a run."""
+    known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    return {name: parameter for name, parameter in known.items() if name != TRIGGER}
 
 
 def given_values(spec, given):
@@ -21,8 +28,7 @@ def given_values(spec, given):
       ConfigurationError: a parameter is unknown, of another type, or not allowed by the
         configuration that the package was compiled from.
     """
-    known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    values = {}
+    known, values = parameters_of(spec), {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:

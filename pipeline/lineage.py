@@ -18,8 +18,9 @@ def lineage_of(configuration, number):
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
       "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts"},
-      "schema", "transform_graph", "steps"}. The origin is None for a model that was made
-      before runs kept it.
+      "schema", "transform_graph", "steps"}; from a cluster also "run_link" (None without
+      `kubeflow.endpoint`), "trigger" and "scheduled_time" or None. The origin is None
+      for a model that was made before runs kept it.
 
     Raises:
       Failure: there is no such version, or this root's metadata does not know it.
@@ -51,9 +52,21 @@ def lineage_of(configuration, number):
         "restored_from": record.restored_from,
         "metrics": dict(record.metrics),
         "run": run,
+        **_run_on_a_cluster(record, configuration.kubeflow),
         **read_origin(kept)._asdict(),
         **_inputs(steps),
         "steps": steps,
+    }
+
+
+def _run_on_a_cluster(record, kubeflow):
+    if "trigger" not in record.origin:
+        return {}
+    ui = kubeflow.ui_endpoint or kubeflow.endpoint
+    return {
+        "run_link": f"{ui.rstrip('/')}/#/runs/details/{record.run}" if ui else None,
+        "trigger": record.origin["trigger"],
+        "scheduled_time": record.origin.get("scheduled_time"),
     }
 
 

@@ -18,7 +18,15 @@ from components.typed_component import component
 from files import writing
 
 # Where no ML Metadata outlives the run, a runner keeps these on the Model itself.
-_ORIGIN = ("git_commit", "git_state", "lock_sha256", "configuration")
+_ORIGIN = (
+    "git_commit",
+    "git_state",
+    "lock_sha256",
+    "configuration",
+    "trigger",
+    "scheduled_time",
+)
+_STORE_URI = "store_uri"  # where the Model is, when its own uri is a step's copy of it
 
 
 @component(driver=Driver)
@@ -57,7 +65,7 @@ def Pusher(
     folder = path_utils.serving_model_path(model.uri)
     record = PushRecord(
         fingerprint=model_fingerprint(folder),
-        model_uri=model.uri,
+        model_uri=model.get_string_custom_property(_STORE_URI) or model.uri,
         pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         metrics=verdict.metrics if verdict else {},
         run=run_id,

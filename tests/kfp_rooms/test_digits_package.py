@@ -71,15 +71,21 @@ def test_steps_that_read_what_may_change_are_never_cached(package):
     uncached = {
         name for name, task in spec["root"]["dag"]["tasks"].items() if not task["cachingOptions"]
     }
-    assert uncached == {"TfdsExampleGen", "ChampionResolver", "Pusher"}
+    assert uncached == {"ChampionResolver", "Pusher"}
+
+
+def test_data_without_a_version_is_read_in_every_run(tmp_path):
+    spec, _ = read_package(compile_digits(tmp_path / "any.yaml", "data.dataset=digits"))
+
+    assert not spec["root"]["dag"]["tasks"]["TfdsExampleGen"]["cachingOptions"]
 
 
 def test_a_run_may_be_given_the_dataset_and_the_training(package):
     spec, _ = read_package(package)
 
     parameters = spec["root"]["inputDefinitions"]["parameters"]
-    assert set(parameters) == {"dataset", "epochs", "learning_rate"}
-    assert parameters["dataset"]["defaultValue"] == "digits"
+    assert set(parameters) == {"dataset", "epochs", "learning_rate", "trigger"}
+    assert parameters["dataset"]["defaultValue"] == "digits:1.0.0"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +187,7 @@ def run_below(package, tmp_path_factory, modules):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("PYTHONPATH", str(Path(__file__).parent / "modules_recorder"))
                 patch.setenv("MODULES_OF_STEPS", str(modules))
-                made[root] = run_package(package, [], root, work), work
+                made[root] = run_package(package, [], root, work, reuse=True), work
         return made[root]
 
     return run
@@ -235,10 +241,24 @@ def test_a_model_that_a_cluster_pushed_names_its_commit_and_configuration(run_be
     assert main(["lineage", "1", *words, "--json"]) == 0
     lineage = json.loads(capsys.readouterr().out)
     assert lineage["git_commit"] == commit
+    assert lineage["model"] == run.published["Trainer"]["model"]["uri"]
+    assert lineage["model"].startswith("minio://bucket/runs/digits/")
+    assert lineage["trigger"] == "manual"
     assert lineage["lock_sha256"] == origin_of(load(DIGITS))["lock_sha256"]
     assert lineage["configuration"]["training"] == load(DIGITS).model_dump(mode="json")["training"]
     assert main(["lineage", "1", *words]) == 0
     assert f"code              commit {commit}, " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_second_run_on_unchanged_data_trains_nothing(package, run_below, run_here):
+    first, work = run_below("minio://bucket/runs")
+    second = run_package(package, [], "minio://bucket/runs", work, run_command=run_here, reuse=True)
+
+    ran = {outcome.component for outcome in second.outcomes if outcome.status == "ran"}
+    assert ran == {"ChampionResolver", "Evaluator", "ServingCheck", "Pusher"}
+    assert {outcome.status for outcome in second.outcomes} == {"ran", "cached"}
+    assert second.published["Trainer"] == first.published["Trainer"]
 
 
 @pytest.mark.slow

@@ -53,6 +53,18 @@ def test_apply_makes_what_the_configuration_says(server, apply_it):
     assert any("CRON_SCHEDULE_TIMEZONE" in line and "Europe/Berlin" in line for line in said)
 
 
+def test_a_scheduled_run_says_so_where_the_package_asks_for_it(server, apply_it, package):
+    trigger = "      trigger: {parameterType: STRING, defaultValue: manual}\n"
+    package.write_text(
+        package.read_text().replace("    parameters:\n", f"    parameters:\n{trigger}")
+    )
+
+    apply_it()
+
+    [made] = server.recurring_runs.values()
+    assert made["runtime_config"]["parameters"] == {"trigger": "schedule"}
+
+
 def test_ten_times_apply_leaves_exactly_one_and_changes_nothing_after_the_first(server, apply_it):
     outcomes = [apply_it()[0] for _ in range(10)]
     assert outcomes == ["created"] + ["unchanged"] * 9
