@@ -144,26 +144,22 @@ def _place_of(path, places, file):
 
 
 def _check_files(configuration, places, file):
-    schema = configuration.data.schema_file
-    if schema is not None and not Path(schema).is_file():
-        place = _place_of(("data", "schema"), places, file)
-        raise ConfigurationError(
-            f"{place}: data.schema: given {schema!r}, which is not a file; allowed: a schema in "
-            "text form, or nothing, which infers one"
-        )
-    given = ("model", "parameters", "weights")
-    named = {given: [configuration.model.parameters.get("weights")]}
+    weights = ("model", "parameters", "weights")
+    named = [(("data", "schema"), configuration.data.schema_file)]
+    named.append((weights, configuration.model.parameters.get("weights")))
     if configuration.tuner is not None:
-        tried = ("tuner", "search_space", ".".join(given))
-        named[tried] = getattr(configuration.tuner.search_space.get(tried[-1]), "choices", [])
-    for path, files in named.items():
-        for weights in files:
-            if weights is not None and not Path(weights).is_file():
-                raise ConfigurationError(
-                    f"{_place_of(path, places, file)}: {'.'.join(path)}: given {weights!r}, "
-                    "which is not a file; allowed: a weights file, or nothing, which begins with "
-                    "random weights"
-                )
+        tried = configuration.tuner.search_space.get(".".join(weights))
+        path = ("tuner", "search_space", ".".join(weights))
+        named += [(path, choice) for choice in getattr(tried, "choices", None) or ()]
+    for path, given in named:
+        if given is not None and not Path(given).is_file():
+            allowed = "a weights file, or nothing, which begins with random weights"
+            if path[-1] == "schema":
+                allowed = "a schema in text form, or nothing, which infers one"
+            raise ConfigurationError(
+                f"{_place_of(path, places, file)}: {'.'.join(path)}: given {given!r}, "
+                f"which is not a file; allowed: {allowed}"
+            )
 
 
 def _check_metrics(configuration, places, file):

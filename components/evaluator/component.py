@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 
 from components.champion_resolver.reading import read_note
 from components.engine import MakePipeline
-from components.evaluator.plan import ModelPlace, Plan, joint_class_names
+from components.evaluator.plan import ModelPlace, Plan
 from components.evaluator.reading import BLESSING_FILE, Verdict
 from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
@@ -76,7 +76,9 @@ def Evaluator(
     verdict, counts = evaluate(
         Plan(
             models=models,
-            class_names=joint_class_names([place.class_names() for place in models]),
+            class_names=tuple(
+                dict.fromkeys(name for place in models for name in place.class_names())
+            ),
             split=split,
             features=features,
             label_is_bytes=_label_is_bytes(schema, features),

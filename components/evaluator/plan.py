@@ -44,7 +44,7 @@ class Plan:
     """Which models answer which examples."""
 
     models: tuple[ModelPlace, ...]  # the challenger and, if there is one, the champion
-    class_names: tuple[str, ...]  # of all models together; see `joint_class_names`
+    class_names: tuple[str, ...]  # of all models together; the challenger's come first
     split: str
     features: Features
     label_is_bytes: bool  # Otherwise labels are integers.
@@ -61,8 +61,3 @@ class ShardBatch(NamedTuple):
     @property
     def file(self) -> str:
         return os.path.basename(self.path)
-
-
-def joint_class_names(vocabularies: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The first vocabulary, followed by the names that only later ones have."""
-    return tuple(dict.fromkeys(name for names in vocabularies for name in names))

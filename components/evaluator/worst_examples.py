@@ -53,20 +53,12 @@ def offer(
     finite = np.isfinite(badness)
     badness = np.round(np.where(finite, badness, 0.0), _DIGITS)
     last = worst[-1][0] if len(worst) == MOST else (np.inf,)
-    entering = []
+    ranks = []
     for i in np.flatnonzero(finite & (-badness <= last[0])).tolist():
         digest = hashlib.sha256(batch.serialized[i]).hexdigest()
-        entering.append(((-float(badness[i]), digest, batch.file, batch.records[i]), i))
-    return worst_of(
-        [
-            *worst,
-            *(
-                (rank, WorstExample(*rank[2:], *show(i)))
-                for rank, i in sorted(entering)[:MOST]
-                if rank < last
-            ),
-        ]
-    )
+        ranks.append(((-float(badness[i]), digest, batch.file, batch.records[i]), i))
+    entering = [(rank, i) for rank, i in sorted(ranks)[:MOST] if rank < last]
+    return worst_of([*worst, *((rank, WorstExample(*rank[2:], *show(i))) for rank, i in entering)])
 
 
 def suffix(encoded: bytes) -> str:

@@ -5,7 +5,6 @@ highest, and ignores all other names. This file needs no TFX, and TensorFlow onl
 """
 
 import os
-from pathlib import Path
 
 from failures import Failure
 from files import places
@@ -84,8 +83,8 @@ def served_instead(pushed: str) -> int | None:
       The highest number beside it; None where that is the version itself, and for an object
       store, which is not searched.
     """
-    folder = Path(pushed)
-    if not pushed or places.is_remote(pushed) or not folder.parent.is_dir():
+    destination, number = os.path.split(pushed)
+    if not os.path.isdir(destination):
         return None
-    highest = max(numbers(str(folder.parent)), default=0)
-    return highest if highest > int(folder.name) else None
+    highest = max(numbers(destination), default=0)
+    return highest if highest > int(number) else None

@@ -70,9 +70,6 @@ def test_random_masks_count_the_same_in_shards_and_in_one_pass(count, seed, numb
     np.testing.assert_allclose(
         parts.models["challenger"].loss, whole.models["challenger"].loss, rtol=1e-6
     )
-    digests, pictures_ = (
-        [[pick(one) for one in counts.worst] for counts in (parts, whole)]
-        for pick in (lambda one: one[0][1], lambda one: one[1].pictures)
-    )
-    assert digests[0] == digests[1]
-    assert pictures_[0] == pictures_[1]
+    # The shards' files differ, and the digests do not.
+    assert [rank[1] for rank, _ in parts.worst] == [rank[1] for rank, _ in whole.worst]
+    assert [one.pictures for _, one in parts.worst] == [one.pictures for _, one in whole.worst]
