@@ -2,9 +2,25 @@
 
 import tensorflow as tf
 
-_JPEG, _PNG, _WEBP = 0xFF, 0x89, ord("R")  # the first byte
-_APP1, _ENDS = 0xE1, (0xDA, 0xD9)  # a JPEG's markers; behind the last two no metadata follows
 _EXIF = b"Exif\x00\x00"
+_SEEN = 10  # bytes at the beginning of a part of a file that tell its size and kind
+_ANY = -1
+_APP1, _FILL, _ENDS = 0xE1, 0xFF, (0xDA, 0xD9)  # a JPEG's markers; behind the last ones is no EXIF
+# Of JPEG, PNG and WebP: the file's first byte, where its first part begins, what a part has
+# beside the size it tells, the weights of the bytes that tell it, and how one with EXIF begins.
+_FIRST = (0xFF, 0x89, ord("R"))
+_BEGIN, _BESIDE = (2, 8, 12), (2, 12, 8)
+_WEIGHTS = (
+    [0, 0, 256, 1, 0, 0, 0, 0, 0, 0],
+    [1 << 24, 1 << 16, 256, 1, 0, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 1, 256, 1 << 16, 1 << 24, 0, 0],
+)
+_MARK = (
+    [0xFF, _APP1, _ANY, _ANY, *_EXIF],
+    [_ANY, _ANY, _ANY, _ANY, *b"eXIf", _ANY, _ANY],
+    [*b"EXIF", _ANY, _ANY, _ANY, _ANY, _ANY, _ANY],
+)
+_TIFF = (4, 8, 8)  # where in such a part the EXIF begins, or else _EXIF before it
 _MOST_PARTS = 10_000  # of one file: a bound for files that are made to be slow
 _MOST_ENTRIES = 64  # they stand in the order of their tags, and this tag is a low one
 _TAG, _SHORT = 0x0112, 3
@@ -55,49 +71,39 @@ def _find(encoded: tf.Tensor) -> tf.Tensor:
     Specification".
     """
     end = tf.strings.length(encoded)
-    kind = _bytes(encoded, tf.zeros_like(end), 1)[:, 0]
-
-    def by_kind(jpeg, png, webp, other):
-        png_or = tf.where(kind == _PNG, png, tf.where(kind == _WEBP, webp, other))
-        return tf.where(kind == _JPEG, jpeg, png_or)
+    is_kind = _bytes(encoded, tf.zeros_like(end), 1) == _FIRST  # (batch, kinds)
+    kind = tf.argmax(is_kind, axis=-1)
+    is_jpeg, is_webp = is_kind[:, 0], tf.cast(is_kind[:, 2], tf.int32)
+    beside, weights, mark = (tf.gather(table, kind) for table in (_BESIDE, _WEIGHTS, _MARK))
+    is_any = mark == _ANY
 
     def step(at, tiff):
-        seen = _bytes(encoded, at, 10)
-        marker = seen[:, 1]
-        segment = 2 + _number(seen[:, 2:4], big_endian=True)
-        chunk = _number(seen[:, 4:8], big_endian=False)
-        size = by_kind(
-            tf.where(marker == 0xFF, 1, segment),  # any number of these may stand before it
-            12 + _number(seen[:, :4], big_endian=True),
-            8 + chunk + chunk % 2,
-            0,
-        )
-        found = by_kind(
-            (marker == _APP1) & _is(seen[:, 4:], _EXIF),
-            _is(seen[:, 4:8], b"eXIf"),
-            _is(seen[:, :4], b"EXIF"),
-            False,
-        )
-        ends = found | by_kind((seen[:, 0] != 0xFF) | _is_one_of(marker, _ENDS), False, False, True)
-        # In a PNG or WebP, some programs repeat the mark of a JPEG.
-        begin = at + by_kind(4, 8, 8, 0)
-        repeated = _is(_bytes(encoded, begin, len(_EXIF)), _EXIF)
-        begin += tf.where(repeated, len(_EXIF), 0)
+        seen = _bytes(encoded, at, _SEEN)
+        size = beside + tf.reduce_sum(seen * weights, axis=-1)
+        size += size % 2 * is_webp
+        # Any number of them may stand before a marker.
+        size = tf.where(is_jpeg & (seen[:, 1] == _FILL), 1, size)
+        found = tf.reduce_all((seen == mark) | is_any, axis=-1)
+        is_last = (seen[:, 0] != 0xFF) | tf.reduce_any(seen[:, 1:2] == _ENDS, axis=-1)
         # A size of 2 GiB or more counts as negative.
-        return tf.where(ends | (size <= 0), end, at + size), tf.where(found, begin, tiff)
+        ends = found | (is_jpeg & is_last) | (size <= 0)
+        return tf.where(ends, end, at + size), tf.where(found, at, tiff)
 
-    begin = by_kind(2, 8, 12, end)
-    _, tiff = tf.while_loop(
-        lambda at, tiff: tf.reduce_any(at < end),
+    begin = tf.where(tf.reduce_any(is_kind, axis=-1), tf.gather(_BEGIN, kind), end)
+    _, part = tf.while_loop(
+        lambda at, _: tf.reduce_any(at < end),
         step,
         (begin, tf.zeros_like(end)),
         maximum_iterations=_MOST_PARTS,
     )
-    return tiff
+    return tf.where(part > 0, part + tf.gather(_TIFF, kind), 0)
 
 
 def _read(encoded: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
     """(batch,) int32, 1 where it is not given. Source: CIPA DC-008, 4.5 and 4.6."""
+    # In a PNG or WebP, some programs repeat the mark of a JPEG.
+    marked = _is(_bytes(encoded, tiff, len(_EXIF)), _EXIF)
+    tiff += tf.where(marked, len(_EXIF), 0)
     head = _bytes(encoded, tiff, 8)
     big_endian = _is(head[:, :4], b"MM\x00*")
     known = big_endian | _is(head[:, :4], b"II*\x00")
@@ -129,7 +135,3 @@ def _number(values: tf.Tensor, big_endian: tf.Tensor | bool) -> tf.Tensor:
 
 def _is(values: tf.Tensor, wanted: bytes) -> tf.Tensor:
     return tf.reduce_all(values == list(wanted), axis=-1)
-
-
-def _is_one_of(values: tf.Tensor, wanted: tuple[int, ...]) -> tf.Tensor:
-    return tf.reduce_any(values[..., None] == list(wanted), axis=-1)

@@ -11,15 +11,20 @@ from tensorflow_datasets.core import file_adapters
 
 from components.tfds_example_gen.preparation import first_line
 from failures import Failure
-from files import tfrecords
 
 _BATCH = 64  # records read at once
 
 
-def verified_runs(
-    path: str, skip: int, take: int, to_end: bool, file_format: str
-) -> Iterator[tuple[bytes, int]]:
-    """Yields runs of TFRecords like `tfrecords.runs`; the formats check themselves.
+def batches(
+    path: str, skip: int, take: int, file_format: str, to_end: bool = False
+) -> Iterator[list[bytes]]:
+    """The serialized Examples of a file, some at once; the formats check themselves.
+
+    Args:
+        path: The file, of `file_format`, as TFDS names it.
+        skip: The first record's number.
+        take: How many records there are to read.
+        to_end: Whether the file must end after them.
 
     Raises:
         Failure: The file cannot be read, or holds fewer or more records than expected.
@@ -31,7 +36,7 @@ def verified_runs(
         count += len(batch)
         if count > take:
             break
-        yield b"".join(map(tfrecords.frame, batch)), len(batch)
+        yield batch
     if count != take:
         raise Failure(
             f"{path} holds {'more' if count > take else 'fewer'} records than the {skip + take:,} "

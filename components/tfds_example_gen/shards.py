@@ -43,9 +43,10 @@ def _runs(shard: Shard, offset: int) -> Iterator[tuple[bytes, int]]:
     """Bytes that are whole records, and how many records they are."""
     piece = shard.piece
     if shard.file_format != TFRECORD:
-        yield from other_formats.verified_runs(
-            piece.path, piece.skip, piece.take, piece.to_end, shard.file_format
-        )
+        for batch in other_formats.batches(
+            piece.path, piece.skip, piece.take, shard.file_format, piece.to_end
+        ):
+            yield b"".join(map(tfrecords.frame, batch)), len(batch)
         return
     for run in tfrecords.runs(piece.path, offset, piece.skip, piece.take, NEXT_STEP):
         yield run.bytes, len(run.records)
