@@ -9,17 +9,19 @@ from failures import Failure
 from files import tfrecords
 
 PART = 10_240  # records of one output file: what a kill can cost at most
+_TFRECORD = "tfrecord"
 BATCH = 512  # records the model sees at once; divides PART
 
 
 @dataclass(frozen=True)
 class Run:
-    """Consecutive records of one TFRecord file, or consecutive images of a folder."""
+    """Consecutive records of one file, or consecutive images of a folder."""
 
-    place: str  # a TFRecord file, or a folder
+    place: str  # a file of records, or a folder
     start: int  # the first record's number in the file or folder
     count: int
-    names: tuple[str, ...] = ()  # of the images; empty for a TFRecord file
+    names: tuple[str, ...] = ()  # of the images; empty for a file of records
+    file_format: str = _TFRECORD  # of such a file, as TFDS names it
 
 
 def runs_of(place: str) -> tuple[list[Run], str]:
@@ -55,26 +57,15 @@ def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:
     """The records of a split of a prepared TFDS dataset, in its files' order.
 
     Raises:
-      Failure: there is no such dataset or split, or it is not kept as TFRecords.
+      Failure: there is no such dataset or split.
     """
-    import tensorflow_datasets as tfds
-
+    from components.tfds_example_gen import splits
     from components.tfds_example_gen.dataset import load
 
     builder = load(name, data_dir)
-    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
-        raise Failure(
-            f"Dataset {name} is kept as {builder.info.file_format.value}, not as TFRecords. "
-            "Prepare it with file_format tfrecord."
-        )
-    try:
-        instructions = builder.info.splits[split].file_instructions
-    except (KeyError, ValueError) as error:
-        there = ", ".join(builder.info.splits)
-        raise Failure(
-            f"Dataset {name} has no split {split!r}. It has: {there}. Slice as in test[:10%]."
-        ) from error
-    wholes = [Run(one.filename, one.skip, one.examples_in_shard) for one in instructions]
+    pieces = splits.pieces(builder, "--split", split)
+    file_format = builder.info.file_format.value
+    wholes = [Run(one.path, one.skip, one.take, file_format=file_format) for one in pieces]
     return [run for whole in wholes for run in _split(whole)]
 
 
@@ -84,11 +75,16 @@ def batches(run: Run) -> Iterator[list[bytes | None]]:
     An image that cannot be read is None.
 
     Raises:
-      Failure: a TFRecord file is damaged, ends early or cannot be read.
+      Failure: a file of records is damaged, ends early or cannot be read.
     """
     if run.names:
         for start in range(0, len(run.names), BATCH):
             yield [content(name) for name in run.names[start : start + BATCH]]
+        return
+    if run.file_format != _TFRECORD:
+        from components.tfds_example_gen import other_formats
+
+        yield from other_formats.batches(run.place, run.start, run.count, run.file_format)
         return
     found = tfrecords.batches(run.place, BATCH, first=run.start, take=run.count)
     yield from (batch for _, batch in found)

@@ -50,10 +50,17 @@ def select(
     Raises:
         Failure: An expression names no split, is malformed, or selects no record.
     """
-    return {role: _pieces(builder, role, expression) for role, expression in splits.items()}
+    return {
+        role: pieces(builder, f"Split {role}", expression) for role, expression in splits.items()
+    }
 
 
-def _pieces(builder: tfds.core.DatasetBuilder, role: str, expression: str) -> tuple[Piece, ...]:
+def pieces(builder: tfds.core.DatasetBuilder, whose: str, expression: str) -> tuple[Piece, ...]:
+    """The records of one split expression, in TFDS's order; `whose` begins every message.
+
+    Raises:
+        Failure: As `select`.
+    """
     name, known = builder.info.full_name, builder.info.splits
     sizes = ", ".join(f"{split} ({info.num_examples:,})" for split, info in known.items())
     try:
@@ -62,17 +69,17 @@ def _pieces(builder: tfds.core.DatasetBuilder, role: str, expression: str) -> tu
         if str(error).startswith("Unknown split"):
             named = str(error).split("'")[1]
             raise Failure(
-                f"Split {role}: {name} has no split {named!r}. It has: {sizes}."
+                f"{whose}: {name} has no split {named!r}. It has: {sizes}."
                 + did_you_mean(named, known)
             ) from error
         raise Failure(
-            f"Split {role}: {expression!r} is not a TFDS split expression for {name}: "
+            f"{whose}: {expression!r} is not a TFDS split expression for {name}: "
             f"{str(error).splitlines()[-1].rstrip('.')}. Write e.g. 'train[:90%]', "
             f"'train[100:200]' or 'train+test'; it has: {sizes}."
         ) from error
     if any(instruction.take < 0 for instruction in instructions) or not instructions:
         raise Failure(
-            f"Split {role}: {expression!r} selects no example of {name}. Widen the slice; "
+            f"{whose}: {expression!r} selects no example of {name}. Widen the slice; "
             f"it has: {sizes}."
         )
     return tuple(

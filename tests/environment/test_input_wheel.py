@@ -15,7 +15,7 @@ from environment import build_input_wheel
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".venv" / "bin" / "uv"
 NEEDED = {"tensorflow", "keras", "numpy"}
-OPTIONAL = {"tensorflow_datasets", "etils", "simplejpeg", "cv2", "PIL", "sklearn"}
+OPTIONAL = {"tensorflow_datasets", "array_record", "etils", "simplejpeg", "cv2", "PIL", "sklearn"}
 USE = """
 import cv2, importlib.util, os, sys
 import numpy as np

@@ -1,6 +1,8 @@
 """A prepared TFDS dataset as a source: encoded images, decoded and resized on the way."""
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,11 +67,13 @@ def source(
             f"of its splits: {', '.join(builder.info.splits)}."
         )
     encoded = {f.name: tfds.decode.SkipDecoding() for f in features if f.dtype == "uint8"}
-    records = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding({f.name: True for f in features}, decoders=encoded),
-        read_config=tfds.ReadConfig(try_autocache=False),
-    ).map(lambda example: tuple(example[feature.name] for feature in features))
+    decoders = tfds.decode.PartialDecoding({f.name: True for f in features}, decoders=encoded)
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        records = _array_records(builder, split, decoders)
+    else:
+        config = tfds.ReadConfig(try_autocache=False)
+        records = builder.as_dataset(split=split, decoders=decoders, read_config=config)
+    records = records.map(lambda example: tuple(example[feature.name] for feature in features))
 
     def fill(values, start, arrays):
         return fill_rows(values, features, start, arrays)
@@ -86,6 +90,24 @@ def source(
         at_most=examples,
         count=lambda: examples,
         explain=lambda error: _explain(described, error),
+    )
+
+
+def _array_records(builder: Any, split: str, decoders: Any) -> tf.data.Dataset:
+    """As `builder.as_dataset`, for the one format that no TensorFlow op reads."""
+    from components.tfds_example_gen import other_formats
+
+    def batches():
+        for one in builder.info.splits[split].file_instructions:
+            file = os.fspath(one.filename)
+            yield from other_formats.batches(file, one.skip, one.take, "array_record")
+
+    kept = decoders.extract_features(builder.info.features)
+    serialized = tf.data.Dataset.from_generator(
+        batches, output_signature=tf.TensorSpec([None], tf.string)
+    )
+    return serialized.unbatch().map(
+        lambda record: kept.deserialize_example(record, decoders=decoders.decoders)
     )
 
 
@@ -117,6 +139,8 @@ def _serves_as(kind: Any) -> str | None:
 
 
 def _explain(described: str, error: tf.errors.OpError) -> Failure:
+    if known := re.search(r"Failure: (.+)", error.message):  # of `_array_records`
+        return Failure(known[1])
     cause = graph_error.cause(error, type(error).__name__).rstrip(".")
     if isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError):
         return Failure(f"{described}: {cause}. Prepare the dataset again.")
