@@ -82,17 +82,9 @@ def run_ours(root, data_dir):
 def run_stock(root, records, model):
     """Seconds by component of TFX's own on the TFRecords of TFDS."""
     import tensorflow_model_analysis as tfma
-    from tfx.components import Evaluator, ImportExampleGen, SchemaGen, StatisticsGen, Transform
-    from tfx.dsl.components.common.importer import Importer
-    from tfx.orchestration.pipeline import Pipeline
-    from tfx.proto import example_gen_pb2
-    from tfx.types import standard_artifacts
+    from tfx.components import Evaluator, SchemaGen, StatisticsGen, Transform
 
-    splits = [
-        example_gen_pb2.Input.Split(name=name, pattern=f"*-{name}.tfrecord*")
-        for name in ("train", "test")
-    ]
-    examples = ImportExampleGen(records, input_config=example_gen_pb2.Input(splits=splits))
+    examples, trained = stock_inputs(records, model, "train", "test")
     numbers = StatisticsGen(examples.outputs["examples"])
     schema = SchemaGen(numbers.outputs["statistics"])
     transform = Transform(
@@ -100,7 +92,6 @@ def run_stock(root, records, model):
         schema.outputs["schema"],
         preprocessing_fn="benchmarks.against_stock.preprocessing_fn",
     )
-    trained = Importer(str(model), standard_artifacts.Model).with_id("Model")
     metrics = ["SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "ExampleCount"]
     evaluation = tfma.EvalConfig(
         model_specs=[
@@ -119,13 +110,36 @@ def run_stock(root, records, model):
         example_splits=["test"],
         eval_config=evaluation,
     )
+    components = [examples, numbers, schema, transform, trained, evaluator]
+    return seconds_of_stock(root, components, "in_memory", 1)
+
+
+def stock_inputs(records, model, *splits):
+    """The components that bring TFDS's TFRecords and a Model artifact into a stock pipeline."""
+    from tfx.components import ImportExampleGen
+    from tfx.dsl.components.common.importer import Importer
+    from tfx.proto import example_gen_pb2
+    from tfx.types import standard_artifacts
+
+    given = example_gen_pb2.Input(
+        splits=[{"name": name, "pattern": f"*-{name}.tfrecord*"} for name in splits]
+    )
+    model = Importer(str(model), standard_artifacts.Model).with_id("Model")
+    return ImportExampleGen(records, input_config=given), model
+
+
+def seconds_of_stock(root, components, mode, workers):
+    """Seconds by component of a stock pipeline in one of Beam's direct running modes."""
+    from tfx.orchestration.pipeline import Pipeline
+
+    flags = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
     return seconds_by_component(
         Pipeline(
             "stock",
             str(root),
-            components=[examples, numbers, schema, transform, trained, evaluator],
+            components=components,
             metadata_connection_config=metadata_in(root),
-            beam_pipeline_args=["--direct_running_mode=in_memory", "--direct_num_workers=1"],
+            beam_pipeline_args=flags,
         )
     )
 

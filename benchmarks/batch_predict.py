@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.against_stock import metadata_in, prepare, quiet, seconds_by_component
+from benchmarks.against_stock import prepare, quiet, seconds_of_stock, stock_inputs
 from benchmarks.peak_memory import with_peak
 
 BAR = 3.0
@@ -88,32 +88,18 @@ def run_ours(output, split, data_dir, model):
 
 def run_stock(root, records, model):
     """Seconds of BulkInferrer."""
-    from tfx.components import BulkInferrer, ImportExampleGen
-    from tfx.dsl.components.common.importer import Importer
-    from tfx.orchestration.pipeline import Pipeline
-    from tfx.proto import bulk_inferrer_pb2, example_gen_pb2
-    from tfx.types import standard_artifacts
+    from tfx.components import BulkInferrer
+    from tfx.proto import bulk_inferrer_pb2
 
-    split = example_gen_pb2.Input.Split(name="train", pattern="*-train.tfrecord*")
-    examples = ImportExampleGen(records, input_config=example_gen_pb2.Input(splits=[split]))
-    trained = Importer(str(model), standard_artifacts.Model).with_id("Model")
+    examples, trained = stock_inputs(records, model, "train")
     inferrer = BulkInferrer(
         examples=examples.outputs["examples"],
         model=trained.outputs["result"],
         data_spec=bulk_inferrer_pb2.DataSpec(),
         model_spec=bulk_inferrer_pb2.ModelSpec(model_signature_name=["serve_examples"]),
     )
-    pipeline = Pipeline(
-        "stock",
-        str(root),
-        components=[examples, trained, inferrer],
-        metadata_connection_config=metadata_in(root),
-        beam_pipeline_args=[
-            "--direct_running_mode=multi_threading",
-            f"--direct_num_workers={os.cpu_count()}",
-        ],
-    )
-    return seconds_by_component(pipeline)["BulkInferrer"]
+    components = [examples, trained, inferrer]
+    return seconds_of_stock(root, components, "multi_threading", os.cpu_count())["BulkInferrer"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The local TFX runner, which reports each component's outcome to an observer."""
 
-import dataclasses
 import logging
 import time
 
@@ -76,15 +75,15 @@ class LocalRunner(LocalDagRunner):
             self._observer.finished(Outcome(component, "failed", seconds, error=str(cause)))
             raise ComponentFailed(component, cause) from cause
         with metadata.Metadata(connection) as handle:
-            outcome = _read_outcome(handle.store, info.execution_id, component)
-        outcome = dataclasses.replace(outcome, seconds=self._clock() - began)
+            status, outputs = _read_outcome(handle.store, info.execution_id)
+        outcome = Outcome(component, status, self._clock() - began, outputs)
         self._observer.finished(outcome)
         if outcome.status == "failed":
             # The launcher reports unresolved inputs by the state alone.
             raise ComponentFailed(component, RuntimeError("its inputs were not found"))
 
 
-def _read_outcome(store, execution_id, component):
+def _read_outcome(store, execution_id):
     [execution] = store.get_executions_by_id([execution_id])
     states = metadata_store_pb2.Execution
     status = {states.COMPLETE: "ran", states.CACHED: "cached"}.get(
@@ -94,4 +93,4 @@ def _read_outcome(store, execution_id, component):
         name: plain(artifact.custom_properties)
         for name, artifact in outputs_of(store, execution_id).items()
     }
-    return Outcome(component, status, 0.0, outputs)
+    return status, outputs
