@@ -17,11 +17,18 @@ import os
 import select
 import sys
 
-from cli import model_versions, package_verbs, predictions, run_verbs, schedule_verbs
+from cli import (
+    model_versions,
+    package_verbs,
+    predictions,
+    run_verbs,
+    runs_verbs,
+    schedule_verbs,
+)
 from failures import ConfigurationError, Failure
 from pipeline import surroundings
 
-_VERBS = (run_verbs, package_verbs, schedule_verbs, model_versions, predictions)
+_VERBS = (run_verbs, package_verbs, runs_verbs, schedule_verbs, model_versions, predictions)
 _INTERRUPTED = 130
 _READER_GONE = 141
 

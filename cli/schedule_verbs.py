@@ -5,10 +5,11 @@ from cli.package_verbs import add_package, package_of, print_now
 from failures import ConfigurationError
 
 _HERE = ("run", "status", "stop")
-_THERE = ("apply", "list", "pause", "resume", "delete")
+_THERE = ("apply", "list", "fire", "pause", "resume", "delete")
 _ACTIONS = (
-    "on Kubeflow: apply makes what the configuration says, list shows it, pause, resume and "
-    "delete change it; with --local: run serves the schedule, status shows it, stop ends it"
+    "on Kubeflow: apply makes what the configuration says, list shows it, fire runs it now, pause, "
+    "resume and delete change it; with --local: run serves the schedule, status shows it, stop "
+    "ends it"
 )
 
 
@@ -38,6 +39,10 @@ def _schedule(arguments):
             from kfp.recurring_runs import apply
 
             apply(package, configuration.kubeflow, configuration.schedule, say=print_now)
+    elif arguments.action == "fire":
+        from kfp.recurring_runs import fire
+
+        fire(configuration.name, configuration.kubeflow, say=print_now)
     else:
         from kfp.recurring_runs import change
 

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import uuid
 
 from failures import Failure
 from kfp.run_facts import BY_SCHEDULE, SCHEDULED_TIME, TRIGGER
@@ -259,6 +260,40 @@ def change(action, name, kubeflow: Kubeflow, *, say=print):
             say(_line(recurring_run))
         return len(found)
     return sum(_change_one(action, server, one, say) for one in found)
+
+
+def fire(name, kubeflow: Kubeflow, *, say=print):
+    """Starts the run that the recurring run of a pipeline would start next.
+
+    Raises:
+      Failure: there is not exactly one such recurring run.
+    """
+    server = connect(kubeflow)
+    experiment = find_experiment(server, kubeflow.experiment or name)
+    found = _listed(server, experiment.experiment_id, name) if experiment else []
+    if len(found) != 1:
+        raise Failure(
+            f"There are {len(found)} schedules {name} in the experiment "
+            f"{kubeflow.experiment or name}. Make one: python -m pipeline schedule apply."
+        )
+    [recurring] = found
+    body = server.client.api_models.V2beta1Run(
+        display_name=f"{name} fired {uuid.uuid4()}",
+        experiment_id=recurring.experiment_id,
+        pipeline_version_reference=recurring.pipeline_version_reference,
+        runtime_config=recurring.runtime_config,
+        service_account=recurring.service_account,
+    )
+    runs = server.client.runs
+    run, _ = server.ensure(
+        "run",
+        body.display_name,
+        runs.run_service_list_runs,
+        {"experiment_id": recurring.experiment_id},
+        runs.run_service_create_run,
+        body,
+    )
+    say(f"The run {body.display_name} has started: {server.ui}/#/runs/details/{run.run_id}")
 
 
 def _line(recurring_run):

@@ -5,7 +5,7 @@ import uuid
 from time import sleep
 
 from failures import Failure
-from kfp.failed_steps import failures
+from kfp.failed_steps import failures, steps
 from kfp.run_values import given_values
 from kfp.submit_connection import NotFound, Server, connect
 from kfp.submit_upload import open_package, upload
@@ -13,7 +13,7 @@ from settings.kubeflow import Kubeflow
 
 _POLL_SECONDS = 5.0
 _GOOD = {"SUCCEEDED", "SKIPPED"}
-_ENDED = _GOOD | {"FAILED", "CANCELED", "CANCELLED", "ERROR"}
+ENDED = _GOOD | {"FAILED", "CANCELED", "CANCELLED", "ERROR"}
 
 
 def submit(file, kubeflow: Kubeflow, parameters=(), wait=False, *, say=print):
@@ -48,14 +48,11 @@ def submit(file, kubeflow: Kubeflow, parameters=(), wait=False, *, say=print):
         server.client.api_models.V2beta1Run(display_name=name, **fields),
     )
     say(f"The run {name} has started: {server.ui}/#/runs/details/{run.run_id}")
-    return watch(server, run.run_id, package.spec, say) if wait else 0
+    return watch(server, run.run_id, say) if wait else 0
 
 
-def watch(server: Server, run_id, spec, say):
+def watch(server: Server, run_id, say):
     """Prints each task's state whenever it changes, and in the end why the run failed.
-
-    Args:
-      spec: the package's pipeline spec, which names the pipeline's own tasks.
 
     Returns:
       The exit code: 0 when the run succeeded, 1 when it failed or was cancelled.
@@ -63,17 +60,17 @@ def watch(server: Server, run_id, spec, say):
     Raises:
       KeyboardInterrupt: Ctrl-C ended the watching; the run goes on.
     """
-    tasks, seen = _names(spec), {}
+    seen = {}
     try:
         while True:
             run = _get(server, run_id)
-            for name, state in _states(run, tasks):
+            for name, state in steps(run):
                 if seen.get(name) != state:
                     seen[name] = state
                     say(f"  {name:<20} {state.lower()}")
             state = (run.state or "PENDING").upper()
-            if state in _ENDED:
-                for name, cause in failures(server, run, spec):
+            if state in ENDED:
+                for name, cause in failures(server, run):
                     say(f"{name} failed: {cause}")
                 say(f"The run has ended: {state.lower()}")
                 return 0 if state in _GOOD else 1
@@ -88,21 +85,3 @@ def _get(server, run_id):
         return server.call(server.client.runs.run_service_get_run, run_id)
     except NotFound:
         raise Failure(f"The run {run_id} is gone: someone deleted it. Submit it again.") from None
-
-
-def _names(spec):
-    """{a task's name as the server shows it: its name in the package}."""
-    names = {}
-    for key, task in spec["root"]["dag"]["tasks"].items():
-        names[task.get("taskInfo", {}).get("name", key).lower()] = key
-        names[key.lower()] = key
-    return names
-
-
-def _states(run, tasks):
-    """(name, state) of the pipeline's own tasks, without drivers and the like."""
-    details = (run.run_details and run.run_details.task_details) or []
-    for task in details:
-        name = tasks.get((task.display_name or "").lower())
-        if name is not None and task.state:
-            yield name, task.state

@@ -78,6 +78,12 @@ class PipelinesServer:
             ("GET", r"/runs", lambda: self._page("runs", self.runs, query)),
             ("POST", r"/runs", lambda: self._run(body)),
             ("GET", r"/runs/([^/]+)", lambda r: self._known(self.runs, r)),
+            ("POST", r"/runs/([^/:]+):terminate", self._terminate),
+            (
+                "DELETE",
+                r"/runs/([^/:]+)",
+                lambda r: self.runs.pop(self._known(self.runs, r)["run_id"]),
+            ),
             ("GET", r"/recurringruns", lambda: self._recurring(query)),
             ("POST", r"/recurringruns", lambda: self._recur(body)),
             ("DELETE", r"/recurringruns/([^/:]+)", self._delete),
@@ -164,6 +170,10 @@ class PipelinesServer:
         version = self._known(self.versions, reference["pipeline_version_id"])
         assert version["pipeline_id"] == reference["pipeline_id"]
         self._known(self.experiments, body["experiment_id"])
+
+    def _terminate(self, identity):
+        self._known(self.runs, identity)["state"] = "CANCELING"
+        return {}
 
     def _recurring(self, query):
         return self._page("recurringRuns", self.recurring_runs, query)

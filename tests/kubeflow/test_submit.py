@@ -312,12 +312,13 @@ def test_wait_ends_with_the_outcome_of_the_run(server, run_it, state, code):
 
 
 def test_wait_shows_each_state_of_each_task_once(server, run_it, naps):
+    drivers = [task("root-driver", "SUCCEEDED"), task("Trainer-driver", "SUCCEEDED", "11")]
     play(
         server,
-        ("RUNNING", [task("root-driver", "SUCCEEDED"), task("Trainer", "PENDING")]),
-        ("RUNNING", [task("Trainer", "RUNNING")]),
-        ("RUNNING", [task("Trainer", "RUNNING")]),
-        ("FAILED", [task("Trainer", "FAILED", "12")]),
+        ("RUNNING", [*drivers, task("Trainer", "PENDING")]),
+        ("RUNNING", [*drivers, task("Trainer", "RUNNING"), task("executor", "RUNNING")]),
+        ("RUNNING", [*drivers, task("Trainer", "RUNNING"), task("executor", "RUNNING")]),
+        ("FAILED", [*drivers, task("Trainer", "FAILED", "12"), task("executor", "FAILED")]),
     )
     code, said = run_it(wait=True)
     assert code == 1
@@ -337,51 +338,46 @@ ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED"
 
 
 @pytest.mark.parametrize(
-    ("tasks", "retried", "logs", "cause"),
+    ("tasks", "logs", "cause"),
     [
         (
             FAILED,
-            False,
             {POD: "INFO 1\nTrainer failed: The disk is full. Free space.\nlauncher: exit 1\n"},
             "Trainer failed: The disk is full. Free space.",
         ),
         (
             FAILED + ATTEMPTS,
-            True,
             {ATTEMPT: "Trainer failed: nan in step 3\n"},
             "Trainer failed: nan in step 3",
         ),
         (
             FAILED,
-            False,
             {POD: "step 17 of 90\n"},
             "Trainer failed: it was ended from outside, as for want of memory; "
             f"`kubectl -n kubeflow describe pod {POD}` has the reason",
         ),
         (
             FAILED,
-            False,
             {},
             "Trainer failed: its log cannot be read here; try "
             f"`kubectl -n kubeflow logs {POD} -c main`",
         ),
         (
             [task("root-driver", "SUCCEEDED", "10"), task("Trainer-driver", "FAILED")],
-            False,
             {},
             "Trainer failed: it could not start; `kubectl -n kubeflow describe pods -l "
             "workflows.argoproj.io/workflow=digits-x7k2p` has the reason",
         ),
-        (FAILED + 2 * ATTEMPTS, True, {}, "Trainer failed: its pod has the reason"),
+        (
+            FAILED + 2 * ATTEMPTS,
+            {},
+            "Trainer failed: its log cannot be read here; try "
+            f"`kubectl -n kubeflow logs {POD} -c main`",
+        ),
     ],
     ids=["own words", "last attempt", "killed", "pod gone", "driver", "two retried steps"],
 )
-def test_wait_ends_with_the_cause_that_the_step_printed(
-    server, run_it, package, tasks, retried, logs, cause
-):
-    if retried:
-        policy = "retryPolicy: {maxRetryCount: 1, backoffMaxDuration: 9s}"
-        package.write_text(package.read_text().replace("taskInfo", f"{policy}, taskInfo"))
+def test_wait_ends_with_the_cause_that_the_step_printed(server, run_it, tasks, logs, cause):
     server.logs = logs
     play(server, ("RUNNING", tasks), ("FAILED", tasks))
 

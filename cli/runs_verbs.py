@@ -1,0 +1,43 @@
+"""The verb `runs`: what runs, and what ran, on Kubeflow Pipelines."""
+
+from cli.configuration_arguments import add_configuration, configuration_of
+from cli.package_verbs import print_now
+from failures import ConfigurationError
+
+_OF_ONE = ("show", "stop", "delete")
+_OF_ALL = ("list", "prune")
+_ACTIONS = (
+    "list the runs of the pipeline; show, stop or delete the RUN; prune deletes those that "
+    "ended --older-than-days ago"
+)
+
+
+def add_verbs(verbs):
+    """Adds the verb to what argparse's add_subparsers returned."""
+    runs = verbs.add_parser("runs", help="list, show, stop and delete runs on Kubeflow Pipelines")
+    runs.add_argument("action", choices=(*_OF_ALL, *_OF_ONE), metavar="ACTION", help=_ACTIONS)
+    runs.add_argument("run", nargs="?", metavar="RUN", help="the id of a run")
+    runs.add_argument("--older-than-days", type=int, metavar="N", help="for prune, at least 1")
+    runs.set_defaults(verb=_runs)
+    add_configuration(runs)
+
+
+def _runs(arguments):
+    action, days = arguments.action, arguments.older_than_days
+    if (arguments.run is None) != (action in _OF_ALL):
+        needed = "the id of a run" if action in _OF_ONE else "no id"
+        raise ConfigurationError(f"runs {action} {arguments.run or ''}: allowed: {needed}")
+    if (action == "prune") != (days is not None) or (days is not None and days < 1):
+        raise ConfigurationError("--older-than-days: allowed: a number of at least 1, with prune")
+    configuration = configuration_of(arguments)
+    from kfp import runs
+
+    kubeflow = configuration.kubeflow
+    if action == "list":
+        runs.list_runs(configuration.name, kubeflow, say=print_now)
+    elif action == "prune":
+        runs.prune_runs(configuration.name, days, kubeflow, say=print_now)
+    else:
+        act = {"show": runs.show_run, "stop": runs.stop_run, "delete": runs.delete_run}[action]
+        act(arguments.run, kubeflow, say=print_now)
+    return 0

@@ -1,0 +1,105 @@
+"""`python -m pipeline runs`: the runs of one pipeline on a Kubeflow Pipelines server."""
+
+import datetime
+
+from failures import Failure
+from kfp.failed_steps import failures, steps
+from kfp.submit_connection import NotFound, connect
+from kfp.submit_run import ENDED
+from kfp.submit_upload import find_experiment
+from settings.kubeflow import Kubeflow
+
+
+def list_runs(name, kubeflow: Kubeflow, *, say=print):
+    """Prints a line for each run of the pipeline's experiment, the newest first."""
+    server = connect(kubeflow)
+    found = _listed(server, name, kubeflow)
+    for run in found:
+        say(_line(run))
+    if not found:
+        say(f"There is no run in the experiment {kubeflow.experiment or name}.")
+
+
+def show_run(run_id, kubeflow: Kubeflow, *, say=print):
+    """Prints a run's state, that of each of its steps, and why it failed."""
+    server = connect(kubeflow)
+    run = _get(server, run_id)
+    say(_line(run))
+    for step, state in steps(run):
+        say(f"  {step:<20} {state.lower()}")
+    for step, cause in failures(server, run):
+        say(f"{step} failed: {cause}")
+    say(f"{server.ui}/#/runs/details/{run_id}")
+
+
+def stop_run(run_id, kubeflow: Kubeflow, *, say=print):
+    """Ends a run; one that has ended already stays as it is."""
+    server = connect(kubeflow)
+    run = _get(server, run_id)
+    if run.state in ENDED:
+        say(f"{run_id} has ended already: {run.state.lower()}.")
+        return
+    server.call(server.client.runs.run_service_terminate_run, run_id)
+    say(f"{run_id} is being stopped.")
+
+
+def delete_run(run_id, kubeflow: Kubeflow, *, say=print):
+    """Deletes a run from the server; the artifacts in its bucket stay."""
+    server = connect(kubeflow)
+    if not _delete(server, run_id):
+        raise Failure(_unknown(run_id))
+    say(f"{run_id} is deleted.")
+
+
+def prune_runs(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None):
+    """Deletes the runs of the pipeline's experiment that ended so many days ago; returns how many.
+
+    The artifacts in the bucket stay: a lifecycle rule of the bucket is the place for these.
+    """
+    server = connect(kubeflow)
+    now = now or datetime.datetime.now(datetime.UTC)
+    oldest = now - datetime.timedelta(days=older_than_days)
+    old = [
+        run
+        for run in _listed(server, name, kubeflow)
+        if run.state in ENDED and (run.finished_at or run.created_at) < oldest
+    ]
+    deleted = sum(_delete(server, run.run_id) for run in old)
+    say(f"{deleted} runs that ended more than {older_than_days} days ago are deleted.")
+    return deleted
+
+
+def _listed(server, name, kubeflow):
+    experiment = find_experiment(server, kubeflow.experiment or name)
+    if experiment is None:
+        return []
+    listing = server.client.runs.run_service_list_runs
+    found = server.pages(listing, "runs", experiment_id=experiment.experiment_id)
+    return sorted(found, key=lambda run: run.created_at, reverse=True)
+
+
+def _get(server, run_id):
+    try:
+        return server.call(server.client.runs.run_service_get_run, run_id)
+    except NotFound:
+        raise Failure(_unknown(run_id)) from None
+
+
+def _delete(server, run_id):
+    try:
+        server.call(server.client.runs.run_service_delete_run, run_id)
+    except NotFound:
+        return False
+    return True
+
+
+def _unknown(run_id):
+    return f"The server has no run {run_id}. List them: python -m pipeline runs list."
+
+
+def _line(run):
+    trigger = "scheduled" if run.recurring_run_id else "submitted"
+    return (
+        f"{run.run_id}  {(run.state or 'PENDING').lower():<10} {trigger:<9} "
+        f"{run.created_at:%Y-%m-%d %H:%M}  {run.display_name}"
+    )

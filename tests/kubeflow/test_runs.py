@@ -1,0 +1,123 @@
+"""Runs are listed, shown, stopped and deleted on a server that speaks the v2beta1 API."""
+
+import datetime
+
+import pytest
+
+from cli.command_line import main
+from failures import Failure
+from kfp import runs
+from kfp.recurring_runs import apply, fire
+from kfp.submit_run import submit
+from settings.schedule import Schedule
+
+
+@pytest.fixture
+def three(endpoint, package, server):
+    """The ids of three runs, the newest last."""
+    for number in range(3):
+        submit(package, endpoint, say=lambda line: None)
+        list(server.runs.values())[-1]["created_at"] = f"2026-11-2{number}T03:00:00Z"
+    return list(server.runs)
+
+
+def said_by(act, *arguments):
+    said = []
+    act(*arguments, say=said.append)
+    return said
+
+
+def test_the_newest_run_is_listed_first_with_its_state(server, endpoint, three):
+    server.runs[three[0]]["state"] = "FAILED"
+    server.runs[three[1]]["recurring_run_id"] = "r-1"
+
+    lines = said_by(runs.list_runs, "digits", endpoint)
+
+    assert [line.split()[:3] for line in lines] == [
+        [three[2], "pending", "submitted"],
+        [three[1], "pending", "scheduled"],
+        [three[0], "failed", "submitted"],
+    ]
+
+
+def test_a_pipeline_that_never_ran_has_no_runs(endpoint):
+    assert said_by(runs.list_runs, "digits", endpoint) == [
+        "There is no run in the experiment digits."
+    ]
+
+
+def test_a_failed_run_is_shown_with_its_steps_and_the_cause(server, endpoint, three):
+    tasks = [
+        {"display_name": "Trainer-driver", "state": "SUCCEEDED"},
+        {"display_name": "Trainer", "state": "FAILED", "child_tasks": [{"pod_name": "wf-12"}]},
+    ]
+    server.runs[three[0]] |= {"state": "FAILED", "run_details": {"task_details": tasks}}
+    server.logs["wf-system-container-impl-12"] = "Trainer failed: The disk is full.\n"
+
+    lines = said_by(runs.show_run, three[0], endpoint)
+
+    assert lines[1:3] == ["  Trainer              failed", "Trainer failed: The disk is full."]
+    assert lines[-1].endswith(f"/#/runs/details/{three[0]}")
+
+
+def test_a_run_is_stopped_once(server, endpoint, three):
+    runs.stop_run(three[0], endpoint)
+    assert server.runs[three[0]]["state"] == "CANCELING"
+
+    server.runs[three[0]]["state"] = "CANCELED"
+    assert said_by(runs.stop_run, three[0], endpoint) == [
+        f"{three[0]} has ended already: canceled."
+    ]
+
+
+def test_only_runs_that_ended_long_ago_are_pruned(server, endpoint, three):
+    server.runs[three[0]]["state"] = "SUCCEEDED"
+    server.runs[three[2]]["state"] = "FAILED"
+    now = datetime.datetime(2026, 11, 26, tzinfo=datetime.UTC)
+
+    assert runs.prune_runs("digits", 5, endpoint, say=lambda line: None, now=now) == 1
+    assert list(server.runs) == three[1:]
+
+
+@pytest.mark.parametrize("act", [runs.show_run, runs.stop_run, runs.delete_run])
+def test_a_run_that_there_is_not_is_named(endpoint, act):
+    with pytest.raises(Failure, match=r"has no run run-99\. List them"):
+        act("run-99", endpoint)
+
+
+def test_a_deleted_run_is_gone(server, endpoint, three):
+    runs.delete_run(three[1], endpoint)
+
+    assert list(server.runs) == [three[0], three[2]]
+
+
+def test_firing_a_schedule_starts_its_run_now(server, endpoint, package):
+    apply(package, endpoint, Schedule(cron="0 3 * * *", parameters={"epochs": 3}), say=lambda _: _)
+
+    [line] = said_by(fire, "digits", endpoint)
+
+    [run] = server.runs.values()
+    [recurring] = server.recurring_runs.values()
+    assert run["runtime_config"]["parameters"] == {"epochs": 3}
+    assert run["pipeline_version_reference"] == recurring["pipeline_version_reference"]
+    assert line.endswith(run["run_id"])
+
+
+def test_firing_without_a_schedule_says_how_to_make_one(endpoint):
+    with pytest.raises(Failure, match=r"There are 0 schedules digits .* schedule apply"):
+        fire("digits", endpoint)
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["show"], "the id of a run"),
+        (["list", "r-1"], "no id"),
+        (["prune"], "at least 1, with prune"),
+        (["prune", "--older-than-days", "0"], "at least 1, with prune"),
+        (["list", "--older-than-days", "3"], "at least 1, with prune"),
+    ],
+)
+def test_a_mistake_in_the_words_is_one_line(capsys, words, allowed):
+    assert main(["runs", *words, "--config", "configs/digits.yaml"]) == 2
+    assert allowed in capsys.readouterr().err
