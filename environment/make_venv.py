@@ -63,7 +63,7 @@ def main(argv=None):
 def _fingerprint(locks):
     """What an environment is made of: the locks, the recipe and the interpreter."""
     digest = hashlib.sha256(sys.version.encode())
-    for file in [*locks, *sorted(Path(__file__).parent.glob("*.py"))]:
+    for file in [*locks, Path(__file__), Path(private_libc.__file__)]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

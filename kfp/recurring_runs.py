@@ -239,9 +239,6 @@ def change(action, name, kubeflow: Kubeflow, *, say=print):
     Args:
       action: "list", "pause", "resume" or "delete".
 
-    Returns:
-      How many recurring runs were listed or changed.
-
     Raises:
       Failure: nothing can be paused or resumed, or the server does not do its part.
     """
@@ -255,11 +252,8 @@ def change(action, name, kubeflow: Kubeflow, *, say=print):
         )
     if not found:
         say(f"There is no schedule {name} {where}.")
-    if action == "list":
-        for recurring_run in found:
-            say(_line(recurring_run))
-        return len(found)
-    return sum(_change_one(action, server, one, say) for one in found)
+    for recurring_run in found:
+        say(_line(recurring_run) if action == "list" else _changed(action, server, recurring_run))
 
 
 def fire(name, kubeflow: Kubeflow, *, say=print):
@@ -309,13 +303,10 @@ def _line(recurring_run):
     )
 
 
-def _change_one(action, server, recurring_run, say):
+def _changed(action, server, recurring_run):
     identity = recurring_run.recurring_run_id
     label = f"{recurring_run.display_name} ({identity})"
     if action != "delete" and _is_enabled(recurring_run) == (action == "resume"):
-        say(f"{label} is already {'on' if action == 'resume' else 'paused'}.")
-        return 0
-    if not _apply_action(server, _CALLS[action], identity):
-        return 0
-    say(f"{label} {_DONE[action]}.")
-    return 1
+        return f"{label} is already {'on' if action == 'resume' else 'paused'}."
+    is_there = _apply_action(server, _CALLS[action], identity)
+    return f"{label} {_DONE[action] if is_there else 'is gone: someone deleted it'}."
