@@ -61,7 +61,7 @@ def compare(run, previous):
         totals = sum(then[name].values()), sum(now[name].values())
         splits.append(Split(name, *totals, *distances(now[name], then[name])))
         if name == "train":
-            moved = _moved(now[name], then[name])
+            moved = _moved(then[name], now[name])
     return Drift(False, False, splits, moved, *_measures(run.statistics, previous.statistics))
 
 
@@ -85,8 +85,7 @@ def distances(counts, before):
     The measures of TFDV's drift comparators. The divergence takes logarithms to the base
     2, as in Lin, "Divergence measures based on the Shannon entropy", 1991.
     """
-    now, then = _shares(counts), _shares(before)
-    pairs = [(now.get(name, 0.0), then.get(name, 0.0)) for name in {*now, *then}]
+    pairs = [(p, q) for _, q, p in _shares(before, counts)]
     furthest = max((abs(p - q) for p, q in pairs), default=0.0)
     divergence = sum(_relative(p, (p + q) / 2) + _relative(q, (p + q) / 2) for p, q in pairs) / 2
     return furthest, max(divergence, 0.0)
@@ -96,15 +95,15 @@ def _relative(p, mean):
     return p * math.log2(p / mean) if p else 0.0
 
 
-def _shares(counts):
-    total = sum(counts.values()) or 1
-    return {name: count / total for name, count in counts.items()}
+def _shares(before, now):
+    """[(label, its share before, now)]."""
+    then, total = sum(before.values()) or 1, sum(now.values()) or 1
+    names = {*before, *now}
+    return [(name, before.get(name, 0) / then, now.get(name, 0) / total) for name in names]
 
 
-def _moved(counts, before):
-    now, then = _shares(counts), _shares(before)
-    rows = [(name, then.get(name, 0.0), now.get(name, 0.0)) for name in {*now, *then}]
-    rows.sort(key=lambda row: (-abs(row[2] - row[1]), row[0]))
+def _moved(before, now):
+    rows = sorted(_shares(before, now), key=lambda row: (-abs(row[2] - row[1]), row[0]))
     return [row for row in rows[:_NAMED] if abs(row[2] - row[1]) > _NO_CHANGE]
 
 

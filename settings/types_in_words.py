@@ -1,5 +1,6 @@
 """The types of configuration keys in words, for a message about a mistake and for the reference."""
 
+import dataclasses
 import types
 import typing
 from collections.abc import Sequence
@@ -19,14 +20,7 @@ _PLAIN = {
     Any: "anything",
 }
 
-_BOUNDS = {
-    Ge: "ge",
-    Gt: "gt",
-    Le: "le",
-    Lt: "lt",
-    MinLen: "min_length",
-    MaxLen: "max_length",
-}
+_BOUNDS = (Ge, Gt, Le, Lt, MinLen, MaxLen)
 
 
 def fields(section) -> dict[str, FieldInfo]:
@@ -95,12 +89,8 @@ def _at_least_one(marks):
 
 
 def _bounds(marks):
-    said = {
-        kind: f"{getattr(mark, name):,}"
-        for mark in marks
-        for kind, name in _BOUNDS.items()
-        if isinstance(mark, kind)
-    }
+    bounds = [mark for mark in marks if isinstance(mark, _BOUNDS)]
+    said = {type(mark): f"{dataclasses.astuple(mark)[0]:,}" for mark in bounds}
     if MaxLen in said:
         return f" of {said.get(MinLen, '0')} to {said[MaxLen]} characters"
     if MinLen in said:
