@@ -10,7 +10,7 @@ import copy
 import itertools
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -92,22 +92,22 @@ def run_shards(
 def _in_process(work, shards, threads: int) -> Iterator[Any]:
     # One thread needs no pool, which would be a shard ahead of who stops at a result: what
     # failed would still be written to.
-    results = map(work, shards) if threads == 1 else _in_threads(work, shards, threads)
+    results = map(work, shards) if threads == 1 else in_threads(work, shards, threads)
     for done, result in enumerate(results, start=1):
         completed = {"completed": done / len(shards)}
         _progress.info("shard %d of %d", done, len(shards), extra=completed)
         yield result
 
 
-def _in_threads(work, shards, threads: int) -> Iterator[Any]:
-    # As many shards ahead as there are threads and no more: results must not pile up.
-    waiting, ahead = iter(shards), collections.deque()
+def in_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
+    """The results of the work on items, in their order; as many ahead as there are threads."""
+    waiting, ahead = iter(items), collections.deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            ahead.extend(pool.submit(work, shard) for shard in itertools.islice(waiting, threads))
+            ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, threads))
             while ahead:
                 result = ahead.popleft().result()
-                ahead.extend(pool.submit(work, shard) for shard in itertools.islice(waiting, 1))
+                ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, 1))
                 yield result
         finally:
             pool.shutdown(cancel_futures=True)

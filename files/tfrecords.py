@@ -82,12 +82,7 @@ def batches(
     take: int | None = None,
     next_step: str = _NEXT_STEP,
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """The records of a file some at a time.
-
-    Args:
-      path, first, take, next_step: as of `records`.
-      most: the most records of a batch.
-      most_bytes: a batch ends with the record that reaches this size.
+    """The records of a file, `most` at a time; a batch ends with the record at `most_bytes`.
 
     Yields:
       The number of the batch's first record, and the records' data.

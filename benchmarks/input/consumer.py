@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from components.trainer.distribution import BATCHES_ON_DEVICE
+from components.trainer.devices import BATCHES_ON_DEVICE
 
 _SECONDS = 2.0  # of one round
 _ROUNDS = 3

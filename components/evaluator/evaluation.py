@@ -36,9 +36,7 @@ def evaluate(
       Failure: the split or a model cannot be used.
     """
     counts = _count(plan, split_uri, uri, make_pipeline)
-    enforce_policy(
-        "Evaluator", counts.corrupt, preprocessing.on_corrupt_image, preprocessing.max_dropped
-    )
+    enforce_policy("Evaluator", counts.corrupt, preprocessing)
     challenger = counts.models[plan.models[0].name]
     if not counts.examples:
         raise Failure(

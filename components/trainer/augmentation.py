@@ -18,20 +18,11 @@ from settings.data import NO_CLASS
 from settings.training import Augmentation
 
 
-def build_augmenter(keys: Augmentation, seed: int) -> "Augmenter | None":
-    """The augmenter of the section `augmentation`, or None if all of it is off."""
-    return Augmenter(keys, seed) if keys.active else None
-
-
 class Augmenter:
     """Moves, recolours and blanks each picture of a batch in its own way.
 
     Only the training calls it: evaluation and serving never do. All geometry is one resampling and
     all colour one affine transform, then one rounding, however many augmentations are on.
-
-    Args:
-      keys: how far each change may go.
-      seed: the seed of all random numbers.
     """
 
     def __init__(self, keys: Augmentation, seed: int):

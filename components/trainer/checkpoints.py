@@ -1,4 +1,4 @@
-"""The state that a killed training resumes from."""
+"""The state that a killed training resumes from, and which training it belongs to."""
 
 import dataclasses
 import hashlib
@@ -7,16 +7,25 @@ import json
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+import augmentations
+import models
 from files import writing
+from files.places import content_hash, files_below
 
 # A checkpoint of a large model takes seconds: writing never takes more of the training than this.
 _LARGEST_SHARE = 0.02
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
+
+
+_CODE = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,3 +129,28 @@ def _from_bytes(content: bytes) -> Checkpoint:
 def _numbered(arrays: np.lib.npyio.NpzFile, prefix: str) -> list[np.ndarray]:
     count = sum(name.startswith(f"{prefix}_") for name in arrays.files)
     return [arrays[f"{prefix}_{i}"] for i in range(count)]
+
+
+def fingerprint(
+    folders: Iterable[str], about: Mapping[str, Any], weights: str | None = None
+) -> str:
+    """64 hexadecimal digits that change with any input, any of `about`, and this code.
+
+    Names, sizes and times of the files in `folders` stand for their content; `weights` counts by
+    its content, because each worker may have a copy of its own.
+    """
+    inputs = [os.path.join(folder, file) for folder in folders for file in files_below(folder)]
+    content = {
+        "about": dict(about),
+        "weights": content_hash(weights),
+        "versions": [keras.__version__, tf.__version__],
+        "files": [_seen(file) for file in sorted(inputs)],
+        # A changed model may well have weights of the same shapes as before.
+        "code": [file.read_text() for room in _CODE for file in sorted(room.rglob("*.py"))],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _seen(file: str) -> tuple[str, int, int]:
+    status = tf.io.gfile.stat(file)
+    return file, status.length, status.mtime_nsec

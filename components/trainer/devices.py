@@ -11,17 +11,20 @@ import dataclasses
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from components.trainer.peers import await_peers
+from components.trainer.workers import await_peers
 from failures import Failure
 from settings.training import Training
 
 # A collective operation waits for the slowest worker, which may be writing a checkpoint.
 _WORKER_TIMEOUT = 300.0  # seconds
 PLAIN = "1 CPU, float32"
+# A step of under a millisecond ends before a thread gets a core back; four batches bridge that.
+BATCHES_ON_DEVICE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Devices:
       prefetch_to: the device that batches are copied to ahead of time, if any.
       worker: this process's number among `workers`.
       workers: processes that train together.
+      workers_here: how many of them run on this host.
     """
 
     strategy: tf.distribute.Strategy
@@ -43,6 +47,7 @@ class Devices:
     prefetch_to: str | None = None
     worker: int = 0
     workers: int = 1
+    workers_here: int = 1
 
     @property
     def is_plain(self) -> bool:
@@ -92,21 +97,16 @@ def choose(training: Training, environment: Mapping[str, str]) -> Devices:
 
     From now on TensorFlow takes a GPU's memory as it needs it, instead of all at once.
 
-    Args:
-      training: `precision`, `xla`, `deterministic` and `worker_wait_seconds` are read.
-      environment: of the process; TF_CONFIG in it names the workers.
-
     Raises:
       Failure: TF_CONFIG cannot be used, or one of its workers did not come.
     """
     gpus = tf.config.list_physical_devices("GPU")
     _let_memory_grow(gpus)
-    worker, addresses = _place(environment.get("TF_CONFIG"))
-    workers = max(1, len(addresses))
-    if workers > 1:
-        await_peers(addresses, worker, training.worker_wait_seconds)
-    strategy = _multi_worker() if workers > 1 else _local(gpus)
-    alone = strategy.num_replicas_in_sync == 1 and workers == 1
+    here = place(environment)
+    if here.workers > 1:
+        await_peers(here.addresses, here.number, training.worker_wait_seconds)
+    strategy = _multi_worker() if here.workers > 1 else _local(gpus)
+    alone = strategy.num_replicas_in_sync == 1 and here.workers == 1
     wanted_xla = training.xla == "on" or (
         # XLA excludes op determinism. With XLA, several devices do not normalise a batch
         # together, and so would not train as one does.
@@ -118,16 +118,73 @@ def choose(training: Training, environment: Mapping[str, str]) -> Devices:
         xla=wanted_xla,
         # Strategies of several devices copy ahead by themselves; the default one does not.
         prefetch_to="/gpu:0" if gpus and alone else None,
-        worker=worker,
-        workers=workers,
+        worker=here.number,
+        workers=here.workers,
+        workers_here=here.workers_here,
     )
 
 
-def workers_here(environment: Mapping[str, str]) -> int:
-    """How many workers of TF_CONFIG run on this one's host, including itself."""
-    worker, addresses = _place(environment.get("TF_CONFIG"))
-    hosts = [address.rpartition(":")[0] for address in addresses]
-    return hosts.count(hosts[worker]) if hosts else 1
+class Place(NamedTuple):
+    """This process among the workers that TF_CONFIG names."""
+
+    number: int  # a chief, if there is one, is number 0, and writes the artifacts
+    addresses: list[str]  # of all workers; [] without TF_CONFIG
+
+    @property
+    def workers(self) -> int:
+        return max(1, len(self.addresses))
+
+    @property
+    def workers_here(self) -> int:
+        """How many of them run on this one's host, including itself."""
+        hosts = [address.rpartition(":")[0] for address in self.addresses]
+        return hosts.count(hosts[self.number]) if hosts else 1
+
+
+def distributed(dataset: tf.data.Dataset, devices: Devices):
+    """The batches, split over the devices of this process.
+
+    Args:
+      dataset: of batches for all devices; with several workers, of this worker's share.
+
+    Returns:
+      What the strategy makes of the dataset; on one CPU the dataset itself.
+    """
+    if devices.prefetch_to:
+        copied = tf.data.experimental.prefetch_to_device(devices.prefetch_to, BATCHES_ON_DEVICE)
+        return dataset.apply(copied)  # Nothing may come after it.
+    if devices.workers == 1:
+        return devices.strategy.experimental_distribute_dataset(dataset)
+    # Every worker reads its own share already, so nothing may be sharded again.
+    local = devices.strategy.num_replicas_in_sync // devices.workers
+
+    def of_this_worker(_):
+        return dataset if local == 1 else in_parts(dataset, local)
+
+    return devices.strategy.distribute_datasets_from_function(of_this_worker)
+
+
+def in_parts(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Every batch as `count` batches, in its order and as even as possible.
+
+    There are always `count`, even for a last batch of fewer examples, as all devices must take the
+    same number of steps.
+    """
+
+    def parts(*batch):
+        size = tf.shape(batch[0], out_type=tf.int64)[0]
+
+        def part(number):
+            first, end = size * number // count, size * (number + 1) // count
+            return tuple(tensor[first:end] for tensor in batch)
+
+        return tf.data.Dataset.range(count).map(part)
+
+    split = dataset.flat_map(parts)
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        # Otherwise the devices ask each other before every step whether there is another one.
+        split = split.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    return split
 
 
 def _let_memory_grow(gpus: list) -> None:
@@ -137,16 +194,6 @@ def _let_memory_grow(gpus: list) -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError as error:
             logging.warning("%s takes all its memory at once: %s", gpu.name, error)
-
-
-def is_chief(environment: Mapping[str, str]) -> bool:
-    """Whether this process is the one of TF_CONFIG's workers that writes the artifacts."""
-    return _place(environment.get("TF_CONFIG"))[0] == 0
-
-
-def worker_count(environment: Mapping[str, str]) -> int:
-    """How many workers TF_CONFIG names; 1 if it is not set."""
-    return max(1, len(_place(environment.get("TF_CONFIG"))[1]))
 
 
 def _precision(wanted: str, gpus: list) -> str:
@@ -169,10 +216,11 @@ def _default() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def _place(tf_config: str | None) -> tuple[int, list[str]]:
-    """(number of this worker, addresses of all); a chief, if there is one, is number 0."""
+def place(environment: Mapping[str, str]) -> Place:
+    """What TF_CONFIG in the environment says; a Failure if it cannot be used."""
+    tf_config = environment.get("TF_CONFIG")
     if not tf_config:
-        return 0, []
+        return Place(0, [])
     try:
         given = json.loads(tf_config)
         cluster = given.get("cluster", {})
@@ -195,7 +243,7 @@ def _place(tf_config: str | None) -> tuple[int, list[str]]:
             f"Trainer: TF_CONFIG makes this process number {number} of {count}, counted from 0. "
             "Correct the index of its task, or the addresses of its cluster."
         )
-    return number, chiefs + workers
+    return Place(number, chiefs + workers)
 
 
 def _multi_worker() -> tf.distribute.Strategy:

@@ -12,7 +12,7 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.input_report.report import InputReport
 from components.trainer.preparation import train
 from components.trainer.task import Task
-from components.trainer.trained import Trained
+from components.trainer.training import Trained
 from components.trainer.training_log import TrainingLog
 from failures import Failure
 from files import writing
@@ -32,7 +32,7 @@ def execute(
       Failure: what the user can fix.
     """
     task = task.varied(best)
-    is_chief = devices.is_chief(os.environ)
+    is_chief = devices.place(os.environ).number == 0
     log = TrainingLog(model_run.uri if is_chief else None)
     checkpoints = task.checkpoints
     reporting = task.recipe.training.input_report

@@ -20,15 +20,9 @@ MASKED_IMAGES = 4  # an answer of segmentation is thousands of numbers
 
 
 def write(file: str, model, image_shape, labels: Sequence[str], shards: Sequence[str]) -> None:
-    """Writes the answers to the first records of the first shard.
+    """Writes the answers to the first records of the first of `shards` of transformed Examples.
 
     They are IMAGES, or MASKED_IMAGES where the model tells the class of each pixel.
-
-    Args:
-      model: Keras; (batch, height, width, channels) uint8 to logits (batch, …, classes).
-      image_shape: (height, width, channels).
-      labels: (classes,) the name of each class.
-      shards: TFRecords of transformed Examples.
     """
     spec = {"image": tf.io.FixedLenFeature([], tf.string)}
     per_image = model.output_shape[1:]
@@ -49,25 +43,21 @@ def write_answers(file: str, labels: Sequence[str], pixels: Sequence[bytes], pro
     """Writes answers as JSON: the task, the labels, and an answer for each image.
 
     Args:
-      labels: (classes,) the name of each class.
       pixels: (images,) raw transformed pixels.
       probabilities: 0..1. Classification: (images, classes), written as numbers.
         Segmentation: (images, height, width, classes), written as the base64 text of
         their little-endian float32 bytes.
     """
     segmentation = np.ndim(probabilities) == 4
-    encode = _as_base64 if segmentation else _as_numbers
     answers = {
-        hashlib.sha256(image).hexdigest(): encode(answer)
+        hashlib.sha256(image).hexdigest(): _as_base64(answer)
+        if segmentation
+        else list(map(float, answer))
         for image, answer in zip(pixels, probabilities, strict=True)
     }
     task = "segmentation" if segmentation else "classification"
     content = {"task": task, "labels": list(labels), "answers": answers}
     writing.write(file, text_of(content))
-
-
-def _as_numbers(answer) -> list[float]:
-    return [float(value) for value in answer]
 
 
 def _as_base64(answer) -> str:

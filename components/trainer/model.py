@@ -16,12 +16,9 @@ def build_model(
     pixel_mean: list[float],
     pixel_std: list[float],
 ) -> keras.Model:
-    """The untrained model that the section describes.
+    """The untrained model that the section describes, for images of (height, width, channels).
 
     Args:
-      section: the network's name and its parameters.
-      image_shape: (height, width, channels).
-      classes: the number of classes.
       pixel_mean, pixel_std: one for each channel, over the training split, 0..255. Given weights
         replace them with those of their own training.
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from components.schema_gen import schema_files
 from components.trainer import devices, workers
-from components.trainer.augmentation import Augmenter, build_augmenter
+from components.trainer.augmentation import Augmenter
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import Devices
 from components.trainer.input.features import LABEL, Feature
@@ -20,8 +20,7 @@ from components.trainer.input.options import FeedOptions, Workers
 from components.trainer.input_report.report import InputReport
 from components.trainer.model import build_model
 from components.trainer.task import Task
-from components.trainer.trained import Trained
-from components.trainer.training import TrainingLoop
+from components.trainer.training import Trained, TrainingLoop
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_step import Steps, build_optimizer
 from components.trainer.transform_graph import TransformGraph
@@ -37,7 +36,7 @@ def train(
     Raises:
       Failure: there is no train split, an input is unusable, or the training cannot go on.
     """
-    training = task.recipe.training
+    training, keys = task.recipe.training, task.recipe.augmentation
     # Before anything is computed: workers can only find each other then.
     chosen = devices.choose(training, os.environ)
     devices.prepare(task.seed, training.deterministic)
@@ -69,7 +68,7 @@ def train(
         checkpoints=checkpoints,
         log=log,
         devices=chosen,
-        augmenter=build_augmenter(task.recipe.augmentation, task.seed),
+        augmenter=Augmenter(keys, task.seed) if keys.active else None,
         input_report=input_report,
     )
     return loop.run(), graph
@@ -90,16 +89,11 @@ def prepare(
     """A training that is ready to run, from its checkpoint if there is one.
 
     Args:
-      training: how long and how fast.
       build_model: makes the model; called inside the strategy's scope.
       training_input: makes the training's input, given `options`.
       options: how it is fed, but for `first_step` and `timed`.
-      validation: the validation's input; None: the training loss decides which epoch is best.
-      checkpoints: read here, and written by the loop.
-      log: takes the epochs.
-      devices: what to compute on; by default TensorFlow's one device, in float32.
-      augmenter: changes the training images; None changes nothing.
-      input_report: measures how long each step waits for data; None measures nothing.
+      validation: None: the training loss decides which epoch is best.
+      devices: by default TensorFlow's one device, in float32.
 
     Raises:
       Failure: the input cannot be read, or the workers have different checkpoints.
@@ -154,9 +148,7 @@ def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
         strategy=given.strategy,
         cache_dir=task.cache_folder,
         memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
-        workers=Workers(
-            chosen.worker, chosen.workers, here=devices.workers_here(os.environ), agree=agree
-        ),
+        workers=Workers(chosen.worker, chosen.workers, chosen.workers_here, agree),
     )
 
 

@@ -1,7 +1,7 @@
 """Sums over the examples of an epoch, kept on the device."""
 
-import dataclasses
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -9,28 +9,16 @@ from metrics import mean_iou
 from metrics.counts import Counts
 from settings.data import NO_CLASS
 
-_NAMES = ("loss", "correct", "counted", "left_out", "misfits", "broken_steps")
 
+class Totals(NamedTuple):
+    """What an epoch, or the part of it so far, adds up to."""
 
-@dataclasses.dataclass(frozen=True)
-class Totals:
-    """What an epoch, or the part of it so far, adds up to.
-
-    Attributes:
-      loss: sum over the examples that count.
-      correct: how many of them the model classified correctly.
-      counted: how many of them there are.
-      left_out: examples whose label is out of vocabulary (-1).
-      misfits: examples whose label is outside the classes.
-      broken_steps: steps whose loss was not a finite number.
-    """
-
-    loss: float
-    correct: float
-    counted: float
-    left_out: float
-    misfits: float
-    broken_steps: float
+    loss: float  # sum over the examples that count
+    correct: float  # how many of them the model classified correctly
+    counted: float  # how many of them there are
+    left_out: float  # examples whose label is out of vocabulary (-1)
+    misfits: float  # examples whose label is outside the classes
+    broken_steps: float  # steps whose loss was not a finite number
 
     @property
     def mean_loss(self) -> float:
@@ -54,7 +42,7 @@ class Tallies:
     """
 
     def __init__(self, confused_classes: int = 0):
-        self.variable = _sum_over_devices([len(_NAMES)])
+        self.variable = _sum_over_devices([len(Totals._fields)])
         self._confusion = None
         if confused_classes:
             self._confusion = _sum_over_devices([confused_classes, confused_classes])
@@ -65,13 +53,14 @@ class Tallies:
         counts = (labels >= 0) & (labels < classes)
         predicted = tf.argmax(logits, -1, output_type=labels.dtype)
         correct = counts & (predicted == labels)
+        count = tf.math.count_nonzero
         sums = (
             tf.reduce_sum(losses),
-            _count(correct),
-            _count(counts),
-            _count(labels == -1),
-            _count((labels < -1) | (labels >= classes)),
-            _count(~tf.math.is_finite(tf.reduce_sum(losses))),
+            count(correct),
+            count(counts),
+            count(labels == -1),
+            count((labels < -1) | (labels >= classes)),
+            count(~tf.math.is_finite(tf.reduce_sum(losses))),
         )
         self.variable.assign_add(tf.stack([tf.cast(value, tf.float64) for value in sums]))
         if self._confusion is not None:
@@ -116,10 +105,6 @@ def class_ids(targets: tf.Tensor) -> tf.Tensor:
         return targets
     ids = tf.cast(targets[..., 0], tf.int32)
     return tf.where(ids == NO_CLASS, -1, ids)
-
-
-def _count(holds: tf.Tensor) -> tf.Tensor:
-    return tf.math.count_nonzero(holds)
 
 
 def losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -8,8 +8,7 @@ from typing import Any, Self
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.trainer.checkpoints import Checkpoints
-from components.trainer.fingerprint import fingerprint
+from components.trainer.checkpoints import Checkpoints, fingerprint
 from failures import Failure
 from files.places import files_in, is_remote
 from settings.data import Features

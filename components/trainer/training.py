@@ -15,8 +15,7 @@ import numpy as np
 
 from components.trainer import training_faults, workers
 from components.trainer.checkpoints import Checkpoint, Checkpoints
-from components.trainer.devices import Devices
-from components.trainer.distribution import distributed
+from components.trainer.devices import Devices, distributed
 from components.trainer.early_stopping import EarlyStopping
 from components.trainer.history import Epoch
 from components.trainer.input.function import Input
@@ -24,11 +23,44 @@ from components.trainer.input.threads import giving_way
 from components.trainer.input_report import ceiling
 from components.trainer.input_report.report import InputReport
 from components.trainer.tallies import Totals
-from components.trainer.trained import Trained
 from components.trainer.training_log import Progress, TrainingLog
 from components.trainer.training_step import Steps
 from failures import Failure
 from settings.training import Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a training ends with.
+
+    Attributes:
+      model: with the weights of its best epoch.
+      history: every epoch, the earliest first.
+      best_epoch: counted from 1.
+      resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
+      devices: what it was computed on, for people.
+      input: how the data came, for people.
+    """
+
+    model: keras.Model
+    history: list[Epoch]
+    best_epoch: int
+    resumed_at_step: int
+    devices: str
+    input: str
+
+    @property
+    def best(self) -> Epoch:
+        return self.history[self.best_epoch - 1]
+
+    @property
+    def epochs(self) -> str:
+        """How long it took, in words."""
+        return f"{len(self.history)} epoch{'s' * (len(self.history) > 1)}"
+
+    @property
+    def segmentation(self) -> bool:
+        return len(self.model.output_shape) == 4
 
 
 @dataclasses.dataclass
@@ -140,7 +172,7 @@ class TrainingLoop:
         if self.input_report:
             self.input_report.times.stop(time.perf_counter())
 
-    def _ceiling(self, calls: int) -> ceiling.Ceiling:
+    def _ceiling(self, calls: int) -> tuple[float, float]:
         train, at_once = self._train[self._at_once], self._at_once
         wait = self.steps.training.totals
         return ceiling.measure(self._last_batch, train, self.devices, at_once, calls, wait)

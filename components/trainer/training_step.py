@@ -73,10 +73,8 @@ class Steps:
     It is made inside `strategy.scope()`; the same code runs on one device and on many.
 
     Args:
-      model: uint8 images to logits.
       optimizer: not yet built.
       batch_size: over all devices.
-      strategy: TensorFlow's default one for a single device.
       augmenter: changes the training images, and masks with them; None changes nothing.
       xla: whether XLA compiles the forward and backward pass.
     """
@@ -119,11 +117,7 @@ class Steps:
         return [*kept, self.training.variable, *scaling]
 
     def compile_training(self, spec: tuple[tf.TensorSpec, tf.TensorSpec], batches: int = 1):
-        """A function of a list of `batches` pairs (images, targets) that trains on each in turn.
-
-        Args:
-          batches: how many a call takes; each one is traced separately.
-        """
+        """A function of a list of `batches` pairs (images, targets) that trains on each in turn."""
         backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
         backwards = backwards if self._xla else self._backwards
 

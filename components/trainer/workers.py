@@ -1,8 +1,17 @@
-"""What several processes that train together must agree on."""
+"""Several processes that train together: they wait for each other, and agree on what they do.
+
+TensorFlow's own wait has no timeout that works: with the coordination service's
+`cluster_register_timeout_in_ms` at 8 seconds, a lone worker of TensorFlow 2.21 still waited after
+minutes, and ignored SIGTERM. So every worker listens at its own address until it has reached all
+others, and only then starts what cannot be stopped.
+"""
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+import logging
+import socket
+import time
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
@@ -10,16 +19,15 @@ from components import graph_error
 from components.trainer.input.strategy import STRATEGIES
 from failures import Failure
 
+_LOGGER = logging.getLogger("steadyfeed.progress")
+_ASK_EVERY = 0.2  # seconds
+_ONE_ANSWER = 5.0  # seconds
 # A collective operation raises these when a peer is gone or does not answer.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 
 
 def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
-    """Checks that all workers go on from the same step.
-
-    Raises:
-      Failure: they do not see the same checkpoint.
-    """
+    """Raises a Failure if the workers do not all go on from the same step."""
     steps = _of_all(strategy, step)
     if len(set(steps)) > 1:
         raise Failure(
@@ -29,15 +37,8 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
 
 
 def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[str, str]:
-    """One input strategy for all workers, as each strategy has an order of its own.
-
-    Args:
-      strategy: of several workers.
-      chosen, reason: this worker's input strategy and why, as `input.strategy.choose` returns.
-
-    Returns:
-      The same if all workers chose the same one, otherwise "streaming", which always works.
-    """
+    """One input strategy for all workers, as each strategy has an order of its own: what
+    `input.strategy.choose` gave all of them, otherwise "streaming", which always works."""
     names = [STRATEGIES[number] for number in _of_all(strategy, STRATEGIES.index(chosen))]
     if len(set(names)) == 1:
         return chosen, reason
@@ -59,11 +60,7 @@ def _of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
 
 @contextlib.contextmanager
 def loss_reported(workers: int) -> Iterator[None]:
-    """Turns the error of a lost peer into a Failure that says what to do.
-
-    Args:
-      workers: the number that train together; with 1, errors pass.
-    """
+    """Turns the error of a lost peer into a Failure that says what to do; of 1 worker, none is."""
     try:
         yield
     except LOST as error:
@@ -79,12 +76,8 @@ def loss_reported(workers: int) -> Iterator[None]:
 def validation_batch_size(examples: int, batch_size: int, workers: int) -> int:
     """A size near `batch_size` that gives every worker a share of every batch.
 
-    It is the largest one up to `batch_size`, or else the smallest one above it.
-
-    Args:
-      examples: the number of the validation split's.
-      batch_size: a multiple of `workers`.
-      workers: how many there are; each takes every `workers`-th example of a batch.
+    It is the largest one up to `batch_size`, or else the smallest one above it. Each worker takes
+    every `workers`-th example of a batch.
 
     Raises:
       Failure: there are fewer examples than workers.
@@ -98,3 +91,76 @@ def validation_batch_size(examples: int, batch_size: int, workers: int) -> int:
     larger = range(batch_size + workers, examples + workers, workers)
     sizes = itertools.chain(smaller, larger)
     return next(size for size in sizes if examples % size == 0 or examples % size >= workers)
+
+
+def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
+    """Returns once all other workers listen at their addresses.
+
+    A worker that has found all others may have gone on to TensorFlow's server, which then answers
+    at the same address. One that answered may be gone when the last one comes, so in the end all
+    must answer one right after the other.
+
+    Args:
+      addresses: "host:port" of all workers.
+      worker: this one's number among them.
+      seconds: the longest wait.
+
+    Raises:
+      Failure: a worker did not come, an address is invalid, or this worker's port is taken.
+    """
+    places = [_place(address) for address in addresses]
+    missing = others = [number for number in range(len(places)) if number != worker]
+    deadline = time.monotonic() + seconds
+    logged = None
+    with _listening(addresses[worker], places[worker][1]):
+        while missing := _silent(missing, places, deadline) or _silent(others, places, deadline):
+            awaited = ", ".join(f"worker {number} at {addresses[number]}" for number in missing)
+            if time.monotonic() >= deadline:
+                raise Failure(
+                    f"Trainer: worker {worker} waited {seconds:g} seconds for {awaited}: "
+                    "no answer. "
+                    "Start all workers, or correct TF_CONFIG; training.worker_wait_seconds sets "
+                    "how long to wait."
+                )
+            if awaited != logged:
+                message = f"waiting for {awaited}, at most {seconds:g} seconds"
+                _LOGGER.info(message, extra={"completed": 0.0})
+                logged = awaited
+            time.sleep(_ASK_EVERY)
+
+
+def _silent(numbers: Sequence[int], places: Sequence, deadline: float) -> list[int]:
+    return [number for number in numbers if not _answers(places[number], deadline)]
+
+
+def _place(address: str) -> tuple[str, int]:
+    host, _, port = str(address).rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise Failure(
+            f"Trainer: TF_CONFIG names the worker {address!r}. Give its address as host:port."
+        )
+    return host.strip("[]"), int(port)
+
+
+@contextlib.contextmanager
+def _listening(address: str, port: int) -> Iterator[None]:
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    try:
+        server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise Failure(
+            f"Trainer: this worker cannot listen at its address {address} of TF_CONFIG "
+            f"({error.strerror}). Run each worker in a process of its own, and give it a free port."
+        ) from error
+    with server:
+        yield
+
+
+def _answers(place: tuple[str, int], deadline: float) -> bool:
+    seconds = min(_ONE_ANSWER, max(_ASK_EVERY, deadline - time.monotonic()))
+    try:
+        socket.create_connection(place, timeout=seconds).close()
+    except OSError:  # It has not started yet, or its name does not resolve yet.
+        return False
+    return True

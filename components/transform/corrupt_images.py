@@ -13,9 +13,7 @@ from google.protobuf.message import DecodeError
 from components.image_decode import REFUSAL, decode_image
 from components.mask_decode import decode_mask
 from failures import Failure
-
-FAIL = "fail"
-DROP = "drop"
+from settings.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,11 @@ def split_corrupt(
     channels: int = 3,
     mask_feature: str | None = None,
 ) -> tuple[list[int], list[tuple[int, str]]]:
-    """Separates the examples whose image (and mask) decodes from the others.
+    """Separates the serialized Examples whose image (and mask) decodes from the others.
 
     Args:
-      serialized: serialized tf.train.Examples with encoded images.
-      image_feature: name of the feature that holds the image.
       channels: 1 (grey) or 3 (colour), as the transform graph decodes.
-      mask_feature: name of the feature that holds the mask; None: there are none.
+      mask_feature: None: there are no masks.
 
     Returns:
       The positions of the good examples, and (position, reason) of the corrupt
@@ -61,7 +57,6 @@ def split_corrupt(
 
 def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
     """Why the image of one serialized tf.train.Example does not decode; None when it does."""
-
     return _flaw(record, image_feature, lambda image: decode_image(image, channels, False))
 
 
@@ -88,30 +83,20 @@ def _reason(error: tf.errors.InvalidArgumentError) -> str:
 
 
 def enforce_policy(
-    component: str, corrupt: Sequence[CorruptImage], on_corrupt_image: str, max_dropped: int
+    component: str, corrupt: Sequence[CorruptImage], preprocessing: Preprocessing
 ) -> None:
-    """Raises when the configuration does not allow these corrupt images.
-
-    Args:
-      component: the component that speaks, such as "Transform".
-      corrupt: every corrupt image met so far, over all splits.
-      on_corrupt_image: "fail" allows none, "drop" up to `max_dropped` a split.
-      max_dropped: the number of images that one split may lose.
-
-    Raises:
-      Failure: naming the first image, its split, file, record and reason.
-    """
-    allowed = max_dropped if on_corrupt_image == DROP else 0
+    """Raises a Failure when the section does not allow these corrupt images, over all splits."""
     for split in dict.fromkeys(image.split for image in corrupt):
         found = [image for image in corrupt if image.split == split]
-        if len(found) <= allowed:
+        if len(found) <= preprocessing.corrupt_allowed:
             continue
         first = found[0]
         where = f"record {first.record} of {first.file} in split {split!r} ({first.reason})"
-        if on_corrupt_image == DROP:
+        if preprocessing.on_corrupt_image == "drop":
             raise Failure(
                 f"{component} met {len(found)} corrupt images in split {split!r}, and max_dropped "
-                f"is {max_dropped}; the first is {where}. Raise max_dropped or repair the dataset."
+                f"is {preprocessing.max_dropped}; the first is {where}. Raise max_dropped or "
+                "repair the dataset."
             )
         raise Failure(
             f"{component} cannot decode an image: {where}. Repair the dataset, or set "

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import tensorflow as tf
+from tfx import types
 from tfx.types import artifact_utils
 
-from components.engine import EngineExecutor, run_shards
+from components.engine import MakePipeline, run_shards
 from components.schema_gen import schema_files
 from components.transform import masks, pixel_statistics, transform_graph, vocabulary
 from components.transform.corrupt_images import enforce_policy
@@ -29,118 +30,82 @@ from settings.preprocessing import Preprocessing
 _ASSETS = "transform_fn/assets"
 
 
-class Executor(EngineExecutor):
-    """Writes the transform graph and the transformed examples; see `component.Transform`."""
-
-    def Do(self, input_dict, output_dict, exec_properties):
-        """Transforms every split.
-
-        Args:
-          input_dict: `examples`, with the custom property `class_names` where the
-            dataset names its classes; `schema`.
-          output_dict: `transform_graph` and `transformed_examples`.
-          exec_properties: `preprocessing` and `features`, JSON of these sections.
-
-        Raises:
-          Failure: the schema, a file, a label, an image or a mask cannot be used.
-        """
-        examples = artifact_utils.get_single_instance(input_dict["examples"])
-        schema = artifact_utils.get_single_instance(input_dict["schema"])
-        graph = artifact_utils.get_single_instance(output_dict["transform_graph"])
-        transformed = artifact_utils.get_single_instance(output_dict["transformed_examples"])
-        job = make_job(
-            examples,
-            schema.uri,
-            transformed.uri,
-            graph.uri,
-            Preprocessing.model_validate_json(exec_properties["preprocessing"]),
-            Features.model_validate_json(exec_properties["features"]),
-        )
-        with writing.reported(os.path.dirname(transformed.uri)):
-            try:
-                results = self._write(job)
-            finally:
-                writing.remove(job.temp_dir)
-            if not places.is_remote(graph.uri):
-                writing.sync(graph.uri)
-        _describe(examples, transformed, graph, results, job)
-
-    def _write(self, job: Job) -> list[ShardResult]:
-        for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
-            writing.make_folder(folder)
-        writing.make_folder(job.temp_dir)
-        if job.features.target == "mask":
-            results = self._transform(job, None)
-        else:
-            labels = self._vocabulary(job)
-            results = self._transform(job, labels)
-            met = {number for result in _train(results) for number in result.targets}
-            if (remaining := vocabulary.only(labels, met)) != labels:
-                # All images of a class were corrupt, which is known only now.
-                results = self._transform(job, remaining)
-        check_training_split(results, job)
-        if job.features.target == "mask":
-            masks.write_assets(train_targets(results), _vocabulary_file(job), job)
-        sums = pixel_statistics.no_sums(job.options.channels)
-        sums = pixel_statistics.add([sums, *(result.pixels for result in _train(results))])
-        images = sum(result.written for result in _train(results))
-        content = pixel_statistics.as_json(sums, images, job.options.shape)
-        writing.write(f"{job.graph_uri}/{pixel_statistics.FILE}", content)
-        return results
-
-    def _vocabulary(self, job: Job) -> bytes:
-        found = run_shards(
-            vocabulary.LabelsOfShard(job),
-            job.train_shards,
-            f"{job.temp_dir}/reports/labels",
-            self.make_pipeline,
-        )
-        return vocabulary.content(set().union(*found), job.class_names)
-
-    def _transform(self, job: Job, labels: bytes | None) -> list[ShardResult]:
-        """Writes the graph with this vocabulary, and every transformed file."""
-        vocabulary_file = None
-        if labels is not None:
-            vocabulary_file = f"{job.temp_dir}/{vocabulary.NAME}"
-            writing.write(vocabulary_file, labels)
-        for part in ("transform_fn", "transformed_metadata"):  # of a vocabulary that was too long
-            writing.remove(f"{job.graph_uri}/{part}")
-        transform_graph.write(job, vocabulary_file)
-        results, corrupt = [], []
-        for result in run_shards(
-            TransformShard(job, transform_graph.load),
-            job.shards,
-            f"{job.temp_dir}/reports/shards",
-            self.make_pipeline,
-        ):
-            results.append(result)
-            corrupt += result.corrupt
-            options = job.options
-            enforce_policy("Transform", corrupt, options.on_corrupt_image, options.max_dropped)
-        return results
-
-
-def make_job(
-    examples,
-    schema_uri: str,
-    target_uri: str,
-    graph_uri: str,
-    options: Preprocessing,
+def execute(
+    examples: types.Artifact,
+    schema: types.Artifact,
+    preprocessing: Preprocessing,
     features: Features,
-) -> Job:
-    """Puts together what the artifacts and the configuration say."""
-    types = transform_graph.raw_types(schema_files.read(schema_uri), features)
+    graph: types.Artifact,
+    transformed: types.Artifact,
+    make_pipeline: MakePipeline | None = None,
+) -> None:
+    """Writes the transform graph and the transformed examples; see `component.Transform`."""
+    dtypes = transform_graph.raw_types(schema_files.read(schema.uri), features)
     names = json.loads(examples.get_string_custom_property("class_names") or "{}")
     splits = artifact_utils.decode_split_names(examples.split_names)
-    return Job(
-        options=options,
+    job = Job(
+        options=preprocessing,
         features=features,
-        types=types,
-        class_names=class_names(names.get(features.label), types.get(features.label)),
-        shards=list_shards(examples.uri, target_uri, splits),
-        graph_uri=graph_uri,
-        temp_dir=f"{graph_uri}/unfinished",
+        types=dtypes,
+        class_names=class_names(names.get(features.label), dtypes.get(features.label)),
+        shards=list_shards(examples.uri, transformed.uri, splits),
+        graph_uri=graph.uri,
+        temp_dir=f"{graph.uri}/unfinished",
     )
+    with writing.reported(os.path.dirname(transformed.uri)):
+        try:
+            results = _write(job, make_pipeline)
+        finally:
+            writing.remove(job.temp_dir)
+        if not places.is_remote(graph.uri):
+            writing.sync(graph.uri)
+    _describe(examples, transformed, graph, results, job)
+
+
+def _write(job: Job, make_pipeline: MakePipeline | None) -> list[ShardResult]:
+    for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
+        writing.make_folder(folder)
+    writing.make_folder(job.temp_dir)
+    if job.features.target == "mask":
+        results = _transform(job, None, make_pipeline)
+    else:
+        reports = f"{job.temp_dir}/reports/labels"
+        work = vocabulary.LabelsOfShard(job)
+        found = set().union(*run_shards(work, job.train_shards, reports, make_pipeline))
+        labels = vocabulary.content(found, job.class_names)
+        results = _transform(job, labels, make_pipeline)
+        met = {number for result in _train(results) for number in result.targets}
+        if (remaining := vocabulary.only(labels, met)) != labels:
+            # All images of a class were corrupt, which is known only now.
+            results = _transform(job, remaining, make_pipeline)
+    check_training_split(results, job)
+    if job.features.target == "mask":
+        masks.write_assets(train_targets(results), _vocabulary_file(job), job)
+    sums = sum(result.pixels for result in _train(results))
+    images = sum(result.written for result in _train(results))
+    content = pixel_statistics.as_json(sums, images, job.options.shape)
+    writing.write(f"{job.graph_uri}/{pixel_statistics.FILE}", content)
+    return results
+
+
+def _transform(
+    job: Job, labels: bytes | None, make_pipeline: MakePipeline | None
+) -> list[ShardResult]:
+    """Writes the graph with this vocabulary, and every transformed file."""
+    vocabulary_file = None
+    if labels is not None:
+        vocabulary_file = f"{job.temp_dir}/{vocabulary.NAME}"
+        writing.write(vocabulary_file, labels)
+    for part in ("transform_fn", "transformed_metadata"):  # of a vocabulary that was too long
+        writing.remove(f"{job.graph_uri}/{part}")
+    transform_graph.write(job, vocabulary_file)
+    results, corrupt = [], []
+    work, reports = TransformShard(job, transform_graph.load), f"{job.temp_dir}/reports/shards"
+    for result in run_shards(work, job.shards, reports, make_pipeline):
+        results.append(result)
+        corrupt += result.corrupt
+        enforce_policy("Transform", corrupt, job.options)
+    return results
 
 
 def class_names(names: Sequence[str] | None, label_type: tf.DType | None) -> Sequence[str] | None:

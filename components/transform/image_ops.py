@@ -12,15 +12,8 @@ DECODED_AT_ONCE = 8  # images of one batch; more would only hold more large pict
 
 
 def central_crop_to_aspect(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Cuts the longer side evenly until the image has the proportions height:width.
-
-    Args:
-      image: (image height, image width, channels).
-      height, width: the proportions wanted.
-
-    Returns:
-      (cropped height, cropped width, channels), same dtype, at least 1x1.
-    """
+    """Cuts the longer side of (height, width, channels) evenly until it has the proportions
+    height:width; at least 1x1 is left."""
     size = tf.shape(image)
     kept_height = tf.clip_by_value(size[1] * height // width, 1, size[0])
     kept_width = tf.clip_by_value(size[0] * width // height, 1, size[1])
@@ -30,16 +23,11 @@ def central_crop_to_aspect(image: tf.Tensor, height: int, width: int) -> tf.Tens
 
 
 def resize(image: tf.Tensor, height: int, width: int, method: str, antialias: bool) -> tf.Tensor:
-    """Stretches or shrinks one image.
+    """Stretches or shrinks one uint8 image to (height, width, channels), rounded.
 
     Args:
-      image: (image height, image width, channels) uint8.
-      height, width: the size wanted, in pixels.
       method: "bilinear", "area" or "nearest".
       antialias: filter before shrinking; for "bilinear" only.
-
-    Returns:
-      (height, width, channels) uint8, rounded to the nearest value.
     """
 
     def resize_once(filtered):
@@ -57,16 +45,10 @@ def resize(image: tf.Tensor, height: int, width: int, method: str, antialias: bo
 def pad_to_size(
     image: tf.Tensor, height: int, width: int, resize_to: Callable, fill: int = 0
 ) -> tf.Tensor:
-    """Shrinks or grows the image as a whole until it fits, and fills up evenly.
+    """Shrinks or grows a uint8 image as a whole until it fits, and fills up evenly with `fill`.
 
     Args:
-      image: (image height, image width, channels) uint8.
-      height, width: the size wanted, in pixels.
       resize_to: (image, height, width) -> the image in that size.
-      fill: the value to fill up with; 0 is black.
-
-    Returns:
-      (height, width, channels) uint8.
     """
     size = tf.cast(tf.shape(image)[:2], tf.float64)
     scale = tf.minimum(height / size[0], width / size[1])
@@ -81,16 +63,11 @@ def pad_to_size(
 def place(
     image: tf.Tensor, options: Preprocessing, resize_to: Callable, fill: int = 0
 ) -> tf.Tensor:
-    """Brings a picture to the configured size, its proportions treated as configured.
+    """Brings a uint8 picture to the configured size, its proportions treated as configured.
 
     Args:
-      image: (image height, image width, channels) uint8.
-      options: the size and what happens to the proportions.
       resize_to: (image, height, width) -> the image in that size.
       fill: the value of what is padded.
-
-    Returns:
-      (options.height, options.width, channels) uint8.
     """
     if options.aspect == "pad":
         return pad_to_size(image, options.height, options.width, resize_to, fill)
@@ -100,15 +77,7 @@ def place(
 
 
 def fit(image: tf.Tensor, options: Preprocessing) -> tf.Tensor:
-    """Brings one image to the configured size.
-
-    Args:
-      image: (image height, image width, channels) uint8.
-      options: size, method and what happens to the proportions.
-
-    Returns:
-      (options.height, options.width, channels) uint8.
-    """
+    """Brings one uint8 image to `options.shape`."""
 
     def resize_to(picture, height, width):
         return resize(picture, height, width, options.resize, options.antialias)
@@ -124,35 +93,12 @@ def raw_bytes(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.strings.substr(tf.io.serialize_tensor(image), -size, size)
 
 
-def images_to_bytes(encoded: tf.Tensor, options: Preprocessing) -> tf.Tensor:
-    """Decodes and fits a batch.
-
-    Args:
-      encoded: (batch,) string, encoded images.
-      options: the size, channels and method.
-
-    Returns:
-      (batch,) string, each of exactly height * width * channels raw uint8 values.
-    """
-
-    def image_to_bytes(image):
-        return raw_bytes(fit(image, options), math.prod(options.shape))
-
-    return map_images(
-        image_to_bytes,
-        encoded,
-        options.channels,
-        options.exif_orientation,
-        fn_output_signature=tf.string,
-        parallel_iterations=DECODED_AT_ONCE,
-    )
-
-
 def images_and_sizes(encoded: tf.Tensor, options: Preprocessing) -> tuple[tf.Tensor, tf.Tensor]:
-    """`images_to_bytes`, and how large the images were.
+    """Decodes and fits a batch of encoded images, (batch,) string.
 
     Returns:
-      (batch,) string as there, and (batch, 2) int32, height and width before fitting.
+      (batch,) string, each of exactly height * width * channels raw uint8 values, and (batch, 2)
+      int32, height and width before fitting.
     """
 
     def image_and_size(image):

@@ -19,24 +19,16 @@ def class_table(mask_classes: Mapping[str, int]) -> tf.Tensor:
 
 
 def same_proportions(mask_size: tf.Tensor, image_size: tf.Tensor) -> tf.Tensor:
-    """Whether a mask has its image's proportions, to within one pixel of either side.
-
-    Args:
-      mask_size, image_size: (2,) int32, height and width in pixels.
-
-    Returns:
-      () bool.
-    """
+    """Whether a mask has its image's proportions, () bool, to within one pixel of either side;
+    sizes are (2,) int32, height and width."""
     mask, image = tf.cast(mask_size, tf.int64), tf.cast(image_size, tf.int64)
     return tf.abs(mask[0] * image[1] - mask[1] * image[0]) < image[0] + image[1]
 
 
 def fit(mask: tf.Tensor, options: Preprocessing, classes: Mapping[str, int]) -> tf.Tensor:
-    """Brings one mask to the configured size as `image_ops.fit` does with its image.
+    """Brings one mask, (height, width, 1) uint8, to the configured size as its image.
 
     Args:
-      mask: (mask height, mask width, 1) uint8 pixel values.
-      options: the size, and what happens to the proportions.
       classes: each class's pixel value, in the order of the class ids.
 
     Returns:
@@ -68,8 +60,7 @@ def masks_to_bytes(
         An empty string stands for no mask, as TensorFlow Transform gives it to a graph
         that is called with images alone: all of its pixels are of no class.
       image_sizes: (batch, 2) int32, height and width of the images before they were fitted.
-      options: the size, and what happens to the proportions.
-      classes: each class's pixel value, in the order of the class ids.
+      classes: as of `fit`.
 
     Returns:
       (batch,) string, each of exactly height * width uint8 class ids.

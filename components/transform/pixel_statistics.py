@@ -5,24 +5,19 @@ the division into shards and batches.
 """
 
 import json
-from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 FILE = "pixel_statistics.json"
-Sums = list[list[int]]  # [sum of values, sum of squares], each a list by channel
 
 
 def pixel_sums(images: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    """What the statistics need to know about each image.
+    """The sum of values and the sum of squares, (batch, 2, channels) int64.
 
     Args:
       images: (batch,) string, raw uint8 pixels.
       shape: (height, width, channels).
-
-    Returns:
-      (batch, 2, channels) int64: the sum of values and the sum of squares.
     """
     height, width, channels = shape
     pixels = tf.reshape(tf.io.decode_raw(images, tf.uint8), (-1, height, width * channels))
@@ -38,35 +33,20 @@ def pixel_sums(images: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     return tf.stack([per_channel(sums), per_channel(squares)], axis=1)
 
 
-def no_sums(channels: int) -> Sums:
-    return [[0] * channels, [0] * channels]
+def of_batch(sums: np.ndarray) -> np.ndarray:
+    """A batch's (batch, 2, channels) added up: (2, channels) of Python's whole numbers, to be
+    added up further, because int64 overflows at some billion images."""
+    return sums.sum(axis=0).astype(object)
 
 
-def add(parts: Iterable[Sums]) -> Sums:
-    """The sums of all parts. Python's whole numbers: int64 overflows at some billion images."""
-    return [
-        [sum(channel) for channel in zip(*rows, strict=True)] for rows in zip(*parts, strict=True)
-    ]
-
-
-def of_batch(sums: np.ndarray) -> Sums:
-    """The sums of a batch's (batch, 2, channels)."""
-    return sums.sum(axis=0).tolist()
-
-
-def as_json(sums: Sums, images: int, shape: tuple[int, int, int]) -> str:
-    """The file's content.
-
-    Args:
-      sums: over all images.
-      images: how many there are.
-      shape: (height, width, channels) of each.
+def as_json(sums: np.ndarray, images: int, shape: tuple[int, int, int]) -> str:
+    """The file's content, from the sums over all images, (2, channels).
 
     Returns:
       {"shape": shape, "mean": [by channel], "std": [by channel]}, 0 to 255; the standard
       deviation is that of the population.
     """
-    totals, squares = sums
+    totals, squares = sums.tolist()
     pixels = max(images * shape[0] * shape[1], 1)
     mean = [total / pixels for total in totals]
     variance = [

@@ -45,8 +45,6 @@ def preprocessing_fn(
       inputs: the image feature: (batch,) string, encoded images;
         the label feature: (batch,) int64 or string; or
         the mask feature: (batch,) string, encoded masks.
-      options: the images' size and how they get it.
-      features: the features' names, and the masks' classes.
       class_names: see `label_texts`.
       vocabulary_file: path of a file with one label a line; None for masks.
 
@@ -56,14 +54,14 @@ def preprocessing_fn(
       mask: (batch,) string, raw uint8 class ids of exactly height * width bytes, 255 for
         pixels of no class.
     """
+    images, sizes = image_ops.images_and_sizes(inputs[features.image_feature], options)
     if features.target == "mask":
-        images, sizes = image_ops.images_and_sizes(inputs[features.image_feature], options)
         masks = mask_ops.masks_to_bytes(
             inputs[features.mask_feature], sizes, options, features.mask_classes
         )
         return {"image": images, "mask": masks}
     return {
-        "image": image_ops.images_to_bytes(inputs[features.image_feature], options),
+        "image": images,
         "label": tft.apply_vocabulary(
             label_texts(inputs[features.label_feature], class_names),
             vocabulary_file,

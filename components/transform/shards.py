@@ -3,15 +3,14 @@
 import dataclasses
 import functools
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor as Pool
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.engine import in_threads
 from components.transform import masks, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample
@@ -21,7 +20,7 @@ from files import tfrecords, writing
 
 # Batches are large enough to hide the cost of a call, and small in memory.
 _BATCH_BYTES = 4 << 20  # of transformed pixels
-_BATCHES_AHEAD = 4
+_THREADS = (os.cpu_count() or 1) + 2  # Two batches more are ready while one is written.
 
 # What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
 # cannot parse in its message, and its bytes are often not UTF-8.
@@ -39,13 +38,13 @@ class ShardResult:
     Attributes:
       split: the shard's.
       written: transformed examples.
-      pixels: the `pixel_statistics.Sums` of their images.
+      pixels: of their images, as `pixel_statistics.of_batch`.
       targets: examples by class, or pixels by class id for masks.
       corrupt: the images left out.
     """
 
     split: str
-    pixels: pixel_statistics.Sums
+    pixels: np.ndarray
     written: int = 0
     targets: Counter[int] = dataclasses.field(default_factory=Counter)
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)
@@ -67,8 +66,7 @@ class TransformShard:
     def __call__(self, shard: Shard) -> ShardResult:
         """With more corrupt images than the job allows, reading ends early."""
         job = self._job
-        channels = job.options.channels
-        result = ShardResult(shard.split, pixel_statistics.no_sums(channels))
+        result = ShardResult(shard.split, np.zeros((2, job.options.channels), object))
         form, target = FixedExample(job.sizes), job.features.target
 
         def transformed(numbered):
@@ -76,27 +74,21 @@ class TransformShard:
 
         size = max(1, min(1024, _BATCH_BYTES // job.sizes["image"]))
         with (
-            ThreadPoolExecutor(_cores()) as pool,
             writing.whole_file(shard.target) as unfinished,
             tf.io.TFRecordWriter(unfinished) as writer,
         ):
-            for batch in _in_order(transformed, batches(shard, size), pool):
-                targets = batch.targets.tolist()
-                for image, value in zip(batch.images, targets, strict=True):
+            read = batches(shard, size)
+            for images, targets, pixels, corrupt in in_threads(transformed, read, _THREADS):
+                for image, value in zip(images, targets, strict=True):
                     writer.write(form.encode({"image": image, target: value}))
-                result.written += len(batch.images)
+                result.written += len(images)
                 counted = targets if target == "label" else b"".join(targets)
                 result.targets.update(_counts(counted))
-                result.pixels = pixel_statistics.add([result.pixels, batch.pixel_sums])
-                result.corrupt += batch.corrupt
+                result.pixels += pixels
+                result.corrupt += corrupt
                 if len(result.corrupt) > job.options.corrupt_allowed:
                     break
         return result
-
-
-def _cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _counts(values: Sequence[int] | bytes) -> Counter[int]:
@@ -107,49 +99,24 @@ def _counts(values: Sequence[int] | bytes) -> Counter[int]:
 
 
 def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Reads a file's records, `size` at a time, or fewer that are large.
-
-    Yields:
-      The number of the first record, from 0, and a (batch,) object array of bytes.
-
-    Raises:
-      Failure: the file is truncated or corrupt.
-    """
+    """A file's records, `size` at a time, or fewer that are large: the number of the first, from
+    0, and a (batch,) object array of bytes."""
     next_step = "Restore the file, or remove the pipeline root and run again."
     for first, batch in tfrecords.batches(shard.source, size, next_step=next_step):
         yield first, np.array(batch, dtype=object)
 
 
-def _in_order(function: Callable, items: Iterable, pool: Pool) -> Iterator:
-    """`map` on a pool, reading only a few items ahead so that memory stays flat."""
-    ahead = deque()
-    for item in items:
-        ahead.append(pool.submit(function, item))
-        if len(ahead) > _BATCHES_AHEAD:
-            yield ahead.popleft().result()
-    while ahead:
-        yield ahead.popleft().result()
-
-
-@dataclasses.dataclass(frozen=True)
-class TransformedBatch:
-    images: list[bytes]
-    targets: np.ndarray  # (batch,) int64 labels, or bytes of masks
-    pixel_sums: pixel_statistics.Sums
-    corrupt: list[CorruptImage]
-
-
 def transform_batch(
     serialized: np.ndarray, first: int, shard: Shard, transform: TransformBatch, job: Job
-) -> TransformedBatch:
+) -> tuple[list[bytes], list[int] | list[bytes], np.ndarray, list[CorruptImage]]:
     """Transforms a batch. Only if that fails, it looks for corrupt images and leaves them out.
 
     Args:
       serialized: (batch,) serialized examples.
       first: the number of the batch's first record in its file.
-      shard: the file, for messages.
-      transform: the transform graph over serialized examples.
-      job: the images' size, and the features' names and types.
+
+    Returns:
+      The images' pixels, labels or masks, the pixels' sums, and what was left out.
 
     Raises:
       Failure: a label is missing or of the wrong type, or a mask is missing or its
@@ -168,15 +135,12 @@ def transform_batch(
             job.features.mask_feature,
         )
         images, targets, sums = transform(tf.constant(serialized[good], tf.string))
-    return TransformedBatch(
-        images.numpy().tolist(),
-        targets.numpy(),
-        pixel_statistics.of_batch(sums.numpy()),
-        [
-            CorruptImage(shard.split, shard.file, first + position, reason)
-            for position, reason in corrupt
-        ],
-    )
+    left_out = [
+        CorruptImage(shard.split, shard.file, first + position, reason)
+        for position, reason in corrupt
+    ]
+    pixels = pixel_statistics.of_batch(sums.numpy())
+    return images.numpy().tolist(), targets.numpy().tolist(), pixels, left_out
 
 
 def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:

@@ -31,7 +31,7 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     # It imports all of TFX's components, so only where a search is done.
     from tfx.components.tuner.executor import write_best_hyperparameters
 
-    workers = devices.worker_count(os.environ)
+    workers = devices.place(os.environ).workers
     if workers > 1:
         # TensorFlow can join its workers once in a process, and every trial is a training.
         raise Failure(

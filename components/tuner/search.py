@@ -25,7 +25,6 @@ class Search(base_tuner.BaseTuner):
     """Runs trials one after another, and after a kill resumes the one that was running.
 
     Args:
-      tuner: what to try.
       folder: where the state of this search, and no other, is kept.
       try_values: (name of the trial, values by configuration key, epochs) to the objective.
       seed: the same one proposes the same values for the same outcomes.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.trainer.fingerprint import fingerprint
+from components.trainer.checkpoints import fingerprint
 from pipeline.create_pipeline import create_pipeline
 from settings.reading import load
 

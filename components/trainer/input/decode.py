@@ -1,6 +1,5 @@
 """Encoded images to raw pixels of one size, by TensorFlow's ops or quicker ones."""
 
-import contextlib
 import math
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from components.exif_orientation import orientations, turned
 from components.image_decode import decode_image
 from components.mask_decode import decode_mask
 from components.trainer.input import jpeg
-from components.trainer.input.features import Feature
+from components.trainer.input.features import Feature, aligned_rows
 from components.trainer.input.jpeg import JPEG, RATIOS
 
 _AT_ONCE = 32
@@ -36,52 +35,6 @@ def decode_features(
     return pixels, tf.cast(values[1], tf.int64)
 
 
-def fill_rows(
-    values: tuple[tf.Tensor, ...],
-    features: tuple[Feature, ...],
-    start: tf.Tensor,
-    arrays: tuple[np.ndarray, ...],
-) -> tf.Tensor:
-    """As `decode_features`, straight into the arrays' rows from `start` on.
-
-    Args:
-      values, features: as `decode_features`'s.
-      start: () int64.
-      arrays: (examples, *row_shape), one a feature.
-
-    Returns:
-      () int64, how many rows were filled.
-    """
-    image, target = features
-    if target.dtype == "uint8":
-        targets = decode_masks(values[1], target.shape)
-    else:
-        targets = tf.cast(values[1], tf.int64)
-
-    turns = _turns(values[0], image.exif_orientation)
-
-    def fill(start, images, turns, targets):
-        end = start + len(images)
-        arrays[1][start:end] = targets
-        with _no_image():
-            _quickly(images, turns, image.shape, arrays[0][start:end])
-        return end - start
-
-    def copy(start, rows, targets):
-        end = start + len(rows)
-        arrays[0][start:end], arrays[1][start:end] = rows, targets
-        return end - start
-
-    def by_ops():
-        return _by_ops(values[0], turns, image.shape)
-
-    return tf.cond(
-        tf.reduce_any(_is_jpeg(values[0])),
-        lambda: tf.numpy_function(fill, [start, values[0], turns, targets], tf.int64),
-        lambda: tf.numpy_function(copy, [start, by_ops(), targets], tf.int64),
-    )
-
-
 def decode_images(
     encoded: tf.Tensor, shape: tuple[int, int, int], exif_orientation: bool = True
 ) -> tf.Tensor:
@@ -104,25 +57,22 @@ def decode_images(
     turns = _turns(encoded, exif_orientation)
     if not jpeg.available():
         return _by_ops(encoded, turns, shape)
-    row = math.prod(shape)
+    if tf.executing_eagerly():
+        return tf.constant(_quickly(encoded.numpy(), turns.numpy(), shape))
 
     def quickly(images, turns):
-        rows = np.empty((len(images), row), np.uint8)
-        _quickly(images, turns, shape, rows)
-        return rows
+        try:
+            return _quickly(images, turns, shape)
+        except tf.errors.InvalidArgumentError as error:
+            # numpy_function makes that of a ValueError, and of nothing else.
+            raise ValueError(error.message) from error
 
-    def quickly_in_graph(images, turns):
-        with _no_image():
-            return quickly(images, turns)
-
-    if tf.executing_eagerly():
-        return tf.constant(quickly(encoded.numpy(), turns.numpy()))
     rows = tf.cond(
         tf.reduce_any(_is_jpeg(encoded)),
-        lambda: tf.numpy_function(quickly_in_graph, [encoded, turns], tf.uint8, stateful=False),
+        lambda: tf.numpy_function(quickly, [encoded, turns], tf.uint8, stateful=False),
         lambda: _by_ops(encoded, turns, shape),
     )
-    return tf.ensure_shape(rows, (encoded.shape[0], row))
+    return tf.ensure_shape(rows, (encoded.shape[0], math.prod(shape)))
 
 
 def decoder(image: Feature) -> list:
@@ -139,22 +89,13 @@ def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
 
 
-@contextlib.contextmanager
-def _no_image():
-    """numpy_function makes an InvalidArgumentError of a ValueError, and of nothing else."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        raise ValueError(error.message) from error
-
-
-def _quickly(
-    images: np.ndarray, turns: np.ndarray, shape: tuple[int, int, int], rows: np.ndarray
-) -> None:
+def _quickly(images: np.ndarray, turns: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    rows = aligned_rows(len(images), math.prod(shape))
     left = jpeg.decode_rows(images, turns, shape, rows)
     if left:
         with tf.device("CPU"):
             rows[left] = _by_ops(tf.constant(images[left]), tf.constant(turns[left]), shape)
+    return rows
 
 
 def _by_ops(encoded: tf.Tensor, turns: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:

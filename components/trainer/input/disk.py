@@ -25,10 +25,9 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input.load_times import LoadTimes
-from components.trainer.input.memory import aligned_rows
+from components.trainer.input.features import aligned_rows
 from components.trainer.input.order import Order
-from components.trainer.input.source import Source, cores, tf_data_options, traced
+from components.trainer.input.source import Loading, Source, tf_data_options, traced
 from failures import Failure
 from files import places, writing
 from files.locks import InUse, hold
@@ -203,8 +202,8 @@ def _read(source: Source, chunks: tf.data.Dataset, doing: str) -> Iterator:
         raise source.explain(error) from error
 
 
-def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.data.Dataset:
-    """Batches of `stored` examples in `order`: (batch, *shape) a feature."""
+def batches(source: Source, order: Order) -> Loading:
+    """Batches of `stored` examples in `order`."""
     batch, record = order.batch_size, source.form.record_bytes
     files, runs = source.in_place, _runs(source)  # Not the source, whose lock ends with it.
     size = max(1, _WINDOW_BYTES // record // batch) * batch  # of a window, in examples
@@ -248,8 +247,7 @@ def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.
     windows = order.epochs(windows_of, size // batch).map(read, _READS_AT_ONCE)
     elements = windows.interleave(batches_of, cycle_length=1, num_parallel_calls=1)
     passed = order.first_step % order.steps_per_epoch % (size // batch)
-    elements = order.endless(elements.skip(passed) if passed else elements)
-    return times.reading(elements, gather) if times else elements.map(gather, cores())
+    return order.endless(elements.skip(passed) if passed else elements), gather
 
 
 def _runs(source: Source) -> np.ndarray:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from failures import Failure
@@ -41,6 +42,7 @@ class Feature:
 
 
 LABEL = Feature("label")
+_ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
 
 
 def image_feature(
@@ -54,3 +56,11 @@ def image_feature(
             "Give (height, width, channels), each at least 1."
         )
     return Feature(name, shape, "uint8", exif_orientation)
+
+
+def aligned_rows(*shape: int, dtype: str = "uint8") -> np.ndarray:
+    """A new array, unfilled, that TensorFlow uses in place."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)

@@ -16,7 +16,7 @@ from components.trainer.input.features import LABEL, Feature, image_feature
 from components.trainer.input.load_times import LoadTimes
 from components.trainer.input.options import DEFAULTS, FeedOptions
 from components.trainer.input.order import Order
-from components.trainer.input.source import Source, tf_data_options
+from components.trainer.input.source import Source, cores, tf_data_options
 from components.trainer.input.strategy import choose
 from failures import Failure
 
@@ -103,16 +103,13 @@ def from_tfds(
     Args:
       name: `name`, `name/config`, `name:version` or `name/config:version`.
       split: a TFDS split expression, as in "train[:90%]".
-      image_shape: (height, width, channels) to resize every image to.
-      batch_size: examples a batch, over all workers.
-      training: shuffled and endless, in whole batches; otherwise each example once.
+      image_shape, batch_size, training, options: as of `input_function`.
       image: the image feature's name.
       target: what accompanies the image; `Feature("segmentation_mask", (h, w, 1), "uint8")`
         for masks.
       data_dir: where TFDS keeps its datasets; by default TFDS's own place.
       download: whether a dataset that is not prepared may be downloaded.
       exif_orientation: whether images are turned as their EXIF orientation says.
-      options: how they are fed.
 
     Raises:
       Failure: no such dataset, split or feature, or an image that cannot be decoded.
@@ -125,13 +122,7 @@ def from_tfds(
 def feed(
     source: Source, batch_size: int, *, training: bool, options: FeedOptions = DEFAULTS
 ) -> Input:
-    """Batches of a source by the best strategy.
-
-    Args:
-      source: the examples.
-      batch_size: examples a batch, over all workers.
-      training: shuffled and endless, in whole batches; otherwise each example once.
-      options: how they are fed.
+    """Batches of a source by the best strategy; arguments as of `input_function`.
 
     Raises:
       Failure: a value out of range, no examples, too few for one batch, a damaged file.
@@ -155,12 +146,16 @@ def feed(
         examples = source.count()
     order = _order(examples, batch_size, training, options)
     _check_examples(source, order)
-    load_times = LoadTimes(options.first_step) if options.timed else None
     if strategy == "memory":
-        batches = memory.batches(arrays, source.features, order, load_times)
+        elements, load = memory.batches(arrays, source.features, order)
     else:
-        strategies = {"disk": disk, "streaming": streaming}
-        batches = strategies[strategy].batches(source, order, load_times)
+        by = {"disk": disk, "streaming": streaming}[strategy]
+        elements, load = by.batches(source, order)
+    # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
+    calls = 2 * cores() if strategy == "memory" else cores()
+    load_times = LoadTimes(options.first_step) if options.timed else None
+    mapped = load_times.loaded if load_times else tf.data.Dataset.map
+    batches = mapped(elements, load, calls)
     dataset = batches.prefetch(_ready(batch_size * source.row_bytes))
     return Input(
         dataset=dataset.with_options(tf_data_options(order.deterministic or not training)),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input.source import calls, cores, traced
+from components.trainer.input.source import traced
 
 _KEPT = 4096  # batches, far more than are prefetched
 
@@ -29,28 +29,18 @@ class LoadTimes:
             unknown = tf.fill((_KEPT, 3), tf.constant(-1.0, tf.float64))
             self._noted = tf.Variable(unknown, trainable=False)  # step, start, end
 
-    def gathering(self, batches: tf.data.Dataset, load: Callable) -> tf.data.Dataset:
-        """Runs `batches.map(load)` in parallel; a load starts when `load` is called."""
-
-        @traced
-        def noted(passed, elements):
-            start = tf.timestamp()
-            with tf.control_dependencies([start]):
-                return self._note(passed, start, _call(load, elements))
-
-        return batches.enumerate(self._first_step).map(noted, calls())
-
-    def reading(self, batches: tf.data.Dataset, load: Callable) -> tf.data.Dataset:
-        """As `gathering`, but a load starts when the batch's elements are requested."""
+    def loaded(self, elements: tf.data.Dataset, load: Callable, calls: int) -> tf.data.Dataset:
+        """`elements.map(load, calls)`; a load starts when its element is requested."""
         # Zip requests an element of each dataset in turn.
         asked = tf.data.Dataset.range(self._first_step, tf.int64.max)
         asked = asked.map(traced(lambda passed: (passed, tf.timestamp())))
 
         @traced
-        def noted(asked, elements):
-            return self._note(*asked, _call(load, elements))
+        def noted(asked, element):
+            batch = load(*element) if isinstance(element, tuple) else load(element)
+            return self._note(*asked, batch)
 
-        return tf.data.Dataset.zip((asked, batches)).map(noted, cores())
+        return tf.data.Dataset.zip((asked, elements)).map(noted, calls)
 
     def _note(self, passed, start, batch):
         with tf.control_dependencies(batch):
@@ -73,7 +63,3 @@ class LoadTimes:
         # Computed at every call: `tf.timestamp` reads the wall clock, which may be adjusted.
         noted[:, 1:] -= time.time() - time.perf_counter()
         return noted[noted[:, 0] > 0]
-
-
-def _call(load: Callable, elements):
-    return load(*elements) if isinstance(elements, tuple) else load(elements)

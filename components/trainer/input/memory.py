@@ -4,18 +4,13 @@ Gathering rows from one array beats tf.data's cache → shuffle → batch: no pe
 overhead, a shuffle over everything that costs eight bytes an example, any step at once.
 """
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input.features import Feature
-from components.trainer.input.load_times import LoadTimes
+from components.trainer.input.features import Feature, aligned_rows
 from components.trainer.input.order import Order
-from components.trainer.input.source import Source, calls, cores, tf_data_options, traced
+from components.trainer.input.source import Loading, Source, traced
 from failures import Failure
-
-_ALIGNMENT = 64  # bytes: what TensorFlow wants of memory that it uses in place
 
 
 def load(source: Source) -> tuple[tf.Tensor, ...]:
@@ -29,7 +24,7 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
         arrays = tuple(
             aligned_rows(source.at_most, *f.row_shape, dtype=f.dtype) for f in source.features
         )
-        filled = _fill(source, arrays) if source.fill else _copy(source, arrays)
+        filled = _copy(source, arrays)
     except tf.errors.OpError as error:
         raise source.explain(error) from error
     except MemoryError as error:
@@ -53,39 +48,12 @@ def _copy(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
     return filled
 
 
-def _fill(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
-    size = 2 * source.chunk  # Meanwhile only encoded examples are held.
-
-    @traced
-    def fill(number, elements):
-        return source.fill(tf.nest.flatten(elements), number * size, arrays)
-
-    chunks = source.elements(None).batch(size).enumerate()
-    counts = chunks.map(fill, cores()).with_options(tf_data_options(deterministic=True))
-    return sum(map(int, counts.as_numpy_iterator()))
-
-
-def aligned_rows(*shape: int, dtype: str = "uint8") -> np.ndarray:
-    """A new array, unfilled, that TensorFlow uses in place."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
-
-
-def batches(
-    arrays: tuple[tf.Tensor, ...],
-    features: tuple[Feature, ...],
-    order: Order,
-    times: LoadTimes | None = None,
-) -> tf.data.Dataset:
-    """Batches of the arrays' rows in `order`: (batch, *shape) a feature."""
+def batches(arrays: tuple[tf.Tensor, ...], features: tuple[Feature, ...], order: Order) -> Loading:
+    """Batches of the arrays' rows in `order`."""
 
     @traced
     def gather(numbers):
         pairs = zip(arrays, features, strict=True)
         return tuple(feature.restore(tf.gather(array, numbers)) for array, feature in pairs)
 
-    if times:
-        return times.gathering(order.numbers(), gather)
-    return order.numbers().map(gather, calls())
+    return order.numbers(), gather

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input import jpeg
-from components.trainer.input.decode import decode_features, decoder, fill_rows
+from components.trainer.input.decode import decode_features, decoder
 from components.trainer.input.features import Feature
 from components.trainer.input.source import Source, cores, traced
 from failures import Failure
@@ -46,9 +45,6 @@ def source(
     def decode(serialized):
         return parse(serialized, features, encoded)
 
-    def fill(elements, start, arrays):
-        return fill_rows(_values(*elements, features), features, start, arrays)
-
     def explained(error):
         return explain(files, features, decode, error)
 
@@ -61,7 +57,6 @@ def source(
         at_most=_count(files, explained) if encoded else at_most,
         count=lambda: _checked_count(files, decode, explained),
         explain=explained,
-        fill=fill if encoded and jpeg.available() else None,
     )
     if encoded or any("://" in file or not made.form.may_fill(file) for file in files):
         return made

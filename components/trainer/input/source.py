@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-import numpy as np
 import tensorflow as tf
 
 from components.trainer.input.features import Feature
@@ -18,6 +17,10 @@ _CHUNK_EXAMPLES = 4096
 
 # AutoGraph would take ten times as long to read these functions as TensorFlow to trace them.
 traced = tf.autograph.experimental.do_not_convert
+
+# A dataset of what batches are made of, in their order, and the function that makes a batch,
+# (batch, *shape) a feature, of an element's components.
+Loading = tuple[tf.data.Dataset, Callable[..., tuple[tf.Tensor, ...]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +34,6 @@ class Source:
       elements: (seed or None) -> a dataset of undecoded examples: in a fixed order without a
         seed, or read from the files in an order that the seed ((2,) int64) gives.
       decode: a batch of elements -> one tensor a feature, (batch, *row_shape).
-      fill: the same straight into arrays, (elements, start, arrays) -> rows filled, as
-        `decode.fill_rows`; None where that gains nothing.
       at_most: an upper bound of the number of examples, known without reading them.
       count: the number of examples.
       explain: an error met in reading -> the Failure that says what is wrong with which file.
@@ -48,7 +49,6 @@ class Source:
     at_most: int
     count: Callable[[], int]
     explain: Callable[[tf.errors.OpError], Failure]
-    fill: Callable[[Sequence[tf.Tensor], tf.Tensor, Sequence[np.ndarray]], tf.Tensor] | None = None
     in_place: Sequence[str] = ()
     lock: BinaryIO | None = None
 
@@ -94,11 +94,3 @@ def tf_data_options(deterministic: bool) -> tf.data.Options:
 def cores() -> int:
     """The processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def calls() -> int:
-    """How many batches are gathered at once: twice the cores, so that no core waits for work.
-
-    It matters where a batch takes half a millisecond, and not where images are decoded.
-    """
-    return 2 * cores()

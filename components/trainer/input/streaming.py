@@ -2,17 +2,16 @@
 
 import tensorflow as tf
 
-from components.trainer.input.load_times import LoadTimes
 from components.trainer.input.order import Order
-from components.trainer.input.source import Source, cores, traced
+from components.trainer.input.source import Loading, Source, traced
 
 # An epoch's first batch waits until the buffer is full, and two epochs' buffers meet: larger
 # costs start-up and memory. Files come in a new order every epoch, so it can be small.
 SHUFFLED_BYTES = 128 << 20
 
 
-def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.data.Dataset:
-    """Batches in `order`: (batch, *shape) a feature."""
+def batches(source: Source, order: Order) -> Loading:
+    """Batches in `order`."""
     # Undecoded examples may be smaller than decoded ones, and for raw pixels they are not.
     buffer = min(order.examples, max(order.batch_size, SHUFFLED_BYTES // source.row_bytes))
 
@@ -35,6 +34,4 @@ def batches(source: Source, order: Order, times: LoadTimes | None = None) -> tf.
         rows = source.decode(*elements)
         return tuple(f.restore(r) for f, r in zip(source.features, rows, strict=True))
 
-    if times:
-        return times.reading(order.epochs(batches_of), decode)
-    return order.epochs(batches_of).map(decode, cores())
+    return order.epochs(batches_of), decode

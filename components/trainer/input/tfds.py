@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input import jpeg
-from components.trainer.input.decode import decode_features, decoder, fill_rows
+from components.trainer.input.decode import decode_features, decoder
 from components.trainer.input.features import Feature
 from components.trainer.input.source import Source
 from failures import Failure
@@ -75,9 +74,6 @@ def source(
         records = builder.as_dataset(split=split, decoders=decoders, read_config=config)
     records = records.map(lambda example: tuple(example[feature.name] for feature in features))
 
-    def fill(values, start, arrays):
-        return fill_rows(values, features, start, arrays)
-
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
@@ -86,7 +82,6 @@ def source(
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,
         decode=lambda *values: decode_features(values, features),
-        fill=fill if jpeg.available() else None,
         at_most=examples,
         count=lambda: examples,
         explain=lambda error: _explain(described, error),

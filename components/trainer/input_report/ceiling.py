@@ -1,35 +1,20 @@
 """Measures the ceiling: how fast a training would be if it never waited for data."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.devices import Devices
-from components.trainer.distribution import distributed
+from components.trainer.devices import Devices, distributed
 from components.trainer.input.source import tf_data_options
 
 _AHEAD = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Ceiling:
-    """The cost of one step when data are always ready.
-
-    Attributes:
-      step: seconds per step, fetching included.
-      fetch: seconds per step for fetching a batch that is ready, which is not waiting.
-    """
-
-    step: float
-    fetch: float
-
-
 def measure(
     batch, train: Callable, devices: Devices, at_once: int, calls: int, wait: Callable[[], object]
-) -> Ceiling:
+) -> tuple[float, float]:
     """Measures the ceiling of a training by repeating one cached batch.
 
     The batch has the dtype and shape of the training's batches and reaches the devices in the
@@ -43,6 +28,9 @@ def measure(
       at_once: steps per call.
       calls: the number of calls to time; the same on every worker.
       wait: returns once the devices have finished all their work.
+
+    Returns:
+      Seconds per step, fetching included, and those for fetching a batch that is ready.
     """
     local = tuple(
         tf.concat(devices.strategy.experimental_local_results(part), axis=0) for part in batch
@@ -66,4 +54,4 @@ def measure(
         step = (time.perf_counter() - began) / calls
     else:
         step = float(np.median(whole))  # One disturbed call does not count.
-    return Ceiling(step / at_once, float(np.median(fetches)) / at_once)
+    return step / at_once, float(np.median(fetches)) / at_once

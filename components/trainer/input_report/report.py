@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 
 from components.trainer.input_report import plot
-from components.trainer.input_report.ceiling import Ceiling
 from components.trainer.input_report.figures import figures
 from components.trainer.input_report.reading import PLOT_FILE, REPORT_FILE
 from components.trainer.input_report.stages import stages
@@ -64,7 +63,7 @@ class InputReport:
         self,
         source,
         batch_size: int,
-        measure_ceiling: Callable[[int], Ceiling],
+        measure_ceiling: Callable[[int], tuple[float, float]],
         alone: bool,
     ) -> None:
         """Measures the ceiling and the stages, and makes the report.
@@ -72,20 +71,21 @@ class InputReport:
         Args:
           source: the training's `Input`.
           batch_size: images per step, over all devices.
-          measure_ceiling: maps the number of calls to time to the ceiling.
+          measure_ceiling: maps the number of calls to time to (seconds a step, fetching included;
+            seconds of it for fetching a batch that is ready).
           alone: whether there are no other workers.
         """
         calls = self.times.calls()
         if not len(calls):
             return
-        ceiling = measure_ceiling(self.ceiling_calls(alone))
-        calls = calls.without_fetch(ceiling.fetch)
+        step, fetch = measure_ceiling(self.ceiling_calls(alone))
+        calls = calls.without_fetch(fetch)
         found = figures(
             calls,
             batch_size,
             source.steps_per_epoch,
             self.load_seconds,
-            ceiling.step,
+            step,
             self.times.loads(),
         )
         waited = float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9))
@@ -107,7 +107,7 @@ class InputReport:
             "strategy": source.strategy,
             "reason": source.reason,
             "load_seconds": self.load_seconds,
-            "fetch_seconds": ceiling.fetch,
+            "fetch_seconds": fetch,
             "max_wait": self.parameters.max_wait,
             "stages": measured,
             **found,

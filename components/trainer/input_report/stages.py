@@ -39,9 +39,9 @@ def stages(dataset: tf.data.Dataset, seconds: float, strategy: str) -> list[dict
     costs a fast input a tenth of its speed.
 
     Args:
-      dataset: a dataset of batches.
+      dataset: of batches.
       seconds: how long to read; the batch being read then is still finished.
-      strategy: the input's strategy; it says what maps do.
+      strategy: the input's, which says what maps do.
 
     Returns:
       For each stage its `name`, `milliseconds` of processor time per batch, and `share` of the

@@ -30,13 +30,10 @@ class StepTimes:
         self._load_times, self._loads_taken_at = load_times, step
 
     def add(self, step: int, steps: int, asked: float, arrived: float, done: float) -> None:
-        """Records one call.
+        """Records a call of `steps` steps, the last of them `step`, counted from 1.
 
-        Args:
-          step: its last step, counted from 1 over the whole training.
-          steps: the number of its steps.
-          asked, arrived, done: when it requested its data, received them and returned, in
-            seconds of `time.perf_counter`.
+        It requested its data (`asked`), received them and returned at these seconds of
+        `time.perf_counter`.
         """
         self._calls.extend((step, steps, asked, arrived, done))
         if step - self._loads_taken_at >= _LOADS_TAKEN_EVERY:
@@ -101,7 +98,6 @@ class Calls:
         return self.wait + self.compute
 
     def where(self, chosen: np.ndarray | slice) -> "Calls":
-        """The calls selected by `chosen`, (calls,) bool or a slice."""
         fields = dataclasses.fields(self)
         return Calls(*(getattr(self, field.name)[chosen] for field in fields))
 

@@ -11,9 +11,7 @@ def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float
     """(line, verdict, advice) of a training.
 
     Args:
-      found: the result of `figures`.
-      stages: the result of `stages`; may be empty.
-      strategy: the input's strategy.
+      found, stages: the results of `figures` and of `stages`, which may be empty.
       limit: the largest share of the steps' time that may be spent waiting, 0..1.
       steps: the number of steps measured.
 

@@ -23,7 +23,7 @@ from components.trainer.input.options import FeedOptions
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
-from components.transform.executor import Executor as Transform
+from components.transform.executor import execute as transform
 from settings.data import Features
 from settings.preprocessing import Preprocessing
 from settings.training import Augmentation, Model, Training
@@ -202,17 +202,13 @@ def digits(tmp_path_factory) -> Digits:
     schema.feature.add(name="label", type=schema_pb2.INT)
     (made.folder / "schema").mkdir()
     (made.folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(schema))
-    transform = Transform(Transform.Context())
-    outputs = {name: made.inputs[name] for name in ("transform_graph", "transformed_examples")}
-    transform.Do(
-        {"examples": [raw], "schema": made.inputs["schema"]},
-        outputs,
-        {
-            "preprocessing": Preprocessing.of(
-                height=SIDE, width=SIDE, channels=1
-            ).model_dump_json(),
-            "features": "{}",
-        },
+    transform(
+        raw,
+        *made.inputs["schema"],
+        Preprocessing.of(height=SIDE, width=SIDE, channels=1),
+        Features(),
+        *made.inputs["transform_graph"],
+        *made.inputs["transformed_examples"],
     )
     return made
 

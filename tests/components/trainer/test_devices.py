@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.devices import Devices, choose
-from components.trainer.distribution import distributed, in_parts
+from components.trainer.devices import Devices, choose, distributed, in_parts
 from failures import Failure
 from settings.training import Training
 

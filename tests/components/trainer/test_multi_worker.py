@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.devices import choose, is_chief, workers_here
-from components.trainer.peers import await_peers
-from components.trainer.workers import validation_batch_size
+from components.trainer.devices import choose, place
+from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
 from settings.training import Training
 from tests.components.trainer import trainer_process
@@ -244,8 +243,9 @@ def test_a_worker_that_answered_once_and_is_gone_is_missed():
 def test_the_workers_of_one_host_are_counted():
     cluster = {"chief": ["a:1"], "worker": ["b:1", "a:2", "b:3", "a:4"]}
     task = {"type": "worker", "index": 1}
-    assert workers_here({"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})}) == 3
-    assert workers_here({}) == 1
+    tf_config = json.dumps({"cluster": cluster, "task": task})
+    assert place({"TF_CONFIG": tf_config}).workers_here == 3
+    assert place({}).workers_here == 1
 
 
 def test_a_port_that_is_taken_is_reported_in_one_line():
@@ -284,9 +284,9 @@ def test_the_chief_is_the_worker_that_writes():
         json.dumps({"cluster": cluster, "task": {"type": kind, "index": 0}})
         for kind in ("chief", "worker")
     )
-    assert is_chief({"TF_CONFIG": chief})
-    assert not is_chief({"TF_CONFIG": worker})
-    assert is_chief({})
+    assert place({"TF_CONFIG": chief}).number == 0
+    assert place({"TF_CONFIG": worker}).number == 1
+    assert place({}).number == 0
 
 
 @pytest.mark.parametrize(

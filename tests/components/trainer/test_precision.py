@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.devices import Devices, choose
-from components.trainer.distribution import distributed
+from components.trainer.devices import Devices, choose, distributed
 from components.trainer.training_step import Steps, build_optimizer
 from settings.training import Training
 from tests.processes import start

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.trainer.checkpoints import Checkpoint, Checkpoints
-from components.trainer.fingerprint import fingerprint
+from components.trainer.checkpoints import Checkpoint, Checkpoints, fingerprint
 from tests.components.trainer import trainer_process
 from tests.processes import start
 

@@ -15,7 +15,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
 from components.trainer import tallies
-from components.transform.executor import Executor as Transform
+from components.transform.executor import execute as transform
+from settings.data import Features
+from settings.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.slow
 
@@ -71,10 +73,13 @@ def inputs(tmp_path_factory, make_artifact, write_in_shards):
         "schema": [make_artifact(standard_artifacts.Schema, folder / "schema")],
     }
     raw = make_artifact(standard_artifacts.Examples, folder / "raw", SPLITS)
-    Transform(Transform.Context()).Do(
-        {"examples": [raw], "schema": made["schema"]},
-        {name: made[name] for name in ("transform_graph", "transformed_examples")},
-        {"preprocessing": json.dumps(IMAGE), "features": json.dumps(FEATURES)},
+    transform(
+        raw,
+        *made["schema"],
+        Preprocessing.of(**IMAGE),
+        Features.of(**FEATURES),
+        *made["transform_graph"],
+        *made["transformed_examples"],
     )
     return made
 

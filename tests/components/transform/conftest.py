@@ -1,5 +1,6 @@
 """Small real data for Transform: encoded images, Examples artifacts and a run of the executor."""
 
+import functools
 import io
 import json
 import random
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,7 +18,7 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.transform.executor import Executor
+from components.transform.executor import execute
 from settings.data import Features
 from settings.preprocessing import Preprocessing
 
@@ -136,22 +138,18 @@ class Workplace:
         transformed.uri = str(self.folder / to / "transformed_examples")
         for artifact in (graph, transformed):
             Path(artifact.uri).mkdir(parents=True)
-        executor = Executor(Executor.Context())
-        # The constructor would build a source package of TFX for these, for remote workers.
-        executor._beam_pipeline_args = list(beam_pipeline_args)
-        executor.make_pipeline = executor._make_beam_pipeline if beam_pipeline_args else None
         asked = {"height": 8, "width": 9, "channels": 1, "antialias": False} | options
         features = {name: asked.pop(name) for name in Features.model_fields if name in asked}
-        executor.Do(
-            {
-                "examples": [examples],
-                "schema": [schema or self.schema(image="BYTES", label=label_type)],
-            },
-            {"transform_graph": [graph], "transformed_examples": [transformed]},
-            {
-                "preprocessing": Preprocessing.of(**asked).model_dump_json(),
-                "features": Features.of(**features).model_dump_json(),
-            },
+        execute(
+            examples,
+            schema or self.schema(image="BYTES", label=label_type),
+            Preprocessing.of(**asked),
+            Features.of(**features),
+            graph,
+            transformed,
+            functools.partial(beam.Pipeline, argv=list(beam_pipeline_args))
+            if beam_pipeline_args
+            else None,
         )
         return Transformed(graph, transformed)
 

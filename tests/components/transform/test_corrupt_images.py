@@ -7,6 +7,7 @@ import pytest
 
 from components.transform.corrupt_images import CorruptImage, enforce_policy, split_corrupt
 from failures import Failure
+from settings.preprocessing import Preprocessing
 
 
 def png_of_claimed_size(width: int, height: int) -> bytes:
@@ -64,12 +65,12 @@ def found(split: str, count: int) -> list[CorruptImage]:
 
 def test_no_corrupt_image_is_fine_under_every_policy():
     for policy in ("fail", "drop"):
-        enforce_policy("Transform", [], policy, 0)
+        enforce_policy("Transform", [], handled(policy, 0))
 
 
 def test_fail_names_the_first_image_and_the_way_out():
     with pytest.raises(Failure) as raised:
-        enforce_policy("Evaluator", found("test", 2), "fail", 100)
+        enforce_policy("Evaluator", found("test", 2), handled("fail", 100))
     message = str(raised.value)
     for part in ("Evaluator", "record 7", "data-00000-of-00001", "'test'", "no JPEG", "drop"):
         assert part in message
@@ -77,6 +78,10 @@ def test_fail_names_the_first_image_and_the_way_out():
 
 
 def test_each_split_may_lose_max_dropped_images():
-    enforce_policy("Transform", found("train", 3) + found("test", 3), "drop", 3)
+    enforce_policy("Transform", found("train", 3) + found("test", 3), handled("drop", 3))
     with pytest.raises(Failure, match=r"4 corrupt images in split 'test', and max_dropped is 3"):
-        enforce_policy("Transform", found("train", 3) + found("test", 4), "drop", 3)
+        enforce_policy("Transform", found("train", 3) + found("test", 4), handled("drop", 3))
+
+
+def handled(policy: str, max_dropped: int) -> Preprocessing:
+    return Preprocessing(height=8, width=8, on_corrupt_image=policy, max_dropped=max_dropped)

@@ -17,7 +17,7 @@ def in_tf_data(function, image):
 
 
 def to_pixels(encoded, options) -> np.ndarray:
-    (raw,) = image_ops.images_to_bytes(tf.constant([encoded]), options).numpy()
+    (raw,) = image_ops.images_and_sizes(tf.constant([encoded]), options)[0].numpy()
     return np.frombuffer(raw, np.uint8).reshape(options.height, options.width, options.channels)
 
 
@@ -89,18 +89,18 @@ def test_every_image_becomes_exactly_the_configured_number_of_bytes(
 ):
     encoded = make.encode(make.picture(*size, given_channels), image_format)
     options = preprocessing(*target, channels, resize=method, aspect=aspect)
-    (raw,) = image_ops.images_to_bytes(tf.constant([encoded]), options).numpy()
+    (raw,) = image_ops.images_and_sizes(tf.constant([encoded]), options)[0].numpy()
     assert len(raw) == target[0] * target[1] * channels
 
 
 def test_a_batch_of_images_of_many_sizes_keeps_its_order(make):
     pictures = [make.encode(make.picture(3 + i, 4 + i, seed=i)) for i in range(50)]
     options = preprocessing(7, 5)
-    batch = image_ops.images_to_bytes(tf.constant(pictures), options).numpy()
+    batch = image_ops.images_and_sizes(tf.constant(pictures), options)[0].numpy()
     alone = [to_pixels(encoded, options).tobytes() for encoded in pictures]
     assert batch.tolist() == alone
 
 
 def test_an_empty_batch_stays_empty():
     encoded = tf.constant([], tf.string)
-    assert image_ops.images_to_bytes(encoded, preprocessing(4, 4)).shape == (0,)
+    assert image_ops.images_and_sizes(encoded, preprocessing(4, 4))[0].shape == (0,)

@@ -54,7 +54,7 @@ def test_a_mask_lies_where_its_image_lies(make, resize, aspect, size):
     rows, columns = (slice(side // 4, side - side // 4) for side in size)
     shape[rows, columns] = 255
     options = preprocessing(40, 40, 1, resize=resize, aspect=aspect, antialias=True)
-    (raw,) = image_ops.images_to_bytes(tf.constant([make.encode(shape)]), options).numpy()
+    (raw,) = image_ops.images_and_sizes(tf.constant([make.encode(shape)]), options)[0].numpy()
     image = np.frombuffer(raw, np.uint8).reshape(40, 40)
     two = {"dark": 0, "bright": 255}
     ids = fitted(make, shape, height=40, width=40, aspect=aspect, classes=two)
