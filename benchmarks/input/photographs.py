@@ -88,7 +88,9 @@ def _write_shards(folder: Path) -> None:
     import tensorflow as tf
 
     from components.trainer.input.decode import decode_images
+    from components.transform.encoding import FixedExample
 
+    form = FixedExample({"image": int(np.prod(SHAPE)), "label": 0})
     jpegs = [file.read_bytes() for file in sorted(folder.glob("loose/*"))]
     bounds = np.linspace(0, len(jpegs), _SHARDS + 1).astype(int)
     for shard in range(_SHARDS):
@@ -100,13 +102,12 @@ def _write_shards(folder: Path) -> None:
             for number in range(bounds[shard], bounds[shard + 1]):
                 jpeg = jpegs[number]
                 encoded.write(example(jpeg, number))
-                raw.write(
-                    example(decode_images(tf.constant([jpeg]), SHAPE).numpy().tobytes(), number)
-                )
+                pixels = decode_images(tf.constant([jpeg]), SHAPE).numpy().tobytes()
+                raw.write(form.encode({"image": pixels, "label": number}))
 
 
 def example(image: bytes, label: int) -> bytes:
-    """A serialized Example, as ExampleGen and Transform write it."""
+    """A serialized Example, as ExampleGen writes it."""
     import tensorflow as tf
 
     feature = {

@@ -30,19 +30,12 @@ _CODE = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A training between two steps.
+    """A training between two steps."""
 
-    Attributes:
-      step: the number of steps taken; it and the seed decide which batch comes next.
-      state: the rest of what is resumed, as JSON values.
-      variables: of the model, the optimizer and the epoch's tallies.
-      best_weights: of the best epoch so far; empty before the first.
-    """
-
-    step: int
-    state: dict
-    variables: Sequence[np.ndarray]
-    best_weights: Sequence[np.ndarray]
+    step: int  # how many are taken; it and the seed decide which batch comes next
+    state: dict  # the rest of what is resumed, as JSON values
+    variables: Sequence[np.ndarray]  # of the model, the optimizer and the epoch's tallies
+    best_weights: Sequence[np.ndarray]  # of the best epoch so far; empty before the first
 
 
 class Checkpoints:

@@ -39,7 +39,7 @@ def Trainer(
       network: the configuration's section `model`.
       augmentation: random changes of the training images.
       training: how the model is trained.
-      seed: of weights and batches: the same seed gives the same model.
+      seed: the same seed gives the same model.
       checkpoint_dir: where a killed training finds its checkpoint; None keeps none. The folder must
         outlive the execution, so it is not an artifact.
       hyperparameters: of Tuner; they win over `network`, `training` and `augmentation`.

@@ -29,25 +29,15 @@ BATCHES_ON_DEVICE = 4
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """What a training runs on.
+    """What a training runs on."""
 
-    Attributes:
-      strategy: TensorFlow's default one for a single device.
-      precision: the dtype policy, "float32", "mixed_float16" or "mixed_bfloat16".
-      xla: whether the step is compiled with XLA.
-      prefetch_to: the device that batches are copied to ahead of time, if any.
-      worker: this process's number among `workers`.
-      workers: processes that train together.
-      workers_here: how many of them run on this host.
-    """
-
-    strategy: tf.distribute.Strategy
-    precision: str = "float32"
-    xla: bool = False
-    prefetch_to: str | None = None
-    worker: int = 0
-    workers: int = 1
-    workers_here: int = 1
+    strategy: tf.distribute.Strategy  # TensorFlow's default one for a single device
+    precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
+    xla: bool = False  # whether the step is compiled with XLA
+    prefetch_to: str | None = None  # the device that batches are copied to ahead of time
+    worker: int = 0  # this process's number among `workers`
+    workers: int = 1  # processes that train together
+    workers_here: int = 1  # how many of them run on this host
 
     @property
     def is_plain(self) -> bool:

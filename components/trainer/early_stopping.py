@@ -10,21 +10,13 @@ import numpy as np
 
 @dataclasses.dataclass
 class EarlyStopping:
-    """The best weights so far.
+    """The best weights so far."""
 
-    Attributes:
-      patience: epochs to wait for a better one; None waits to the end.
-      best_loss: the lowest so far.
-      best_epoch: counted from 1; 0 before the first.
-      best_weights: of that epoch; empty before the first.
-      waited: epochs since then.
-    """
-
-    patience: int | None
+    patience: int | None  # epochs to wait for a better one; None waits to the end
     best_loss: float = math.inf
-    best_epoch: int = 0
+    best_epoch: int = 0  # counted from 1; 0 before the first
     best_weights: Sequence[np.ndarray] = ()
-    waited: int = 0
+    waited: int = 0  # epochs since then
 
     @property
     def stopped(self) -> bool:

@@ -13,46 +13,31 @@ HISTORY_FILE = "history.json"
 class Epoch:
     """One epoch of a training.
 
-    Attributes:
-      epoch: counted from 1.
-      loss, accuracy: means over the training examples, while the weights were changing.
-      validation_loss, validation_accuracy: after the epoch; None without a validation split,
-        where none of its labels is known, and for a loss that is not finite.
-      validation_left_out: validation examples whose label is out of vocabulary; for
-        segmentation, pixels of no class.
-      learning_rate: at the epoch's last step.
-      seconds: of the training steps, without the validation.
-      fetch_seconds: the part of `seconds` spent fetching batches, handing over included.
-      validation_mean_iou: for segmentation, over all validation pixels; otherwise None.
+    Loss and accuracy are means over the training examples, while the weights were changing. Those
+    of the validation are of the time after the epoch; None without a validation split, where none
+    of its labels is known, and for a loss that is not finite.
     """
 
-    epoch: int
+    epoch: int  # counted from 1
     loss: float
     accuracy: float
     validation_loss: float | None
     validation_accuracy: float | None
-    validation_left_out: int | None
-    learning_rate: float
-    seconds: float
-    fetch_seconds: float
-    validation_mean_iou: float | None = None
+    validation_left_out: int | None  # of an unknown label; for segmentation, pixels of no class
+    learning_rate: float  # at the epoch's last step
+    seconds: float  # of the training steps, without the validation
+    fetch_seconds: float  # the part of `seconds` spent fetching batches, handing over included
+    validation_mean_iou: float | None = None  # for segmentation, over all validation pixels
 
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """A whole training.
-
-    Attributes:
-      epochs: all of them, in order.
-      best_epoch: the one whose weights were kept, counted from 1; None where it was not recorded.
-      resumed_at_step: the step of the checkpoint it resumed from; 0 for a training from the start.
-      hyperparameters: of a tuner's trial, by dotted key; otherwise {}.
-    """
+    """A whole training."""
 
     epochs: tuple[Epoch, ...]
-    best_epoch: int | None = None
-    resumed_at_step: int = 0
-    hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    best_epoch: int | None = None  # whose weights were kept, from 1; None: it was not recorded
+    resumed_at_step: int = 0  # of the checkpoint; 0 for a training from the start
+    hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a tuner's trial
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

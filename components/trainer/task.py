@@ -19,18 +19,7 @@ from settings.training import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What Trainer trains, and Tuner with other values of the recipe.
-
-    Attributes:
-      examples: Transform's, of type Examples.
-      transform_graph: Transform's, of type TransformGraph.
-      schema: of the raw Examples, of type Schema.
-      features: which features of the raw Examples are read.
-      preprocessing: the images' shape.
-      recipe: the model, and how it is trained.
-      seed: of weights and of everything random.
-      checkpoint_dir: where a killed training finds its checkpoint; None keeps none.
-    """
+    """What Trainer trains, and Tuner with other values of the recipe; see `component.Trainer`."""
 
     examples: types.Artifact
     transform_graph: types.Artifact

@@ -31,23 +31,14 @@ from settings.training import Training
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What a training ends with.
+    """What a training ends with."""
 
-    Attributes:
-      model: with the weights of its best epoch.
-      history: every epoch, the earliest first.
-      best_epoch: counted from 1.
-      resumed_at_step: which a checkpoint had reached; 0 for a training from the start.
-      devices: what it was computed on, for people.
-      input: how the data came, for people.
-    """
-
-    model: keras.Model
-    history: list[Epoch]
-    best_epoch: int
-    resumed_at_step: int
-    devices: str
-    input: str
+    model: keras.Model  # with the weights of its best epoch
+    history: list[Epoch]  # the earliest first
+    best_epoch: int  # counted from 1
+    resumed_at_step: int  # which a checkpoint had reached; 0 for a training from the start
+    devices: str  # what it was computed on, for people
+    input: str  # how the data came, for people
 
     @property
     def best(self) -> Epoch:
@@ -65,18 +56,12 @@ class Trained:
 
 @dataclasses.dataclass
 class TrainingLoop:
-    """One training; `preparation.prepare` puts it together and describes what is not named here.
-
-    Attributes:
-      steps: the model, its optimizer and the steps to compile.
-      build_model: makes the model once more, for the final weights.
-      input: of the training, at the step to begin with.
-    """
+    """One training; `preparation.prepare` puts it together and describes what is not named here."""
 
     training: Training
-    steps: Steps
-    build_model: Callable[[], keras.Model]
-    input: Input
+    steps: Steps  # the model, its optimizer and the steps to compile
+    build_model: Callable[[], keras.Model]  # once more, for the final weights
+    input: Input  # of the training, at the step to begin with
     validation: Input | None
     checkpoints: Checkpoints
     log: TrainingLog

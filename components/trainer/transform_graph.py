@@ -18,37 +18,22 @@ _NEXT = "Run Transform again with this configuration."
 
 
 class TransformGraph:
-    """From raw features to the image's bytes and the label's class, or the mask's bytes.
-
-    Attributes:
-      features: the features of the raw Examples that it takes.
-      image_shape: (height, width, channels) of its images.
-      pixel_mean, pixel_std: of each channel over the training split, 0..255.
-      labels: the name of each class, in the order of the classes.
-      vocabulary_file: path of the file with them, one a line.
-      saved_model: what a module that calls the graph must keep to be saved.
-    """
+    """From raw features to the image's bytes and the label's class, or the mask's bytes."""
 
     def __init__(self, loader, feature_spec, features, statistics, labels, vocabulary_file):
         self._loader = loader
         self._feature_spec = feature_spec
-        self.features: Features = features
-        self.image_shape = tuple(statistics["shape"])
+        self.features: Features = features  # of the raw Examples that it takes
+        self.image_shape = tuple(statistics["shape"])  # (height, width, channels)
+        # Of each channel over the training split, 0..255.
         self.pixel_mean, self.pixel_std = statistics["mean"], statistics["std"]
-        self.labels: list[str] = labels
-        self.vocabulary_file: str = vocabulary_file
-        self.saved_model = loader._imported
+        self.labels: list[str] = labels  # in the order of the classes
+        self.vocabulary_file: str = vocabulary_file  # with one of them a line
+        self.saved_model = loader._imported  # what a module that calls it must keep to be saved
 
     @classmethod
     def load(cls, uri: str, schema: schema_pb2.Schema, features: Features) -> "TransformGraph":
-        """Loads what Transform wrote.
-
-        Args:
-          features: the features of the raw Examples that it must take.
-
-        Raises:
-          Failure: the graph takes or gives other features.
-        """
+        """Loads what Transform wrote; raises a Failure if it takes or gives other features."""
         output = TFTransformOutput(uri)
         try:
             labels = [name.decode() for name in output.vocabulary_by_name(VOCABULARY)]

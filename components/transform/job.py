@@ -29,25 +29,15 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What the work on a shard needs; plain data, so that it travels to Beam's workers.
-
-    Attributes:
-      options: the images' size and how they get it.
-      features: which raw features are read.
-      types: their types, by name.
-      class_names: the names of the ids 0, 1, ... of integer labels; None: no names.
-      shards: every file of every split.
-      graph_uri: the folder of the transform graph.
-      temp_dir: a folder that every worker reaches; whoever starts the job removes it.
-    """
+    """What the work on a shard needs; plain data, so that it travels to Beam's workers."""
 
     options: Preprocessing
     features: Features
-    types: Mapping[str, tf.DType]
-    class_names: Sequence[str] | None
-    shards: Sequence[Shard]
+    types: Mapping[str, tf.DType]  # of the raw features that are read, by name
+    class_names: Sequence[str] | None  # of the ids 0, 1, … of integer labels; None: no names
+    shards: Sequence[Shard]  # every file of every split
     graph_uri: str
-    temp_dir: str
+    temp_dir: str  # which every worker reaches; whoever starts the job removes it
 
     @property
     def train_shards(self) -> list[Shard]:

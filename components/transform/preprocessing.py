@@ -14,11 +14,7 @@ OUT_OF_VOCABULARY = -1
 
 
 def label_texts(labels: tf.Tensor, class_names: Sequence[str] | None) -> tf.Tensor:
-    """Labels as they stand in the vocabulary.
-
-    Args:
-      labels: (batch,) int64 class ids, or string.
-      class_names: the names of the ids 0, 1, ...; None when there are none.
+    """Labels, (batch,) int64 class ids or string, as they stand in the vocabulary.
 
     Returns:
       (batch,) string; an id without a name is "", which is in no vocabulary.

@@ -33,21 +33,13 @@ TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 @dataclasses.dataclass
 class ShardResult:
-    """What became of one shard.
-
-    Attributes:
-      split: the shard's.
-      written: transformed examples.
-      pixels: of their images, as `pixel_statistics.of_batch`.
-      targets: examples by class, or pixels by class id for masks.
-      corrupt: the images left out.
-    """
+    """What became of one shard."""
 
     split: str
-    pixels: np.ndarray
-    written: int = 0
-    targets: Counter[int] = dataclasses.field(default_factory=Counter)
-    corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)
+    pixels: np.ndarray  # of its images, as `pixel_statistics.of_batch`
+    written: int = 0  # transformed examples
+    targets: Counter[int] = dataclasses.field(default_factory=Counter)  # or pixels, by class id
+    corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)  # left out
 
 
 class TransformShard:

@@ -23,7 +23,6 @@ def decode_features(
 
     Args:
       values: (batch,) string or integer, one a feature; the image comes first.
-      features: theirs.
 
     Returns:
       (batch, row) uint8 or (batch,) int64, one a feature.

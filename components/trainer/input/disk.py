@@ -214,7 +214,7 @@ def batches(source: Source, order: Order) -> Loading:
         if order.shuffle:
             joined = tf.random.experimental.stateless_shuffle(joined, seed)
         starts = tf.data.Dataset.range(0, used, size)
-        return starts.map(lambda start: (joined, start, seed))
+        return starts.map(traced(lambda start: (joined, start, seed)))
 
     @traced
     def read(joined, start, seed):

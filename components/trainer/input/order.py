@@ -16,29 +16,19 @@ class Order:
 
     An epoch's order depends only on the seed and the epoch's number.  So a resumed training
     starts in the middle without reading the examples it skips, and all workers compute the same
-    batches and each takes its share.
-
-    Attributes:
-      examples: the number of examples.
-      batch_size: examples per batch, over all workers.
-      shuffle: whether every epoch shuffles the examples.
-      seed: determines the order.
-      repeat, drop_remainder, first_step: as in `FeedOptions`.
-      deterministic: whether a batch that is ready early waits for those before it.
-      worker: the rank of this process, from 0.
-      workers: the number of processes that train together.
+    batches and each takes its share. Fields that are not described are as in `FeedOptions`.
     """
 
     examples: int
-    batch_size: int
+    batch_size: int  # over all workers
     shuffle: bool
     seed: int
     repeat: bool
     drop_remainder: bool
     deterministic: bool
     first_step: int = 0
-    worker: int = 0
-    workers: int = 1
+    worker: int = 0  # the rank of this process, from 0
+    workers: int = 1  # processes that train together
 
     @property
     def steps_per_epoch(self) -> int:

@@ -24,10 +24,9 @@ def source(
     features: Sequence[Feature],
     encoded: bool = False,
 ) -> Source:
-    """The examples of the shards `files`.
+    """The examples of the shards `files`, TFRecords of Examples, not compressed.
 
     Args:
-      files: TFRecords of Examples, not compressed.
       features: the image's and the target's.
       encoded: whether the Examples hold encoded images instead of raw pixels.
 
@@ -68,11 +67,7 @@ def parse(
     features: Sequence[Feature],
     encoded: bool = False,
 ) -> tuple[tf.Tensor, ...]:
-    """Decodes a whole batch of Examples at once: one call a batch, whatever its size.
-
-    Args:
-      serialized: (batch,) string.
-      features, encoded: as `source`'s.
+    """Decodes a whole batch of Examples, (batch,) string, in one call, whatever its size.
 
     Returns:
       One tensor a feature, (batch, row) uint8 for pixels and (batch,) int64 for numbers.

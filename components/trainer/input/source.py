@@ -25,32 +25,21 @@ Loading = tuple[tf.data.Dataset, Callable[..., tuple[tf.Tensor, ...]]]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Examples as they are in files.
+    """Examples as they are in files."""
 
-    Attributes:
-      name: for messages to people.
-      identity: changes whenever the files do.
-      features: what a decoded example holds.
-      elements: (seed or None) -> a dataset of undecoded examples: in a fixed order without a
-        seed, or read from the files in an order that the seed ((2,) int64) gives.
-      decode: a batch of elements -> one tensor a feature, (batch, *row_shape).
-      at_most: an upper bound of the number of examples, known without reading them.
-      count: the number of examples.
-      explain: an error met in reading -> the Failure that says what is wrong with which file.
-      in_place: local files of `form` that hold these examples and nothing else; () without any.
-      lock: keeps the files from being removed as long as the source lives.
-    """
-
-    name: str
-    identity: str
-    features: tuple[Feature, ...]
+    name: str  # for messages to people
+    identity: str  # changes whenever the files do
+    features: tuple[Feature, ...]  # what a decoded example holds
+    # Maps None to a dataset of undecoded examples in a fixed order; an epoch's seed, (2,) int64,
+    # to one read from the files in an order that the seed gives.
     elements: Callable[[tf.Tensor | None], tf.data.Dataset]
+    # Maps a batch of elements to one tensor a feature, (batch, *row_shape).
     decode: Callable[..., tuple[tf.Tensor, ...]]
-    at_most: int
-    count: Callable[[], int]
-    explain: Callable[[tf.errors.OpError], Failure]
-    in_place: Sequence[str] = ()
-    lock: BinaryIO | None = None
+    at_most: int  # an upper bound of the number of examples, known without reading them
+    count: Callable[[], int]  # the number of examples
+    explain: Callable[[tf.errors.OpError], Failure]  # says what is wrong with which file
+    in_place: Sequence[str] = ()  # local files that hold these examples in `form`, and no others
+    lock: BinaryIO | None = None  # keeps the files from being removed while the source lives
 
     @functools.cached_property
     def form(self) -> FixedExample:

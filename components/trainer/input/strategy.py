@@ -24,7 +24,6 @@ def choose(
     """The strategy to use and the reason, a sentence for people.
 
     Args:
-      wanted: one of STRATEGIES.
       decoded_bytes: the size of all decoded examples, or an upper bound.
       cache_dir: where the disk strategy may write; None where it may not.
       memory_limit_bytes: what the memory strategy may take; None for half of what is free.

@@ -32,19 +32,12 @@ _STAGES_SECONDS, _STARVED_STAGES_SECONDS = 0.02, 0.1
 
 @dataclasses.dataclass
 class InputReport:
-    """Collects times while a training runs; `finish` turns them into the report.
-
-    Attributes:
-      parameters: the limit, and what happens above it.
-      times: records every call.
-      load_seconds: the time for preparing the input before the first step.
-      content: the report; None until `finish`, or if the training made no call.
-    """
+    """Collects times while a training runs; `finish` turns them into the report."""
 
     parameters: Limits
-    times: StepTimes = dataclasses.field(default_factory=StepTimes)
-    load_seconds: float = 0.0
-    content: dict | None = None
+    times: StepTimes = dataclasses.field(default_factory=StepTimes)  # of every call
+    load_seconds: float = 0.0  # for preparing the input before the first step
+    content: dict | None = None  # None until `finish`, or if the training made no call
 
     def ceiling_calls(self, alone: bool) -> int:
         """How many calls to time for the ceiling, given the length of the training.

@@ -77,21 +77,13 @@ class StepTimes:
 
 @dataclasses.dataclass(frozen=True)
 class Calls:
-    """Consecutive calls, one entry each.
+    """Consecutive calls: (calls,) each."""
 
-    Attributes:
-      step: (calls,) the last step of each call, from 1.
-      steps: (calls,) the number of its steps.
-      asked: (calls,) when it requested data, in seconds of `time.perf_counter`.
-      wait: (calls,) seconds spent waiting for data.
-      compute: (calls,) the remaining seconds until the call's end.
-    """
-
-    step: np.ndarray
-    steps: np.ndarray
-    asked: np.ndarray
-    wait: np.ndarray
-    compute: np.ndarray
+    step: np.ndarray  # the last one of each call, from 1
+    steps: np.ndarray  # how many it ran
+    asked: np.ndarray  # when it requested data, in seconds of `time.perf_counter`
+    wait: np.ndarray  # seconds spent waiting for data
+    compute: np.ndarray  # the remaining seconds until the call's end
 
     @property
     def seconds(self) -> np.ndarray:
