@@ -9,7 +9,6 @@ The exit code is 1 if the sum of ours is above 0.12 of stock's.
 """
 
 import argparse
-import contextlib
 import datetime
 import os
 import shutil
@@ -18,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+
+from pipeline.quiet import chatter_to
 
 BAR = 0.12
 # Stock TFX has no TFDS source: ImportExampleGen on TFDS's own TFRecords is the nearest.
@@ -40,7 +41,7 @@ def main():
         rounds = []
         for _ in range(arguments.rounds):
             root = Path(folder) / "round"
-            with quiet():
+            with chatter_to(os.devnull):
                 ours = run_ours(root / "ours", data_dir)
                 [model] = (root / "ours/Trainer/model").iterdir()
                 stock = run_stock(root / "stock", records, model)
@@ -176,14 +177,6 @@ def seconds_by_component(pipeline):
     )
     LocalRunner(watch, datetime.datetime.now().isoformat()).run(pipeline)
     return seconds
-
-
-@contextlib.contextmanager
-def quiet():
-    from pipeline.quiet import chatter_to
-
-    with tempfile.NamedTemporaryFile() as log, chatter_to(log.name):
-        yield
 
 
 def report(rounds):

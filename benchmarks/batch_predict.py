@@ -19,8 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.against_stock import prepare, quiet, seconds_of_stock, stock_inputs
+from benchmarks.against_stock import prepare, seconds_of_stock, stock_inputs
 from benchmarks.peak_memory import with_peak
+from pipeline.quiet import chatter_to
 
 BAR = 3.0
 MEMORY_BAR = 1.1  # peak at 60,000 images, as a part of that at 6,000
@@ -35,12 +36,12 @@ def main():
     with tempfile.TemporaryDirectory(prefix="batch-predict-") as name:
         folder = Path(name)
         data_dir = str(folder / "data")
-        with quiet():
+        with chatter_to(os.devnull):
             records = prepare(data_dir)
         stock_model = without_label(arguments.model, folder / "stock-model")
         ratios = []
         for number in range(arguments.rounds):
-            with quiet():
+            with chatter_to(os.devnull):
                 stock = run_stock(folder / f"stock-{number}", records, stock_model)
                 ours = run_ours(folder / f"ours-{number}", "train", data_dir, arguments.model)
             ratios.append(stock / ours)

@@ -1,6 +1,7 @@
 """The verbs `compile`, `run-package` and `submit`: packages for Kubeflow Pipelines."""
 
 import contextlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _compiled(configuration, file, output):
     from pipeline.quiet import chatter_to
 
     try:
-        with tempfile.TemporaryDirectory() as folder, chatter_to(Path(folder) / "log"):
+        with chatter_to(os.devnull):
             from kfp.compile_package import compile_package
 
             return compile_package(configuration, output)

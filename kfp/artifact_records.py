@@ -10,14 +10,13 @@ import yaml
 from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 from tfx.types import artifact as tfx_artifact
-from tfx.types import standard_artifacts
-from tfx.types.experimental import simple_artifacts
 
 from kfp.launcher_paths import local_path
 
 # The backend adds these to every artifact, for its own use.
 _BACKEND_KEYS = ("display_name", "store_session_info")
 _PREFIX = tfx_artifact.CUSTOM_PROPERTIES_PREFIX
+_OF_TFX = ("tfx.types.standard_artifacts", "tfx.types.experimental.simple_artifacts")
 _PROPERTY = metadata_store_pb2.PropertyType
 _NUMBERS = {_PROPERTY.INT: int, _PROPERTY.DOUBLE: float}
 
@@ -32,21 +31,15 @@ def artifact_class(schema):
     Raises:
       ValueError: the class does not exist.
     """
-    title = schema.get("schemaTitle")
-    if not title:
-        title = (yaml.safe_load(schema.get("instanceSchema") or "") or {}).get("title")
-    if not title:
-        raise ValueError("an artifact type has no title")
+    declared = yaml.safe_load(schema.get("instanceSchema") or "") or {}
+    title = schema.get("schemaTitle") or declared.get("title", "")
     module, _, name = title.rpartition(".")
-    if module == "tfx":
-        places = (standard_artifacts, simple_artifacts)
-    else:
-        places = (importlib.import_module(module),) if module else ()
-    for place in places:
+    modules = _OF_TFX if module == "tfx" else filter(None, [module])
+    for place in map(importlib.import_module, modules):
         found = getattr(place, name, None)
         if isinstance(found, type) and issubclass(found, tfx_artifact.Artifact):
             return found
-    raise ValueError(f"the artifact type {title} does not exist")
+    raise ValueError(f"the artifact type {title or 'without a title'} does not exist")
 
 
 def to_artifact(record, schema):
