@@ -1,7 +1,8 @@
 """Stands in for the open-source driver, which prepares a step's inputs and output addresses.
 
 It copies the driver's peculiarities: an input's type is blank, its metadata has been through
-ML Metadata, and an output `executor-logs` is added.
+ML Metadata, and an output `executor-logs` is added. Outputs are as provisionOutputs makes them
+(kubeflow/pipelines, backend/src/v2/driver/driver.go, 2.17).
 """
 
 import hashlib
@@ -10,10 +11,11 @@ import uuid
 
 from failures import Failure
 from kfp.entrypoint import LOG_OUTPUT
+from kfp.launcher_paths import local_path
 from kfp.platform_document import volumes
 
 
-def executor_input(task, component, published, parameters, root, output_file):
+def executor_input(task, component, published, parameters, root, pod):
     """The ExecutorInput of a task, as JSON.
 
     Args:
@@ -21,6 +23,7 @@ def executor_input(task, component, published, parameters, root, output_file):
       published: {task: {output: record}} of the finished tasks.
       parameters: the values of the run's parameters, and of the driver's placeholders.
       root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
+      pod: the folder that stands in for the root of the pod's file system.
     """
     inputs = {
         "parameterValues": _parameter_values(task, component, parameters),
@@ -29,12 +32,12 @@ def executor_input(task, component, published, parameters, root, output_file):
             for name, source in task.get("inputs", {}).get("artifacts", {}).items()
         },
     }
-    name = task["taskInfo"]["name"]
+    address = f"{root}/{task['taskInfo']['name']}/{uuid.uuid4()}"
     return {
         "inputs": inputs,
         "outputs": {
-            "artifacts": _outputs(component, f"{root}/{name}/{uuid.uuid4()}"),
-            "outputFile": str(output_file),
+            "artifacts": _outputs(component, address),
+            "outputFile": f"{local_path(address, str(pod))}/output_metadata.json",
         },
     }
 
@@ -110,11 +113,12 @@ def _output(source, published):
 def _outputs(component, root):
     declared = component.get("outputDefinitions", {}).get("artifacts", {})
     outputs = {
-        name: {"uri": f"{root}/{name}", "type": spec["artifactType"]}
+        name: {"name": name, "uri": f"{root}/{name}", "type": spec["artifactType"]}
         | ({"metadata": spec["metadata"]} if "metadata" in spec else {})
         for name, spec in declared.items()
     }
     outputs[LOG_OUTPUT] = {
+        "name": LOG_OUTPUT,
         "uri": f"{root}/{LOG_OUTPUT}",
         "type": {"schemaTitle": "system.Artifact"},
     }

@@ -1,4 +1,8 @@
-"""Stands in for the open-source launcher: copies inputs, runs the command, copies outputs."""
+"""Stands in for the open-source launcher: copies inputs, runs the command, copies outputs.
+
+As that of kubeflow/pipelines 2.17 (backend/src/v2/component/launcher_v2.go) it numbers the
+log's address by the attempt, and uploads the log of a step that fails.
+"""
 
 import json
 import os
@@ -30,7 +34,7 @@ def run_in_a_process(command, environment, log):
 def launch(container, executor_input, pod, bucket, run_command=run_in_a_process):
     """Runs a step's command; returns its outputs, {name: record}.
 
-    When the command fails, nothing is uploaded.
+    When the command fails, only its log is uploaded.
 
     Args:
       pod: a folder that does not exist yet, for the root of the pod's file system.
@@ -44,6 +48,7 @@ def launch(container, executor_input, pod, bucket, run_command=run_in_a_process)
         if is_object_store(record["uri"]):
             _copy(place_of(record["uri"], bucket), _path(pod, record["uri"]))
     outputs = _records(executor_input["outputs"])
+    outputs[LOG_OUTPUT]["uri"] += "-0"  # The first attempt; there is no other here.
     for record in outputs.values():
         _path(pod, record["uri"]).parent.mkdir(parents=True, exist_ok=True)
     log = _path(pod, outputs[LOG_OUTPUT]["uri"])
@@ -53,8 +58,8 @@ def launch(container, executor_input, pod, bucket, run_command=run_in_a_process)
     environment = given | {ROOT_VARIABLE: str(pod), "TMPDIR": str(temporary)}
     code = run_command(_command(container, executor_input), environment, log)
     if code != 0:
-        kept = pod.with_suffix(".log")
-        shutil.copyfile(log, kept)
+        kept = place_of(outputs[LOG_OUTPUT]["uri"], bucket)
+        _copy(log, kept)
         raise Failure(f"{_last_line(log) or f'ended with code {code}'} (its log is {kept})")
     file, made = Path(executor_input["outputs"]["outputFile"]), {}
     if file.exists():

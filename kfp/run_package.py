@@ -116,8 +116,7 @@ def _prepare(task, spec, kubernetes, run, values, address, pod):
     executor = spec["deploymentSpec"]["executors"][label]
     if "importer" in executor:
         raise Failure("an importer needs a bucket to import from. Run the package on a cluster.")
-    output_file = pod / "tmp" / "output_metadata.json"
-    given = executor_input(task_spec, component, run.published, values, address, output_file)
+    given = executor_input(task_spec, component, run.published, values, address, pod)
     return given, executor["container"], kubernetes.get(label, {})
 
 

