@@ -5,6 +5,7 @@ alone, so that commands that read a few local files do not wait for TensorFlow.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,12 @@ from failures import Failure
 
 _READ_BYTES = 4 << 20
 UNFINISHED = ".unfinished"  # ends the name of what is being written
+_OF_PROCESSES = (ChildProcessError, ConnectionError, ProcessLookupError)  # among OSErrors
+# What TensorFlow's file systems raise, local and remote; its computations raise the others.
+_OF_FILE_SYSTEMS = {
+    "Aborted", "AlreadyExists", "DeadlineExceeded", "FailedPrecondition", "NotFound",
+    "PermissionDenied", "Unauthenticated", "Unavailable", "Unimplemented", "Unknown",
+}  # fmt: skip
 
 
 def is_remote(path) -> bool:
@@ -131,14 +138,14 @@ def reported(what: str, next_step: str) -> Iterator[None]:
 def is_file_error(error: BaseException) -> bool:
     """Whether reading or writing a file, local or remote, failed with this error."""
     if isinstance(error, OSError):
-        return True
+        return not isinstance(error, _OF_PROCESSES) and error.errno != errno.ENOMEM
     # By its module: whoever has not imported TensorFlow cannot have met its errors.
     if type(error).__module__ != "tensorflow.python.framework.errors_impl":
         return False
     kind = type(error).__name__
     if kind == "ResourceExhaustedError":  # The disk, or the memory of a computation.
         return "No space left" in str(error) or "quota" in str(error)
-    return kind not in ("InvalidArgumentError", "InternalError", "DataLossError")
+    return kind.removesuffix("Error") in _OF_FILE_SYSTEMS
 
 
 def is_missing(error: BaseException) -> bool:

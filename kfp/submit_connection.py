@@ -117,20 +117,21 @@ class Server:
             f"it may be the address of a page or of a login. {self.hint}"
         )
 
-    def ensure(self, kind, name, listing, where, create, /, *arguments, **fields):
+    def ensure(self, kind, name, listing, where, create, /, *arguments, surplus=None, **fields):
         """Finds or creates the one thing of a name, whatever is cut off.
 
         Args:
           kind: as in "pipeline_version".
           listing, where: the method that lists such things, and its arguments.
           create, arguments, fields: the method that creates it, and its arguments.
+          surplus: what to do with a second one, where only calls that were cut off can make one.
 
         Returns:
           (the thing, whether it was created).
         """
         cause = None
         for attempt in range(_ATTEMPTS):
-            found = self.find(listing, f"{kind}s", name, **where)
+            found = self.find(listing, f"{kind}s", name, surplus, **where)
             try:
                 thing = found or self.call(create, *arguments, repeatable=False, **fields)
                 self.id_of(thing, f"{kind}_id")
@@ -152,14 +153,16 @@ class Server:
             if not token:
                 return everything
 
-    def find(self, method, items, name, **where):
+    def find(self, method, items, name, surplus=None, **where):
         """The one thing of that name that a list call finds, or None.
 
         Raises:
-          Failure: there are several.
+          Failure: there are several, and no `surplus` takes all but the first of them.
         """
         found = self.pages(method, items, filter=named(name), **where)
-        if len(found) > 1:
+        for one in found[1:] if surplus else ():
+            surplus(one)
+        if len(found) > 1 and not surplus:
             what = items.replace("_", " ")
             raise Failure(
                 f"{self.url} has {len(found)} {what} named {name}. Rename or delete all but one."

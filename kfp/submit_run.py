@@ -46,6 +46,7 @@ def submit(file, kubeflow: Kubeflow, parameters=(), wait=False, *, say=print):
         {"experiment_id": fields["experiment_id"]},
         server.client.runs.run_service_create_run,
         server.client.api_models.V2beta1Run(display_name=name, **fields),
+        surplus=lambda twin: server.call(server.client.runs.run_service_terminate_run, twin.run_id),
     )
     say(f"The run {name} has started: {server.ui}/#/runs/details/{run.run_id}")
     return watch(server, run.run_id, say) if wait else 0

@@ -10,6 +10,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+# A socket's path has 107 bytes at most, and Python's own put 32 behind the temporary folder.
+_LONGEST = 75
+
 
 @contextlib.contextmanager
 def temporary_folder(folder):
@@ -22,13 +25,28 @@ def temporary_folder(folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     before = os.environ.get("TMPDIR"), tempfile.tempdir
-    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    short = _short_name(folder)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(short)
     try:
         yield
     finally:
+        if short != folder:
+            shutil.rmtree(short.parent, ignore_errors=True)
         variable, tempfile.tempdir = before
         if variable is None:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = variable
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short_name(folder):
+    """The folder, or a link to it in the system's temporary folder where its path is too long."""
+    if len(os.fsencode(folder)) <= _LONGEST:
+        return folder
+    try:
+        link = Path(tempfile.mkdtemp(prefix="steadyfeed-")) / "tmp"
+        link.symlink_to(folder)
+    except OSError:  # The system has no such folder; few need the sockets.
+        return folder
+    return link

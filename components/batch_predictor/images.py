@@ -69,12 +69,12 @@ def expand(places: Sequence[str]) -> tuple[list[str], str]:
     return list(dict.fromkeys(found)), left_out_line(left_out)
 
 
-def content(file: str) -> bytes | None:
-    """What is in the file; None when it cannot be read."""
+def content(file: str) -> bytes | OSError:
+    """What is in the file, or why it cannot be read."""
     try:
         return Path(file).read_bytes()
-    except OSError:
-        return None
+    except OSError as error:
+        return error
 
 
 def answers(model, files: Sequence[str]) -> Iterator[tuple]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
 from failures import Failure
+from files import places
 
 CLASSIFICATION, SEGMENTATION = "classification", "segmentation"
 _MASK_BYTES = 64 << 20  # of probabilities at once, for segmentation
@@ -64,15 +65,16 @@ class PushedModel:
                 "Name a version that this pipeline pushed."
             ) from error
 
-    def answer_images(self, images: Sequence[bytes | None]) -> list[Answer]:
-        """Answers (batch,) encoded PNG or JPEG images, one Answer each.
-
-        None stands for an image that cannot be read.
-        """
-        read = [image for image in images if image is not None]
+    def answer_images(self, images: Sequence[bytes | OSError]) -> list[Answer]:
+        """Answers (batch,) encoded images, or why one could not be read; one Answer each."""
+        read = [image for image in images if isinstance(image, bytes)]
         answers = iter(self._answers(lambda batch: self._images(image=batch), read))
-        return [Answer(error="it cannot be read") if one is None else next(answers)
-                for one in images]  # fmt: skip
+        return [
+            next(answers)
+            if isinstance(one, bytes)
+            else Answer(error=f"it cannot be read: {places.why(one)}")
+            for one in images
+        ]
 
     def answer_examples(self, examples: Sequence[bytes]) -> list[Answer]:
         """Answers (batch,) serialized raw tf.train.Examples, one Answer each."""

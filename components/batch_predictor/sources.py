@@ -69,10 +69,10 @@ def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:
     return [run for whole in wholes for run in _split(whole)]
 
 
-def batches(run: Run) -> Iterator[list[bytes | None]]:
+def batches(run: Run) -> Iterator[list[bytes | OSError]]:
     """The records of a run in batches: serialized Examples or encoded images.
 
-    An image that cannot be read is None.
+    In place of an image that cannot be read is the reason.
 
     Raises:
       Failure: a file of records is damaged, ends early or cannot be read.

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cli.command_line import main
 from components.batch_predictor import sources
-from components.batch_predictor.images import expand
+from components.batch_predictor.images import content, expand
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from components.model_store.layout import newest_path
@@ -132,6 +132,12 @@ def test_bad_images_are_reported_and_skipped(predict, destination, folder):
     assert len(said) == 68
     assert "002.png is skipped" in complained[0]
     assert complained[-1] == "steadyfeed: 2 of 70 images were skipped."
+
+
+def test_an_image_that_cannot_be_read_has_the_systems_reason(destination, folder):
+    read = [content(str(file)) for file in (folder / "001.png", folder)]
+    good, bad = PushedModel(f"{destination}/1").answer_images(read)
+    assert (good.error, bad.error) == ("", "it cannot be read: Is a directory")
 
 
 def test_files_folders_and_globs_are_taken_once_each(folder):

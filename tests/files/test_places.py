@@ -41,6 +41,10 @@ def test_a_computation_that_fails_is_not_taken_for_a_disk_that_does(tmp_path):
     for error in (
         tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
         tf.errors.InvalidArgumentError(None, None, "shapes do not match"),
+        tf.errors.CancelledError(None, None, "the step was cancelled"),
+        tf.errors.OutOfRangeError(None, None, "End of sequence"),
+        ConnectionResetError(errno.ECONNRESET, "the worker has gone"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
         ZeroDivisionError(),
     ):
         with pytest.raises(type(error)), writing.reported(tmp_path):

@@ -133,6 +133,23 @@ def test_a_cut_connection_at_any_call_leaves_one_of_each(server, run_it, when):
         assert [len(table) for table in tables] == [1, 1, 1, 1]
 
 
+def test_of_two_runs_that_cut_calls_made_one_goes_on(server, run_it):
+    unseen = {}
+
+    def cut(number):
+        if server.requests[-1] == ("POST", "/runs"):
+            if not unseen:  # The server lists it only later.
+                unseen.update(server.runs)
+                server.runs.clear()
+            else:
+                server.runs.update(unseen)
+            raise ConnectionAbortedError
+
+    server.after = cut
+    assert run_it()[0] == 0
+    assert sorted(run["state"] for run in server.runs.values()) == ["CANCELING", "PENDING"]
+
+
 def test_waits_double_and_the_server_may_ask_for_one(server, run_it, naps):
     server.before = fail_at([1, 2, 3], refused(server, 503))
     run_it()

@@ -27,10 +27,28 @@ def test_temporary_files_of_this_process_and_its_children_go_with_the_block(syst
         made = [tempfile.mkdtemp()]
         code = "import tempfile; print(tempfile.mkdtemp())"
         made.append(subprocess.check_output([sys.executable, "-c", code], text=True).strip())
-        assert all(os.path.dirname(folder) == f"{tmp_path}/root/.tmp" for folder in made)
+        real = f"{os.path.realpath(tmp_path)}/root/.tmp"
+        assert all(os.path.dirname(os.path.realpath(folder)) == real for folder in made)
     assert not (tmp_path / "root" / ".tmp").exists()
     assert list(system.iterdir()) == []
     assert tempfile.gettempdir() == os.environ["TMPDIR"] == str(system)
+
+
+def test_a_socket_fits_into_the_temporary_folder_of_a_deep_root(tmp_path):
+    code = (
+        "import os, sys, tempfile\n"
+        "from multiprocessing.connection import Listener\n"
+        "from pipeline.temporary_folder import temporary_folder\n"
+        "with temporary_folder(sys.argv[1]):\n"
+        "    folder = os.path.dirname(tempfile.gettempdir())\n"
+        "    with Listener(family='AF_UNIX') as listener:\n"
+        "        assert os.path.realpath(listener.address).startswith(sys.argv[1])\n"
+        "assert not os.path.exists(folder)\n"
+    )
+    deep = os.path.realpath(tmp_path / ("d" * 100) / "root" / ".tmp")
+    subprocess.run(
+        [sys.executable, "-c", code, deep], check=True, env=os.environ | {"TMPDIR": "/tmp"}
+    )
 
 
 def test_temporary_files_go_after_a_failure(system, tmp_path):

@@ -33,6 +33,7 @@ from files import places, writing
 from files.locks import InUse, hold
 
 _FORMAT = 3
+_ONCE_UNFINISHED = ".building"  # how earlier versions called what is being written
 _DESCRIPTION, _EXAMPLES = "description.json", "examples.tfrecord"
 _RUN_BYTES = 1 << 20  # read at once: large enough for the disk, small beside a window
 _WINDOW_BYTES = 32 << 20  # shuffled at once; about five are held
@@ -142,9 +143,10 @@ def _remove_unwanted(kept: Path, source: Source) -> None:
             outdated = made_from[0] == source.name and made_from[1] != source.identity
             if outdated or time.time() - description.stat().st_mtime > _KEPT_SECONDS:
                 _remove(description.parent)
-    for unfinished in kept.parent.glob(f"*{writing.UNFINISHED}"):
-        with contextlib.suppress(OSError):
-            _remove(unfinished)
+    for suffix in (writing.UNFINISHED, _ONCE_UNFINISHED):
+        for unfinished in kept.parent.glob(f"*{suffix}"):
+            with contextlib.suppress(OSError):
+                _remove(unfinished)
 
 
 def _remove(folder: Path) -> None:
