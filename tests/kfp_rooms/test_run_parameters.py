@@ -50,5 +50,7 @@ def test_a_value_that_json_cannot_carry_is_refused(value):
 
 
 def test_a_scheduled_value_that_json_cannot_carry_is_refused():
-    with pytest.raises(ConfigurationError, match=r"schedule\.parameters: .*epochs is nan"):
+    with pytest.raises(
+        ConfigurationError, match=r"schedule\.parameters\.epochs: given nan; allowed"
+    ):
         digits("schedule={cron: '0 3 * * *', parameters: {epochs: .nan}}")
