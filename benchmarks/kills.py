@@ -9,9 +9,7 @@ loads, and no folder of an execution that did not finish. Prints "22 of 22".
 """
 
 import argparse
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -80,7 +78,7 @@ def kill_within(component, process, folder, chance):
         time.sleep(0.005)
     time.sleep(chance.uniform(0, _LONGEST.get(component, 0.02)))
     running = process.poll() is None
-    os.kill(process.pid, signal.SIGKILL) if running else None
+    process.kill()
     process.wait()
     return running
 

@@ -37,12 +37,11 @@ class LocalRunner(LocalDagRunner):
       origin: what `origin_of` gave; the run's context keeps it, however the run ends.
     """
 
-    def __init__(self, observer, run_id, origin=None, clock=time.monotonic):
+    def __init__(self, observer, run_id, origin=None):
         super().__init__()
         self._observer = observer
         self._run_id = run_id
         self._origin = origin or {}
-        self._clock = clock
 
     def run_with_ir(self, pipeline, run_options=None):
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -60,7 +59,7 @@ class LocalRunner(LocalDagRunner):
         component = node.node_info.id
         _log.info("%s started", component)
         self._observer.started(component)
-        began = self._clock()
+        began = time.monotonic()
         try:
             info = launcher.Launcher(
                 pipeline_node=node,
@@ -71,12 +70,12 @@ class LocalRunner(LocalDagRunner):
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, component),
             ).launch()
         except Exception as cause:
-            seconds = self._clock() - began
+            seconds = time.monotonic() - began
             self._observer.finished(Outcome(component, "failed", seconds, error=str(cause)))
             raise ComponentFailed(component, cause) from cause
         with metadata.Metadata(connection) as handle:
             status, outputs = _read_outcome(handle.store, info.execution_id)
-        outcome = Outcome(component, status, self._clock() - began, outputs)
+        outcome = Outcome(component, status, time.monotonic() - began, outputs)
         self._observer.finished(outcome)
         if outcome.status == "failed":
             # The launcher reports unresolved inputs by the state alone.

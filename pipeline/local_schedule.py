@@ -9,6 +9,7 @@ still runs, so that a kill loses the run, and its crontab counts Monday as 0.
 import dataclasses
 import datetime
 import itertools
+import random
 import zoneinfo
 from collections.abc import Callable
 
@@ -40,7 +41,6 @@ class World:
     now: Callable[[], datetime.datetime]  # aware
     wait_until: Callable[[datetime.datetime], None]  # may return early
     is_stopping: Callable[[], bool]
-    spread: Callable[[], float]  # 0..1; spreads the moments of further attempts
     say: Callable[[str], None]
 
 
@@ -109,7 +109,7 @@ def _learn(run, schedule, store, attempts, world):
         times = f" {run.failures + 1} times" if run.failures else ""
         world.say(f"{name} failed{times} and is given up: {outcome.cause}")
     else:
-        wait = _wait_after(run.failures, schedule, world)
+        wait = _wait_after(run.failures, schedule)
         store.retry_later(run, world.now() + wait, outcome.cause)
         world.say(f"{name} failed; again in {wait.total_seconds():.0f} s: {outcome.cause}")
 
@@ -121,10 +121,10 @@ def _what_it_did(results):
     return f"{', '.join(ran)} ran" if ran else "it ran"
 
 
-def _wait_after(failures, schedule, world):
+def _wait_after(failures, schedule):
     doublings = min(failures, 30)  # Beyond that, the longest wait applies anyway.
     wait = datetime.timedelta(seconds=schedule.retry_after_seconds) * 2**doublings
-    return min(wait, _LONGEST_WAIT) * (0.9 + 0.2 * world.spread())
+    return min(wait, _LONGEST_WAIT) * random.uniform(0.9, 1.1)
 
 
 def upcoming(schedule, after, count):

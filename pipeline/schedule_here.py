@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import random
 import signal
 import sqlite3
 import sys
@@ -49,7 +48,6 @@ def run_schedule(configuration, file, overrides=(), say=print):
             now=utc_now,
             wait_until=lambda instant: wait_until(instant, utc_now, is_stopping),
             is_stopping=is_stopping,
-            spread=random.random,
             say=lambda line: say(f"{utc_now().astimezone(zone):%Y-%m-%d %H:%M:%S}  {line}"),
         )
         world.say(

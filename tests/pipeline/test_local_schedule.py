@@ -37,7 +37,7 @@ class Clock:
         return self.time >= self.until
 
     def world(self):
-        return World(self.now, self.wait_until, self.is_stopping, lambda: 0.5, self.said.append)
+        return World(self.now, self.wait_until, self.is_stopping, self.said.append)
 
 
 class Runs:
@@ -70,6 +70,11 @@ def weekly(**more):
 def served(schedule, store, clock, runs):
     serve(schedule, store, runs, clock.world())
     return store.history(100_000)[::-1]
+
+
+@pytest.fixture(autouse=True)
+def _attempts_are_not_spread(monkeypatch):
+    monkeypatch.setattr("pipeline.local_schedule.random.uniform", lambda low, high: 1.0)
 
 
 @pytest.fixture

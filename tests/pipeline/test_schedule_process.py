@@ -147,7 +147,7 @@ job = ("import os, sys, time; time.sleep(0.05);"
 runs = RunProcesses(folder + "/runs", lambda _: [sys.executable, "-S", "-c", job,
                                                  folder + "/done"], is_stopping)
 world = World(now, lambda t: time.sleep(max(0, (t - now()).total_seconds() / 300)),
-              is_stopping, lambda: 0.5, lambda line: None)
+              is_stopping, lambda line: None)
 print("up", flush=True)
 serve(Schedule(cron="* * * * *", time_zone="Europe/Berlin"),
       ScheduleStore(folder + "/state.sqlite"), runs, world)
