@@ -16,6 +16,7 @@ from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
 
+_DISK_IS_FULL = "database or disk is full"  # SQLite's words, within those of ML Metadata
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +62,7 @@ def _run_shown(configuration, began, display, write_report, results):
     except Exception as error:
         _log.error("the run failed", exc_info=True)
         _print_table(configuration, display)
-        failure = _what_failed(error)
+        failure = _what_failed(error, root=configuration.root)
         raise Failure(failure) from None
     finally:
         _report(configuration, began.isoformat(), failure, display, write_report)
@@ -127,9 +128,14 @@ def _print_result(display):
         )
 
 
-def _what_failed(error):
+def _what_failed(error, root):
     from pipeline.local_runner import ComponentFailed
 
+    if _DISK_IS_FULL in str(error):
+        return (
+            f"{root}/metadata.sqlite cannot be written: the disk is full. Free space, then run "
+            "again."
+        )
     if isinstance(error, ComponentFailed):
         return f"{error.component} failed: {in_one_line(error.cause)}"
     return f"The run failed outside its components: {in_one_line(error)}"
