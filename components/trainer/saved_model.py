@@ -11,12 +11,7 @@ from files import writing
 
 
 class ServingModule(tf.Module):
-    """A trained model behind the preprocessing graph that its training images went through.
-
-    Args:
-      model: uint8 images to logits.
-      graph: the preprocessing.
-    """
+    """A trained model behind the preprocessing graph that its training images went through."""
 
     def __init__(self, model: keras.Model, graph: TransformGraph):
         super().__init__()

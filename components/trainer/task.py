@@ -62,11 +62,7 @@ class Task:
         )
 
     def state_folder(self, also: Mapping[str, Any], prefix: str = "") -> str | None:
-        """Below `checkpoint_dir`, a folder for these inputs and sections only.
-
-        Args:
-          also: what else decides what is kept there, as JSON values.
-        """
+        """Below `checkpoint_dir`, a folder for these inputs, sections and JSON values."""
         if not self.checkpoint_dir:
             return None
         return os.path.join(self.checkpoint_dir, prefix + self._fingerprint(also))

@@ -183,12 +183,9 @@ def _write(source: Source, file: str) -> int:
     names, examples = [feature.name for feature in source.features], 0
     with tf.io.TFRecordWriter(file) as writer:
         for chunk in _read(source, source.chunks(), "building the input cache"):
-            rows = zip(*(part.numpy() for part in chunk), strict=True)
-            for values in rows:
-                encoded = zip(
-                    names, (v.tobytes() if v.ndim else int(v) for v in values), strict=True
-                )
-                writer.write(source.form.encode(dict(encoded)))
+            for row in zip(*(part.numpy() for part in chunk), strict=True):
+                values = [value.tobytes() if value.ndim else int(value) for value in row]
+                writer.write(source.form.encode(dict(zip(names, values, strict=True))))
             examples += len(chunk[0])
     return examples
 

@@ -11,19 +11,12 @@ from failures import Failure
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """One feature, of the same size in every example.
+    """One feature, of the same size in every example."""
 
-    Attributes:
-      name: the feature's name in the Example.
-      shape: of one example: (height, width, channels) for pixels, () for a number.
-      dtype: `uint8` (in the Example one bytes value, row-major, raw) or `int64` (one number).
-      exif_orientation: whether an encoded image is turned as its EXIF orientation says.
-    """
-
-    name: str
-    shape: tuple[int, ...] = ()
-    dtype: str = "int64"
-    exif_orientation: bool = True
+    name: str  # in the Example
+    shape: tuple[int, ...] = ()  # (height, width, channels) for pixels, () for a number
+    dtype: str = "int64"  # one number; `uint8`: one bytes value of raw pixels, row by row
+    exif_orientation: bool = True  # whether an encoded image is turned as that says
 
     @property
     def row_bytes(self) -> int:

@@ -28,25 +28,18 @@ _READY_BATCHES = (2, 16)
 class Input:
     """A dataset of batches and what is known about it.
 
-    Attributes:
-      dataset: of (images (batch, height, width, channels) uint8, labels (batch,) int64), or
-        of masks (batch, height, width, 1) uint8 in place of the labels.
-      strategy: "memory", "disk" or "streaming".
-      reason: why this strategy, half a sentence for people.
-      examples: how many there are.
-      steps_per_epoch: batches an epoch.
-      source: where the examples come from; `source.explain(error)` says which file an error
-        in iteration is about.
-      load_times: when each batch was loaded; None unless FeedOptions.timed is set.
+    Its elements are images (batch, height, width, channels) uint8 and labels (batch,) int64, or
+    masks (batch, height, width, 1) uint8 in place of the labels. An error in iteration is
+    explained, with the file that it is about, by `source.explain(error)`.
     """
 
     dataset: tf.data.Dataset
-    strategy: str
-    reason: str
-    examples: int
+    strategy: str  # "memory", "disk" or "streaming"
+    reason: str  # why this strategy, half a sentence for people
+    examples: int  # how many there are
     steps_per_epoch: int
     source: Source = dataclasses.field(repr=False)
-    load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)
+    load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)  # if asked for
 
     @property
     def element_spec(self) -> tuple[tf.TensorSpec, tf.TensorSpec]:

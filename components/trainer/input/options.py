@@ -8,50 +8,31 @@ from failures import Failure
 
 @dataclasses.dataclass(frozen=True)
 class Workers:
-    """The processes that train together; each takes its share of every batch.
+    """The processes that train together; each takes its share of every batch."""
 
-    Attributes:
-      rank: which of them this process is, from 0.
-      count: how many there are.
-      here: how many of them share this machine's memory.
-      agree: this worker's (strategy, reason) -> those of all workers. None: each has its own
-        strategy, which must then be the same, because each strategy has another order.
-    """
-
-    rank: int = 0
+    rank: int = 0  # which of them this process is, from 0
     count: int = 1
-    here: int = 1
+    here: int = 1  # how many of them share this machine's memory
+    # Maps this worker's (strategy, reason) to those of all workers. None: each has its own
+    # strategy, which must then be the same, because each strategy has another order.
     agree: Callable[[str, str], tuple[str, str]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class FeedOptions:
-    """How a source is fed; all of it has a default.
+    """How a source is fed; all of it has a default."""
 
-    Attributes:
-      seed: of the order; the same seed gives the same batches. None: a new order each time.
-      strategy: "memory", "disk", "streaming", or "auto" for the first of them that the data
-        and the machine allow.
-      cache_dir: a folder on a local disk for the disk strategy.
-      memory_limit_bytes: what the memory strategy may take; None: half of what is free.
-      repeat: whether the dataset continues after an epoch; None: only for training.
-      drop_remainder: leave out the examples that fill no batch; None: only for training.
-      deterministic: keep the order even if a later batch is ready first; None: with a seed.
-      first_step: batches to skip, to resume a training.
-      workers: the processes that train together.
-      timed: record in `Input.load_times` when each batch is loaded; the batches are the same.
-    """
-
-    seed: int | None = None
+    seed: int | None = None  # the same one gives the same batches; None: a new order each time
+    # "memory", "disk", "streaming", or "auto": the first that the data and the machine allow.
     strategy: str = "auto"
-    cache_dir: str | None = None
-    memory_limit_bytes: int | None = None
-    repeat: bool | None = None
-    drop_remainder: bool | None = None
-    deterministic: bool | None = None
-    first_step: int = 0
+    cache_dir: str | None = None  # a folder on a local disk for the disk strategy
+    memory_limit_bytes: int | None = None  # for the memory strategy; None: half of what is free
+    repeat: bool | None = None  # go on after an epoch; None: only for training
+    drop_remainder: bool | None = None  # leave out what fills no batch; None: only for training
+    deterministic: bool | None = None  # a later batch never comes first; None: with a seed
+    first_step: int = 0  # batches to skip, to resume a training
     workers: Workers = Workers()
-    timed: bool = False
+    timed: bool = False  # record in `Input.load_times` when each batch is loaded
 
     def check(self, batch_size: int, training: bool) -> None:
         """Raises a Failure for a value out of range."""

@@ -24,8 +24,6 @@ def measure(
     Args:
       batch: (images, targets), the training's last batch.
       train: the compiled step, a function of a list of `at_once` batches. It changes the weights.
-      devices: the training's devices.
-      at_once: steps per call.
       calls: the number of calls to time; the same on every worker.
       wait: returns once the devices have finished all their work.
 

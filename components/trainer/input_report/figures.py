@@ -29,7 +29,6 @@ def figures(
     Args:
       calls: the training's calls, from its start or from where it resumed.
       batch_size: images per step, over all devices.
-      steps_per_epoch: steps per epoch.
       load_seconds: the time for preparing the input before the first step; it counts as waiting
         in the first epoch.
       ceiling_seconds: seconds per step on a cached batch; None if not measured.
