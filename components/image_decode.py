@@ -151,12 +151,21 @@ def _grey(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.bitwise.right_shift(weighted + 0x8000, 16), tf.uint8)
 
 
+def is_animated_webp(head: tf.Tensor) -> tf.Tensor:
+    """Whether an image is a WebP where TensorFlow 2.21 would write behind its buffer.
+
+    Source: Google, "WebP Container Specification": chunk VP8X and its flags.
+
+    Args:
+      head: () string, the image's first 22 bytes or more.
+    """
+    start = tf.strings.join([tf.strings.substr(head, 0, 4), tf.strings.substr(head, 12, 4)])
+    flags = tf.bitwise.bitwise_and(_number(head, 20, 2), 2)
+    return (start == _WEBP + b"VP8X") & (flags != 0)
+
+
 def _webp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    """Source: Google, "WebP Container Specification": chunk VP8X and its flags."""
-    extended = tf.strings.substr(head, 12, 4) == b"VP8X"
-    animated = extended & (tf.bitwise.bitwise_and(_number(head, 20, 2), 2) != 0)
-    # TensorFlow 2.21 writes behind its buffer there: "free(): invalid next size".
-    encoded = _only_if(~animated, encoded, "an animated WebP")
+    encoded = _only_if(~is_animated_webp(head), encoded, "an animated WebP")
     # Not `decode_webp`: a server of an older TensorFlow would not load a graph with that op.
     return tf.io.decode_image(encoded, channels=0, expand_animations=False)[..., :3]
 

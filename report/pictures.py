@@ -45,22 +45,25 @@ def picture(data):
     return _encoded(small, "PNG" if clear or max(small.size) < _SHARP else "JPEG")
 
 
-def mask_picture(data, values=None):
+def mask_picture(data, features=None):
     """The Picture of a mask in the colours of `colour_of`; None where it is damaged.
 
-    `values` are the pixel values of the classes; without them, the pixels are class ids.
+    `features` tell the classes; without them, the pixels are class ids.
     """
     try:
         image = Image.open(io.BytesIO(data))
-        ids = image if image.mode in ("P", "L") else image.convert("L")
-        ids = Image.frombytes("L", ids.size, ids.tobytes())
+        if features and features.mask_colours:
+            values = features.mask_colours
+            pixels = np.asarray(image.convert("RGB"), np.int32) @ (1 << 16, 1 << 8, 1)
+        else:
+            values = features.mask_values if features else range(NO_CLASS)
+            pixels = np.asarray(image if image.mode in ("P", "L") else image.convert("L"))
     except _UNREADABLE:
         return None
-    if values is not None:
-        table = [NO_CLASS] * 256
-        for number, value in enumerate(values):
-            table[value] = number
-        ids = ids.point(table)
+    ids = np.full(pixels.shape, NO_CLASS, np.uint8)
+    for number, value in enumerate(values):
+        ids[pixels == value] = number
+    ids = Image.fromarray(ids)
     ids.thumbnail((_SIDE, _SIDE), Image.Resampling.NEAREST)
     return _encoded(mask_image(np.asarray(ids)), "PNG")
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from settings.folders import folder
 from settings.plain_paths import PLAIN
-from settings.section import Section, matching
+from settings.section import Form, Section, matching
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
 
@@ -15,7 +15,19 @@ Dataset = matching(
 )
 Path = Annotated[str, Field(min_length=1)]
 DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
-PixelValue = Annotated[int, Field(ge=0, le=255)]
+
+
+class _ValueOrColour(Form):
+    def __call__(self, given: int | str) -> int | str:
+        return given if given in range(256) else super().__call__(str(given))
+
+
+MaskValue = Annotated[
+    int | str,
+    AfterValidator(
+        _ValueOrColour("#[0-9a-f]{6}", 'a whole number, 0 to 255, or a colour such as "#ff8000"')
+    ),
+]
 
 
 class Splits(Section):
@@ -52,9 +64,10 @@ class Features(Section):
     mask_feature: str | None = Field(
         None, description="the feature that holds the mask; setting it selects segmentation"
     )
-    mask_classes: dict[str, PixelValue] = Field(
+    mask_classes: dict[str, MaskValue] = Field(
         {},
-        description="each class and its pixel value in the masks, in the order of the class ids",
+        description="each class and its pixel value or colour in the masks, in the order of the "
+        "class ids",
         validate_default=True,
     )
 
@@ -79,7 +92,20 @@ class Features(Section):
             raise ValueError("allowed: a name of one line for each class")
         elif len(set(classes.values())) < len(classes):
             raise ValueError("allowed: a pixel value of its own for each class")
+        elif len(set(map(type, classes.values()))) > 1:
+            raise ValueError("allowed: pixel values or colours, not both")
         return classes
+
+    @property
+    def mask_values(self) -> list[int]:
+        """The pixel value of each class in a mask as `decode_mask` gives it."""
+        values = list(self.mask_classes.values())
+        return list(range(len(values))) if self.mask_colours else values
+
+    @property
+    def mask_colours(self) -> list[int]:
+        """Each class's red * 65536 + green * 256 + blue; none where masks hold values."""
+        return [int(v[1:], 16) for v in self.mask_classes.values() if isinstance(v, str)]
 
     @property
     def task(self) -> Literal["classification", "segmentation"]:

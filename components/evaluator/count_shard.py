@@ -77,7 +77,11 @@ class CountShard:
         features = self._plan.features
         for channels in _CHANNELS:
             good, corrupt = split_corrupt(
-                batch.serialized, features.image_feature, channels, features.mask_feature
+                batch.serialized,
+                features.image_feature,
+                channels,
+                features.mask_feature,
+                features.mask_colours,
             )
             rest = ShardBatch(
                 batch.path,

@@ -31,12 +31,14 @@ def split_corrupt(
     image_feature: str,
     channels: int = 3,
     mask_feature: str | None = None,
+    mask_colours: Sequence[int] = (),
 ) -> tuple[list[int], list[tuple[int, str]]]:
     """Separates the serialized Examples whose image (and mask) decodes from the others.
 
     Args:
       channels: 1 (grey) or 3 (colour), as the transform graph decodes.
       mask_feature: None: there are no masks.
+      mask_colours: of its classes, as `decode_mask` takes them.
 
     Returns:
       The positions of the good examples, and (position, reason) of the corrupt
@@ -46,7 +48,7 @@ def split_corrupt(
     for position, record in enumerate(serialized):
         reason = corruption(record, image_feature, channels)
         if reason is None and mask_feature is not None:
-            mask_reason = _flaw(record, mask_feature, decode_mask)
+            mask_reason = _flaw(record, mask_feature, lambda mask: decode_mask(mask, mask_colours))
             reason = mask_reason and f"its mask: {mask_reason}"
         if reason is None:
             good.append(position)

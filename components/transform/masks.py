@@ -39,7 +39,7 @@ def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job)
             )
         images = features[job.features.image_feature].bytes_list.value
         try:
-            decoded = [decode_mask(tf.constant(masks[0]))]
+            decoded = [decode_mask(tf.constant(masks[0]), job.features.mask_colours)]
             decoded += [
                 decode_image(one, job.options.channels, job.options.exif_orientation)
                 for one in images[:1]
@@ -79,17 +79,20 @@ def check_classes(pixels: Counter[int], job: Job) -> None:
         )
 
 
-def _first_values(job: Job) -> list[int]:
-    """Some of the pixel values of the first mask that decodes, in rising order."""
+def _first_values(job: Job) -> list[int | str]:
+    """Some of the pixel values or colours of the first mask that decodes, in rising order."""
     for shard in job.train_shards:
         for record in tfrecords.records(shard.source):
             feature = tf.train.Example.FromString(record).features.feature
             [mask] = feature[job.features.mask_feature].bytes_list.value
             try:
-                values = np.unique(decode_mask(tf.constant(mask)).numpy())
+                if job.features.mask_colours:
+                    colours = decode_image(tf.constant(mask), 3, False).numpy().reshape(-1, 3)
+                    found = np.unique(colours, axis=0)[:_MOST_NAMED]
+                    return [f"#{bytes(colour).hex()}" for colour in found]
+                return np.unique(decode_mask(tf.constant(mask)).numpy())[:_MOST_NAMED].tolist()
             except tf.errors.InvalidArgumentError:
                 continue
-            return values[:_MOST_NAMED].tolist()
     return []
 
 

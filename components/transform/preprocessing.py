@@ -53,7 +53,11 @@ def preprocessing_fn(
     images, sizes = image_ops.images_and_sizes(inputs[features.image_feature], options)
     if features.target == "mask":
         masks = mask_ops.masks_to_bytes(
-            inputs[features.mask_feature], sizes, options, features.mask_classes
+            inputs[features.mask_feature],
+            sizes,
+            options,
+            features.mask_values,
+            features.mask_colours,
         )
         return {"image": images, "mask": masks}
     return {

@@ -125,6 +125,7 @@ def transform_batch(
             job.features.image_feature,
             job.options.channels,
             job.features.mask_feature,
+            job.features.mask_colours,
         )
         images, targets, sums = transform(tf.constant(serialized[good], tf.string))
     left_out = [

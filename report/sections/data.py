@@ -29,7 +29,7 @@ def view(run, previous):
         classes = run.features.mask_classes
         return found | {
             "legend": pictures.legend(classes),
-            "masks": _masks(run.features, examples.folder, classes),
+            "masks": _masks(run.features, examples.folder),
         }
     return found | {"labels": _labels(run), "samples": _samples(run, examples.folder)}
 
@@ -73,13 +73,13 @@ def _label(values, names):
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)
 
 
-def _masks(features, folder, classes):
+def _masks(features, folder):
     """[(image, its mask)] of train as Pictures."""
     found = []
     for example in itertools.islice(read_examples(folder, "train"), _MASKS):
         image, mask = example.get(features.image_feature), example.get(features.mask_feature)
         if image and mask:
-            pair = pictures.picture(image[0]), pictures.mask_picture(mask[0], classes.values())
+            pair = pictures.picture(image[0]), pictures.mask_picture(mask[0], features)
             found.append(pair)
     return [pair for pair in found if all(pair)]
 

@@ -92,8 +92,65 @@ def test_transform_and_the_trainer_read_a_palette_by_its_places():
     encoded = tf.constant([with_palette(ids)])
     rows = decode_masks(encoded, (20, 20, 1))
     np.testing.assert_array_equal(rows[0].numpy().reshape(20, 20), ids)
-    classes = {"one": 1, "two": 2, "fifteen": 15}
+    values = [1, 2, 15]
     options = Preprocessing.of(height=20, width=20)
-    [made] = mask_ops.masks_to_bytes(encoded, tf.constant([[20, 20]]), options, classes).numpy()
+    [made] = mask_ops.masks_to_bytes(encoded, tf.constant([[20, 20]]), options, values).numpy()
     expected = np.select([ids == 1, ids == 2], [0, 1], 2)
     np.testing.assert_array_equal(np.frombuffer(made, np.uint8).reshape(20, 20), expected)
+
+
+COLOURED = [0xFF8000, 0x000000, 0x80C0FF]
+WRITTEN = [("PNG", "RGB"), ("PNG", "P"), ("PNG", "RGBA"), ("BMP", "RGB"), ("BMP", "P")]
+INDEXED = [("PNG", "P"), ("BMP", "P")]  # their palettes' places are values
+WRITTEN += [("GIF", "P"), ("WEBP", "RGB"), ("WEBP", "RGBA")]
+
+
+def coloured(kind, mode):
+    """A mask of the three colours, and at its end of another one; and its (8, 9) ids."""
+    ids = np.random.default_rng(2).integers(0, 3, (8, 9))
+    ids[-1, -1] = 255
+    shown = np.select([ids == place for place in range(3)], COLOURED, 0x123456)
+    pixels = np.stack([shown >> 16, shown >> 8 & 255, shown & 255], -1).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    image = image.quantize(4) if mode == "P" else image.convert(mode)
+    out = io.BytesIO()
+    image.save(out, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    return tf.constant(out.getvalue()), ids
+
+
+@pytest.mark.parametrize(("kind", "mode"), WRITTEN)
+def test_colours_are_classes_in_every_lossless_format(kind, mode):
+    encoded, ids = coloured(kind, mode)
+    np.testing.assert_array_equal(decode_mask(encoded, COLOURED)[:, :, 0], ids)
+    in_a_graph = tf.function(lambda mask: decode_mask(mask, COLOURED))
+    np.testing.assert_array_equal(in_a_graph(encoded)[:, :, 0], ids)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [w for w in WRITTEN if w not in INDEXED])
+@pytest.mark.parametrize("decode", [decode_mask, IN_A_GRAPH], ids=["eagerly", "in a graph"])
+def test_colours_are_not_taken_for_grey_levels(kind, mode, decode):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="in colour: give each class a colour"):
+        decode(coloured(kind, mode)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [(k, m) for k in ("PNG", "WEBP") for m in ("L", "LA", "RGB", "RGBA")]
+    + [("BMP", "L"), ("BMP", "RGB"), ("GIF", "L")],
+)
+def test_grey_levels_are_values_in_every_lossless_format(kind, mode):
+    out = io.BytesIO()
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    Image.fromarray(some_ids(8)).convert(mode).save(out, kind, **options)
+    encoded = tf.constant(out.getvalue())
+    np.testing.assert_array_equal(decode_mask(encoded)[:, :, 0], some_ids(8))
+    np.testing.assert_array_equal(IN_A_GRAPH(encoded)[:, :, 0], some_ids(8))
+
+
+def test_an_animated_mask_is_refused():
+    out = io.BytesIO()
+    frames = [Image.new("RGB", (9, 7), grey) for grey in ("white", "black")]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:])
+    for colours in ((), COLOURED):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decode_mask(tf.constant(out.getvalue()), colours)

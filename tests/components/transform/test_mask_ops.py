@@ -18,7 +18,7 @@ def fitted(make, mask: np.ndarray, image_size=None, classes=CLASSES, **options) 
     options = preprocessing(**{"height": 9, "width": 12} | options)
     sizes = tf.constant([image_size or mask.shape], tf.int32)
     masks = tf.constant([make.encode(mask)])
-    (raw,) = mask_ops.masks_to_bytes(masks, sizes, options, classes).numpy()
+    (raw,) = mask_ops.masks_to_bytes(masks, sizes, options, [*classes.values()]).numpy()
     return np.frombuffer(raw, np.uint8).reshape(options.height, options.width)
 
 
@@ -111,5 +111,5 @@ def test_every_pixel_is_the_one_under_its_centre(make, height, width):
 
 def test_a_missing_mask_is_of_no_class():
     sizes = tf.constant([[5, 5]])
-    (raw,) = mask_ops.masks_to_bytes(tf.constant([""]), sizes, preprocessing(2, 3), CLASSES).numpy()
+    (raw,) = mask_ops.masks_to_bytes(tf.constant([""]), sizes, preprocessing(2, 3), [7, 3]).numpy()
     assert raw == bytes([NONE] * 6)

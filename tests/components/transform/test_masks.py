@@ -192,6 +192,28 @@ def test_classes_that_the_masks_do_not_hold_are_told_with_what_they_hold(
         transform(workplace, splits, mask_classes=classes)
 
 
+COLOURED = {"sky": "#0080ff", "tree": "#008000", "car": "#ff0000"}
+
+
+def in_colours(mask: np.ndarray) -> np.ndarray:
+    """(height, width) pixel values 0..3 to (height, width, 3); 0 is black and of no class."""
+    colours = [(0, 0, 0), *(tuple(bytes.fromhex(one[1:])) for one in COLOURED.values())]
+    return np.array(colours, np.uint8)[mask]
+
+
+def test_classes_told_by_colours_make_the_masks_that_values_make(workplace, record):
+    splits = {"train": [record(seed) for seed in range(4)]}
+    masks = [in_colours(values(seed, 10 + seed % 7, 12 + seed % 5)) for seed in range(4)]
+    by_value = transform(workplace, splits)
+    splits = {"train": [record(seed, mask) for seed, mask in enumerate(masks)]}
+    by_colour = transform(workplace, splits, to="coloured", mask_classes=COLOURED)
+    assert pairs(by_colour, "train") == pairs(by_value, "train")
+    with pytest.raises(Failure, match=r"values are: #000000, #008000"):
+        transform(workplace, splits, to="other", mask_classes={"sky": "#123456", "tree": "#654321"})
+    with pytest.raises(Failure, match="in colour: give each class a colour"):
+        transform(workplace, splits, to="values")
+
+
 def test_a_class_without_a_pixel_is_named_in_the_summary(workplace, record):
     classes = CLASSES | {"boat": 99}
     transformed = transform(
