@@ -51,6 +51,9 @@ class TfdsSource(Section):
     data_dir: DataFolder | None = Field(
         None, description="the folder of prepared TFDS datasets; omit for TFDS's own"
     )
+    exclude_labels: list[str] = Field(
+        [], description="classes of label_feature whose examples are left out of every split"
+    )
     download: bool = Field(False, description="let TFDS download and prepare a missing dataset")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import tensorflow_datasets as tfds
@@ -16,8 +17,10 @@ from components.engine import MakePipeline
 from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import check_pictures, class_names
 from components.tfds_example_gen.driver import Driver, select
+from components.tfds_example_gen.exclusion import exclusion
 from components.tfds_example_gen.fingerprint import fingerprint as fingerprint_of
 from components.typed_component import component
+from failures import Failure
 from settings.data import Features, TfdsSource
 
 
@@ -52,30 +55,42 @@ def TfdsExampleGen(
     builder, roles = select(source)
     check_pictures(builder, features.pictures)
     examples.split_names = artifact_utils.encode_split_names(list(roles))
+    left_out_by = exclusion(
+        builder.info.full_name,
+        features.label_feature,
+        class_names(builder).get(features.label_feature, []),
+        source.exclude_labels,
+    )
     work = {
         role: splits.plan(
             pieces,
             split_uri=artifact_utils.get_split_uri([examples], role),
             file_format=builder.info.file_format.value,
+            exclusion=left_out_by,
         )
         for role, pieces in roles.items()
     }
-    workers.write_all(
-        [shard for plan in work.values() for shard in plan], examples.uri, make_pipeline
-    )
+    every_shard = [shard for plan in work.values() for shard in plan]
+    each = iter(workers.write_all(every_shard, examples.uri, make_pipeline))
+    left_out = {role: sum((next(each) for _ in plan), Counter()) for role, plan in work.items()}
     expressions = source.splits.by_role()
     counts = {
         role: _checked_count(plan, builder.info.splits[expressions[role]].num_examples)
+        - left_out[role].total()
         for role, plan in work.items()
     }
+    if empty := [role for role, count in counts.items() if not count]:
+        raise Failure(f"exclude_labels leaves no example in split {empty[0]}. Name fewer labels.")
     shared = [
         f"{one} and {other} share {count:,} examples"
         for (one, other), count in splits.overlaps(roles).items()
     ]
     for line in shared:
         logging.warning("%s; a model scores too well on what it was trained on", line)
-    _describe(examples, builder, counts, shared, span)
-    fingerprint = fingerprint or fingerprint_of(builder, roles)
+    labels = sum(left_out.values(), Counter())
+    said = [f"left out: {', '.join(f'{n} {labels[n]:,}' for n in source.exclude_labels)}"]
+    _describe(examples, builder, counts, said * bool(source.exclude_labels), shared, span)
+    fingerprint = fingerprint or fingerprint_of(builder, roles, source.exclude_labels)
     examples.set_string_custom_property("fingerprint", fingerprint)
 
 
@@ -83,6 +98,7 @@ def _describe(
     examples: types.Artifact,
     builder: tfds.core.DatasetBuilder,
     counts: Mapping[str, int],
+    left_out: Sequence[str],
     shared: Sequence[str],
     span: int,
 ) -> None:
@@ -96,7 +112,8 @@ def _describe(
     examples.set_string_custom_property("counts", json.dumps(counts))
     total, number = sum(counts.values()), len(counts)
     summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
-    examples.set_string_custom_property("summary", "; warning: ".join([summary, *shared]))
+    summary = "; ".join([summary, *left_out, *(f"warning: {one}" for one in shared)])
+    examples.set_string_custom_property("summary", summary)
 
 
 def _checked_count(plan: Sequence[splits.Shard], expected: int) -> int:

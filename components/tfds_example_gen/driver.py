@@ -15,7 +15,8 @@ class Driver(CacheDriver):
     PARAMETER = "fingerprint"
 
     def value(self, input_dict, exec_properties):
-        return fingerprint(*select(TfdsSource.from_json(exec_properties["source"])))
+        source = TfdsSource.from_json(exec_properties["source"])
+        return fingerprint(*select(source), source.exclude_labels)
 
 
 def select(

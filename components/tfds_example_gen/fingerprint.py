@@ -21,8 +21,12 @@ _HASHED_BYTES = 128 << 20
 _SAMPLE_BYTES = 64 << 10
 
 
-def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[Piece]]) -> str:
-    """Identifies dataset, version, class names, splits and the content of the files they read.
+def fingerprint(
+    builder: tfds.core.DatasetBuilder,
+    roles: Mapping[str, Sequence[Piece]],
+    exclude_labels: Sequence[str] = (),
+) -> str:
+    """Identifies dataset, version, class names, splits, labels left out and content of the files.
 
     Up to 128 MiB of files are hashed whole. Of more, each file counts with its size, its
     time of modification, where there is one its time of change (which a local file system
@@ -51,6 +55,7 @@ def fingerprint(builder: tfds.core.DatasetBuilder, roles: Mapping[str, Sequence[
         "dataset": builder.info.full_name,
         "features": builder.info.features.to_json(),
         "class_names": class_names(builder),
+        **({"exclude_labels": sorted(exclude_labels)} if exclude_labels else {}),
         "files": list(zip(name, sizes, digests, strict=True)),
         "splits": {
             role: [(os.path.basename(piece.path), piece.skip, piece.take) for piece in pieces]

@@ -1,6 +1,7 @@
 """Writes one shard, so that its file is either whole or recognisably unfinished."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from components.tfds_example_gen import other_formats
 from components.tfds_example_gen.splits import TFRECORD, Shard
@@ -12,7 +13,7 @@ from files.writing import reported, whole_file
 NEXT_STEP = "Copy the file again, or delete the dataset's folder and prepare it again."
 
 
-def write(shard: Shard, offset: int) -> int:
+def write(shard: Shard, offset: int) -> Counter[str]:
     """Copies the shard's records into its file, verifying each of them.
 
     The file appears under its name only when it is whole and on the disk.
@@ -22,34 +23,38 @@ def write(shard: Shard, offset: int) -> int:
         offset: Byte at which its records begin in the source, for TFRecords.
 
     Returns:
-        How many records were written.
+        How many records were left out, by their label.
 
     Raises:
         Failure: A record cannot be read, or the file cannot be written.
     """
-    count = 0
+    left_out = Counter()
     with (
         reported(shard.path, "Free space or correct the permissions there, then run again."),
         whole_file(shard.path) as unfinished,
         opened(unfinished, "wb") as file,
     ):
         for run, records in _runs(shard, offset):
+            if shard.exclusion:
+                labels = list(map(shard.exclusion.label_of, records))
+                left_out.update(filter(None, labels))
+                kept = [one for one, label in zip(records, labels, strict=True) if label is None]
+                run = b"".join(map(tfrecords.frame, kept))
             file.write(run)
-            count += records
-    return count
+    return left_out
 
 
-def _runs(shard: Shard, offset: int) -> Iterator[tuple[bytes, int]]:
-    """Bytes that are whole records, and how many records they are."""
+def _runs(shard: Shard, offset: int) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+    """Bytes that are whole records, and these records."""
     piece = shard.piece
     if shard.file_format != TFRECORD:
         for batch in other_formats.batches(
             piece.path, piece.skip, piece.take, shard.file_format, piece.to_end
         ):
-            yield b"".join(map(tfrecords.frame, batch)), len(batch)
+            yield b"".join(map(tfrecords.frame, batch)), batch
         return
     for run in tfrecords.runs(piece.path, offset, piece.skip, piece.take, NEXT_STEP):
-        yield run.bytes, len(run.records)
+        yield run.bytes, run.records
         offset += len(run.bytes)
     if piece.to_end and size(piece.path) > offset:
         raise Failure(

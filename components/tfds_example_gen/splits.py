@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import tensorflow_datasets as tfds
 
+from components.tfds_example_gen.exclusion import Exclusion
 from failures import Failure
 
 _LEAST_SHARDS = 4  # so that readers have something to interleave even in small data
@@ -34,6 +35,7 @@ class Shard:
     path: str
     piece: Piece
     file_format: str  # of the source file, as TFDS names it: "tfrecord", "array_record" …
+    exclusion: Exclusion | None = None
 
 
 def select(
@@ -107,7 +109,12 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
-def plan(pieces: Sequence[Piece], split_uri: str, file_format: str) -> list[Shard]:
+def plan(
+    pieces: Sequence[Piece],
+    split_uri: str,
+    file_format: str,
+    exclusion: Exclusion | None = None,
+) -> list[Shard]:
     """Divides a split's records over its shards, keeping their order.
 
     Shards follow the source files, which TFDS makes of a good size; where these are too
@@ -117,6 +124,7 @@ def plan(pieces: Sequence[Piece], split_uri: str, file_format: str) -> list[Shar
         pieces: What `select` found for the split.
         split_uri: Folder of the shards.
         file_format: TFDS's name of the source files' format.
+        exclusion: Which of the records are left out.
 
     Returns:
         The shards; none is empty.
@@ -129,6 +137,7 @@ def plan(pieces: Sequence[Piece], split_uri: str, file_format: str) -> list[Shar
             os.path.join(split_uri, f"{_FILE_PREFIX}-{index:05d}-of-{len(parts):05d}"),
             part,
             file_format,
+            exclusion,
         )
         for index, part in enumerate(parts)
     ]

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
@@ -12,7 +12,9 @@ from components.tfds_example_gen.splits import TFRECORD, Shard
 from files import tfrecords, writing
 
 
-def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | None = None) -> None:
+def write_all(
+    work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | None = None
+) -> list[Counter[str]]:
     """Writes shards; where it fails, nothing of any is left.
 
     Args:
@@ -20,6 +22,9 @@ def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | Non
             artifact may have left files there.
         uri: Folder of the artifact.
         make_pipeline: Makes the Beam pipeline whose runner writes; None for threads.
+
+    Returns:
+        Of each shard, how many records were left out, by their label.
 
     Raises:
         Failure: A record cannot be read, or a file cannot be written.
@@ -31,8 +36,7 @@ def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | Non
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             placed = list(zip(work, _offsets(work, pool), strict=True))
-        for _ in run_shards(_write, placed, reports, make_pipeline, threads=os.cpu_count()):
-            pass
+        return list(run_shards(_write, placed, reports, make_pipeline, threads=os.cpu_count()))
     except BaseException:
         for folder in folders:
             writing.remove(folder)
@@ -41,7 +45,7 @@ def write_all(work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | Non
         writing.remove(reports)
 
 
-def _write(placed: tuple[Shard, int]) -> int:
+def _write(placed: tuple[Shard, int]) -> Counter[str]:
     return shards.write(*placed)
 
 

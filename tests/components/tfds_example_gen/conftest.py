@@ -95,12 +95,15 @@ def ingest(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         download: bool = False,
         beam_pipeline_args: tuple[str, ...] = (),
         image: str = "image",
+        label: str = "label",
+        exclude_labels: tuple[str, ...] = (),
         **splits: str,
     ) -> types.Artifact:
         source = TfdsSource.of(
             dataset=dataset,
             data_dir=data_dir,
             download=download,
+            exclude_labels=list(exclude_labels),
             splits={"train": "train", "test": "test"} | splits,
         )
         examples = standard_artifacts.Examples()
@@ -112,7 +115,7 @@ def ingest(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
             outputs,
             {
                 "source": source.model_dump_json(),
-                "features": Features(image_feature=image).model_dump_json(),
+                "features": Features(image_feature=image, label_feature=label).model_dump_json(),
                 "span": 3,
             },
         )
