@@ -143,8 +143,8 @@ def is_file_error(error: BaseException) -> bool:
     if type(error).__module__ != "tensorflow.python.framework.errors_impl":
         return False
     kind = type(error).__name__
-    if kind == "ResourceExhaustedError":  # The disk, or the memory of a computation.
-        return "No space left" in str(error) or "quota" in str(error)
+    if kind in ("ResourceExhaustedError", "OutOfRangeError"):  # The disk, or a computation.
+        return any(words in str(error) for words in ("No space left", "quota", "File too large"))
     return kind.removesuffix("Error") in _OF_FILE_SYSTEMS
 
 
