@@ -108,7 +108,7 @@ def class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
     """Returns the names of each label feature's classes, in the order of their ids."""
     return {
         name: feature.names
-        for name, feature in _kinds(builder.info.features).items()
+        for name, feature in kinds(builder.info.features).items()
         if isinstance(feature, tfds.features.ClassLabel) and feature.names
     }
 
@@ -118,9 +118,9 @@ def check_pictures(builder: tfds.core.DatasetBuilder, names: Iterable[str]) -> N
 
     TFDS keeps an image of floats as the bit pattern of each of them, in a PNG of four channels.
     """
-    kinds = _kinds(builder.info.features)
+    known = kinds(builder.info.features)
     for name in names:
-        kind = kinds.get(name)
+        kind = known.get(name)
         if isinstance(kind, tfds.features.Image) and kind.np_dtype not in (np.uint8, np.uint16):
             raise Failure(
                 f"Feature {name!r} of dataset {builder.info.full_name} is an Image of "
@@ -129,12 +129,12 @@ def check_pictures(builder: tfds.core.DatasetBuilder, names: Iterable[str]) -> N
             )
 
 
-def _kinds(features, above: str = "") -> dict[str, tfds.features.FeatureConnector]:
+def kinds(features, above: str = "") -> dict[str, tfds.features.FeatureConnector]:
     """The features by the names that they have in an Example, such as "meta/label"."""
     found = {}
     for name, feature in features.items():
         if isinstance(feature, tfds.features.FeaturesDict):
-            found |= _kinds(feature, f"{above}{name}/")
+            found |= kinds(feature, f"{above}{name}/")
         else:
             found[above + name] = feature
     return found

@@ -1,6 +1,8 @@
 """A prepared TFDS dataset as a source: encoded images, decoded and resized on the way."""
 
+import functools
 import json
+import operator
 import os
 import re
 from collections.abc import Mapping
@@ -46,13 +48,14 @@ def source(
 
     builder = dataset.load(name, data_dir, download)
     features = (image, target)
+    kinds = dataset.kinds(builder.info.features)
     for feature in features:
-        if feature.name not in builder.info.features:
+        if feature.name not in kinds:
             raise Failure(
                 f"Dataset {name} has no feature {feature.name!r}. "
-                f"Choose from: {', '.join(sorted(builder.info.features))}."
+                f"Choose from: {', '.join(sorted(kinds))}."
             )
-        _check_kind(name, feature, builder.info.features)
+        _check_kind(name, feature, kinds)
     try:
         examples = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
@@ -66,13 +69,18 @@ def source(
             f"of its splits: {', '.join(builder.info.splits)}."
         )
     encoded = {f.name: tfds.decode.SkipDecoding() for f in features if f.dtype == "uint8"}
-    decoders = tfds.decode.PartialDecoding({f.name: True for f in features}, decoders=encoded)
+    decoders = tfds.decode.PartialDecoding(
+        _nested({feature.name: True for feature in features}), decoders=_nested(encoded)
+    )
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         records = _array_records(builder, split, decoders)
     else:
         config = tfds.ReadConfig(try_autocache=False)
         records = builder.as_dataset(split=split, decoders=decoders, read_config=config)
-    records = records.map(lambda example: tuple(example[feature.name] for feature in features))
+    paths = [feature.name.split("/") for feature in features]
+    records = records.map(
+        lambda example: tuple(functools.reduce(operator.getitem, path, example) for path in paths)
+    )
 
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
@@ -86,6 +94,15 @@ def source(
         count=lambda: examples,
         explain=lambda error: _explain(described, error),
     )
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of features such as "meta/label" in dicts within dicts, as TFDS has them."""
+    made = {}
+    for name, value in values.items():
+        *above, last = name.split("/")
+        functools.reduce(lambda inner, part: inner.setdefault(part, {}), above, made)[last] = value
+    return made
 
 
 def _array_records(builder: Any, split: str, decoders: Any) -> tf.data.Dataset:

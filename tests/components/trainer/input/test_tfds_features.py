@@ -33,6 +33,10 @@ class ManyKinds(tfds.core.GeneratorBasedBuilder):
                     "weight": np.float32,
                     "caption": tfds.features.Text(),
                     "attributes": {"old": np.int64},
+                    "views": {
+                        "left": tfds.features.Image(shape=(None, None, 1)),
+                        "far": np.float32,
+                    },
                     "labels": tfds.features.Sequence(np.int64),
                     "corner": tfds.features.Tensor(shape=(2,), dtype=np.int64),
                 }
@@ -62,6 +66,7 @@ class ManyKinds(tfds.core.GeneratorBasedBuilder):
                     "weight": 0.5,
                     "caption": "a picture",
                     "attributes": {"old": 1},
+                    "views": {"left": np.full((4, 4, 1), 9, np.uint8), "far": 1.0},
                     "labels": [number],
                     "corner": [1, 2],
                 },
@@ -83,7 +88,13 @@ def batches(data_dir, split="train", **how):
 
 
 @pytest.mark.parametrize(
-    ("target", "values"), [("label", [0, 1, 2]), ("count", [0, 1, 2]), ("smiling", [0, 0, 1])]
+    ("target", "values"),
+    [
+        ("label", [0, 1, 2]),
+        ("count", [0, 1, 2]),
+        ("smiling", [0, 0, 1]),
+        ("attributes/old", [1, 1, 1]),
+    ],
 )
 def test_every_single_whole_number_is_a_label(target, values, data_dir):
     [(_, targets)] = batches(data_dir, target=Feature(target))
@@ -93,7 +104,6 @@ def test_every_single_whole_number_is_a_label(target, values, data_dir):
 @pytest.mark.parametrize(
     ("target", "kind"),
     [
-        ("attributes", "FeaturesDict"),
         ("caption", "Text"),
         ("labels", "Sequence"),
         ("weight", r"Tensor of shape \(\) and type float32"),
@@ -104,16 +114,25 @@ def test_every_single_whole_number_is_a_label(target, values, data_dir):
 def test_a_label_that_is_no_single_whole_number_is_told_with_its_kind(target, kind, data_dir):
     with pytest.raises(Failure, match=rf"{target!r} of dataset many_kinds is {kind}") as told:
         batches(data_dir, target=Feature(target))
-    assert str(told.value).endswith("Choose from: count, label, smiling.")
+    assert str(told.value).endswith("Choose from: attributes/old, count, label, smiling.")
     assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("asked", ["image", "target"])
-@pytest.mark.parametrize("feature", ["depth", "pixels", "label", "attributes"])
+@pytest.mark.parametrize("feature", ["depth", "pixels", "label", "attributes/old"])
 def test_pixels_that_are_no_image_are_told_with_their_kind(asked, feature, data_dir):
     chosen = feature if asked == "image" else Feature(feature, (4, 4, 1), "uint8")
-    with pytest.raises(Failure, match=rf"{feature!r} .*needed.* Choose from: image, mask\.$"):
+    with pytest.raises(
+        Failure, match=rf"{feature!r} .*needed.* Choose from: image, mask, views/left\.$"
+    ):
         batches(data_dir, **{asked: chosen})
+
+
+def test_features_within_others_have_the_names_of_the_examples(data_dir):
+    [(images, targets)] = batches(data_dir, image="views/left", target=Feature("attributes/old"))
+    assert (set(images.ravel().tolist()), targets.tolist()) == ({9}, [1, 1, 1])
+    with pytest.raises(Failure, match=r"no feature 'views'. Choose from: attributes/old, "):
+        batches(data_dir, image="views")
 
 
 def test_a_mask_of_16_bits_has_its_values(data_dir):
