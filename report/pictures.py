@@ -5,7 +5,7 @@ import io
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from components.mask_palette import colour_of, mask_image
 from settings.data import NO_CLASS
@@ -34,11 +34,12 @@ def picture(data):
     """The Picture of an encoded image, shrunk where it is large; None where it is damaged."""
     try:
         image = Image.open(io.BytesIO(data))
-        image.load()
+        kind = image.format
+        image = ImageOps.exif_transpose(image)  # as a browser shows the file itself
     except _UNREADABLE:
         return None
-    if image.format in _KINDS and len(data) <= _SMALL_FILE and max(image.size) <= _SIDE:
-        return Picture(data_uri(data, _KINDS[image.format]), *image.size)
+    if kind in _KINDS and len(data) <= _SMALL_FILE and max(image.size) <= _SIDE:
+        return Picture(data_uri(data, _KINDS[kind]), *image.size)
     clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     small = image.convert("RGBA" if clear else ("L" if image.mode in ("1", "L") else "RGB"))
     small.thumbnail((_SIDE, _SIDE))
