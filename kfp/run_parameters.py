@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 from failures import ConfigurationError, did_you_mean
+from kfp.run_facts import TRIGGER
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
 _PROPERTY_OF = {"data": "source", "training": "training"}
@@ -92,10 +93,16 @@ def run_parameters(configuration):
     """The RunParameters that the `kubeflow.parameters` of a configuration name.
 
     Raises:
-      ConfigurationError: a key that a run cannot replace, or that has another name already.
+      ConfigurationError: a key that a run cannot replace, or that has another name already, or
+        the name of the package's own parameter.
     """
     allowed, names = _replaceable(configuration), {}
     for name, key in sorted(configuration.kubeflow.parameters.items()):
+        if name == TRIGGER:
+            raise ConfigurationError(
+                f"kubeflow.parameters.{name}: the name of a parameter that every package has; "
+                "allowed: any other name"
+            )
         if key not in allowed:
             raise ConfigurationError(
                 f"kubeflow.parameters.{name}: given {key!r}; allowed: a key with a single value, "

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from settings.kubernetes import Image, MountPath, Step, Variable, Volume
-from settings.plain_paths import NOT_PLAIN
+from settings.plain_paths import NO_NAME, NOT_PLAIN
 from settings.section import Section, matching
 
 _NAME = "a Kubernetes name: lower-case letters, digits and hyphens"
@@ -16,8 +16,8 @@ ServiceAccount = matching(r"[a-z0-9][a-z0-9.-]{0,252}", f"{_NAME}, and dots")
 BucketUri = matching(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
 # TensorFlow opens these in a step; it does not know minio:// and s3://.
 Place = matching(
-    rf"(/|gs://)[^\s{NOT_PLAIN}]+",
-    r"an absolute path, or a gs:// address, without * ? [ ] { } \ or spaces",
+    rf"{NO_NAME}(/|gs://)[^\s{NOT_PLAIN}]+",
+    r"an absolute path, or a gs:// address, without * ? [ ] { } \ $NAME or spaces",
 )
 ParameterName = matching(
     r"[a-z][a-z0-9_]{0,62}",

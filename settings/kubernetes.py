@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from settings.plain_paths import NO_NAME, NOT_PLAIN
 from settings.section import Section, matching
 
 Quantity = matching(
@@ -18,7 +19,10 @@ LabelKey = matching(
     r"([a-z0-9.-]+/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?", "a Kubernetes label's key"
 )
 LabelValue = matching(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label's value")
-MountPath = matching(r"/[^:]+", "an absolute path without a colon")
+MountPath = matching(
+    rf"{NO_NAME}/[^:{NOT_PLAIN}]+",
+    r"an absolute path without a colon, * ? [ ] { } \ $NAME or line breaks",
+)
 Variable = matching(r"[A-Za-z_]\w*", "an environment variable's name")
 Image = matching(
     r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?",

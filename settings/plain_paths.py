@@ -7,7 +7,8 @@ saved; SQLite takes `file:` for an address; a shell would replace `~` and `$NAME
 import re
 
 NOT_PLAIN = r"\x00-\x1f\x7f*?\[\]{}\\\ud800-\udfff"  # inside a regular expression's [^…]
-_PLAIN = rf"(?!.*\$\w)[^{NOT_PLAIN}]+"
+NO_NAME = r"(?!.*\$\w)"  # in front of what must not hold $NAME
+_PLAIN = rf"{NO_NAME}[^{NOT_PLAIN}]+"
 PLAIN = rf"(?![-~]|\w+:){_PLAIN}"
 WITHOUT = r"without * ? [ ] { } \ $NAME or line breaks, and no - or ~ in front"
 

@@ -20,6 +20,12 @@ def test_two_names_of_one_key_are_refused():
         run_parameters(configuration)
 
 
+def test_the_name_of_the_packages_own_parameter_is_refused():
+    configuration = digits("kubeflow.parameters={trigger: training.epochs}")
+    with pytest.raises(ConfigurationError, match=r"kubeflow\.parameters\.trigger: .* any other"):
+        run_parameters(configuration)
+
+
 def test_the_models_are_mounted_once_however_their_path_is_written():
     volume = "{claim: steadyfeed-models, mount_path: /models}"
     configuration = digits(
