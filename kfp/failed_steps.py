@@ -42,7 +42,8 @@ def failures(server: Server, run):
 
 
 def _tasks(run):
-    return (run.run_details and run.run_details.task_details) or []
+    tasks = (run.run_details and run.run_details.task_details) or []
+    return [task for task in tasks if task.display_name]
 
 
 def _is_driver(task):
@@ -98,9 +99,10 @@ def _log(server, run_id, pod):
             _return_http_data_only=True,
             _request_timeout=server.timeout,
         )
-    except (ApiException, urllib3.exceptions.HTTPError):
-        return ""  # The pod is gone, or its log is not for this caller.
-    return answer.data[-_MOST_BYTES:].decode(errors="replace")
+        return answer.data[-_MOST_BYTES:].decode(errors="replace")
+    # The generated client itself fails on errors that come without a body.
+    except (ApiException, AttributeError, urllib3.exceptions.HTTPError):
+        return ""  # The pod is gone, its log is not for this caller, or it was cut off.
 
 
 def _pods_of(tasks):

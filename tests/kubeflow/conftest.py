@@ -38,6 +38,7 @@ class PipelinesServer:
         before it is answered; what they raise is what the client gets.
       page: the most items of one page.
       logs: the text of a pod's log, by the pod's name.
+      missing: bytes of a log that are announced and never sent.
     """
 
     def __init__(self):
@@ -46,7 +47,7 @@ class PipelinesServer:
         self.requests, self.headers, self.files = [], [], []
         self.before = self.after = lambda number: None
         self.token, self.multi_user, self.page = None, False, 2
-        self.upload_conflict = 409
+        self.upload_conflict, self.missing = 409, 0
         self._ids, self._lock = itertools.count(1), threading.RLock()
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -231,11 +232,13 @@ class PipelinesServer:
                 body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                missing = server.missing if isinstance(answer, bytes) else 0
+                self.send_header("Content-Length", str(len(body) + missing))
                 for name, value in dict(headers).items():
                     self.send_header(name.replace("_", "-"), value)
                 self.end_headers()
                 self.wfile.write(body)
+                self.close_connection = self.close_connection or missing > 0
 
             do_GET = do_POST = do_DELETE = handle_any
 

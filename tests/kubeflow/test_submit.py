@@ -404,6 +404,21 @@ def test_wait_ends_with_the_cause_that_the_step_printed(server, run_it, tasks, l
     assert said[-2:] == [cause, "The run has ended: failed"]
 
 
+def test_a_log_that_is_cut_off_leaves_the_outcome_as_it_is(server, run_it):
+    server.logs, server.missing = {POD: "Trainer failed: The disk is full.\n"}, 1
+    play(server, ("FAILED", FAILED))
+
+    code, said = run_it(wait=True)
+
+    assert code == 1
+    assert said[-2].startswith("Trainer failed: its log cannot be read here; try `kubectl")
+
+
+def test_a_task_without_a_name_is_passed_over(server, run_it):
+    play(server, ("FAILED", [*FAILED, {"state": "FAILED"}]))
+    assert run_it(wait=True)[1][-1] == "The run has ended: failed"
+
+
 def test_wait_outlives_a_server_that_is_away_for_a_moment(server, run_it):
     play(server, ("SUCCEEDED", []))
     shown, looks = server.before, []
