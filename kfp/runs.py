@@ -62,7 +62,8 @@ def prune_runs(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now
     old = [
         run
         for run in _listed(server, name, kubeflow)
-        if run.state in ENDED and (run.finished_at or run.created_at) < oldest
+        # The server gives 1970 to a run whose end it did not see.
+        if run.state in ENDED and max(run.created_at, run.finished_at or run.created_at) < oldest
     ]
     deleted = sum(_delete(server, run.run_id) for run in old)
     say(f"{deleted} runs that ended more than {older_than_days} days ago are deleted.")

@@ -79,6 +79,13 @@ def test_only_runs_that_ended_long_ago_are_pruned(server, endpoint, three):
     assert list(server.runs) == three[1:]
 
 
+def test_a_run_whose_end_the_server_did_not_see_is_as_old_as_its_beginning(server, endpoint, three):
+    server.runs[three[2]] |= {"state": "FAILED", "finished_at": "1970-01-01T00:00:00Z"}
+    now = datetime.datetime(2026, 11, 26, tzinfo=datetime.UTC)
+
+    assert runs.prune_runs("digits", 5, endpoint, say=lambda line: None, now=now) == 0
+
+
 @pytest.mark.parametrize("act", [runs.show_run, runs.stop_run, runs.delete_run])
 def test_a_run_that_there_is_not_is_named(endpoint, act):
     with pytest.raises(Failure, match=r"has no run run-99\. List them"):
