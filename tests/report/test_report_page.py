@@ -317,3 +317,14 @@ def test_nothing_in_the_file_asks_for_another_file(page):
     assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
     assert "url(" not in page
     assert "<script" not in page
+
+
+@pytest.mark.parametrize("cause", ["2 anomalies in the data", "train and test share 3 images"])
+def test_what_to_do_about_a_gate_that_stopped_the_run_is_from_its_cause(root, cause):
+    names = ("TfdsExampleGen", "StatisticsGen", "ExampleValidator", "ValidationGate")
+    steps = {name: classified()[name] for name in names}
+    steps["ValidationGate"] |= {"state": FAILED, "outputs": {}}
+    root.add_run("2026-11-21T02:57:25", steps, failure=f"ValidationGate failed: {cause}.")
+    page = page_of(root)
+    assert f"<p>{cause}.</p>" in page
+    assert ("See the anomalies below." in page) == ("anomalies" in cause)
