@@ -48,7 +48,8 @@ def turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 def orientations(encoded: tf.Tensor) -> tf.Tensor:
     """The EXIF orientation of JPEGs, PNGs and WebPs; 1, upright, of all others.
 
-    A whole batch is searched at once, part by part: that takes a hundredth of its decoding.
+    A whole batch is searched at once, part by part, which takes 3% of the time of decoding
+    64 photographs of 100 kB.
 
     Args:
       encoded: (batch,) string.
