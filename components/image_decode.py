@@ -40,7 +40,8 @@ def decode_image(encoded: tf.Tensor, channels: int, exif_orientation: bool) -> t
 
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not a whole image, or a BMP is compressed,
-        has 1, 4 or 16 bits a pixel, or unusual headers; or a WebP is animated.
+        has 1, 4 or 16 bits a pixel, or unusual headers; a WebP is animated; or a GIF's first
+        frame is smaller than its canvas.
     """
     image = _decode(encoded, channels)
     if not exif_orientation:
@@ -95,10 +96,10 @@ def is_unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Whether TensorFlow's `decode_image` may decode an image wrongly; of each, bool."""
     head = _head(encoded)
     start = tf.strings.substr(head, 0, 4)
-    unusual = _is_bmp(head) | (start == _WEBP)
+    unusual = _is_bmp(head) | (start == _WEBP) | (start == _GIF)
     if channels == 1:
         png = tf.strings.join([tf.strings.substr(head, 12, 4), tf.strings.substr(head, 25, 1)])
-        unusual |= (start == _GIF) | _is_jpeg(head)
+        unusual |= _is_jpeg(head)
         for colours in _PNG_COLOURS:
             unusual |= png == colours
     return unusual
@@ -110,16 +111,16 @@ def _usual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 
 def _unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     head = _head(encoded)
+    start = tf.strings.substr(head, 0, 4)
 
     def in_colour():
-        return tf.cond(
-            _is_bmp(head),
-            lambda: _bmp(encoded, head),
-            lambda: tf.cond(
-                tf.strings.substr(head, 0, 4) == _WEBP,
-                lambda: _webp(encoded, head),
-                lambda: _usual(encoded, 3),
-            ),
+        return tf.case(
+            [
+                (_is_bmp(head), lambda: _bmp(encoded, head)),
+                (start == _WEBP, lambda: _webp(encoded, head)),
+                (start == _GIF, lambda: _gif(encoded, head)),
+            ],
+            default=lambda: _usual(encoded, 3),
         )
 
     if channels == 3:
@@ -149,6 +150,14 @@ def _is_jpeg(head: tf.Tensor) -> tf.Tensor:
 def _grey(image: tf.Tensor) -> tf.Tensor:
     weighted = tf.reduce_sum(tf.cast(image, tf.int32) * _LUMA, axis=-1, keepdims=True)
     return tf.cast(tf.bitwise.right_shift(weighted + 0x8000, 16), tf.uint8)
+
+
+def _gif(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
+    """Source: CompuServe, "Graphics Interchange Format, Version 89a", section 18."""
+    frame = _usual(encoded, 3)
+    canvas = (_number(head, 8, 2), _number(head, 6, 2))
+    fills = tf.reduce_all(tf.shape(frame)[:2] >= canvas)
+    return _only_if(fills, frame, "a GIF whose first frame is smaller than its canvas")
 
 
 def is_animated_webp(head: tf.Tensor) -> tf.Tensor:
@@ -202,10 +211,10 @@ def _number(text: tf.Tensor, position: int, size: int) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(tf.strings.substr(text, position, size), kind)[0], tf.int32)
 
 
-def _only_if(holds: tf.Tensor, encoded: tf.Tensor, otherwise: str) -> tf.Tensor:
-    """The bytes, for what must not see them where the condition does not hold."""
+def _only_if(holds: tf.Tensor, value: tf.Tensor, otherwise: str) -> tf.Tensor:
+    """The bytes or pixels, for what must not see them where the condition does not hold."""
     check = tf.debugging.Assert(
         holds, [f"This is {otherwise}, which is not read. Save it as a PNG."]
     )
     with tf.control_dependencies([check] if check is not None else []):
-        return tf.identity(encoded)
+        return tf.identity(value)

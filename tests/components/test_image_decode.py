@@ -76,6 +76,10 @@ BMP_P, BMP_RGB = (encode(picture((8, 8), mode), "BMP") for mode in ("P", "RGB"))
         (with_bytes(BMP_RGB, 14, b"\x0c\x00\x00\x00"), "OS/2's header"),
         (with_bytes(BMP_P, 10, b"\x36\x00\x00\x00"), "without its palette"),
         (animated_webp(lossless=True), "an animated WebP"),
+        (
+            with_bytes(encode(picture((8, 8), "P"), "GIF"), 6, b"\x09\x00"),
+            "smaller than its canvas",
+        ),
         (animated_webp(lossless=False), "an animated WebP"),
     ],
 )
