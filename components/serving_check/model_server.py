@@ -85,7 +85,7 @@ def running(
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _BOUND, *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
-            cwd=path, env=environment, start_new_session=True,
+            cwd=os.path.dirname(path), env=environment, start_new_session=True,
         )  # fmt: skip
         held.callback(_end, process)
         rest = http.client.HTTPConnection(_HOST, rest_port, timeout=at_most)

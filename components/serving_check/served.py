@@ -133,7 +133,7 @@ def _on_c_library(path: str, signatures: Mapping) -> Iterator[tuple[int, dict[st
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", serving_process.__file__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
-                cwd=path, env=environment, pass_fds=[theirs.fileno()],
+                cwd=os.path.dirname(path), env=environment, pass_fds=[theirs.fileno()],
             )  # fmt: skip
 
         def asked(*message):

@@ -40,7 +40,7 @@ def probabilities_of(images, task="classification"):
 
 def save_model(
     folder, task="classification", labels=LABELS, names=None, darker=0, one_crashes=False,
-    large_differs=False, slow=0, nan=False, mask_shift=0, on_corrupt=None,
+    large_differs=False, slow=0, nan=False, mask_shift=0, on_corrupt=None, needs=None,
 ):  # fmt: skip
     """Saves a model; each argument but the first two is a fault.
 
@@ -56,6 +56,7 @@ def save_model(
       nan: the probabilities are no numbers.
       mask_shift: added to the classes of the mask.
       on_corrupt: "answer" a corrupt image as a black one, or "die" of it.
+      needs: a file that each request reads.
     """
     module = tf.Module()
     module.vocabulary, module.table = _vocabulary(folder, names or labels)
@@ -66,6 +67,8 @@ def save_model(
 
     def answer(texts):
         images = pixels(texts)
+        if needs:
+            images += tf.cast(tf.strings.length(tf.io.read_file(needs)) // 1000, tf.uint8)
         if one_crashes:
             with tf.control_dependencies([tf.debugging.assert_greater(tf.shape(images)[0], 1)]):
                 images = tf.identity(images)

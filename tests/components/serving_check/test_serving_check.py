@@ -26,6 +26,10 @@ FAULTS = {
     "transform graph": ({"darker": 1}, "its transform graph is not the training's"),
     "batch of one": ({"one_crashes": True}, "serving_default with a batch of 1 failed"),
     "large batch": ({"large_differs": True}, "other probabilities than the training (large batch"),
+    "file found by chance": (
+        {"needs": "assets/labels"},
+        "serving_default with a batch of 1 failed",
+    ),
     "NaN": ({"nan": True}, "probabilities that are NaN or infinite"),
     "garbage answered": ({"on_corrupt": "answer"}, "answers a corrupt image as if it were intact"),
     "garbage kills": ({"on_corrupt": "die"}, "serving_default after a corrupt image failed: exit"),
