@@ -11,7 +11,7 @@ _PROPERTY_OF = {"data": "source", "training": "training"}
 _SEPARATOR = "__"
 # The steps that read or write pushed models.
 _SEE_MODELS = ("ChampionResolver", "Pusher")
-_INGEST = "TfdsExampleGen"
+INGEST = "TfdsExampleGen"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +72,16 @@ def on_a_cluster(configuration):
     )
 
 
+def names_its_content(dataset):
+    """Whether a TFDS name has a version, which never changes; 1.*.* is the newest of several."""
+    return ":" in dataset and "*" not in dataset
+
+
 def _with_cached_data(kubeflow, dataset):
-    """A version of a TFDS dataset never changes, so with it the name stands for the content."""
-    step = kubeflow.step(_INGEST)
-    if ":" not in dataset or step.cache is not None:
+    step = kubeflow.step(INGEST)
+    if not names_its_content(dataset) or step.cache is not None:
         return kubeflow
-    steps = kubeflow.steps | {_INGEST: step.model_copy(update={"cache": True})}
+    steps = kubeflow.steps | {INGEST: step.model_copy(update={"cache": True})}
     return kubeflow.model_copy(update={"steps": steps})
 
 

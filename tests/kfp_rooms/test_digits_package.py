@@ -74,8 +74,9 @@ def test_steps_that_read_what_may_change_are_never_cached(package):
     assert uncached == {"ChampionResolver", "Pusher"}
 
 
-def test_data_without_a_version_is_read_in_every_run(tmp_path):
-    spec, _ = read_package(compile_digits(tmp_path / "any.yaml", "data.dataset=digits"))
+@pytest.mark.parametrize("dataset", ["digits", "digits:1.*.*"])
+def test_data_without_a_version_is_read_in_every_run(tmp_path, dataset):
+    spec, _ = read_package(compile_digits(tmp_path / "any.yaml", f"data.dataset={dataset}"))
 
     assert not spec["root"]["dag"]["tasks"]["TfdsExampleGen"]["cachingOptions"]
 
@@ -93,6 +94,7 @@ def test_a_run_may_be_given_the_dataset_and_the_training(package):
     [
         ("epochs=0", "training.epochs: given 0"),
         ("dataset=no dataset", "data.dataset: given"),
+        ("dataset=mnist", "data.dataset: given 'mnist'; allowed: a dataset with a version"),
     ],
 )
 def test_a_runs_value_is_checked_as_in_a_file_before_anything_runs(
