@@ -66,6 +66,18 @@ class FixedExample:
         whole = os.path.getsize(file) % self.record_bytes == 0
         return same and whole and begun == self._template[:start]
 
+    def are(self, serialized: tf.Tensor) -> bool:
+        """Whether all of some serialized examples, (batch,) string, are of this form."""
+        if tf.reduce_any(tf.strings.length(serialized) != len(self._template)):
+            return False
+        begin = 0
+        for place in self._values.values():
+            between = tf.strings.substr(serialized, begin, place.start - begin)
+            if tf.reduce_any(between != self._template[begin : place.start]):
+                return False
+            begin = place.stop
+        return True
+
     def values(self, records: tf.Tensor, name: str) -> tf.Tensor:
         """A feature's values in records as they lie in a file, (batch, record_bytes) uint8.
 

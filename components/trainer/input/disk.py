@@ -173,9 +173,12 @@ def _verify(source: Source) -> int:
     records = source.elements(None).batch(source.chunk)
     records = records.with_options(tf_data_options(deterministic=True))
     for chunk in _read(source, records, "verifying the input's files"):
+        if not source.form.are(chunk):
+            raise Failure(
+                f"{source.name} has records of several forms. Run the Transform again, or set the "
+                "input strategy to streaming."
+            )
         examples += len(chunk)
-    if examples * source.form.record_bytes != sum(map(os.path.getsize, source.in_place)):
-        raise Failure(f"{source.name} has records of several sizes. Run the Transform again.")
     return examples
 
 

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.input import disk
+from components.trainer.input.features import Feature
 from components.trainer.input.function import input_function
 from components.transform.encoding import FixedExample
 from failures import Failure
@@ -233,6 +234,23 @@ def test_transforms_files_are_read_in_place_and_verified_once(fixed, tmp_path, n
 def test_files_read_in_place_need_no_room(fixed, tmp_path, full_disk):
     arguments = {"training": False, "cache_dir": str(tmp_path / "cache"), "memory_limit_bytes": 1}
     assert fed(input_function, fixed, SHAPE, 8, **arguments).strategy == "disk"
+
+
+def test_records_that_hold_their_features_in_several_orders_are_not_read_in_place(tmp_path):
+    form, mask = FixedExample({"image": 36, "mask": 12}), bytes([2] * 12)
+    usual = form.encode({"image": bytes([7] * 36), "mask": mask})
+    start = usual.index(b"\n", 2)  # where the first feature begins, of two
+    end = start + 2 + usual[start + 1]
+    swapped = usual[:start] + usual[end:] + usual[start:end]
+    assert tf.train.Example.FromString(swapped) == tf.train.Example.FromString(usual)
+    with tf.io.TFRecordWriter(str(tmp_path / "data")) as writer:
+        for record in (usual, swapped):
+            writer.write(record)
+
+    with pytest.raises(Failure, match="data has records of several forms"):
+        _made(
+            [str(tmp_path / "data")], tmp_path / "cache", target=Feature("mask", (4, 3, 1), "uint8")
+        )
 
 
 def test_a_file_damaged_before_it_is_read_in_place_is_named(fixed, tmp_path):
