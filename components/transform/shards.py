@@ -20,7 +20,9 @@ from files import tfrecords, writing
 
 # Batches are large enough to hide the cost of a call, and small in memory.
 _BATCH_BYTES = 4 << 20  # of transformed pixels
-_THREADS = (os.cpu_count() or 1) + 2  # Two batches more are ready while one is written.
+# Of those that this process may use; two batches more are ready while one is written.
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+_THREADS = _CORES + 2
 
 # What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
 # cannot parse in its message, and its bytes are often not UTF-8.
