@@ -88,16 +88,18 @@ def _compile(arguments):
         )
     if Path(arguments.output).is_dir():
         raise ConfigurationError(f"--output {arguments.output}: a folder; allowed: a file's name")
-    path = _compiled(configuration_of(arguments), arguments.config, arguments.output)
+    configuration = configuration_of(arguments)
+    path = _compiled(configuration, arguments.config, arguments.output)
     from kfp.package_rules import read_package
     from kfp.run_values import parameters_of
 
     spec, _ = read_package(path)
     steps, parameters = spec["root"]["dag"]["tasks"], sorted(parameters_of(spec))
     print(f"{path}: {len(steps)} steps; run parameters: {', '.join(parameters) or 'none'}")
-    if not steps["TfdsExampleGen"]["cachingOptions"]:
+    data = configuration.data
+    if not steps[data.COMPONENT]["cachingOptions"]:
         print(
-            "Every run reads the data and trains again, for data.dataset names no version: "
+            f"Every run reads the data and trains again, for data.{data.RUN_KEY} names no version: "
             "Kubeflow's cache cannot tell whether it changed."
         )
 

@@ -22,8 +22,6 @@ from settings.kubeflow import Kubeflow
 COMMAND = ["python", "-m", "kfp.entrypoint"]
 # Without it, `import kfp` for this folder's modules would import the SDK's client as well.
 _ENVIRONMENT = {"_KFP_RUNTIME": "true"}
-# Each reads something that may change while its parameters stay the same.
-_NEVER_CACHED = {"TfdsExampleGen", "ChampionResolver", "Pusher"}
 _EXECUTOR = "{}_executor"
 # Argo counts it from the start of the first attempt, gives up once it has passed, and kills a
 # further attempt that is still running then; left out, it is 0. No training takes a year.
@@ -77,10 +75,10 @@ def compile_pipeline(
     for parameter in parameters:
         _add_parameter(spec, parameter)
     add_run_facts(spec)
-    steps = {}
+    steps, components = {}, {component.id: component for component in pipeline.components}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = kubeflow.step(name)
-        _finish_task(task, name, step, pipeline)
+        _finish_task(task, step, pipeline, _is_cached(components[name], step))
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
             _finish_container(executor["container"], name, step, kubeflow, environment or {})
@@ -124,8 +122,16 @@ def _add_parameter(spec, parameter):
             }
 
 
-def _finish_task(task, component, step, pipeline):
-    cached = component not in _NEVER_CACHED if step.cache is None else step.cache
+def _is_cached(component, step):
+    if step.cache is not None:
+        return step.cache
+    # With a driver of this kind, a step reads what may change while its parameters stay the same.
+    from components.cache_driver import CacheDriver
+
+    return not issubclass(component.DRIVER_CLASS, CacheDriver)
+
+
+def _finish_task(task, step, pipeline, cached):
     task["cachingOptions"] = {"enableCache": True} if cached and pipeline.enable_cache else {}
     if step.retries:
         task["retryPolicy"] = {

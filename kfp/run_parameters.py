@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from failures import ConfigurationError, did_you_mean
+from failures import ConfigurationError, Failure, did_you_mean
 from kfp.run_facts import TRIGGER
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
@@ -11,7 +11,6 @@ _PROPERTY_OF = {"data": "source", "training": "training"}
 _SEPARATOR = "__"
 # The steps that read or write pushed models.
 _SEE_MODELS = ("ChampionResolver", "Pusher")
-INGEST = "TfdsExampleGen"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,31 +56,49 @@ def on_a_cluster(configuration):
         destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
     # The configuration travels with the package, and these are files of whoever submits it.
     kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
-    kubeflow = _with_cached_data(kubeflow, configuration.data.dataset)
-    data_dir = kubeflow.data_dir or f"{kubeflow.work_dir}/tensorflow_datasets"
+    kubeflow = _with_cached_data(kubeflow, configuration.data.source_keys)
     if kubeflow.models is not None:
         steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}
         kubeflow = kubeflow.model_copy(update={"steps": kubeflow.steps | steps})
     return configuration.model_copy(
         update={
             "root": kubeflow.work_dir,
-            "data": configuration.data.model_copy(update={"data_dir": data_dir}),
+            "data": _data_of_a_pod(configuration),
             "push": configuration.push.model_copy(update={"destination": destination}),
             "kubeflow": kubeflow,
         }
     )
 
 
-def names_its_content(dataset):
-    """Whether a TFDS name has a version, which never changes; 1.*.* is the newest of several."""
-    return ":" in dataset and "*" not in dataset
+def _data_of_a_pod(configuration):
+    data, kubeflow = configuration.data, configuration.kubeflow
+    place = kubeflow.data_dir
+    if place is None:
+        if type(data).model_fields[data.PLACE].is_required():
+            raise ConfigurationError(
+                f"kubeflow.data_dir: missing; data.{data.PLACE} is a folder of this machine; "
+                "allowed: the path of a volume, which "
+                f"kubeflow.steps.{data.COMPONENT}.volumes mounts"
+            )
+        place = f"{kubeflow.work_dir}/tensorflow_datasets"
+    try:
+        # Not at the top: a step may import only what its code's fingerprint covers.
+        from settings.replace import replaced
+
+        return replaced(data, {data.PLACE: place})
+    except Failure:
+        raise ConfigurationError(
+            f"kubeflow.data_dir: given {place!r}; allowed with data.source {data.source}: the path "
+            "of a mounted volume"
+        ) from None
 
 
-def _with_cached_data(kubeflow, dataset):
-    step = kubeflow.step(INGEST)
-    if not names_its_content(dataset) or step.cache is not None:
+def _with_cached_data(kubeflow, source):
+    """Where the configuration names a version, that stands for the content."""
+    step = kubeflow.step(source.COMPONENT)
+    if not source.is_fixed or step.cache is not None:
         return kubeflow
-    steps = kubeflow.steps | {INGEST: step.model_copy(update={"cache": True})}
+    steps = kubeflow.steps | {source.COMPONENT: step.model_copy(update={"cache": True})}
     return kubeflow.model_copy(update={"steps": steps})
 
 
@@ -101,13 +118,16 @@ def run_parameters(configuration):
         the name of the package's own parameter.
     """
     allowed, names = _replaceable(configuration), {}
-    for name, key in sorted(configuration.kubeflow.parameters.items()):
+    kubeflow = configuration.kubeflow
+    for name, key in sorted(kubeflow.parameters.items()):
         if name == TRIGGER:
             raise ConfigurationError(
                 f"kubeflow.parameters.{name}: the name of a parameter that every package has; "
                 "allowed: any other name"
             )
         if key not in allowed:
+            if "parameters" not in kubeflow.model_fields_set:
+                continue  # Another source has that key.
             raise ConfigurationError(
                 f"kubeflow.parameters.{name}: given {key!r}; allowed: a key with a single value, "
                 f"one of {', '.join(allowed)}"
@@ -131,7 +151,8 @@ def _replaceable(configuration):
         for name, value in configuration.training
         if isinstance(value, (str, int, float)) and not isinstance(value, bool)
     }
-    return {"data.dataset": configuration.data.dataset} | dict(sorted(single.items()))
+    data = configuration.data
+    return {f"data.{data.RUN_KEY}": getattr(data, data.RUN_KEY)} | dict(sorted(single.items()))
 
 
 def check_steps(kubeflow, components):

@@ -7,7 +7,6 @@ from failures import ConfigurationError, did_you_mean
 from kfp.platform_document import volumes
 from kfp.run_facts import TRIGGER
 from kfp.run_origin import configuration_in
-from kfp.run_parameters import INGEST, names_its_content
 from settings.replace import with_run_parameters
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
@@ -42,17 +41,18 @@ def given_values(spec, given):
         values[name] = _typed(name, value, known[name]["parameterType"])
     configuration = configuration_in(spec)
     if configuration is not None and values:
-        dataset = with_run_parameters(configuration, values).data.dataset
-        if not names_its_content(dataset) and names_its_content(configuration.data.dataset):
-            _check_uncached(spec, dataset)
+        data = with_run_parameters(configuration, values).data
+        if configuration.data.source_keys.is_fixed and not data.source_keys.is_fixed:
+            _check_uncached(spec, data)
     return values
 
 
-def _check_uncached(spec, dataset):
-    if spec["root"]["dag"]["tasks"].get(INGEST, {}).get("cachingOptions"):
+def _check_uncached(spec, data):
+    if spec["root"]["dag"]["tasks"].get(data.COMPONENT, {}).get("cachingOptions"):
         raise ConfigurationError(
-            f"data.dataset: given {dataset!r}; allowed: a dataset with a version, as in "
-            "digits:1.0.0, because Kubeflow's cache takes the name for the content in this package"
+            f"data.{data.RUN_KEY}: given {getattr(data, data.RUN_KEY)!r}; allowed: a dataset with "
+            "a version, as in digits:1.0.0, because Kubeflow's cache takes the name for the "
+            "content in this package"
         )
 
 

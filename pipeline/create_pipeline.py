@@ -1,5 +1,6 @@
 """The one pipeline definition, for every runner."""
 
+import importlib
 from pathlib import PurePosixPath
 
 from tfx.orchestration.pipeline import Pipeline
@@ -12,7 +13,6 @@ from components.schema_gen.component import ImportSchemaGen, SchemaGen
 from components.schema_gen.schema_files import curated_text
 from components.serving_check.component import ServingCheck
 from components.statistics_gen.component import StatisticsGen
-from components.tfds_example_gen.component import TfdsExampleGen
 from components.trainer.component import Trainer
 from components.transform.component import Transform
 from components.tuner.component import Tuner
@@ -36,8 +36,8 @@ def create_pipeline(configuration, metadata_connection_config=None):
     """
     data, push = configuration.data, configuration.push
 
-    # Encoded images, byte for byte as TFDS holds them.
-    examples = TfdsExampleGen(data.source, data.features)
+    # Encoded images, byte for byte as the source holds them.
+    examples = _example_gen(data)
     raw = examples.outputs["examples"]
     statistics = StatisticsGen(raw, data.features)
     # Inferred at first; a curated file afterwards, which knows what is normal.
@@ -134,3 +134,9 @@ def create_pipeline(configuration, metadata_connection_config=None):
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(configuration.beam.args),
     )
+
+
+def _example_gen(data):
+    """The ExampleGen of the source; another source's libraries need not be imported."""
+    module = importlib.import_module(f"components.{data.source}_example_gen.component")
+    return getattr(module, data.source_keys.COMPONENT)(data.source_keys, data.features)

@@ -2,8 +2,8 @@
 
 from ml_metadata.proto import metadata_store_pb2
 
+from components.examples.reading import read_data
 from components.model_store.pins import existing
-from components.tfds_example_gen.reading import read_data
 from failures import Failure
 from pipeline.metadata_store import component_of, open_store, outputs_of, plain, run_of
 from pipeline.origin import read_origin

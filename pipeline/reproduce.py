@@ -4,7 +4,7 @@ import datetime
 from pathlib import Path
 
 from components.evaluator.reading import read_verdict
-from components.tfds_example_gen.reading import read_data
+from components.examples.reading import read_data
 from failures import Failure
 from pipeline.metadata_store import open_store, plain
 from pipeline.quiet import chatter_away
@@ -49,11 +49,17 @@ def reproduce(configuration, number, write_report, results=None):
     )
     here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
     if original["data"]["fingerprint"] is None:  # Made on a cluster, whose folders are not here.
-        data_dir = configuration.data.data_dir
-        here["data"] = original["configuration"]["data"] | {"data_dir": data_dir and str(data_dir)}
+        here["data"] = _data_here(original["configuration"]["data"], configuration.data)
     again = Configuration.model_validate(original["configuration"] | here)
     run_locally(again, write_report, results)
     return 0 if _compare(original, *_outcome(root), again.training.deterministic) else 1
+
+
+def _data_here(original, data):
+    """The section `data` of a cluster, with the place of the same source on this machine."""
+    if original.get("source", "tfds") != data.source:
+        return original
+    return original | {data.PLACE: getattr(data, data.PLACE)}
 
 
 def _outcome(root):

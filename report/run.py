@@ -12,10 +12,10 @@ from components.champion_resolver.reading import read_version
 from components.evaluator.bounds import bounds_of
 from components.evaluator.reading import read_confusion, read_verdict, read_worst_examples
 from components.example_validator.anomalies_files import read_folder as read_anomalies
+from components.examples.reading import read_data
 from components.pusher.reading import read_pushed
 from components.serving_check.reading import read_result
 from components.statistics_gen.statistics_files import read_folder as read_statistics
-from components.tfds_example_gen.reading import read_data
 from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report
 from components.transform.reading import read_dropped, read_mask_pixels
@@ -137,8 +137,19 @@ class Run:
         node = self.nodes.get(component)
         return node.outputs.get(name) if node else None
 
+    @property
+    def examples(self):
+        """The Output of the run's ExampleGen, whichever it is; or None."""
+        return next(
+            (n.outputs["examples"] for n in self.nodes.values() if "examples" in n.outputs), None
+        )
+
+    @functools.cached_property
+    def data(self):
+        """What the examples say of themselves."""
+        return read_data(self.examples.properties if self.examples else {})
+
     # What each component's own reader returns; None or empty where it left nothing.
-    data = _said("TfdsExampleGen", "examples", read_data)
     dropped = _said("Transform", "transformed_examples", read_dropped)
     champion = _said("ChampionResolver", "champion", read_version)
     pushed = _said("Pusher", "pushed_model", read_pushed)

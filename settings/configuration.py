@@ -6,7 +6,7 @@ Relative paths are relative to the folder in which the command is given.
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
 import models
 from settings.data import Data
@@ -48,7 +48,9 @@ class Configuration(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         0, description="the seed of everything random"
     )
-    data: Data = Field(description="the dataset, its splits and its features")
+    data: SerializeAsAny[Data] = Field(
+        description="what the examples are read from, their splits and their features"
+    )
     validation: Validation = Field(Validation(), description="what in the data stops the run")
     preprocessing: Preprocessing = Field(description="what the model sees of an image")
     model: Model = Field(description="which network")

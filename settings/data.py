@@ -1,20 +1,24 @@
 """The section `data`: where examples come from, and which of their features are read."""
 
-from typing import Annotated, Literal
+import functools
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
-from settings.folders import folder
-from settings.plain_paths import PLAIN
-from settings.section import Form, Section, matching
+from settings.mistakes import InnerMistakes
+from settings.section import Form, Section, one_of
+from settings.sources import SOURCES, Source
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
 
-Dataset = matching(
-    r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
-)
 Path = Annotated[str, Field(min_length=1)]
-DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
 
 
 class _ValueOrColour(Form):
@@ -28,33 +32,6 @@ MaskValue = Annotated[
         _ValueOrColour("#[0-9a-f]{6}", 'a whole number, 0 to 255, or a colour such as "#ff8000"')
     ),
 ]
-
-
-class Splits(Section):
-    """TFDS split expressions: https://www.tensorflow.org/datasets/splits."""
-
-    train: str = Field(description="examples to train on")
-    validation: str | None = Field(
-        None, description="examples that choose the best epoch; omit to train without them"
-    )
-    test: str = Field(description="examples that the Evaluator measures on")
-
-    def by_role(self) -> dict[str, str]:
-        return {role: expression for role, expression in self if expression is not None}
-
-
-class TfdsSource(Section):
-    """A dataset of TensorFlow Datasets."""
-
-    dataset: Dataset = Field(description="the TFDS dataset; without a version, the newest one")
-    splits: Splits
-    data_dir: DataFolder | None = Field(
-        None, description="the folder of prepared TFDS datasets; omit for TFDS's own"
-    )
-    exclude_labels: list[str] = Field(
-        [], description="classes of label_feature whose examples are left out of every split"
-    )
-    download: bool = Field(False, description="let TFDS download and prepare a missing dataset")
 
 
 class Features(Section):
@@ -135,19 +112,48 @@ class Features(Section):
         return self.label_feature if self.mask_feature is None else None
 
 
-class Data(Features, TfdsSource):
-    """Everything that is said about the examples."""
+class Data(Features):
+    """Everything that is said about the examples; its source adds the keys of its own."""
 
+    source: one_of(SOURCES) = Field("tfds", description="what the examples are read from")
     schema_file: Path | None = Field(
         None,
         alias="schema",
         description="a curated schema; omit to infer one from the train split",
     )
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _has_the_keys_of_its_source(cls, given, handler) -> Self:
+        if cls is not Data or not isinstance(given, dict):
+            return handler(given)
+        source = given.get("source", cls.model_fields["source"].default)
+        if source not in list(SOURCES):
+            return handler({"source": source})
+        kind = data_from(source)
+        try:
+            return kind.model_validate(given)
+        except ValidationError as error:
+            raise InnerMistakes(kind, error) from None
+
+    @field_validator("mask_feature")
+    @classmethod
+    def _is_in_the_source(cls, mask):
+        if mask is not None and not getattr(cls, "HAS_MASKS", True):
+            raise ValueError("allowed: none, as this source has no masks")
+        return mask
+
     @property
-    def source(self) -> TfdsSource:
-        return self.part(TfdsSource)
+    def source_keys(self) -> Source:
+        """The section of the source alone, which its ExampleGen takes."""
+        return self.part(SOURCES[self.source])
 
     @property
     def features(self) -> Features:
         return self.part(Features)
+
+
+@functools.cache
+def data_from(source: str) -> type[Data]:
+    """The section `data` with the keys of this source."""
+    return create_model(f"DataFrom{source.title()}", __base__=(Data, SOURCES[source]))

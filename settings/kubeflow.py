@@ -74,8 +74,8 @@ class Kubeflow(Section):
     )
     data_dir: Place | None = Field(
         None,
-        description="instead of data.data_dir, as a mounted volume's path; omit for a folder "
-        "below work_dir",
+        description="instead of data.data_dir or data.path, as a mounted volume's path; omit for a "
+        "folder below work_dir, unless data.source is folder",
     )
     work_dir: MountPath = Field(
         "/tmp/steadyfeed",

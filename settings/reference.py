@@ -10,7 +10,9 @@ from pydantic_core import PydanticUndefined
 
 import models
 from settings.configuration import Configuration
+from settings.data import Data
 from settings.section import Section
+from settings.sources import SOURCES
 from settings.training import Model, parameters_of
 from settings.types_in_words import fields, in_words, plain
 
@@ -38,9 +40,17 @@ def reference() -> str:
         about = f"\n{field.description[0].upper()}{field.description[1:]}.\n"
         optional = " (may be left out)" if not field.is_required() else ""
         parts += [f"\n## {key}{optional}", about, _TABLE, *_rows(section, f"{key}.", set())]
+        if section is Data:
+            parts += _sources()
         if section is Model:
             parts += _networks()
     return "\n".join(parts) + "\n"
+
+
+def _sources():
+    for name, source in SOURCES.items():
+        rows = _rows(source, "data.", set())
+        yield from (f"\n### data.source: {name}\n\n{source.__doc__}\n", _TABLE, *rows)
 
 
 def _networks():

@@ -82,7 +82,7 @@ def mistake_in(
     tuner: Tuner, data: Data, preprocessing: Preprocessing, recipe: Recipe
 ) -> str | None:
     """What is wrong with the section beside the others, or None."""
-    if data.splits.validation is None:
+    if not data.source_keys.has_validation:
         return "trials are compared on data.splits.validation, which is missing"
     if tuner.objective == "validation_mean_iou" and data.task != "segmentation":
         return (

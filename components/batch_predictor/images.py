@@ -6,25 +6,22 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from components.image_files import HEAD, KINDS, kind_named, kind_of
 from failures import Failure
 
-KINDS = "JPEG, PNG, GIF, BMP or WebP"
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM")
-_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp")
 _NAMED = 3  # files that one line names
 _BATCH = 64  # images of one call: bounds the memory, whatever their number
 
 
 def is_image(file: str) -> bool:
     """Whether a file is an image by its content, whatever its name is, or says that it is one."""
-    if file.lower().endswith(_SUFFIXES):
+    if kind_named(file):
         return True  # and if it is not, its answer is an error and not silence
     try:
         with open(file, "rb") as opened:
-            head = opened.read(12)
+            return bool(kind_of(opened.read(HEAD)))
     except OSError:
         return True
-    return head.startswith(_BEGINNINGS) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
 
 
 def left_out_line(files: Sequence[str], wanted: str = f"{KINDS} images") -> str:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from components.batch_predictor.images import KINDS, content, files_at, is_image, left_out_line
+from components.batch_predictor.images import content, files_at, is_image, left_out_line
+from components.image_files import KINDS
 from failures import Failure
 from files import tfrecords
 

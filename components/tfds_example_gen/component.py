@@ -1,19 +1,15 @@
 """TfdsExampleGen: any TFDS dataset as the beginning of a TFX pipeline."""
 
-import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
-import tensorflow_datasets as tfds
-from tfx import types
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
-from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import MakePipeline
+from components.examples.describing import describe
+from components.examples.shards import checked_count
 from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import check_pictures, class_names
 from components.tfds_example_gen.driver import Driver, select
@@ -21,7 +17,8 @@ from components.tfds_example_gen.exclusion import exclusion
 from components.tfds_example_gen.fingerprint import fingerprint as fingerprint_of
 from components.typed_component import component
 from failures import Failure
-from settings.data import Features, TfdsSource
+from settings.data import Features
+from settings.sources import TfdsSource
 
 
 @component(driver=Driver)
@@ -75,7 +72,11 @@ def TfdsExampleGen(
     left_out = {role: sum((next(each) for _ in plan), Counter()) for role, plan in work.items()}
     expressions = source.splits.by_role()
     counts = {
-        role: _checked_count(plan, builder.info.splits[expressions[role]].num_examples)
+        role: checked_count(
+            [(shard.path, shard.piece.take) for shard in plan],
+            builder.info.splits[expressions[role]].num_examples,
+            builder.info.full_name,
+        )
         - left_out[role].total()
         for role, plan in work.items()
     }
@@ -89,40 +90,12 @@ def TfdsExampleGen(
         logging.warning("%s; a model scores too well on what it was trained on", line)
     labels = sum(left_out.values(), Counter())
     said = [f"left out: {', '.join(f'{n} {labels[n]:,}' for n in source.exclude_labels)}"]
-    _describe(examples, builder, counts, said * bool(source.exclude_labels), shared, span)
-    fingerprint = fingerprint or fingerprint_of(builder, roles, source.exclude_labels)
-    examples.set_string_custom_property("fingerprint", fingerprint)
-
-
-def _describe(
-    examples: types.Artifact,
-    builder: tfds.core.DatasetBuilder,
-    counts: Mapping[str, int],
-    left_out: Sequence[str],
-    shared: Sequence[str],
-    span: int,
-) -> None:
-    # TFX's own function for this would import all of TFX's components.
-    payload_format = example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE)
-    examples.set_string_custom_property("payload_format", payload_format)
-    # TFX's own ExampleGen sets it likewise; resolvers choose by the span.
-    examples.set_int_custom_property("span", int(span))
-    examples.set_string_custom_property("dataset", builder.info.full_name)
-    examples.set_string_custom_property("class_names", json.dumps(class_names(builder)))
-    examples.set_string_custom_property("counts", json.dumps(counts))
-    total, number = sum(counts.values()), len(counts)
-    summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
-    summary = "; ".join([summary, *left_out, *(f"warning: {one}" for one in shared)])
-    examples.set_string_custom_property("summary", summary)
-
-
-def _checked_count(plan: Sequence[splits.Shard], expected: int) -> int:
-    """Counts what is in a split's shards: each has its name only when all of it is in it.
-
-    Beam runners have been seen to lose records: that must stop a run, not pass unnoticed.
-    """
-    count = sum(shard.piece.take for shard in plan if fileio.exists(shard.path))
-    if count != expected:
-        folder = plan[0].path
-        raise RuntimeError(f"{count:,} examples are in {folder}, TFDS has {expected:,}")
-    return count
+    describe(
+        examples,
+        dataset=builder.info.full_name,
+        fingerprint=fingerprint or fingerprint_of(builder, roles, source.exclude_labels),
+        counts=counts,
+        span=span,
+        class_names=class_names(builder),
+        remarks=said * bool(source.exclude_labels) + [f"warning: {line}" for line in shared],
+    )

@@ -6,7 +6,7 @@ from components.cache_driver import CacheDriver
 from components.tfds_example_gen import splits
 from components.tfds_example_gen.dataset import load
 from components.tfds_example_gen.fingerprint import fingerprint
-from settings.data import TfdsSource
+from settings.sources import TfdsSource
 
 
 class Driver(CacheDriver):

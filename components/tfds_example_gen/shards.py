@@ -3,20 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from components.examples.shards import write_shard
 from components.tfds_example_gen import other_formats
 from components.tfds_example_gen.splits import TFRECORD, Shard
 from failures import Failure
 from files import tfrecords
-from files.places import opened, size
-from files.writing import reported, whole_file
+from files.places import size
 
 NEXT_STEP = "Copy the file again, or delete the dataset's folder and prepare it again."
 
 
 def write(shard: Shard, offset: int) -> Counter[str]:
     """Copies the shard's records into its file, verifying each of them.
-
-    The file appears under its name only when it is whole and on the disk.
 
     Args:
         shard: What to write, and where to.
@@ -29,19 +27,18 @@ def write(shard: Shard, offset: int) -> Counter[str]:
         Failure: A record cannot be read, or the file cannot be written.
     """
     left_out = Counter()
-    with (
-        reported(shard.path, "Free space or correct the permissions there, then run again."),
-        whole_file(shard.path) as unfinished,
-        opened(unfinished, "wb") as file,
-    ):
-        for run, records in _runs(shard, offset):
-            if shard.exclusion:
-                labels = list(map(shard.exclusion.label_of, records))
-                left_out.update(filter(None, labels))
-                kept = [one for one, label in zip(records, labels, strict=True) if label is None]
-                run = b"".join(map(tfrecords.frame, kept))
-            file.write(run)
+    write_shard(shard.path, _kept(shard, offset, left_out))
     return left_out
+
+
+def _kept(shard: Shard, offset: int, left_out: Counter[str]) -> Iterator[bytes]:
+    for run, records in _runs(shard, offset):
+        if shard.exclusion:
+            labels = list(map(shard.exclusion.label_of, records))
+            left_out.update(filter(None, labels))
+            kept = [one for one, label in zip(records, labels, strict=True) if label is None]
+            run = b"".join(map(tfrecords.frame, kept))
+        yield run
 
 
 def _runs(shard: Shard, offset: int) -> Iterator[tuple[bytes, Sequence[bytes]]]:

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 
 import tensorflow_datasets as tfds
 
+from components.examples.shard_names import LEAST, shard_path
 from components.tfds_example_gen.exclusion import Exclusion
 from failures import Failure
 
-_LEAST_SHARDS = 4  # so that readers have something to interleave even in small data
-
 TFRECORD = tfds.core.FileFormat.TFRECORD.value
-_FILE_PREFIX = "data_tfrecord"  # as TFX's own ExampleGen names its files
 
 
 @dataclass(frozen=True)
@@ -129,16 +127,9 @@ def plan(
     Returns:
         The shards; none is empty.
     """
-    parts = [
-        part for piece in pieces for part in _cut(piece, math.ceil(_LEAST_SHARDS / len(pieces)))
-    ]
+    parts = [part for piece in pieces for part in _cut(piece, math.ceil(LEAST / len(pieces)))]
     return [
-        Shard(
-            os.path.join(split_uri, f"{_FILE_PREFIX}-{index:05d}-of-{len(parts):05d}"),
-            part,
-            file_format,
-            exclusion,
-        )
+        Shard(shard_path(split_uri, index, len(parts)), part, file_format, exclusion)
         for index, part in enumerate(parts)
     ]
 

@@ -6,10 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from components.engine import MakePipeline, run_shards
+from components.engine import MakePipeline
+from components.examples.shards import all_or_none
+from components.examples.shards import write_all as write_shards
 from components.tfds_example_gen import shards
 from components.tfds_example_gen.splits import TFRECORD, Shard
-from files import tfrecords, writing
+from files import tfrecords
 
 
 def write_all(
@@ -18,8 +20,7 @@ def write_all(
     """Writes shards; where it fails, nothing of any is left.
 
     Args:
-        work: What to write. Their folders are emptied first: a killed attempt at the same
-            artifact may have left files there.
+        work: What to write. Their folders are emptied first.
         uri: Folder of the artifact.
         make_pipeline: Makes the Beam pipeline whose runner writes; None for threads.
 
@@ -29,20 +30,10 @@ def write_all(
     Raises:
         Failure: A record cannot be read, or a file cannot be written.
     """
-    reports = f"{uri}/unfinished"
-    folders = {os.path.dirname(shard.path) for shard in work}
-    for folder in folders:
-        writing.remove(folder)
-    try:
+    with all_or_none([shard.path for shard in work]):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             placed = list(zip(work, _offsets(work, pool), strict=True))
-        return list(run_shards(_write, placed, reports, make_pipeline, threads=os.cpu_count()))
-    except BaseException:
-        for folder in folders:
-            writing.remove(folder)
-        raise
-    finally:
-        writing.remove(reports)
+        return write_shards(_write, placed, uri, make_pipeline)
 
 
 def _write(placed: tuple[Shard, int]) -> Counter[str]:

@@ -2,8 +2,8 @@
 
 import itertools
 
+from components.examples.reading import read_examples
 from components.statistics_gen.statistics_files import num_examples
-from components.tfds_example_gen.reading import read_examples
 from components.validation_gate.verdict import find, refused
 from report import drift, pictures
 from settings.validation import Validation
@@ -15,7 +15,7 @@ _LISTED = 60  # classes of the table of labels
 
 def view(run, previous):
     """What the template shows; None where no data came."""
-    examples = run.output("TfdsExampleGen", "examples")
+    examples = run.examples
     if not examples and not run.anomalies:
         return None
     found = {"anomalies": _anomalies(run)}

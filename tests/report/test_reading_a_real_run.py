@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from components.tfds_example_gen.reading import read_examples
+from components.examples.reading import read_examples
 from components.trainer.input_report.reading import read_plot
 from pipeline.metadata_store import open_store
 from report import facts

@@ -7,6 +7,7 @@ from pathlib import Path
 import models
 from settings.configuration import Configuration
 from settings.section import Section
+from settings.sources import SOURCES
 from settings.training import parameters_of
 from settings.types_in_words import fields, plain
 
@@ -33,6 +34,8 @@ def sections_below(section, found):
 
 
 SECTIONS = sections_below(Configuration, set()) | set(map(parameters_of, models.NAMES))
+for source in SOURCES.values():
+    sections_below(source, SECTIONS)
 
 
 def classes():
@@ -68,7 +71,10 @@ def sources():
 
 def test_the_walk_finds_every_section():
     names = {section.__name__ for section in SECTIONS}
-    assert {"Training", "InputReport", "Augmentation", "Tried", "Threshold", "Volume"} <= names
+    assert {"Training", "InputReport", "Augmentation", "Tried", "Threshold", "Volume"} | {
+        "TfdsSource",
+        "FolderSplits",
+    } <= names
     assert {key for key in fields(Configuration) if key not in ("name", "root", "seed")} <= {
         key
         for key, field in fields(Configuration).items()

@@ -11,7 +11,8 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 from components.tfds_example_gen.component import TfdsExampleGen_Executor
-from settings.data import Features, TfdsSource
+from settings.data import Features
+from settings.sources import TfdsSource
 
 OFFLINE = tfds.download.DownloadConfig(try_download_gcs=False)
 

@@ -1,4 +1,4 @@
-"""Reads what TfdsExampleGen left without TensorFlow, whose import takes seconds."""
+"""Writes an Example, and reads what an ExampleGen left; TensorFlow's import would take seconds."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from failures import Failure
 from files.tfrecords import records
@@ -15,14 +15,14 @@ from files.tfrecords import records
 class Data(NamedTuple):
     """What an Examples artifact says of itself; None or {} where it does not."""
 
-    dataset: str | None  # TFDS's full name, such as "mnist/3.0.1"
+    dataset: str | None  # such as "mnist/3.0.1", or the path of a folder
     fingerprint: str | None  # of the records, hexadecimal
     counts: dict[str, int]  # examples by split
     class_names: dict[str, list[str]]  # by feature, in the order of the class ids
 
 
 def read_data(properties: Mapping[str, Any]) -> Data:
-    """Reads the custom properties that the executor sets."""
+    """Reads the custom properties that `describing` sets."""
     return Data(
         properties.get("dataset"),
         properties.get("fingerprint"),
@@ -36,14 +36,27 @@ def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
 
     A damaged shard ends at its damage: a page about the run can do without the rest.
     """
-    # TFDS's copy of TensorFlow's own message, whose module would import TensorFlow.
-    from tensorflow_datasets.proto import tf_example_generated_pb2
-
+    example = _message()
     for shard in sorted(folder.glob(f"Split-{split}/*")):
         with contextlib.suppress(Failure, DecodeError):
             for record in records(shard):
-                features = tf_example_generated_pb2.Example.FromString(record).features.feature
+                features = example.FromString(record).features.feature
                 yield {name: _values(feature) for name, feature in features.items()}
+
+
+def serialized(values: Mapping[str, bytes]) -> bytes:
+    """A tf.train.Example with one value in each feature; equal values give equal bytes."""
+    example = _message()()
+    for name, value in values.items():
+        example.features.feature[name].bytes_list.value.append(value)
+    return example.SerializeToString(deterministic=True)
+
+
+def _message() -> type[Message]:
+    # TFDS's copy of TensorFlow's own message, whose module would import TensorFlow.
+    from tensorflow_datasets.proto import tf_example_generated_pb2
+
+    return tf_example_generated_pb2.Example
 
 
 def _values(feature) -> list:

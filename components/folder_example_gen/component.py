@@ -1,0 +1,89 @@
+"""FolderExampleGen: a folder of images as the beginning of a TFX pipeline."""
+
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples
+
+from components.engine import MakePipeline
+from components.examples.describing import describe
+from components.examples.shards import all_or_none, checked_count, write_all
+from components.folder_example_gen import contents, shards
+from components.folder_example_gen.driver import Driver
+from components.folder_example_gen.findings import remarks
+from components.typed_component import component
+from failures import Failure
+from settings.data import Features
+from settings.sources import FolderSource
+
+
+def _check(source: FolderSource, features: Features) -> None:
+    if features.image_feature == features.label_feature:
+        raise Failure(
+            f"data.label_feature: given {features.label_feature!r}; allowed: another feature than "
+            "data.image_feature"
+        )
+
+
+@component(driver=Driver, check=_check)
+def FolderExampleGen(
+    source: FolderSource,
+    features: Features,
+    examples: OutputArtifact[Examples],
+    span: Parameter[int] = 0,
+    fingerprint: Parameter[str] = "",
+    make_pipeline: MakePipeline | None = None,
+):
+    """Reads images in folders of their classes into Examples, byte for byte.
+
+    An image is a file whose content begins as one and goes on to its end, whatever its name.
+    All other files are left out, counted by kind and named.
+
+    Args:
+      source: the folder and its splits, as in `path="photos"`.
+      features: the names of the features that get the image and its class.
+      examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of
+        tf.train.Example: the file's bytes, and the name of its class's folder. The order
+        follows from the content. Custom properties: `dataset` (the path), `fingerprint`,
+        `counts` (JSON, role to number), `summary`.
+      span: number of the data's span, in units of the user's own.
+      fingerprint: the driver's answer, where a driver runs: the cache key holds that one.
+
+    Raises:
+      Failure: the folder cannot be read, does not have the images of a classification, or
+        changes meanwhile.
+    """
+    found = contents.read(source)
+    if fingerprint and fingerprint != found.fingerprint:
+        raise Failure(f"{found.folder} changed while it was read. Run again.")
+    if not fingerprint:
+        found.log()  # No driver has done so.
+    examples.split_names = artifact_utils.encode_split_names(list(found.roles))
+    work = {
+        role: shards.plan(
+            images,
+            found.folder,
+            artifact_utils.get_split_uri([examples], role),
+            features.image_feature,
+            features.label_feature,
+        )
+        for role, images in found.roles.items()
+    }
+    every = [shard for plan in work.values() for shard in plan]
+    with all_or_none([shard.path for shard in every]):
+        write_all(shards.write, every, examples.uri, make_pipeline)
+    counts = {
+        role: checked_count(
+            [(shard.path, len(shard.images)) for shard in plan],
+            len(found.roles[role]),
+            found.folder,
+        )
+        for role, plan in work.items()
+    }
+    describe(
+        examples,
+        dataset=source.path,
+        fingerprint=found.fingerprint,
+        counts=counts,
+        span=span,
+        remarks=remarks(found.findings),
+    )

@@ -1,0 +1,42 @@
+"""What is to be said of the files of a folder, for the table of a run and for its log."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from components.folder_example_gen.scan import MOST_BYTES, shown
+from components.image_files import KINDS
+
+# Each kind of finding in words, of one file and of several; in the order of a report.
+WORDS = {
+    "broken": ("broken image left out", "broken images left out"),
+    "empty": ("empty file left out", "empty files left out"),
+    "huge": tuple(f"image{s} above {MOST_BYTES >> 20} MiB left out" for s in ("", "s")),
+    "misplaced": ("image outside the classes left out", "images outside the classes left out"),
+    "foreign": (f"file left out that is no {KINDS}", f"files left out that are no {KINDS}"),
+    "duplicate": ("duplicate kept", "duplicates kept"),
+    "contradictory": ("duplicate with another class kept", "duplicates with other classes kept"),
+    "leaked": ("duplicate in another split kept", "duplicates in other splits kept"),
+    "misnamed": ("image with another kind's suffix kept", "images with other kinds' suffixes kept"),
+}
+_HARMLESS = ("foreign", "duplicate", "misnamed")
+_NAMED, _LOGGED = 3, 1000  # files that a line names, on the screen and in the log
+
+
+def remarks(findings: Mapping[str, Sequence[str]]) -> list[str]:
+    """A phrase for each kind of finding, for the table: "2 duplicates kept (a.jpg, b.jpg)"."""
+    return list(_lines(findings, _NAMED))
+
+
+def log_lines(findings: Mapping[str, Sequence[str]]) -> list[str]:
+    """The same phrases for the log, with up to 1,000 files each."""
+    return list(_lines(findings, _LOGGED))
+
+
+def _lines(findings: Mapping[str, Sequence[str]], most: int) -> Iterator[str]:
+    for kind, (of_one, of_several) in WORDS.items():
+        paths = findings.get(kind)
+        if paths:
+            warning = "" if kind in _HARMLESS else "warning: "
+            words = of_one if len(paths) == 1 else of_several
+            named = ", ".join(map(shown, paths[:most]))
+            more = f" and {len(paths) - most:,} more" if len(paths) > most else ""
+            yield f"{warning}{len(paths):,} {words} ({named}{more})"

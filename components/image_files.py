@@ -1,0 +1,86 @@
+"""What a file is by its content: which kind of image, and whether its end is there.
+
+Nothing is decoded: that takes a hundred times longer, and Transform does it.
+"""
+
+KINDS = "JPEG, PNG, GIF, BMP or WebP"
+HEAD = 12  # bytes that `kind_of` looks at
+_BEGINNINGS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WebP": (".webp",),
+}
+_PNG_END = b"IEND\xaeB\x60\x82"  # the last chunk's name, and its checksum
+_FILL, _SCAN, _END = 0xFF, 0xDA, b"\xff\xd9"  # a JPEG's markers
+_EXTENSION, _PICTURE = 0x21, 0x2C  # a GIF's blocks
+
+
+def kind_of(head: bytes) -> str:
+    """ "JPEG", "PNG", "GIF", "BMP" or "WebP" by a file's first bytes; "" for all else."""
+    if (head[:4], head[8:HEAD]) == (b"RIFF", b"WEBP"):
+        return "WebP"
+    return next((kind for start, kind in _BEGINNINGS.items() if head.startswith(start)), "")
+
+
+def kind_named(name: str) -> str:
+    """The kind of image that a file's suffix promises; "" where it promises none."""
+    name = name.lower()
+    return next((kind for kind, suffixes in _SUFFIXES.items() if name.endswith(suffixes)), "")
+
+
+def is_whole(content: bytes, kind: str) -> bool:
+    """Whether an image of this kind goes on to its end, which a cut-off copy does not.
+
+    Sources: ITU-T T.81, B.1.1; W3C, "Portable Network Graphics", 5.6; CompuServe, "GIF89a";
+    Microsoft, "Bitmap Storage"; Google, "WebP Container Specification".
+    """
+    if kind == "PNG":
+        return _PNG_END in content
+    if kind == "BMP":
+        return len(content) >= max(26, int.from_bytes(content[2:6], "little"))
+    if kind == "WebP":
+        return int.from_bytes(content[4:8], "little") + 8 <= len(content)
+    return (_jpeg_is_whole if kind == "JPEG" else _gif_is_whole)(content)
+
+
+def _jpeg_is_whole(content: bytes) -> bool:
+    # Part by part up to the picture itself: a thumbnail in the EXIF has an end of its own.
+    at = 2
+    while at + 4 <= len(content) and content[at] == _FILL:
+        if content[at + 1] == _FILL:
+            at += 1
+            continue
+        if content[at + 1] == _SCAN:
+            return content.find(_END, at) > 0
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return False
+
+
+def _gif_is_whole(content: bytes) -> bool:
+    """Whether the first picture is there, the only one that is decoded."""
+    at = 13 + _colours(content, 10)
+    while at < len(content):
+        block = content[at]
+        if block == _EXTENSION:
+            at = _behind_parts(content, at + 2)
+        elif block == _PICTURE:
+            return _behind_parts(content, at + 11 + _colours(content, at + 9)) <= len(content)
+        else:
+            return False
+    return False
+
+
+def _colours(content: bytes, at: int) -> int:
+    """The bytes of the table of colours that these flags of a GIF announce."""
+    flags = content[at] if at < len(content) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _behind_parts(content: bytes, at: int) -> int:
+    """Where a GIF goes on behind the parts at a place, the last of which is empty."""
+    while at < len(content) and content[at]:
+        at += 1 + content[at]
+    return at + 1

@@ -1,0 +1,133 @@
+"""The sources of examples that `data.source` chooses from, each with the keys of its own.
+
+A new source is a section here, its entry in SOURCES, and its ExampleGen in
+`components/<source>_example_gen/component.py`.
+"""
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field, model_validator
+
+from settings.folders import folder
+from settings.plain_paths import PLAIN
+from settings.section import Form, Section, matching
+
+Dataset = matching(
+    r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
+)
+DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
+ImageFolder = folder(rf"(~/)?{PLAIN}", "a folder of this machine")
+
+
+class Source(Section):
+    """What the pipeline must know of a source, whichever it is."""
+
+    COMPONENT: ClassVar[str]  # the ExampleGen that reads it
+    PLACE: ClassVar[str]  # the key that says where the data lies; a cluster has its own value
+    RUN_KEY: ClassVar[str]  # the key that each run of a package may replace
+    HAS_MASKS: ClassVar[bool] = True
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether these keys stand for the content: it never changes while they stay the same."""
+        return False
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there is a split `validation`, as far as the configuration says."""
+        raise NotImplementedError
+
+
+class Splits(Section):
+    """TFDS split expressions: https://www.tensorflow.org/datasets/splits."""
+
+    train: str = Field(description="examples to train on")
+    validation: str | None = Field(
+        None, description="examples that choose the best epoch; omit to train without them"
+    )
+    test: str = Field(description="examples that the Evaluator measures on")
+
+    def by_role(self) -> dict[str, str]:
+        return {role: expression for role, expression in self if expression is not None}
+
+
+class TfdsSource(Source):
+    """A dataset of TensorFlow Datasets."""
+
+    COMPONENT, PLACE, RUN_KEY = "TfdsExampleGen", "data_dir", "dataset"
+
+    dataset: Dataset = Field(description="the TFDS dataset; without a version, the newest one")
+    splits: Splits
+    data_dir: DataFolder | None = Field(
+        None, description="the folder of prepared TFDS datasets; omit for TFDS's own"
+    )
+    exclude_labels: list[str] = Field(
+        [], description="classes of label_feature whose examples are left out of every split"
+    )
+    download: bool = Field(False, description="let TFDS download and prepare a missing dataset")
+
+    @property
+    def is_fixed(self) -> bool:
+        # A version never changes; 1.*.* is the newest of several.
+        return ":" in self.dataset and "*" not in self.dataset
+
+    @property
+    def has_validation(self) -> bool:
+        return self.splits.validation is not None
+
+
+class _ShareOrFolder(Form):
+    def __call__(self, given: int | str) -> int | str:
+        return given if given in range(1, 100) else super().__call__(str(given))
+
+
+Part = Annotated[
+    int | str,
+    AfterValidator(
+        _ShareOrFolder(r"(?![.\d])[^/\\\x00-\x1f]+", "a percentage, 1 to 99, or a folder's name")
+    ),
+]
+
+
+class FolderSplits(Section):
+    """A percentage of the images each, chosen by their content, or the folders of the splits."""
+
+    train: Part = Field(description="images to train on")
+    validation: Part | None = Field(
+        None, description="images that choose the best epoch; omit to train without them"
+    )
+    test: Part = Field(description="images that the Evaluator measures on")
+
+    @model_validator(mode="after")
+    def _are_all_or_parts(self):
+        parts = list(self.by_role().values())
+        shares = [part for part in parts if isinstance(part, int)]
+        if shares and (len(shares) < len(parts) or sum(shares) != 100):
+            raise ValueError("allowed: percentages whose sum is 100, or folders")
+        if len(set(parts)) < len(parts) and not shares:
+            raise ValueError("allowed: a folder of its own for each split")
+        return self
+
+    def by_role(self) -> dict[str, int | str]:
+        return {role: part for role, part in self if part is not None}
+
+
+class FolderSource(Source):
+    """A folder of images, `<class>/<name>` or `<split>/<class>/<name>`."""
+
+    COMPONENT, PLACE, RUN_KEY = "FolderExampleGen", "path", "path"
+    HAS_MASKS = False
+
+    path: ImageFolder = Field(description="the folder that holds a folder of images for each class")
+    splits: FolderSplits | None = Field(
+        None,
+        description="percentages, or names of split folders; omit for the folders train, "
+        "validation and test where the path has them, else for 80, 10 and 10 percent",
+    )
+
+    @property
+    def has_validation(self) -> bool:
+        return self.splits is None or self.splits.validation is not None
+
+
+SOURCES: dict[str, type[Source]] = {"tfds": TfdsSource, "folder": FolderSource}

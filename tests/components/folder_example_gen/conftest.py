@@ -1,0 +1,91 @@
+"""Folders of small images, and the executor behind one call."""
+
+import io
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tfx.types import standard_artifacts
+
+from components.examples.reading import read_examples
+from components.folder_example_gen.component import FolderExampleGen_Executor
+from settings.data import Features
+from settings.sources import FolderSource
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+CLASSES = ("cat", "dog")
+NUMBER = 120  # enough for each class to be in each split
+
+
+def image_bytes(number: int) -> bytes:
+    """A small image like no other one, in one of the formats."""
+    pixels = np.random.default_rng(number).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, FORMATS[number % len(FORMATS)])
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def many_images() -> list[bytes]:
+    return [image_bytes(number) for number in range(NUMBER)]
+
+
+@pytest.fixture
+def photos(tmp_path, many_images) -> Path:
+    """`photos/<class>/<number>`, half of the images in each class, without any suffix."""
+    folder = tmp_path / "photos"
+    for number, content in enumerate(many_images):
+        put(folder / CLASSES[number % 2] / f"{number}", content)
+    return folder
+
+
+@pytest.fixture
+def split_photos(tmp_path, many_images) -> Path:
+    """`split_photos/<split>/<class>/<number>`: ten images of train, four of each other split."""
+    folder, numbers = tmp_path / "split_photos", iter(range(NUMBER))
+    for split, count in {"train": 10, "validation": 4, "test": 4}.items():
+        for number in [next(numbers) for _ in range(count)]:
+            put(folder / split / CLASSES[number % 2] / f"{number}", many_images[number])
+    return folder
+
+
+def put(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def ingest(tmp_path):
+    """Runs the executor: `ingest(path, **keys of the source)` returns the artifact."""
+
+    def run(path, beam_pipeline_args=(), fingerprint="", features=None, **keys):
+        examples = standard_artifacts.Examples()
+        examples.uri = str(tmp_path / "examples")
+        context = FolderExampleGen_Executor.Context(beam_pipeline_args=list(beam_pipeline_args))
+        properties = {
+            "source": FolderSource.of(path=str(path), **keys).model_dump_json(),
+            "features": Features.of(**features or {}).model_dump_json(),
+            "fingerprint": fingerprint,
+        }
+        FolderExampleGen_Executor(context).Do({}, {"examples": [examples]}, properties)
+        return examples
+
+    return run
+
+
+@pytest.fixture
+def read():
+    """{split: [(image, label)]} of an artifact, in the order of its shards."""
+
+    def pairs(examples) -> dict[str, list[tuple[bytes, bytes]]]:
+        folder, found = Path(examples.uri), defaultdict(list)
+        for split in sorted(folder.glob("Split-*")):
+            role = split.name.removeprefix("Split-")
+            for example in read_examples(folder, role):
+                found[role].append((example["image"][0], example["label"][0]))
+        return dict(found)
+
+    return pairs

@@ -1,0 +1,95 @@
+"""A package whose data is a folder of images: a path of a volume that its step mounts."""
+
+import io
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from failures import ConfigurationError
+from kfp.compile_package import compile_package
+from kfp.image_tag import PROJECT
+from kfp.package_rules import read_package
+from kfp.run_package import run_package
+from settings.reading import load
+
+CLAIM, MOUNT = "photos", "/data"
+PHOTOS = {
+    "name": "shades",
+    "root": "runs/shades",
+    "data": {"source": "folder", "path": "/home/ann/photos"},
+    "preprocessing": {"height": 8, "width": 8},
+    "model": {"name": "small_cnn"},
+    "training": {"epochs": 3},
+    "evaluation": {"thresholds": {"accuracy": {"min": 0.6}}},
+    "push": {"destination": "runs/shades/pushed"},
+    "kubeflow": {
+        "data_dir": f"{MOUNT}/photos",
+        "steps": {"FolderExampleGen": {"volumes": [{"claim": CLAIM, "mount_path": MOUNT}]}},
+    },
+}
+
+
+def package_of(tmp_path, *overrides):
+    file = tmp_path / "shades.yaml"
+    file.write_text(yaml.safe_dump(PHOTOS))
+    return compile_package(load(file, overrides), tmp_path / "package.yaml")
+
+
+def test_the_folder_of_a_package_is_that_of_the_volume_and_is_read_in_every_run(tmp_path):
+    path = package_of(tmp_path)
+    spec, kubernetes = read_package(path)
+
+    assert "/data/photos" in path.read_text()
+    assert "/home/ann" not in path.read_text()
+    assert not spec["root"]["dag"]["tasks"]["FolderExampleGen"]["cachingOptions"]
+    assert kubernetes["FolderExampleGen_executor"]["pvcMount"][0]["mountPath"] == MOUNT
+
+
+def test_the_parameters_of_a_run_are_those_that_the_source_has(tmp_path):
+    spec, _ = read_package(package_of(tmp_path))
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert set(parameters) == {"epochs", "learning_rate", "trigger"}
+
+    spec, _ = read_package(package_of(tmp_path, "kubeflow.parameters={photos: data.path}"))
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters["photos"]["defaultValue"] == "/data/photos"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("kubeflow.data_dir=null", "kubeflow.data_dir: missing; data.path is a folder of this"),
+        ("kubeflow.data_dir=gs://bucket/photos", "allowed with data.source folder: the path of a"),
+        ("kubeflow.parameters={d: data.dataset}", "kubeflow.parameters.d: given 'data.dataset'"),
+    ],
+)
+def test_what_a_folder_cannot_be_given_is_one_line(tmp_path, override, expected):
+    with pytest.raises(ConfigurationError, match=expected) as mistake:
+        package_of(tmp_path, override)
+    assert len(str(mistake.value).splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_folder_in_a_volume_becomes_a_pushed_model(tmp_path, run_here, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    chance = np.random.default_rng(0)
+    for label, low in {"dark": 0, "light": 140}.items():
+        folder = tmp_path / "work" / "volumes" / CLAIM / "photos" / label
+        folder.mkdir(parents=True)
+        for number in range(60):
+            pixels = chance.integers(low, low + 110, (9, 9, 3), dtype=np.uint8)
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "PNG")
+            (folder / f"{number}.png").write_bytes(file.getvalue())
+
+    run = run_package(
+        package_of(tmp_path), [], "minio://bucket/runs", tmp_path / "work", run_command=run_here
+    )
+
+    assert not run.failed
+    assert run.outcomes[0].component == "FolderExampleGen"
+    assert run.outcomes[0].made == "120 examples in 3 splits"
+    pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
+    assert (pushed / "saved_model.pb").is_file()
