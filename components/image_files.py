@@ -14,7 +14,10 @@ _SUFFIXES = {
     "WebP": (".webp",),
 }
 _PNG_END = b"IEND\xaeB\x60\x82"  # the last chunk's name, and its checksum
-_FILL, _SCAN, _END = 0xFF, 0xDA, b"\xff\xd9"  # a JPEG's markers
+# A JPEG's markers; those without a length are no markers, fillings and restarts.
+_MARK, _SCAN, _END = b"\xff", 0xDA, b"\xff\xd9"
+_WITHOUT_LENGTH = (0x00, 0x01, *range(0xD0, 0xD9))
+_FILL = 0xFF
 _EXTENSION, _PICTURE = 0x21, 0x2C  # a GIF's blocks
 
 
@@ -49,13 +52,16 @@ def is_whole(content: bytes, kind: str) -> bool:
 def _jpeg_is_whole(content: bytes) -> bool:
     # Part by part up to the picture itself: a thumbnail in the EXIF has an end of its own.
     at = 2
-    while at + 4 <= len(content) and content[at] == _FILL:
-        if content[at + 1] == _FILL:
-            at += 1
-            continue
-        if content[at + 1] == _SCAN:
+    while (at := content.find(_MARK, at)) >= 0 and at + 4 <= len(content):
+        marker = content[at + 1]
+        if marker == _SCAN:
             return content.find(_END, at) > 0
-        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        if marker == _FILL:
+            at += 1
+        elif marker in _WITHOUT_LENGTH:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
     return False
 
 

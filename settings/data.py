@@ -128,6 +128,10 @@ class Data(Features):
         if cls is not Data or not isinstance(given, dict):
             return handler(given)
         source = given.get("source", cls.model_fields["source"].default)
+        if "source" not in given and SOURCES[source].RUN_KEY not in given:
+            for name, other in SOURCES.items():
+                if other.RUN_KEY in given:
+                    raise ValueError(f"allowed: {other.RUN_KEY} beside source: {name}")
         if source not in list(SOURCES):
             return handler({"source": source})
         kind = data_from(source)

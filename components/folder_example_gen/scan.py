@@ -76,16 +76,15 @@ def _check(folder: str) -> None:
 def _files(folder: str, above: str, seen: tuple[str, ...]) -> Iterator[str]:
     place = os.path.join(folder, above)
     with reading(shown(place.rstrip("/")), NEXT_STEP):
-        entries = list(os.scandir(place))
-    for entry in entries:
-        path = above + entry.name
-        if entry.name.startswith("."):
+        entries = [(entry.name, entry.is_dir()) for entry in os.scandir(place)]
+    for name, is_folder in entries:
+        if name.startswith("."):
             continue
-        if not entry.is_dir():
-            yield path
+        if not is_folder:
+            yield above + name
         # A link to a folder above would lead round in circles.
-        elif (real := os.path.realpath(entry.path)) not in seen:
-            yield from _files(folder, f"{path}/", (*seen, real))
+        elif (real := os.path.realpath(os.path.join(place, name))) not in seen:
+            yield from _files(folder, f"{above}{name}/", (*seen, real))
 
 
 def _examined(folder: str, paths: list[str]) -> list[tuple[str, Image | None, str]]:

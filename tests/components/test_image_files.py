@@ -46,6 +46,14 @@ def test_a_thumbnails_end_does_not_make_a_photograph_whole():
     assert not is_whole(photograph[:-20], "JPEG")
 
 
+def test_a_photograph_with_bytes_between_its_parts_is_whole():
+    photograph = encode(picture((40, 40)), "JPEG")
+    padded = photograph[:2] + photograph[2:20] + b"\0\0\xff\x00\xff" + photograph[20:]
+
+    assert is_whole(padded, "JPEG")
+    assert not is_whole(padded[:-20], "JPEG")
+
+
 def test_what_stands_behind_a_picture_does_not_matter():
     for kind in ("JPEG", "PNG", "GIF", "BMP", "WebP"):
         assert is_whole(encode(picture((8, 8)), kind) + b"\0" * 9, kind), kind

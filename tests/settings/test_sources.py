@@ -49,6 +49,10 @@ def test_a_key_of_the_source_can_be_replaced():
     [
         (["data.source=foldr"], "data.source: given 'foldr'; allowed: folder, tfds; did you mean"),
         (["data.source=[1]"], "data.source: given [1]; allowed: folder, tfds"),
+        (
+            ["data={path: photos}"],
+            "data: given {'path': 'photos'}; allowed: path beside source: fol",
+        ),
         (["data={source: folder}"], "data.path: missing; the folder that holds a folder of images"),
         ([PHOTOS, "data.pth=x"], "data.pth: unknown key; did you mean path?"),
         ([PHOTOS, "data.path=5"], "data.path: given 5; allowed: a folder of this machine"),

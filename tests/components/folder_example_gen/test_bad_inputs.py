@@ -85,12 +85,18 @@ def a_dangling_link(photos):
     return "photos/cat/gone.jpg cannot be read: No such file or directory. Correct"
 
 
+def a_link_to_itself(photos):
+    (photos / "cat" / "loop").symlink_to("loop")
+    return "photos/cat cannot be read: Too many levels of symbolic links. Correct"
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         a_missing_folder, a_file, no_file, no_image, images_without_classes,
         split_folders_of_other_names, no_folder_of_tests, one_class, a_class_of_one_image,
         few_images, a_class_that_is_no_text, a_class_of_two_lines, a_dangling_link,
+        a_link_to_itself,
     ],
 )  # fmt: skip
 def test_a_bad_folder_is_one_line_and_nothing_is_written(spoil, photos, ingest, tmp_path):

@@ -117,6 +117,7 @@ def test_what_is_no_whole_image_is_left_out_counted_and_named(photos, ingest, re
     image = (photos / "cat" / "0").read_bytes()
     put(photos / "cat" / "cut.jpg", image[: len(image) // 2])
     put(photos / "cat" / "page.png", b"<html>404</html>")
+    os.truncate(put(photos / "cat" / "scan", b"BM"), (256 << 20) + 1)
     put(photos / "dog" / "nothing.jpg", b"")
     put(photos / "notes.txt", b"read me")
     put(photos / "cat" / "x.npy", b"\x93NUMPY")
@@ -134,6 +135,7 @@ def test_what_is_no_whole_image_is_left_out_counted_and_named(photos, ingest, re
         f"{NUMBER} examples in 3 splits; "
         "warning: 2 broken images left out (cat/cut.jpg, cat/page.png); "
         "warning: 1 empty file left out (dog/nothing.jpg); "
+        "warning: 1 image above 256 MiB left out (cat/scan); "
         "warning: 2 images outside the classes left out (cat/old/deep.jpg, top.jpg); "
         "3 files left out that are no JPEG, PNG, GIF, BMP or WebP (cat/x.npy, dog/pipe, notes.txt)"
     )
