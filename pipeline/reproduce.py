@@ -3,12 +3,15 @@
 import datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from components.evaluator.reading import read_verdict
 from components.examples.reading import read_data
 from failures import Failure
 from pipeline.metadata_store import open_store, plain
 from pipeline.quiet import chatter_away
 from settings.configuration import Configuration
+from settings.mistakes import lines
 
 # Threads add floats in another order each time unless training.deterministic is set.
 TOLERANCE = 0.01
@@ -50,9 +53,16 @@ def reproduce(configuration, number, write_report, results=None):
     here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
     if original["data"]["fingerprint"] is None:  # Made on a cluster, whose folders are not here.
         here["data"] = _data_here(original["configuration"]["data"], configuration.data)
-    again = Configuration.model_validate(original["configuration"] | here)
+    try:
+        again = Configuration.model_validate(original["configuration"] | here)
+    except ValidationError as error:
+        raise Failure(
+            f"Version {number} cannot be reproduced by this code, which refuses its configuration: "
+            f"{'; '.join(lines(error, Configuration))}. Check out the commit that made it, "
+            f"{original['git_commit'] or 'which was not recorded'}."
+        ) from None
     run_locally(again, write_report, results)
-    return 0 if _compare(original, *_outcome(root), again.training.deterministic) else 1
+    return 0 if _compare(original, again, *_outcome(root)) else 1
 
 
 def _data_here(original, data):
@@ -71,11 +81,11 @@ def _outcome(root):
     return read_verdict(Path(blessing.uri)).metrics, data
 
 
-def _compare(original, metrics, fingerprint, deterministic):
+def _compare(original, again, metrics, fingerprint):
     """Prints both runs side by side; returns whether they agree."""
     from pipeline.origin import origin_of
 
-    same = True
+    same, deterministic = True, again.training.deterministic
     print(f"version {original['version']} and its reproduction:")
     for name, before in sorted(original["metrics"].items()):
         after = metrics.get(name)
@@ -90,7 +100,7 @@ def _compare(original, metrics, fingerprint, deterministic):
     elif fingerprint != known:
         same = False
         print("  The data differs: its fingerprint is another.")
-    commit = origin_of(Configuration.model_validate(original["configuration"]))["git_commit"]
+    commit = origin_of(again)["git_commit"]
     if commit != original["git_commit"]:
         print(f"  The code differs: commit {original['git_commit']} then, {commit} now.")
     how = "exactly" if deterministic else f"within {TOLERANCE} (losses {LOSS_TOLERANCE})"
