@@ -32,7 +32,7 @@ from failures import Failure
 from files import places, writing
 from files.locks import InUse, hold
 
-_FORMAT = 3
+_FORMAT = 4
 _ONCE_UNFINISHED = ".building"  # how earlier versions called what is being written
 _DESCRIPTION, _EXAMPLES = "description.json", "examples.tfrecord"
 _RUN_BYTES = 1 << 20  # read at once: large enough for the disk, small beside a window
@@ -51,6 +51,7 @@ def stored(source: Source, folder: str) -> Source:
     Raises:
       Failure: the folder cannot be written, the disk is full, or the source is damaged.
     """
+    files = source.in_place
     source, kept = _placed(source, folder)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +65,11 @@ def stored(source: Source, folder: str) -> Source:
     source = dataclasses.replace(source, at_most=examples, count=lambda: examples, lock=lock)
     if source.in_place:
         return source
+    parts = [os.path.getsize(file) // source.form.record_bytes for file in files]
     return dataclasses.replace(
         source,
         in_place=[str(kept / _EXAMPLES)],
+        parts=parts if sum(parts) == examples else (),
         explain=lambda error: Failure(
             f"The input cache {kept} cannot be read: {graph_error.cause(error, 'damaged')}. "
             "Delete the folder and start again."
@@ -95,8 +98,11 @@ def _placed(source: Source, folder: str) -> tuple[Source, Path]:
     """The source, and the folder for it below `folder`."""
     disk = places.existing(folder).stat().st_dev
     if any(os.stat(file).st_dev != disk for file in source.in_place):
-        # Whoever names a folder on another disk has a quicker one.
-        source = dataclasses.replace(source, in_place=())
+        # Whoever names a folder on another disk has a quicker one. A copy holds file after file.
+        files = list(source.in_place)
+        source = dataclasses.replace(
+            source, in_place=(), elements=lambda seed: tf.data.TFRecordDataset(files)
+        )
     shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
     key = json.dumps([_FORMAT, source.identity, shapes, not source.in_place])
     return source, Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -256,10 +262,14 @@ def _runs(source: Source) -> np.ndarray:
     """(runs, 3) int64: the file's number, its first record in it and how many it has."""
     record = source.form.record_bytes
     most = max(1, _RUN_BYTES // record)
+    # A copy keeps the runs of its files: workers with the one and the other share each batch.
+    parts = [(0, sum(source.parts[:number]), n) for number, n in enumerate(source.parts)]
+    parts = parts or [
+        (number, 0, os.path.getsize(file) // record) for number, file in enumerate(source.in_place)
+    ]
     runs = [
-        (number, first, min(most, count - first))
-        for number, file in enumerate(source.in_place)
-        for count in [os.path.getsize(file) // record]
+        (number, begin + first, min(most, count - first))
+        for number, begin, count in parts
         for first in range(0, count, most)
     ]
     return np.array(runs, np.int64)

@@ -39,6 +39,7 @@ class Source:
     count: Callable[[], int]  # the number of examples
     explain: Callable[[tf.errors.OpError], Failure]  # says what is wrong with which file
     in_place: Sequence[str] = ()  # local files that hold these examples in `form`, and no others
+    parts: Sequence[int] = ()  # examples of each file of which that one file is a copy
     lock: BinaryIO | None = None  # keeps the files from being removed while the source lives
 
     @functools.cached_property

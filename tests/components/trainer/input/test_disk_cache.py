@@ -236,6 +236,19 @@ def test_files_read_in_place_need_no_room(fixed, tmp_path, full_disk):
     assert fed(input_function, fixed, SHAPE, 8, **arguments).strategy == "disk"
 
 
+def test_workers_share_an_epoch_though_only_one_has_the_files_on_its_disk(
+    fixed, tmp_path, numbers, monkeypatch
+):
+    seen = []
+    for worker in range(2):
+        made = _made(
+            fixed, tmp_path / f"cache-{worker}", training=True, seed=1, worker=worker, workers=2
+        )
+        seen += [number for batch in numbers(made.dataset.take(5)) for number in batch]
+        monkeypatch.setattr(disk.places, "existing", lambda folder: Path("/proc"))  # another disk
+    assert sorted(seen) == list(range(40))
+
+
 def test_records_that_hold_their_features_in_several_orders_are_not_read_in_place(tmp_path):
     form, mask = FixedExample({"image": 36, "mask": 12}), bytes([2] * 12)
     usual = form.encode({"image": bytes([7] * 36), "mask": mask})
