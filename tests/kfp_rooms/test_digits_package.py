@@ -1,5 +1,6 @@
 """The default configuration, compiled and run as the backend would run it."""
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from cli.command_line import main
+from environment.lock import NOT_IN_THE_IMAGE
 from failures import ConfigurationError
 from kfp.image_tag import PROJECT
 from kfp.package_rules import read_package
@@ -213,6 +215,16 @@ def test_every_module_that_a_step_imports_is_part_of_its_codes_fingerprint(run_b
             and of_runners.isdisjoint(file.parents)
         }
         assert ours - sources_of(type(component).__module__) == set(), component.id
+
+
+@pytest.mark.slow
+def test_no_step_imports_what_the_image_leaves_out(run_below, modules):
+    run_below("minio://bucket/runs")
+    imported = {line for file in modules.iterdir() for line in file.read_text().splitlines()}
+
+    for name in NOT_IN_THE_IMAGE - {"tensorflow"}:
+        files = importlib.metadata.files(name)
+        assert imported.isdisjoint(str(file.locate()) for file in files), name
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from environment.lock import NOT_IN_THE_IMAGE
 from kfp.image_tag import CONTENT, LEFT_OUT, PROJECT, content_tag, with_tag
 
 DOCKERFILE = PROJECT / "kfp" / "Dockerfile"
@@ -53,6 +54,17 @@ def test_packages_come_from_the_lock_and_by_their_hashes():
 
     assert len(installs) == 2
     assert all("--require-hashes" in install for install in installs)
+
+
+def test_the_image_has_the_versions_of_the_lock_but_tensorflow_for_cpus():
+    whole, image = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (PROJECT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.txt", "requirements-image.txt")
+    )
+
+    assert whole.keys() - image.keys() == NOT_IN_THE_IMAGE
+    assert image.pop("tensorflow-cpu") == whole["tensorflow"]
+    assert image.items() <= whole.items()
 
 
 def test_docker_is_shown_what_it_copies_and_what_is_left_out():
