@@ -128,7 +128,8 @@ def _is_cached(component, step):
     # With a driver of this kind, a step reads what may change while its parameters stay the same.
     from components.cache_driver import CacheDriver
 
-    return not issubclass(component.DRIVER_CLASS, CacheDriver)
+    # A resolver or an importer has no driver; the package rules judge it.
+    return not issubclass(getattr(component, "DRIVER_CLASS", object), CacheDriver)
 
 
 def _finish_task(task, step, pipeline, cached):
