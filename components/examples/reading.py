@@ -44,11 +44,13 @@ def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
                 yield {name: _values(feature) for name, feature in features.items()}
 
 
-def serialized(values: Mapping[str, bytes]) -> bytes:
+def serialized(values: Mapping[str, bytes | float]) -> bytes:
     """A tf.train.Example with one value in each feature; equal values give equal bytes."""
     example = _message()()
     for name, value in values.items():
-        example.features.feature[name].bytes_list.value.append(value)
+        feature = example.features.feature[name]
+        kind = feature.bytes_list if isinstance(value, bytes) else feature.float_list
+        kind.value.append(value)
     return example.SerializeToString(deterministic=True)
 
 

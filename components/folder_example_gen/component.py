@@ -1,15 +1,12 @@
 """FolderExampleGen: a folder of images as the beginning of a TFX pipeline."""
 
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
-from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import MakePipeline
-from components.examples.describing import describe
-from components.examples.shards import all_or_none, checked_count, write_all
-from components.folder_example_gen import contents, shards
-from components.folder_example_gen.driver import Driver
-from components.folder_example_gen.findings import remarks
+from components.examples.ingest import ingest
+from components.folder_example_gen import contents
+from components.folder_example_gen.contents import Driver
 from components.typed_component import component
 from failures import Failure
 from settings.data import Features
@@ -52,38 +49,12 @@ def FolderExampleGen(
       Failure: the folder cannot be read, does not have the images of a classification, or
         changes meanwhile.
     """
-    found = contents.read(source)
-    if fingerprint and fingerprint != found.fingerprint:
-        raise Failure(f"{found.folder} changed while it was read. Run again.")
-    if not fingerprint:
-        found.log()  # No driver has done so.
-    examples.split_names = artifact_utils.encode_split_names(list(found.roles))
-    work = {
-        role: shards.plan(
-            images,
-            found.folder,
-            artifact_utils.get_split_uri([examples], role),
-            features.image_feature,
-            features.label_feature,
-        )
-        for role, images in found.roles.items()
-    }
-    every = [shard for plan in work.values() for shard in plan]
-    with all_or_none([shard.path for shard in every]):
-        write_all(shards.write, every, examples.uri, make_pipeline)
-    counts = {
-        role: checked_count(
-            [(shard.path, len(shard.images)) for shard in plan],
-            len(found.roles[role]),
-            found.folder,
-        )
-        for role, plan in work.items()
-    }
-    describe(
+    ingest(
+        contents.read(source),
+        features,
         examples,
         dataset=source.path,
-        fingerprint=found.fingerprint,
-        counts=counts,
         span=span,
-        remarks=remarks(found.findings),
+        fingerprint=fingerprint,
+        make_pipeline=make_pipeline,
     )

@@ -1,36 +1,18 @@
 """All that the pipeline has to know of a folder of images before it writes Examples."""
 
-import hashlib
-import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from components.folder_example_gen.findings import log_lines
-from components.folder_example_gen.layout import Labelled, laid_out, repeated
+from components.examples.contents import ContentDriver, Contents
+from components.examples.entries import repeated
+from components.examples.picture_files import shown
+from components.folder_example_gen.layout import laid_out
 from components.folder_example_gen.scan import scan
 from settings.sources import FolderSource
 
 
-@dataclass(frozen=True)
-class Contents:
-    """A folder of images as it was when it was read."""
-
-    folder: str  # an absolute path, as workers elsewhere have another working directory
-    roles: dict[str, list[Labelled]]
-    findings: dict[str, list[str]]  # by kind, as `findings.WORDS` knows it
-
-    @property
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits of the content, class and split of all images.
-
-        Neither their names within a class nor their times count, nor what is left out.
-        """
-        return fingerprint(self.roles)
-
-    def log(self) -> None:
-        for line in log_lines(self.findings):
-            logging.warning("%s: %s", self.folder, line)
+class Driver(ContentDriver):
+    def contents(self, exec_properties):
+        return read(FolderSource.from_json(exec_properties["source"]))
 
 
 def read(source: FolderSource) -> Contents:
@@ -45,13 +27,4 @@ def read(source: FolderSource) -> Contents:
     findings = found.findings | repeated(layout.roles)
     if layout.misplaced:
         findings["misplaced"] = layout.misplaced
-    return Contents(folder, layout.roles, findings)
-
-
-def fingerprint(roles: Mapping[str, Sequence[Labelled]]) -> str:
-    digest = hashlib.sha256()
-    for role in sorted(roles):
-        digest.update(f"{role} {len(roles[role])}\n".encode())
-        for image in roles[role]:
-            digest.update(image.digest + image.label.encode() + b"\n")
-    return digest.hexdigest()
+    return Contents(folder, layout.roles, findings, shown(folder))

@@ -1,6 +1,5 @@
 """Looks at every file of a folder: which are images, by their content, and what the rest are."""
 
-import hashlib
 import itertools
 import os
 import stat
@@ -9,27 +8,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from components.engine import in_threads
-from components.image_files import HEAD, is_whole, kind_named, kind_of
+from components.examples.picture_files import NEXT_STEP, Picture, examined, shown
 from failures import Failure
-from files.places import opened, reading
+from files.places import reading
 
-NEXT_STEP = "Correct its permissions or remove it, then run again."
-MOST_BYTES = 256 << 20  # of one image: several are held at once, and an Example has a limit
 _BATCH = 64  # files that a thread looks at before it reports
-
-
-class Image(NamedTuple):
-    """An image file of the folder."""
-
-    path: str  # relative to the folder, with slashes
-    size: int  # bytes
-    digest: bytes  # (32,) SHA-256 of the content
 
 
 class Scan(NamedTuple):
     """All files of a folder."""
 
-    images: list[Image]  # by path
+    images: list[Picture]  # by path
     findings: dict[str, list[str]]  # kind of finding, as `findings.WORDS` knows it, to paths
 
 
@@ -57,11 +46,6 @@ def scan(folder: str) -> Scan:
     return Scan(images, dict(findings))
 
 
-def shown(path: str) -> str:
-    """The path for a message: in one line, whatever bytes it is made of."""
-    return "".join(character if character.isprintable() else "?" for character in path)
-
-
 def _check(folder: str) -> None:
     place = shown(folder)
     with reading(place, NEXT_STEP):
@@ -87,28 +71,5 @@ def _files(folder: str, above: str, seen: tuple[str, ...]) -> Iterator[str]:
             yield from _files(folder, f"{above}{name}/", (*seen, real))
 
 
-def _examined(folder: str, paths: list[str]) -> list[tuple[str, Image | None, str]]:
-    return [(path, *_image_or_finding(folder, path)) for path in paths]
-
-
-def _image_or_finding(folder: str, path: str) -> tuple[Image | None, str]:
-    """An Image, and what is to be said of the file, "" if nothing."""
-    place = os.path.join(folder, path)
-    with reading(shown(place), NEXT_STEP):
-        found = os.stat(place)
-        if not stat.S_ISREG(found.st_mode):
-            return None, "foreign"  # Opening a pipe would wait for its writer.
-        with opened(place) as file:
-            head = file.read(HEAD)
-            kind = kind_of(head)
-            if not head:
-                return None, "empty"
-            if not kind:
-                return None, "broken" if kind_named(path) else "foreign"
-            if found.st_size > MOST_BYTES:
-                return None, "huge"
-            content = head + file.read()
-    if not is_whole(content, kind):
-        return None, "broken"
-    image = Image(path, len(content), hashlib.sha256(content).digest())
-    return image, "misnamed" if kind_named(path) not in ("", kind) else ""
+def _examined(folder: str, paths: list[str]) -> list[tuple[str, Picture | None, str]]:
+    return [(path, *examined(folder, path)) for path in paths]

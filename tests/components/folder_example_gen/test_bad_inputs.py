@@ -55,7 +55,7 @@ def no_folder_of_tests(photos):
 
 def one_class(photos):
     shutil.rmtree(photos / "dog")
-    return "has one class only, cat. Give each class a folder of its own."
+    return "has one class only, cat. Add images of another class."
 
 
 def a_class_of_one_image(photos):
@@ -161,7 +161,8 @@ def check_refused(ingest, expected: str, photos: Path, tmp_path: Path) -> None:
 
 def refuse_to_read(path: Path, monkeypatch) -> None:
     """Takes the right to read a path; root reads in spite of it, so the calls refuse as well."""
-    import components.folder_example_gen.scan as scan
+    from components.examples import picture_files
+    from components.folder_example_gen import scan
 
     def refusing(function):
         def call(given, *rest):
@@ -171,5 +172,5 @@ def refuse_to_read(path: Path, monkeypatch) -> None:
 
         return call
 
-    monkeypatch.setattr(scan, "opened", refusing(scan.opened))
+    monkeypatch.setattr(picture_files, "opened", refusing(picture_files.opened))
     monkeypatch.setattr(scan.os, "scandir", refusing(os.scandir))

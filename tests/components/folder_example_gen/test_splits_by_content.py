@@ -108,7 +108,7 @@ def test_whatever_changes_the_examples_changes_the_fingerprint(photos, change):
 
 
 def test_the_executor_finds_the_fingerprint_that_the_driver_finds(photos, ingest):
-    from components.folder_example_gen.driver import Driver
+    from components.folder_example_gen.contents import Driver
 
     source = FolderSource(path=str(photos))
     by_driver = Driver(None).value({}, {"source": source.model_dump_json()})

@@ -1,8 +1,8 @@
-"""What is to be said of the files of a folder, for the table of a run and for its log."""
+"""What is to be said of the files of a source, for the table of a run and for its log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from components.folder_example_gen.scan import MOST_BYTES, shown
+from components.examples.picture_files import MOST_BYTES, shown
 from components.image_files import KINDS
 
 # Each kind of finding in words, of one file and of several; in the order of a report.

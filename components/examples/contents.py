@@ -1,0 +1,49 @@
+"""All that the pipeline has to know of files of images before it writes Examples."""
+
+import logging
+from dataclasses import dataclass
+
+from components.cache_driver import CacheDriver
+from components.examples import entries
+from components.examples.entries import Entry
+from components.examples.findings import log_lines
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Files of images as they were when they were read."""
+
+    folder: str  # an absolute path, as workers elsewhere have another working directory
+    roles: dict[str, list[Entry]]
+    findings: dict[str, list[str]]  # by kind, as `findings.WORDS` knows it
+    name: str  # of the source, for messages
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits of the content, class and split of all images.
+
+        Neither their names within a class nor their times count, nor what is left out.
+        """
+        return entries.fingerprint(self.roles)
+
+    def log(self) -> None:
+        for line in log_lines(self.findings):
+            logging.warning("%s: %s", self.name, line)
+
+
+class ContentDriver(CacheDriver):
+    """The fingerprint of the content; every file is read for it.
+
+    Sizes and times would be read sooner, but an edit that keeps both would go unnoticed.
+    """
+
+    PARAMETER = "fingerprint"
+
+    def contents(self, exec_properties) -> Contents:
+        """What the source of these properties holds."""
+        raise NotImplementedError
+
+    def value(self, input_dict, exec_properties):
+        found = self.contents(exec_properties)
+        found.log()
+        return found.fingerprint

@@ -1,0 +1,84 @@
+"""Which split something is in, by a hash of it: what comes or goes elsewhere moves nothing."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from components.examples.entries import Roles
+from components.examples.picture_files import shown
+from failures import Failure
+
+BY_DEFAULT = {"train": 80, "validation": 10, "test": 10}  # percent
+_LEAST_CLASSES = 2
+
+
+def drawn(digest: bytes, shares: Mapping[str, int]) -> str:
+    """The split of a content.
+
+    Args:
+      digest: (8 or more,) a cryptographic hash of it.
+      shares: percentages by split, 100 together.
+    """
+    place = int.from_bytes(digest[:8], "big") * 100 >> 64
+    for role, share in shares.items():
+        place -= share
+        if place < 0:
+            return role
+    raise AssertionError(f"the shares are {sum(shares.values())} percent")
+
+
+def drawn_by_name(name: str, shares: Mapping[str, int]) -> str:
+    """The split of all that shares a name, such as the images of one patient."""
+    return drawn(hashlib.sha256(name.encode()).digest(), shares)
+
+
+def check_roles(roles: Roles, place: str, where: str, way_on: str) -> None:
+    """Checks what a model is to be trained on and measured by.
+
+    Args:
+      place: the source, for messages.
+      where: where a class is named, for messages, as in "class folder".
+      way_on: what can be done about a class that is in one split only.
+
+    Raises:
+      Failure: a split is empty, the name of a class is not printable, there are fewer than two
+        classes, or a class is not in train and in a split that measures it.
+    """
+    labels = {role: {entry.label for entry in entries} for role, entries in roles.items()}
+    every = set().union(*labels.values()) - {""}
+    for label in sorted(every):
+        if shown(label) != label:
+            raise Failure(
+                f"{place}: the name of the {where} {shown(label)} holds what is no printable "
+                "character of UTF-8. Rename it."
+            )
+    has_masks = not every
+    if not has_masks and len(every) < _LEAST_CLASSES:
+        raise Failure(f"{place} has one class only, {listed(every)}. Add images of another class.")
+    for role, entries in roles.items():
+        if not entries:
+            raise Failure(
+                f"{place}: split {role} gets none of the {sum(map(len, roles.values())):,} images. "
+                "Add images, or set data.splits."
+            )
+    if not has_masks:
+        _check_classes(labels, place, way_on)
+
+
+def _check_classes(labels: Mapping[str, set[str]], place: str, way_on: str) -> None:
+    """A class of one split alone can be learnt and never measured, or the other way round."""
+    measured = set().union(*(found for role, found in labels.items() if role != "train"))
+    if untrained := measured - labels["train"]:
+        raise Failure(f"{place}: split train has no image of {_classes(untrained)}. {way_on}")
+    if unmeasured := labels["train"] - measured:
+        raise Failure(f"{place}: split train alone has images of {_classes(unmeasured)}. {way_on}")
+
+
+def _classes(names: Iterable[str]) -> str:
+    return f"class{'es' if len(set(names)) > 1 else ''} {listed(names)}"
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """Some of the names, in order, for a message."""
+    ordered = sorted(map(shown, names))
+    more = f" and {len(ordered) - most:,} more" if len(ordered) > most else ""
+    return ", ".join(ordered[:most]) + more

@@ -1,0 +1,66 @@
+"""What becomes an Example, known by its content before anything is written."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+Roles = Mapping[str, Sequence["Entry"]]  # by split
+
+
+class Entry(NamedTuple):
+    """An image with its class or its mask.
+
+    The order of the fields makes that of the Examples, which therefore follows from the content.
+    """
+
+    digest: bytes  # (32,) SHA-256 of the image
+    label: str  # "" where masks are read
+    path: str  # of the image, relative to the source's folder
+    size: int  # bytes, with those of the mask
+    mask_path: str = ""  # "" where classes are read
+    mask_digest: bytes = b""
+    weight: float | None = None  # above or equal to 0
+
+    @property
+    def content(self) -> bytes:
+        """All that its Example depends on, besides the names of features."""
+        parts = [self.digest, self.label.encode(), b"\n", self.mask_digest]
+        return b"".join(parts) + (b"" if self.weight is None else repr(self.weight).encode())
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Sorted by content; names decide between copies alone."""
+    return sorted(entries, key=lambda entry: (entry.content, entry.path, entry.mask_path))
+
+
+def fingerprint(roles: Roles) -> str:
+    """64 hexadecimal digits of the content and split of all entries in their order.
+
+    Neither their names nor their times count.
+    """
+    digest = hashlib.sha256()
+    for role in sorted(roles):
+        digest.update(f"{role} {len(roles[role])}\n".encode())
+        for entry in roles[role]:
+            digest.update(hashlib.sha256(entry.content).digest())
+    return digest.hexdigest()
+
+
+def repeated(roles: Roles) -> dict[str, list[str]]:
+    """The files whose content another one has too, by kind of finding; the first one is none."""
+    findings = defaultdict(list)
+    for (_, role, *answer), *others in _copies(roles):
+        for path, its_role, *its_answer in others:
+            kind = "leaked" if its_role != role else "duplicate"
+            findings["contradictory" if its_answer != answer else kind].append(path)
+    return {kind: sorted(paths) for kind, paths in findings.items()}
+
+
+def _copies(roles: Roles) -> list[list[tuple]]:
+    """(path, split, class, mask) of the entries of each image that there is more than once."""
+    places = defaultdict(list)
+    for role, entries in roles.items():
+        for entry in entries:
+            places[entry.digest].append((entry.path, role, entry.label, entry.mask_digest))
+    return [sorted(found) for found in places.values() if len(found) > 1]

@@ -1,0 +1,75 @@
+"""Writes the files of a split as Examples, several shards at once."""
+
+import hashlib
+import itertools
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from components.examples.entries import Entry
+from components.examples.picture_files import NEXT_STEP, shown
+from components.examples.reading import serialized
+from components.examples.shard_names import LEAST, shard_path
+from components.examples.shards import write_shard
+from failures import Failure
+from files import tfrecords
+from files.places import opened, reading
+from settings.data import Features
+
+_BYTES = 128 << 20  # of one shard, about
+WEIGHT = "sample_weight"  # the feature of an entry's weight
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One output file and the entries that go into it."""
+
+    path: str
+    folder: str  # of the images
+    entries: Sequence[Entry]
+    features: Features
+
+
+def plan(entries: Sequence[Entry], folder: str, split_uri: str, features: Features) -> list[Shard]:
+    """Divides a split's entries over its shards, keeping their order; no shard is empty."""
+    wanted = max(LEAST, math.ceil(sum(entry.size for entry in entries) / _BYTES))
+    number = min(wanted, len(entries))
+    bounds = [len(entries) * index // number for index in range(number + 1)]
+    return [
+        Shard(shard_path(split_uri, index, number), folder, entries[start:stop], features)
+        for index, (start, stop) in enumerate(itertools.pairwise(bounds))
+    ]
+
+
+def write(shard: Shard) -> None:
+    """Writes the shard.
+
+    Raises:
+      Failure: a file is not what it was, or cannot be read; or the shard cannot be written.
+    """
+    write_shard(shard.path, _records(shard))
+
+
+def _records(shard: Shard) -> Iterator[bytes]:
+    features = shard.features
+    for entry in shard.entries:
+        image = _content(shard.folder, entry.path, entry.digest)
+        values = {features.image_feature: image}
+        if features.mask_feature is None:
+            values[features.label_feature] = entry.label.encode()
+        else:
+            mask = _content(shard.folder, entry.mask_path, entry.mask_digest)
+            values[features.mask_feature] = mask
+        if entry.weight is not None:
+            values[WEIGHT] = entry.weight
+        yield tfrecords.frame(serialized(values))
+
+
+def _content(folder: str, path: str, digest: bytes) -> bytes:
+    place = os.path.join(folder, path)
+    with reading(shown(place), NEXT_STEP), opened(place) as file:
+        content = file.read()
+    if hashlib.sha256(content).digest() != digest:
+        raise Failure(f"{shown(place)} changed while it was read. Run again.")
+    return content
