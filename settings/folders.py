@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from settings import spans
 from settings.plain_paths import WITHOUT, is_plain
 from settings.section import Form
 
@@ -12,6 +13,12 @@ from settings.section import Form
 def folder(pattern: str, words: str) -> Any:
     """The type of a path that matches the whole `pattern`, which `words` describe."""
     return Annotated[str, AfterValidator(_FolderForm(pattern, f"{words}, {WITHOUT}"))]
+
+
+def folder_of_spans(pattern: str, words: str) -> Any:
+    """As `folder`, and {SPAN}, {VERSION}, {YYYY}, {MM} and {DD} may stand in the path."""
+    words = f"{words}, or a pattern such as span-{{SPAN}}, {WITHOUT}"
+    return Annotated[str, AfterValidator(_SpansForm(pattern, words))]
 
 
 class _FolderForm(Form):
@@ -24,4 +31,14 @@ class _FolderForm(Form):
                 f"below the working folder {os.getcwd()!r}; allowed: an absolute path, or a "
                 f"working folder {WITHOUT}"
             )
+        return given
+
+
+class _SpansForm(_FolderForm):
+    """A form of a folder's path, or of the pattern of many."""
+
+    def __call__(self, given: str) -> str:
+        if mistake := spans.mistake_in(given):
+            raise ValueError(mistake)
+        super().__call__(spans.filled(given))
         return given

@@ -8,15 +8,16 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from settings.folders import folder
+from settings.folders import folder, folder_of_spans
 from settings.plain_paths import PLAIN
 from settings.section import Form, Section, matching
+from settings.spans import Spanned
 
 Dataset = matching(
     r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
 )
 DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
-ImageFolder = folder(rf"(~/)?{PLAIN}", "a folder of this machine")
+ImageFolder = folder_of_spans(rf"(~/)?{PLAIN}", "a folder of this machine")
 
 
 class Source(Section):
@@ -112,8 +113,8 @@ class FolderSplits(Section):
         return {role: part for role, part in self if part is not None}
 
 
-class FolderSource(Source):
-    """A folder of images, `<class>/<name>` or `<split>/<class>/<name>`."""
+class FolderSource(Source, Spanned):
+    """A folder of images, `<class>/<name>` or `<split>/<class>/<name>`, or one for each span."""
 
     COMPONENT, PLACE, RUN_KEY = "FolderExampleGen", "path", "path"
     HAS_MASKS = False

@@ -10,9 +10,11 @@ from settings.configuration import Configuration
 from settings.reading import load
 from settings.replace import replaced
 from settings.sources import FolderSource, TfdsSource
+from settings.spans import Window
 
 DIGITS = Path("configs/digits.yaml")
 PHOTOS = "data={source: folder, path: photos}"
+SPANS = "data={source: folder, path: 'in/span-{SPAN}'}"
 
 
 def mistakes(*overrides):
@@ -78,3 +80,52 @@ def test_a_tuner_needs_a_validation_split_of_whatever_source():
     assert load(DIGITS, [PHOTOS, tuner]).tuner
     [line] = mistakes(PHOTOS, tuner, "data.splits={train: 80, test: 20}")
     assert "data.splits.validation, which is missing" in line
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ("latest", Window(last=1)),
+        ("all", Window()),
+        ("{last: 3}", Window(last=3)),
+        ("{from: 2, to: 4}", Window(from_=2, to=4)),
+        ("{from: 2, gaps: true}", Window(from_=2, gaps=True)),
+        ("{from: 1970-01-03, to: 2026-11-26}", Window(from_=2, to=20783)),
+    ],
+)
+def test_a_window_is_a_word_or_says_which_spans(window, expected):
+    configuration = load(DIGITS, [SPANS, f"data.window={window}"])
+    source = configuration.data.source_keys
+    assert source.window == expected
+    assert FolderSource.from_json(source.model_dump_json()) == source
+    text = configuration.model_dump_json(by_alias=True)
+    assert Configuration.model_validate(json.loads(text)) == configuration
+
+
+def test_the_newest_span_is_read_unless_the_configuration_says_otherwise():
+    source = load(DIGITS, [SPANS]).data.source_keys
+    assert (source.window, source.span, source.has_spans) == (Window(last=1), None, True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([SPANS, "data.path=a/{SPAN}/{SPAN}"], "allowed: one {SPAN}"),
+        ([SPANS, "data.path=a/{SPAN}/{DD}"], "allowed: {SPAN}, or {YYYY}, {MM} and {DD}, not both"),
+        ([SPANS, "data.path=a/{YYYY}-{MM}"], "allowed: all of {YYYY}, {MM} and {DD}"),
+        ([SPANS, "data.path=a/{VERSION}"], "allowed: {VERSION} beside {SPAN}, or beside"),
+        ([SPANS, "data.path=a/{SPAM}"], "or a pattern such as span-{SPAN}, without *"),
+        ([SPANS, "data.window=newest"], "allowed: latest, all, {last: N} or {from: A, to: B}"),
+        ([SPANS, "data.window={last: 2, to: 3}"], "allowed: latest, all, {last: N} or {from: A,"),
+        ([SPANS, "data.window={last: 0}"], "data.window.last: given 0; allowed: a whole number, 1"),
+        ([SPANS, "data.window={from: 5, to: 4}"], "allowed: 5 or more, as data.window.from is 5"),
+        ([SPANS, "data.span=-1"], "allowed: a whole number, 0 or more, or a date such as 2026-11"),
+        ([PHOTOS, "data.window=all"], "allowed: only beside {SPAN}, or {YYYY}, {MM} and {DD}, in"),
+        ([PHOTOS, "data.span=3"], "allowed: only beside {SPAN}, or {YYYY}, {MM} and {DD}, in data"),
+        (["data.window=all"], "data.window: unknown key"),
+        (["data.data_dir='in/{SPAN}'"], "allowed: a folder or an address, without * ? [ ] { }"),
+    ],
+)
+def test_a_mistake_about_spans_is_one_line(overrides, expected):
+    [line] = mistakes(*overrides)
+    assert expected in line
