@@ -1,7 +1,9 @@
 """A few thousand photographs of about 500x375, from those that the dependencies ship."""
 
 import dataclasses
+import importlib.util
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +54,9 @@ def make(folder: Path, count: int) -> Photographs:
     if not done.exists():
         for kind in ("loose", "encoded", "raw"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
-        for number, jpeg in enumerate(_crops(count)):
+        with ThreadPoolExecutor() as pool:  # Pillow lets other threads run meanwhile.
+            jpegs = pool.map(_jpeg, _crops(count))
+        for number, jpeg in enumerate(jpegs):
             (folder / "loose" / f"{number:06d}.jpg").write_bytes(jpeg)
         _write_shards(folder)
         done.touch()
@@ -70,18 +74,26 @@ def _crops(count: int):
         width, height = int(4 * scale), int(3 * scale)
         left = random.integers(0, source.width - width + 1)
         top = random.integers(0, source.height - height + 1)
-        crop = source.crop((left, top, left + width, top + height))
-        file = io.BytesIO()
-        crop.resize((500, 375), Image.Resampling.BICUBIC).save(file, "JPEG", quality=_QUALITY)
-        yield file.getvalue()
+        yield source.crop((left, top, left + width, top + height))
+
+
+def _jpeg(crop) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    crop.resize((500, 375), Image.Resampling.BICUBIC).save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
 
 
 def _pictures() -> list[np.ndarray]:
-    import skimage.data
     from sklearn.datasets import load_sample_images
 
-    names = ("astronaut", "coffee", "chelsea", "rocket")
-    return [*load_sample_images().images, *(getattr(skimage.data, name)() for name in names)]
+    found = load_sample_images().images
+    if importlib.util.find_spec("skimage"):  # Only `make bench` installs it.
+        from skimage import data
+
+        found += [getattr(data, name)() for name in ("astronaut", "coffee", "chelsea", "rocket")]
+    return found
 
 
 def _write_shards(folder: Path) -> None:

@@ -10,10 +10,10 @@ from tfx.utils import path_utils
 from components.trainer import devices, expected_answers, saved_model
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input_report.report import InputReport
-from components.trainer.preparation import train
 from components.trainer.task import Task
 from components.trainer.training import Trained
 from components.trainer.training_log import TrainingLog
+from components.trainer.training_task import train
 from failures import Failure
 from files import writing
 

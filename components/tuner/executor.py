@@ -9,9 +9,9 @@ import tensorflow as tf
 from tfx import types
 
 from components.trainer import devices, hyperparameters
-from components.trainer.preparation import train
 from components.trainer.task import Task
 from components.trainer.training_log import TrainingLog
+from components.trainer.training_task import train
 from components.tuner.reading import TRIALS
 from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions

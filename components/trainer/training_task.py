@@ -1,0 +1,107 @@
+"""One training of Trainer itself or of a Tuner's trial, from the artifacts it is given."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+
+from components.schema_gen import schema_files
+from components.trainer import devices, workers
+from components.trainer.augmentation import Augmenter
+from components.trainer.checkpoints import Checkpoints
+from components.trainer.devices import Devices
+from components.trainer.input.features import LABEL, Feature
+from components.trainer.input.function import Input, input_function
+from components.trainer.input.options import FeedOptions, Workers
+from components.trainer.input_report.report import InputReport
+from components.trainer.model import build_model
+from components.trainer.preparation import prepare
+from components.trainer.task import Task
+from components.trainer.training import Trained
+from components.trainer.training_log import TrainingLog
+from components.trainer.transform_graph import TransformGraph
+from failures import Failure
+
+
+def train(
+    task: Task, checkpoints: Checkpoints, log: TrainingLog, input_report: InputReport | None = None
+) -> tuple[Trained, TransformGraph]:
+    """One training, of Trainer itself or of a Tuner's trial, and the graph before its model.
+
+    Raises:
+      Failure: there is no train split, an input is unusable, or the training cannot go on.
+    """
+    training, keys = task.recipe.training, task.recipe.augmentation
+    # Before anything is computed: workers can only find each other then.
+    chosen = devices.choose(training, os.environ)
+    devices.prepare(task.seed, training.deterministic)
+    schema = schema_files.read(task.schema.uri)
+    graph = TransformGraph.load(task.transform_graph.uri, schema, task.features)
+    train_files = task.split_files("train")
+    if not train_files:
+        raise Failure(
+            'Trainer: there are no examples of the split "train". '
+            "Check the splits in the configuration's data section."
+        )
+    batches = _batches(task, graph)
+    options = _feed_options(task, chosen)
+    loop = prepare(
+        training,
+        build_model=functools.partial(
+            build_model,
+            task.recipe.model,
+            graph.image_shape,
+            len(graph.labels),
+            graph.pixel_mean,
+            graph.pixel_std,
+        ),
+        training_input=functools.partial(batches, train_files, training=True),
+        options=options,
+        validation=_validation(
+            batches, task.split_files("validation"), training.batch_size, options
+        ),
+        checkpoints=checkpoints,
+        log=log,
+        devices=chosen,
+        augmenter=Augmenter(keys, task.seed) if keys.active else None,
+        input_report=input_report,
+    )
+    return loop.run(), graph
+
+
+def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:
+    """The input function of transformed Examples, for all that is the same in every split."""
+    masks = Feature("mask", (*graph.image_shape[:2], 1), "uint8")
+    return functools.partial(
+        input_function,
+        image_shape=graph.image_shape,
+        batch_size=task.recipe.training.batch_size,
+        target=LABEL if task.features.task == "classification" else masks,
+    )
+
+
+def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
+    given = task.recipe.training.input
+    agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
+    return FeedOptions(
+        seed=task.seed,
+        strategy=given.strategy,
+        cache_dir=task.cache_folder,
+        memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
+        workers=Workers(chosen.worker, chosen.workers, chosen.workers_here, agree),
+    )
+
+
+def _validation(
+    batches: Callable[..., Input], files: list[str], batch_size: int, options: FeedOptions
+) -> Input | None:
+    if not files:
+        return None
+    # Its strategy is each worker's own: without a shuffle, all read in one order.
+    alone = dataclasses.replace(options.workers, agree=None)
+    options = dataclasses.replace(options, workers=alone)
+    made = batches(files, training=False, options=options)
+    size = workers.validation_batch_size(made.examples, batch_size, alone.count)
+    if size == batch_size:
+        return made
+    return batches(files, training=False, batch_size=size, options=options)
