@@ -1,7 +1,8 @@
 """Opens, reads and lists files, local or in a bucket.
 
-An address with "://" goes through tf.io.gfile. Any other path needs the standard library
-alone, so that commands that read a few local files do not wait for TensorFlow.
+The addresses s3:// and gs:// go through `files.buckets`, any other with "://" through
+tf.io.gfile. A path needs the standard library alone, so that commands that read a few local
+files do not wait for other libraries.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from failures import Failure
+from files.buckets.addresses import is_bucket
 
 _READ_BYTES = 4 << 20
 UNFINISHED = ".unfinished"  # ends the name of what is being written
@@ -33,20 +35,20 @@ def opened(path, mode="rb"):
     """The file object of `path`; text is UTF-8.
 
     Raises:
-      OSError, or for a remote path tf.errors.OpError: it cannot be opened.
+      OSError, or for another remote path than a bucket's tf.errors.OpError: it cannot be opened.
     """
     if is_remote(path):
-        return gfile().GFile(str(path), mode)
+        return gfile(path).GFile(str(path), mode)
     return open(path, mode, encoding=None if "b" in mode else "utf-8")
 
 
 def exists(path) -> bool:
     """Whether there is a file or folder `path`."""
-    return gfile().exists(str(path)) if is_remote(path) else os.path.exists(path)
+    return gfile(path).exists(str(path)) if is_remote(path) else os.path.exists(path)
 
 
 def is_folder(path) -> bool:
-    return gfile().isdir(str(path)) if is_remote(path) else os.path.isdir(path)
+    return gfile(path).isdir(str(path)) if is_remote(path) else os.path.isdir(path)
 
 
 def read(path, next_step: str) -> bytes:
@@ -98,21 +100,21 @@ def existing(folder) -> Path:
 
 def size(path) -> int:
     """The bytes of the file `path`; raises like `opened`."""
-    return gfile().stat(str(path)).length if is_remote(path) else os.path.getsize(path)
+    return gfile(path).stat(str(path)).length if is_remote(path) else os.path.getsize(path)
 
 
 def files_in(folder) -> list[str]:
     """The paths of the finished files and folders in a folder, by name; [] where it is missing."""
     if not is_folder(folder):
         return []
-    names = gfile().listdir(str(folder)) if is_remote(folder) else os.listdir(folder)
+    names = gfile(folder).listdir(str(folder)) if is_remote(folder) else os.listdir(folder)
     found = sorted(name.rstrip("/") for name in names)  # A bucket's folders end in a slash.
     return [os.path.join(folder, name) for name in found if not name.endswith(UNFINISHED)]
 
 
 def files_below(folder) -> list[str]:
     """The paths of all files in a folder and below, relative to it, in a fixed order."""
-    walk = gfile().walk if is_remote(folder) else os.walk
+    walk = gfile(folder).walk if is_remote(folder) else os.walk
     return sorted(
         os.path.relpath(os.path.join(place, name), folder)
         for place, _, names in walk(str(folder))
@@ -165,7 +167,12 @@ def why(error: Exception) -> str:
     return lines[0].split("; ")[-1].split(" [Op:")[0].rstrip(".")
 
 
-def gfile():
+def gfile(path) -> Any:
+    """The functions of tf.io.gfile for a remote path."""
+    if is_bucket(path):
+        from files.buckets import file_system
+
+        return file_system
     import tensorflow as tf
 
     return tf.io.gfile

@@ -7,11 +7,13 @@ killed process leaves that behind, and the next writer of the same place removes
 import contextlib
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from files import locks, places
+from files.buckets.addresses import is_bucket
 from files.places import UNFINISHED, gfile, is_remote, opened
 
 _NEXT_STEP = "Free some space or make the folder writable, then run again."
@@ -30,6 +32,12 @@ def whole_file(path) -> Iterator[str]:
       OSError, or for a remote path tf.errors.OpError: it cannot be written.
     """
     path = os.fspath(path)
+    if is_bucket(path):
+        with tempfile.TemporaryDirectory(prefix="steadyfeed-") as folder:
+            unfinished = os.path.join(folder, "object")
+            yield unfinished
+            _objects().upload(unfinished, path)
+        return
     make_folder(os.path.dirname(path) or ".")
     if is_remote(path):
         # An object exists once it is complete: a kill leaves nothing of this name.
@@ -78,7 +86,7 @@ def publish(unfinished, path) -> None:
       OSError, or for a remote path tf.errors.OpError: also where a folder of that name exists.
     """
     if is_remote(path):
-        gfile().rename(str(unfinished), str(path), overwrite=True)
+        gfile(path).rename(str(unfinished), str(path), overwrite=True)
         return
     sync(unfinished)
     os.replace(unfinished, path)
@@ -98,10 +106,15 @@ def sync(path) -> None:
         _sync(path)
 
 
+def sync_folder(path) -> None:
+    """Waits until the names in a local folder are on disk, whose files are there already."""
+    _sync(path)
+
+
 def make_folder(path) -> None:
     """Makes the folder `path` and those above it, where they are missing."""
     if is_remote(path):
-        gfile().makedirs(str(path))
+        gfile(path).makedirs(str(path))
     else:
         os.makedirs(path, exist_ok=True)
 
@@ -115,10 +128,10 @@ def remove(path) -> None:
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
-    elif gfile().isdir(path):
-        gfile().rmtree(path)
-    elif gfile().exists(path):
-        gfile().remove(path)
+    elif gfile(path).isdir(path):
+        gfile(path).rmtree(path)
+    elif gfile(path).exists(path):
+        gfile(path).remove(path)
 
 
 def copy_files(source, target, paths: Iterable[str]) -> None:
@@ -132,17 +145,35 @@ def copy_files(source, target, paths: Iterable[str]) -> None:
       OSError, or for a remote path tf.errors.OpError.
     """
     for path in paths:
-        with (
-            whole_file(os.path.join(target, path)) as unfinished,
-            opened(os.path.join(source, path)) as data,
-            opened(unfinished, "wb") as copy,
-        ):
-            shutil.copyfileobj(data, copy, _COPIED_BYTES)
+        _copy_file(os.path.join(source, path), os.path.join(target, path))
 
 
 def reported(path, next_step: str = _NEXT_STEP) -> contextlib.AbstractContextManager:
     """Turns an error of writing `path`, in the block, into a Failure with its cause."""
     return places.reported(f"{path} cannot be written", next_step)
+
+
+def _copy_file(source: str, target: str) -> None:
+    if is_bucket(target) and not is_remote(source):
+        _objects().upload(source, target)
+    elif is_bucket(target) and source.partition("://")[0] == target.partition("://")[0]:
+        _objects().copy(source, target)
+    elif is_bucket(source):
+        with whole_file(target) as unfinished:
+            _objects().fetch(source, unfinished)
+    else:
+        with (
+            whole_file(target) as unfinished,
+            opened(source) as data,
+            opened(unfinished, "wb") as copy,
+        ):
+            shutil.copyfileobj(data, copy, _COPIED_BYTES)
+
+
+def _objects():
+    from files.buckets import objects
+
+    return objects
 
 
 @contextlib.contextmanager

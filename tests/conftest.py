@@ -15,7 +15,7 @@ import pytest
 
 # A user's shell, a proxy or a pod can set these; a test that wants one sets it itself.
 _FOREIGN = re.compile(
-    r"(KFP|KF|KUBERNETES|KUBEFLOW|ML_PIPELINE|KERAS|TF|TFX|TFDS|XLA|BEAM|XDG)_.*"
+    r"(AWS|FSSPEC|GOOGLE|STORAGE|KFP|KF|KUBERNETES|KUBEFLOW|ML_PIPELINE|KERAS|TF|TFX|TFDS|XLA|BEAM|XDG)_.*"
     r"|GIT_(DIR|WORK_TREE|INDEX_FILE)|NO_COLOR|FORCE_COLOR|COLUMNS|LINES"
     r"|(ALL|FTP|HTTP|HTTPS|NO)_PROXY",
     re.IGNORECASE,
@@ -59,6 +59,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     _enter_own_environment()
 
 from files import locks  # noqa: E402
+from tests.bucket_servers import bucket, gcs_server, s3_server  # noqa: E402, F401
 from tests.processes import start_pipeline  # noqa: E402
 
 

@@ -1,0 +1,121 @@
+"""Which object of a bucket each file of a copy has; a table on the disk, for any number of them."""
+
+import contextlib
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from files.buckets.stored import Stored
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS objects (
+  key TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  tag TEXT NOT NULL,
+  is_here INTEGER NOT NULL,
+  is_listed INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_NOTE = """
+INSERT INTO objects VALUES (?, ?, ?, 0, 1) ON CONFLICT (key) DO UPDATE SET
+  is_here = is_here AND size = excluded.size AND tag = excluded.tag,
+  size = excluded.size, tag = excluded.tag, is_listed = 1
+"""
+_PAGE = 10_000
+
+
+class Index:
+    """The table of a copy; each change is on the disk when its call returns.
+
+    A file that is no table, as a full disk can leave one, is begun anew: all is copied again.
+    """
+
+    def __init__(self, path: Path):
+        try:
+            self._table = self._opened(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # The disk is full, or another process writes.
+            os.remove(path)
+            self._table = self._opened(path)
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        self._table.close()
+        if isinstance(error, sqlite3.Error):
+            raise OSError(errno.EIO, f"its index: {error}") from error
+
+    def begin(self) -> None:
+        """A listing begins: what it does not name has vanished."""
+        self._change("UPDATE objects SET is_listed = 0")
+
+    def note(self, listed: Sequence[Stored]) -> None:
+        with self._table:
+            self._table.executemany(_NOTE, listed)
+
+    def has_objects(self) -> bool:
+        return bool(self._number("SELECT COUNT(*) FROM objects WHERE is_listed"))
+
+    def bytes_listed(self) -> int:
+        return self._number("SELECT SUM(size) FROM objects WHERE is_listed")
+
+    def bytes_copied(self) -> int:
+        return self._number("SELECT SUM(size) FROM objects WHERE is_here")
+
+    def vanished(self) -> Iterator[str]:
+        for [key] in self._table.execute("SELECT key FROM objects WHERE NOT is_listed"):
+            yield key
+
+    def forget_vanished(self) -> None:
+        self._change("DELETE FROM objects WHERE NOT is_listed")
+
+    def missing(self, folder: Path) -> int:
+        """How many objects have no file of their size in the folder."""
+        last = ""
+        while rows := self._table.execute(
+            "SELECT key, size FROM objects WHERE is_here AND key > ? ORDER BY key LIMIT ?",
+            (last, _PAGE),
+        ).fetchall():
+            gone = [(key,) for key, size in rows if not has_size(folder / key, size)]
+            with self._table:
+                self._table.executemany("UPDATE objects SET is_here = 0 WHERE key = ?", gone)
+            last = rows[-1][0]
+        return self._number("SELECT COUNT(*) FROM objects WHERE NOT is_here")
+
+    def next_missing(self, most: int) -> list[Stored]:
+        rows = self._table.execute(
+            "SELECT key, size, tag FROM objects WHERE NOT is_here ORDER BY key LIMIT ?", (most,)
+        )
+        return [Stored(*row) for row in rows]
+
+    def have(self, copied: Sequence[Stored]) -> None:
+        keys = [(one.key,) for one in copied]
+        with self._table:
+            self._table.executemany("UPDATE objects SET is_here = 1 WHERE key = ?", keys)
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        table = sqlite3.connect(path)
+        try:
+            table.execute(_TABLE)
+        except BaseException:
+            table.close()
+            raise
+        return table
+
+    def _change(self, statement: str) -> None:
+        with self._table:
+            self._table.execute(statement)
+
+    def _number(self, statement: str) -> int:
+        return self._table.execute(statement).fetchone()[0] or 0
+
+
+def has_size(path, size: int) -> bool:
+    """Whether there is a file of so many bytes."""
+    with contextlib.suppress(OSError):
+        return os.path.getsize(path) == size
+    return False

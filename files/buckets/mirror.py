@@ -1,0 +1,188 @@
+"""A local copy of what lies below an address of a bucket, which a second run only completes.
+
+<cache>/<bucket>-<hash of the address>/
+  files/          the objects, under their keys
+  partial/        objects that are still arriving; another run goes on with them
+  index.sqlite    which object each file is a copy of
+  lock            exclusive while copying, shared while the copy is read
+"""
+
+import contextlib
+import hashlib
+import itertools
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from failures import Failure
+from files import locks, places, writing
+from files.buckets import objects
+from files.buckets.addresses import Address, address_of
+from files.buckets.index import Index, has_size
+from files.buckets.stored import Stored
+
+_THREADS = 16
+_BATCH = 256  # files that are put on the disk and into the index together
+_GB = 10**9
+_progress = logging.getLogger("steadyfeed.progress")
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Where copies lie.
+
+    Attributes:
+      folder: of all copies; made if missing.
+      most_bytes: of all copies together; None for no limit.
+    """
+
+    folder: str
+    most_bytes: float | None = None
+
+
+@contextlib.contextmanager
+def mirrored(path: str, cache: Cache) -> Iterator[str]:
+    """The local folder with the objects below an address as they are now.
+
+    Objects that are there already are not copied again; those that are gone are removed. What
+    other runs read meanwhile is neither changed nor removed.
+
+    Raises:
+      Failure: the bucket cannot be read, is larger than the limit, or has keys that are no
+        paths; or the cache cannot be written. Ends with what to do about it.
+    """
+    address = address_of(path)
+    place = _place(address, cache)
+    with writing.reported(place, "Free space there, or name another folder in data.cache_dir."):
+        os.makedirs(place / "partial", exist_ok=True)
+        with locks.hold(place / "lock"):
+            _bring_up_to_date(address, place, cache)
+        held = locks.hold(place / "lock", shared=True)
+    with held:
+        yield str(place / "files")
+
+
+def _bring_up_to_date(address: Address, place: Path, cache: Cache) -> None:
+    with Index(place / "index.sqlite") as index:
+        with places.reading(address, "Correct this and run again."):
+            _list(address, index)
+        _make_room(address, index.bytes_listed(), place, cache)
+        for key in index.vanished():
+            _remove_file(place / "files", key)
+        index.forget_vanished()
+        _copy_missing(address, index, place)
+    writing.remove(place / "partial")
+    os.utime(place / "lock")  # by which the oldest copy is found
+
+
+def _list(address: Address, index: Index) -> None:
+    """Notes every object; memory holds a page of them."""
+    index.begin()
+    found = objects.listing(address)
+    while batch := list(itertools.islice(found, _BATCH)):
+        index.note([_relative(one, address) for one in batch if not one.key.endswith("/")])
+    if not index.bytes_listed() and not index.has_objects():
+        raise Failure(f"{address}: there is nothing below this address. Correct it.")
+
+
+def _relative(stored: Stored, address: Address) -> Stored:
+    """The object with the path that its file gets."""
+    path = stored.key[len(address.prefix) :]
+    if not path or "\0" in path or {"", ".", ".."} & set(path.split("/")):
+        raise Failure(
+            f"{address}: the key {stored.key!r} is no path of a file. Rename or remove the object."
+        )
+    return stored._replace(key=path)
+
+
+def _copy_missing(address: Address, index: Index, place: Path) -> None:
+    total, done = index.missing(place / "files"), 0
+    if total:
+        _progress.info("copying %d objects of %s", total, address)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while batch := index.next_missing(_BATCH):
+            try:
+                copied = list(pool.map(lambda one: _copied(address, one, place), batch))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # The others would fail as slowly.
+                raise
+            for folder in set(map(os.path.dirname, copied)):
+                writing.sync_folder(folder)
+            index.have(batch)
+            done += len(batch)
+            _progress.info("object %d of %d", done, total, extra={"completed": done / total})
+
+
+def _copied(address: Address, stored: Stored, place: Path) -> str:
+    """Copies one object; its file has its name once it is whole, checked and on the disk."""
+    target = str(place / "files" / stored.key)
+    name = hashlib.sha256(f"{stored.key}\0{stored.tag}\0{stored.size}".encode()).hexdigest()[:32]
+    partial = str(place / "partial" / name)
+    whole = stored._replace(key=address.prefix + stored.key)
+    with places.reading(address.below(stored.key), "Run again; it goes on where it stopped."):
+        # A killed run may have finished a file that the index does not know yet.
+        if has_size(target, stored.size) and objects.is_copy(whole, address, target):
+            return target
+        objects.download(whole, address, partial)
+    with writing.reported(target, "Free space, or rename the object, then run again."):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(partial, target)
+    return target
+
+
+def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None:
+    """Removes the copies that were used longest ago, until this one fits beside the others."""
+    if cache.most_bytes is None:
+        return
+    if needed > cache.most_bytes:
+        raise Failure(
+            f"{address} has {needed / _GB:.3g} GB, and data.cache_gb allows "
+            f"{cache.most_bytes / _GB:.3g}. Raise it, or name a smaller part of the bucket."
+        )
+    others = [one for one in Path(cache.folder).iterdir() if one != place and _is_copy(one)]
+    sizes = {one: _bytes_in(one) for one in others}
+    for one in sorted(others, key=lambda one: os.stat(one / "lock").st_mtime):
+        if needed + sum(sizes.values()) <= cache.most_bytes:
+            return
+        # One that another run reads stays, and counts.
+        with contextlib.suppress(locks.InUse), locks.hold(one / "lock", wait=False):
+            shutil.rmtree(one)
+            del sizes[one]
+    if needed + sum(sizes.values()) > cache.most_bytes:
+        raise Failure(
+            f"{address} has {needed / _GB:.3g} GB, and other runs read copies of "
+            f"{sum(sizes.values()) / _GB:.3g} GB; data.cache_gb allows "
+            f"{cache.most_bytes / _GB:.3g}. Raise it, or run again when they have ended."
+        )
+
+
+def _is_copy(folder: Path) -> bool:
+    return (folder / "lock").is_file() and (folder / "index.sqlite").is_file()
+
+
+def _bytes_in(folder: Path) -> int:
+    with Index(folder / "index.sqlite") as index:
+        return index.bytes_copied()
+
+
+def _remove_file(folder: Path, key: str) -> None:
+    """Removes a file, and the folders above it that it leaves empty."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.remove(folder / key)
+    for above in (folder / key).parents:
+        if above == folder:
+            return
+        try:
+            above.rmdir()
+        except OSError:
+            return
+
+
+def _place(address: Address, cache: Cache) -> Path:
+    digest = hashlib.sha256(str(address).encode()).hexdigest()[:16]
+    folder = Path(os.path.abspath(os.path.expanduser(cache.folder)))
+    return folder / f"{address.bucket}-{digest}"

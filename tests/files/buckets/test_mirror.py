@@ -1,0 +1,156 @@
+"""A copy of a bucket's folder is whole, checked, within its limit, and made once."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from failures import Failure
+from files import locks
+from files.buckets import mirror, objects
+from files.buckets.mirror import Cache, mirrored
+from tests.bucket_servers import cutting_proxy
+
+
+@pytest.fixture
+def cache(tmp_path) -> Cache:
+    return Cache(str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def copied(monkeypatch):
+    """The keys that were copied, in any order; to be cleared between runs."""
+    keys = []
+    download = objects.download
+    monkeypatch.setattr(
+        objects, "download", lambda one, *rest: (keys.append(one.key), download(one, *rest))[1]
+    )
+    return keys
+
+
+def content_of(folder: str) -> dict[str, bytes]:
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_second_run_copies_what_is_new_alone(bucket, cache, copied):
+    for number in range(5):
+        bucket.put(f"photos/cat/{number}.jpg", b"cat %d" % number)
+    bucket.put("photos/dog/1", b"")
+    bucket.put("photos/dog/", b"")  # as some browsers mark a folder
+    bucket.put("photos of others/1", b"other")
+    with mirrored(f"{bucket.address}/photos/", cache) as folder:
+        expected = {f"cat/{number}.jpg": b"cat %d" % number for number in range(5)}
+        assert content_of(folder) == expected | {"dog/1": b""}
+    assert len(copied) == 6
+
+    copied.clear()
+    bucket.put("photos/cat/1.jpg", b"CAT 1")  # the same size
+    bucket.put("photos/bird/1", b"bird")
+    objects.remove(f"{bucket.address}/photos/dog/1")
+    with mirrored(f"{bucket.address}/photos", cache) as again:
+        assert again == folder
+        changed = {"cat/1.jpg": b"CAT 1", "bird/1": b"bird"}
+        assert content_of(folder) == expected | changed
+        assert not (Path(folder) / "dog").exists()
+    assert sorted(copied) == ["photos/bird/1", "photos/cat/1.jpg"]
+
+
+def test_a_file_that_somebody_removed_or_cut_off_is_copied_again(bucket, cache, copied):
+    bucket.put("a", b"first")
+    bucket.put("b", b"second")
+    with mirrored(bucket.address, cache) as folder:
+        pass
+    copied.clear()
+    (Path(folder) / "a").unlink()
+    (Path(folder) / "b").write_bytes(b"sec")
+    with mirrored(bucket.address, cache):
+        assert content_of(folder) == {"a": b"first", "b": b"second"}
+    assert sorted(copied) == ["a", "b"]
+
+
+def test_a_damaged_index_is_begun_anew_and_copies_nothing_twice(bucket, cache, copied):
+    bucket.put("a", b"first")
+    with mirrored(bucket.address, cache) as folder:
+        pass
+    (Path(folder).parent / "index.sqlite").write_bytes(b"no table" * 1000)
+    copied.clear()
+    with mirrored(bucket.address, cache):
+        assert content_of(folder) == {"a": b"first"}
+    assert copied == []
+
+
+def test_the_oldest_copies_make_room_and_those_in_use_stay(bucket, cache):
+    for name in "abc":
+        bucket.put(f"{name}/1", b"x" * 400)
+    limited = Cache(cache.folder, most_bytes=1000)
+    with mirrored(f"{bucket.address}/a", limited) as a:
+        time.sleep(0.02)
+        with mirrored(f"{bucket.address}/b", limited) as b:
+            pass
+        with mirrored(f"{bucket.address}/c", limited):
+            assert content_of(a) == {"1": b"x" * 400}
+            assert not Path(b).exists()
+            with (
+                pytest.raises(Failure, match="other runs read copies of 8e-07 GB"),
+                mirrored(f"{bucket.address}/b", limited),
+            ):
+                pass
+
+
+def test_what_is_larger_than_the_limit_is_one_line_and_nothing_is_copied(bucket, cache, copied):
+    bucket.put("a", b"x" * 1001)
+    with (
+        pytest.raises(Failure, match=r"has 1e-06 GB, and data.cache_gb allows 1e-06. Raise it"),
+        mirrored(bucket.address, Cache(cache.folder, most_bytes=1000)),
+    ):
+        pass
+    assert copied == []
+
+
+def test_a_copy_that_is_read_is_not_changed_meanwhile(bucket, cache):
+    bucket.put("a", b"first")
+    with mirrored(bucket.address, cache) as folder:
+        lock = Path(folder).parent / "lock"
+        with pytest.raises(locks.InUse):
+            locks.hold(lock, wait=False)
+        locks.hold(lock, shared=True, wait=False).close()
+    locks.hold(lock, wait=False).close()
+
+
+@pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
+def test_twenty_cut_connections_lose_nothing(bucket, cache, monkeypatch):
+    chance = random.Random(1)
+    expected = {f"{number % 7}/{number}": chance.randbytes(60_000) for number in range(120)}
+    for key, content in expected.items():
+        bucket.put(key, content)
+    with cutting_proxy(bucket.server, cuts=20) as proxy:
+        for name, value in bucket.environment.items():
+            monkeypatch.setenv(name, proxy.url if value == bucket.server else value)
+        with mirrored(bucket.address, cache) as folder:
+            assert content_of(folder) == expected
+    assert proxy.cut == 20
+    assert not (Path(folder).parent / "partial").exists()
+
+
+def test_a_run_that_was_stopped_in_the_middle_is_gone_on_with(bucket, cache, copied, monkeypatch):
+    expected = {str(number): os.urandom(1000) for number in range(40)}
+    for key, content in expected.items():
+        bucket.put(key, content)
+    monkeypatch.setattr(mirror, "_BATCH", 10)
+    have = mirror.Index.have
+
+    def have_thirty(index, batch):
+        if len(copied) >= 30:
+            raise KeyboardInterrupt
+        have(index, batch)
+
+    monkeypatch.setattr(mirror.Index, "have", have_thirty)
+    with pytest.raises(KeyboardInterrupt), mirrored(bucket.address, cache):
+        pass
+    monkeypatch.setattr(mirror.Index, "have", have)
+    with mirrored(bucket.address, cache) as folder:
+        assert content_of(folder) == expected
+    assert len(copied) == 40
