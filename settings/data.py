@@ -14,7 +14,8 @@ from pydantic import (
 
 from settings.mistakes import InnerMistakes
 from settings.section import Form, Section, one_of
-from settings.sources import SOURCES, Source
+from settings.source import Source
+from settings.sources import SOURCES
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
 
@@ -129,9 +130,10 @@ class Data(Features):
             return handler(given)
         source = given.get("source", cls.model_fields["source"].default)
         if "source" not in given and SOURCES[source].RUN_KEY not in given:
-            for name, other in SOURCES.items():
-                if other.RUN_KEY in given:
-                    raise ValueError(f"allowed: {other.RUN_KEY} beside source: {name}")
+            for key in (other.RUN_KEY for other in SOURCES.values()):
+                if key in given:
+                    names = [name for name, other in SOURCES.items() if key in other.model_fields]
+                    raise ValueError(f"allowed: {key} beside source: {' or '.join(names)}")
         if source not in list(SOURCES):
             return handler({"source": source})
         kind = data_from(source)

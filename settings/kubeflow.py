@@ -75,7 +75,7 @@ class Kubeflow(Section):
     data_dir: Place | None = Field(
         None,
         description="instead of data.data_dir or data.path, as a mounted volume's path; omit for a "
-        "folder below work_dir, unless data.source is folder",
+        "folder below work_dir with data.source tfds alone",
     )
     work_dir: MountPath = Field(
         "/tmp/steadyfeed",

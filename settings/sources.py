@@ -1,16 +1,18 @@
 """The sources of examples that `data.source` chooses from, each with the keys of its own.
 
-A new source is a section here, its entry in SOURCES, and its ExampleGen in
+A new source is a section here or in a file of its own, its entry in SOURCES, and its ExampleGen in
 `components/<source>_example_gen/component.py`.
 """
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
 from settings.folders import folder, folder_of_spans
+from settings.manifest_source import ManifestSource
 from settings.plain_paths import PLAIN
-from settings.section import Form, Section, matching
+from settings.section import Section, matching
+from settings.source import PartSplits, Source, share_or
 from settings.spans import Spanned
 
 Dataset = matching(
@@ -18,25 +20,6 @@ Dataset = matching(
 )
 DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
 ImageFolder = folder_of_spans(rf"(~/)?{PLAIN}", "a folder of this machine")
-
-
-class Source(Section):
-    """What the pipeline must know of a source, whichever it is."""
-
-    COMPONENT: ClassVar[str]  # the ExampleGen that reads it
-    PLACE: ClassVar[str]  # the key that says where the data lies; a cluster has its own value
-    RUN_KEY: ClassVar[str]  # the key that each run of a package may replace
-    HAS_MASKS: ClassVar[bool] = True
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether these keys stand for the content: it never changes while they stay the same."""
-        return False
-
-    @property
-    def has_validation(self) -> bool:
-        """Whether there is a split `validation`, as far as the configuration says."""
-        raise NotImplementedError
 
 
 class Splits(Section):
@@ -77,47 +60,25 @@ class TfdsSource(Source):
         return self.splits.validation is not None
 
 
-class _ShareOrFolder(Form):
-    def __call__(self, given: int | str) -> int | str:
-        return given if given in range(1, 100) else super().__call__(str(given))
+Part = share_or(r"(?![.\d])[^/\\\x00-\x1f]+", "a folder's name")
 
 
-Part = Annotated[
-    int | str,
-    AfterValidator(
-        _ShareOrFolder(r"(?![.\d])[^/\\\x00-\x1f]+", "a percentage, 1 to 99, or a folder's name")
-    ),
-]
-
-
-class FolderSplits(Section):
+class FolderSplits(PartSplits):
     """A percentage of the images each, chosen by their content, or the folders of the splits."""
 
+    NAMES = "folder"
     train: Part = Field(description="images to train on")
     validation: Part | None = Field(
         None, description="images that choose the best epoch; omit to train without them"
     )
     test: Part = Field(description="images that the Evaluator measures on")
 
-    @model_validator(mode="after")
-    def _are_all_or_parts(self):
-        parts = list(self.by_role().values())
-        shares = [part for part in parts if isinstance(part, int)]
-        if shares and (len(shares) < len(parts) or sum(shares) != 100):
-            raise ValueError("allowed: percentages whose sum is 100, or folders")
-        if len(set(parts)) < len(parts) and not shares:
-            raise ValueError("allowed: a folder of its own for each split")
-        return self
-
-    def by_role(self) -> dict[str, int | str]:
-        return {role: part for role, part in self if part is not None}
-
 
 class FolderSource(Source, Spanned):
     """A folder of images, `<class>/<name>` or `<split>/<class>/<name>`, or one for each span."""
 
     COMPONENT, PLACE, RUN_KEY = "FolderExampleGen", "path", "path"
-    HAS_MASKS = False
+    HAS_MASKS: ClassVar[bool] = False
 
     path: ImageFolder = Field(description="the folder that holds a folder of images for each class")
     splits: FolderSplits | None = Field(
@@ -131,4 +92,8 @@ class FolderSource(Source, Spanned):
         return self.splits is None or self.splits.validation is not None
 
 
-SOURCES: dict[str, type[Source]] = {"tfds": TfdsSource, "folder": FolderSource}
+SOURCES: dict[str, type[Source]] = {
+    "tfds": TfdsSource,
+    "folder": FolderSource,
+    "manifest": ManifestSource,
+}

@@ -20,13 +20,15 @@ class Entry(NamedTuple):
     size: int  # bytes, with those of the mask
     mask_path: str = ""  # "" where classes are read
     mask_digest: bytes = b""
-    weight: float | None = None  # above or equal to 0
+    sample_weight: float | None = None  # above or equal to 0
 
     @property
     def content(self) -> bytes:
         """All that its Example depends on, besides the names of features."""
         parts = [self.digest, self.label.encode(), b"\n", self.mask_digest]
-        return b"".join(parts) + (b"" if self.weight is None else repr(self.weight).encode())
+        return b"".join(parts) + (
+            b"" if self.sample_weight is None else repr(self.sample_weight).encode()
+        )
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:

@@ -21,6 +21,21 @@ _BYTES = 128 << 20  # of one shard, about
 WEIGHT = "sample_weight"  # the feature of an entry's weight
 
 
+def check_features(features: Features, others: Sequence[str] = ()) -> None:
+    """Raises a Failure where an Example would hold two things in one feature.
+
+    Args:
+      others: names of features that are written as well.
+    """
+    taken = [features.image_feature, *others]
+    key = "label_feature" if features.mask_feature is None else "mask_feature"
+    if features.target_feature in taken or features.image_feature in others:
+        raise Failure(
+            f"data.{key}: given {features.target_feature!r}; allowed: another feature than "
+            f"data.image_feature{''.join(f' and {name}' for name in others)}"
+        )
+
+
 @dataclass(frozen=True)
 class Shard:
     """One output file and the entries that go into it."""
@@ -61,8 +76,8 @@ def _records(shard: Shard) -> Iterator[bytes]:
         else:
             mask = _content(shard.folder, entry.mask_path, entry.mask_digest)
             values[features.mask_feature] = mask
-        if entry.weight is not None:
-            values[WEIGHT] = entry.weight
+        if entry.sample_weight is not None:
+            values[WEIGHT] = entry.sample_weight
         yield tfrecords.frame(serialized(values))
 
 

@@ -11,13 +11,20 @@ WORDS = {
     "empty": ("empty file left out", "empty files left out"),
     "huge": tuple(f"image{s} above {MOST_BYTES >> 20} MiB left out" for s in ("", "s")),
     "misplaced": ("image outside the classes left out", "images outside the classes left out"),
+    "missing": ("missing file left out", "missing files left out"),
+    "unmasked": ("image without a whole mask left out", "images without whole masks left out"),
+    "unpaired": ("mask without an image left out", "masks without images left out"),
+    "unlabelled": ("row without a label left out", "rows without labels left out"),
+    "unassigned": ("row of no split left out", "rows of no split left out"),
+    "repeated": ("repeated row left out", "repeated rows left out"),
     "foreign": (f"file left out that is no {KINDS}", f"files left out that are no {KINDS}"),
     "duplicate": ("duplicate kept", "duplicates kept"),
     "contradictory": ("duplicate with another class kept", "duplicates with other classes kept"),
     "leaked": ("duplicate in another split kept", "duplicates in other splits kept"),
     "misnamed": ("image with another kind's suffix kept", "images with other kinds' suffixes kept"),
+    "unread": ("column not read", "columns not read"),
 }
-_HARMLESS = ("foreign", "duplicate", "misnamed")
+_HARMLESS = ("foreign", "duplicate", "misnamed", "repeated", "unread")
 _NAMED, _LOGGED = 3, 1000  # files that a line names, on the screen and in the log
 
 

@@ -4,21 +4,17 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import MakePipeline
+from components.examples.entry_shards import check_features
 from components.examples.ingest import ingest
 from components.folder_example_gen import contents
 from components.folder_example_gen.contents import Driver
 from components.typed_component import component
-from failures import Failure
 from settings.data import Features
 from settings.sources import FolderSource
 
 
 def _check(source: FolderSource, features: Features) -> None:
-    if features.image_feature == features.label_feature:
-        raise Failure(
-            f"data.label_feature: given {features.label_feature!r}; allowed: another feature than "
-            "data.image_feature"
-        )
+    check_features(features)
 
 
 @component(driver=Driver, check=_check)

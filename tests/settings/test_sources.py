@@ -15,6 +15,7 @@ from settings.spans import Window
 DIGITS = Path("configs/digits.yaml")
 PHOTOS = "data={source: folder, path: photos}"
 SPANS = "data={source: folder, path: 'in/span-{SPAN}'}"
+LABELS = "data={source: manifest, path: photos/labels.csv}"
 
 
 def mistakes(*overrides):
@@ -34,7 +35,7 @@ def test_a_folder_needs_its_path_alone():
     assert load(DIGITS, [PHOTOS]).data.source_keys == FolderSource(path="photos")
 
 
-@pytest.mark.parametrize("overrides", [[], [PHOTOS]])
+@pytest.mark.parametrize("overrides", [[], [PHOTOS], [LABELS]])
 def test_a_configuration_is_the_same_after_its_way_through_json(overrides):
     configuration = load(DIGITS, overrides)
     text = configuration.model_dump_json(by_alias=True)
@@ -49,11 +50,11 @@ def test_a_key_of_the_source_can_be_replaced():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["data.source=foldr"], "data.source: given 'foldr'; allowed: folder, tfds; did you mean"),
-        (["data.source=[1]"], "data.source: given [1]; allowed: folder, tfds"),
+        (["data.source=foldr"], "data.source: given 'foldr'; allowed: folder, manifest, tfds; did"),
+        (["data.source=[1]"], "data.source: given [1]; allowed: folder, manifest, tfds"),
         (
             ["data={path: photos}"],
-            "data: given {'path': 'photos'}; allowed: path beside source: fol",
+            "data: given {'path': 'photos'}; allowed: path beside source: folder or ",
         ),
         (["data={source: folder}"], "data.path: missing; the folder that holds a folder of images"),
         ([PHOTOS, "data.pth=x"], "data.pth: unknown key; did you mean path?"),
@@ -67,6 +68,21 @@ def test_a_key_of_the_source_can_be_replaced():
         ([PHOTOS, "data.splits={train: 100, test: a}"], "a percentage, 1 to 99, or a folder's"),
         ([PHOTOS, "data.splits={train: a/b, test: a}"], "a percentage, 1 to 99, or a folder's"),
         ([PHOTOS, "data.splits={train: true, test: a}"], "a percentage, 1 to 99, or a folder's"),
+        ([LABELS, "data.path=labels.txt"], "whose name ends in .csv, .jsonl or .parquet"),
+        ([LABELS, "data.columns={pth: x}"], "data.columns.pth: unknown key; did you mean path?"),
+        ([LABELS, "data.columns={path: ''}"], "data.columns.path: given ''; allowed: text, not"),
+        ([LABELS, "data.columns={path: x, label: x}"], "a column of its own for each key"),
+        ([LABELS, "data.split_by=user"], "allowed: 'split', 'group', 'content' or 'time'"),
+        (
+            [LABELS, "data.split_by=time", "data.splits={train: a, test: b}"],
+            "split_by: time needs percentages in splits",
+        ),
+        (
+            [LABELS, "data.split_by=split", "data.splits={train: 80, test: 20}"],
+            "split_by: split needs values of the split column in splits",
+        ),
+        ([LABELS, "data.splits={train: a, test: a}"], "a value of its own for each split"),
+        ([LABELS, "data.root=s3://bucket"], "data.root: given 's3://bucket'; allowed: a folder of"),
         (["data={dataset: digits}"], "data.splits: missing; a section with train, test"),
     ],
 )

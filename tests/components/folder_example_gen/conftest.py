@@ -1,35 +1,14 @@
 """Folders of small images, and the executor behind one call."""
 
-import io
-from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from tfx.types import standard_artifacts
 
-from components.examples.reading import read_examples
 from components.folder_example_gen.component import FolderExampleGen_Executor
 from settings.data import Features
 from settings.sources import FolderSource
-
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-CLASSES = ("cat", "dog")
-NUMBER = 120  # enough for each class to be in each split
-
-
-def image_bytes(number: int) -> bytes:
-    """A small image like no other one, in one of the formats."""
-    pixels = np.random.default_rng(number).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, FORMATS[number % len(FORMATS)])
-    return file.getvalue()
-
-
-@pytest.fixture(scope="session")
-def many_images() -> list[bytes]:
-    return [image_bytes(number) for number in range(NUMBER)]
+from tests.components.source_images import CLASSES, NUMBER, pairs_of, put
 
 
 @pytest.fixture
@@ -49,12 +28,6 @@ def split_photos(tmp_path, many_images) -> Path:
         for number in [next(numbers) for _ in range(count)]:
             put(folder / split / CLASSES[number % 2] / f"{number}", many_images[number])
     return folder
-
-
-def put(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 @pytest.fixture
@@ -79,13 +52,4 @@ def ingest(tmp_path):
 @pytest.fixture
 def read():
     """{split: [(image, label)]} of an artifact, in the order of its shards."""
-
-    def pairs(examples) -> dict[str, list[tuple[bytes, bytes]]]:
-        folder, found = Path(examples.uri), defaultdict(list)
-        for split in sorted(folder.glob("Split-*")):
-            role = split.name.removeprefix("Split-")
-            for example in read_examples(folder, role):
-                found[role].append((example["image"][0], example["label"][0]))
-        return dict(found)
-
-    return pairs
+    return pairs_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from failures import Failure
-from tests.components.folder_example_gen.conftest import put
+from tests.components.source_images import put
 
 
 def a_missing_folder(photos):

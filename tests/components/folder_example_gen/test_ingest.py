@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.folder_example_gen.conftest import NUMBER, put
+from tests.components.source_images import NUMBER, put
 
 
 def said(examples, name="summary"):

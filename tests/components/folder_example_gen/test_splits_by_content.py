@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.folder_example_gen import contents, scan
 from settings.sources import FolderSource
-from tests.components.folder_example_gen.conftest import CLASSES, NUMBER, put
+from tests.components.source_images import CLASSES, NUMBER, put
 
 _KEPT = 80  # images that stay; the others come and go
 numbers = st.sets(st.integers(_KEPT, NUMBER - 1))

@@ -1,0 +1,81 @@
+"""All that the pipeline has to know of a manifest and its images before it writes Examples."""
+
+import itertools
+import os
+from collections.abc import Iterable
+
+from components.engine import in_threads
+from components.examples.contents import ContentDriver, Contents
+from components.examples.entries import repeated
+from components.examples.picture_files import Picture, examined, shown
+from components.manifest_example_gen import rows
+from components.manifest_example_gen.layout import laid_out
+from failures import Failure
+from settings.data import Features
+from settings.manifest_source import ManifestSource
+
+_BATCH = 64  # files that a thread looks at before it reports
+
+
+class Driver(ContentDriver):
+    def contents(self, exec_properties):
+        source = ManifestSource.from_json(exec_properties["source"])
+        return read(source, Features.from_json(exec_properties["features"]))
+
+
+def read(source: ManifestSource, features: Features) -> Contents:
+    """Reads a manifest and the files that it names.
+
+    Raises:
+      Failure: as `rows.read` and `laid_out`; also where none of the files is a whole image.
+    """
+    path = os.path.abspath(os.path.expanduser(source.path))
+    root = os.path.expanduser(source.root or "")
+    root = os.path.normpath(os.path.join(os.path.dirname(path), root))
+    has_masks = features.mask_feature is not None
+    manifest = rows.read(source, path, root, has_masks)
+    images = dict.fromkeys(row.image_path for row in manifest.rows)
+    masks = dict.fromkeys(row.mask_path for row in manifest.rows if row.mask_path)
+    pictures, findings = _examined(root, images)
+    if not pictures:
+        raise Failure(_none_usable(shown(path), shown(root), images, findings))
+    # What is wrong with a mask is said of its image.
+    pictures_of_masks, _ = _examined(root, masks)
+    pictures |= pictures_of_masks
+    roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, shown(path))
+    findings |= manifest.findings | left_out | repeated(roles)
+    return Contents(root, roles, findings, shown(path))
+
+
+def _examined(root: str, paths: Iterable[str]) -> tuple[dict[str, Picture], dict[str, list[str]]]:
+    """The whole pictures among the files, and what is to be said of files, by kind."""
+    waiting, pictures, findings = iter(paths), {}, {}
+    batches = iter(lambda: list(itertools.islice(waiting, _BATCH)), [])
+
+    def examine(batch):
+        return [(path, *_examined_one(root, path)) for path in batch]
+
+    for batch in in_threads(examine, batches, os.cpu_count() or 1):
+        for path, picture, kind in batch:
+            if picture:
+                pictures[path] = picture
+            if kind:
+                findings.setdefault(kind, []).append(path)
+    return pictures, findings
+
+
+def _examined_one(root: str, path: str) -> tuple[Picture | None, str]:
+    if not os.path.exists(os.path.join(root, path)):
+        return None, "missing"
+    return examined(root, path)
+
+
+def _none_usable(place: str, root: str, images, findings) -> str:
+    first = shown(next(iter(images)))
+    number = len(images)
+    if len(findings.get("missing", ())) == number:
+        return (
+            f"{place}: none of its {number:,} images is in {root}, such as {first}. Set data.root "
+            "to the folder that the paths are relative to."
+        )
+    return f"{place}: none of its {number:,} files is a whole image, such as {first}. Replace them."
