@@ -142,13 +142,6 @@ class Data(Features):
         except ValidationError as error:
             raise InnerMistakes(kind, error) from None
 
-    @field_validator("mask_feature")
-    @classmethod
-    def _is_in_the_source(cls, mask):
-        if mask is not None and not getattr(cls, "HAS_MASKS", True):
-            raise ValueError("allowed: none, as this source has no masks")
-        return mask
-
     @property
     def source_keys(self) -> Source:
         """The section of the source alone, which its ExampleGen takes."""

@@ -4,9 +4,7 @@ A new source is a section here or in a file of its own, its entry in SOURCES, an
 `components/<source>_example_gen/component.py`.
 """
 
-from typing import ClassVar
-
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from settings.folders import folder, folder_of_spans
 from settings.manifest_source import ManifestSource
@@ -60,6 +58,7 @@ class TfdsSource(Source):
         return self.splits.validation is not None
 
 
+FolderName = matching(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*", "a folder's name")
 Part = share_or(r"(?![.\d])[^/\\\x00-\x1f]+", "a folder's name")
 
 
@@ -78,14 +77,30 @@ class FolderSource(Source, Spanned):
     """A folder of images, `<class>/<name>` or `<split>/<class>/<name>`, or one for each span."""
 
     COMPONENT, PLACE, RUN_KEY = "FolderExampleGen", "path", "path"
-    HAS_MASKS: ClassVar[bool] = False
 
-    path: ImageFolder = Field(description="the folder that holds a folder of images for each class")
+    path: ImageFolder = Field(
+        description="the folder that holds a folder of images for each class, or one of images "
+        "and one of masks"
+    )
     splits: FolderSplits | None = Field(
         None,
         description="percentages, or names of split folders; omit for the folders train, "
         "validation and test where the path has them, else for 80, 10 and 10 percent",
     )
+    image_folder: FolderName = Field(
+        "images", description="with mask_feature, the folder of the images"
+    )
+    mask_folder: FolderName = Field(
+        "masks",
+        description="the folder of their masks, which have the same names but for the suffix",
+    )
+
+    @field_validator("mask_folder")
+    @classmethod
+    def _is_not_that_of_images(cls, masks, info):
+        if masks == info.data.get("image_folder"):
+            raise ValueError("allowed: another folder than data.image_folder")
+        return masks
 
     @property
     def has_validation(self) -> bool:

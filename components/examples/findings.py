@@ -10,7 +10,10 @@ WORDS = {
     "broken": ("broken image left out", "broken images left out"),
     "empty": ("empty file left out", "empty files left out"),
     "huge": tuple(f"image{s} above {MOST_BYTES >> 20} MiB left out" for s in ("", "s")),
-    "misplaced": ("image outside the classes left out", "images outside the classes left out"),
+    "misplaced": (
+        "image outside the classes and splits left out",
+        "images outside the classes and splits left out",
+    ),
     "missing": ("missing file left out", "missing files left out"),
     "unmasked": ("image without a whole mask left out", "images without whole masks left out"),
     "unpaired": ("mask without an image left out", "masks without images left out"),

@@ -26,16 +26,16 @@ def FolderExampleGen(
     fingerprint: Parameter[str] = "",
     make_pipeline: MakePipeline | None = None,
 ):
-    """Reads images in folders of their classes into Examples, byte for byte.
+    """Reads images in folders of their classes, or with masks, into Examples, byte for byte.
 
     An image is a file whose content begins as one and goes on to its end, whatever its name.
     All other files are left out, counted by kind and named.
 
     Args:
       source: the folder and its splits, as in `path="photos"`.
-      features: the names of the features that get the image and its class.
+      features: the names of the features that get the image and its class or mask.
       examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of
-        tf.train.Example: the file's bytes, and the name of its class's folder. The order
+        tf.train.Example: the files' bytes, or the name of the class's folder. The order
         follows from the content. Custom properties: `dataset` (the path), `fingerprint`,
         `counts` (JSON, role to number), `summary`.
       span: number of the data's span, in units of the user's own.
@@ -46,7 +46,7 @@ def FolderExampleGen(
         changes meanwhile.
     """
     ingest(
-        contents.read(source),
+        contents.read(source, features),
         features,
         examples,
         dataset=source.path,

@@ -5,17 +5,20 @@ import os
 from components.examples.contents import ContentDriver, Contents
 from components.examples.entries import repeated
 from components.examples.picture_files import shown
+from components.folder_example_gen import mask_layout
 from components.folder_example_gen.layout import laid_out
 from components.folder_example_gen.scan import scan
+from settings.data import Features
 from settings.sources import FolderSource
 
 
 class Driver(ContentDriver):
     def contents(self, exec_properties):
-        return read(FolderSource.from_json(exec_properties["source"]))
+        source = FolderSource.from_json(exec_properties["source"])
+        return read(source, Features.from_json(exec_properties["features"]))
 
 
-def read(source: FolderSource) -> Contents:
+def read(source: FolderSource, features: Features) -> Contents:
     """Reads the folder of a source.
 
     Raises:
@@ -23,8 +26,9 @@ def read(source: FolderSource) -> Contents:
     """
     folder = os.path.abspath(os.path.expanduser(source.path))
     found = scan(folder)
-    layout = laid_out(found.images, source.splits, folder)
-    findings = found.findings | repeated(layout.roles)
-    if layout.misplaced:
-        findings["misplaced"] = layout.misplaced
+    if features.mask_feature is None:
+        layout = laid_out(found.images, source.splits, folder)
+    else:
+        layout = mask_layout.laid_out(found.images, source, folder)
+    findings = found.findings | layout.findings | repeated(layout.roles)
     return Contents(folder, layout.roles, findings, shown(folder))

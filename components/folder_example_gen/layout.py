@@ -1,6 +1,6 @@
 """Which image of a folder is of which class, and in which split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from components.examples.draws import BY_DEFAULT, check_roles, drawn, listed
@@ -17,7 +17,7 @@ class Layout(NamedTuple):
     """The images of each split, in an order that their content and class decide."""
 
     roles: dict[str, list[Entry]]
-    misplaced: list[str]  # images that are in no class's folder
+    findings: dict[str, list[str]]  # files that are in no split, by kind
 
 
 def laid_out(images: Sequence[Picture], splits: FolderSplits | None, folder: str) -> Layout:
@@ -35,7 +35,8 @@ def laid_out(images: Sequence[Picture], splits: FolderSplits | None, folder: str
       Failure: there are fewer than two classes, a split has no image, or a class is not in
         train and in a split that measures it.
     """
-    by_role = (splits or _found_splits(images, folder)).by_role()
+    tops = {parts[0] for image in images if len(parts := image.path.split("/")) == 3}
+    by_role = (splits or found_splits(tops, folder)).by_role()
     by_content = all(isinstance(part, int) for part in by_role.values())
     roles, misplaced = {role: [] for role in by_role}, []
     role_of_folder = {part: role for role, part in by_role.items()}
@@ -51,12 +52,21 @@ def laid_out(images: Sequence[Picture], splits: FolderSplits | None, folder: str
         raise _nothing_found(misplaced, by_role, shown(folder))
     way_on = "Add images of it, remove its folder, or set data.splits."
     check_roles(roles, shown(folder), "class folder", way_on)
-    return Layout({role: in_order(found) for role, found in roles.items()}, misplaced)
+    findings = {"misplaced": misplaced} if misplaced else {}
+    return Layout({role: in_order(found) for role, found in roles.items()}, findings)
 
 
-def _found_splits(images: Sequence[Picture], folder: str) -> FolderSplits:
-    tops = {parts[0] for image in images if len(parts := image.path.split("/")) == 3}
-    if not tops or not tops <= set(_SPLIT_FOLDERS):
+def found_splits(tops: Collection[str], folder: str) -> FolderSplits:
+    """The folders of splits, where images are in such folders only; else shares by content.
+
+    Args:
+      tops: the folders in which images of splits would be.
+      folder: for messages.
+
+    Raises:
+      Failure: there is a folder of one split, and none of train or of test.
+    """
+    if not tops or not set(tops) <= set(_SPLIT_FOLDERS):
         return _BY_CONTENT
     for needed in ("train", "test"):
         if needed not in tops:

@@ -60,7 +60,7 @@ def test_a_key_of_the_source_can_be_replaced():
         ([PHOTOS, "data.pth=x"], "data.pth: unknown key; did you mean path?"),
         ([PHOTOS, "data.path=5"], "data.path: given 5; allowed: a folder of this machine"),
         ([PHOTOS, "data.path=s3://bucket/photos"], "allowed: a folder of this machine"),
-        ([PHOTOS, "data.mask_feature=mask"], "allowed: none, as this source has no masks"),
+        ([PHOTOS, "data.mask_folder=images"], "allowed: another folder than data.image_folder"),
         ([PHOTOS, "data.splits={train: 80}"], "data.splits.test: missing; images that the"),
         ([PHOTOS, "data.splits={train: 80, test: 10}"], "percentages whose sum is 100, or folders"),
         ([PHOTOS, "data.splits={train: 90, test: x}"], "percentages whose sum is 100, or folders"),

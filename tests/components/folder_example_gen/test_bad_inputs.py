@@ -140,8 +140,8 @@ def test_an_image_that_changes_while_it_is_read_leaves_no_shard(
 
     read = component.contents.read
 
-    def read_and_spoil(source):
-        found = read(source)
+    def read_and_spoil(*given):
+        found = read(*given)
         (photos / "cat" / "2").write_bytes((photos / "cat" / "4").read_bytes())
         return found
 

@@ -63,7 +63,7 @@ def test_folders_of_splits_can_have_any_name(split_photos, ingest):
     examples = ingest(split_photos, splits={"train": "train", "test": "val"})
 
     assert json.loads(said(examples, "counts")) == {"train": 10, "test": 4}
-    assert "4 images outside the classes left out (test/" in said(examples)
+    assert "4 images outside the classes and splits left out (test/" in said(examples)
 
 
 def test_classes_may_have_the_names_of_splits(tmp_path, photos, ingest, read):
@@ -136,7 +136,7 @@ def test_what_is_no_whole_image_is_left_out_counted_and_named(photos, ingest, re
         "warning: 2 broken images left out (cat/cut.jpg, cat/page.png); "
         "warning: 1 empty file left out (dog/nothing.jpg); "
         "warning: 1 image above 256 MiB left out (cat/scan); "
-        "warning: 2 images outside the classes left out (cat/old/deep.jpg, top.jpg); "
+        "warning: 2 images outside the classes and splits left out (cat/old/deep.jpg, top.jpg); "
         "3 files left out that are no JPEG, PNG, GIF, BMP or WebP (cat/x.npy, dog/pipe, notes.txt)"
     )
     assert "cat/cut.jpg, cat/page.png" in caplog.text

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.folder_example_gen import contents, scan
+from settings.data import Features
 from settings.sources import FolderSource
 from tests.components.source_images import CLASSES, NUMBER, put
 
@@ -19,7 +20,7 @@ numbers = st.sets(st.integers(_KEPT, NUMBER - 1))
 
 
 def read(folder) -> contents.Contents:
-    return contents.read(FolderSource(path=str(folder)))
+    return contents.read(FolderSource(path=str(folder)), Features())
 
 
 def splits_of(folder) -> dict[bytes, str]:
@@ -104,13 +105,18 @@ def test_whatever_changes_the_examples_changes_the_fingerprint(photos, change):
     else:
         keys = {"splits": {"train": 70, "validation": 20, "test": 10}}
 
-    assert contents.read(FolderSource.of(path=str(photos), **keys)).fingerprint != before
+    assert (
+        contents.read(FolderSource.of(path=str(photos), **keys), Features()).fingerprint != before
+    )
 
 
 def test_the_executor_finds_the_fingerprint_that_the_driver_finds(photos, ingest):
     from components.folder_example_gen.contents import Driver
 
-    source = FolderSource(path=str(photos))
-    by_driver = Driver(None).value({}, {"source": source.model_dump_json()})
+    properties = {
+        "source": FolderSource(path=str(photos)).model_dump_json(),
+        "features": Features().model_dump_json(),
+    }
+    by_driver = Driver(None).value({}, properties)
     examples = ingest(photos, fingerprint=by_driver)
     assert examples.get_string_custom_property("fingerprint") == by_driver
