@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 from failures import ConfigurationError, Failure, did_you_mean
+from files.buckets.addresses import is_bucket
 from kfp.run_facts import TRIGGER
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
@@ -52,12 +53,14 @@ def on_a_cluster(configuration):
     """The configuration with the places of a pod instead of those of this machine."""
     kubeflow = configuration.kubeflow
     destination = kubeflow.push_destination
+    if destination is None and is_bucket(configuration.push.destination):
+        destination = configuration.push.destination
     if destination is None:
         destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
     # The configuration travels with the package, and these are files of whoever submits it.
     kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
     kubeflow = _with_cached_data(kubeflow, configuration.data.source_keys)
-    if kubeflow.models is not None:
+    if kubeflow.models is not None and not is_bucket(destination):
         steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}
         kubeflow = kubeflow.model_copy(update={"steps": kubeflow.steps | steps})
     return configuration.model_copy(
@@ -72,7 +75,10 @@ def on_a_cluster(configuration):
 
 def _data_of_a_pod(configuration):
     data, kubeflow = configuration.data, configuration.kubeflow
+    given = getattr(data, data.PLACE)
     place = kubeflow.data_dir
+    if place is None and given is not None and is_bucket(given):
+        place = given
     if place is None:
         if type(data).model_fields[data.PLACE].is_required():
             raise ConfigurationError(
@@ -81,11 +87,14 @@ def _data_of_a_pod(configuration):
                 f"kubeflow.steps.{data.COMPONENT}.volumes mounts"
             )
         place = f"{kubeflow.work_dir}/tensorflow_datasets"
+    places = {data.PLACE: place}
+    if is_bucket(place) and "cache_dir" in type(data).model_fields:
+        places["cache_dir"] = f"{kubeflow.work_dir}/buckets"
     try:
         # Not at the top: a step may import only what its code's fingerprint covers.
         from settings.replace import replaced
 
-        return replaced(data, {data.PLACE: place})
+        return replaced(data, places)
     except Failure:
         raise ConfigurationError(
             f"kubeflow.data_dir: given {place!r}; allowed with data.source {data.source}: the path "

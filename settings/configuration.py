@@ -9,11 +9,12 @@ from typing import Annotated
 from pydantic import Field, SerializeAsAny, field_validator
 
 import models
+from settings.buckets import ADDRESS, IN_WORDS
 from settings.data import Data
 from settings.evaluation import Evaluation
 from settings.folders import folder
 from settings.kubeflow import Kubeflow
-from settings.plain_paths import NOT_PLAIN, PLAIN
+from settings.plain_paths import PLAIN
 from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
 from settings.section import Section, matching
@@ -27,8 +28,7 @@ Name = matching(
     "lower-case letters, digits and hyphens, at most 63, the first one no hyphen",
 )
 Folder = folder(PLAIN, "a folder of this machine")
-# What TensorFlow opens by itself: it knows no s3:// and no minio://.
-Destination = folder(rf"gs://[^\s{NOT_PLAIN}]+|{PLAIN}", "a folder, or a gs:// address")
+Destination = folder(rf"{ADDRESS}|{PLAIN}", f"a folder, or {IN_WORDS}")
 
 
 class Push(Section):

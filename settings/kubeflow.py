@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from settings.buckets import IN_WORDS
 from settings.kubernetes import Image, MountPath, Step, Variable, Volume
 from settings.plain_paths import NO_NAME, NOT_PLAIN
 from settings.section import Section, matching
@@ -14,10 +15,10 @@ Path = Annotated[str, Field(min_length=1)]
 Namespace = matching(r"[a-z0-9][a-z0-9-]{0,62}", _NAME)
 ServiceAccount = matching(r"[a-z0-9][a-z0-9.-]{0,252}", f"{_NAME}, and dots")
 BucketUri = matching(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
-# TensorFlow opens these in a step; it does not know minio:// and s3://.
+# Steps open these by themselves; minio:// is the launcher's alone.
 Place = matching(
-    rf"{NO_NAME}(/|gs://)[^\s{NOT_PLAIN}]+",
-    r"an absolute path, or a gs:// address, without * ? [ ] { } \ $NAME or spaces",
+    rf"{NO_NAME}(/|gs://|s3://)[^\s{NOT_PLAIN}]+",
+    rf"an absolute path, or {IN_WORDS}, without * ? [ ] {{ }} \ $NAME or spaces",
 )
 ParameterName = matching(
     r"[a-z][a-z0-9_]{0,62}",
@@ -69,13 +70,14 @@ class Kubeflow(Section):
     )
     push_destination: Place | None = Field(
         None,
-        description="instead of push.destination, a path or an address; omit for a folder with "
-        "the pipeline's name in the volume `models`",
+        description="instead of push.destination, a path or an address; omit for that one, if it "
+        "is in a bucket, else for a folder with the pipeline's name in the volume `models`",
     )
     data_dir: Place | None = Field(
         None,
-        description="instead of data.data_dir or data.path, as a mounted volume's path; omit for a "
-        "folder below work_dir with data.source tfds alone",
+        description="instead of data.data_dir or data.path, a mounted volume's path or an address; "
+        "omit for that one, if it is in a bucket, else for a folder below work_dir, which serves "
+        "TFDS alone",
     )
     work_dir: MountPath = Field(
         "/tmp/steadyfeed",

@@ -1,12 +1,13 @@
 """What one step gets from Kubernetes, in the forms that Kubernetes takes."""
 
+import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from settings.plain_paths import NO_NAME, NOT_PLAIN
-from settings.section import Section, matching
+from settings.section import Form, Section, matching
 
 Quantity = matching(
     r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?", "a number with a unit of Kubernetes, as in 500m or 4Gi"
@@ -24,6 +25,26 @@ MountPath = matching(
     r"an absolute path without a colon, * ? [ ] { } \ $NAME or line breaks",
 )
 Variable = matching(r"[A-Za-z_]\w*", "an environment variable's name")
+
+
+class _PlainVariable(Form):
+    """A variable that a package may hold, which many can read."""
+
+    _SECRET = re.compile(r"ACCESS_KEY|(^|_)(PASSWORD|SECRET|TOKEN)(_|$)", re.IGNORECASE)
+
+    def __call__(self, given: str) -> str:
+        super().__call__(given)
+        if self._SECRET.search(given):
+            raise ValueError(
+                f"allowed: a Kubernetes secret, as in secrets: [{{secret: bucket, key: key, "
+                f"variable: {given}}}]"
+            )
+        return given
+
+
+PlainVariable = Annotated[
+    str, AfterValidator(_PlainVariable(r"[A-Za-z_]\w*", "an environment variable's name"))
+]
 Image = matching(
     r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?",
     "an image's name, with or without a tag or a digest",
@@ -94,7 +115,7 @@ class Step(Section):
     tolerations: list[Toleration] = Field([], description="taints of a node that it tolerates")
     volumes: list[Volume] = Field([], description="claims to mount")
     secrets: list[SecretVariable] = Field([], description="values of secrets, as variables")
-    environment: dict[Variable, str] = Field({}, description="environment variables")
+    environment: dict[PlainVariable, str] = Field({}, description="environment variables")
     shared_memory: Quantity | None = Field(None, description="size of /dev/shm, as in 2Gi")
 
     @field_validator("volumes")

@@ -132,9 +132,13 @@ def _send(url: str, method: str, data: bytes = b"") -> None:
 
 
 @contextlib.contextmanager
-def cutting_proxy(server: str, cuts: int, seed: int = 0) -> Iterator["Proxy"]:
-    """A way to the server on which connections are cut at random moments, so many times."""
-    proxy = Proxy(server, cuts, random.Random(seed))
+def cutting_proxy(server: str, cuts: int, most_bytes: int = 300_000) -> Iterator["Proxy"]:
+    """A way to the server on which connections are cut at random moments, so many times.
+
+    Args:
+      most_bytes: that a connection carries before it is cut; some requests must need fewer.
+    """
+    proxy = Proxy(server, cuts, most_bytes)
     try:
         yield proxy
     finally:
@@ -149,9 +153,10 @@ class Proxy:
       cut: how many connections were cut.
     """
 
-    def __init__(self, server: str, cuts: int, chance: random.Random):
+    def __init__(self, server: str, cuts: int, most_bytes: int):
         host, _, port = server.removeprefix("http://").partition(":")
-        self._server, self._chance, self._left = (host, int(port)), chance, cuts
+        self._server, self._left, self._most = (host, int(port)), cuts, most_bytes
+        self._chance = random.Random(0)
         self._lock, self.cut = threading.Lock(), 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -173,7 +178,7 @@ class Proxy:
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with self._lock:
-            until = self._chance.randrange(200, 300_000)
+            until = self._chance.randrange(200, self._most)
         with contextlib.suppress(OSError):
             while data := one.recv(4096):
                 until -= len(data)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
+from components.model_store.model_files import local_model
 from failures import Failure
 from files import places
 
@@ -51,10 +52,11 @@ class PushedModel:
         self.path = path
         try:
             # Held: the signatures alone do not keep the variables alive.
-            self._model = tf.saved_model.load(path)
+            with local_model(path) as folder:
+                self._model = tf.saved_model.load(folder)
+                self.labels = saved_vocabulary.read(folder)
             self._images = self._model.signatures["serving_default"]
             self._examples = self._model.signatures["serve_examples"]
-            self.labels = saved_vocabulary.read(path)
             outputs = self._images.structured_outputs
             self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
             self._most = self._images_at_once(outputs["probabilities"].shape)

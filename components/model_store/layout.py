@@ -1,7 +1,7 @@
 """Where versions are in a push destination: `<destination>/<version>/`, as a server reads it.
 
 TensorFlow Serving takes every folder whose name is a whole number for a version, serves the
-highest, and ignores all other names. This file needs no TFX, and TensorFlow only for a bucket.
+highest, and ignores all other names. This file needs neither TFX nor TensorFlow.
 """
 
 import os
@@ -11,6 +11,7 @@ from files import places
 
 HIGHEST_NUMBER = 2**63 - 1  # TensorFlow Serving keeps versions in an int64.
 RECORD = "steadyfeed.json"  # beside each pushed model: what made it
+_NEXT_STEP = "Correct this or set another push destination, then run again."
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
@@ -29,11 +30,12 @@ def names(destination: str) -> list[str]:
     """The names of all that is in a push destination; none where it does not exist.
 
     Raises:
-      Failure: the destination is a file.
+      Failure: the destination is a file, or a bucket that cannot be read.
     """
-    if places.exists(destination) and not places.is_folder(destination):
-        raise Failure(f"The push destination {destination} is not a folder. Name another.")
-    return [os.path.basename(path) for path in places.files_in(destination)]
+    with places.reading(f"The push destination {destination}", _NEXT_STEP):
+        if places.exists(destination) and not places.is_folder(destination):
+            raise Failure(f"The push destination {destination} is not a folder. Name another.")
+        return [os.path.basename(path) for path in places.files_in(destination)]
 
 
 def numbers(destination: str) -> list[int]:
@@ -46,6 +48,16 @@ def numbers(destination: str) -> list[int]:
     """
     versions = sorted(int(name) for name in names(destination) if is_version_name(name))
     return [number for number in versions if is_saved_model(version_path(destination, number))]
+
+
+def free_number(destination: str, number: int) -> int:
+    """The number, checked to be one that TensorFlow Serving accepts; raises Failure."""
+    if number > HIGHEST_NUMBER:
+        raise Failure(
+            f"The push destination {destination} holds version {HIGHEST_NUMBER}, the highest that "
+            "TensorFlow Serving accepts. Remove it or set another push destination."
+        )
+    return number
 
 
 def version_path(destination: str, number: int) -> str:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from files import locks, writing
+from files.buckets.addresses import is_bucket
 
 _LOCK = ".steadyfeed.lock"
 _PREFIX = ".pushing-"
 
 
 def locked(destination: Path | str) -> contextlib.AbstractContextManager:
-    """Keeps every other process that asks out of `destination`; an object store has no lock."""
-    if "://" in str(destination) or not os.path.isdir(destination):
+    """Keeps every other process that asks out of `destination`; a bucket has no lock."""
+    if is_bucket(destination) or not os.path.isdir(destination):
         return contextlib.nullcontext()
     return locks.hold(os.path.join(destination, _LOCK))
 

@@ -1,10 +1,14 @@
 """The files of a SavedModel, in any place that TFX can read: to copy and to compare them."""
 
+import contextlib
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
 
 from components.model_store.layout import RECORD, SAVED_MODEL_FILES
 from failures import Failure
+from files.buckets.addresses import is_bucket
 from files.places import files_below, sha256
 from files.writing import copy_files
 
@@ -31,6 +35,17 @@ def copy_model(source: str, target: str) -> None:
     A local copy is on disk when this returns, so that a power failure leaves no half.
     """
     copy_files(source, target, model_files(source))
+
+
+@contextlib.contextmanager
+def local_model(folder: str) -> Iterator[str]:
+    """A model's folder on this machine; of one in a bucket, a copy that goes with the block."""
+    if not is_bucket(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="steadyfeed-") as copy:
+        copy_model(folder, copy)
+        yield copy
 
 
 def model_fingerprint(folder: str) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from components.model_store.bucket_publish import STALE_SECONDS, remove_leftovers
 from components.model_store.layout import SAVED_MODEL_FILES
 from components.model_store.locking import locked
 from components.model_store.pins import pinned
 from components.model_store.versions import Version, list_versions
 from failures import Failure
 from files import writing
+from files.buckets.addresses import is_bucket
 
 # A server that polls every second and loads for half a minute has left a version by then.
 GRACE_SECONDS = 60.0
@@ -47,11 +49,13 @@ def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> 
             versions = list_versions(destination)
             spared = _spared(destination, versions, keep, time.time() - grace_seconds)
             unneeded = [version for version in versions if version.number not in spared]
-            remove = _remove_remotely if "://" in destination else _set_aside
+            remove = _remove_remotely if is_bucket(destination) else _set_aside
             for version in unneeded:
                 remove(version)
-        # Also what a killed prune had set aside.
-        if "://" not in destination:
+        # Also what a killed prune had set aside, or a killed push left.
+        if is_bucket(destination):
+            remove_leftovers(destination, time.time() - STALE_SECONDS)
+        else:
             for folder in Path(destination).glob(f"{_PREFIX}*"):
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
@@ -76,7 +80,7 @@ def _spared(destination: str, versions: Sequence[Version], keep: int, since: flo
 
 def _began_to_serve(version: Version) -> float:
     """Seconds since the epoch. A folder's change time is when it was renamed."""
-    if "://" not in version.path:
+    if not is_bucket(version.path):
         return os.stat(version.path).st_ctime
     if version.record is None:
         return 0.0

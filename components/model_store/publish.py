@@ -4,21 +4,22 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from components.model_store.layout import HIGHEST_NUMBER, RECORD, version_path
+from components.model_store.bucket_publish import add_to_bucket
+from components.model_store.layout import RECORD, free_number, version_path
 from components.model_store.locking import locked, unfinished_folder
 from components.model_store.model_files import copy_model
 from components.model_store.versions import PushRecord, Version, find, next_number
-from failures import Failure
 from files import writing
+from files.buckets.addresses import is_bucket
 
 
 def publish(model: str, destination: str, record: PushRecord) -> Version:
     """Makes `model` the next version, or finds it when it is one already.
 
     On a local or mounted file system the version appears in one step, once it is on disk; any
-    number of processes may publish at once, and each model gets one number. In an object
-    store, which cannot rename folders, saved_model.pb is written last, and two processes
-    should not publish at the same time.
+    number of processes may publish at once, and each model gets one number. In a bucket
+    saved_model.pb, without which no server loads a version, appears last; there the same holds
+    of numbers where the store has conditional writes, as S3 and Cloud Storage do.
 
     Raises:
       Failure: the destination cannot be written. Nothing half-made is left there.
@@ -35,17 +36,11 @@ def add(model: str, destination: str, decide: Callable[[], PushRecord | Version]
 
     Args:
       decide: gives the record to put beside the model, or the version that holds the model. On
-        a file system it is asked under the destination's lock, once the model is copied.
+        a file system it is asked under the destination's lock, once the model is copied; in a
+        bucket before and after.
     """
-    if "://" in destination:
-        decided = decide()
-        if isinstance(decided, Version):
-            return decided
-        number = _free_number(destination)
-        target = version_path(destination, number)
-        writing.write(os.path.join(target, RECORD), decided.to_json())
-        copy_model(model, target)
-        return Version(number, target, decided)
+    if is_bucket(destination):
+        return add_to_bucket(model, destination, decide)
     place = Path(destination)
     place.mkdir(parents=True, exist_ok=True)
     with unfinished_folder(place) as folder:
@@ -61,7 +56,7 @@ def add(model: str, destination: str, decide: Callable[[], PushRecord | Version]
 
 def _move_to_next_number(folder: Path, destination: str) -> int:
     while True:
-        number = _free_number(destination)
+        number = free_number(destination, next_number(destination))
         path = version_path(destination, number)
         try:
             writing.publish(folder, path)
@@ -71,13 +66,3 @@ def _move_to_next_number(folder: Path, destination: str) -> int:
                 raise
             continue
         return number
-
-
-def _free_number(destination: str) -> int:
-    number = next_number(destination)
-    if number > HIGHEST_NUMBER:
-        raise Failure(
-            f"The push destination {destination} holds version {HIGHEST_NUMBER}, the highest that "
-            "TensorFlow Serving accepts. Remove it or set another push destination."
-        )
-    return number

@@ -54,7 +54,7 @@ def list_versions(destination: str) -> list[Version]:
       Failure: the destination is a file.
     """
     paths = {number: version_path(destination, number) for number in numbers(destination)}
-    return [Version(number, path, _read_record(path)) for number, path in paths.items()]
+    return [Version(number, path, read_record(path)) for number, path in paths.items()]
 
 
 def newest(destination: str) -> Version | None:
@@ -91,7 +91,8 @@ def next_number(destination: str) -> int:
     return max((number for number in used if number <= HIGHEST_NUMBER), default=0) + 1
 
 
-def _read_record(path: str) -> PushRecord | None:
+def read_record(path: str) -> PushRecord | None:
+    """The record beside a version's model; None where this project has put none there."""
     if RECORD not in names(path):
         return None
     try:

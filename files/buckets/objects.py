@@ -5,7 +5,6 @@ an OSError whose words are for the user.
 """
 
 import contextlib
-import importlib
 import os
 import random
 import threading
@@ -22,7 +21,6 @@ _PAGE = 1000  # objects of a listing at a time
 _TRIES, _LONGEST_WAIT = 8, 4.0  # seconds: twelve in all
 _READ_BYTES = 8 << 20
 _FROM_THE_ENVIRONMENT = ("AWS_", "FSSPEC_", "GOOGLE_", "STORAGE_EMULATOR_HOST")
-_PROTOCOLS = {"s3": "s3", "gs": "gcs"}
 _stores: dict[Any, Any] = {}
 _making = threading.Lock()
 T = TypeVar("T")
@@ -199,7 +197,10 @@ def _asked(address: Address, ask: Callable[[Any], T]) -> T:
             return ask(_store(address.scheme))
         except Exception as error:
             if number == _TRIES or not protocol.is_transient(error):
-                raise protocol.explained(error, address.bucket) from error
+                explained = protocol.explained(error, address.bucket)
+                if isinstance(explained, OSError):
+                    explained.filename = str(address)
+                raise explained from error
             time.sleep(min(0.05 * 2**number, _LONGEST_WAIT) * random.uniform(0.5, 1))
     raise AssertionError("the last try neither answers nor raises")
 
@@ -215,4 +216,10 @@ def _store(scheme: str) -> Any:
 
 
 def _protocol(scheme: str) -> ModuleType:
-    return importlib.import_module(f"files.buckets.{_PROTOCOLS[scheme]}")
+    if scheme == "s3":
+        from files.buckets import s3
+
+        return s3
+    from files.buckets import gcs
+
+    return gcs

@@ -13,7 +13,7 @@ from settings.kubernetes import Step, Volume
         ("pipeline_root", "/data"),
         ("pipeline_root", "http://bucket/runs"),
         ("push_destination", "runs/pushed"),
-        ("push_destination", "s3://bucket/models"),
+        ("data_dir", "minio://bucket/data"),
         ("push_destination", "minio://bucket/models"),
         ("work_dir", "work"),
         ("work_dir", "/work[1]"),
