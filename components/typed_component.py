@@ -91,12 +91,12 @@ def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[...,
     """The same function, with its sections as JSON, and as TFX wants it annotated."""
 
     def run(**given):
-        read = {name: kind.from_json(given[name]) for name, kind in sections.items()}
+        read = {n: kind.from_json(given[n]) for n, kind in sections.items() if n in given}
         return function(**given | read)
 
     signature = inspect.signature(function)
     parameters = [
-        parameter.replace(annotation=Parameter[str]) if name in sections else parameter
+        _in_json(parameter) if name in sections else parameter
         for name, parameter in signature.parameters.items()
         if name not in _FROM_EXECUTOR
     ]
@@ -105,6 +105,13 @@ def _over_json(function, sections: Mapping[str, type[Section]]) -> Callable[...,
     run.__name__ = run.__qualname__ = function.__name__
     run.__module__ = function.__module__
     return run
+
+
+def _in_json(parameter: inspect.Parameter) -> inspect.Parameter:
+    default = parameter.default
+    if isinstance(default, Section):
+        default = default.model_dump_json()
+    return parameter.replace(annotation=Parameter[str], default=default)
 
 
 def in_json(

@@ -148,6 +148,24 @@ def copy_files(source, target, paths: Iterable[str]) -> None:
         _copy_file(os.path.join(source, path), os.path.join(target, path))
 
 
+def link(source, target) -> None:
+    """Gives a file that is whole and never written to again another name, in one step.
+
+    Where the file system cannot have both names of one file, `target` is a copy.
+
+    Raises:
+      OSError, or for a remote path tf.errors.OpError.
+    """
+    if not is_remote(source) and not is_remote(target):
+        make_folder(os.path.dirname(target) or ".")
+        unfinished = f"{target}.{uuid.uuid4().hex}{UNFINISHED}"
+        with contextlib.suppress(OSError):
+            os.link(source, unfinished)
+            os.replace(unfinished, target)
+            return
+    _copy_file(source, target)
+
+
 def reported(path, next_step: str = _NEXT_STEP) -> contextlib.AbstractContextManager:
     """Turns an error of writing `path`, in the block, into a Failure with its cause."""
     return places.reported(f"{path} cannot be written", next_step)

@@ -12,6 +12,7 @@ from components.pusher.component import Pusher
 from components.schema_gen.component import ImportSchemaGen, SchemaGen
 from components.schema_gen.schema_files import curated_text
 from components.serving_check.component import ServingCheck
+from components.spans.store import SPANS, SpanStore
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
 from components.transform.component import Transform
@@ -37,9 +38,9 @@ def create_pipeline(configuration, metadata_connection_config=None):
     data, push = configuration.data, configuration.push
 
     # Encoded images, byte for byte as the source holds them.
-    examples = _example_gen(data)
+    examples = _example_gen(configuration)
     raw = examples.outputs["examples"]
-    statistics = StatisticsGen(raw, data.features)
+    statistics = StatisticsGen(raw, data.features, **_span_store(configuration, StatisticsGen))
     # Inferred at first; a curated file afterwards, which knows what is normal.
     if data.schema_file is None:
         schema = SchemaGen(statistics=statistics.outputs["statistics"], features=data.features)
@@ -61,6 +62,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         preprocessing=configuration.preprocessing,
         features=data.features,
         checked_anomalies=gate.outputs["checked_anomalies"],
+        **_span_store(configuration, Transform),
     )
     # Trainer trains with the recipe of which Tuner varies some keys.
     recipe = {
@@ -136,7 +138,17 @@ def create_pipeline(configuration, metadata_connection_config=None):
     )
 
 
-def _example_gen(data):
+def _example_gen(configuration):
     """The ExampleGen of the source; another source's libraries need not be imported."""
+    data = configuration.data
     module = importlib.import_module(f"components.{data.source}_example_gen.component")
-    return getattr(module, data.source_keys.COMPONENT)(data.source_keys, data.features)
+    kind = getattr(module, data.source_keys.COMPONENT)
+    return kind(data.source_keys, data.features, **_span_store(configuration, kind))
+
+
+def _span_store(configuration, kind):
+    """What a component needs to keep what it makes of spans, where the data comes in spans."""
+    if not getattr(configuration.data.source_keys, "has_spans", False):
+        return {}
+    folder = str(PurePosixPath(configuration.root) / SPANS)
+    return {"span_store": SpanStore(folder=folder, code=code_fingerprint(kind.__module__))}

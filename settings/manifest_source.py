@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from settings.folders import folder
+from settings.folders import folder, folder_of_spans
 from settings.plain_paths import PLAIN
 from settings.section import Section
 from settings.source import PartSplits, Source, share_or
+from settings.spans import Spanned
 
-ManifestFile = folder(
+ManifestFile = folder_of_spans(
     rf"(~/)?{PLAIN}\.(csv|jsonl|parquet)",
     "a file of this machine whose name ends in .csv, .jsonl or .parquet",
 )
@@ -60,7 +61,7 @@ class ManifestSplits(PartSplits):
     test: Part = Field(description="images that the Evaluator measures on")
 
 
-class ManifestSource(Source):
+class ManifestSource(Source, Spanned):
     """Images that a CSV, JSONL or Parquet file names, with their classes or masks."""
 
     COMPONENT, PLACE, RUN_KEY = "ManifestExampleGen", "path", "path"

@@ -48,12 +48,17 @@ def day_of(number: int) -> datetime.date:
     return _EPOCH + datetime.timedelta(days=number)
 
 
+def number_of(day: datetime.date) -> int:
+    """The span of a date."""
+    return (day - _EPOCH).days
+
+
 class _SpanNumber(Form):
     def __init__(self):
         super().__init__("", "a whole number, 0 or more, or a date such as 2026-11-26")
 
     def __call__(self, given: int | datetime.date) -> int:
-        number = given if isinstance(given, int) else (given - _EPOCH).days
+        number = given if isinstance(given, int) else number_of(given)
         if number < 0:
             raise ValueError(f"allowed: {self.words}")
         return number

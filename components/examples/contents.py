@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from components.cache_driver import CacheDriver
 from components.examples import entries
+from components.examples.draws import check_roles
 from components.examples.entries import Entry
 from components.examples.findings import log_lines
 
@@ -17,6 +18,7 @@ class Contents:
     roles: dict[str, list[Entry]]
     findings: dict[str, list[str]]  # by kind, as `findings.WORDS` knows it
     name: str  # of the source, for messages
+    way_on: str  # what can be done about a class that is in one split only
 
     @property
     def fingerprint(self) -> str:
@@ -25,6 +27,10 @@ class Contents:
         Neither their names within a class nor their times count, nor what is left out.
         """
         return entries.fingerprint(self.roles)
+
+    def check(self) -> None:
+        """Raises a Failure where no model can be trained on it and measured by it."""
+        check_roles(self.roles, self.name, self.way_on)
 
     def log(self) -> None:
         for line in log_lines(self.findings):

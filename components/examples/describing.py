@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tfx import types
 from tfx.proto import example_gen_pb2
@@ -14,6 +15,8 @@ def describe(
     fingerprint: str,
     counts: Mapping[str, int],
     span: int,
+    version: int | None = None,
+    spans: Sequence[Mapping[str, Any]] = (),
     class_names: Mapping[str, Sequence[str]] | None = None,
     remarks: Sequence[str] = (),
 ) -> None:
@@ -23,7 +26,9 @@ def describe(
       dataset: what was read, in the words of the configuration.
       fingerprint: changes whenever the examples could differ.
       counts: examples by split.
-      span: number of the data's span.
+      span: number of the data's span, or of the newest one.
+      version: of this span.
+      spans: of each span of a window, its `span`, `version`, `name` and number of `examples`.
       class_names: of each label feature of ids, the names in the order of the ids.
       remarks: what the table of the run adds to the counts.
     """
@@ -32,6 +37,12 @@ def describe(
     examples.set_string_custom_property("payload_format", payload_format)
     # TFX's own ExampleGen sets it likewise; resolvers choose by the span.
     examples.set_int_custom_property("span", int(span))
+    examples.span = int(span)
+    if version is not None:
+        examples.set_int_custom_property("version", version)
+        examples.version = version
+    if spans:
+        examples.set_string_custom_property("spans", json.dumps(spans))
     examples.set_string_custom_property("dataset", dataset)
     examples.set_string_custom_property("fingerprint", fingerprint)
     examples.set_string_custom_property("class_names", json.dumps(class_names or {}))

@@ -31,26 +31,37 @@ def drawn_by_name(name: str, shares: Mapping[str, int]) -> str:
     return drawn(hashlib.sha256(name.encode()).digest(), shares)
 
 
-def check_roles(roles: Roles, place: str, where: str, way_on: str) -> None:
-    """Checks what a model is to be trained on and measured by.
+def check_names(labels: Iterable[str], place: str, where: str) -> None:
+    """Checks that a report and a vocabulary can hold the names of the classes.
 
     Args:
       place: the source, for messages.
       where: where a class is named, for messages, as in "class folder".
-      way_on: what can be done about a class that is in one split only.
 
     Raises:
-      Failure: a split is empty, the name of a class is not printable, there are fewer than two
-        classes, or a class is not in train and in a split that measures it.
+      Failure: a name is not printable.
     """
-    labels = {role: {entry.label for entry in entries} for role, entries in roles.items()}
-    every = set().union(*labels.values()) - {""}
-    for label in sorted(every):
+    for label in sorted(labels):
         if shown(label) != label:
             raise Failure(
                 f"{place}: the name of the {where} {shown(label)} holds what is no printable "
                 "character of UTF-8. Rename it."
             )
+
+
+def check_roles(roles: Roles, place: str, way_on: str) -> None:
+    """Checks what a model is to be trained on and measured by.
+
+    Args:
+      place: the source, for messages.
+      way_on: what can be done about a class that is in one split only.
+
+    Raises:
+      Failure: a split is empty, there are fewer than two classes, or a class is not in train and
+        in a split that measures it.
+    """
+    labels = {role: {entry.label for entry in entries} for role, entries in roles.items()}
+    every = set().union(*labels.values()) - {""}
     has_masks = not every
     if not has_masks and len(every) < _LEAST_CLASSES:
         raise Failure(f"{place} has one class only, {listed(every)}. Add images of another class.")

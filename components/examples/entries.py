@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+COPIES = ("duplicate", "contradictory", "leaked")  # the findings of `repeated`
 Roles = Mapping[str, Sequence["Entry"]]  # by split
 
 

@@ -9,8 +9,13 @@ from components.examples.contents import Contents
 from components.examples.describing import describe
 from components.examples.findings import remarks
 from components.examples.shards import all_or_none, checked_count, write_all
+from components.spans.contents import Window
+from components.spans.reading import words
+from components.spans.shards import write_window
+from components.spans.store import SpanStore
 from failures import Failure
 from settings.data import Features
+from settings.spans import Spanned
 
 
 def ingest(
@@ -18,15 +23,16 @@ def ingest(
     features: Features,
     examples: types.Artifact,
     *,
-    dataset: str,
-    span: int,
+    source: Spanned,
+    store: SpanStore,
     fingerprint: str,
     make_pipeline: MakePipeline | None,
 ) -> None:
     """Writes the entries of each split into the shards of an Examples artifact.
 
     Args:
-      dataset: what was read, in the words of the configuration.
+      source: what was read; the artifact names it by its path.
+      store: where the shards of spans are kept for later runs.
       fingerprint: the driver's answer; "" where no driver ran.
 
     Raises:
@@ -37,6 +43,31 @@ def ingest(
     if not fingerprint:
         found.log()  # No driver has done so.
     examples.split_names = artifact_utils.encode_split_names(list(found.roles))
+    spans, new = [], []
+    if isinstance(found, Window):
+        most_bytes = source.span_store_gb * 1e9
+        spans, new = write_window(found, features, examples, store, most_bytes, make_pipeline)
+    else:
+        _write(found, features, examples, make_pipeline)
+    newest = spans[-1] if spans else None
+    describe(
+        examples,
+        dataset=source.path,
+        fingerprint=found.fingerprint,
+        counts={role: len(entries) for role, entries in found.roles.items()},
+        span=newest.span if newest else 0,
+        version=newest.version if newest else None,
+        spans=[span.facts for span in spans],
+        remarks=[words(spans, new)] * bool(spans) + remarks(found.findings),
+    )
+
+
+def _write(
+    found: Contents,
+    features: Features,
+    examples: types.Artifact,
+    make_pipeline: MakePipeline | None,
+) -> None:
     work = {
         role: entry_shards.plan(
             entries, found.folder, artifact_utils.get_split_uri([examples], role), features
@@ -46,19 +77,7 @@ def ingest(
     every = [shard for plan in work.values() for shard in plan]
     with all_or_none([shard.path for shard in every]):
         write_all(entry_shards.write, every, examples.uri, make_pipeline)
-    counts = {
-        role: checked_count(
-            [(shard.path, len(shard.entries)) for shard in plan],
-            len(found.roles[role]),
-            found.name,
+    for role, plan in work.items():
+        checked_count(
+            [(shard.path, len(shard.entries)) for shard in plan], len(found.roles[role]), found.name
         )
-        for role, plan in work.items()
-    }
-    describe(
-        examples,
-        dataset=dataset,
-        fingerprint=found.fingerprint,
-        counts=counts,
-        span=span,
-        remarks=remarks(found.findings),
-    )

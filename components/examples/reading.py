@@ -19,6 +19,7 @@ class Data(NamedTuple):
     fingerprint: str | None  # of the records, hexadecimal
     counts: dict[str, int]  # examples by split
     class_names: dict[str, list[str]]  # by feature, in the order of the class ids
+    spans: list[dict[str, Any]]  # of a window: `span`, `version`, `name` and `examples` of each
 
 
 def read_data(properties: Mapping[str, Any]) -> Data:
@@ -28,6 +29,7 @@ def read_data(properties: Mapping[str, Any]) -> Data:
         properties.get("fingerprint"),
         json.loads(properties.get("counts") or "{}"),
         json.loads(properties.get("class_names") or "{}"),
+        json.loads(properties.get("spans") or "[]"),
     )
 
 

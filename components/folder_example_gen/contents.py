@@ -2,20 +2,22 @@
 
 import os
 
-from components.examples.contents import ContentDriver, Contents
+from components.examples.contents import Contents
 from components.examples.entries import repeated
 from components.examples.picture_files import shown
 from components.folder_example_gen import mask_layout
 from components.folder_example_gen.layout import laid_out
 from components.folder_example_gen.scan import scan
+from components.spans.contents import WindowDriver
 from settings.data import Features
 from settings.sources import FolderSource
 
 
-class Driver(ContentDriver):
-    def contents(self, exec_properties):
-        source = FolderSource.from_json(exec_properties["source"])
-        return read(source, Features.from_json(exec_properties["features"]))
+class Driver(WindowDriver):
+    SOURCE = FolderSource
+
+    def read(self, source, features):
+        return read(source, features)
 
 
 def read(source: FolderSource, features: Features) -> Contents:
@@ -31,4 +33,5 @@ def read(source: FolderSource, features: Features) -> Contents:
     else:
         layout = mask_layout.laid_out(found.images, source, folder)
     findings = found.findings | layout.findings | repeated(layout.roles)
-    return Contents(folder, layout.roles, findings, shown(folder))
+    way_on = "Add images of it, remove its folder, or set data.splits."
+    return Contents(folder, layout.roles, findings, shown(folder), way_on)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from components.examples.draws import BY_DEFAULT, check_roles, drawn, listed
+from components.examples.draws import BY_DEFAULT, check_names, drawn, listed
 from components.examples.entries import Entry, in_order
 from components.examples.picture_files import Picture, shown
 from failures import Failure
@@ -32,8 +32,8 @@ def laid_out(images: Sequence[Picture], splits: FolderSplits | None, folder: str
       folder: for messages.
 
     Raises:
-      Failure: there are fewer than two classes, a split has no image, or a class is not in
-        train and in a split that measures it.
+      Failure: no image is in a class, images are in some of the folders of splits only, or the
+        name of a class is not printable.
     """
     tops = {parts[0] for image in images if len(parts := image.path.split("/")) == 3}
     by_role = (splits or found_splits(tops, folder)).by_role()
@@ -50,8 +50,8 @@ def laid_out(images: Sequence[Picture], splits: FolderSplits | None, folder: str
             misplaced.append(image.path)
     if not any(roles.values()):
         raise _nothing_found(misplaced, by_role, shown(folder))
-    way_on = "Add images of it, remove its folder, or set data.splits."
-    check_roles(roles, shown(folder), "class folder", way_on)
+    labels = {entry.label for entries in roles.values() for entry in entries}
+    check_names(labels, shown(folder), "class folder")
     findings = {"misplaced": misplaced} if misplaced else {}
     return Layout({role: in_order(found) for role, found in roles.items()}, findings)
 

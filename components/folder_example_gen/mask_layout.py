@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from components.examples.draws import check_roles, drawn
+from components.examples.draws import drawn
 from components.examples.entries import Entry, in_order
 from components.examples.picture_files import Picture, shown
 from components.folder_example_gen.layout import Layout, found_splits
@@ -27,7 +27,7 @@ def laid_out(pictures: Sequence[Picture], source: FolderSource, folder: str) -> 
       folder: for messages.
 
     Raises:
-      Failure: no image has a mask, two have the same name, or a split has none.
+      Failure: no image has a mask, or two have the same name.
     """
     images, masks, misplaced = {}, {}, []
     known = {source.image_folder: images, source.mask_folder: masks}
@@ -61,7 +61,6 @@ def laid_out(pictures: Sequence[Picture], source: FolderSource, folder: str) -> 
     findings["unpaired"] = [mask.path for place, mask in masks.items() if place not in images]
     if not any(roles.values()):
         raise _nothing_found(source, findings, by_content, shown(folder))
-    check_roles(roles, shown(folder), "class folder", "")
     found = {kind: sorted(paths) for kind, paths in findings.items() if paths}
     return Layout({role: in_order(entries) for role, entries in roles.items()}, found)
 

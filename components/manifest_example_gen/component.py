@@ -8,6 +8,8 @@ from components.examples.entry_shards import WEIGHT, check_features
 from components.examples.ingest import ingest
 from components.manifest_example_gen import contents
 from components.manifest_example_gen.contents import Driver
+from components.spans.contents import read_contents
+from components.spans.store import NO_STORE, SpanStore
 from components.typed_component import component
 from settings.data import Features
 from settings.manifest_source import ManifestSource
@@ -22,7 +24,7 @@ def ManifestExampleGen(
     source: ManifestSource,
     features: Features,
     examples: OutputArtifact[Examples],
-    span: Parameter[int] = 0,
+    span_store: SpanStore = NO_STORE,
     fingerprint: Parameter[str] = "",
     make_pipeline: MakePipeline | None = None,
 ):
@@ -37,8 +39,9 @@ def ManifestExampleGen(
       examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of
         tf.train.Example: the files' bytes, and the class as text. The order follows from the
         content. Custom properties: `dataset` (the path), `fingerprint`, `counts` (JSON, role to
-        number), `summary`.
-      span: number of the data's span, in units of the user's own.
+        number), `span` and, if there is one, `version` of the newest span, `spans` (JSON, of a
+        window), `summary`. Beside the splits of a window, spans.json has which shards are of which span.
+      span_store: where the shards of each span are kept, if the path is a pattern of spans.
       fingerprint: the driver's answer, where a driver runs: the cache key holds that one.
 
     Raises:
@@ -46,11 +49,11 @@ def ManifestExampleGen(
         class has no images, or a file changes meanwhile.
     """
     ingest(
-        contents.read(source, features),
+        read_contents(contents.read, source, features, span_store),
         features,
         examples,
-        dataset=source.path,
-        span=span,
+        source=source,
+        store=span_store,
         fingerprint=fingerprint,
         make_pipeline=make_pipeline,
     )

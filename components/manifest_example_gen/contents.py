@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterable
 
 from components.engine import in_threads
-from components.examples.contents import ContentDriver, Contents
+from components.examples.contents import Contents
 from components.examples.entries import repeated
 from components.examples.picture_files import Picture, examined, shown
 from components.manifest_example_gen import rows
 from components.manifest_example_gen.layout import laid_out
+from components.spans.contents import WindowDriver
 from failures import Failure
 from settings.data import Features
 from settings.manifest_source import ManifestSource
@@ -17,10 +18,11 @@ from settings.manifest_source import ManifestSource
 _BATCH = 64  # files that a thread looks at before it reports
 
 
-class Driver(ContentDriver):
-    def contents(self, exec_properties):
-        source = ManifestSource.from_json(exec_properties["source"])
-        return read(source, Features.from_json(exec_properties["features"]))
+class Driver(WindowDriver):
+    SOURCE = ManifestSource
+
+    def read(self, source, features):
+        return read(source, features)
 
 
 def read(source: ManifestSource, features: Features) -> Contents:
@@ -44,7 +46,8 @@ def read(source: ManifestSource, features: Features) -> Contents:
     pictures |= pictures_of_masks
     roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, shown(path))
     findings |= manifest.findings | left_out | repeated(roles)
-    return Contents(root, roles, findings, shown(path))
+    way_on = "Add images of it, remove its rows, or set data.splits."
+    return Contents(root, roles, findings, shown(path), way_on)
 
 
 def _examined(root: str, paths: Iterable[str]) -> tuple[dict[str, Picture], dict[str, list[str]]]:

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from components.examples.draws import BY_DEFAULT, check_roles, drawn, drawn_by_name, listed
+from components.examples.draws import BY_DEFAULT, check_names, drawn, drawn_by_name, listed
 from components.examples.entries import Entry, in_order
 from components.examples.picture_files import Picture, shown
 from components.manifest_example_gen.rows import Manifest, Row
@@ -33,8 +33,8 @@ def laid_out(
       place: the manifest, for messages.
 
     Raises:
-      Failure: a split or class has no images where it needs some, or a row names a split that
-        there is not.
+      Failure: no row can be used, the name of a class is not printable, or a row names a split
+        that there is not.
     """
     rows = [row for row in manifest.rows if row.image_path in pictures]
     unmasked = [row.image_path for row in rows if has_masks and row.mask_path not in pictures]
@@ -54,8 +54,7 @@ def laid_out(
     roles = {role: [] for role in by_role}
     for role, row in placed:
         roles[role].append(_entry(row, pictures))
-    way_on = "Add images of it, remove its rows, or set data.splits."
-    check_roles(roles, place, "class", way_on)
+    check_names({row.label for row in rows} - {""}, place, "class")
     if unmasked:
         findings["unmasked"] = unmasked
     return {role: in_order(entries) for role, entries in roles.items()}, findings

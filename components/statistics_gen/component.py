@@ -1,5 +1,6 @@
 """StatisticsGen: TFDV statistics of every split, with images as opaque bytes."""
 
+import functools
 import logging
 
 import tensorflow_data_validation as tfdv
@@ -7,7 +8,10 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.engine import MakePipeline
+from components.spans import reading
+from components.spans.store import NO_STORE, SpanStore
 from components.statistics_gen import image_statistics, overlap, statistics_files
+from components.statistics_gen.parts import Parts
 from components.typed_component import component
 from settings.data import Features
 
@@ -19,6 +23,7 @@ def StatisticsGen(
     examples: InputArtifact[standard_artifacts.Examples],
     features: Features,
     statistics: OutputArtifact[standard_artifacts.ExampleStatistics],
+    span_store: SpanStore = NO_STORE,
     make_pipeline: MakePipeline | None = None,
 ):
     """Computes TFDV statistics of each split of `examples`.
@@ -29,9 +34,13 @@ def StatisticsGen(
     Of images and masks the statistics have presence and size in bytes only; integer
     labels are counted by class.
 
+    Where the examples come in spans, statistics are gathered span by span and merged, and the
+    span store keeps what was gathered: the next run reads the new spans alone.
+
     With Beam's in-memory runner, the default, the splits are read in this process;
     memory is one batch and eight bytes an image. With any other runner in the
-    component's `beam_pipeline_args` the same statistics come from TFX's Beam pipeline.
+    component's `beam_pipeline_args` the same statistics come from TFX's Beam pipeline, which
+    reads all spans anew.
     """
     splits = artifact_utils.decode_split_names(examples.split_names)
     shards = {
@@ -43,15 +52,21 @@ def StatisticsGen(
     )
     statistics.split_names = artifact_utils.encode_split_names(splits)
     statistics.span = examples.span
+    parts = Parts(reading.read(examples.uri), shards, span_store)
     if make_pipeline:
         _run_beam(examples, statistics, options, make_pipeline)
     else:
         for done, split in enumerate(splits):
             _progress.info("split %s", split, extra={"completed": done / len(splits)})
-            result = image_statistics.split_statistics(shards[split], options)
+            gather = functools.partial(image_statistics.accumulated, options=options)
+            gathered = parts.gathered(split, gather, options.to_json())
+            result = image_statistics.merged(gathered, options)
             statistics_files.write(statistics, split, result)
-    overlap.write(statistics.uri, shards, features.image_feature, make_pipeline)
-    statistics.set_string_custom_property("summary", statistics_files.summary(statistics))
+    overlap.write(statistics.uri, parts, features.image_feature, make_pipeline)
+    summary = statistics_files.summary(statistics)
+    statistics.set_string_custom_property(
+        "summary", "; ".join(filter(None, [summary, parts.words]))
+    )
 
 
 def _run_beam(examples, statistics, options: tfdv.StatsOptions, make_pipeline) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
@@ -19,6 +20,7 @@ from settings.data import Features
 SAMPLE_RECORDS = 64
 # One batch is what is held in memory; larger ones are no faster.
 MAX_BATCH_RECORDS = 4096
+Accumulators = list[Any]  # one of each of TFDV's generators
 NEXT_STEP = "Delete the artifact and run again."
 
 
@@ -67,6 +69,11 @@ def split_statistics(
     Raises:
       Failure: a file is damaged, or a feature changes its type between examples.
     """
+    return merged([accumulated(paths, options)], options)
+
+
+def accumulated(paths: Sequence[str], options: tfdv.StatsOptions) -> Accumulators:
+    """What TFDV's generators gather from all examples in `paths`; raises as `split_statistics`."""
     generators = stats_impl.get_generators(options, in_memory=True)
     accumulators = [generator.create_accumulator() for generator in generators]
     decoder = example_coder.ExamplesToRecordBatchDecoder()
@@ -78,7 +85,26 @@ def split_statistics(
                     generator.add_input(accumulator, batch)
                     for generator, accumulator in zip(generators, accumulators, strict=True)
                 ]
-    return stats_impl.extract_statistics_output(accumulators, generators)
+    return [
+        generator.compact(accumulator)
+        for generator, accumulator in zip(generators, accumulators, strict=True)
+    ]
+
+
+def merged(
+    parts: Sequence[Accumulators], options: tfdv.StatsOptions
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """The statistics of what several calls of `accumulated` have gathered.
+
+    Counts and sums are those of a single call; quantiles are within the error of TFDV's
+    sketches, and means within that of its rounding.
+    """
+    generators = stats_impl.get_generators(options, in_memory=True)
+    whole = [
+        generator.merge_accumulators(gathered) if len(parts) > 1 else gathered[0]
+        for generator, gathered in zip(generators, zip(*parts, strict=True), strict=True)
+    ]
+    return stats_impl.extract_statistics_output(whole, generators)
 
 
 def _binary_features(paths: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from tfx_bsl.coders import example_coder
 
 from components.engine import MakePipeline, run_shards
 from components.statistics_gen.image_statistics import MAX_BATCH_RECORDS, NEXT_STEP
+from components.statistics_gen.parts import Parts
 from components.statistics_gen.statistics_files import OVERLAP_FILE
 from files import tfrecords, writing
 
@@ -43,7 +44,7 @@ def _digest(image) -> bytes:
 
 def write(
     uri: str,
-    shards: Mapping[str, Sequence[str]],
+    parts: Parts,
     image_feature: str,
     make_pipeline: MakePipeline | None = None,
 ) -> None:
@@ -51,14 +52,20 @@ def write(
 
     Args:
       uri: the folder of the statistics.
-      shards: split to the paths of its TFRecord files.
+      parts: the TFRecord files of each split.
       make_pipeline: makes the Beam pipeline that reads; None reads in this process.
     """
     work, folder = DigestsOf(image_feature), os.path.join(uri, "shards")
+
+    def digests_of(paths: Sequence[str]) -> np.ndarray:
+        return np.unique(np.concatenate([*run_shards(work, paths, folder, make_pipeline)]))
+
     try:
         digests = {
-            split: np.unique(np.concatenate([*run_shards(work, paths, folder, make_pipeline)]))
-            for split, paths in shards.items()
+            split: np.unique(
+                np.concatenate(parts.gathered(split, digests_of, "images", image_feature))
+            )
+            for split in parts.shards
         }
     finally:
         writing.remove(folder)

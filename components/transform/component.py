@@ -4,6 +4,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types import standard_artifacts
 
 from components.engine import MakePipeline
+from components.spans.store import NO_STORE, SpanStore
 from components.typed_component import component
 from settings.data import Features
 from settings.preprocessing import Preprocessing
@@ -18,6 +19,7 @@ def Transform(
     transform_graph: OutputArtifact[standard_artifacts.TransformGraph],
     transformed_examples: OutputArtifact[standard_artifacts.Examples],
     checked_anomalies: InputArtifact[standard_artifacts.ExampleAnomalies] = None,
+    span_store: SpanStore = NO_STORE,
     make_pipeline: MakePipeline | None = None,
 ):
     """Decodes images (and masks), resizes them to one size and numbers the labels.
@@ -42,6 +44,8 @@ def Transform(
         TFRecords of these two features, all records of one size. Its custom properties:
         `counts`, `dropped` and `out_of_vocabulary` (JSON, split to number), `summary`.
       checked_anomalies: ValidationGate's output, so that bad data never comes here.
+      span_store: where transformed shards of spans are kept for later runs, if the examples
+        come in spans.
 
     Raises:
       Failure: the schema, a file, a label, an image or a mask cannot be used.
@@ -58,4 +62,5 @@ def Transform(
         transform_graph,
         transformed_examples,
         make_pipeline,
+        span_store,
     )

@@ -6,20 +6,24 @@ first, without decoding, and the pixels are added up as they are written; the gr
 its assets are TensorFlow Transform's.
 """
 
+import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.engine import MakePipeline, run_shards
+from components.engine import MakePipeline
 from components.schema_gen import schema_files
+from components.spans.store import NO_STORE, SpanStore
 from components.transform import masks, pixel_statistics, transform_graph, vocabulary
 from components.transform.corrupt_images import enforce_policy
 from components.transform.job import TRAIN, Job, list_shards
+from components.transform.kept_shards import KeptShards, kept_shards
 from components.transform.preprocessing import OUT_OF_VOCABULARY
 from components.transform.shards import ShardResult, TransformShard
 from failures import Failure
@@ -38,6 +42,7 @@ def execute(
     graph: types.Artifact,
     transformed: types.Artifact,
     make_pipeline: MakePipeline | None = None,
+    store: SpanStore = NO_STORE,
 ) -> None:
     """Writes the transform graph and the transformed examples; see `component.Transform`."""
     dtypes = transform_graph.raw_types(schema_files.read(schema.uri), features)
@@ -52,32 +57,30 @@ def execute(
         graph_uri=graph.uri,
         temp_dir=f"{graph.uri}/unfinished",
     )
+    kept = kept_shards(examples.uri, job.shards, store)
     with writing.reported(os.path.dirname(transformed.uri)):
         try:
-            results = _write(job, make_pipeline)
+            results = _write(job, kept, make_pipeline)
         finally:
             writing.remove(job.temp_dir)
         if not places.is_remote(graph.uri):
             writing.sync(graph.uri)
-    _describe(examples, transformed, graph, results, job)
+    _describe(examples, transformed, graph, results, job, kept)
 
 
-def _write(job: Job, make_pipeline: MakePipeline | None) -> list[ShardResult]:
+def _write(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> list[ShardResult]:
     for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
         writing.make_folder(folder)
     writing.make_folder(job.temp_dir)
     if job.features.target == "mask":
-        results = _transform(job, None, make_pipeline)
+        results = _transform(job, None, kept, make_pipeline)
     else:
-        reports = f"{job.temp_dir}/reports/labels"
-        work = vocabulary.LabelsOfShard(job)
-        found = set().union(*run_shards(work, job.train_shards, reports, make_pipeline))
-        labels = vocabulary.content(found, job.class_names)
-        results = _transform(job, labels, make_pipeline)
+        labels = vocabulary.content(_labels(job, kept, make_pipeline), job.class_names)
+        results = _transform(job, labels, kept, make_pipeline)
         met = {number for result in _train(results) for number in result.targets}
         if (remaining := vocabulary.only(labels, met)) != labels:
             # All images of a class were corrupt, which is known only now.
-            results = _transform(job, remaining, make_pipeline)
+            results = _transform(job, remaining, kept, make_pipeline)
     check_training_split(results, job)
     if job.features.target == "mask":
         masks.write_assets(train_targets(results), _vocabulary_file(job), job)
@@ -88,8 +91,25 @@ def _write(job: Job, make_pipeline: MakePipeline | None) -> list[ShardResult]:
     return results
 
 
+def _labels(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> vocabulary.Labels:
+    """The labels of the training split."""
+    found, depends = set(), ["labels", job.features.label_feature, _type_names(job)]
+    work, reports = vocabulary.LabelsOfShard(job), f"{job.temp_dir}/reports/labels"
+    for shard, labels, is_new in kept.results(
+        work, job.train_shards, depends, reports, make_pipeline
+    ):
+        found |= labels
+        if is_new:
+            kept.keep(shard, depends, labels)
+    return found
+
+
+def _type_names(job: Job) -> dict[str, str]:
+    return {name: dtype.name for name, dtype in job.types.items()}
+
+
 def _transform(
-    job: Job, labels: bytes | None, make_pipeline: MakePipeline | None
+    job: Job, labels: bytes | None, kept: KeptShards, make_pipeline: MakePipeline | None
 ) -> list[ShardResult]:
     """Writes the graph with this vocabulary, and every transformed file."""
     vocabulary_file = None
@@ -99,13 +119,28 @@ def _transform(
     for part in ("transform_fn", "transformed_metadata"):  # of a vocabulary that was too long
         writing.remove(f"{job.graph_uri}/{part}")
     transform_graph.write(job, vocabulary_file)
-    results, corrupt = [], []
+    results, corrupt, depends = [], [], _depends(job, labels)
     work, reports = TransformShard(job, transform_graph.load), f"{job.temp_dir}/reports/shards"
-    for result in run_shards(work, job.shards, reports, make_pipeline):
+    for shard, result, is_new in kept.results(work, job.shards, depends, reports, make_pipeline):
         results.append(result)
-        corrupt += result.corrupt
+        corrupt += [replace(image, file=shard.file) for image in result.corrupt]
         enforce_policy("Transform", corrupt, job.options)
+        if is_new:
+            kept.new.add(shard)
+            kept.keep(shard, depends, result)
+        kept.publish(shard, depends)
     return results
+
+
+def _depends(job: Job, labels: bytes | None) -> dict:
+    """All that a transformed shard depends on, beside the raw one and the code."""
+    return {
+        "preprocessing": job.options.model_dump(mode="json"),
+        "features": job.features.model_dump(mode="json"),
+        "types": _type_names(job),
+        "class_names": job.class_names,
+        "labels": labels and hashlib.sha256(labels).hexdigest(),
+    }
 
 
 def class_names(names: Sequence[str] | None, label_type: tf.DType | None) -> Sequence[str] | None:
@@ -158,7 +193,9 @@ def _vocabulary_file(job: Job) -> str:
     return f"{job.graph_uri}/{_ASSETS}/{vocabulary.NAME}"
 
 
-def _describe(examples, transformed, graph, results: Sequence[ShardResult], job: Job) -> None:
+def _describe(
+    examples, transformed, graph, results: Sequence[ShardResult], job: Job, kept: KeptShards
+) -> None:
     """Sets the artifacts' properties."""
     written, dropped, unknown = Counter(), Counter(), Counter()
     for result in results:
@@ -179,6 +216,8 @@ def _describe(examples, transformed, graph, results: Sequence[ShardResult], job:
             summary += f"; train has no pixel of {', '.join(unseen)}"
     if any(unknown.values()):
         summary += f"; {sum(unknown.values()):,} with a label that train lacks"
+    if kept.words:
+        summary += f"; {kept.words}"
     transformed.split_names = examples.split_names
     transformed.span = examples.span
     # The names that tfx.components.util.examples_utils reads; importing it takes half a second.

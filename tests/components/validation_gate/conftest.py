@@ -13,7 +13,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.example_validator import anomalies_files
+from components.spans.store import NO_STORE
 from components.statistics_gen import image_statistics, overlap, statistics_files
+from components.statistics_gen.parts import Parts
 from components.validation_gate.component import ValidationGate
 from settings.data import Features
 
@@ -71,7 +73,8 @@ def gate(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
             result = image_statistics.split_statistics([path], options)
             statistics_files.write(statistics, split, result)
             anomalies_files.write(anomalies, split, tfdv.validate_statistics(result, schema))
-        overlap.write(statistics.uri, {split: [str(tmp_path / split)] for split in splits}, "image")
+        shards = {split: [str(tmp_path / split)] for split in splits}
+        overlap.write(statistics.uri, Parts([], shards, NO_STORE), "image")
         component = ValidationGate(
             anomalies=channel_utils.as_channel([anomalies]),
             statistics=channel_utils.as_channel([statistics]),

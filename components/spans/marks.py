@@ -1,0 +1,83 @@
+"""Tells whether files changed since they were read, without reading them."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from files.places import is_remote
+
+# A file that changes twice within a tick of its file system's clock keeps its time. FAT counts
+# in steps of two seconds.
+_TICK_NS = 2_000_000_000
+
+
+class Marks(NamedTuple):
+    """What the file system records of some files."""
+
+    digest: str  # of their paths, sizes, times and numbers
+    newest: int  # nanoseconds since 1970: when the last of them changed
+
+
+def marks(place: str, others: Iterable[str] = ()) -> Marks | None:
+    """Looks at all files in a place, and at others.
+
+    The time of change is among the marks, which a local file system sets on every write and
+    no program can set back.
+
+    Args:
+      place: a file, or a folder with all below it; hidden files are skipped, as when it is read.
+      others: paths of further files.
+
+    Returns:
+      None where the place is no local one.
+    """
+    if is_remote(place):
+        return None
+    digest, newest = hashlib.sha256(), 0
+    for path, status in _files(place, others):
+        seen = None
+        if status is not None:
+            seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+        digest.update(repr((os.fsencode(path), seen)).encode())
+    return Marks(digest.hexdigest(), newest)
+
+
+def still_hold(now: Marks | None, then: Marks | None, read_ns: int) -> bool:
+    """Whether what was read at a time, in nanoseconds since 1970, is still what is there."""
+    return now is not None and now == then and now.newest < read_ns - _TICK_NS
+
+
+def _files(place: str, others: Iterable[str]) -> Iterator[tuple[str, os.stat_result | None]]:
+    yield from _below(place, (os.path.realpath(place),))
+    for path in sorted(set(others)):
+        yield path, _status(path)
+
+
+def _below(path: str, seen: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result | None]]:
+    status = _status(path)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        yield path, status
+        return
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:  # Whoever reads it reports this.
+        yield path, None
+        return
+    for name in names:
+        inner = os.path.join(path, name)
+        if name.startswith("."):
+            continue
+        # A link to a folder above would lead round in circles.
+        real = os.path.realpath(inner) if os.path.islink(inner) else inner
+        if real not in seen:
+            yield from _below(inner, (*seen, real))
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None

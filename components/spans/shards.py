@@ -1,0 +1,137 @@
+"""Puts the shards of a window's spans together, each written once and kept in the store."""
+
+import os
+
+from tfx import types
+from tfx.types import artifact_utils
+
+from components.engine import MakePipeline
+from components.examples import entry_shards
+from components.examples.shard_names import shard_path
+from components.examples.shards import all_or_none, checked_count, write_all
+from components.spans import reading
+from components.spans.contents import Arrival, Window
+from components.spans.pattern import has_dates
+from components.spans.reading import SpanShards
+from components.spans.store import SpanStore, mark_used, prune, record
+from components.spans.words import name_of
+from files import writing
+from files.places import files_in
+from settings.data import Features
+
+_NEXT_STEP = "Free space or correct the permissions there, then run again."
+
+
+def write_window(
+    window: Window,
+    features: Features,
+    examples: types.Artifact,
+    store: SpanStore,
+    most_bytes: float,
+    make_pipeline: MakePipeline | None,
+) -> tuple[list[SpanShards], list[SpanShards]]:
+    """Writes the shards of spans that the store lacks, and gives all of them to an artifact.
+
+    Its files are named as if they were of one source, in the order of the spans.
+
+    Args:
+      store: of this machine; without a folder, nothing is kept for later runs.
+      most_bytes: what the store may take.
+
+    Returns:
+      All spans of the window, and those that the store lacked.
+
+    Raises:
+      Failure: a file changes meanwhile or cannot be read, or the store cannot be written.
+    """
+    passing = f"{examples.uri}/spans"
+    keeping = store or SpanStore(folder=passing, code=store.code)
+    try:
+        new = [
+            _write(span, window.pattern, features, keeping, make_pipeline) for span in window.spans
+        ]
+        found = _gathered(window, examples, keeping)
+    finally:
+        writing.remove(passing)
+    reading.write(examples.uri, found)
+    if store:
+        keys = [span.key for span in window.spans]
+        mark_used(store.folder, keys)
+        prune(store.folder, most_bytes, keys)
+    return found, [span for span, is_new in zip(found, new, strict=True) if is_new]
+
+
+def _write(
+    span: Arrival,
+    pattern: str,
+    features: Features,
+    store: SpanStore,
+    make_pipeline: MakePipeline | None,
+) -> bool:
+    """Writes the shards of a span, unless the store has them; returns whether it did."""
+    folder = store.examples(span.key)
+    with writing.reported(folder, _NEXT_STEP):
+        if os.path.isdir(folder):
+            return False
+        with store.locked():
+            if os.path.isdir(folder):  # Another run was faster.
+                return False
+            with writing.whole_folder(folder) as unfinished:
+                counts = _write_shards(span, unfinished, features, make_pipeline)
+                record(unfinished, pattern, span.place, counts, span.contents.fingerprint)
+    return True
+
+
+def _write_shards(
+    span: Arrival, folder: str, features: Features, make_pipeline: MakePipeline | None
+) -> dict[str, int]:
+    """Writes the shards of each split; returns the numbers of their examples."""
+    contents = span.contents
+    plans = {
+        role: entry_shards.plan(entries, contents.folder, f"{folder}/Split-{role}", features)
+        for role, entries in contents.roles.items()
+        if entries
+    }
+    write_all(
+        entry_shards.write,
+        [shard for plan in plans.values() for shard in plan],
+        folder,
+        make_pipeline,
+    )
+    return {
+        role: checked_count(
+            [(shard.path, len(shard.entries)) for shard in plan],
+            len(contents.roles[role]),
+            contents.name,
+        )
+        for role, plan in plans.items()
+    }
+
+
+def _gathered(window: Window, examples: types.Artifact, store: SpanStore) -> list[SpanShards]:
+    """Gives every shard of the store its name in the artifact."""
+    names = {span.key: {} for span in window.spans}
+    for role in window.roles:
+        split = artifact_utils.get_split_uri([examples], role)
+        sources = [
+            (span.key, path)
+            for span in window.spans
+            for path in files_in(f"{store.examples(span.key)}/Split-{role}")
+        ]
+        targets = [shard_path(split, index, len(sources)) for index in range(len(sources))]
+        with writing.reported(split, _NEXT_STEP), all_or_none(targets):
+            for (key, source), target in zip(sources, targets, strict=True):
+                writing.link(source, target)
+                names[key].setdefault(role, []).append(os.path.basename(target))
+    dates = has_dates(window.pattern)
+    return [
+        SpanShards(
+            span=span.place.span,
+            version=span.place.version,
+            name=name_of(span.place.span, dates),
+            key=span.key,
+            examples=sum(map(len, span.contents.roles.values())),
+            shards=names[span.key],
+        )
+        for span in window.spans
+    ]

@@ -1,0 +1,157 @@
+"""What is kept of spans below a pipeline root, so that each is read and transformed once.
+
+    <key of a span>/examples/    its shards, as ExampleGen made them, and `span.json`
+    <key of a span>/statistics/  and whatever else a component made of these shards alone
+    read/                        what was found in the place of each span
+
+All names are hashes of what the content depends on, the code included: what has changed has
+another name. A file gets its name when it is whole, and is never written to again.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from components.spans.pattern import Place
+from files import locks, places, writing
+from settings.section import Section
+
+SPANS = "spans"  # the store's folder below a pipeline root
+_EXAMPLES, _READ, _RECORD, _LOCK = "examples", "read", "span.json", ".lock"
+_DIGITS = 32  # of a SHA-256, hexadecimal
+
+
+class SpanStore(Section):
+    """Where one component keeps what it makes of spans; without a folder it keeps nothing."""
+
+    folder: str = ""
+    code: str = ""  # changes with the component's code
+
+    def __bool__(self) -> bool:
+        return bool(self.folder)
+
+    def key(self, *parts: Any) -> str:
+        """The name of what depends on these JSON values and on the component's code."""
+        text = json.dumps([self.code, *parts], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+    def examples(self, key: str) -> str:
+        """The folder of a span's shards."""
+        return os.path.join(self.folder, key, _EXAMPLES)
+
+    def made(self, key: str, kind: str, *parts: Any) -> str:
+        """The file of what this component made of a span.
+
+        Args:
+          key: the span's.
+          kind: a folder, such as "statistics".
+          parts: JSON values that it depends on, beside the span and the code.
+        """
+        return os.path.join(self.folder, key, kind, self.key(kind, *parts))
+
+    def read_place(self, *parts: Any) -> str:
+        """The file of what was found in a span's place."""
+        return os.path.join(self.folder, _READ, self.key(*parts))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other runs from adding spans: two of them may share a volume."""
+        writing.make_folder(self.folder)
+        with locks.hold(os.path.join(self.folder, _LOCK)):
+            yield
+
+
+NO_STORE = SpanStore()
+
+
+def load(path: str) -> Any:
+    """What `keep` left; None where there is nothing that can be used."""
+    try:
+        with open(path, "rb") as file:
+            return pickle.load(file)
+    except FileNotFoundError:
+        return None
+    except Exception:  # Damaged pickles raise whatever they like; what is missing is made anew.
+        return None
+
+
+def keep(path: str, value: Any) -> None:
+    """Leaves a value for later runs; raises Failure where it cannot be written."""
+    writing.write(path, pickle.dumps(value))
+
+
+class Kept:
+    """A span of the store: its `key`, `pattern`, `place`, and examples by split, `counts`."""
+
+    def __init__(self, folder: str, key: str, record: dict[str, Any]):
+        self._folder = os.path.join(folder, key)
+        self.key = key
+        self.pattern: str = record["pattern"]
+        self.place = Place(*record["place"])
+        self.counts: dict[str, int] = record["counts"]
+        self.fingerprint: str = record["fingerprint"]
+
+    @property
+    def bytes(self) -> int:
+        return sum(
+            os.path.getsize(os.path.join(self._folder, path))
+            for path in places.files_below(self._folder)
+        )
+
+    @property
+    def kinds(self) -> list[str]:
+        """What is kept of it, such as ["examples", "statistics"]."""
+        return [os.path.basename(path) for path in places.files_in(self._folder)]
+
+    @property
+    def used(self) -> float:
+        """When a run last read it, in seconds since 1970."""
+        return os.stat(self._folder).st_mtime
+
+    def remove(self) -> None:
+        writing.remove(self._folder)
+
+
+def record(unfinished: str, pattern: str, place: Place, counts: dict, fingerprint: str) -> None:
+    """Writes, beside the shards of a span, what they are of."""
+    content = {"pattern": pattern, "place": place, "counts": counts, "fingerprint": fingerprint}
+    writing.write(os.path.join(unfinished, _RECORD), json.dumps(content))
+
+
+def kept_spans(folder: str, pattern: str | None = None) -> list[Kept]:
+    """The spans that a store holds, of one pattern or of all, in rising order."""
+    found = []
+    for path in places.files_in(folder):
+        content = places.read_json(os.path.join(path, _EXAMPLES, _RECORD))
+        if content is not None and pattern in (None, content["pattern"]):
+            found.append(Kept(folder, os.path.basename(path), content))
+    return sorted(found, key=lambda kept: (kept.place.span, kept.place.version or 0, kept.used))
+
+
+def mark_used(folder: str, keys: Collection[str]) -> None:
+    for key in keys:
+        os.utime(os.path.join(folder, key))
+
+
+def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[Kept]:
+    """Removes the spans used longest ago, until the rest takes at most so many bytes.
+
+    Args:
+      keys: of spans that stay in any case.
+
+    Returns:
+      Those that were removed.
+    """
+    removed = []
+    spans = {kept: kept.bytes for kept in kept_spans(folder)}
+    total = sum(spans.values())
+    for kept in sorted(spans, key=lambda kept: kept.used):
+        if total > most_bytes and kept.key not in keys:
+            kept.remove()
+            removed.append(kept)
+            total -= spans[kept]
+    return removed

@@ -1,0 +1,125 @@
+"""Which spans a run reads: those of its window, each in its highest version.
+
+A span that is missing stops the run. Older data never stands in for it unseen.
+"""
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping
+
+from components.spans.pattern import Place, has_dates, parent, places
+from components.spans.words import name_of, spans_in_words
+from failures import Failure
+from files.places import files_in
+from settings.spans import Spanned
+
+_NAMED = 3  # missing spans that a message names
+
+
+def chosen(source: Spanned, known: Iterable[Place] = ()) -> list[Place]:
+    """The spans of the window, in rising order.
+
+    Args:
+      source: its `path` is a pattern.
+      known: what earlier runs have read; none of it may be gone.
+
+    Raises:
+      Failure: no span is there, one of the window is missing, or a span or a version that was
+        read before is gone.
+    """
+    found = {place.span: place for place in places(source.path)}  # the highest version of each
+    if not found:
+        raise Failure(
+            f"No span fits data.path {source.path}{_there(source.path)}. Correct data.path, or "
+            "wait for the first span."
+        )
+    dates = has_dates(source.path)
+    first, last = _bounds(source, found, dates)
+    if not source.window.gaps:
+        _check_gaps(first, last, found, dates)
+    window = [place for span, place in found.items() if first <= span <= last]
+    if not window:
+        raise Failure(f"data.window has no span. There are {_in_words(found, dates)}.")
+    _check_known(source, window, last, known, dates)
+    return window
+
+
+def _bounds(source: Spanned, found: Mapping[int, Place], dates: bool) -> tuple[int, int]:
+    """The first and the last span of the window."""
+    window, newest = source.window, max(found) if source.span is None else source.span
+    if source.span is not None and source.span not in found:
+        raise _missing([source.span], 1, found, dates)
+    if window.last is not None:
+        first = newest - window.last + 1
+        if first < min(found) and not window.gaps:
+            raise Failure(
+                f"data.window: {window.last} spans are wanted, and there "
+                f"{'are' if len(found) > 1 else 'is'} {_in_words(found, dates)}. Wait for "
+                "more, or take what is there by {gaps: true}."
+            )
+        return first, newest
+    first = min(found) if window.from_ is None else window.from_
+    last = newest if window.to is None else window.to
+    if source.span is not None and not first <= newest <= last:
+        raise Failure(
+            f"data.span: given {name_of(newest, dates)}; allowed: a span of data.window, "
+            f"{name_of(first, dates)} to {name_of(last, dates)}"
+        )
+    if source.span is None and first > last:
+        raise _missing([first], 1, found, dates)
+    return first, min(last, newest) if source.span is not None else last
+
+
+def _check_gaps(first: int, last: int, found: Mapping[int, Place], dates: bool) -> None:
+    there = sum(first <= span <= last for span in found)
+    if lacking := last - first + 1 - there:
+        missing = (span for span in itertools.count(first) if span not in found)
+        raise _missing(itertools.islice(missing, min(lacking, _NAMED)), lacking, found, dates)
+
+
+def _missing(named: Iterable[int], number: int, found: Mapping[int, Place], dates: bool) -> Failure:
+    named = [name_of(span, dates) for span in named]
+    more = f" and {number - len(named):,} more" if number > len(named) else ""
+    some = next(iter(found.values())).path
+    return Failure(
+        f"data.window: span{'s' if number > 1 else ''} {', '.join(named)}{more} "
+        f"{'are' if number > 1 else 'is'} missing. There {'are' if len(found) > 1 else 'is'} "
+        f"{_in_words(found, dates)}, such as {some}. Bring what is missing, or choose "
+        "another window; {gaps: true} leaves out what is missing."
+    )
+
+
+def _check_known(
+    source: Spanned, window: list[Place], last: int, known: Iterable[Place], dates: bool
+) -> None:
+    """A span that vanished would otherwise pass for one that has never been."""
+    versions = {place.span: place.version for place in window}
+    for place in known:
+        newest_is_gone = source.span is None and source.window.to is None and place.span > last
+        if newest_is_gone:
+            raise _gone(place, _in_words(versions, dates), dates)
+        version = versions.get(place.span, place.version)
+        if (version or 0) < (place.version or 0):
+            raise _gone(place, f"version {version}", dates)
+
+
+def _gone(place: Place, left: str, dates: bool) -> Failure:
+    drop = f"spans drop {name_of(place.span, dates)}"
+    return Failure(
+        f"{place.path}: {place.words(dates)} was read before and is gone; {left} would take its "
+        f"place. Restore it, or run `{drop}` to go on without it."
+    )
+
+
+def _in_words(spans: Iterable[int], dates: bool) -> str:
+    return spans_in_words({span: name_of(span, dates) for span in sorted(spans)})
+
+
+def _there(pattern: str) -> str:
+    """What lies where spans are expected."""
+    folder = parent(pattern)
+    names = [os.path.basename(path) for path in files_in(folder)]
+    if not names:
+        return f"; {folder} is empty or not there"
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"; {folder} has {', '.join(names[:_NAMED])}{more}"
