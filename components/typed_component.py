@@ -30,7 +30,8 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
       function: every parameter annotated: InputArtifact, OutputArtifact, Parameter or a Section.
         Beside these it may take `make_pipeline`, with which it works on Beam where the runner
         asks for that, as `engine.run_shards` does, else None; and `run_id`, "" where unknown.
-      check: called with the sections by name when the component is made; raises Failure.
+      check: called with the sections that it takes, by name, when the component is made; it raises
+        a Failure.
       driver: the component's driver, such as a CacheDriver.
 
     Returns:
@@ -51,7 +52,8 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
         given |= zip(inputs[: len(positional)], positional, strict=True)
         arguments = in_json(given, sections, parameters.keys())
         if check:
-            check(**{name: kind.from_json(arguments[name]) for name, kind in sections.items()})
+            asked = sections.keys() & inspect.signature(check).parameters
+            check(**{name: sections[name].from_json(arguments[name]) for name in asked})
         made.__init__(self, **arguments)
 
     members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}

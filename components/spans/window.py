@@ -90,13 +90,15 @@ def _missing(named: Iterable[int], number: int, found: Mapping[int, Place], date
 
 
 def _check_known(
-    source: Spanned, window: list[Place], last: int, known: Iterable[Place], dates: bool
+    source: Spanned, chosen: list[Place], last: int, known: Iterable[Place], dates: bool
 ) -> None:
     """A span that vanished would otherwise pass for one that has never been."""
-    versions = {place.span: place.version for place in window}
+    window, versions = source.window, {place.span: place.version for place in chosen}
+    open_at_the_end = source.span is None and window.to is None
+    open_at_the_start = window.last is None and window.from_ is None and not window.gaps
     for place in known:
-        newest_is_gone = source.span is None and source.window.to is None and place.span > last
-        if newest_is_gone:
+        before, behind = place.span < min(versions), place.span > last
+        if (before and open_at_the_start) or (behind and open_at_the_end):
             raise _gone(place, _in_words(versions, dates), dates)
         version = versions.get(place.span, place.version)
         if (version or 0) < (place.version or 0):
@@ -106,8 +108,8 @@ def _check_known(
 def _gone(place: Place, left: str, dates: bool) -> Failure:
     drop = f"spans drop {name_of(place.span, dates)}"
     return Failure(
-        f"{place.path}: {place.words(dates)} was read before and is gone; {left} would take its "
-        f"place. Restore it, or run `{drop}` to go on without it."
+        f"{place.path}: {place.words(dates)} was read before and is gone; left is {left}. "
+        f"Restore it, or run `{drop}` to go on without it."
     )
 
 
