@@ -1,7 +1,8 @@
 """What a GPU shows, in less than ten minutes: `python -m benchmarks.gpu --out out/gpu`.
 
-Writes gpu.json after every part, so that a lease that ends early leaves what was measured, and
-prints a line a part. A part that fails is reported in the file, and the next one goes on.
+Writes gpu.json after every part, so that a lease that ends early leaves what was measured; the
+next call measures what is missing there. Prints a line a part. A part that fails is reported in
+the file, and the next one goes on.
 """
 
 import argparse
@@ -19,9 +20,16 @@ from files import writing
 
 
 def measure(todo: Mapping[str, Callable], file: Path, seconds: float) -> dict:
-    """What each part found, also in `file`; no part begins after `seconds`."""
-    began, found = time.monotonic(), {}
+    """What each part found, also in `file`; no part begins after `seconds`.
+
+    Parts that `file` holds already are not measured again, unless they failed or were skipped.
+    """
+    began = time.monotonic()
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    found = {name: part for name, part in kept.items() if not {"error", "skipped"} & set(part)}
     for name, part in todo.items():
+        if name in found:
+            continue
         if time.monotonic() - began > seconds:
             found[name] = {"skipped": f"the {seconds:.0f} s allowed are over"}
         else:

@@ -97,6 +97,7 @@ def measure(step: FedStep, source: Input, seconds: float, rounds: int) -> dict:
       seconds: of each measurement.
 
     Returns:
+      `first_call_seconds`: of one call, which compiles the step if no part before did.
       `input_alone`, `ceiling` and `real`: the medians, images a second. `real_to_ceiling`: the
       median of the rounds' ratios, and `ratios`, all of them. `wait_ms`: what a call waits, median
       and 99th percentile; an upper bound on an accelerator, which works on meanwhile.
@@ -104,7 +105,7 @@ def measure(step: FedStep, source: Input, seconds: float, rounds: int) -> dict:
       that follow.
     """
     fed, cached = step.batches(source), step.cached(source)
-    step.seconds_of(cached, 2)  # The first call compiles.
+    compiling = step.seconds_of(cached, 1)
     step.seconds_of(fed, 2 + source.steps_per_epoch // step.at_once)  # past the first epoch
     real, ceiling, waits = [], [], []
     for number in range(2 * rounds):
@@ -118,6 +119,7 @@ def measure(step: FedStep, source: Input, seconds: float, rounds: int) -> dict:
     found = {
         "strategy": source.strategy,
         "batch": step.batch_size,
+        "first_call_seconds": compiling,
         "ceiling": float(np.median(ceiling)),
         "real": float(np.median(real)),
         "real_to_ceiling": float(np.median(ratios)),

@@ -34,13 +34,11 @@ def facts() -> dict:
 def transfers() -> dict[str, float]:
     """GB/s of copies of a batch of 256 images of 224x224x3 to the first GPU.
 
-    `tensorflow` is a tensor of ordinary memory, `through the input function` one that tf.data
-    made ahead of time. PyTorch, where it is installed, is the measure of what the bus allows.
+    PyTorch, where it is installed, is the measure of what the bus allows.
     """
     if not tf.config.list_physical_devices("GPU"):
         return {}
-    found = {"tensorflow": _gigabytes(_by_tensorflow())}
-    found["through the input function"] = _gigabytes(_by_dataset())
+    found = {"tf.data, as the Trainer copies": _gigabytes(_by_dataset())}
     if importlib.util.find_spec("torch"):
         found["torch, pageable"] = _gigabytes(_by_torch(pinned=False))
         found["torch, pinned"] = _gigabytes(_by_torch(pinned=True))
@@ -49,18 +47,6 @@ def transfers() -> dict[str, float]:
 
 def _pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, _BATCH, np.uint8)
-
-
-def _by_tensorflow() -> Callable[[], None]:
-    with tf.device("/cpu:0"):
-        batch = tf.constant(_pixels())
-
-    def copy() -> None:
-        with tf.device("/gpu:0"):
-            tf.identity(batch)
-        tf.test.experimental.sync_devices()
-
-    return copy
 
 
 def _by_dataset() -> Callable[[], None]:

@@ -9,13 +9,13 @@ from benchmarks.gpu.parts import SMALL, parts
 @pytest.mark.slow
 def test_the_step_fed_and_its_ceiling_are_measured_in_turn_without_a_gpu(tmp_path):
     todo = parts(SMALL, tmp_path / "data")
-    chosen = {name: todo[name] for name in ("machine", "transfers", "small_cnn, jpeg")}
+    chosen = {name: todo[name] for name in ("machine", "transfers", "small_cnn, jpeg, without XLA")}
 
     found = measure(chosen, tmp_path / "gpu.json", 300)
 
     assert found["machine"]["gpus"] == []
     assert found["transfers"] == {}
-    step = found["small_cnn, jpeg"]
+    step = found["small_cnn, jpeg, without XLA"]
     assert step["strategy"] == "streaming"
     assert len(step["ratios"]) == SMALL.rounds
     assert step["real"] > 0
@@ -36,3 +36,17 @@ def test_no_part_begins_after_the_time_allowed(tmp_path):
     found = measure({"only": lambda: {"rate": 1}}, tmp_path / "gpu.json", -1)
 
     assert "skipped" in found["only"]
+
+
+def test_a_second_call_measures_only_what_is_missing(tmp_path):
+    calls = []
+    todo = {
+        "first": lambda: calls.append("first") or {"rate": 1},
+        "second": lambda: calls.append("second") or ({"rate": 2} if len(calls) > 2 else {}["x"]),
+    }
+    measure(todo, tmp_path / "gpu.json", 300)
+
+    found = measure(todo, tmp_path / "gpu.json", 300)
+
+    assert found == {"first": {"rate": 1}, "second": {"rate": 2}}
+    assert calls == ["first", "second", "second"]
