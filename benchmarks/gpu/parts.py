@@ -77,7 +77,7 @@ def parts(size: Size, data: Path) -> dict[str, Callable[[], object]]:
         "trainer, small images": functools.partial(_whole_training, size),
         f"{classifier}, keras fit, without XLA": functools.partial(_keras_fit, size, made),
     }
-    # XLA comes last: on an H100 it compiled the ResNet for three minutes.
+    # XLA comes last: it compiles the ResNet for most of a minute.
     for xla, suffix in (("off", ", without XLA"), ("auto", "")):
         fed = functools.partial(_fed, size, made, steps, xla=xla)
         for kind in ("memory", "jpeg", "disk", "streaming"):

@@ -11,7 +11,7 @@ import numpy as np
 SHAPE = (224, 224, 3)  # height, width, channels of what the model gets
 BATCH = 64
 _SHARDS = 8
-_FORMAT = 2  # to be counted up when what is written changes
+_FORMAT = 3  # to be counted up when what is written changes
 _QUALITY = 90
 
 
@@ -99,23 +99,31 @@ def _pictures() -> list[np.ndarray]:
 def _write_shards(folder: Path) -> None:
     import tensorflow as tf
 
-    from components.trainer.input.decode import decode_images
+    from components.trainer.input.function import input_function
+    from components.trainer.input.options import FeedOptions
     from components.transform.encoding import FixedExample
 
     form = FixedExample({"image": int(np.prod(SHAPE)), "label": 0})
-    jpegs = [file.read_bytes() for file in sorted(folder.glob("loose/*"))]
+    jpegs = sorted(folder.glob("loose/*"))
     bounds = np.linspace(0, len(jpegs), _SHARDS + 1).astype(int)
     for shard in range(_SHARDS):
         name = f"data_tfrecord-{shard:05d}-of-{_SHARDS:05d}"
-        with (
-            tf.io.TFRecordWriter(str(folder / "encoded" / name)) as encoded,
-            tf.io.TFRecordWriter(str(folder / "raw" / name)) as raw,
-        ):
+        encoded = str(folder / "encoded" / name)
+        with tf.io.TFRecordWriter(encoded) as writer:
             for number in range(bounds[shard], bounds[shard + 1]):
-                jpeg = jpegs[number]
-                encoded.write(example(jpeg, number))
-                pixels = decode_images(tf.constant([jpeg]), SHAPE).numpy().tobytes()
-                raw.write(form.encode({"image": pixels, "label": number}))
+                writer.write(example(jpegs[number].read_bytes(), number))
+        decoded = input_function(
+            [encoded],
+            SHAPE,
+            BATCH,
+            training=False,
+            encoded=True,
+            options=FeedOptions(strategy="streaming"),
+        )
+        with tf.io.TFRecordWriter(str(folder / "raw" / name)) as writer:
+            for images, labels in decoded.dataset:
+                for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+                    writer.write(form.encode({"image": image.tobytes(), "label": int(label)}))
 
 
 def example(image: bytes, label: int) -> bytes:
