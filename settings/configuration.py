@@ -51,7 +51,9 @@ class Configuration(Section):
     data: SerializeAsAny[Data] = Field(
         description="what the examples are read from, their splits and their features"
     )
-    validation: Validation = Field(Validation(), description="what in the data stops the run")
+    validation: Validation = Field(
+        Validation(), description="what in the data stops the run", validate_default=True
+    )
     preprocessing: Preprocessing = Field(description="what the model sees of an image")
     model: Model = Field(description="which network")
     augmentation: Augmentation = Field(
@@ -71,6 +73,14 @@ class Configuration(Section):
     schedule: Schedule | None = Field(
         None, description="when the pipeline runs by itself; omit for never"
     )
+
+    @field_validator("validation")
+    @classmethod
+    def _has_the_limit_of_the_source(cls, validation, info):
+        data = info.data.get("data")
+        if data is None or validation.max_overlap is not None:
+            return validation
+        return validation.model_copy(update={"max_overlap": data.source_keys.MAX_OVERLAP})
 
     @field_validator("augmentation")
     @classmethod

@@ -13,6 +13,7 @@ class Source(Section):
     COMPONENT: ClassVar[str]  # the ExampleGen that reads it
     PLACE: ClassVar[str]  # the key that says where the data lies; a cluster has its own value
     RUN_KEY: ClassVar[str]  # the key that each run of a package may replace
+    MAX_OVERLAP: ClassVar[float | None] = 0.0  # validation.max_overlap where it is left out
 
     @property
     def is_fixed(self) -> bool:

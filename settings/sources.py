@@ -12,6 +12,7 @@ from settings.plain_paths import PLAIN
 from settings.section import Section, matching
 from settings.source import PartSplits, Source, share_or
 from settings.spans import Spanned
+from settings.tfrecords_source import TfrecordsSource
 
 Dataset = matching(
     r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
@@ -37,6 +38,7 @@ class TfdsSource(Source):
     """A dataset of TensorFlow Datasets."""
 
     COMPONENT, PLACE, RUN_KEY = "TfdsExampleGen", "data_dir", "dataset"
+    MAX_OVERLAP = None
 
     dataset: Dataset = Field(description="the TFDS dataset; without a version, the newest one")
     splits: Splits
@@ -111,4 +113,5 @@ SOURCES: dict[str, type[Source]] = {
     "tfds": TfdsSource,
     "folder": FolderSource,
     "manifest": ManifestSource,
+    "tfrecords": TfrecordsSource,
 }

@@ -7,6 +7,8 @@ from typing import Any
 from tfx import types
 from tfx.proto import example_gen_pb2
 
+_NAMED = 3  # images that two splits share
+
 
 def describe(
     examples: types.Artifact,
@@ -19,6 +21,7 @@ def describe(
     spans: Sequence[Mapping[str, Any]] = (),
     class_names: Mapping[str, Sequence[str]] | None = None,
     remarks: Sequence[str] = (),
+    shared: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> None:
     """Sets the custom properties of an Examples artifact.
 
@@ -30,6 +33,7 @@ def describe(
       version: of this span.
       spans: of each span of a window, its `span`, `version`, `name` and number of `examples`.
       class_names: of each label feature of ids, the names in the order of the ids.
+      shared: of two splits that share images, the names of some of these.
       remarks: what the table of the run adds to the counts.
     """
     # TFX's own function for this would import all of TFX's components.
@@ -47,6 +51,8 @@ def describe(
     examples.set_string_custom_property("fingerprint", fingerprint)
     examples.set_string_custom_property("class_names", json.dumps(class_names or {}))
     examples.set_string_custom_property("counts", json.dumps(counts))
+    named = [[*splits, list(names)[:_NAMED]] for splits, names in (shared or {}).items()]
+    examples.set_string_custom_property("shared", json.dumps(named))
     total, number = sum(counts.values()), len(counts)
     summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
     examples.set_string_custom_property("summary", "; ".join([summary, *remarks]))

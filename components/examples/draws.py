@@ -50,9 +50,25 @@ def check_names(labels: Iterable[str], place: str, where: str) -> None:
 
 
 def check_roles(roles: Roles, place: str, way_on: str) -> None:
+    """Checks the entries that a model is to be trained on and measured by, as `check_splits`."""
+    labels = {role: {entry.label for entry in entries} for role, entries in roles.items()}
+    has_classes = set().union(*labels.values()) - {""}
+    counts = {role: len(entries) for role, entries in roles.items()}
+    check_splits(counts, labels if has_classes else None, place, way_on)
+
+
+def check_splits(
+    counts: Mapping[str, int],
+    labels: Mapping[str, set[str]] | None,
+    place: str,
+    way_on: str,
+    things: str = "images",
+) -> None:
     """Checks what a model is to be trained on and measured by.
 
     Args:
+      counts: how many examples each split has.
+      labels: the classes of each split; None where masks are read.
       place: the source, for messages.
       way_on: what can be done about a class that is in one split only.
 
@@ -60,28 +76,32 @@ def check_roles(roles: Roles, place: str, way_on: str) -> None:
       Failure: a split is empty, there are fewer than two classes, or a class is not in train and
         in a split that measures it.
     """
-    labels = {role: {entry.label for entry in entries} for role, entries in roles.items()}
-    every = set().union(*labels.values()) - {""}
-    has_masks = not every
-    if not has_masks and len(every) < _LEAST_CLASSES:
-        raise Failure(f"{place} has one class only, {listed(every)}. Add images of another class.")
-    for role, entries in roles.items():
-        if not entries:
+    every = set().union(*labels.values()) if labels else ()
+    if labels and len(every) < _LEAST_CLASSES:
+        raise Failure(
+            f"{place} has one class only, {listed(every)}. Add {things} of another class."
+        )
+    for role, count in counts.items():
+        if not count:
             raise Failure(
-                f"{place}: split {role} gets none of the {sum(map(len, roles.values())):,} images. "
-                "Add images, or set data.splits."
+                f"{place}: split {role} gets none of the {sum(counts.values()):,} {things}. "
+                f"Add {things}, or set data.splits."
             )
-    if not has_masks:
-        _check_classes(labels, place, way_on)
+    if labels:
+        _check_classes(labels, place, way_on, things)
 
 
-def _check_classes(labels: Mapping[str, set[str]], place: str, way_on: str) -> None:
+def _check_classes(labels: Mapping[str, set[str]], place: str, way_on: str, things: str) -> None:
     """A class of one split alone can be learnt and never measured, or the other way round."""
     measured = set().union(*(found for role, found in labels.items() if role != "train"))
     if untrained := measured - labels["train"]:
-        raise Failure(f"{place}: split train has no image of {_classes(untrained)}. {way_on}")
+        raise Failure(
+            f"{place}: split train has no {things[:-1]} of {_classes(untrained)}. {way_on}"
+        )
     if unmeasured := labels["train"] - measured:
-        raise Failure(f"{place}: split train alone has images of {_classes(unmeasured)}. {way_on}")
+        raise Failure(
+            f"{place}: split train alone has {things} of {_classes(unmeasured)}. {way_on}"
+        )
 
 
 def _classes(names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """What becomes an Example, known by its content before anything is written."""
 
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -58,6 +59,18 @@ def repeated(roles: Roles) -> dict[str, list[str]]:
             kind = "leaked" if its_role != role else "duplicate"
             findings["contradictory" if its_answer != answer else kind].append(path)
     return {kind: sorted(paths) for kind, paths in findings.items()}
+
+
+def shared(roles: Roles) -> dict[tuple[str, str], list[str]]:
+    """The names of the images that two splits share, of each two that share any."""
+    found = defaultdict(list)
+    for copies in _copies(roles):
+        first = {}  # of each split, by its name
+        for path, role, *_ in copies:
+            first.setdefault(role, path)
+        for one, other in itertools.combinations([role for role in roles if role in first], 2):
+            found[one, other].append(f"{first[one]} as {first[other]}")
+    return dict(found)
 
 
 def _copies(roles: Roles) -> list[list[tuple]]:

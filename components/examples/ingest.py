@@ -7,6 +7,7 @@ from components.engine import MakePipeline
 from components.examples import entry_shards
 from components.examples.contents import Contents
 from components.examples.describing import describe
+from components.examples.entries import shared
 from components.examples.findings import remarks
 from components.examples.shards import all_or_none, checked_count, write_all
 from components.spans.contents import Window
@@ -59,6 +60,7 @@ def ingest(
         version=newest.version if newest else None,
         spans=[span.facts for span in spans],
         remarks=[words(spans, new)] * bool(spans) + remarks(found.findings),
+        shared=shared(found.roles),
     )
 
 

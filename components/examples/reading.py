@@ -33,12 +33,18 @@ def read_data(properties: Mapping[str, Any]) -> Data:
     )
 
 
+def read_shared(examples) -> dict[tuple[str, str], list[str]]:
+    """Of an Examples artifact, the names of some images that two splits share."""
+    found = json.loads(examples.get_string_custom_property("shared") or "[]")
+    return {(one, other): names for one, other, names in found}
+
+
 def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
     """The raw Examples of a split: {feature: [bytes, int or float]} each.
 
     A damaged shard ends at its damage: a page about the run can do without the rest.
     """
-    example = _message()
+    example = example_message()
     for shard in sorted(folder.glob(f"Split-{split}/*")):
         with contextlib.suppress(Failure, DecodeError):
             for record in records(shard):
@@ -48,7 +54,7 @@ def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
 
 def serialized(values: Mapping[str, bytes | float]) -> bytes:
     """A tf.train.Example with one value in each feature; equal values give equal bytes."""
-    example = _message()()
+    example = example_message()()
     for name, value in values.items():
         feature = example.features.feature[name]
         kind = feature.bytes_list if isinstance(value, bytes) else feature.float_list
@@ -56,7 +62,8 @@ def serialized(values: Mapping[str, bytes | float]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def _message() -> type[Message]:
+def example_message() -> type[Message]:
+    """The class of tf.train.Example."""
     # TFDS's copy of TensorFlow's own message, whose module would import TensorFlow.
     from tensorflow_datasets.proto import tf_example_generated_pb2
 

@@ -12,10 +12,18 @@ from files.writing import reported, whole_file
 
 
 def write_shard(path: str, runs: Iterable[bytes]) -> None:
+    """Writes one shard of bytes that are whole TFRecords; raises Failure as `shard_writer`."""
+    with shard_writer(path) as write:
+        for run in runs:
+            write(run)
+
+
+@contextlib.contextmanager
+def shard_writer(path: str) -> Iterator[Callable[[bytes], Any]]:
     """Writes one shard; it appears under its name only when it is whole and on the disk.
 
-    Args:
-      runs: bytes that are whole TFRecords, in their order.
+    Yields:
+      A function that appends bytes, which are whole TFRecords.
 
     Raises:
       Failure: the file cannot be written.
@@ -25,8 +33,7 @@ def write_shard(path: str, runs: Iterable[bytes]) -> None:
         whole_file(path) as unfinished,
         opened(unfinished, "wb") as file,
     ):
-        for run in runs:
-            file.write(run)
+        yield file.write
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.engine import MakePipeline
+from components.examples.reading import read_shared
 from components.spans import reading
 from components.spans.store import NO_STORE, SpanStore
 from components.statistics_gen import image_statistics, overlap, statistics_files
@@ -62,7 +63,8 @@ def StatisticsGen(
             gathered = parts.gathered(split, gather, options.to_json())
             result = image_statistics.merged(gathered, options)
             statistics_files.write(statistics, split, result)
-    overlap.write(statistics.uri, parts, features.image_feature, make_pipeline)
+    names = read_shared(examples)
+    overlap.write(statistics.uri, parts, features.image_feature, make_pipeline, names)
     summary = statistics_files.summary(statistics)
     statistics.set_string_custom_property(
         "summary", "; ".join(filter(None, [summary, parts.words]))

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from tfx_bsl.coders import example_coder
 from components.engine import MakePipeline, run_shards
 from components.statistics_gen.image_statistics import MAX_BATCH_RECORDS, NEXT_STEP
 from components.statistics_gen.parts import Parts
-from components.statistics_gen.statistics_files import OVERLAP_FILE
+from components.statistics_gen.statistics_files import OVERLAP_FILE, Overlap
 from files import tfrecords, writing
 
 _DIGEST_BYTES = 8  # Of 100 million images, any two look alike with a chance of 0.03%.
@@ -47,6 +47,7 @@ def write(
     parts: Parts,
     image_feature: str,
     make_pipeline: MakePipeline | None = None,
+    names: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> None:
     """Writes, for each two splits that share images, how many different ones.
 
@@ -54,6 +55,7 @@ def write(
       uri: the folder of the statistics.
       parts: the TFRecord files of each split.
       make_pipeline: makes the Beam pipeline that reads; None reads in this process.
+      names: of two splits, the names of some images that they share, as far as they are known.
     """
     work, folder = DigestsOf(image_feature), os.path.join(uri, "shards")
 
@@ -69,8 +71,9 @@ def write(
         }
     finally:
         writing.remove(folder)
-    shared = [
-        (one, other, len(np.intersect1d(digests[one], digests[other], assume_unique=True)))
-        for one, other in itertools.combinations(digests, 2)
-    ]
-    writing.write(os.path.join(uri, OVERLAP_FILE), json.dumps([pair for pair in shared if pair[2]]))
+    shared = []
+    for one, other in itertools.combinations(digests, 2):
+        count = len(np.intersect1d(digests[one], digests[other], assume_unique=True))
+        if count:
+            shared.append(Overlap(one, other, count, list((names or {}).get((one, other), ()))))
+    writing.write(os.path.join(uri, OVERLAP_FILE), json.dumps(shared))

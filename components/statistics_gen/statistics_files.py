@@ -1,6 +1,8 @@
 """TFDV's statistics of an artifact's splits, without TensorFlow, whose import takes seconds."""
 
 import os
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
@@ -20,15 +22,25 @@ def summary(artifact) -> str:
     return "; warning: ".join([text, *map(describe_overlap, read_overlap(artifact))])
 
 
-def read_overlap(artifact) -> list[tuple[str, str, int]]:
-    """(one split, another, how many different images they share), of those that share any."""
+class Overlap(NamedTuple):
+    """Two splits that share images."""
+
+    one: str
+    other: str
+    count: int  # of different images
+    names: Sequence[str] = ()  # of some of them, as far as the source knows them
+
+
+def read_overlap(artifact) -> list[Overlap]:
+    """Each two splits that share images."""
     found = places.read_json(os.path.join(artifact.uri, OVERLAP_FILE))
-    return [tuple(shared) for shared in found or ()]
+    return [Overlap(*shared) for shared in found or ()]
 
 
-def describe_overlap(shared: tuple[str, str, int]) -> str:
-    one, other, count = shared
-    return f"{one} and {other} share {count:,} image{'s' if count > 1 else ''}"
+def describe_overlap(shared: Overlap) -> str:
+    named = f" ({', '.join(shared.names)})" if shared.names else ""
+    images = f"{shared.count:,} image{'s' if shared.count > 1 else ''}"
+    return f"{shared.one} and {shared.other} share {images}{named}"
 
 
 def num_examples(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> int:

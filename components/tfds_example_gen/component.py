@@ -1,6 +1,5 @@
 """TfdsExampleGen: any TFDS dataset as the beginning of a TFX pipeline."""
 
-import logging
 from collections import Counter
 
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
@@ -82,12 +81,6 @@ def TfdsExampleGen(
     }
     if empty := [role for role, count in counts.items() if not count]:
         raise Failure(f"exclude_labels leaves no example in split {empty[0]}. Name fewer labels.")
-    shared = [
-        f"{one} and {other} share {count:,} examples"
-        for (one, other), count in splits.overlaps(roles).items()
-    ]
-    for line in shared:
-        logging.warning("%s; a model scores too well on what it was trained on", line)
     labels = sum(left_out.values(), Counter())
     said = [f"left out: {', '.join(f'{n} {labels[n]:,}' for n in source.exclude_labels)}"]
     describe(
@@ -97,5 +90,5 @@ def TfdsExampleGen(
         counts=counts,
         span=span,
         class_names=class_names(builder),
-        remarks=said * bool(source.exclude_labels) + [f"warning: {line}" for line in shared],
+        remarks=said * bool(source.exclude_labels),
     )

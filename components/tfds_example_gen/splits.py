@@ -48,11 +48,20 @@ def select(
         Role to its pieces, in TFDS's order.
 
     Raises:
-        Failure: An expression names no split, is malformed, or selects no record.
+        Failure: An expression names no split, is malformed, or selects no record; or two
+            select the same record.
     """
-    return {
+    roles = {
         role: pieces(builder, f"Split {role}", expression) for role, expression in splits.items()
     }
+    for (one, other), count in overlaps(roles).items():
+        raise Failure(
+            f"data.splits: {one} ({splits[one]!r}) and {other} ({splits[other]!r}) share "
+            f"{count:,} examples of {builder.info.full_name}, and a model scores too well on what "
+            "it was trained on. Give them slices that do not overlap, as in 'train[:90%]' and "
+            "'train[90%:]'."
+        )
+    return roles
 
 
 def pieces(builder: tfds.core.DatasetBuilder, whose: str, expression: str) -> tuple[Piece, ...]:

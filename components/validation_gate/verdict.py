@@ -86,7 +86,7 @@ def check(anomalies: Sequence[Anomaly], max_anomalies: int) -> None:
 
 
 def check_overlap(
-    overlap: Sequence[tuple[str, str, int]],
+    overlap: Sequence[statistics_files.Overlap],
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
     most: float | None,
 ) -> None:
@@ -95,14 +95,14 @@ def check_overlap(
     Raises:
       Failure: they share more; names the first two that do.
     """
-    for one, other, count in overlap if most is not None else ():
+    for shared in overlap if most is not None else ():
         share, smaller = max(
-            (count / max(1, statistics_files.num_examples(statistics[split])), split)
-            for split in (one, other)
+            (shared.count / max(1, statistics_files.num_examples(statistics[split])), split)
+            for split in (shared.one, shared.other)
         )
         if share > most:
             raise Failure(
-                f"{statistics_files.describe_overlap((one, other, count))}, {share:.2%} of "
+                f"{statistics_files.describe_overlap(shared)}, {share:.2%} of "
                 f"{smaller}; {most:.2%} allowed. Remove the copies, choose splits that do not "
                 "overlap, or raise validation.max_overlap."
             )

@@ -15,6 +15,7 @@ from settings.spans import Window
 DIGITS = Path("configs/digits.yaml")
 PHOTOS = "data={source: folder, path: photos}"
 SPANS = "data={source: folder, path: 'in/span-{SPAN}'}"
+RECORDS = "data={source: tfrecords, path: records}"
 LABELS = "data={source: manifest, path: photos/labels.csv}"
 
 
@@ -35,11 +36,17 @@ def test_a_folder_needs_its_path_alone():
     assert load(DIGITS, [PHOTOS]).data.source_keys == FolderSource(path="photos")
 
 
-@pytest.mark.parametrize("overrides", [[], [PHOTOS], [LABELS]])
+@pytest.mark.parametrize("overrides", [[], [PHOTOS], [LABELS], [RECORDS]])
 def test_a_configuration_is_the_same_after_its_way_through_json(overrides):
     configuration = load(DIGITS, overrides)
     text = configuration.model_dump_json(by_alias=True)
     assert Configuration.model_validate(json.loads(text)) == configuration
+
+
+def test_images_in_two_splits_stop_a_run_unless_the_source_is_tfds():
+    assert load(DIGITS).validation.max_overlap is None
+    assert load(DIGITS, [PHOTOS]).validation.max_overlap == 0
+    assert load(DIGITS, [LABELS, "validation.max_overlap=0.5"]).validation.max_overlap == 0.5
 
 
 def test_a_key_of_the_source_can_be_replaced():
@@ -50,8 +57,8 @@ def test_a_key_of_the_source_can_be_replaced():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["data.source=foldr"], "data.source: given 'foldr'; allowed: folder, manifest, tfds; did"),
-        (["data.source=[1]"], "data.source: given [1]; allowed: folder, manifest, tfds"),
+        (["data.source=foldr"], "data.source: given 'foldr'; allowed: folder, manifest, tfds, tfr"),
+        (["data.source=[1]"], "data.source: given [1]; allowed: folder, manifest, tfds, tfrecords"),
         (
             ["data={path: photos}"],
             "data: given {'path': 'photos'}; allowed: path beside source: folder or ",
@@ -83,6 +90,11 @@ def test_a_key_of_the_source_can_be_replaced():
         ),
         ([LABELS, "data.splits={train: a, test: a}"], "a value of its own for each split"),
         ([LABELS, "data.root=s3://bucket"], "data.root: given 's3://bucket'; allowed: a folder of"),
+        ([RECORDS, "data.files=/etc/*"], "data.files: given '/etc/*'; allowed: a pattern of files"),
+        ([RECORDS, "data.files='a/../../b'"], "allowed: a pattern of files below data.path"),
+        ([RECORDS, "data.splits={train: a, test: a}"], "a pattern of its own for each split"),
+        ([RECORDS, "data.splits={train: 9, test: a}"], "sum is 100, or patterns"),
+        ([RECORDS, "data.class_names=[a, a]"], "names of one line each, and no two the same"),
         (["data={dataset: digits}"], "data.splits: missing; a section with train, test"),
     ],
 )

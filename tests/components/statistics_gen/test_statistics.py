@@ -165,9 +165,20 @@ def test_images_that_two_splits_share_are_counted_by_their_bytes(
         make_examples(train=[twice, of(3, 4)], validation=[of(5)], test=[of(4, 2)])
     )
 
-    assert statistics_files.read_overlap(statistics) == [("train", "test", 2)]
+    assert statistics_files.read_overlap(statistics) == [("train", "test", 2, [])]
     summary = statistics.get_string_custom_property("summary")
     assert summary.endswith("test 2; warning: train and test share 2 images")
+
+
+def test_images_that_two_splits_share_have_the_names_that_the_source_gives(
+    pngs, make_record, make_examples, compute
+):
+    record = make_record(image=pngs[0], label=0)
+    examples = make_examples(train=[[record]], test=[[record]])
+    examples.set_string_custom_property("shared", '[["train", "test", ["a.png as b.png"]]]')
+
+    summary = compute(examples).get_string_custom_property("summary")
+    assert summary.endswith("warning: train and test share 1 image (a.png as b.png)")
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ class FetchedBefore(FarAway):
     """The same, where what is to be downloaded is on the disk."""
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        return {"train": self._generate_examples()}
+        return {split: self._generate_examples() for split in ("train", "test")}
 
 
 class Faulty(FarAway):
@@ -119,6 +119,20 @@ def test_a_bad_split_names_role_and_expression_and_lists_the_splits(
     assert "train (70), test (20)" in message
 
 
+@pytest.mark.parametrize(
+    ("validation", "expected"),
+    [
+        ("train[60:]", "train ('train[:65]') and validation ('train[60:]') share 5 examples"),
+        ("train[:3]+test[:2]", "train ('train[:65]') and validation ('train[:3]+test[:2]') share"),
+        ("test[10:15]", "validation ('test[10:15]') and test ('test') share 5 examples"),
+    ],
+)
+def test_splits_that_share_examples_are_refused(ingest, data_dir, validation, expected):
+    splits = {"train": "train[:65]", "validation": validation, "test": "test"}
+    message = failure_of(ingest, "scenery_photos/small", data_dir, **splits)
+    assert message.startswith(f"data.splits: {expected}")
+
+
 def test_a_dataset_that_is_not_prepared_is_not_downloaded_unasked(ingest, data_dir):
     message = failure_of(ingest, "scenery_photos/large", data_dir, train="train")
 
@@ -140,7 +154,7 @@ def test_downloads_that_are_already_there_need_no_network(ingest, tmp_path):
     download.parent.mkdir(parents=True)
     download.write_text("")
 
-    ingest("fetched_before", str(tmp_path), download=True, test="train")
+    ingest("fetched_before", str(tmp_path), download=True)
 
 
 @pytest.mark.parametrize("role", ["../train", ""])

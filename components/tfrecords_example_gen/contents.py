@@ -1,0 +1,181 @@
+"""All that the pipeline has to know of TFRecord files before it writes Examples."""
+
+import glob
+import hashlib
+import itertools
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.engine import in_threads
+from components.examples.contents import ContentDriver
+from components.examples.draws import BY_DEFAULT, check_splits, listed
+from components.examples.picture_files import shown
+from components.tfrecords_example_gen.scan import Scan, scan
+from failures import Failure
+from settings.data import Features
+from settings.tfrecords_source import TfrecordSplits, TfrecordsSource
+
+_BY_CONTENT = TfrecordSplits(**BY_DEFAULT)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """TFRecord files as they were when they were read."""
+
+    scans: list[Scan]  # by path
+    roles: list[str]
+    role_of: list[np.ndarray]  # for each file (records,) int8, places in `roles`
+    name: str  # of the folder, for messages
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits of each split's records; their order and files do not count."""
+        digest = hashlib.sha256()
+        for number, role in enumerate(self.roles):
+            found = [one.records[mine == number] for one, mine in self._pairs()]
+            joined = np.ascontiguousarray(np.concatenate(found)).view(">u8,>u8").ravel()
+            digest.update(f"{role} {len(joined)}\n".encode() + np.sort(joined).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {
+            role: sum(int(np.sum(mine == number)) for mine in self.role_of)
+            for number, role in enumerate(self.roles)
+        }
+
+    def shared(self) -> dict[tuple[str, str], list[str]]:
+        """The records whose image is in another split too, of each two splits that share any."""
+        found = {}
+        for (one, first), (other, second) in itertools.combinations(enumerate(self.roles), 2):
+            both = np.intersect1d(self._images(one), self._images(other))
+            if len(both):
+                found[first, second] = [self._named(digest, other) for digest in both]
+        return found
+
+    def log(self) -> None:
+        for (one, other), names in self.shared().items():
+            logging.warning("%s: %s and %s share %s", self.name, one, other, listed(names))
+
+    def _pairs(self):
+        return zip(self.scans, self.role_of, strict=True)
+
+    def _images(self, number: int) -> np.ndarray:
+        return np.concatenate([one.images[mine == number] for one, mine in self._pairs()])
+
+    def _named(self, digest: np.uint64, number: int) -> str:
+        for one, mine in self._pairs():
+            places = np.flatnonzero((one.images == digest) & (mine == number))
+            if len(places):
+                return f"{os.path.basename(one.path)} record {places[0]:,}"
+        raise KeyError(digest)
+
+
+class Driver(ContentDriver):
+    """The fingerprint of the records; every file is read for it."""
+
+    def contents(self, exec_properties):
+        source = TfrecordsSource.from_json(exec_properties["source"])
+        return read(source, Features.from_json(exec_properties["features"]))
+
+
+def read(source: TfrecordsSource, features: Features) -> Contents:
+    """Reads the files of a source.
+
+    Raises:
+      Failure: there are no files, one is damaged or lacks a feature, or a split or class has no
+        examples where it needs some.
+    """
+    folder = os.path.abspath(os.path.expanduser(source.path))
+    place = shown(folder)
+    if not os.path.isdir(folder):
+        raise Failure(f"{place}: there is no such folder. Correct data.path.")
+    by_role = (source.splits or _BY_CONTENT).by_role()
+    by_files = source.splits is not None and not source.splits.are_shares
+    patterns = by_role if by_files else {"": source.files}
+    files = _files(folder, patterns)
+    paths = sorted(itertools.chain(*files.values()))
+    scans = list(in_threads(lambda path: scan(path, features), paths, os.cpu_count() or 1))
+    _check_labels(scans, source.class_names, features)
+    roles = list(by_role)
+    if by_files:
+        role_of_path = {path: role for role, found in files.items() for path in found}
+        role_of = [
+            np.full(len(one.labels), roles.index(role_of_path[one.path]), np.int8) for one in scans
+        ]
+    else:
+        role_of = [_drawn(one.images, by_role) for one in scans]
+    found = Contents(scans, roles, role_of, place)
+    labels = {
+        role: {
+            one.names[label]
+            for one, mine in zip(scans, role_of, strict=True)
+            for label in np.unique(one.labels[mine == number])
+        }
+        for number, role in enumerate(roles)
+    }
+    way_on = "Add examples of it, or set data.splits."
+    has_classes = features.mask_feature is None
+    check_splits(found.counts, labels if has_classes else None, place, way_on, "examples")
+    return found
+
+
+def _files(folder: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:
+    """The files of each split, or of "" where splits are drawn."""
+    place, found, split_of = shown(folder), {}, {}
+    for role, pattern in patterns.items():
+        names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        names = [name for name in names if os.path.isfile(os.path.join(folder, name))]
+        if not names:
+            key = f"data.splits.{role}" if role else "data.files"
+            there = listed(name for name in os.listdir(folder) if not name.startswith("."))
+            raise Failure(
+                f"{place}: no file is like {shown(pattern)!r} ({key}). There are: "
+                f"{there or 'no files'}. Correct data.path or {key}."
+            )
+        for name in names:
+            if name in split_of:
+                raise Failure(
+                    f"{place}: {shown(name)} is a file of the splits {split_of[name]} and {role}. "
+                    "Give each split files of its own in data.splits."
+                )
+            split_of[name] = role
+        found[role] = [os.path.join(folder, name) for name in names]
+    return found
+
+
+def _drawn(images: np.ndarray, shares: Mapping[str, int]) -> np.ndarray:
+    """The split of each image, as `draws.drawn` has it: (images,) int8."""
+    ends = list(itertools.accumulate(shares.values()))
+    # In two parts, as 64 bits do not hold a hundred times the number.
+    high, low = images >> np.uint64(32), images & np.uint64(0xFFFFFFFF)
+    places = (high * np.uint64(100) + (low * np.uint64(100) >> np.uint64(32))) >> np.uint64(32)
+    return np.searchsorted(ends, places, side="right").astype(np.int8)
+
+
+def _check_labels(scans: Sequence[Scan], class_names: Sequence[str], features: Features) -> None:
+    kinds = {one.kind: shown(one.path) for one in scans if one.kind}
+    if len(kinds) > 1:
+        raise Failure(
+            f"Feature {features.label_feature!r} is bytes in {kinds['bytes']} and int64 in "
+            f"{kinds['int64']}. Write labels of one kind, or read the files apart."
+        )
+    if not class_names or not kinds:
+        return
+    if "bytes" in kinds:
+        raise Failure(
+            f"Feature {features.label_feature!r} is bytes in {kinds['bytes']}, and "
+            "data.class_names are names of whole numbers. Leave data.class_names out."
+        )
+    for one in scans:
+        for label in one.names:
+            if not 0 <= int(label) < len(class_names):
+                raise Failure(
+                    f"{shown(one.path)}: label {label} is none of the {len(class_names)} "
+                    f"data.class_names, which stand for 0 to {len(class_names) - 1}. Name every "
+                    "class."
+                )

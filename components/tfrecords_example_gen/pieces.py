@@ -1,0 +1,71 @@
+"""Copies the records of TFRecord files into the shards of their splits, as they are."""
+
+import contextlib
+import hashlib
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.examples.picture_files import shown
+from components.examples.shard_names import LEAST, shard_path
+from components.examples.shards import shard_writer
+from components.tfrecords_example_gen.contents import Contents
+from components.tfrecords_example_gen.scan import NEXT_STEP
+from failures import Failure
+from files import tfrecords
+
+_BYTES = 128 << 20  # of one piece, about
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive records of one file, and the shards that they go into."""
+
+    path: str
+    first: int  # number of the first record
+    role_of: np.ndarray  # (records,) int8
+    targets: Mapping[int, str]  # split to the path of its shard
+    digest: bytes  # of the records' digests
+
+
+def plan(found: Contents, split_uris: Mapping[str, str]) -> list[Piece]:
+    """Cuts the files into pieces, each of which gives one shard to each split that it has."""
+    least = math.ceil(LEAST / len(found.scans))
+    cut = []
+    for one, role_of in zip(found.scans, found.role_of, strict=True):
+        number = min(len(role_of), max(least, math.ceil(one.bytes / _BYTES)))
+        for part in np.array_split(np.arange(len(role_of)), number) if number else ():
+            digest = hashlib.sha256(one.records[part].tobytes()).digest()
+            cut.append((one.path, int(part[0]), role_of[part], digest))
+    totals = [sum(number in roles for _, _, roles, _ in cut) for number in range(len(found.roles))]
+    done, pieces = [0] * len(totals), []
+    for path, first, roles, digest in cut:
+        targets = {}
+        for number in np.unique(roles).tolist():
+            uri = split_uris[found.roles[number]]
+            targets[number] = shard_path(uri, done[number], totals[number])
+            done[number] += 1
+        pieces.append(Piece(path, first, roles, targets, digest))
+    return pieces
+
+
+def write(piece: Piece) -> None:
+    """Writes the shards of a piece.
+
+    Raises:
+      Failure: the file cannot be read or is not what it was, or a shard cannot be written.
+    """
+    digests = hashlib.sha256()
+    with contextlib.ExitStack() as stack:
+        writers = {
+            role: stack.enter_context(shard_writer(path)) for role, path in piece.targets.items()
+        }
+        records = tfrecords.records(piece.path, piece.first, len(piece.role_of), NEXT_STEP)
+        for role, record in zip(piece.role_of.tolist(), records, strict=False):
+            digests.update(hashlib.sha256(record).digest()[:16])
+            writers[role](tfrecords.frame(record))
+        if digests.digest() != piece.digest:
+            raise Failure(f"{shown(os.fspath(piece.path))} changed while it was read. Run again.")
