@@ -24,11 +24,20 @@ from cli import (
     run_verbs,
     runs_verbs,
     schedule_verbs,
+    span_verbs,
 )
 from failures import ConfigurationError, Failure
 from pipeline import surroundings
 
-_VERBS = (run_verbs, package_verbs, runs_verbs, schedule_verbs, model_versions, predictions)
+_VERBS = (
+    run_verbs,
+    package_verbs,
+    runs_verbs,
+    schedule_verbs,
+    span_verbs,
+    model_versions,
+    predictions,
+)
 _INTERRUPTED = 130
 _READER_GONE = 141
 

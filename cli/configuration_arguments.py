@@ -18,9 +18,13 @@ def add_place(verb, flag, description):
     _add_set(verb)
 
 
-def configuration_of(arguments):
-    """The checked configuration that a command names. Raises: ConfigurationError."""
-    return load(arguments.config, arguments.set)
+def configuration_of(arguments, *overrides):
+    """The checked configuration that a command names. Raises: ConfigurationError.
+
+    Args:
+      overrides: texts as of --set, which win over those.
+    """
+    return load(arguments.config, [*arguments.set, *overrides])
 
 
 def place_of(arguments):

@@ -149,6 +149,8 @@ def _lineage(arguments):
 
 
 def _lines(lineage):
+    from components.examples.reading import span_words
+
     data, commit = lineage["data"], lineage["git_commit"]
     counts = ", ".join(f"{role} {count:,}" for role, count in data["counts"].items())
     facts = {
@@ -159,6 +161,7 @@ def _lines(lineage):
         "run": lineage.get("run_link") or lineage["run"],
         "scheduled for": lineage.get("scheduled_time"),
         "data": f"{data['dataset']}, {counts}" if data["dataset"] else "see Kubeflow's run",
+        "spans": ", ".join(map(span_words, data["spans"])),
         "data fingerprint": data["fingerprint"],
         "schema": lineage["schema"],
         "transform graph": lineage["transform_graph"],

@@ -3,6 +3,7 @@
 import webbrowser
 
 from cli.configuration_arguments import add_configuration, configuration_of
+from cli.span_verbs import span_number
 from failures import ConfigurationError
 
 
@@ -12,8 +13,15 @@ def add_verbs(verbs):
     run.add_argument(
         "--results", metavar="FILE", help="also write what each component did, as JSON"
     )
-    run.add_argument(
+    which = run.add_mutually_exclusive_group()
+    which.add_argument(
         "--from-model", type=int, metavar="VERSION", help="repeat the run that made a version"
+    )
+    which.add_argument(
+        "--span",
+        type=span_number,
+        metavar="SPAN",
+        help="read the window as it was when this span, a number or a date, was the newest",
     )
     run.set_defaults(verb=_run)
     check = verbs.add_parser("check", help="check a configuration and show it with its defaults")
@@ -35,7 +43,8 @@ def add_verbs(verbs):
 
 
 def _run(arguments):
-    configuration = configuration_of(arguments)
+    as_then = () if arguments.span is None else (f"data.span={arguments.span}",)
+    configuration = configuration_of(arguments, *as_then)
     if arguments.results:
         _check_results(arguments.results)
     if arguments.from_model is not None:

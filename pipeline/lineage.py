@@ -17,7 +17,7 @@ def lineage_of(configuration, number):
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
-      "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts"},
+      "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts", "spans"},
       "schema", "transform_graph", "steps"}; from a cluster also "run_link" (None without
       `kubeflow.endpoint`), "trigger" and "scheduled_time" or None. The origin is None
       for a model that was made before runs kept it.
@@ -105,6 +105,7 @@ def _inputs(steps):
             "dataset": data.dataset,
             "fingerprint": data.fingerprint,
             "counts": data.counts,
+            "spans": data.spans,
             "uri": examples.get("uri"),
         },
         "schema": outputs.get("schema", {}).get("uri"),

@@ -53,6 +53,9 @@ def reproduce(configuration, number, write_report, results=None):
     here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
     if original["data"]["fingerprint"] is None:  # Made on a cluster, whose folders are not here.
         here["data"] = _data_here(original["configuration"]["data"], configuration.data)
+    if spans := original["data"]["spans"]:
+        data = here.get("data", original["configuration"]["data"])
+        here["data"] = data | {"span": spans[-1]["span"]}
     try:
         again = Configuration.model_validate(original["configuration"] | here)
     except ValidationError as error:

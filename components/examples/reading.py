@@ -39,6 +39,12 @@ def read_shared(examples) -> dict[tuple[str, str], list[str]]:
     return {(one, other): names for one, other, names in found}
 
 
+def span_words(span: Mapping[str, Any]) -> str:
+    """A span of a window, as in "3" or "2026-11-26 (version 2)"."""
+    version = "" if span["version"] is None else f" (version {span['version']})"
+    return f"{span['name']}{version}"
+
+
 def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
     """The raw Examples of a split: {feature: [bytes, int or float]} each.
 

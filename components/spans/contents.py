@@ -103,7 +103,7 @@ def _read(source: Spanned, place: Place, features: Features, read: Read, store) 
         {name: value for name, value in source if name not in Spanned.model_fields}
         | {"path": place.path}
     )
-    memory = store and store.read_place(one.model_dump(mode="json"), features.model_dump())
+    memory = store and store.read_place(place, one.model_dump(mode="json"), features.model_dump())
     then = load(memory) if memory else None
     if then is not None:
         contents, seen, read_ns = then

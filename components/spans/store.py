@@ -53,9 +53,10 @@ class SpanStore(Section):
         """
         return os.path.join(self.folder, key, kind, self.key(kind, *parts))
 
-    def read_place(self, *parts: Any) -> str:
-        """The file of what was found in a span's place."""
-        return os.path.join(self.folder, _READ, self.key(*parts))
+    def read_place(self, place: Place, *parts: Any) -> str:
+        """The file of what was found in a span's place, read as these JSON values say."""
+        name = f"{place.span}-{self.key(place, *parts)}"
+        return os.path.join(self.folder, _READ, name)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -135,6 +136,23 @@ def kept_spans(folder: str, pattern: str | None = None) -> list[Kept]:
 def mark_used(folder: str, keys: Collection[str]) -> None:
     for key in keys:
         os.utime(os.path.join(folder, key))
+
+
+def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
+    """Removes all that is kept of a span, whatever its version and content.
+
+    Returns:
+      The key and the bytes of each content.
+    """
+    dropped = []
+    for kept in kept_spans(folder, pattern):
+        if kept.place.span == span:
+            dropped.append((kept.key, kept.bytes))
+            kept.remove()
+    for path in places.files_in(os.path.join(folder, _READ)):
+        if os.path.basename(path).startswith(f"{span}-"):
+            writing.remove(path)
+    return dropped
 
 
 def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[Kept]:

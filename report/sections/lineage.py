@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from components.examples.reading import span_words
 from report import graph
 from report.page import changed_keys
 
@@ -49,6 +50,7 @@ def _facts(run, maker, origin):
         ("configuration", "Configuration", digest[:12], f"sha256 {digest}"),
         ("data", "Data", f"{dataset}, {fingerprint[:10]}", f"{dataset}, fingerprint {fingerprint}"),
         ("counts", "Examples", "", counts),
+        ("spans", "Spans", "", ", ".join(map(span_words, data.spans))),
         ("schema", "Schema", *_artifact(schema)),
         ("graph", "Transform graph", *_artifact(run.output("Transform", "transform_graph"))),
         ("model", "Model", *_artifact(run.output("Trainer", "model"))),
