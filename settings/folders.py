@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from settings import spans
 from settings.plain_paths import WITHOUT, is_plain
 from settings.section import Form
+from settings.spans import PatternForm
 
 
 def folder(pattern: str, words: str) -> Any:
@@ -34,11 +34,5 @@ class _FolderForm(Form):
         return given
 
 
-class _SpansForm(_FolderForm):
+class _SpansForm(PatternForm, _FolderForm):
     """A form of a folder's path, or of the pattern of many."""
-
-    def __call__(self, given: str) -> str:
-        if mistake := spans.mistake_in(given):
-            raise ValueError(mistake)
-        super().__call__(spans.filled(given))
-        return given

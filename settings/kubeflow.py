@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from settings.buckets import IN_WORDS
 from settings.kubernetes import Image, MountPath, Step, Variable, Volume
 from settings.plain_paths import NO_NAME, NOT_PLAIN
 from settings.section import Section, matching
+from settings.spans import PatternForm
 
 _NAME = "a Kubernetes name: lower-case letters, digits and hyphens"
 Url = matching(r"https?://[^\s@]+", "an http or https URL without a password")
@@ -16,10 +17,10 @@ Namespace = matching(r"[a-z0-9][a-z0-9-]{0,62}", _NAME)
 ServiceAccount = matching(r"[a-z0-9][a-z0-9.-]{0,252}", f"{_NAME}, and dots")
 BucketUri = matching(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
 # Steps open these by themselves; minio:// is the launcher's alone.
-Place = matching(
-    rf"{NO_NAME}(/|gs://|s3://)[^\s{NOT_PLAIN}]+",
-    rf"an absolute path, or {IN_WORDS}, without * ? [ ] {{ }} \ $NAME or spaces",
-)
+_PLACE = rf"{NO_NAME}(/|gs://|s3://)[^\s{NOT_PLAIN}]+"
+_IN_WORDS = rf"an absolute path, or {IN_WORDS}, without * ? [ ] {{ }} \ $NAME or spaces"
+Place = matching(_PLACE, _IN_WORDS)
+DataPlace = Annotated[str, AfterValidator(PatternForm(_PLACE, _IN_WORDS))]
 ParameterName = matching(
     r"[a-z][a-z0-9_]{0,62}",
     "lower-case letters, digits and underscores, the first one a letter",
@@ -73,7 +74,7 @@ class Kubeflow(Section):
         description="instead of push.destination, a path or an address; omit for that one, if it "
         "is in a bucket, else for a folder with the pipeline's name in the volume `models`",
     )
-    data_dir: Place | None = Field(
+    data_dir: DataPlace | None = Field(
         None,
         description="instead of data.data_dir or data.path, a mounted volume's path or an address; "
         "omit for that one, if it is in a bucket, else for a folder below work_dir, which serves "

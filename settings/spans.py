@@ -43,6 +43,16 @@ def mistake_in(path: str) -> str | None:
     return None
 
 
+class PatternForm(Form):
+    """A form that a path has, or the pattern of many paths."""
+
+    def __call__(self, given: str) -> str:
+        if mistake := mistake_in(given):
+            raise ValueError(mistake)
+        super().__call__(filled(given))
+        return given
+
+
 def day_of(number: int) -> datetime.date:
     """The date of a span; TFX counts the days since 1970-01-01."""
     return _EPOCH + datetime.timedelta(days=number)
