@@ -98,7 +98,7 @@ def _data_of_a_pod(configuration):
     except Failure:
         raise ConfigurationError(
             f"kubeflow.data_dir: given {place!r}; allowed with data.source {data.source}: the path "
-            "of a mounted volume"
+            "of a mounted volume, or an s3:// or gs:// address"
         ) from None
 
 

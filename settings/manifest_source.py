@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from settings.buckets import ADDRESS, IN_WORDS, Cached
 from settings.folders import folder, folder_of_spans
 from settings.plain_paths import PLAIN
 from settings.section import Section
@@ -11,10 +12,10 @@ from settings.source import PartSplits, Source, share_or
 from settings.spans import Spanned
 
 ManifestFile = folder_of_spans(
-    rf"(~/)?{PLAIN}\.(csv|jsonl|parquet)",
-    "a file of this machine whose name ends in .csv, .jsonl or .parquet",
+    rf"((~/)?{PLAIN}|{ADDRESS})\.(csv|jsonl|parquet)",
+    f"a file of this machine, or {IN_WORDS}, whose name ends in .csv, .jsonl or .parquet",
 )
-ImageRoot = folder(rf"(~/)?{PLAIN}", "a folder of this machine")
+ImageRoot = folder(rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}")
 Column = Annotated[str, Field(min_length=1)]
 Part = share_or(r"[^\x00-\x1f]+", "a value of the split column")
 
@@ -61,7 +62,7 @@ class ManifestSplits(PartSplits):
     test: Part = Field(description="images that the Evaluator measures on")
 
 
-class ManifestSource(Source, Spanned):
+class ManifestSource(Source, Spanned, Cached):
     """Images that a CSV, JSONL or Parquet file names, with their classes or masks."""
 
     COMPONENT, PLACE, RUN_KEY = "ManifestExampleGen", "path", "path"

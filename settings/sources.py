@@ -6,6 +6,7 @@ A new source is a section here or in a file of its own, its entry in SOURCES, an
 
 from pydantic import Field, field_validator
 
+from settings.buckets import ADDRESS, IN_WORDS, Cached
 from settings.folders import folder, folder_of_spans
 from settings.manifest_source import ManifestSource
 from settings.plain_paths import PLAIN
@@ -18,7 +19,9 @@ Dataset = matching(
     r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
 )
 DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
-ImageFolder = folder_of_spans(rf"(~/)?{PLAIN}", "a folder of this machine")
+ImageFolder = folder_of_spans(
+    rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
+)
 
 
 class Splits(Section):
@@ -34,7 +37,7 @@ class Splits(Section):
         return {role: expression for role, expression in self if expression is not None}
 
 
-class TfdsSource(Source):
+class TfdsSource(Source, Cached):
     """A dataset of TensorFlow Datasets."""
 
     COMPONENT, PLACE, RUN_KEY = "TfdsExampleGen", "data_dir", "dataset"
@@ -75,7 +78,7 @@ class FolderSplits(PartSplits):
     test: Part = Field(description="images that the Evaluator measures on")
 
 
-class FolderSource(Source, Spanned):
+class FolderSource(Source, Spanned, Cached):
     """A folder of images, `<class>/<name>` or `<split>/<class>/<name>`, or one for each span."""
 
     COMPONENT, PLACE, RUN_KEY = "FolderExampleGen", "path", "path"

@@ -1,7 +1,8 @@
 """All that the pipeline has to know of files of images before it writes Examples."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from components.cache_driver import CacheDriver
 from components.examples import entries
@@ -19,6 +20,7 @@ class Contents:
     findings: dict[str, list[str]]  # by kind, as `findings.WORDS` knows it
     name: str  # of the source, for messages
     way_on: str  # what can be done about a class that is in one split only
+    held: Any = field(default=None, kw_only=True)  # what keeps the files as they are
 
     @property
     def fingerprint(self) -> str:

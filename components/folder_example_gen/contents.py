@@ -1,10 +1,8 @@
 """All that the pipeline has to know of a folder of images before it writes Examples."""
 
-import os
-
 from components.examples.contents import Contents
 from components.examples.entries import repeated
-from components.examples.picture_files import shown
+from components.examples.local_copies import local
 from components.folder_example_gen import mask_layout
 from components.folder_example_gen.layout import laid_out
 from components.folder_example_gen.scan import scan
@@ -26,12 +24,12 @@ def read(source: FolderSource, features: Features) -> Contents:
     Raises:
       Failure: as `scan` and `laid_out`.
     """
-    folder = os.path.abspath(os.path.expanduser(source.path))
-    found = scan(folder)
+    folder = local(source.path, source)
+    found = scan(folder.path)
     if features.mask_feature is None:
-        layout = laid_out(found.images, source.splits, folder)
+        layout = laid_out(found.images, source.splits, folder.name)
     else:
-        layout = mask_layout.laid_out(found.images, source, folder)
+        layout = mask_layout.laid_out(found.images, source, folder.name)
     findings = found.findings | layout.findings | repeated(layout.roles)
     way_on = "Add images of it, remove its folder, or set data.splits."
-    return Contents(folder, layout.roles, findings, shown(folder), way_on)
+    return Contents(folder.path, layout.roles, findings, folder.name, way_on, held=folder.held)

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from components.engine import in_threads
 from components.examples.contents import Contents
 from components.examples.entries import repeated
+from components.examples.local_copies import LocalPath, local
 from components.examples.picture_files import Picture, examined, shown
 from components.manifest_example_gen import rows
 from components.manifest_example_gen.layout import laid_out
 from components.spans.contents import WindowDriver
 from failures import Failure
+from files.buckets.addresses import is_bucket, normal
 from settings.data import Features
 from settings.manifest_source import ManifestSource
 
@@ -31,23 +33,37 @@ def read(source: ManifestSource, features: Features) -> Contents:
     Raises:
       Failure: as `rows.read` and `laid_out`; also where none of the files is a whole image.
     """
-    path = os.path.abspath(os.path.expanduser(source.path))
-    root = os.path.expanduser(source.root or "")
-    root = os.path.normpath(os.path.join(os.path.dirname(path), root))
+    file, folder = _located(source)
+    path, root = file.path, folder.path
     has_masks = features.mask_feature is not None
     manifest = rows.read(source, path, root, has_masks)
     images = dict.fromkeys(row.image_path for row in manifest.rows)
     masks = dict.fromkeys(row.mask_path for row in manifest.rows if row.mask_path)
     pictures, findings = _examined(root, images)
     if not pictures:
-        raise Failure(_none_usable(shown(path), shown(root), images, findings))
+        raise Failure(_none_usable(file.name, folder.name, images, findings))
     # What is wrong with a mask is said of its image.
     pictures_of_masks, _ = _examined(root, masks)
     pictures |= pictures_of_masks
-    roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, shown(path))
+    roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, file.name)
     findings |= manifest.findings | left_out | repeated(roles)
     way_on = "Add images of it, remove its rows, or set data.splits."
-    return Contents(root, roles, findings, shown(path), way_on)
+    return Contents(root, roles, findings, file.name, way_on, held=folder.held)
+
+
+def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:
+    """The manifest, and the folder of its images; what is in a bucket is copied."""
+    path = source.path if is_bucket(source.path) else os.path.expanduser(source.path)
+    above = os.path.dirname(path)
+    root = source.root or ""
+    if not is_bucket(root):  # An address would be taken for a relative path.
+        root = os.path.join(above, os.path.expanduser(root))
+    root = normal(root)
+    if is_bucket(root) and root == normal(above):
+        folder = local(root, source)
+        file = os.path.join(folder.path, os.path.basename(path))
+        return LocalPath(file, shown(path)), folder
+    return local(path, source), local(root, source)
 
 
 def _examined(root: str, paths: Iterable[str]) -> tuple[dict[str, Picture], dict[str, list[str]]]:

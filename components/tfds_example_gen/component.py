@@ -48,7 +48,8 @@ def TfdsExampleGen(
     Raises:
       Failure: the dataset or a split cannot be found, prepared or read.
     """
-    builder, roles = select(source)
+    found = select(source)
+    builder, roles = found.builder, found.roles
     check_pictures(builder, features.pictures)
     examples.split_names = artifact_utils.encode_split_names(list(roles))
     left_out_by = exclusion(

@@ -1,5 +1,6 @@
 """Addresses of buckets: s3://bucket/key and gs://bucket/key; needs nothing but Python."""
 
+import os
 from typing import NamedTuple
 
 SCHEMES = ("s3", "gs")
@@ -35,3 +36,11 @@ def address_of(path) -> Address:
     scheme, _, rest = str(path).partition("://")
     bucket, _, key = rest.partition("/")
     return Address(scheme, bucket, key.rstrip("/"))
+
+
+def normal(path: str) -> str:
+    """The path or address without `..` and doubled slashes; a bucket is its own parent."""
+    if not is_bucket(path):
+        return os.path.normpath(path)
+    address = address_of(path)
+    return str(address._replace(key=os.path.normpath(f"/{address.key}").strip("/")))

@@ -33,7 +33,7 @@ _WAY_TO_CREDENTIALS = (
 
 
 class _Once(GCSFileSystem):
-    # `requests.again` retries: gcsfs would for half a minute, with tracebacks in the log.
+    # `objects` tries again: gcsfs would for half a minute, with tracebacks in the log.
     _request = GCSFileSystem._request.__wrapped__
 
 

@@ -13,10 +13,10 @@ import itertools
 import logging
 import os
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from failures import Failure
 from files import locks, places, writing
@@ -27,7 +27,7 @@ from files.buckets.stored import Stored
 
 _THREADS = 16
 _BATCH = 256  # files that are put on the disk and into the index together
-_GB = 10**9
+GB = 10**9
 _progress = logging.getLogger("steadyfeed.progress")
 
 
@@ -44,49 +44,77 @@ class Cache:
     most_bytes: float | None = None
 
 
-@contextlib.contextmanager
-def mirrored(path: str, cache: Cache) -> Iterator[str]:
-    """The local folder with the objects below an address as they are now.
+class LocalCopy:
+    """What lies at an address, on this machine; nobody changes or removes it while this is open.
 
-    Objects that are there already are not copied again; those that are gone are removed. What
-    other runs read meanwhile is neither changed nor removed.
+    Attributes:
+      path: of the folder with the objects below the address, or of the file of a single one.
+    """
+
+    def __init__(self, path: str, lock: BinaryIO):
+        self.path, self._lock = path, lock  # The lock ends with the object, if not before.
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def __reduce__(self):
+        return type(None), ()  # Another process does not hold the lock.
+
+
+def mirror(path: str, cache: Cache, part: str = "") -> LocalCopy:
+    """Makes a copy of what lies at an address now.
+
+    Objects that are there already are not copied again; those that are gone are removed. It
+    waits while other runs read the same copy, and removes none that others read.
+
+    Args:
+      part: only what lies below this path in the folder is copied, to the same path in the copy.
 
     Raises:
       Failure: the bucket cannot be read, is larger than the limit, or has keys that are no
         paths; or the cache cannot be written. Ends with what to do about it.
     """
     address = address_of(path)
-    place = _place(address, cache)
+    place = _place(address.below(part) if part else address, cache)
     with writing.reported(place, "Free space there, or name another folder in data.cache_dir."):
         os.makedirs(place / "partial", exist_ok=True)
         with locks.hold(place / "lock"):
-            _bring_up_to_date(address, place, cache)
+            is_file = _bring_up_to_date(address, part, place, cache)
         held = locks.hold(place / "lock", shared=True)
-    with held:
-        yield str(place / "files")
+    name = os.path.basename(address.key) if is_file else ""
+    return LocalCopy(os.path.join(place / "files", name).rstrip("/"), held)
 
 
-def _bring_up_to_date(address: Address, place: Path, cache: Cache) -> None:
+def _bring_up_to_date(address: Address, part: str, place: Path, cache: Cache) -> bool:
+    """Returns whether there is a single object of that key."""
     with Index(place / "index.sqlite") as index:
         with places.reading(address, "Correct this and run again."):
-            _list(address, index)
+            above = _list(address, part, index)
         _make_room(address, index.bytes_listed(), place, cache)
         for key in index.vanished():
             _remove_file(place / "files", key)
         index.forget_vanished()
-        _copy_missing(address, index, place)
+        _copy_missing(above, index, place)
     writing.remove(place / "partial")
     os.utime(place / "lock")  # by which the oldest copy is found
+    return above != address
 
 
-def _list(address: Address, index: Index) -> None:
-    """Notes every object; memory holds a page of them."""
+def _list(address: Address, part: str, index: Index) -> Address:
+    """Notes every object, a page of them in memory; returns what the paths are relative to."""
     index.begin()
-    found = objects.listing(address)
+    listed = address.below(part) if part else address
+    found = objects.listing(listed)
     while batch := list(itertools.islice(found, _BATCH)):
         index.note([_relative(one, address) for one in batch if not one.key.endswith("/")])
-    if not index.bytes_listed() and not index.has_objects():
-        raise Failure(f"{address}: there is nothing below this address. Correct it.")
+    if index.has_objects():
+        return address
+    single = objects.head(listed)
+    if single is None:
+        raise Failure(f"{listed}: there is nothing at or below this address. Correct it.")
+    above = address._replace(key=os.path.dirname(address.key))
+    index.note([_relative(single, above)])
+    return above
 
 
 def _relative(stored: Stored, address: Address) -> Stored:
@@ -140,8 +168,8 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
         return
     if needed > cache.most_bytes:
         raise Failure(
-            f"{address} has {needed / _GB:.3g} GB, and data.cache_gb allows "
-            f"{cache.most_bytes / _GB:.3g}. Raise it, or name a smaller part of the bucket."
+            f"{address} has {needed / GB:.3g} GB, and data.cache_gb allows "
+            f"{cache.most_bytes / GB:.3g}. Raise it, or name a smaller part of the bucket."
         )
     others = [one for one in Path(cache.folder).iterdir() if one != place and _is_copy(one)]
     sizes = {one: _bytes_in(one) for one in others}
@@ -154,9 +182,9 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
             del sizes[one]
     if needed + sum(sizes.values()) > cache.most_bytes:
         raise Failure(
-            f"{address} has {needed / _GB:.3g} GB, and other runs read copies of "
-            f"{sum(sizes.values()) / _GB:.3g} GB; data.cache_gb allows "
-            f"{cache.most_bytes / _GB:.3g}. Raise it, or run again when they have ended."
+            f"{address} has {needed / GB:.3g} GB, and other runs read copies of "
+            f"{sum(sizes.values()) / GB:.3g} GB; data.cache_gb allows "
+            f"{cache.most_bytes / GB:.3g}. Raise it, or run again when they have ended."
         )
 
 

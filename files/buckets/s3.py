@@ -8,6 +8,7 @@ import socket
 import aiohttp
 import botocore.exceptions
 import fsspec
+from botocore.parsers import ResponseParserError
 from fsspec.exceptions import FSTimeoutError
 
 from files.buckets.errors import BucketError, Exists, Missing
@@ -44,11 +45,10 @@ class Store:
     """Requests to S3; credentials, region and endpoint come from AWS's usual places."""
 
     def __init__(self):
-        # `requests.again` retries: botocore would as well, and take minutes for a wrong endpoint.
-        config = {"retries": {"total_max_attempts": 1}, "max_pool_connections": CONNECTIONS}
-        self._s3 = fsspec.filesystem(
-            "s3", use_listings_cache=False, skip_instance_cache=True, config_kwargs=config
-        )
+        self._s3 = _file_system()
+        # `objects` tries again: s3fs would as well, and take minutes for a busy store.
+        self._s3.retries = 1
+        self._in_parts = _file_system()  # The parts of a file are tried again by s3fs.
 
     def page(self, bucket: str, prefix: str, delimiter: str, after: str, most: int) -> Page:
         more = {"ContinuationToken": after} if after else {}
@@ -60,6 +60,8 @@ class Store:
             **({"Delimiter": delimiter} if delimiter else {}),
             **more,
         )
+        if "Name" not in found:
+            raise ResponseParserError("an answer that is no listing")
         objects = [
             Stored(one["Key"], one["Size"], one["ETag"].strip('"'))
             for one in found.get("Contents", [])
@@ -84,7 +86,7 @@ class Store:
             with open(path, "rb") as file:
                 self.put(bucket, key, file.read(), only_new=False)
         else:
-            self._s3.put_file(path, f"{bucket}/{key}", chunksize=_SINGLE_BYTES // 2)
+            self._in_parts.put_file(path, f"{bucket}/{key}", chunksize=_SINGLE_BYTES // 2)
 
     def copy(self, bucket: str, key: str, to_bucket: str, to_key: str) -> None:
         self._s3.cp_file(f"{bucket}/{key}", f"{to_bucket}/{to_key}")
@@ -113,6 +115,14 @@ class Store:
         )
         unchanged = found["ETag"].strip('"') == stored.tag
         return encrypted and unchanged and os.path.getsize(path) == found["ContentLength"]
+
+
+def _file_system():
+    # botocore itself tries once.
+    config = {"retries": {"total_max_attempts": 1}, "max_pool_connections": CONNECTIONS}
+    return fsspec.filesystem(
+        "s3", use_listings_cache=False, skip_instance_cache=True, config_kwargs=config
+    )
 
 
 def is_transient(error: Exception) -> bool:
@@ -159,7 +169,7 @@ def _explained_connection(error: Exception, code: str) -> Exception:
         return BucketError("no region was found; name it in AWS_REGION")
     if isinstance(error, botocore.exceptions.ParamValidationError):
         return BucketError("the bucket's name is none that S3 allows")
-    if isinstance(error, botocore.exceptions.ParseError | botocore.parsers.ResponseParserError):
+    if isinstance(error, ResponseParserError) or (_is_answer(error) and not code):
         return BucketError(f"{endpoint} does not answer as S3 does; check AWS_ENDPOINT_URL")
     if isinstance(error, OSError) or code:
         return BucketError(" ".join(str(error).split()).rstrip("."))
@@ -172,6 +182,10 @@ def _code(error: Exception) -> str:
         if isinstance(one, botocore.exceptions.ClientError):
             return one.response.get("Error", {}).get("Code", "")
     return ""
+
+
+def _is_answer(error: Exception) -> bool:
+    return isinstance(error.__cause__, botocore.exceptions.ClientError)
 
 
 def _md5(path: str) -> str:

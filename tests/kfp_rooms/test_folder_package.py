@@ -1,6 +1,7 @@
 """A package whose data is a folder of images: a path of a volume that its step mounts."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_the_parameters_of_a_run_are_those_that_the_source_has(tmp_path):
     ("override", "expected"),
     [
         ("kubeflow.data_dir=null", "kubeflow.data_dir: missing; data.path is a folder of this"),
-        ("kubeflow.data_dir=gs://bucket/photos", "allowed with data.source folder: the path of a"),
+        ("kubeflow.data_dir=gs://Bucket/photos", "allowed with data.source folder: the path of a"),
         ("kubeflow.parameters={d: data.dataset}", "kubeflow.parameters.d: given 'data.dataset'"),
     ],
 )
@@ -69,6 +70,38 @@ def test_what_a_folder_cannot_be_given_is_one_line(tmp_path, override, expected)
     with pytest.raises(ConfigurationError, match=expected) as mistake:
         package_of(tmp_path, override)
     assert len(str(mistake.value).splitlines()) == 1
+
+
+def test_a_folder_in_a_bucket_is_that_of_the_package_without_any_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    path = package_of(
+        tmp_path,
+        "data.path=s3://photos/of cats",
+        "push.destination=gs://models/shades",
+        "kubeflow={steps: {Pusher: {secrets: [{secret: s, key: k, variable: AWS_ACCESS_KEY_ID}]}}}",
+    )
+    spec, kubernetes = read_package(path)
+    tasks = spec["root"]["dag"]["tasks"]
+
+    def given(task, name):
+        return tasks[task]["inputs"]["parameters"][name]["runtimeValue"]["constant"]
+
+    source = json.loads(given("FolderExampleGen", "source"))
+    assert (source["path"], source["cache_dir"]) == (
+        "s3://photos/of cats",
+        "/tmp/steadyfeed/buckets",
+    )
+    for task in ("ChampionResolver", "Pusher"):
+        assert given(task, "push_destination") == "gs://models/shades"
+        assert "pvcMount" not in kubernetes.get(f"{task}_executor", {})
+    assert "secretAsEnv" in kubernetes["Pusher_executor"]
+    assert "a-secret" not in path.read_text()
+
+
+def test_the_bucket_of_a_cluster_takes_the_place_of_a_folder(tmp_path):
+    path = package_of(tmp_path, "kubeflow={data_dir: s3://photos, push_destination: s3://models}")
+    assert "/home/ann" not in path.read_text()
+    assert "s3://photos" in path.read_text()
 
 
 @pytest.mark.slow

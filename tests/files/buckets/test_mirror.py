@@ -1,5 +1,6 @@
 """A copy of a bucket's folder is whole, checked, within its limit, and made once."""
 
+import contextlib
 import os
 import random
 import time
@@ -10,8 +11,14 @@ import pytest
 from failures import Failure
 from files import locks
 from files.buckets import mirror, objects
-from files.buckets.mirror import Cache, mirrored
+from files.buckets.mirror import Cache
 from tests.bucket_servers import cutting_proxy
+
+
+@contextlib.contextmanager
+def mirrored(address, cache):
+    with contextlib.closing(mirror.mirror(address, cache)) as copy:
+        yield copy.path
 
 
 @pytest.fixture
@@ -56,6 +63,15 @@ def test_a_second_run_copies_what_is_new_alone(bucket, cache, copied):
         assert content_of(folder) == expected | changed
         assert not (Path(folder) / "dog").exists()
     assert sorted(copied) == ["photos/bird/1", "photos/cat/1.jpg"]
+
+
+def test_a_single_object_is_a_file_of_its_name(bucket, cache):
+    bucket.put("photos/labels.csv", b"path,label")
+    bucket.put("photos/labels.csv.old", b"")
+    with mirrored(f"{bucket.address}/photos/labels.csv", cache) as path:
+        assert Path(path).name == "labels.csv"
+        assert Path(path).read_bytes() == b"path,label"
+        assert list(Path(path).parent.iterdir()) == [Path(path)]
 
 
 def test_a_file_that_somebody_removed_or_cut_off_is_copied_again(bucket, cache, copied):
