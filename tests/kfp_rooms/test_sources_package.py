@@ -1,0 +1,98 @@
+"""Packages whose data is a manifest or TFRecords in a volume that the ExampleGen mounts."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from components.examples.reading import serialized
+from failures import ConfigurationError
+from files import tfrecords
+from kfp.compile_package import compile_package
+from kfp.image_tag import PROJECT
+from kfp.run_package import run_package
+from settings.reading import load
+
+CLAIM, MOUNT = "photos", "/data"
+# By source: its ExampleGen, and the place of its data in the volume.
+PLACES = {
+    "manifest": ("ManifestExampleGen", "photos/labels.csv"),
+    "tfrecords": ("TfrecordsExampleGen", "records"),
+}
+
+
+def package_of(tmp_path, source, **kubeflow):
+    example_gen, place = PLACES[source]
+    volumes = {example_gen: {"volumes": [{"claim": CLAIM, "mount_path": MOUNT}]}}
+    configuration = {
+        "name": "shades",
+        "root": "runs/shades",
+        "data": {"source": source, "path": f"/home/ann/{place}"},
+        "preprocessing": {"height": 8, "width": 8},
+        "model": {"name": "small_cnn"},
+        "training": {"epochs": 3},
+        "evaluation": {"thresholds": {"accuracy": {"min": 0.6}}},
+        "push": {"destination": "runs/shades/pushed"},
+        "kubeflow": {"data_dir": f"{MOUNT}/{place}", "steps": volumes} | kubeflow,
+    }
+    file = tmp_path / "shades.yaml"
+    file.write_text(yaml.safe_dump(configuration))
+    return compile_package(load(file), tmp_path / "package.yaml")
+
+
+def fill(volume: Path) -> None:
+    """Writes the same 120 images as files with a manifest, and as TFRecords."""
+    chance, rows, records = np.random.default_rng(0), [("path", "label")], []
+    for number in range(120):
+        label, low = (("dark", 0), ("light", 140))[number % 2]
+        pixels = chance.integers(low, low + 110, (9, 9, 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        (volume / "photos").mkdir(parents=True, exist_ok=True)
+        (volume / "photos" / f"{number}.png").write_bytes(file.getvalue())
+        rows.append((f"{number}.png", label))
+        values = {"image": file.getvalue(), "label": label.encode()}
+        records.append(tfrecords.frame(serialized(values)))
+    with open(volume / "photos" / "labels.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (volume / "records").mkdir()
+    (volume / "records" / "all.tfrecord").write_bytes(b"".join(records))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", PLACES)
+def test_data_in_a_volume_becomes_a_pushed_model(source, tmp_path, run_here, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    fill(tmp_path / "work" / "volumes" / CLAIM)
+    package = package_of(tmp_path, source)
+    run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", run_command=run_here)
+
+    assert not run.failed
+    assert "/home/ann" not in package.read_text()
+    assert run.outcomes[0].component == PLACES[source][0]
+    assert run.outcomes[0].made == "120 examples in 3 splits"
+    pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
+    assert (pushed / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "data_dir", "expected"),
+    [
+        ("manifest", None, "kubeflow.data_dir: missing; data.path is a folder of this machine"),
+        (
+            "manifest",
+            "/data/photos",
+            "kubeflow.data_dir: given '/data/photos'; allowed",
+        ),
+        ("tfrecords", None, "kubeflow.data_dir: missing; data.path is a folder of this machine"),
+    ],
+)
+def test_a_place_that_a_pod_cannot_read_is_one_line(source, data_dir, expected, tmp_path):
+    with pytest.raises(ConfigurationError) as mistake:
+        package_of(tmp_path, source, data_dir=data_dir)
+    assert expected in str(mistake.value)
+    assert len(str(mistake.value).splitlines()) == 1
