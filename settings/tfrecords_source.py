@@ -2,12 +2,13 @@
 
 from pydantic import Field, field_validator
 
+from settings.buckets import ADDRESS, IN_WORDS, Cached
 from settings.folders import folder
 from settings.plain_paths import PLAIN
 from settings.section import matching
 from settings.source import PartSplits, Source, share_or
 
-RecordFolder = folder(rf"(~/)?{PLAIN}", "a folder of this machine")
+RecordFolder = folder(rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}")
 _PATTERN = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
 _WORDS = "a pattern of files below data.path, such as train-*.tfrecord"
 Part = share_or(_PATTERN, _WORDS)
@@ -24,7 +25,7 @@ class TfrecordSplits(PartSplits):
     test: Part = Field(description="examples that the Evaluator measures on")
 
 
-class TfrecordsSource(Source):
+class TfrecordsSource(Source, Cached):
     """TFRecord files of tf.train.Examples, plain or gzipped."""
 
     COMPONENT, PLACE, RUN_KEY = "TfrecordsExampleGen", "path", "path"

@@ -7,12 +7,14 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from components.engine import in_threads
 from components.examples.contents import ContentDriver
 from components.examples.draws import BY_DEFAULT, check_splits, listed
+from components.examples.local_copies import local
 from components.examples.picture_files import shown
 from components.tfrecords_example_gen.scan import Scan, scan
 from failures import Failure
@@ -30,6 +32,7 @@ class Contents:
     roles: list[str]
     role_of: list[np.ndarray]  # for each file (records,) int8, places in `roles`
     name: str  # of the folder, for messages
+    held: Any = None  # what keeps the files as they are
 
     @property
     def fingerprint(self) -> str:
@@ -90,14 +93,13 @@ def read(source: TfrecordsSource, features: Features) -> Contents:
       Failure: there are no files, one is damaged or lacks a feature, or a split or class has no
         examples where it needs some.
     """
-    folder = os.path.abspath(os.path.expanduser(source.path))
-    place = shown(folder)
+    folder, place, held = local(source.path, source)
     if not os.path.isdir(folder):
         raise Failure(f"{place}: there is no such folder. Correct data.path.")
     by_role = (source.splits or _BY_CONTENT).by_role()
     by_files = source.splits is not None and not source.splits.are_shares
     patterns = by_role if by_files else {"": source.files}
-    files = _files(folder, patterns)
+    files = _files(folder, place, patterns)
     paths = sorted(itertools.chain(*files.values()))
     scans = list(in_threads(lambda path: scan(path, features), paths, os.cpu_count() or 1))
     _check_labels(scans, source.class_names, features)
@@ -109,7 +111,7 @@ def read(source: TfrecordsSource, features: Features) -> Contents:
         ]
     else:
         role_of = [_drawn(one.images, by_role) for one in scans]
-    found = Contents(scans, roles, role_of, place)
+    found = Contents(scans, roles, role_of, place, held)
     labels = {
         role: {
             one.names[label]
@@ -124,9 +126,9 @@ def read(source: TfrecordsSource, features: Features) -> Contents:
     return found
 
 
-def _files(folder: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:
+def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:
     """The files of each split, or of "" where splits are drawn."""
-    place, found, split_of = shown(folder), {}, {}
+    found, split_of = {}, {}
     for role, pattern in patterns.items():
         names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
         names = [name for name in names if os.path.isfile(os.path.join(folder, name))]

@@ -6,20 +6,25 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
+from components.examples.reading import serialized
 from components.folder_example_gen import component as folder_component
 from components.manifest_example_gen import component as manifest_component
 from components.tfds_example_gen import component as tfds_component
 from components.tfds_example_gen.dataset import load
+from components.tfrecords_example_gen import component as tfrecords_component
 from failures import Failure
+from files import tfrecords
 from settings.data import Features
 from settings.manifest_source import ManifestSource
 from settings.sources import FolderSource, TfdsSource
+from settings.tfrecords_source import TfrecordsSource
 from tests.components.source_images import CLASSES, pairs_of, put, said
 
 EXECUTORS = {
     FolderSource: folder_component.FolderExampleGen_Executor,
     ManifestSource: manifest_component.ManifestExampleGen_Executor,
     TfdsSource: tfds_component.TfdsExampleGen_Executor,
+    TfrecordsSource: tfrecords_component.TfrecordsExampleGen_Executor,
 }
 
 
@@ -96,6 +101,26 @@ def test_a_manifest_of_this_machine_can_name_images_in_a_bucket(bucket, photos, 
     assert pairs_of(there) == expected
 
 
+def test_tfrecords_in_a_bucket_give_the_examples_of_the_files(
+    bucket, many_images, ingest, tmp_path
+):
+    for part in range(3):
+        values = [
+            {"image": image, "label": CLASSES[number % 2].encode()}
+            for number, image in enumerate(many_images)
+            if number % 3 == part
+        ]
+        content = b"".join(tfrecords.frame(serialized(one)) for one in values)
+        put(tmp_path / "records" / f"{part}.tfrecord", content)
+    bucket.put_folder(tmp_path / "records", "of/others")
+    here = ingest(TfrecordsSource, path=str(tmp_path / "records"))
+    expected, fingerprint = pairs_of(here), said(here, "fingerprint")
+
+    there = ingest(TfrecordsSource, path=f"{bucket.address}/of/others")
+    assert pairs_of(there) == expected
+    assert said(there, "fingerprint") == fingerprint
+
+
 @pytest.mark.parametrize("dataset", ["digits:1.0.0", "digits"])
 def test_prepared_data_of_tfds_in_a_bucket_gives_the_same_examples(
     bucket, ingest, made_once, dataset
@@ -125,3 +150,17 @@ def test_a_bad_folder_is_named_by_its_address(bucket, photos, ingest):
     bucket.put_folder(photos, "photos")
     with pytest.raises(Failure, match=rf"^{bucket.address}/photos has one class only, cat"):
         ingest(FolderSource, path=f"{bucket.address}/photos")
+
+
+def test_spans_arrive_in_a_bucket_and_the_newest_are_read(bucket, many_images, ingest):
+    for number, content in enumerate(many_images):
+        bucket.put(f"arriving/span-{number % 3}/{CLASSES[number // 3 % 2]}/{number}", content)
+    path = f"{bucket.address}/arriving/span-{{SPAN}}"
+    splits = {"train": 50, "test": 50}
+    newest = ingest(FolderSource, path=path, splits=splits)
+    assert said(newest, "counts")
+    assert sum(map(len, pairs_of(newest).values())) == 40
+
+    two = ingest(FolderSource, path=path, splits=splits, window={"last": 2})
+    images = {image for pairs in pairs_of(two).values() for image, _ in pairs}
+    assert images == {one for number, one in enumerate(many_images) if number % 3}
