@@ -10,9 +10,12 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from components.exif_orientation import orientations, turned
+from components.picture_parts import find
 
 # How a picture that is not read is refused, in the message of the error.
 REFUSAL = re.compile(r"This is an? [^\[\]]*? Save it as a PNG")
+# What decoding raises; a text with EXIF, as a PNG may have, can be damaged by itself.
+UNDECODABLE = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
 _HEAD = 54  # bytes: a BMP's two headers
 _NOTHING = bytes(_HEAD)
 _GIF, _WEBP, _BMP, _JPEG = b"GIF8", b"RIFF", b"BM", b"\xff\xd8"
@@ -41,12 +44,13 @@ def decode_image(encoded: tf.Tensor, channels: int, exif_orientation: bool) -> t
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not a whole image, or a BMP is compressed,
         has 1, 4 or 16 bits a pixel, or unusual headers; a WebP is animated; or a GIF's first
-        frame is smaller than its canvas.
+        frame is smaller than its canvas; or a JPEG has four colours and does not say which.
     """
     image = _decode(encoded, channels)
     if not exif_orientation:
         return image
-    orientation = orientations(tf.expand_dims(encoded, 0))[0]
+    one = tf.expand_dims(encoded, 0)
+    orientation = orientations(one, find(one))[0]
     return tf.cond(orientation == 1, lambda: image, lambda: turned(image, orientation))
 
 
@@ -63,10 +67,11 @@ def map_images(
       encoded: (batch,) string.
       channels, exif_orientation: as `decode_image`'s.
     """
-    unusual = is_unusual(encoded, channels)
+    parts = find(encoded)
+    unusual = is_unusual(encoded, channels) | (parts.colours > 3)
     turns = tf.ones_like(encoded, tf.int32)
     if exif_orientation:
-        turns = orientations(encoded)
+        turns = orientations(encoded, parts)
         unusual |= turns != 1
 
     def usual(one):
@@ -85,7 +90,7 @@ def map_images(
 
 def _decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     image = tf.cond(
-        is_unusual(encoded, channels),
+        is_unusual(encoded, channels) | _is_jpeg(encoded),
         lambda: _unusual(encoded, channels),
         lambda: _usual(encoded, channels),
     )
@@ -93,7 +98,10 @@ def _decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def is_unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Whether TensorFlow's `decode_image` may decode an image wrongly; of each, bool."""
+    """Whether TensorFlow's `decode_image` may decode an image wrongly; of each, bool.
+
+    A JPEG with four colours is not among them: only a search tells it.
+    """
     head = _head(encoded)
     start = tf.strings.substr(head, 0, 4)
     unusual = _is_bmp(head) | (start == _WEBP) | (start == _GIF)
@@ -112,6 +120,11 @@ def _usual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 def _unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     head = _head(encoded)
     start = tf.strings.substr(head, 0, 4)
+    has_four_colours = tf.cond(
+        _is_jpeg(head),
+        lambda: tf.io.extract_jpeg_shape(encoded)[2] == 4,
+        lambda: tf.constant(False),
+    )
 
     def in_colour():
         return tf.case(
@@ -119,18 +132,15 @@ def _unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
                 (_is_bmp(head), lambda: _bmp(encoded, head)),
                 (start == _WEBP, lambda: _webp(encoded, head)),
                 (start == _GIF, lambda: _gif(encoded, head)),
+                (has_four_colours, lambda: _cmyk(encoded)),
             ],
             default=lambda: _usual(encoded, 3),
         )
 
     if channels == 3:
         return in_colour()
-    # libjpeg gives the luma of a JPEG itself, but not of one with four channels.
-    luma_inside = tf.cond(
-        _is_jpeg(head),
-        lambda: tf.io.extract_jpeg_shape(encoded)[2] != 4,
-        lambda: tf.constant(False),
-    )
+    # libjpeg gives the luma of a JPEG itself, but not of one with four colours.
+    luma_inside = _is_jpeg(head) & ~has_four_colours
     return tf.cond(luma_inside, lambda: _usual(encoded, 1), lambda: _grey(in_colour()))
 
 
@@ -150,6 +160,12 @@ def _is_jpeg(head: tf.Tensor) -> tf.Tensor:
 def _grey(image: tf.Tensor) -> tf.Tensor:
     weighted = tf.reduce_sum(tf.cast(image, tf.int32) * _LUMA, axis=-1, keepdims=True)
     return tf.cast(tf.bitwise.right_shift(weighted + 0x8000, 16), tf.uint8)
+
+
+def _cmyk(encoded: tf.Tensor) -> tf.Tensor:
+    """Adobe stores ink inverted, and decoders disagree about what others do."""
+    marked = find(tf.expand_dims(encoded, 0)).by_adobe[0]
+    return _usual(_only_if(marked, encoded, "a CMYK JPEG without the marker of Adobe"), 3)
 
 
 def _gif(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
@@ -183,7 +199,7 @@ def _bmp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     """Source: Microsoft, "Bitmap Storage" and BITMAPINFOHEADER, Win32 documentation."""
     bits, kind = _number(head, 28, 2), _number(head, 30, 4)
     header = _number(head, 14, 4)
-    encoded = _only_if(header >= 40, encoded, "a BMP with OS/2's header")
+    encoded = _only_if(header >= 40, encoded, "a BMP with the header of OS/2")
     depth = (bits == 8) | (bits == 24) | (bits == 32)
     encoded = _only_if(depth, encoded, "a BMP with 1, 4 or 16 bits a pixel")
     fields = tf.strings.substr(tf.strings.join([encoded, tf.constant(_NOTHING)]), _HEAD, 12)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
+from components.image_decode import UNDECODABLE
 from components.model_store.model_files import local_model
 from failures import Failure
 from files import places
@@ -102,7 +103,7 @@ def _asked(ask: Callable, batch: Sequence[bytes], read: Callable) -> list[Answer
     try:
         answers = ask(tf.constant(batch, tf.string))
     # TensorFlow's message repeats the bytes of a record that is not an Example.
-    except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+    except (*UNDECODABLE, UnicodeDecodeError) as error:
         if len(batch) == 1:
             return [Answer(error=_cause(error))]
         # One broken image fails its whole batch; halves find it in a few calls.

@@ -11,6 +11,7 @@ from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.segmentation import Segmentation
 from components.graph_error import cause
+from components.image_decode import UNDECODABLE
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from files import tfrecords
 
@@ -20,7 +21,7 @@ _AT_ONCE = 2
 _CHANNELS = (3, 1)
 _UNNAMED = "its graph does not say why"
 # TensorFlow quotes a record that it cannot parse, whose bytes are often not UTF-8.
-_UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
+_UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
 _TASKS = {"classification": Classification, "segmentation": Segmentation}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from components.image_decode import REFUSAL, decode_image
+from components.image_decode import REFUSAL, UNDECODABLE, decode_image
 from components.mask_decode import decode_mask
 from failures import Failure
 from settings.preprocessing import Preprocessing
@@ -59,7 +59,7 @@ def split_corrupt(
 
 def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
     """Why the image of one serialized tf.train.Example does not decode; None when it does."""
-    return _flaw(record, image_feature, lambda image: decode_image(image, channels, False))
+    return _flaw(record, image_feature, lambda image: decode_image(image, channels, True))
 
 
 def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
@@ -72,12 +72,12 @@ def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
         return f"feature {name!r} holds {len(images)} images instead of one"
     try:
         decode(tf.constant(images[0]))
-    except tf.errors.InvalidArgumentError as error:
+    except UNDECODABLE as error:
         return _reason(error)
     return None
 
 
-def _reason(error: tf.errors.InvalidArgumentError) -> str:
+def _reason(error: tf.errors.OpError) -> str:
     """TensorFlow's message without the name of the op and of the device."""
     if refusal := REFUSAL.search(error.message):
         return refusal[0].rstrip(".")

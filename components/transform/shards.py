@@ -11,6 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from components.engine import in_threads
+from components.image_decode import UNDECODABLE
 from components.transform import masks, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample
@@ -26,7 +27,7 @@ _THREADS = _CORES + 2
 
 # What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
 # cannot parse in its message, and its bytes are often not UTF-8.
-UNUSABLE = (tf.errors.InvalidArgumentError, UnicodeDecodeError)
+UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
 
 # serialized examples (batch,) string -> image (batch,) string, label (batch,) int64 or
 # mask (batch,) string, pixel sums (batch, 2, channels) int64

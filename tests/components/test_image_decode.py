@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.image_decode import REFUSAL, decode_image, map_images
-from tests.components.picture_variants import by_pillow, encode, exif, picture, variants, with_bytes
+from tests.components.picture_variants import unmarked_cmyk, variants
+from tests.components.pictures import by_pillow, encode, picture, with_bytes
+from tests.components.turned_variants import exif
 
 SIZES = [(1, 1), (7, 5), (33, 17)]  # height, width; tests/components/test_image_doors.py: 20, 28
 
@@ -73,7 +75,7 @@ BMP_P, BMP_RGB = (encode(picture((8, 8), mode), "BMP") for mode in ("P", "RGB"))
         (encode(picture((8, 8), "1"), "BMP"), "1, 4 or 16 bits a pixel"),
         (with_bytes(BMP_RGB, 28, b"\x10\x00"), "1, 4 or 16 bits a pixel"),
         (with_bytes(BMP_P, 30, b"\x01\x00\x00\x00"), "compressed"),
-        (with_bytes(BMP_RGB, 14, b"\x0c\x00\x00\x00"), "OS/2's header"),
+        (with_bytes(BMP_RGB, 14, b"\x0c\x00\x00\x00"), "the header of OS/2"),
         (with_bytes(BMP_P, 10, b"\x36\x00\x00\x00"), "without its palette"),
         (animated_webp(lossless=True), "an animated WebP"),
         (
@@ -81,6 +83,15 @@ BMP_P, BMP_RGB = (encode(picture((8, 8), mode), "BMP") for mode in ("P", "RGB"))
             "smaller than its canvas",
         ),
         (animated_webp(lossless=False), "an animated WebP"),
+        (unmarked_cmyk((8, 8)), "a CMYK JPEG without the marker of Adobe"),
+        (
+            unmarked_cmyk((8, 8), lambda one: b"\xff\xee\0\r" + one[4:15]),
+            "without the marker of Adobe",
+        ),
+        (
+            unmarked_cmyk((8, 8), lambda one: one.replace(b"Adobe", b"Other")),
+            "without the marker of Adobe",
+        ),
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3])

@@ -15,18 +15,10 @@ from components.trainer.input import jpeg
 from components.trainer.input.function import input_function
 from components.trainer.transform_graph import TransformGraph
 from settings.data import Features
-from tests.components.picture_variants import (
-    EXACT,
-    bmp,
-    by_pillow,
-    encode,
-    exif,
-    picture,
-    png,
-    variants,
-    with_bytes,
-)
+from tests.components.picture_variants import bmp, unmarked_cmyk, variants
+from tests.components.pictures import EXACT, by_pillow, encode, picture, png, with_bytes
 from tests.components.transform.conftest import Workplace, example, write_records
+from tests.components.turned_variants import exif
 
 SIZE = (20, 28)  # height, width: what comes through a door is not resized
 # Where the quick decoder enlarges a JPEG's colours, blocks of colours get other borders.
@@ -161,11 +153,11 @@ def test_what_is_refused_is_refused_by_every_door_with_its_reason(tmp_path):
         animated,
         encode(picture(SIZE, "1"), "BMP"),
         with_bytes(bmp(SIZE, "P", 40), 14, b"\x0c\0\0\0"),
+        unmarked_cmyk(SIZE),
     ]
     doors = Doors(tmp_path, [sound, png(SIZE, 0, 8), *refused], 3)
     assert doors.kept == [0, 1]
     assert list(doors.fed()) == [0, 1]
-    reasons = [doors.predicted()[number] for number in (2, 3, 4)]
-    assert ["animated" in reasons[0], "1, 4 or 16" in reasons[1], "OS/2" in reasons[2]] == [
-        True
-    ] * 3
+    reasons = [doors.predicted()[number] for number in range(2, 6)]
+    wanted = ["an animated WebP", "1, 4 or 16", "OS/2", "CMYK JPEG without the marker"]
+    assert [want in reason for want, reason in zip(wanted, reasons, strict=True)] == [True] * 4

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from components.image_files import HEAD, is_whole, kind_named, kind_of
-from tests.components.picture_variants import encode, picture, variants
+from tests.components.picture_variants import variants
+from tests.components.pictures import encode, picture
 
 VARIANTS = list(variants((20, 28)))
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from report.pictures import picture
-from tests.components.picture_variants import encode, exif
+from tests.components.pictures import encode
+from tests.components.turned_variants import exif
 
 
 @pytest.mark.parametrize("side", [40, 400])

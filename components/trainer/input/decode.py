@@ -9,6 +9,7 @@ import tensorflow as tf
 from components.exif_orientation import orientations, turned
 from components.image_decode import decode_image
 from components.mask_decode import decode_mask
+from components.picture_parts import find
 from components.trainer.input import jpeg
 from components.trainer.input.features import Feature, aligned_rows
 from components.trainer.input.jpeg import JPEG, RATIOS
@@ -81,7 +82,9 @@ def decoder(image: Feature) -> list:
 
 
 def _turns(encoded: tf.Tensor, exif_orientation: bool) -> tf.Tensor:
-    return orientations(encoded) if exif_orientation else tf.ones_like(encoded, tf.int32)
+    if not exif_orientation:
+        return tf.ones_like(encoded, tf.int32)
+    return orientations(encoded, find(encoded))
 
 
 def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
@@ -106,8 +109,8 @@ def _by_ops(encoded: tf.Tensor, turns: tf.Tensor, shape: tuple[int, int, int]) -
             _is_jpeg(image),
             lambda: (
                 (orientation == 1)  # Of another size than wanted, it would shrink too far.
-                & ((channels == 3) | (tf.io.extract_jpeg_shape(image)[2] != 4))
-            ),  # CMYK
+                & (tf.io.extract_jpeg_shape(image)[2] != 4)  # CMYK
+            ),
             lambda: tf.constant(False),
         )
         decoded = tf.cond(

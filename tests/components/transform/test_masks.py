@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from components.transform.reading import read_mask_pixels
 from failures import Failure
-from tests.components.picture_variants import exif
+from tests.components.turned_variants import exif
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
 CLASSES = {"sky": 1, "tree": 2, "car": 3}
