@@ -5,6 +5,7 @@ import webbrowser
 from cli.configuration_arguments import add_configuration, configuration_of
 from cli.span_verbs import span_number
 from failures import ConfigurationError
+from pipeline import surroundings
 
 
 def add_verbs(verbs):
@@ -47,6 +48,7 @@ def _run(arguments):
     configuration = configuration_of(arguments, *as_then)
     if arguments.results:
         _check_results(arguments.results)
+    surroundings.check_xla()
     if arguments.from_model is not None:
         from pipeline.reproduce import reproduce
 

@@ -32,8 +32,8 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 
 
 def in_one_line(error: Exception) -> str:
-    """A Failure's own words; of any other exception, its type and its first line."""
-    if isinstance(error, Failure):
+    """What a user can mend in its own words; any other exception by its type and first line."""
+    if isinstance(error, Failure | ConfigurationError):
         return str(error)
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0] if text else 'no message'}"

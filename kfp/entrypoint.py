@@ -13,12 +13,13 @@ import importlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
 import traceback
 
-from failures import Failure, in_one_line
+from failures import ConfigurationError, Failure, in_one_line
 from files import writing
 from kfp.launcher_paths import local_path
 from kfp.run_facts import take_run_facts
@@ -28,6 +29,7 @@ from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
+_COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
 
 
 def main(argv=None):
@@ -37,6 +39,8 @@ def main(argv=None):
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
+        if _COMPILES.search(step.executor_class_path):
+            surroundings.check_xla()
         with (
             # What a library still writes there must not turn a finished step into a failed one.
             tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,
@@ -49,7 +53,7 @@ def main(argv=None):
                 beam_args,
             )
     except Exception as error:
-        if not isinstance(error, Failure):
+        if not isinstance(error, Failure | ConfigurationError):
             traceback.print_exc()
         print(f"{step.component_id} failed: {in_one_line(error)}", file=sys.stderr)
         return Failure.exit_code

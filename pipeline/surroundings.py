@@ -2,6 +2,8 @@
 
 import locale
 import os
+import re
+import subprocess
 import sys
 import warnings
 
@@ -10,6 +12,11 @@ from failures import ConfigurationError
 # Removed: protobuf's `cpp` is no longer there; XLA's flags are for `training.xla` to decide, and
 # TensorFlow ends the process at one that it does not know.
 _SET_ASIDE = ("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "PYTHONWARNINGS", "TF_XLA_FLAGS")
+
+_COMPILING = "import tensorflow as tf; tf.function(lambda: tf.ones(1) + 1, jit_compile=True)()"
+_XLAS_WORDS = re.compile(
+    r"(?:command_line_flags|parse_flags_from_env)\.cc:\d+\] (.+?)\.?$", re.MULTILINE
+)
 
 
 def pin() -> None:
@@ -41,4 +48,28 @@ def check() -> None:
         raise ConfigurationError(
             f"the locale: Python reads text as {encoding}; allowed: UTF-8, as with PYTHONUTF8=1 or "
             "LC_ALL=C.UTF-8"
+        )
+
+
+def check_xla() -> None:
+    """Refuses XLA_FLAGS with which TensorFlow would end the process, hours later and in silence.
+
+    Only a process that compiles something knows; where the variable is not set, none is started.
+
+    Raises:
+      ConfigurationError: XLA does not take the flags.
+    """
+    given = os.environ.get("XLA_FLAGS")
+    if not given:
+        return
+    # Without a GPU, which another process may be using up.
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", _COMPILING]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        known = _XLAS_WORDS.search(said)
+        cause = known[1] if known else (said.strip().splitlines() or ["XLA does not start"])[-1]
+        raise ConfigurationError(
+            f"XLA_FLAGS: given {given!r}; allowed: flags that XLA knows, or none ({cause[:200]})"
         )

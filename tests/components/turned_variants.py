@@ -121,7 +121,7 @@ def _repeated(size):
     webp = _webp(size, exif=three)
     yield "WebP, EXIF without its flag", with_bytes(webp, 20, b"\0"), EXACT
     yield (
-        "WebP, EXIF of no header",
+        "WebP, EXIF behind the end",
         _webp(size) + b"EXIF" + struct.pack("<I", len(three)) + three,
         EXACT,
     )

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from pipeline import surroundings
+
 CHECK = ("-m", "pipeline", "check", "--config", "configs/digits.yaml")
 # Imports what reads the variables, as a run does.
 LIBRARIES = (
@@ -64,3 +66,36 @@ def test_what_cannot_be_set_aside_is_one_line(variables, line):
     assert done.returncode == 2
     [said] = done.stderr.splitlines()
     assert said.startswith(line)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "cause"),
+    [
+        ("--no_such_flag", "Unknown flag in XLA_FLAGS: --no_such_flag"),
+        ("--xla_cpu_multi_thread_eigen=7x", "Couldn't interpret value 7x for flag xla_cpu_multi"),
+        ("/no/such/file", 'Could not open file "/no/such/file"'),
+    ],
+)
+def test_flags_with_which_xla_would_end_the_process_are_one_line(flags, cause, tmp_path):
+    run = (
+        "-m",
+        "pipeline",
+        "run",
+        "--config",
+        "configs/digits.yaml",
+        "--set",
+        f"root={tmp_path}/a",
+    )
+    done = python(*run, XLA_FLAGS=flags)
+    assert done.returncode == 2
+    [said] = done.stderr.splitlines()
+    assert said.startswith(f"XLA_FLAGS: given '{flags}'; allowed: flags that XLA knows, or none")
+    assert cause in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_flags_that_xla_knows_are_left_as_they_are(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=1")
+    surroundings.check_xla()
