@@ -1,25 +1,51 @@
-"""JSON as its standard has it: Python also writes NaN and Infinity, which others cannot read."""
+"""JSON as its standard has it: Python also writes NaN, Infinity and halves of characters.
+
+Others refuse a whole file for one of them.
+"""
 
 import json
 import math
+import re
 from typing import Any
+
+# In JSON that is ASCII, what halves of characters look like, and whole ones of the higher planes.
+_MAY_BE_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
 def text_of(value: Any, **options: Any) -> str:
-    """The JSON of a value, with null for each number that is not finite.
+    r"""The JSON of a value, with null for each number that is not finite.
+
+    Bytes of a file's name that are not text, which Python holds as halves of characters, become
+    the text "\udc80" to "\udcff".
 
     Args:
       options: of `json.dumps`.
     """
     try:
-        return json.dumps(value, allow_nan=False, **options)
+        text = json.dumps(value, allow_nan=False, **options)
+        if _is_strict(text):
+            return text
     except ValueError:
-        return json.dumps(_finite(value), allow_nan=False, **options)
+        pass
+    return json.dumps(_strict(value), allow_nan=False, **options)
 
 
-def _finite(value: Any) -> Any:
+def _is_strict(text: str) -> bool:
+    return not _MAY_BE_HALF.search(text) if text.isascii() else _whole(text) == text
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _strict(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        # A key that is a number is text in JSON, whatever the number.
+        return {
+            _whole(key) if isinstance(key, str) else key: _strict(one) for key, one in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_strict(one) for one in value]
+    if isinstance(value, str):
+        return _whole(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

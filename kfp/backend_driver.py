@@ -6,10 +6,10 @@ ML Metadata, and an output `executor-logs` is added. Outputs are as provisionOut
 """
 
 import hashlib
-import json
 import uuid
 
 from failures import Failure
+from files.strict_json import text_of
 from kfp.entrypoint import LOG_OUTPUT
 from kfp.launcher_paths import local_path
 from kfp.platform_document import volumes
@@ -64,7 +64,7 @@ def cache_key(given, container, fields):
     words = [*container["command"], *container.get("args", [])]
     claims = sorted({claim for claim, _ in volumes(fields)})
     key = [names, given["inputs"]["parameterValues"], outputs, container["image"], words, claims]
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(text_of(key, sort_keys=True).encode()).hexdigest()
 
 
 def survive(metadata):

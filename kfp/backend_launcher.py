@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from failures import Failure
+from files.strict_json import text_of
 from kfp.entrypoint import LOG_OUTPUT
 from kfp.image_tag import PROJECT
 from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
@@ -85,7 +86,7 @@ def _records(side):
 
 
 def _command(container, executor_input):
-    text = json.dumps(executor_input)
+    text = text_of(executor_input)
     words = [*container["command"], *container.get("args", [])]
     command = [word.replace("{{$}}", text) for word in words]
     # In the image, `python` is its environment's; here it is this one.

@@ -21,6 +21,7 @@ import traceback
 
 from failures import ConfigurationError, Failure, in_one_line
 from files import writing
+from files.strict_json import text_of
 from kfp.launcher_paths import local_path
 from kfp.run_facts import take_run_facts
 from kfp.run_origin import origin_in
@@ -118,7 +119,7 @@ def run(executor, executor_input, inputs_spec, beam_args):
         key: {"artifacts": [to_record(a) for a in artifacts]}
         for key, artifacts in output_dict.items()
     }
-    content = json.dumps({"artifacts": records}, sort_keys=True)
+    content = text_of({"artifacts": records}, sort_keys=True)
     writing.write(local_path(outputs["outputFile"]), content)
 
 

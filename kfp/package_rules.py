@@ -5,13 +5,13 @@ upload, when the run is created, or at the first step. There is a rule for what 
 a component or an edit by hand can get wrong; what TFX's compiler always gets right has none.
 """
 
-import json
 import re
 
 import yaml
 from google.protobuf import json_format
 
 from failures import ConfigurationError
+from files.strict_json import text_of
 from kfp.platform_document import check_platform
 from kfp.run_origin import VARIABLE
 
@@ -92,7 +92,7 @@ def _reasons(documents):
     yield from _check_variables(executors)
     for platform in platforms:
         yield from check_platform(platform, executors)
-    if len(json.dumps(documents)) > _MOST_BYTES:
+    if len(text_of(documents)) > _MOST_BYTES:
         yield (
             f"the package has more than {_MOST_BYTES:,} bytes; Kubernetes would not hold the "
             "recurring run made of it"
@@ -206,7 +206,7 @@ def _check_variables(executors):
 def _check_twins(executors):
     seen = {}
     for label, executor in sorted(executors.items()):
-        text = json.dumps(executor.get("container"), sort_keys=True)
+        text = text_of(executor.get("container"), sort_keys=True)
         if "container" in executor and text in seen:
             yield (
                 f"{label}: its container equals that of {seen[text]}; the backend would take one "

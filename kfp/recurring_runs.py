@@ -8,10 +8,10 @@ to do. Wherever it is killed, the next `apply` continues from what it finds.
 import contextlib
 import dataclasses
 import hashlib
-import json
 import uuid
 
 from failures import Failure
+from files.strict_json import text_of
 from kfp.run_facts import BY_SCHEDULE, SCHEDULED_TIME, TRIGGER
 from kfp.run_values import given_values
 from kfp.six_field_cron import six_fields
@@ -156,7 +156,7 @@ def _wanted(server, name, schedule, fields):
         "pipeline_root": config.pipeline_root,
         "service_account": fields["service_account"],
     }
-    plain = json.dumps(content, sort_keys=True).encode()
+    plain = text_of(content, sort_keys=True).encode()
     mark = _MARK + hashlib.sha256(plain).hexdigest()[:16]
     body = models.V2beta1RecurringRun(
         display_name=name,
@@ -215,7 +215,7 @@ def _explain(schedule, package, say):
         "Kubeflow's controller reads it in its own time zone (CRON_SCHEDULE_TIMEZONE there, UTC "
         f"unless set); schedule.time_zone is {schedule.time_zone}."
     )
-    if SCHEDULED_TIME not in json.dumps(package.spec):
+    if SCHEDULED_TIME not in text_of(package.spec):
         say("No step of this package uses its scheduled time.")
 
 

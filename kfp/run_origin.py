@@ -6,6 +6,8 @@ alone makes no step run again.
 
 import json
 
+from files.strict_json import text_of
+
 VARIABLE = "STEADYFEED_ORIGIN"
 
 
@@ -13,7 +15,7 @@ def origin_variable(configuration):
     """{name: value} of the environment variable that carries the origin of a configuration."""
     from pipeline.origin import origin_of
 
-    return {VARIABLE: json.dumps(origin_of(configuration), sort_keys=True)}
+    return {VARIABLE: text_of(origin_of(configuration), sort_keys=True)}
 
 
 def origin_in(environment):

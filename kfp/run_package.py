@@ -15,6 +15,7 @@ import uuid
 
 from failures import ConfigurationError, Failure
 from files import writing
+from files.strict_json import text_of
 from kfp.backend_driver import cache_key, executor_input, survive
 from kfp.backend_launcher import launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
@@ -89,7 +90,7 @@ def run_package(
                 outputs = launch(container, given, pod, work / "bucket", run_command)
                 run.published[task] = _publish(outputs)
                 shutil.rmtree(pod)
-                writing.write(kept, json.dumps(run.published[task]))
+                writing.write(kept, text_of(run.published[task]))
             made = {name: record["metadata"] for name, record in run.published[task].items()}
             status = "cached" if cached else "ran"
             outcome = Outcome(task, status, time.monotonic() - began, made)

@@ -5,6 +5,7 @@ import json
 
 from failures import ConfigurationError, Failure, did_you_mean
 from files.buckets.addresses import is_bucket
+from files.strict_json import text_of
 from kfp.run_facts import TRIGGER
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
@@ -46,7 +47,7 @@ def replace_keys(properties):
 
             content = json.loads(properties[section])
             put(content, key, properties.pop(name))
-            properties[section] = json.dumps(content, sort_keys=True)
+            properties[section] = text_of(content, sort_keys=True)
 
 
 def on_a_cluster(configuration):

@@ -4,6 +4,7 @@ import json
 import math
 
 from failures import ConfigurationError, did_you_mean
+from files.strict_json import text_of
 from kfp.platform_document import volumes
 from kfp.run_facts import TRIGGER
 from kfp.run_origin import configuration_in
@@ -92,5 +93,5 @@ def _moved(value, mount, folder):
     if not isinstance(value, str):
         return value
     if value.startswith("{"):
-        return json.dumps(_moved(json.loads(value), mount, folder))
+        return text_of(_moved(json.loads(value), mount, folder))
     return folder + value[len(mount) :] if f"{value}/".startswith(f"{mount}/") else value

@@ -5,7 +5,6 @@ request's header alone.
 """
 
 import dataclasses
-import json
 import os
 import random
 import ssl
@@ -19,6 +18,7 @@ from kfp.client import Client
 from kfp_server_api.exceptions import ApiException
 
 from failures import Failure
+from files.strict_json import text_of
 from kfp.submit_errors import asked_wait, in_words, message_of, tls_cause
 from kfp.submit_token import credentials, is_readable
 from settings.kubeflow import Kubeflow
@@ -234,7 +234,7 @@ def pause(attempt, asked=None):
 def named(name):
     """The filter of a list call for one exact name."""
     predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-    return json.dumps({"predicates": [predicate]})
+    return text_of({"predicates": [predicate]})
 
 
 class _Client(Client):

@@ -1,7 +1,6 @@
 """One run on this machine, from the lock on its root to the table at its end."""
 
 import datetime
-import json
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ from components.pusher.reading import read_pushed
 from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
 from files import writing
+from files.strict_json import text_of
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
@@ -68,7 +68,7 @@ def _run_shown(configuration, began, display, write_report, results):
         _report(configuration, began.isoformat(), failure, display, write_report)
         if results:
             statuses = {made.component: made.status for made in display.outcomes}
-            writing.write(results, json.dumps(statuses))
+            writing.write(results, text_of(statuses))
 
 
 def _run(configuration, began, display):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from files.strict_json import text_of
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -43,7 +45,7 @@ def origin_of(configuration):
         "git_commit": commit or "unknown",
         "git_state": state,
         "lock_sha256": hashlib.sha256(lock).hexdigest(),
-        "configuration": json.dumps(plain, sort_keys=True),
+        "configuration": text_of(plain, sort_keys=True),
     }
 
 

@@ -9,7 +9,6 @@ whole, `outcome.json`. LOCK is a locked descriptor: it is free once neither this
 the run lives.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import sys
 from pathlib import Path
 
 from files import writing
+from files.strict_json import text_of
 
 
 def main(folder, lock, *command):
@@ -34,7 +34,7 @@ def main(folder, lock, *command):
             pass_fds=[int(lock)],
         )
         exit_code = run.wait()
-    writing.write(folder / "outcome.json", json.dumps({"exit_code": exit_code}))
+    writing.write(folder / "outcome.json", text_of({"exit_code": exit_code}))
     return 0
 
 

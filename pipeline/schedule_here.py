@@ -1,7 +1,6 @@
 """Serves, shows and stops the schedule of one pipeline root on this machine."""
 
 import contextlib
-import json
 import signal
 import sqlite3
 import sys
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from failures import Failure
 from files.locks import InUse, holder
+from files.strict_json import text_of
 from pipeline.local_schedule import World, serve, upcoming, when
 from pipeline.root_lock import LOCK, hold
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
@@ -122,7 +122,7 @@ def _given(configuration):
     values = configuration.schedule.parameters
     with_run_parameters(configuration, values)
     keys = configuration.kubeflow.parameters
-    return [f"{keys[name]}={json.dumps(value)}" for name, value in values.items()]
+    return [f"{keys[name]}={text_of(value)}" for name, value in values.items()]
 
 
 def _folder(configuration):

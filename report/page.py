@@ -1,11 +1,11 @@
 """Renders pages by templates: each is one HTML file that needs no network and no script."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
 
+from files.strict_json import text_of
 from metrics import catalog
 from report import charts
 
@@ -96,4 +96,4 @@ def _flat(value, prefix=""):
 
 
 def _text(flat, key):
-    return json.dumps(flat[key], ensure_ascii=False) if key in flat else "not set"
+    return text_of(flat[key], ensure_ascii=False) if key in flat else "not set"

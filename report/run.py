@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report
 from components.transform.reading import read_dropped, read_mask_pixels
 from components.tuner.reading import read_trials
+from files.strict_json import text_of
 from pipeline.origin import Origin
 from pipeline.outcome import summaries
 from settings.data import Features
@@ -116,7 +116,7 @@ class Run:
         recorded = self.origin.configuration.get(name) or {}
         known = {key: value for key, value in recorded.items() if key in kind.model_fields}
         try:
-            return kind.model_validate_json(json.dumps(known))
+            return kind.model_validate_json(text_of(known))
         except ValidationError:
             return kind.model_construct()
 

@@ -3,12 +3,12 @@
 .venv/bin/python -m settings.reference > docs/configuration.md
 """
 
-import json
 import typing
 
 from pydantic_core import PydanticUndefined
 
 import models
+from files.strict_json import text_of
 from settings.configuration import Configuration
 from settings.data import Data
 from settings.section import Section
@@ -92,7 +92,7 @@ def _default(field):
     default = field.default
     if isinstance(default, Section):
         default = default.model_dump(mode="json", exclude_defaults=True)
-    return f"`{json.dumps(default, ensure_ascii=False)}`"
+    return f"`{text_of(default, ensure_ascii=False)}`"
 
 
 def _in_a_cell(text):

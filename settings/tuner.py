@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 import augmentations
 from failures import Failure
+from files.strict_json import text_of
 from settings.data import Data
 from settings.preprocessing import Preprocessing
 from settings.replace import replaced
@@ -45,7 +46,7 @@ class Tried(Section):
         if self.choices is not None:
             if self.min is not None or self.max is not None or self.log:
                 raise ValueError("allowed: either choices, or min and max")
-            texts = [json.dumps(choice) for choice in self.choices]
+            texts = [text_of(choice) for choice in self.choices]
             for choice, text in zip(self.choices, texts, strict=True):
                 if texts.count(text) > 1:
                     raise ValueError(f"choices has {choice!r} twice")

@@ -2,7 +2,6 @@
 
 import base64
 import collections
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from components.batch_predictor.sources import Run, batches
 from components.mask_palette import mask_png
 from failures import Failure
 from files import locks
+from files.strict_json import text_of
 from files.writing import UNFINISHED, whole_file
 
 JOB = "job.json"
@@ -89,7 +89,7 @@ def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
         "model": os.path.abspath(model.path),
         "runs": [[run.place, run.start, run.count, _changed(run)] for run in runs],
     }
-    text = json.dumps(job, indent=1, sort_keys=True)
+    text = text_of(job, indent=1, sort_keys=True)
     file = folder / JOB
     if file.exists():
         if file.read_text() != text:
@@ -139,8 +139,8 @@ def _answered(model, batch, ids, are_images) -> tuple[str, int]:
 
 def _line(name: str | int, answer: Answer) -> str:
     if answer.error:
-        return json.dumps({"id": name, "error": answer.error}) + "\n"
-    name, probabilities = json.dumps(name), _numbers(answer.probabilities)
+        return text_of({"id": name, "error": answer.error}) + "\n"
+    name, probabilities = text_of(name), _numbers(answer.probabilities)
     if answer.mask is not None:
         mask = base64.b64encode(mask_png(answer.mask)).decode()
         return (
@@ -148,7 +148,7 @@ def _line(name: str | int, answer: Answer) -> str:
             f'"probabilities": {probabilities}}}\n'
         )
     return (
-        f'{{"id": {name}, "class": {answer.class_id}, "label": {json.dumps(answer.label)}, '
+        f'{{"id": {name}, "class": {answer.class_id}, "label": {text_of(answer.label)}, '
         f'"probabilities": {probabilities}}}\n'
     )
 

@@ -1,6 +1,5 @@
 """ChampionResolver: the model in service, as an input for the Evaluator."""
 
-import json
 import os
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -12,6 +11,7 @@ from components.champion_resolver.reading import NOTE_FILE
 from components.model_store.model_files import copy_model
 from components.typed_component import component
 from files import writing
+from files.strict_json import text_of
 
 
 @component(driver=Driver)
@@ -47,4 +47,4 @@ def ChampionResolver(
     summary = f"version {found.number}" if found else "none yet"
     champion.set_string_custom_property("summary", summary)
     # An object store keeps no empty folder, so the artifact always holds one file.
-    writing.write(os.path.join(champion.uri, NOTE_FILE), json.dumps(note))
+    writing.write(os.path.join(champion.uri, NOTE_FILE), text_of(note))

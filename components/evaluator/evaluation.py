@@ -1,6 +1,5 @@
 """Evaluates a challenger, and the champion beside it, on raw Examples."""
 
-import json
 import os
 
 from components.engine import MakePipeline, run_shards
@@ -14,6 +13,7 @@ from components.transform.corrupt_images import enforce_policy
 from failures import Failure
 from files import writing
 from files.places import files_in
+from files.strict_json import text_of
 from metrics import catalog
 from settings.evaluation import Evaluation
 from settings.preprocessing import Preprocessing
@@ -49,7 +49,7 @@ def evaluate(
             "Check the pixel values in mask_classes."
         )
     writing.write(os.path.join(uri, COUNTS_FILE), counts.to_json())
-    writing.write(os.path.join(uri, CLASS_NAMES_FILE), json.dumps(plan.class_names))
+    writing.write(os.path.join(uri, CLASS_NAMES_FILE), text_of(plan.class_names))
     worst_examples.write(counts.worst, uri)
     return _judge(plan, split_uri, evaluation, counts, uri), counts
 

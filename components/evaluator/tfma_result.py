@@ -5,7 +5,6 @@ pipeline would take one step in Python for each example, metric and slice, ten t
 it is replaced by sums over batches (counts.py).
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +21,7 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 from components.evaluator.bounds import ROUNDING, Bound
 from components.evaluator.reading import Verdict
 from files import writing
+from files.strict_json import text_of
 from metrics import catalog
 from metrics.counts import Counts
 from settings.data import Features
@@ -61,7 +61,7 @@ def eval_config(
     spec = config.metrics_specs.add(model_names=models)
     named = _TFMA_METRICS | (_OF_IMAGES if features.task == "classification" else {})
     for name, (class_name, arguments) in named.items():
-        spec.metrics.add(class_name=class_name, config=json.dumps({"name": name, **arguments}))
+        spec.metrics.add(class_name=class_name, config=text_of({"name": name, **arguments}))
     for metric in sorted({bound.metric for bound in bounds}):
         thresholds = spec.per_slice_thresholds[metric].thresholds.add()
         thresholds.slicing_specs.add()  # of all examples together

@@ -1,11 +1,12 @@
 """What an ExampleGen says of the Examples that it wrote; `reading` is its counterpart."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx import types
 from tfx.proto import example_gen_pb2
+
+from files.strict_json import text_of
 
 _NAMED = 3  # images that two splits share
 
@@ -46,13 +47,13 @@ def describe(
         examples.set_int_custom_property("version", version)
         examples.version = version
     if spans:
-        examples.set_string_custom_property("spans", json.dumps(spans))
+        examples.set_string_custom_property("spans", text_of(spans))
     examples.set_string_custom_property("dataset", dataset)
     examples.set_string_custom_property("fingerprint", fingerprint)
-    examples.set_string_custom_property("class_names", json.dumps(class_names or {}))
-    examples.set_string_custom_property("counts", json.dumps(counts))
+    examples.set_string_custom_property("class_names", text_of(class_names or {}))
+    examples.set_string_custom_property("counts", text_of(counts))
     named = [[*splits, list(names)[:_NAMED]] for splits, names in (shared or {}).items()]
-    examples.set_string_custom_property("shared", json.dumps(named))
+    examples.set_string_custom_property("shared", text_of(named))
     total, number = sum(counts.values()), len(counts)
     summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
     examples.set_string_custom_property("summary", "; ".join([summary, *remarks]))

@@ -1,19 +1,25 @@
 """The versions of a push destination, and the records of what made them."""
 
 import dataclasses
-import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Annotated
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from components.model_store.layout import HIGHEST_NUMBER, RECORD, names, numbers, version_path
 from components.model_store.model_files import model_fingerprint
 from files import places
+from files.strict_json import text_of
 
 _NEXT_STEP = "Make it readable, then run again."
+
+
+# JSON has null where a metric is not a number.
+Number = Annotated[float, BeforeValidator(lambda given: math.nan if given is None else given)]
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -23,7 +29,7 @@ class PushRecord:
     fingerprint: str  # of the model's content
     model_uri: str  # of the Model artifact
     pushed_at: str  # ISO 8601, UTC
-    metrics: Mapping[str, float] = field(default_factory=dict)  # on the test split
+    metrics: Mapping[str, Number] = field(default_factory=dict)  # on the test split
     run: str = ""  # id of the pipeline run that pushed it
     restored_from: int | None = None  # by a rollback, from this version
     replaced: int | None = None  # the version in service when it was rolled back
@@ -31,7 +37,7 @@ class PushRecord:
     origin: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+        return text_of(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
 
 
 @dataclasses.dataclass(frozen=True)

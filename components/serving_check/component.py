@@ -16,6 +16,7 @@ from components.split_messages import split_folder
 from components.typed_component import component
 from failures import Failure
 from files import writing
+from files.strict_json import text_of
 from settings.data import Features
 from settings.serving import Serving
 
@@ -91,7 +92,7 @@ def _expected(model_uri: str) -> Mapping:
 
 def _write(blessing, causes: list[str], server: str, figures: Mapping[str, Mapping]) -> None:
     report = {"blessed": not causes, "causes": causes, "server": server, **figures}
-    writing.write(os.path.join(blessing.uri, RESULT_FILE), json.dumps(report, indent=2))
+    writing.write(os.path.join(blessing.uri, RESULT_FILE), text_of(report, indent=2))
     writing.write(os.path.join(blessing.uri, NOT_BLESSED_FILE if causes else BLESSED_FILE), "")
     blessing.set_int_custom_property("blessed", int(not causes))
     if causes:

@@ -23,6 +23,7 @@ from components.child_environment import child_environment, last_words
 from components.serving_check.requests import Ask
 from components.serving_check.serving_process import ServingError
 from failures import Failure
+from files.strict_json import text_of
 
 _HOST = "127.0.0.1"
 _NAME = "model"
@@ -127,7 +128,7 @@ def _over_grpc(stub, at_most, signature, described, texts) -> dict[str, np.ndarr
 def _over_rest(rest, signature, described, texts) -> dict[str, np.ndarray]:
     [fed], dtypes = described["inputs"], described["dtypes"]
     encoded = [{"b64": base64.b64encode(text).decode()} for text in texts]
-    body = json.dumps({"signature_name": signature, "inputs": {fed: encoded}})
+    body = text_of({"signature_name": signature, "inputs": {fed: encoded}})
     outputs = _json(rest, "POST", f"/v1/models/{_NAME}:predict", body)["outputs"]
     if len(dtypes) == 1:  # A single output comes without its name.
         outputs = dict.fromkeys(dtypes, outputs)

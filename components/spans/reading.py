@@ -1,11 +1,11 @@
 """Which shards of an Examples artifact are of which span; needs neither TFX nor TensorFlow."""
 
-import json
 import os
 from typing import NamedTuple
 
 from components.spans.words import spans_in_words
 from files import places, writing
+from files.strict_json import text_of
 
 _FILE = "spans.json"
 
@@ -28,7 +28,7 @@ class SpanShards(NamedTuple):
 
 def write(uri: str, spans: list[SpanShards]) -> None:
     """Leaves them beside the splits of the artifact at `uri`."""
-    writing.write(os.path.join(uri, _FILE), json.dumps([span._asdict() for span in spans]))
+    writing.write(os.path.join(uri, _FILE), text_of([span._asdict() for span in spans]))
 
 
 def read(uri: str) -> list[SpanShards]:

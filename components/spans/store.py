@@ -10,7 +10,6 @@ another name. A file gets its name when it is whole, and is never written to aga
 
 import contextlib
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Collection, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 from components.spans.pattern import Place
 from files import locks, places, writing
+from files.strict_json import text_of
 from settings.section import Section
 
 SPANS = "spans"  # the store's folder below a pipeline root
@@ -36,7 +36,7 @@ class SpanStore(Section):
 
     def key(self, *parts: Any) -> str:
         """The name of what depends on these JSON values and on the component's code."""
-        text = json.dumps([self.code, *parts], sort_keys=True)
+        text = text_of([self.code, *parts], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
     def examples(self, key: str) -> str:
@@ -120,7 +120,7 @@ class Kept:
 def record(unfinished: str, pattern: str, place: Place, counts: dict, fingerprint: str) -> None:
     """Writes, beside the shards of a span, what they are of."""
     content = {"pattern": pattern, "place": place, "counts": counts, "fingerprint": fingerprint}
-    writing.write(os.path.join(unfinished, _RECORD), json.dumps(content))
+    writing.write(os.path.join(unfinished, _RECORD), text_of(content))
 
 
 def kept_spans(folder: str, pattern: str | None = None) -> list[Kept]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from components.statistics_gen.image_statistics import MAX_BATCH_RECORDS, NEXT_S
 from components.statistics_gen.parts import Parts
 from components.statistics_gen.statistics_files import OVERLAP_FILE, Overlap
 from files import tfrecords, writing
+from files.strict_json import text_of
 
 _DIGEST_BYTES = 8  # Of 100 million images, any two look alike with a chance of 0.03%.
 
@@ -76,4 +76,4 @@ def write(
         count = len(np.intersect1d(digests[one], digests[other], assume_unique=True))
         if count:
             shared.append(Overlap(one, other, count, list((names or {}).get((one, other), ()))))
-    writing.write(os.path.join(uri, OVERLAP_FILE), json.dumps(shared))
+    writing.write(os.path.join(uri, OVERLAP_FILE), text_of(shared))

@@ -1,7 +1,6 @@
 """One string that changes whenever the examples of a run could differ."""
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from components.tfds_example_gen.preparation import first_line
 from components.tfds_example_gen.splits import Piece
 from failures import Failure
 from files.places import sha256, size
+from files.strict_json import text_of
 
 # Below this the content itself is hashed, at about 1 GB/s. Above it reading everything
 # would cost more than it saves, and the file system's own record of change stands in.
@@ -62,7 +62,7 @@ def fingerprint(
             for role, pieces in roles.items()
         },
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(text_of(content, sort_keys=True).encode()).hexdigest()
 
 
 def _hash_marks(path: str) -> str:

@@ -1,6 +1,5 @@
 """Runs Trainer: trains, then writes the SavedModel and what is known of the training."""
 
-import json
 import os
 from typing import Any
 
@@ -16,6 +15,7 @@ from components.trainer.training_log import TrainingLog
 from components.trainer.training_task import train
 from failures import Failure
 from files import writing
+from files.strict_json import text_of
 
 
 def execute(
@@ -61,7 +61,7 @@ def execute(
     _describe_model(trained, model)
     _describe_run(trained, model_run)
     if best:
-        content = json.dumps(best, indent=2, sort_keys=True) + "\n"
+        content = text_of(best, indent=2, sort_keys=True) + "\n"
         writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
 
 

@@ -1,10 +1,11 @@
 """A training's history: the form of `history.json`, read without TensorFlow."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+
+from files import places
 
 HISTORY_FILE = "history.json"
 
@@ -42,9 +43,8 @@ class History:
     @classmethod
     def read(cls, folder: Path) -> Self | None:
         """Reads the file below a local folder; None where it is missing, damaged or empty."""
-        try:
-            found = json.loads((folder / HISTORY_FILE).read_text("utf-8"))
-        except (OSError, ValueError):
+        found = places.read_json(folder / HISTORY_FILE)
+        if found is None:
             return None
         names = [field.name for field in dataclasses.fields(Epoch)]
         epochs = tuple(

@@ -8,9 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
-
 from failures import Failure
+from files import places
 
 FILE = "best_hyperparameters.txt"  # TFX's own Tuner and Trainer use this name.
 
@@ -22,9 +21,8 @@ def read_best(folder: str) -> dict[str, Any]:
       Failure: the artifact holds no hyperparameters.
     """
     try:
-        with tf.io.gfile.GFile(os.path.join(folder, FILE)) as file:
-            return tunable(json.load(file)["values"])
-    except (tf.errors.OpError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return tunable(places.read_json(os.path.join(folder, FILE))["values"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(
             f"Trainer: {folder} has no readable {FILE}. Run Tuner again, or leave it out."
         ) from error

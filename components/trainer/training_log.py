@@ -1,7 +1,6 @@
 """What a training says: progress while it runs, its epochs for TensorBoard and as JSON."""
 
 import dataclasses
-import json
 import logging
 import os
 import time
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from components.trainer.history import HISTORY_FILE, Epoch
 from files import writing
+from files.strict_json import text_of
 
 # What `tf.summary.scalar` writes; that function itself needs TensorBoard to be installed.
 _SCALAR = tf.compat.v1.SummaryMetadata(
@@ -58,7 +58,7 @@ class TrainingLog:
         for writer in self._writers.values():
             writer.close()
         history = {**outcome, "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs]}
-        content = json.dumps(history, indent=2, sort_keys=True) + "\n"
+        content = text_of(history, indent=2, sort_keys=True) + "\n"
         writing.write(os.path.join(self._folder, HISTORY_FILE), content)
 
     def _write(self, part: str, step: int, **scalars: float) -> None:

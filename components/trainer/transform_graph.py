@@ -1,6 +1,5 @@
 """The preprocessing graph that Transform made, and what stands beside it."""
 
-import json
 import os
 
 import tensorflow as tf
@@ -9,6 +8,7 @@ from tensorflow_transform import TFTransformOutput
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
 from failures import Failure
+from files import places
 from settings.data import Features
 
 VOCABULARY = "labels"
@@ -41,8 +41,7 @@ class TransformGraph:
             raise Failure(
                 f'The transform graph {uri} has no vocabulary "{VOCABULARY}". {_NEXT}'
             ) from error
-        with tf.io.gfile.GFile(os.path.join(uri, PIXEL_STATISTICS_FILE)) as file:
-            statistics = json.load(file)
+        statistics = places.read_json(os.path.join(uri, PIXEL_STATISTICS_FILE)) or {}
         if "shape" not in statistics:
             raise Failure(f"The transform graph {uri} does not say its images' shape. {_NEXT}")
         # TFT's Keras 2 layer calls this same loader; saved inside one, a model takes ten times

@@ -28,6 +28,7 @@ from components.transform.preprocessing import OUT_OF_VOCABULARY
 from components.transform.shards import ShardResult, TransformShard
 from failures import Failure
 from files import places, writing
+from files.strict_json import text_of
 from settings.data import Features
 from settings.preprocessing import Preprocessing
 
@@ -224,6 +225,6 @@ def _describe(
     transformed.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
     transformed.set_string_custom_property("file_format", "tfrecords")
     for name, counts in (("counts", written), ("dropped", dropped), ("out_of_vocabulary", unknown)):
-        transformed.set_string_custom_property(name, json.dumps(counts, sort_keys=True))
+        transformed.set_string_custom_property(name, text_of(counts, sort_keys=True))
     transformed.set_string_custom_property("summary", summary)
     graph.set_string_custom_property("summary", f"{classes:,} classes")

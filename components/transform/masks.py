@@ -1,6 +1,5 @@
 """Masks in records: what is wrong with them, and how often they hold each class."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from components.transform.job import Job, Shard
 from components.transform.reading import MASK_STATISTICS
 from failures import Failure
 from files import tfrecords, writing
+from files.strict_json import text_of
 from settings.data import NO_CLASS
 
 _MOST_NAMED = 8
@@ -100,4 +100,4 @@ def write_assets(pixels: Counter[int], vocabulary_file: str, job: Job) -> None:
     """Writes the classes' names, one a line, and the training split's pixels by class."""
     names = "".join(f"{name}\n" for name in job.features.mask_classes)
     writing.write(vocabulary_file, names)
-    writing.write(f"{job.graph_uri}/{MASK_STATISTICS}", json.dumps(statistics(pixels, job)))
+    writing.write(f"{job.graph_uri}/{MASK_STATISTICS}", text_of(statistics(pixels, job)))

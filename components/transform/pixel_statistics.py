@@ -4,10 +4,10 @@ tft.var adds up float32; whole numbers have no rounding, so the statistics do no
 the division into shards and batches.
 """
 
-import json
-
 import numpy as np
 import tensorflow as tf
+
+from files.strict_json import text_of
 
 FILE = "pixel_statistics.json"
 
@@ -53,4 +53,4 @@ def as_json(sums: np.ndarray, images: int, shape: tuple[int, int, int]) -> str:
         (square * pixels - total * total) / (pixels * pixels)
         for total, square in zip(totals, squares, strict=True)
     ]
-    return json.dumps({"shape": shape, "mean": mean, "std": [one**0.5 for one in variance]})
+    return text_of({"shape": shape, "mean": mean, "std": [one**0.5 for one in variance]})

@@ -1,6 +1,5 @@
 """What proposes the values of the next trial: an oracle of KerasTuner."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
+from files.strict_json import text_of
 from settings.tuner import Tried, Tuner
 
 
@@ -60,7 +60,7 @@ def _space(search_space: Mapping[str, Tried]) -> keras_tuner.HyperParameters:
     for key, allowed in sorted(search_space.items()):
         if allowed.choices is not None:
             # As JSON: KerasTuner takes text and numbers, but no lists.
-            space.Choice(key, [json.dumps(choice) for choice in allowed.choices])
+            space.Choice(key, [text_of(choice) for choice in allowed.choices])
             continue
         low, high = allowed.min, allowed.max
         sampling = "log" if allowed.log else "linear"

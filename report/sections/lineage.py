@@ -1,9 +1,9 @@
 """What made the model: data, schema, transform graph, code and configuration."""
 
 import hashlib
-import json
 
 from components.examples.reading import span_words
+from files.strict_json import text_of
 from report import graph
 from report.page import changed_keys
 
@@ -31,7 +31,7 @@ def view(run, previous):
         "graph": graph.column(boxes, _EDGES),
         "facts": [(title, full) for _, title, _, full in facts if full],
         "changes": changed_keys(before, origin.configuration) if before else None,
-        "configuration": json.dumps(origin.configuration, indent=2, ensure_ascii=False),
+        "configuration": text_of(origin.configuration, indent=2, ensure_ascii=False),
     }
 
 
@@ -41,7 +41,7 @@ def _facts(run, maker, origin):
     commit, state = origin.git_commit or "not recorded", origin.git_state or ""
     dataset, fingerprint = data.dataset or "unnamed", data.fingerprint or "not recorded"
     counts = ", ".join(f"{split} {count:,}" for split, count in data.counts.items())
-    text = json.dumps(origin.configuration, sort_keys=True)
+    text = text_of(origin.configuration, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     schema = run.output("SchemaGen", "schema") or run.output("ImportSchemaGen", "schema")
     return [

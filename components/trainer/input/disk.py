@@ -31,6 +31,7 @@ from components.trainer.input.source import Loading, Source, tf_data_options, tr
 from failures import Failure
 from files import places, writing
 from files.locks import InUse, hold
+from files.strict_json import text_of
 
 _FORMAT = 4
 _ONCE_UNFINISHED = ".building"  # how earlier versions called what is being written
@@ -104,7 +105,7 @@ def _placed(source: Source, folder: str) -> tuple[Source, Path]:
             source, in_place=(), elements=lambda seed: tf.data.TFRecordDataset(files)
         )
     shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
-    key = json.dumps([_FORMAT, source.identity, shapes, not source.in_place])
+    key = text_of([_FORMAT, source.identity, shapes, not source.in_place])
     return source, Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
@@ -170,7 +171,7 @@ def _make(source: Source, kept: Path) -> None:
         else:
             examples = _write(source, f"{unfinished}/{_EXAMPLES}")
         description = {"examples": examples, "source": [source.name, source.identity]}
-        Path(unfinished, _DESCRIPTION).write_text(json.dumps(description))
+        Path(unfinished, _DESCRIPTION).write_text(text_of(description))
 
 
 def _verify(source: Source) -> int:

@@ -1,7 +1,6 @@
 """Transformed Examples in TFRecord shards as a source."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,7 @@ from components.trainer.input.decode import decode_features, decoder
 from components.trainer.input.features import Feature
 from components.trainer.input.source import Source, cores, traced
 from failures import Failure
+from files.strict_json import text_of
 
 _FRAMING = 16  # bytes that a TFRecord adds to each record
 _FILES_AT_ONCE = 8
@@ -49,7 +49,7 @@ def source(
 
     made = Source(
         name=_named(files),
-        identity=json.dumps([encoded and decoder(features[0]), *zip(files, sizes, strict=True)]),
+        identity=text_of([encoded and decoder(features[0]), *zip(files, sizes, strict=True)]),
         features=features,
         elements=lambda seed: _records(files, seed),
         decode=decode,

@@ -1,7 +1,6 @@
 """A prepared TFDS dataset as a source: encoded images, decoded and resized on the way."""
 
 import functools
-import json
 import operator
 import os
 import re
@@ -16,6 +15,7 @@ from components.trainer.input.decode import decode_features, decoder
 from components.trainer.input.features import Feature
 from components.trainer.input.source import Source
 from failures import Failure
+from files.strict_json import text_of
 
 _IMAGE, _NUMBER = "an Image of integers", "a single whole number"
 
@@ -85,7 +85,7 @@ def source(
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
-        identity=json.dumps([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
+        identity=text_of([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
         features=features,
         # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
         elements=lambda seed: records,

@@ -1,9 +1,10 @@
 """Reads an input report without TensorFlow, whose import takes seconds."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from files import places
 
 REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
 
@@ -46,9 +47,8 @@ class Report(NamedTuple):
 
 def read_report(folder: Path) -> Report | None:
     """Reads the report in a model run's local folder; None if it is missing or damaged."""
-    try:
-        found = json.loads((folder / REPORT_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+    found = places.read_json(folder / REPORT_FILE)
+    if found is None:
         return None
     rates, waits = found.get("images_per_second") or {}, found.get("wait") or {}
     speeds = [

@@ -8,7 +8,6 @@ ratio of images per second to the ceiling gives the answer.
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 
@@ -20,6 +19,7 @@ from components.trainer.input_report.step_times import StepTimes
 from components.trainer.input_report.verdict import judge
 from failures import Failure
 from files import writing
+from files.strict_json import text_of
 from settings.training import InputReport as Limits
 
 # What measuring may cost: together below 3% of any training that is not very short.
@@ -110,7 +110,7 @@ class InputReport:
         """Writes the report and its plot below `folder`."""
         if self.content is None:
             return
-        content = json.dumps(self.content, indent=2) + "\n"
+        content = text_of(self.content, indent=2) + "\n"
         writing.write(os.path.join(folder, REPORT_FILE), content)
         writing.write(os.path.join(folder, PLOT_FILE), plot.draw(self.content))
 

@@ -1,5 +1,6 @@
 """The version store reads what TensorFlow Serving reads, whatever else lies there."""
 
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -79,6 +80,17 @@ def test_the_record_comes_back_as_it_was_written(tmp_path):
     record = PushRecord("f" * 64, "uri", "2026-11-21T00:00:00+00:00", {"accuracy": 0.98})
     publish(str(model), str(tmp_path / "pushed"), record)
     assert newest(str(tmp_path / "pushed")).record == record
+
+
+def test_a_metric_that_is_no_number_is_null_in_the_record_and_comes_back(tmp_path):
+    model = a_model(tmp_path / "model")
+    metrics = {"accuracy": 0.5, "f1": math.nan}
+    record = PushRecord("f" * 64, "uri", "2026-11-21T00:00:00+00:00", metrics)
+    publish(str(model), str(tmp_path / "pushed"), record)
+    pushed = newest(str(tmp_path / "pushed"))
+    assert '"f1": null' in Path(pushed.path, "steadyfeed.json").read_text()
+    assert math.isnan(pushed.record.metrics["f1"])
+    assert pushed.record.metrics["accuracy"] == 0.5
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"other": 1}'])
