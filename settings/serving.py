@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from settings.section import Section
 
@@ -18,3 +18,14 @@ class Serving(Section):
     max_memory_mb: Annotated[float, Field(gt=0)] | None = Field(
         None, description="MiB that the serving process may take; omit for any"
     )
+    warm_up: bool = Field(
+        False,
+        description="push one real request a signature with the model, which TensorFlow Serving "
+        "answers for itself before it takes any other; needs check",
+    )
+
+    @model_validator(mode="after")
+    def _warms_up_with_what_was_checked(self):
+        if self.warm_up and not self.check:
+            raise ValueError("warm_up: given true; allowed: false, or with check: true")
+        return self

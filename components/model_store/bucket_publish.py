@@ -26,7 +26,7 @@ from components.model_store.layout import (
     names,
     version_path,
 )
-from components.model_store.model_files import copy_model
+from components.model_store.model_files import copy_model, write_warm_up
 from components.model_store.versions import PushRecord, Version, next_number, read_record
 from files import writing
 from files.buckets import objects
@@ -36,7 +36,10 @@ STALE_SECONDS = 86_400.0  # No push takes a day.
 
 
 def add_to_bucket(
-    model: str, destination: str, decide: Callable[[], PushRecord | Version]
+    model: str,
+    destination: str,
+    decide: Callable[[], PushRecord | Version],
+    warm_up: bytes | None = None,
 ) -> Version:
     """As `publish.add`, with a version's number given by the store's conditional write."""
     decided = decide()
@@ -46,6 +49,7 @@ def add_to_bucket(
     staged = os.path.join(destination, f"{_PREFIX}{now:{_TIME}}-{uuid.uuid4().hex}")
     try:
         copy_model(model, staged)
+        write_warm_up(staged, warm_up)
         claimed = _claimed(destination, decide)
         if isinstance(claimed, Version):
             return claimed

@@ -11,6 +11,8 @@ from files import places
 
 HIGHEST_NUMBER = 2**63 - 1  # TensorFlow Serving keeps versions in an int64.
 RECORD = "steadyfeed.json"  # beside each pushed model: what made it
+WARM_UP_FILE = "tf_serving_warmup_requests"
+WARM_UP = f"assets.extra/{WARM_UP_FILE}"  # where TensorFlow Serving looks for them
 _NEXT_STEP = "Correct this or set another push destination, then run again."
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 

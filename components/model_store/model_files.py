@@ -6,11 +6,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from components.model_store.layout import RECORD, SAVED_MODEL_FILES
+from components.model_store.layout import RECORD, SAVED_MODEL_FILES, WARM_UP
 from failures import Failure
+from files import writing
 from files.buckets.addresses import is_bucket
 from files.places import files_below, sha256
-from files.writing import copy_files
 
 
 def model_files(folder: str) -> list[str]:
@@ -34,7 +34,7 @@ def copy_model(source: str, target: str) -> None:
 
     A local copy is on disk when this returns, so that a power failure leaves no half.
     """
-    copy_files(source, target, model_files(source))
+    writing.copy_files(source, target, model_files(source))
 
 
 @contextlib.contextmanager
@@ -48,15 +48,21 @@ def local_model(folder: str) -> Iterator[str]:
         yield copy
 
 
+def write_warm_up(folder: str, requests: bytes | None) -> None:
+    """Puts requests to warm up with where TensorFlow Serving looks for them, if there are any."""
+    if requests is not None:
+        writing.write(os.path.join(folder, WARM_UP), requests)
+
+
 def model_fingerprint(folder: str) -> str:
     """A hash over names and contents of a SavedModel's files.
 
-    The push record and the modification times do not count, so a model has the
-    same fingerprint in the pipeline root and in the push destination.
+    The push record, the requests to warm up with and the modification times do not count, so a
+    model has the same fingerprint in the pipeline root and in the push destination.
     """
     digest = hashlib.sha256()
     for path in model_files(folder):
-        if path == RECORD:
+        if path in (RECORD, WARM_UP):
             continue
         content = sha256(os.path.join(folder, path))
         digest.update(path.encode() + b"\0" + bytes.fromhex(content))

@@ -7,19 +7,24 @@ from pathlib import Path
 from components.model_store.bucket_publish import add_to_bucket
 from components.model_store.layout import RECORD, free_number, version_path
 from components.model_store.locking import locked, unfinished_folder
-from components.model_store.model_files import copy_model
+from components.model_store.model_files import copy_model, write_warm_up
 from components.model_store.versions import PushRecord, Version, find, next_number
 from files import writing
 from files.buckets.addresses import is_bucket
 
 
-def publish(model: str, destination: str, record: PushRecord) -> Version:
+def publish(
+    model: str, destination: str, record: PushRecord, warm_up: bytes | None = None
+) -> Version:
     """Makes `model` the next version, or finds it when it is one already.
 
     On a local or mounted file system the version appears in one step, once it is on disk; any
     number of processes may publish at once, and each model gets one number. In a bucket
     saved_model.pb, without which no server loads a version, appears last; there the same holds
     of numbers where the store has conditional writes, as S3 and Cloud Storage do.
+
+    Args:
+      warm_up: requests that TensorFlow Serving answers for itself before any others.
 
     Raises:
       Failure: the destination cannot be written. Nothing half-made is left there.
@@ -28,10 +33,17 @@ def publish(model: str, destination: str, record: PushRecord) -> Version:
         f"The push destination {destination}",
         "Free space or change its permissions, or set another push destination, and run again.",
     ):
-        return add(model, destination, lambda: find(destination, record.fingerprint) or record)
+        return add(
+            model, destination, lambda: find(destination, record.fingerprint) or record, warm_up
+        )
 
 
-def add(model: str, destination: str, decide: Callable[[], PushRecord | Version]) -> Version:
+def add(
+    model: str,
+    destination: str,
+    decide: Callable[[], PushRecord | Version],
+    warm_up: bytes | None = None,
+) -> Version:
     """Makes `model` the next version, or returns the version that it is already.
 
     Args:
@@ -40,11 +52,12 @@ def add(model: str, destination: str, decide: Callable[[], PushRecord | Version]
         bucket before and after.
     """
     if is_bucket(destination):
-        return add_to_bucket(model, destination, decide)
+        return add_to_bucket(model, destination, decide, warm_up)
     place = Path(destination)
     place.mkdir(parents=True, exist_ok=True)
     with unfinished_folder(place) as folder:
         copy_model(model, str(folder))
+        write_warm_up(str(folder), warm_up)
         with locked(place):
             decided = decide()
             if isinstance(decided, Version):

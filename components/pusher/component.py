@@ -9,13 +9,13 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, Pu
 from tfx.utils import path_utils
 
 from components.evaluator.reading import Verdict, read_verdict
-from components.model_store.layout import RECORD
+from components.model_store.layout import RECORD, WARM_UP_FILE
 from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from components.pusher.driver import Driver
 from components.typed_component import component
-from files import writing
+from files import places, writing
 
 # Where no ML Metadata outlives the run, a runner keeps these on the Model itself.
 _ORIGIN = (
@@ -44,7 +44,7 @@ def Pusher(
     one step, so a server that reads the folder never sees half a model. A model that is there
     already, because a run was killed after its push, is found by its content and not pushed
     twice. Beside the model is steadyfeed.json, which records what made it; TensorFlow Serving
-    ignores it.
+    ignores it. Requests that ServingCheck wrote for warming up are put where it looks for them.
 
     Args:
       pushed_model: custom properties as TFX sets them: `pushed` (0 or 1) and, when pushed,
@@ -71,7 +71,8 @@ def Pusher(
         run=run_id,
         origin={name: text for name in _ORIGIN if (text := model.get_string_custom_property(name))},
     )
-    version = publish(folder, push_destination, record)
+    warm_up = _warm_up(infra_blessing)
+    version = publish(folder, push_destination, record, warm_up)
     pushed_model.set_int_custom_property("pushed", 1)
     pushed_model.set_string_custom_property("pushed_destination", version.path)
     pushed_model.set_string_custom_property("pushed_version", str(version.number))
@@ -88,3 +89,10 @@ def _refusal(verdict: Verdict | None, blessing, infra_blessing) -> str | None:
     if infra_blessing and not fileio.exists(os.path.join(infra_blessing.uri, "INFRA_BLESSED")):
         return infra_blessing.get_string_custom_property("summary") or "the model does not serve"
     return None
+
+
+def _warm_up(infra_blessing) -> bytes | None:
+    file = infra_blessing and os.path.join(infra_blessing.uri, WARM_UP_FILE)
+    if not file or not fileio.exists(file):
+        return None
+    return places.read(file, "Remove the artifact and run again.")

@@ -46,7 +46,8 @@ def ServingCheck(
       model: the challenger.
       champion: what ChampionResolver found; its latency is measured beside.
       infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
-        `summary` and serving.json give the causes, latency and memory.
+        `summary` and serving.json give the causes, latency and memory. With `serving.warm_up`,
+        requests for the Pusher to put beside the model.
       large_batch: requests in the large batch, > 0.
 
     Raises:
@@ -68,6 +69,11 @@ def ServingCheck(
     figures = {name: served.figures(result) for name, result in results.items()}
     causes = faults.find(path, results["challenger"], expected)
     causes = causes or faults.over_limits(figures, serving)
+    if serving.warm_up and not causes:
+        # Its messages come from a package that only this and a server over gRPC need.
+        from components.serving_check import warm_up
+
+        warm_up.write(infra_blessing.uri, asked)
     _write(infra_blessing, causes, server, figures)
 
 

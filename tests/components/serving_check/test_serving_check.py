@@ -3,7 +3,12 @@
 import json
 
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
+from components.model_store.model_files import model_fingerprint
+from files import tfrecords
+from settings.serving import Serving
 from tests.components.serving_check.small_models import LABELS
 
 
@@ -87,3 +92,28 @@ def test_a_latency_above_the_limit_is_stopped(room):
     summary, _, pushed = room.check(room.model(slow=12), max_latency_ms=2.0)
     assert "is above max_latency_ms 2" in summary
     assert not pushed
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_the_pushed_model_answers_the_requests_that_it_is_warmed_up_with(room, tmp_path, task):
+    model = room.model(task=task)
+    assert room.check(model, serving=Serving(warm_up=True))[2]
+    pushed = str(tmp_path / "pushed" / "1")
+    file = f"{pushed}/assets.extra/tf_serving_warmup_requests"
+    logs = map(prediction_log_pb2.PredictionLog.FromString, tfrecords.records(file))
+    requests = [log.predict_log.request for log in logs]
+    asked = [request.model_spec.signature_name for request in requests]
+    assert asked == ["serving_default", "serve_examples", "transform_features"]
+    served = tf.saved_model.load(pushed)
+    for request in requests:
+        [(name, tensor)] = request.inputs.items()
+        signature = served.signatures[request.model_spec.signature_name]
+        answers = signature(**{name: tf.constant(tf.make_ndarray(tensor))})
+        assert [len(answer) for answer in answers.values()] == [1] * len(answers)
+    # They do not make it another model: the same push again finds it.
+    assert model_fingerprint(pushed) == model_fingerprint(f"{model.uri}/Format-Serving")
+
+
+def test_without_the_key_nothing_is_there_to_warm_up_with(room, tmp_path):
+    assert room.check(room.model())[2]
+    assert not list(tmp_path.rglob("*warmup*"))
