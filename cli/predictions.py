@@ -25,7 +25,7 @@ def add_verbs(verbs):
         required=True,
         metavar="PLACE",
         help="TFRecords of Examples (a folder or a glob), a folder of images, or "
-        "tfds:NAME[:VERSION] with --split",
+        "tfds:NAME[:VERSION] or hf:OWNER/NAME with --split",
     )
     batch.add_argument("--output", required=True, metavar="FOLDER", help="for predictions-*.jsonl")
     batch.add_argument("--split", metavar="EXPRESSION", help="of a TFDS dataset, as in test[:10%%]")
@@ -82,8 +82,9 @@ def _predict(arguments):
 def _batch_predict(arguments):
     """Predicts everything and prints how much it was; 1 when a record got no answer."""
     place = place_of(arguments)
-    if arguments.input.startswith("tfds:") != (arguments.split is not None):
-        raise ConfigurationError("batch-predict: tfds:NAME and --split go together")
+    is_dataset = arguments.input.startswith(("tfds:", "hf:"))
+    if is_dataset != (arguments.split is not None):
+        raise ConfigurationError("batch-predict: tfds:NAME or hf:NAME and --split go together")
     with chatter_away() as screen:
         from rich.console import Console
         from rich.progress import Progress

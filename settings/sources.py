@@ -16,7 +16,8 @@ from settings.spans import Spanned
 from settings.tfrecords_source import TfrecordsSource
 
 Dataset = matching(
-    r"[a-z]\w*(/[\w.-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?", "TFDS name[/config][:version]"
+    r"([a-z]\w*(/[\w.-]+)?|hf:\w[\w.-]*(/\w[\w.-]*){0,2})(:(\d+|\*)(\.(\d+|\*)){2})?",
+    "TFDS name[/config][:version], or hf:owner/name[/config][:version]",
 )
 DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
 ImageFolder = folder_of_spans(
@@ -43,7 +44,10 @@ class TfdsSource(Source, Cached):
     COMPONENT, PLACE, RUN_KEY = "TfdsExampleGen", "data_dir", "dataset"
     MAX_OVERLAP = None
 
-    dataset: Dataset = Field(description="the TFDS dataset; without a version, the newest one")
+    dataset: Dataset = Field(
+        description="the TFDS dataset, or by hf: one of Hugging Face that TFDS has prepared; "
+        "without a version, the newest one"
+    )
     splits: Splits
     data_dir: DataFolder | None = Field(
         None, description="the folder of prepared TFDS datasets; omit for TFDS's own"
@@ -56,7 +60,8 @@ class TfdsSource(Source, Cached):
     @property
     def is_fixed(self) -> bool:
         # A version never changes; 1.*.* is the newest of several.
-        return ":" in self.dataset and "*" not in self.dataset
+        name = self.dataset.removeprefix("hf:")
+        return ":" in name and "*" not in name
 
     @property
     def has_validation(self) -> bool:

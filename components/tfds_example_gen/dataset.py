@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import constants, read_only_builder, registered
-from tensorflow_datasets.core.utils import file_utils
+from tensorflow_datasets.core.utils import conversion_utils, file_utils
 
 from components.tfds_example_gen import preparation
 from components.tfds_example_gen.splits import did_you_mean
@@ -20,6 +20,10 @@ from settings.plain_paths import WITHOUT, is_plain
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.
 EMBEDDED = {"digits": "datasets.digits", "digit_scenes": "datasets.digit_scenes"}
+
+# Before the name of a dataset of Hugging Face. The package `datasets`, by which TFDS prepares it,
+# needs a newer pyarrow than TFX allows; what is prepared can be read without it.
+HUGGING_FACE = "hf:"
 
 _MOST_NAMED = 12  # how many names one message lists
 
@@ -31,15 +35,22 @@ class Request:
     name: str
     config: str | None
     version: str | None
+    hub_name: str | None = None  # "owner/name", of Hugging Face
 
     def __str__(self) -> str:
+        name = HUGGING_FACE + self.hub_name if self.hub_name else self.name
         config = f"/{self.config}" if self.config else ""
         version = f":{self.version}" if self.version else ""
-        return self.name + config + version
+        return name + config + version
 
 
 def parse(name: str) -> Request:
-    """Reads `name`, `name/config`, `name:version` or `name/config:version`."""
+    """Reads `name`, `name/config`, `name:version` or `name/config:version`.
+
+    Of Hugging Face: `hf:owner/name`, `hf:owner/name/config`, both also with a version.
+    """
+    if name.startswith(HUGGING_FACE):
+        return _of_hugging_face(name)
     try:
         parsed, options = tfds.core.naming.parse_builder_name_kwargs(name)
     except ValueError:
@@ -52,6 +63,24 @@ def parse(name: str) -> Request:
     return Request(parsed.name, options.get("config"), options.get("version"))
 
 
+def _of_hugging_face(name: str) -> Request:
+    """The name that TFDS gives a dataset when it prepares it from there."""
+    plain, _, version = name.removeprefix(HUGGING_FACE).partition(":")
+    *owner, dataset, config = plain.split("/") if plain.count("/") == 2 else [*plain.split("/"), ""]
+    hub_name = "/".join([*owner, dataset])
+    if not all(part.strip("._-") for part in hub_name.split("/")) or plain.count("/") > 2:
+        raise Failure(
+            f"Dataset: {name!r} is not the name of a dataset of Hugging Face. Write "
+            "'hf:owner/name' or 'hf:owner/name/config', with ':1.0.0' for a version."
+        )
+    return Request(
+        conversion_utils.to_tfds_name(hub_name),
+        conversion_utils.to_tfds_name(config) if config else None,
+        version or None,
+        hub_name,
+    )
+
+
 def load(
     name: str, data_dir: str | None = None, download: bool = False
 ) -> tfds.core.DatasetBuilder:
@@ -61,7 +90,7 @@ def load(
     its name, the newest one there. TFDS's code for it is only asked to prepare it.
 
     Args:
-        name: `name`, `name/config`, `name:version` or `name/config:version`.
+        name: As `parse` reads it.
         data_dir: Where TFDS keeps its datasets; by default TFDS's own place, which the
             environment variable TFDS_DATA_DIR names, or else ~/tensorflow_datasets.
         download: Whether a dataset that is not prepared may be downloaded. The embedded
@@ -94,6 +123,8 @@ def load(
             f"Dataset {request} in {data_dir} is not whole: {flaw}. Copy it again, or delete its "
             "folder there and prepare it again."
         )
+    if request.hub_name:
+        raise _not_prepared_from_hub(request, data_dir)
     coded = _coded(request, data_dir)
     if not (download or embedded):
         raise Failure(
@@ -166,6 +197,16 @@ def _prepared(request: Request, data_dir: str) -> tuple[tfds.core.DatasetBuilder
     except Exception as error:  # a damaged dataset_info.json or features.json: many kinds
         return None, preparation.first_line(error)
     return builder, preparation.flaw(builder.data_dir)
+
+
+def _not_prepared_from_hub(request: Request, data_dir: str) -> Failure:
+    config = f", config={request.config!r}" if request.config else ""
+    return Failure(
+        f"Dataset {request} is not prepared in {data_dir}. In an environment of its own with "
+        'tensorflow-datasets and datasets, run `python -c "import tensorflow_datasets as tfds; '
+        f"tfds.builder('huggingface:{request.hub_name}'{config}, data_dir='{data_dir}')"
+        f'.download_and_prepare()"` first.{_available(data_dir)}'
+    )
 
 
 def _coded(request: Request, data_dir: str) -> tfds.core.DatasetBuilder:

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import socket
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -45,7 +46,8 @@ def prepare(builder: tfds.core.DatasetBuilder, data_dir: str, embedded: bool) ->
     _progress.info("preparing %s", builder.info.full_name)
     tfds.disable_progress_bar()
     try:
-        with _only_one(builder.name, data_dir):
+        # TFDS prints what it does, between the answers of a verb that prints some.
+        with _only_one(builder.name, data_dir), contextlib.redirect_stdout(sys.stderr):
             _remove_leftovers(builder, stale_seconds=0 if embedded else _STALE_SECONDS)
             builder.download_and_prepare(
                 # The copies of datasets that Google hosts are looked for on the network.
