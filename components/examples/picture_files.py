@@ -53,4 +53,6 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
 
 def shown(path: str) -> str:
     """The path for a message: in one line, whatever bytes it is made of."""
+    if path.isprintable():  # At once: it is called for every file that is read.
+        return path
     return "".join(character if character.isprintable() else "?" for character in path)

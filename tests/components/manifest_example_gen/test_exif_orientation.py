@@ -7,9 +7,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.components.manifest_example_gen.conftest import write
-from tests.components.picture_variants import EXACT, encode, exif, picture
+from tests.components.pictures import EXACT, encode, picture
 from tests.components.source_images import pairs_of, put
 from tests.components.test_image_doors import SIZE, Doors
+from tests.components.turned_variants import exif
 
 
 def photograph(orientation: int) -> bytes:
