@@ -2,7 +2,7 @@
 
 import time
 
-from cli.configuration_arguments import add_place, place_of
+from cli.configuration_arguments import add_place, configuration_of, place_of
 from failures import ConfigurationError, Failure
 from files import writing
 from files.strict_json import text_of
@@ -24,7 +24,8 @@ def add_verbs(verbs):
         "--input",
         required=True,
         metavar="PLACE",
-        help="TFRecords of Examples (a folder or a glob), a folder of images, or "
+        help="TFRecords of Examples (a folder or a glob), a folder of images, a manifest "
+        "(.csv, .jsonl or .parquet), or "
         "tfds:NAME[:VERSION] or hf:OWNER/NAME with --split",
     )
     batch.add_argument("--output", required=True, metavar="FOLDER", help="for predictions-*.jsonl")
@@ -97,7 +98,7 @@ def _batch_predict(arguments):
         console = Console(file=screen, highlight=False, soft_wrap=True)
         path = newest_path(place)
         if arguments.split is None:
-            runs, left_out = runs_of(arguments.input)
+            runs, left_out = runs_of(arguments.input, *_columns(arguments))
             if left_out:
                 console.print(f"steadyfeed: {left_out}.", markup=False)
         else:
@@ -117,6 +118,14 @@ def _batch_predict(arguments):
             f"of them errors, in {time.monotonic() - began:.1f} s"
         )
     return int(tally.failed > 0)
+
+
+def _columns(arguments) -> tuple[str, str]:
+    """Which column of a manifest has the images' paths and where these begin, where configured."""
+    data = arguments.config and configuration_of(arguments).data
+    if not data or data.source != "manifest":
+        return "path", ""
+    return data.source_keys.columns.path, data.source_keys.root or ""
 
 
 def _facts(file, answer, loaded, top) -> dict:

@@ -110,7 +110,11 @@ def _refuse_other_files(folder: Path) -> None:
 def _changed(run: Run) -> float:
     """When the data last changed: with a replaced input it is another job."""
     try:
-        return max((os.stat(name).st_mtime for name in run.names or (run.place,)), default=0.0)
+        if run.names:  # One that is missing has an answer of its own.
+            return max(
+                os.stat(name).st_mtime if os.path.exists(name) else 0.0 for name in run.names
+            )
+        return os.stat(run.place).st_mtime
     except OSError as error:
         raise Failure(
             f"{error.filename} cannot be read: {error.strerror}. Run the command again."

@@ -11,6 +11,7 @@ from files import tfrecords
 
 PART = 10_240  # records of one output file: what a kill can cost at most
 _TFRECORD = "tfrecord"
+_MANIFESTS = (".csv", ".jsonl", ".parquet")
 BATCH = 512  # records the model sees at once; divides PART
 
 
@@ -18,18 +19,19 @@ BATCH = 512  # records the model sees at once; divides PART
 class Run:
     """Consecutive records of one file, or consecutive images of a folder."""
 
-    place: str  # a file of records, or a folder
-    start: int  # the first record's number in the file or folder
+    place: str  # a file of records, a folder of images or a manifest of them
+    start: int  # the first record's number in it
     count: int
     names: tuple[str, ...] = ()  # of the images; empty for a file of records
     file_format: str = _TFRECORD  # of such a file, as TFDS names it
 
 
-def runs_of(place: str) -> tuple[list[Run], str]:
-    """The records of TFRecord files or of a folder of images.
+def runs_of(place: str, column: str = "path", root: str = "") -> tuple[list[Run], str]:
+    """The records of TFRecord files, of a folder of images or of those that a manifest names.
 
     Args:
       place: a file, a glob, or a folder with TFRecord files or images below it.
+      column, root: of a manifest, the images' paths and where they begin, from its folder on.
 
     Returns:
       The runs, and a line about the files of a folder that are left out, or "".
@@ -37,6 +39,9 @@ def runs_of(place: str) -> tuple[list[Run], str]:
     Raises:
       Failure: there is nothing to predict.
     """
+    if place.endswith(_MANIFESTS) and os.path.isfile(place):
+        images = _named(place, column, root)
+        return _split(Run(place, 0, len(images), images)), ""
     files = files_at(place)
     records = [file for file in files if "tfrecord" in os.path.basename(file)]
     images = [] if records else [file for file in files if is_image(file)]
@@ -52,6 +57,31 @@ def runs_of(place: str) -> tuple[list[Run], str]:
         records, left_out = files, []
     runs = [run for file in records for run in _split(Run(file, 0, tfrecords.count(file)))]
     return runs, left_out_line(left_out, "TFRecord files")
+
+
+def _named(manifest: str, column: str, root: str) -> tuple[str, ...]:
+    """The images that a manifest names, once each, in its order."""
+    from components.manifest_example_gen import tables
+
+    table = tables.read(manifest, [column])
+    if column not in table.columns:
+        raise Failure(
+            f"--input {manifest} has no column {column!r}. It has: {', '.join(table.columns)}. "
+            "Rename one, or give --config with data.columns.path."
+        )
+    folder = os.path.join(os.path.dirname(manifest), os.path.expanduser(root))
+    found = {}
+    for where, cells in table.rows:
+        path = cells.get(column)
+        if not isinstance(path, str) or not path or "\0" in path:
+            raise Failure(
+                f"--input {manifest}, {where}: given {path!r}; allowed: a path. Correct the "
+                "manifest, then run again."
+            )
+        found[os.path.normpath(os.path.join(folder, path))] = None
+    if not found:
+        raise Failure(f"--input {manifest} has no rows. Name another.")
+    return tuple(found)
 
 
 def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:
