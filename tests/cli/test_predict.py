@@ -284,7 +284,8 @@ def test_a_name_that_is_not_text_is_shown_escaped(destination, images, tmp_path,
     file = tmp_path / os.fsdecode(b"\xff.png")
     file.write_bytes(images[0])
     assert main(["predict", str(file), "--json", "--model", destination]) == 0
-    assert json.loads(capsys.readouterr().out)["image"] == str(file)
+    # Half a character, as Python has such a byte, is not in JSON that every reader takes.
+    assert json.loads(capsys.readouterr().out)["image"] == f"{tmp_path}/\\udcff.png"
 
 
 @pytest.mark.slow
