@@ -9,6 +9,7 @@ from components.examples import entries
 from components.examples.draws import check_roles
 from components.examples.entries import Entry
 from components.examples.findings import log_lines
+from settings.section import Section
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ class Contents:
             logging.warning("%s: %s", self.name, line)
 
 
+_last_read: dict[tuple[str, ...], Contents] = {}  # at most one
+
+
+def last_read(fingerprint: str, source: Section, features: Section) -> Contents | None:
+    """What the driver has just read in this process, if it was this: it is given away once.
+
+    Whoever writes it verifies the content of every file anyway.
+    """
+    key = fingerprint, source.model_dump_json(), features.model_dump_json()
+    return _last_read.pop(key, None)
+
+
 class ContentDriver(CacheDriver):
     """The fingerprint of the content; every file is read for it.
 
@@ -54,4 +67,9 @@ class ContentDriver(CacheDriver):
     def value(self, input_dict, exec_properties):
         found = self.contents(exec_properties)
         found.log()
-        return found.fingerprint
+        fingerprint = found.fingerprint
+        _last_read.clear()
+        if found.held is None:  # Nothing stays locked for a step that may be cached.
+            key = fingerprint, exec_properties["source"], exec_properties["features"]
+            _last_read[key] = found
+        return fingerprint

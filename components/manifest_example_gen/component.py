@@ -4,6 +4,7 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import MakePipeline
+from components.examples.contents import last_read
 from components.examples.entry_shards import WEIGHT, check_features
 from components.examples.ingest import ingest
 from components.manifest_example_gen import contents
@@ -49,8 +50,9 @@ def ManifestExampleGen(
       Failure: the manifest or a file cannot be read, a cell is not what it must be, a split or
         class has no images, or a file changes meanwhile.
     """
+    found = last_read(fingerprint, source, features)
     ingest(
-        read_contents(contents.read, source, features, span_store),
+        found or read_contents(contents.read, source, features, span_store),
         features,
         examples,
         source=source,

@@ -5,6 +5,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import MakePipeline
+from components.examples.contents import last_read
 from components.examples.describing import describe
 from components.examples.entry_shards import check_features
 from components.examples.shards import all_or_none, checked_count, write_all
@@ -46,7 +47,7 @@ def TfrecordsExampleGen(
       Failure: a file cannot be read, is damaged or lacks a feature; a split or class has no
         examples; or a file changes meanwhile.
     """
-    found = contents.read(source, features)
+    found = last_read(fingerprint, source, features) or contents.read(source, features)
     if fingerprint and fingerprint != found.fingerprint:
         raise Failure(f"{found.name} changed while it was read. Run again.")
     if not fingerprint:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.folder_example_gen import contents, scan
+from failures import Failure
 from settings.data import Features
 from settings.sources import FolderSource
-from tests.components.source_images import CLASSES, NUMBER, put
+from tests.components.source_images import CLASSES, NUMBER, image_bytes, put
 
 _KEPT = 80  # images that stay; the others come and go
 numbers = st.sets(st.integers(_KEPT, NUMBER - 1))
@@ -120,3 +121,34 @@ def test_the_executor_finds_the_fingerprint_that_the_driver_finds(photos, ingest
     by_driver = Driver(None).value({}, properties)
     examples = ingest(photos, fingerprint=by_driver)
     assert examples.get_string_custom_property("fingerprint") == by_driver
+
+
+def test_the_executor_reads_once_what_its_driver_has_just_read(photos, ingest, monkeypatch):
+    from components.folder_example_gen import component
+    from components.folder_example_gen.contents import Driver
+
+    properties = {
+        "source": FolderSource(path=str(photos)).model_dump_json(),
+        "features": Features().model_dump_json(),
+    }
+    by_driver = Driver(None).value({}, properties)
+    with monkeypatch.context() as patched:
+        patched.setattr(component.contents, "read", None)
+        ingest(photos, fingerprint=by_driver)
+    # A second time it is read again, as files may have come.
+    put(photos / "cat" / "new", image_bytes(NUMBER))
+    with pytest.raises(Failure, match="changed while it was read"):
+        ingest(photos, fingerprint=by_driver)
+
+
+def test_what_changes_after_the_driver_has_read_it_is_not_written(photos, ingest):
+    from components.folder_example_gen.contents import Driver
+
+    properties = {
+        "source": FolderSource(path=str(photos)).model_dump_json(),
+        "features": Features().model_dump_json(),
+    }
+    by_driver = Driver(None).value({}, properties)
+    (photos / "cat" / "2").write_bytes(image_bytes(NUMBER))
+    with pytest.raises(Failure, match="photos/cat/2 changed while it was read"):
+        ingest(photos, fingerprint=by_driver)
