@@ -3,12 +3,15 @@
 from pydantic import Field, field_validator
 
 from settings.buckets import ADDRESS, IN_WORDS, Cached
-from settings.folders import folder
+from settings.folders import folder_of_spans
 from settings.plain_paths import PLAIN
 from settings.section import matching
 from settings.source import PartSplits, Source, share_or
+from settings.spans import Spanned
 
-RecordFolder = folder(rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}")
+RecordFolder = folder_of_spans(
+    rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
+)
 _PATTERN = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
 _WORDS = "a pattern of files below data.path, such as train-*.tfrecord"
 Part = share_or(_PATTERN, _WORDS)
@@ -25,7 +28,7 @@ class TfrecordSplits(PartSplits):
     test: Part = Field(description="examples that the Evaluator measures on")
 
 
-class TfrecordsSource(Source, Cached):
+class TfrecordsSource(Source, Spanned, Cached):
     """TFRecord files of tf.train.Examples, plain or gzipped."""
 
     COMPONENT, PLACE, RUN_KEY = "TfrecordsExampleGen", "path", "path"

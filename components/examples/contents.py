@@ -1,19 +1,95 @@
-"""All that the pipeline has to know of files of images before it writes Examples."""
+"""All that the pipeline has to know of a source before it writes Examples."""
 
+import abc
+import itertools
 import logging
-from dataclasses import dataclass, field
-from typing import Any
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from components.cache_driver import CacheDriver
-from components.examples import entries
+from components.engine import MakePipeline
+from components.examples import entries, entry_shards
 from components.examples.draws import check_roles
 from components.examples.entries import Entry
-from components.examples.findings import log_lines
+from components.examples.findings import log_lines, remarks
+from components.examples.shards import all_or_none, checked_count, write_all
+from settings.data import Features
 from settings.section import Section
 
 
+class Contents(abc.ABC):
+    """A source as it was when it was read: one place, or the spans of a window."""
+
+    name: str  # for messages
+    held: Any  # what keeps the files as they are, or None
+
+    @property
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits, which change whenever the examples could differ."""
+
+    @property
+    @abc.abstractmethod
+    def counts(self) -> dict[str, int]:
+        """Examples by split."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the table of the run adds to the counts."""
+        return []
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Raises a Failure where no model can be trained on it and measured by it."""
+
+    @abc.abstractmethod
+    def log(self) -> None:
+        """Logs what is to be said of its files."""
+
+    @abc.abstractmethod
+    def shared(self) -> dict[tuple[str, str], list[str]]:
+        """The names of the images that two splits share, of each two that share any."""
+
+
+class OnePlace(Contents):
+    """A folder or file as it was when it was read, which may be one of several spans."""
+
+    @abc.abstractmethod
+    def write(
+        self,
+        folders: Mapping[str, str],
+        features: Features,
+        uri: str,
+        make_pipeline: MakePipeline | None,
+    ) -> None:
+        """Writes the examples of each split as shards into its folder; all of them, or none.
+
+        Args:
+          uri: the folder above, for what Beam's workers report.
+
+        Raises:
+          Failure: a file changes meanwhile or cannot be read, or a shard cannot be written.
+        """
+
+    @abc.abstractmethod
+    def together(self, parts: Sequence[tuple[str, Self]], name: str) -> Self:
+        """These contents as one.
+
+        Args:
+          parts: of each, in front of which its files' names are unambiguous, and the contents.
+          name: of the whole, for messages.
+        """
+
+    def outside(self, place: str) -> Iterable[str]:
+        """The paths of what was read and is not in the place that the source names."""
+        return ()
+
+
 @dataclass(frozen=True)
-class Contents:
+class ImageFiles(OnePlace):
     """Files of images as they were when they were read."""
 
     folder: str  # an absolute path, as workers elsewhere have another working directory
@@ -31,13 +107,59 @@ class Contents:
         """
         return entries.fingerprint(self.roles)
 
-    def check(self) -> None:
-        """Raises a Failure where no model can be trained on it and measured by it."""
+    @property
+    def counts(self):
+        return {role: len(found) for role, found in self.roles.items()}
+
+    @property
+    def remarks(self):
+        return remarks(self.findings)
+
+    def check(self):
         check_roles(self.roles, self.name, self.way_on)
 
-    def log(self) -> None:
+    def log(self):
         for line in log_lines(self.findings):
             logging.warning("%s: %s", self.name, line)
+
+    def shared(self):
+        return entries.shared(self.roles)
+
+    def write(self, folders, features, uri, make_pipeline):
+        work = {
+            role: entry_shards.plan(found, self.folder, folders[role], features)
+            for role, found in self.roles.items()
+            if found
+        }
+        every = [shard for plan in work.values() for shard in plan]
+        with all_or_none([shard.path for shard in every]):
+            write_all(entry_shards.write, every, uri, make_pipeline)
+        for role, plan in work.items():
+            written = [(shard.path, len(shard.entries)) for shard in plan]
+            checked_count(written, len(self.roles[role]), self.name)
+
+    def together(self, parts, name):
+        roles, findings = defaultdict(list), defaultdict(list)
+        for prefix, part in parts:
+            for role, found in part.roles.items():
+                roles[role] += [one._replace(path=f"{prefix}/{one.path}") for one in found]
+            for kind, paths in part.findings.items():
+                findings[kind] += [f"{prefix}/{path}" for path in paths]
+        for kind in entries.COPIES:  # A duplicate may be one of another part's file.
+            findings.pop(kind, None)
+        findings |= entries.repeated(roles)
+        found = {"roles": dict(roles), "findings": dict(findings)}
+        return replace(self, folder="", name=name, held=None, **found)
+
+    def outside(self, place):
+        if self.folder == place:
+            return
+        for entry in itertools.chain.from_iterable(self.roles.values()):
+            yield os.path.join(self.folder, entry.path)
+            if entry.mask_path:
+                yield os.path.join(self.folder, entry.mask_path)
+        for path in itertools.chain.from_iterable(self.findings.values()):
+            yield os.path.join(self.folder, path)
 
 
 _last_read: dict[tuple[str, ...], Contents] = {}  # at most one

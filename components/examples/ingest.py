@@ -1,15 +1,11 @@
-"""Writes the Examples of a source of files, and describes them."""
+"""Writes the Examples of a source, and describes them."""
 
 from tfx import types
 from tfx.types import artifact_utils
 
 from components.engine import MakePipeline
-from components.examples import entry_shards
 from components.examples.contents import Contents
 from components.examples.describing import describe
-from components.examples.entries import shared
-from components.examples.findings import remarks
-from components.examples.shards import all_or_none, checked_count, write_all
 from components.spans.contents import Window
 from components.spans.reading import words
 from components.spans.shards import write_window
@@ -29,7 +25,7 @@ def ingest(
     fingerprint: str,
     make_pipeline: MakePipeline | None,
 ) -> None:
-    """Writes the entries of each split into the shards of an Examples artifact.
+    """Writes the examples of each split into the shards of an Examples artifact.
 
     Args:
       source: what was read; the artifact names it by its path.
@@ -43,43 +39,25 @@ def ingest(
         raise Failure(f"{found.name} changed while it was read. Run again.")
     if not fingerprint:
         found.log()  # No driver has done so.
-    examples.split_names = artifact_utils.encode_split_names(list(found.roles))
+    examples.split_names = artifact_utils.encode_split_names(list(found.counts))
     spans, new = [], []
     if isinstance(found, Window):
         most_bytes = source.span_store_gb * 1e9
         spans, new = write_window(found, features, examples, store, most_bytes, make_pipeline)
     else:
-        _write(found, features, examples, make_pipeline)
+        folders = {role: artifact_utils.get_split_uri([examples], role) for role in found.counts}
+        found.write(folders, features, examples.uri, make_pipeline)
     newest = spans[-1] if spans else None
+    names = getattr(source, "class_names", None)
     describe(
         examples,
         dataset=source.path,
         fingerprint=found.fingerprint,
-        counts={role: len(entries) for role, entries in found.roles.items()},
+        counts=found.counts,
         span=newest.span if newest else 0,
         version=newest.version if newest else None,
         spans=[span.facts for span in spans],
-        remarks=[words(spans, new)] * bool(spans) + remarks(found.findings),
-        shared=shared(found.roles),
+        class_names={features.label_feature: names} if names else {},
+        remarks=[words(spans, new)] * bool(spans) + found.remarks,
+        shared=found.shared(),
     )
-
-
-def _write(
-    found: Contents,
-    features: Features,
-    examples: types.Artifact,
-    make_pipeline: MakePipeline | None,
-) -> None:
-    work = {
-        role: entry_shards.plan(
-            entries, found.folder, artifact_utils.get_split_uri([examples], role), features
-        )
-        for role, entries in found.roles.items()
-    }
-    every = [shard for plan in work.values() for shard in plan]
-    with all_or_none([shard.path for shard in every]):
-        write_all(entry_shards.write, every, examples.uri, make_pipeline)
-    for role, plan in work.items():
-        checked_count(
-            [(shard.path, len(shard.entries)) for shard in plan], len(found.roles[role]), found.name
-        )

@@ -1,6 +1,6 @@
 """All that the pipeline has to know of a folder of images before it writes Examples."""
 
-from components.examples.contents import Contents
+from components.examples.contents import ImageFiles
 from components.examples.entries import repeated
 from components.examples.local_copies import local
 from components.folder_example_gen import mask_layout
@@ -18,7 +18,7 @@ class Driver(WindowDriver):
         return read(source, features)
 
 
-def read(source: FolderSource, features: Features) -> Contents:
+def read(source: FolderSource, features: Features) -> ImageFiles:
     """Reads the folder of a source.
 
     Raises:
@@ -32,4 +32,4 @@ def read(source: FolderSource, features: Features) -> Contents:
         layout = mask_layout.laid_out(found.images, source, folder.name)
     findings = found.findings | layout.findings | repeated(layout.roles)
     way_on = "Add images of it, remove its folder, or set data.splits."
-    return Contents(folder.path, layout.roles, findings, folder.name, way_on, held=folder.held)
+    return ImageFiles(folder.path, layout.roles, findings, folder.name, way_on, held=folder.held)

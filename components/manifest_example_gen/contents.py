@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 
 from components.engine import in_threads
-from components.examples.contents import Contents
+from components.examples.contents import ImageFiles
 from components.examples.entries import repeated
 from components.examples.local_copies import LocalPath, local
 from components.examples.picture_files import Picture, examined, shown
@@ -27,7 +27,7 @@ class Driver(WindowDriver):
         return read(source, features)
 
 
-def read(source: ManifestSource, features: Features) -> Contents:
+def read(source: ManifestSource, features: Features) -> ImageFiles:
     """Reads a manifest and the files that it names.
 
     Raises:
@@ -48,7 +48,7 @@ def read(source: ManifestSource, features: Features) -> Contents:
     roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, file.name)
     findings |= manifest.findings | left_out | repeated(roles)
     way_on = "Add images of it, remove its rows, or set data.splits."
-    return Contents(root, roles, findings, file.name, way_on, held=folder.held)
+    return ImageFiles(root, roles, findings, file.name, way_on, held=folder.held)
 
 
 def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:

@@ -2,49 +2,73 @@
 
 import dataclasses
 import hashlib
-import itertools
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from components.examples.contents import ContentDriver, Contents
-from components.examples.entries import COPIES, repeated
+from components.examples.contents import ContentDriver, Contents, OnePlace
 from components.examples.picture_files import shown
 from components.spans import marks
 from components.spans.pattern import Place, absolute, has_dates, parent
 from components.spans.store import SpanStore, keep, kept_spans, load
 from components.spans.window import chosen
 from components.spans.words import name_of, spans_in_words
+from files.places import is_remote
 from settings.data import Features
 from settings.spans import Spanned
 
-Read = Callable[[Spanned, Features], Contents]
+Read = Callable[[Spanned, Features], OnePlace]
 
 
 class Arrival(NamedTuple):
     """A span as it was when it was read."""
 
     place: Place
-    contents: Contents
+    contents: OnePlace
     key: str  # of its shards in the store
 
 
 @dataclasses.dataclass(frozen=True)
 class Window(Contents):
-    """The files of all spans of a window; their paths begin below the folder of the pattern."""
+    """The spans of a window."""
 
     pattern: str
     spans: Sequence[Arrival]
+    whole: Contents  # all of them as one
 
     @property
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits: of what, and in which version of which span."""
+    def name(self):
+        return self.whole.name
+
+    @property
+    def fingerprint(self):
+        """Of what was in which version of which span."""
         digest = hashlib.sha256()
         for place, contents, _ in self.spans:
             digest.update(f"{place.span} {place.version} {contents.fingerprint}\n".encode())
         return digest.hexdigest()
+
+    @property
+    def held(self):
+        return next(filter(None, (span.contents.held for span in self.spans)), None)
+
+    @property
+    def counts(self):
+        return self.whole.counts
+
+    @property
+    def remarks(self):
+        return self.whole.remarks
+
+    def check(self):
+        self.whole.check()
+
+    def log(self):
+        self.whole.log()
+
+    def shared(self):
+        return self.whole.shared()
 
 
 class WindowDriver(ContentDriver):
@@ -52,7 +76,7 @@ class WindowDriver(ContentDriver):
 
     SOURCE: type[Spanned]
 
-    def read(self, source: Spanned, features: Features) -> Contents:
+    def read(self, source: Spanned, features: Features) -> OnePlace:
         """Reads a source whose path is no pattern."""
         raise NotImplementedError
 
@@ -90,53 +114,32 @@ def _window(source: Spanned, features: Features, read: Read, store: SpanStore) -
         content = [pattern, place.span, place.version, contents.fingerprint]
         key = store.key("examples", features.model_dump(mode="json"), *content)
         spans.append(Arrival(place, contents, key))
-    folder = parent(pattern)
-    roles, findings = _together(spans, folder)
-    first = spans[0].contents
+    above = parent(pattern)
+    parts = [(os.path.relpath(span.place.path, above), span.contents) for span in spans]
     named = {span.place.span: name_of(span.place.span, dates) for span in spans}
     name = f"{shown(source.path)}, {spans_in_words(named)}"
-    return Window(folder, roles, findings, name, first.way_on, pattern, spans)
+    return Window(pattern, spans, spans[0].contents.together(parts, name))
 
 
-def _read(source: Spanned, place: Place, features: Features, read: Read, store) -> Contents:
+def _read(source: Spanned, place: Place, features: Features, read: Read, store) -> OnePlace:
     one = type(source).model_validate(
         {name: value for name, value in source if name not in Spanned.model_fields}
         | {"path": place.path}
     )
-    memory = store and store.read_place(place, one.model_dump(mode="json"), features.model_dump())
+    # A bucket's files are read from a copy, whose own table says what is new.
+    memory = None
+    if store and not is_remote(place.path):
+        settings = one.model_dump(mode="json"), features.model_dump(mode="json")
+        memory = store.read_place(place, *settings)
     then = load(memory) if memory else None
     if then is not None:
         contents, seen, read_ns = then
-        if marks.still_hold(_marks(place, contents), seen, read_ns):
+        now = marks.marks(place.path, contents.outside(place.path))
+        if marks.still_hold(now, seen, read_ns):
             return contents
     read_ns = time.time_ns()
     contents = read(one, features)
     if memory:
-        keep(memory, (contents, _marks(place, contents), read_ns))
+        seen = marks.marks(place.path, contents.outside(place.path))
+        keep(memory, (contents, seen, read_ns))
     return contents
-
-
-def _marks(place: Place, contents: Contents) -> marks.Marks | None:
-    """Of all that was looked at: a manifest names images outside its own place."""
-    if contents.folder == place.path:
-        return marks.marks(place.path)
-    entries = itertools.chain.from_iterable(contents.roles.values())
-    named = itertools.chain(
-        (path for entry in entries for path in (entry.path, entry.mask_path) if path),
-        itertools.chain.from_iterable(contents.findings.values()),
-    )
-    return marks.marks(place.path, [os.path.join(contents.folder, path) for path in named])
-
-
-def _together(spans: Sequence[Arrival], folder: str) -> tuple[dict, dict]:
-    """The roles and the findings of all spans; a duplicate may be one of another span's file."""
-    roles, findings = defaultdict(list), defaultdict(list)
-    for place, contents, _ in spans:
-        prefix = os.path.relpath(place.path, folder)
-        for role, entries in contents.roles.items():
-            roles[role] += [e._replace(path=f"{prefix}/{e.path}") for e in entries]
-        for kind, paths in contents.findings.items():
-            findings[kind] += [f"{prefix}/{path}" for path in paths]
-    for kind in COPIES:
-        findings.pop(kind, None)
-    return dict(roles), findings | repeated(roles)

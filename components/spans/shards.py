@@ -6,9 +6,8 @@ from tfx import types
 from tfx.types import artifact_utils
 
 from components.engine import MakePipeline
-from components.examples import entry_shards
 from components.examples.shard_names import shard_path
-from components.examples.shards import all_or_none, checked_count, write_all
+from components.examples.shards import all_or_none
 from components.spans import reading
 from components.spans.contents import Arrival, Window
 from components.spans.pattern import has_dates
@@ -77,41 +76,17 @@ def _write(
             if os.path.isdir(folder):  # Another run was faster.
                 return False
             with writing.whole_folder(folder) as unfinished:
-                counts = _write_shards(span, unfinished, features, make_pipeline)
-                record(unfinished, pattern, span.place, counts, span.contents.fingerprint)
+                contents, counts = span.contents, span.contents.counts
+                folders = {role: f"{unfinished}/Split-{role}" for role in counts}
+                contents.write(folders, features, unfinished, make_pipeline)
+                record(unfinished, pattern, span.place, counts, contents.fingerprint)
     return True
-
-
-def _write_shards(
-    span: Arrival, folder: str, features: Features, make_pipeline: MakePipeline | None
-) -> dict[str, int]:
-    """Writes the shards of each split; returns the numbers of their examples."""
-    contents = span.contents
-    plans = {
-        role: entry_shards.plan(entries, contents.folder, f"{folder}/Split-{role}", features)
-        for role, entries in contents.roles.items()
-        if entries
-    }
-    write_all(
-        entry_shards.write,
-        [shard for plan in plans.values() for shard in plan],
-        folder,
-        make_pipeline,
-    )
-    return {
-        role: checked_count(
-            [(shard.path, len(shard.entries)) for shard in plan],
-            len(contents.roles[role]),
-            contents.name,
-        )
-        for role, plan in plans.items()
-    }
 
 
 def _gathered(window: Window, examples: types.Artifact, store: SpanStore) -> list[SpanShards]:
     """Gives every shard of the store its name in the artifact."""
     names = {span.key: {} for span in window.spans}
-    for role in window.roles:
+    for role in window.counts:
         split = artifact_utils.get_split_uri([examples], role)
         sources = [
             (span.key, path)
@@ -130,7 +105,7 @@ def _gathered(window: Window, examples: types.Artifact, store: SpanStore) -> lis
             version=span.place.version,
             name=name_of(span.place.span, dates),
             key=span.key,
-            examples=sum(map(len, span.contents.roles.values())),
+            examples=sum(span.contents.counts.values()),
             shards=names[span.key],
         )
         for span in window.spans

@@ -6,16 +6,19 @@ import itertools
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from components.engine import in_threads
-from components.examples.contents import ContentDriver
+from components.examples.contents import OnePlace
 from components.examples.draws import BY_DEFAULT, check_splits, listed
 from components.examples.local_copies import local
 from components.examples.picture_files import shown
+from components.examples.shards import all_or_none, checked_count, write_all
+from components.spans.contents import WindowDriver
+from components.tfrecords_example_gen import pieces
 from components.tfrecords_example_gen.scan import Scan, scan
 from failures import Failure
 from settings.data import Features
@@ -25,18 +28,19 @@ _BY_CONTENT = TfrecordSplits(**BY_DEFAULT)
 
 
 @dataclass(frozen=True)
-class Contents:
+class RecordFiles(OnePlace):
     """TFRecord files as they were when they were read."""
 
     scans: list[Scan]  # by path
     roles: list[str]
     role_of: list[np.ndarray]  # for each file (records,) int8, places in `roles`
     name: str  # of the folder, for messages
-    held: Any = None  # what keeps the files as they are
+    label_feature: str | None  # None where masks are read
+    held: Any = field(default=None, kw_only=True)  # what keeps the files as they are
 
     @property
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits of each split's records; their order and files do not count."""
+    def fingerprint(self):
+        """Of each split's records; their order and files do not count."""
         digest = hashlib.sha256()
         for number, role in enumerate(self.roles):
             found = [one.records[mine == number] for one, mine in self._pairs()]
@@ -45,14 +49,32 @@ class Contents:
         return digest.hexdigest()
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self):
         return {
             role: sum(int(np.sum(mine == number)) for mine in self.role_of)
             for number, role in enumerate(self.roles)
         }
 
-    def shared(self) -> dict[tuple[str, str], list[str]]:
-        """The records whose image is in another split too, of each two splits that share any."""
+    def check(self):
+        kinds = {one.kind: shown(one.path) for one in self.scans if one.kind}
+        if len(kinds) > 1:
+            raise Failure(
+                f"Feature {self.label_feature!r} is bytes in {kinds['bytes']} and int64 in "
+                f"{kinds['int64']}. Write labels of one kind, or read the files apart."
+            )
+        labels = {
+            role: {
+                one.names[label]
+                for one, mine in self._pairs()
+                for label in np.unique(one.labels[mine == number])
+            }
+            for number, role in enumerate(self.roles)
+        }
+        has_classes = self.label_feature is not None
+        way_on = "Add examples of it, or set data.splits."
+        check_splits(self.counts, labels if has_classes else None, self.name, way_on, "examples")
+
+    def shared(self):
         found = {}
         for (one, first), (other, second) in itertools.combinations(enumerate(self.roles), 2):
             both = np.intersect1d(self._images(one), self._images(other))
@@ -60,7 +82,24 @@ class Contents:
                 found[first, second] = [self._named(digest, other) for digest in both]
         return found
 
-    def log(self) -> None:
+    def write(self, folders, features, uri, make_pipeline):
+        work = pieces.plan(self.scans, self.role_of, [folders[role] for role in self.roles])
+        with all_or_none([path for piece in work for path in piece.targets.values()]):
+            write_all(pieces.write, work, uri, make_pipeline)
+        for number, role in enumerate(self.roles):
+            written = [
+                (piece.targets[number], int((piece.role_of == number).sum()))
+                for piece in work
+                if number in piece.targets
+            ]
+            checked_count(written, self.counts[role], self.name)
+
+    def together(self, parts, name):
+        scans = [one for _, part in parts for one in part.scans]
+        role_of = [mine for _, part in parts for mine in part.role_of]
+        return replace(self, scans=scans, role_of=role_of, name=name, held=None)
+
+    def log(self):
         for (one, other), names in self.shared().items():
             logging.warning("%s: %s and %s share %s", self.name, one, other, listed(names))
 
@@ -78,20 +117,18 @@ class Contents:
         raise KeyError(digest)
 
 
-class Driver(ContentDriver):
-    """The fingerprint of the records; every file is read for it."""
+class Driver(WindowDriver):
+    SOURCE = TfrecordsSource
 
-    def contents(self, exec_properties):
-        source = TfrecordsSource.from_json(exec_properties["source"])
-        return read(source, Features.from_json(exec_properties["features"]))
+    def read(self, source, features):
+        return read(source, features)
 
 
-def read(source: TfrecordsSource, features: Features) -> Contents:
+def read(source: TfrecordsSource, features: Features) -> RecordFiles:
     """Reads the files of a source.
 
     Raises:
-      Failure: there are no files, one is damaged or lacks a feature, or a split or class has no
-        examples where it needs some.
+      Failure: there are no files, one is damaged or lacks a feature, or a label has no name.
     """
     folder, place, held = local(source.path, source)
     if not os.path.isdir(folder):
@@ -111,19 +148,7 @@ def read(source: TfrecordsSource, features: Features) -> Contents:
         ]
     else:
         role_of = [_drawn(one.images, by_role) for one in scans]
-    found = Contents(scans, roles, role_of, place, held)
-    labels = {
-        role: {
-            one.names[label]
-            for one, mine in zip(scans, role_of, strict=True)
-            for label in np.unique(one.labels[mine == number])
-        }
-        for number, role in enumerate(roles)
-    }
-    way_on = "Add examples of it, or set data.splits."
-    has_classes = features.mask_feature is None
-    check_splits(found.counts, labels if has_classes else None, place, way_on, "examples")
-    return found
+    return RecordFiles(scans, roles, role_of, place, features.label, held=held)
 
 
 def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:
@@ -161,11 +186,6 @@ def _drawn(images: np.ndarray, shares: Mapping[str, int]) -> np.ndarray:
 
 def _check_labels(scans: Sequence[Scan], class_names: Sequence[str], features: Features) -> None:
     kinds = {one.kind: shown(one.path) for one in scans if one.kind}
-    if len(kinds) > 1:
-        raise Failure(
-            f"Feature {features.label_feature!r} is bytes in {kinds['bytes']} and int64 in "
-            f"{kinds['int64']}. Write labels of one kind, or read the files apart."
-        )
     if not class_names or not kinds:
         return
     if "bytes" in kinds:

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,7 @@ import numpy as np
 from components.examples.picture_files import shown
 from components.examples.shard_names import LEAST, shard_path
 from components.examples.shards import shard_writer
-from components.tfrecords_example_gen.contents import Contents
-from components.tfrecords_example_gen.scan import NEXT_STEP
+from components.tfrecords_example_gen.scan import NEXT_STEP, Scan
 from failures import Failure
 from files import tfrecords
 
@@ -31,22 +30,29 @@ class Piece:
     digest: bytes  # of the records' digests
 
 
-def plan(found: Contents, split_uris: Mapping[str, str]) -> list[Piece]:
-    """Cuts the files into pieces, each of which gives one shard to each split that it has."""
-    least = math.ceil(LEAST / len(found.scans))
+def plan(
+    scans: Sequence[Scan], roles_of: Sequence[np.ndarray], folders: Sequence[str]
+) -> list[Piece]:
+    """Cuts files into pieces, each of which gives one shard to each split that it has.
+
+    Args:
+      scans: the files.
+      roles_of: of each, its records' splits, (records,) int8.
+      folders: of the splits, by number.
+    """
+    least = math.ceil(LEAST / len(scans))
     cut = []
-    for one, role_of in zip(found.scans, found.role_of, strict=True):
+    for one, role_of in zip(scans, roles_of, strict=True):
         number = min(len(role_of), max(least, math.ceil(one.bytes / _BYTES)))
         for part in np.array_split(np.arange(len(role_of)), number) if number else ():
             digest = hashlib.sha256(one.records[part].tobytes()).digest()
             cut.append((one.path, int(part[0]), role_of[part], digest))
-    totals = [sum(number in roles for _, _, roles, _ in cut) for number in range(len(found.roles))]
+    totals = [sum(number in roles for _, _, roles, _ in cut) for number in range(len(folders))]
     done, pieces = [0] * len(totals), []
     for path, first, roles, digest in cut:
         targets = {}
         for number in np.unique(roles).tolist():
-            uri = split_uris[found.roles[number]]
-            targets[number] = shard_path(uri, done[number], totals[number])
+            targets[number] = shard_path(folders[number], done[number], totals[number])
             done[number] += 1
         pieces.append(Piece(path, first, roles, targets, digest))
     return pieces

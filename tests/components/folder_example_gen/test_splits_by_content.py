@@ -20,7 +20,7 @@ _KEPT = 80  # images that stay; the others come and go
 numbers = st.sets(st.integers(_KEPT, NUMBER - 1))
 
 
-def read(folder) -> contents.Contents:
+def read(folder) -> contents.ImageFiles:
     return contents.read(FolderSource(path=str(folder)), Features())
 
 

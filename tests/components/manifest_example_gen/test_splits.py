@@ -27,7 +27,7 @@ def pool(tmp_path_factory, many_images) -> Path:
     return folder
 
 
-def read(pool, rows, **keys) -> contents.Contents:
+def read(pool, rows, **keys) -> contents.ImageFiles:
     path = Path(tempfile.mkdtemp(dir=pool)) / "labels.jsonl"
     write(path, rows)
     return contents.read(ManifestSource.of(path=str(path), root=str(pool), **keys), Features())
@@ -38,7 +38,7 @@ def row_of(number: int, name: str = "a") -> dict:
     return {"path": f"{name}{number}", "label": label, "group": f"person {number // 3}"}
 
 
-def splits_of(found: contents.Contents) -> dict[bytes, str]:
+def splits_of(found: contents.ImageFiles) -> dict[bytes, str]:
     return {entry.digest: role for role, entries in found.roles.items() for entry in entries}
 
 
