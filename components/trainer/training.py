@@ -20,7 +20,7 @@ from components.trainer.early_stopping import EarlyStopping
 from components.trainer.history import Epoch
 from components.trainer.input.function import Input
 from components.trainer.input.threads import giving_way
-from components.trainer.input_report import ceiling
+from components.trainer.input_report.ceiling import Ceiling, Plan, measure
 from components.trainer.input_report.report import InputReport
 from components.trainer.tallies import Totals
 from components.trainer.training_log import Progress, TrainingLog
@@ -130,7 +130,7 @@ class TrainingLoop:
 
     def _run(self) -> None:
         batches = giving_way(self._batches) if self.devices.accelerated else self._batches
-        batches = training_faults.readable(batches, self.input, self.devices.workers)
+        batches = self._fed = training_faults.readable(batches, self.input, self.devices.workers)
         while self._step < self._last_step and not self._stopping.stopped:
             steps = self._next_steps()
             asked = time.perf_counter()
@@ -157,10 +157,11 @@ class TrainingLoop:
         if self.input_report:
             self.input_report.times.stop(time.perf_counter())
 
-    def _ceiling(self, calls: int) -> tuple[float, float]:
+    def _ceiling(self, plan: Plan) -> Ceiling:
         train, at_once = self._train[self._at_once], self._at_once
         wait = self.steps.training.totals
-        return ceiling.measure(self._last_batch, train, self.devices, at_once, calls, wait)
+        last, devices = self._last_batch, self.devices
+        return measure(self._fed, last, train, devices, at_once, plan, wait)
 
     def _next_steps(self) -> int:
         left = self.input.steps_per_epoch - self._step % self.input.steps_per_epoch

@@ -219,7 +219,7 @@ def input_report():
         "strategy": "memory",
         "reason": "it fits",
         "images_per_second": {"first_epoch": 900.0, "later_epochs": 4000.0, "ceiling": 4200.0},
-        "real_to_ceiling": 0.95,
+        "real_to_ceiling": {"low": 0.93, "middle": 0.95, "high": 0.97},
         "wait": {"first_epoch": waits, "later_epochs": waits},
         "stages": [{"name": "decode", "milliseconds": 1.5, "share": 0.4}],
         "timeline": [{"step": 1, "wait_ms": 0.1, "compute_ms": 3.0}],

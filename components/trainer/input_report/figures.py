@@ -1,9 +1,10 @@
 """Computes the figures of an input report from the times of a training's calls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from components.trainer.input_report.interval import of_the_ceiling
 from components.trainer.input_report.step_times import Calls
 
 _SHOWN = 40  # calls in the timeline
@@ -14,7 +15,7 @@ def figures(
     batch_size: int,
     steps_per_epoch: int,
     load_seconds: float,
-    ceiling_seconds: float | None,
+    ratios: Sequence[float],
     loads: np.ndarray | None = None,
 ) -> dict:
     """The figures of speed and waiting in `input_report.json`.
@@ -31,12 +32,12 @@ def figures(
       batch_size: images per step, over all devices.
       load_seconds: the time for preparing the input before the first step; it counts as waiting
         in the first epoch.
-      ceiling_seconds: seconds per step on a cached batch; None if not measured.
+      ratios: `Ceiling.ratios`; empty if not measured.
       loads: the result of `StepTimes.loads`.
 
     Returns:
-      `images_per_second`, `real_to_ceiling`, `wait`, `timeline` and `loads`; None where there are
-      no steps or times to compute a figure from.
+      `images_per_second`, `real_to_ceiling` (the fields of an Interval), `wait`, `timeline` and
+      `loads`; None where there are no steps or times to compute a figure from.
       `timeline` lists consecutive calls: `step`, `wait_ms`, `compute_ms`. `loads` lists the
       batches loaded in the background during these calls: the `step` that took the batch;
       `start_ms` and `end_ms` from the start of the timeline, clipped to it; `row`, from 0, such
@@ -51,15 +52,15 @@ def figures(
     rates = {
         "first_epoch": _rate(first, batch_size, before),
         "later_epochs": _rate(later, batch_size),
-        "ceiling": batch_size / ceiling_seconds if ceiling_seconds else None,
     }
     # With a single epoch, its steps count here; the first loading is reported separately.
-    judged = _rate(later if len(later) else first, batch_size)
-    both = judged and rates["ceiling"]
-    shown = _shown(later if len(later) else first)
+    judged = later if len(later) else first
+    near = of_the_ceiling(ratios, judged)
+    rates["ceiling"] = _rate(judged, batch_size) / near.middle if near and near.middle else None
+    shown = _shown(judged)
     return {
         "images_per_second": rates,
-        "real_to_ceiling": judged / rates["ceiling"] if both else None,
+        "real_to_ceiling": near._asdict() if near else None,
         "wait": {
             "first_epoch": _wait(calls, compiled, first_epoch, load_seconds),
             "later_epochs": _wait(calls, compiled, ~first_epoch),

@@ -4,18 +4,22 @@ Fetching a batch that is ready also takes time, and the ceiling measures it; onl
 fetch counts as waiting. On a CPU, a call returns when its step is done, so the model itself waits
 for the next batch. On an accelerator, the program runs ahead of the device: a late batch delays
 the device only once it has nothing left to do. There the measured wait is an upper bound, and the
-ratio of images per second to the ceiling gives the answer.
+share of the ceiling gives the answer.
 """
 
 import dataclasses
 import os
 from collections.abc import Callable
 
+import numpy as np
+
 from components.trainer.input_report import plot
+from components.trainer.input_report.ceiling import Ceiling, Plan
 from components.trainer.input_report.figures import figures
+from components.trainer.input_report.interval import FEWEST_PAIRS
 from components.trainer.input_report.reading import PLOT_FILE, REPORT_FILE
 from components.trainer.input_report.stages import stages
-from components.trainer.input_report.step_times import StepTimes
+from components.trainer.input_report.step_times import Calls, StepTimes
 from components.trainer.input_report.verdict import judge
 from failures import Failure
 from files import writing
@@ -23,9 +27,10 @@ from files.strict_json import text_of
 from settings.training import InputReport as Limits
 
 # What measuring may cost: together below 3% of any training that is not very short.
-_CEILING_SHARE, _STAGES_SHARE = 0.01, 0.005
+_CEILING_SHARE, _STAGES_SHARE = 0.02, 0.005
 _STARVED_STAGES_SHARE = 0.02  # finding the slowest stage is worth more if it waits
-_CEILING_SECONDS, _FEWEST_CALLS = 0.015, 3
+_CEILING_SECONDS, _STARVED_CEILING_SECONDS, _MOST_PAIRS = 0.03, 0.25, 40
+_BLOCK_SECONDS = 0.02  # A longer block tells no more than two.
 # A second reader needs at least this long; shorter trainings are examined only if they wait.
 _STAGES_SECONDS, _STARVED_STAGES_SECONDS = 0.02, 0.1
 
@@ -39,24 +44,36 @@ class InputReport:
     load_seconds: float = 0.0  # for preparing the input before the first step
     content: dict | None = None  # None until `finish`, or if the training made no call
 
-    def ceiling_calls(self, alone: bool) -> int:
-        """How many calls to time for the ceiling, given the length of the training.
+    def plan(self, alone: bool) -> Plan | None:
+        """How much to measure for the ceiling, given the length of the training.
 
         Args:
-          alone: whether there are no other workers, which would need the same number.
+          alone: whether there are no other workers, which would need the same plan.
+
+        Returns:
+          None if a measurement that tells anything would take too long.
         """
         calls = self.times.calls()
-        count = max(_FEWEST_CALLS, round(_CEILING_SHARE * len(calls)))
-        if alone and calls.seconds.sum():
-            typical = sorted(calls.seconds)[len(calls) // 2]
-            count = max(count, int(_CEILING_SECONDS / max(typical, 1e-6)))
-        return min(count, len(calls))
+        if not alone:
+            pairs = int(_CEILING_SHARE * len(calls)) // 2
+            return Plan(min(pairs, _MOST_PAIRS), 1) if pairs >= FEWEST_PAIRS else None
+        fed, computed = float(np.median(calls.seconds)), float(np.median(calls.compute))
+        least = _STARVED_CEILING_SECONDS if self._starved(calls) else _CEILING_SECONDS
+        allowed = max(_CEILING_SHARE * float(calls.seconds.sum()), least)
+        pairs = int(allowed / max(fed + computed, 1e-6))  # of single calls
+        if pairs < FEWEST_PAIRS:
+            return None
+        block = max(1, min(pairs // _MOST_PAIRS, int(_BLOCK_SECONDS / max(fed, 1e-6))))
+        return Plan(min(pairs // block, _MOST_PAIRS), block)
+
+    def _starved(self, calls: Calls) -> bool:
+        return float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9)) > self.parameters.max_wait
 
     def finish(
         self,
         source,
         batch_size: int,
-        measure_ceiling: Callable[[int], tuple[float, float]],
+        measure_ceiling: Callable[[Plan], Ceiling],
         alone: bool,
     ) -> None:
         """Measures the ceiling and the stages, and makes the report.
@@ -64,25 +81,25 @@ class InputReport:
         Args:
           source: the training's `Input`.
           batch_size: images per step, over all devices.
-          measure_ceiling: maps the number of calls to time to (seconds a step, fetching included;
-            seconds of it for fetching a batch that is ready).
+          measure_ceiling: measures as planned.
           alone: whether there are no other workers.
         """
         calls = self.times.calls()
         if not len(calls):
             return
-        step, fetch = measure_ceiling(self.ceiling_calls(alone))
-        calls = calls.without_fetch(fetch)
+        loads = self.times.loads()  # before the ceiling takes more batches
+        plan = self.plan(alone)
+        near = measure_ceiling(plan) if plan else Ceiling(0.0, ())
+        calls = calls.without_fetch(near.fetch_seconds)
         found = figures(
             calls,
             batch_size,
             source.steps_per_epoch,
             self.load_seconds,
-            step,
-            self.times.loads(),
+            near.ratios,
+            loads,
         )
-        waited = float(calls.wait.sum() / max(calls.seconds.sum(), 1e-9))
-        starved = waited > self.parameters.max_wait
+        starved = self._starved(calls)
         budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())
         if starved:
             budget = max(budget, _STARVED_STAGES_SECONDS)
@@ -100,7 +117,7 @@ class InputReport:
             "strategy": source.strategy,
             "reason": source.reason,
             "load_seconds": self.load_seconds,
-            "fetch_seconds": fetch,
+            "fetch_seconds": near.fetch_seconds,
             "max_wait": self.parameters.max_wait,
             "stages": measured,
             **found,

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from components.trainer.input_report.interval import Interval
+
 # TensorFlow Profiler's thresholds: https://www.tensorflow.org/guide/data_performance_analysis
 _MODERATE, _HIGH = 0.05, 0.20
 _FEWEST_STEPS = 20  # below, one slow step decides
@@ -26,7 +28,7 @@ def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float
     if not found["wait"]["later_epochs"]:
         line += ", including the first loading"
     if found["real_to_ceiling"]:
-        line += f", {found['real_to_ceiling']:.2f} of the ceiling"
+        line += f", {Interval(**found['real_to_ceiling']).words}"
     line += f": {_bound(share)}"
     if share <= limit:
         return line, "ok", None

@@ -30,7 +30,7 @@ def test_shares_lie_between_0_and_1_and_the_timeline_has_the_longest_wait(
     calls, steps_per_epoch, steps
 ):
     noted_calls = noted(calls, steps)
-    found = figures(noted_calls, 8, steps_per_epoch * steps, 0.5, 0.01)
+    found = figures(noted_calls, 8, steps_per_epoch * steps, 0.5, [0.9] * 6)
     for wait in found["wait"].values():
         if wait:
             assert 0 <= wait["p50"] <= wait["p99"] <= 1
@@ -44,7 +44,7 @@ def test_shares_lie_between_0_and_1_and_the_timeline_has_the_longest_wait(
 
 @given(CALLS)
 def test_images_per_second_are_images_divided_by_time(calls):
-    found = figures(noted(calls), 8, len(calls), 0.25, None)
+    found = figures(noted(calls), 8, len(calls), 0.25, [])
     # The first call compiles: its images and its compute are left out, its wait is not.
     spent = 0.25 + calls[0][0] + sum(wait + compute for wait, compute in calls[1:])
     rate = found["images_per_second"]["first_epoch"]
@@ -89,11 +89,12 @@ def test_a_call_ends_at_the_first_stop():
 
 def test_the_wait_for_the_first_batch_counts_but_compiling_does_not():
     calls = noted([(5.0, 30.0), *[(0.0, 0.1)] * 50])
-    found = figures(calls, 8, 51, 0.0, 0.1)
+    found = figures(calls, 8, 51, 0.0, [1.0] * 6)
     assert found["images_per_second"]["first_epoch"] == pytest.approx(8 * 50 / 10.0)
     assert found["wait"]["first_epoch"]["share"] == pytest.approx(5.0 / (5.0 + 5.1))
     assert found["wait"]["first_epoch"]["p99"] == 0  # of the calls that compiled nothing
-    assert found["real_to_ceiling"] == pytest.approx(1.0)  # the first loading is not part of it
+    # The first loading is not part of it.
+    assert found["real_to_ceiling"] == {"low": 1.0, "middle": 1.0, "high": 1.0}
     line, judged, _ = judge(found, [], "streaming", 0.05, 51)
     assert "including the first loading" in line
     assert line.endswith(": input-bound")
@@ -102,7 +103,7 @@ def test_the_wait_for_the_first_batch_counts_but_compiling_does_not():
 
 def test_the_wait_for_the_first_batch_does_not_count_in_later_epochs():
     calls = noted([(5.0, 30.0), *[(0.0, 0.1)] * 59])
-    found = figures(calls, 8, 20, 0.0, 0.1)
+    found = figures(calls, 8, 20, 0.0, [1.0] * 6)
     assert found["wait"]["later_epochs"]["share"] == 0
     assert judge(found, [], "streaming", 0.05, 60)[1] == "ok"
 
@@ -114,7 +115,7 @@ def test_a_compiling_call_of_many_steps_counts_the_computing_of_all_its_steps():
     for step in range(102, 121):
         times.add(step, 1, step, step, step + 0.1)
         times.stop(step + 0.1)
-    found = figures(times.calls(), 8, 120, 0.0, 0.1)
+    found = figures(times.calls(), 8, 120, 0.0, [])
     assert found["wait"]["first_epoch"]["share"] == pytest.approx(0.2 / (0.2 + 12.0))
 
 
@@ -129,14 +130,14 @@ def test_the_first_wait_of_a_resumed_training_counts_in_the_epoch_it_resumed_in(
     ]:
         times.add(step, steps, now, now + wait, now + wait + compute)
         now += wait + compute
-    found = figures(times.calls(), 8, 10, 0.0, 0.1)
+    found = figures(times.calls(), 8, 10, 0.0, [])
     assert found["wait"]["first_epoch"]["share"] == pytest.approx(2.0 / (2.0 + 0.2))
     assert found["wait"]["later_epochs"]["share"] == pytest.approx(0.4 / (0.4 + 1.0))
 
 
 @given(CALLS)
 def test_a_training_in_which_every_call_compiled_has_no_figures(calls):
-    found = figures(noted(calls[:1]), 8, 1, 0.25, 0.01)
+    found = figures(noted(calls[:1]), 8, 1, 0.25, [1.0] * 6)
     assert found["wait"]["first_epoch"] is None
     assert found["images_per_second"]["first_epoch"] is None
 
@@ -152,7 +153,7 @@ def test_a_training_in_which_every_call_compiled_has_no_figures(calls):
 )
 def test_the_verdict_follows_the_wait_and_the_limit(share, limit, bound, verdict):
     calls = noted([(share, 1 - share)] * 50)
-    found = figures(calls, 8, 10, 0.0, 1 - share)
+    found = figures(calls, 8, 10, 0.0, [1.0] * 6)
     line, judged, advice = judge(found, [], "streaming", limit, 50)
     assert bound in line
     assert judged == verdict
@@ -161,13 +162,13 @@ def test_the_verdict_follows_the_wait_and_the_limit(share, limit, bound, verdict
 
 def test_too_few_steps_give_no_verdict():
     calls = noted([(5.0, 0.1)] * 8)
-    line, judged, _ = judge(figures(calls, 8, 4, 0.0, 0.1), [], "memory", 0.05, 8)
+    line, judged, _ = judge(figures(calls, 8, 4, 0.0, []), [], "memory", 0.05, 8)
     assert judged == "ok"
     assert "too few" in line
 
 
 def test_the_longest_line_fits_into_the_plot():
-    found = figures(noted([(1.0, 30.0), *[(0.0, 0.1)] * 59]), 8, 60, 0.0, 0.1)
+    found = figures(noted([(1.0, 30.0), *[(0.0, 0.1)] * 59]), 8, 60, 0.0, [0.7, 0.8, 0.9] * 3)
     line, _, _ = judge(found, [], "streaming", 0.05, 60)
     longest = line.replace(": ", ": moderately ")
     drawn = ElementTree.fromstring(plot.draw({"line": longest, **found}))
@@ -181,5 +182,5 @@ def test_the_longest_line_fits_into_the_plot():
 
 @pytest.mark.parametrize(("epochs", "said"), [(1, True), (2, False)])
 def test_the_plot_of_a_single_epoch_says_that_it_omits_the_first_loading(epochs, said):
-    found = figures(noted([(0.0, 0.1)] * 40), 8, 40 // epochs, 0.5, 0.1)
+    found = figures(noted([(0.0, 0.1)] * 40), 8, 40 // epochs, 0.5, [1.0] * 6)
     assert ("after the first loading" in plot.draw({"line": "", **found})) == said
