@@ -63,9 +63,7 @@ def _csv(path: str, place: str) -> Table:
             f"{place}: its columns are separated by {other[0]!r}. Separate them by commas, then "
             "run again."
         )
-    for name in columns:
-        if columns.count(name) > 1:
-            raise Failure(f"{place}: two columns are called {shown(name)!r}. Rename one of them.")
+    _check_names(columns, place)
 
     def named():
         for where, cells in rows:
@@ -79,6 +77,12 @@ def _csv(path: str, place: str) -> Table:
             yield where, dict(zip(columns, cells, strict=True))
 
     return Table(columns, named())
+
+
+def _check_names(columns: Sequence[str], place: str) -> None:
+    for name in columns:
+        if columns.count(name) > 1:
+            raise Failure(f"{place}: two columns are called {shown(name)!r}. Rename one of them.")
 
 
 def _csv_rows(path: str, place: str) -> Iterator[tuple[str, list[str]]]:
@@ -144,14 +148,17 @@ def _parquet(path: str, place: str, wanted: Iterable[str]) -> Table:
     import pyarrow.parquet as pq
 
     def refused(error) -> Failure:
-        cause = str(error).splitlines()[0].rstrip(".")
+        cause = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         return Failure(f"{place} is not a whole Parquet file: {cause}. {NEXT_STEP}")
 
+    # A damaged file raises any of them: ArrowInvalid is a ValueError, a bad footer an OSError.
+    damage = (pa.ArrowException, OSError, ValueError)
     try:
         file = pq.ParquetFile(path)
-    except pa.ArrowException as error:
+    except damage as error:
         raise refused(error) from None
     columns = list(file.schema_arrow.names)
+    _check_names(columns, place)
 
     def rows():
         number = 0
@@ -160,7 +167,7 @@ def _parquet(path: str, place: str, wanted: Iterable[str]) -> Table:
                 for row in batch.to_pylist():
                     number += 1
                     yield f"row {number:,}", row
-        except (pa.ArrowException, OSError) as error:
+        except damage as error:
             raise refused(error) from None
         finally:
             file.close()
