@@ -97,9 +97,10 @@ def _data_of_a_pod(configuration):
 
         return replaced(data, places)
     except Failure:
+        spans = f", with spans as in {given}" if getattr(data, "has_spans", False) else ""
         raise ConfigurationError(
             f"kubeflow.data_dir: given {place!r}; allowed with data.source {data.source}: the path "
-            "of a mounted volume, or an s3:// or gs:// address"
+            f"of a mounted volume, or an s3:// or gs:// address{spans}"
         ) from None
 
 

@@ -1,9 +1,12 @@
 """What made a pushed version, read back from ML Metadata."""
 
+import json
+
 from ml_metadata.proto import metadata_store_pb2
 
 from components.examples.reading import read_data
 from components.model_store.pins import existing
+from components.spans.reading import PROPERTY
 from failures import Failure
 from pipeline.metadata_store import component_of, open_store, outputs_of, plain, run_of
 from pipeline.origin import read_origin
@@ -29,7 +32,8 @@ def lineage_of(configuration, number):
     record = version.record
     if record is None:
         raise Failure(f"Version {number} was not pushed by this project, so its origin is unknown.")
-    run, kept, steps = record.run, record.origin, []
+    run, steps = record.run, []
+    kept = {name: text for name, text in record.origin.items() if name != PROPERTY}
     if not kept:
         store = open_store(configuration.root)
         found = store.get_artifacts_by_uri(record.model_uri)
@@ -54,7 +58,7 @@ def lineage_of(configuration, number):
         "run": run,
         **_run_on_a_cluster(record, configuration.kubeflow),
         **read_origin(kept)._asdict(),
-        **_inputs(steps),
+        **_inputs(steps, json.loads(record.origin.get(PROPERTY, "[]"))),
         "steps": steps,
     }
 
@@ -93,7 +97,7 @@ def _upstream(store, model):
     return maker, steps
 
 
-def _inputs(steps):
+def _inputs(steps, spans):
     outputs = {}
     for step in steps:
         for name, properties in step["outputs"].items():
@@ -105,7 +109,7 @@ def _inputs(steps):
             "dataset": data.dataset,
             "fingerprint": data.fingerprint,
             "counts": data.counts,
-            "spans": data.spans,
+            "spans": spans,
             "uri": examples.get("uri"),
         },
         "schema": outputs.get("schema", {}).get("uri"),

@@ -14,10 +14,12 @@ from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from components.pusher.driver import Driver
+from components.spans.reading import PROPERTY
 from components.typed_component import component
 from files import places, writing
 
-# Where no ML Metadata outlives the run, a runner keeps these on the Model itself.
+# Where no ML Metadata outlives the run, a runner keeps these on the Model itself; the spans that
+# it is made of stand there in any case.
 _ORIGIN = (
     "git_commit",
     "git_state",
@@ -25,6 +27,7 @@ _ORIGIN = (
     "configuration",
     "trigger",
     "scheduled_time",
+    PROPERTY,
 )
 _STORE_URI = "store_uri"  # where the Model is, when its own uri is a step's copy of it
 

@@ -7,6 +7,7 @@ from components.spans.words import spans_in_words
 from files import places, writing
 from files.strict_json import text_of
 
+PROPERTY = "spans"  # the custom property of what is made of a window
 _FILE = "spans.json"
 
 
@@ -34,6 +35,12 @@ def write(uri: str, spans: list[SpanShards]) -> None:
 def read(uri: str) -> list[SpanShards]:
     """The spans of an artifact, in rising order; [] where its data came in none."""
     return [SpanShards(**span) for span in places.read_json(os.path.join(uri, _FILE)) or ()]
+
+
+def pass_on(made_of, artifact) -> None:
+    """Says of an artifact that it is made of the spans that another one was made of."""
+    if spans := made_of.get_string_custom_property(PROPERTY):
+        artifact.set_string_custom_property(PROPERTY, spans)
 
 
 def shard_keys(spans: list[SpanShards], split: str) -> dict[str, tuple[str, int]]:

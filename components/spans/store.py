@@ -22,6 +22,7 @@ from settings.section import Section
 
 SPANS = "spans"  # the store's folder below a pipeline root
 _EXAMPLES, _READ, _RECORD, _LOCK = "examples", "read", "span.json", ".lock"
+_OTHERS = (_READ, _LOCK)  # in the folder, beside those of spans
 _DIGITS = 32  # of a SHA-256, hexadecimal
 
 
@@ -98,10 +99,7 @@ class Kept:
 
     @property
     def bytes(self) -> int:
-        return sum(
-            os.path.getsize(os.path.join(self._folder, path))
-            for path in places.files_below(self._folder)
-        )
+        return _bytes_below(self._folder)
 
     @property
     def kinds(self) -> list[str]:
@@ -155,21 +153,27 @@ def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
     return dropped
 
 
-def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[Kept]:
+def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[str]:
     """Removes the spans used longest ago, until the rest takes at most so many bytes.
 
     Args:
       keys: of spans that stay in any case.
 
     Returns:
-      Those that were removed.
+      The keys of those that were removed.
     """
-    removed = []
-    spans = {kept: kept.bytes for kept in kept_spans(folder)}
-    total = sum(spans.values())
-    for kept in sorted(spans, key=lambda kept: kept.used):
-        if total > most_bytes and kept.key not in keys:
-            kept.remove()
-            removed.append(kept)
-            total -= spans[kept]
+    spans = [path for path in places.files_in(folder) if os.path.basename(path) not in _OTHERS]
+    sizes = {path: _bytes_below(path) for path in spans}
+    total, removed = sum(sizes.values()), []
+    for path in sorted(spans, key=os.path.getmtime):
+        key = os.path.basename(path)
+        if total > most_bytes and key not in keys:
+            writing.remove(path)
+            removed.append(key)
+            total -= sizes[path]
     return removed
+
+
+def _bytes_below(folder: str) -> int:
+    paths = (os.path.join(folder, path) for path in places.files_below(folder))
+    return sum(map(os.path.getsize, paths))

@@ -19,6 +19,7 @@ from tfx.types import artifact_utils
 
 from components.engine import MakePipeline
 from components.schema_gen import schema_files
+from components.spans.reading import pass_on
 from components.spans.store import NO_STORE, SpanStore
 from components.transform import masks, pixel_statistics, transform_graph, vocabulary
 from components.transform.corrupt_images import enforce_policy
@@ -221,6 +222,7 @@ def _describe(
         summary += f"; {kept.words}"
     transformed.split_names = examples.split_names
     transformed.span = examples.span
+    pass_on(examples, transformed)
     # The names that tfx.components.util.examples_utils reads; importing it takes half a second.
     transformed.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
     transformed.set_string_custom_property("file_format", "tfrecords")

@@ -1,0 +1,136 @@
+"""Manifests and TFRecords that arrive in spans, as folders of images do."""
+
+import csv
+
+import pytest
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+
+from components.examples.reading import example_message, serialized
+from components.manifest_example_gen.component import ManifestExampleGen
+from components.manifest_example_gen.contents import Driver as ManifestDriver
+from components.spans.store import SpanStore
+from components.tfrecords_example_gen.component import TfrecordsExampleGen
+from components.tfrecords_example_gen.contents import Driver as TfrecordsDriver
+from failures import Failure
+from files import tfrecords
+from settings.data import Features
+from settings.manifest_source import ManifestSource
+from settings.tfrecords_source import TfrecordsSource
+from tests.components.source_images import pairs_of
+from tests.components.spans.conftest import EACH, SHADES, SPLITS, image_of
+
+
+def images(span: int) -> list[tuple[str, bytes]]:
+    return [
+        (label, image_of(label, span * 1000 + place * EACH + number))
+        for place, label in enumerate(SHADES)
+        for number in range(EACH)
+    ]
+
+
+def manifest(folder, span: int) -> None:
+    """`incoming/<span>/labels.csv`, with the images beside `incoming`: outside the span."""
+    with open(folder / "labels.csv", "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "label"])
+        for number, (label, content) in enumerate(images(span)):
+            pool = folder.parents[1] / "pool"
+            pool.mkdir(exist_ok=True)
+            (pool / f"{span}-{number}.png").write_bytes(content)
+            rows.writerow([f"{span}-{number}.png", label])
+
+
+def records(folder, span: int) -> None:
+    """`incoming/<span>/data.tfrecord`, beside a manifest as an ingest leaves it."""
+    found = [serialized({"image": one, "label": label.encode()}) for label, one in images(span)]
+    (folder / "data.tfrecord").write_bytes(b"".join(map(tfrecords.frame, found)))
+    (folder / "manifest.json").write_text("{}")
+
+
+SOURCES = {
+    "manifest": (
+        manifest,
+        ManifestExampleGen,
+        ManifestDriver,
+        lambda here: ManifestSource.of(
+            path=f"{here}/incoming/{{SPAN}}/labels.csv", root=f"{here}/pool", window="all",
+            splits=SPLITS,
+        ),
+    ),
+    "tfrecords": (
+        records,
+        TfrecordsExampleGen,
+        TfrecordsDriver,
+        lambda here: TfrecordsSource.of(
+            path=f"{here}/incoming/{{SPAN}}", window="all", splits=SPLITS
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=sorted(SOURCES))
+def source(request, tmp_path):
+    """(arrive, ingest): puts a span there; runs ExampleGen, and gives its artifact."""
+    write, component, driver, section = SOURCES[request.param]
+    runs = iter(range(9))
+
+    def arrive(span: int):
+        folder = tmp_path / "incoming" / str(span)
+        folder.mkdir(parents=True)
+        write(folder, span)
+
+    def ingest():
+        store = SpanStore(folder=str(tmp_path / "root" / "spans"), code="1")
+        made = component(section(tmp_path), Features(), span_store=store)
+        properties = dict(made.exec_properties)
+        properties["fingerprint"] = driver(None).value({}, properties)
+        examples = standard_artifacts.Examples()
+        examples.uri = str(tmp_path / "root" / str(next(runs)))
+        context = base_beam_executor.BaseBeamExecutor.Context(tmp_dir=str(tmp_path / "tmp"))
+        outputs = {"examples": [examples]}
+        made.executor_spec.executor_class(context).Do({}, outputs, properties)
+        return outputs["examples"][0]
+
+    return arrive, ingest
+
+
+def summary(examples) -> str:
+    return examples.get_string_custom_property("summary")
+
+
+def test_each_span_of_any_source_is_read_once(source):
+    arrive, ingest = source
+    arrive(1)
+    assert "span 1 (new: span 1)" in summary(ingest())
+    arrive(2)
+    examples = ingest()
+    assert "spans 1, 2 (new: span 2)" in summary(examples)
+    assert "spans 1, 2 (new: none)" in summary(ingest())
+    found = {pair for pairs in pairs_of(examples).values() for pair in pairs}
+    assert found == {
+        (content, label.encode()) for span in (1, 2) for label, content in images(span)
+    }
+
+
+@pytest.mark.parametrize("source", ["manifest"], indirect=True)
+def test_a_file_outside_the_span_counts_as_well(source, tmp_path):
+    arrive, ingest = source
+    arrive(1)
+    ingest()
+    (tmp_path / "pool" / "1-0.png").write_bytes(image_of("dark", 7))
+    assert "(new: span 1)" in summary(ingest())
+
+
+@pytest.mark.parametrize("source", ["tfrecords"], indirect=True)
+def test_all_spans_need_labels_of_one_kind(source, tmp_path):
+    arrive, ingest = source
+    arrive(1)
+    arrive(2)
+    example = example_message()()
+    example.features.feature["image"].bytes_list.value.append(image_of("dark", 7))
+    example.features.feature["label"].int64_list.value.append(1)
+    file = tmp_path / "incoming" / "2" / "data.tfrecord"
+    file.write_bytes(tfrecords.frame(example.SerializeToString()))
+    with pytest.raises(Failure, match=r"'label' is bytes in .*1/data.tfrecord and int64 in .*2/"):
+        ingest()
