@@ -26,7 +26,7 @@ from components.model_store.layout import (
     names,
     version_path,
 )
-from components.model_store.model_files import copy_model, write_warm_up
+from components.model_store.model_files import copy_model, model_files, write_warm_up
 from components.model_store.versions import PushRecord, Version, next_number, read_record
 from files import writing
 from files.buckets import objects
@@ -48,7 +48,8 @@ def add_to_bucket(
     now = datetime.datetime.now(datetime.UTC)
     staged = os.path.join(destination, f"{_PREFIX}{now:{_TIME}}-{uuid.uuid4().hex}")
     try:
-        copy_model(model, staged)
+        # Not the record of the version that a rollback copies.
+        writing.copy_files(model, staged, [path for path in model_files(model) if path != RECORD])
         write_warm_up(staged, warm_up)
         claimed = _claimed(destination, decide)
         if isinstance(claimed, Version):

@@ -166,14 +166,14 @@ def _chunk(address: Address, start: int, end: int) -> bytes:
     return _asked(address, read_all)
 
 
-def _pages(address: Address, delimiter: str = "", most: int = _PAGE) -> Iterator[Page]:
+def _pages(address: Address, delimiter: str = "", most: int | None = None) -> Iterator[Page]:
     after = None
     while after is None or after:
         with _of_a_bucket(address):
             page = _asked(
                 address,
                 lambda store, after=after or "": store.page(
-                    address.bucket, address.prefix, delimiter, after, most
+                    address.bucket, address.prefix, delimiter, after, most or _PAGE
                 ),
             )
         yield page

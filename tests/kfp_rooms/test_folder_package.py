@@ -8,6 +8,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from components.model_store.versions import list_versions
 from failures import ConfigurationError
 from kfp.compile_package import compile_package
 from kfp.image_tag import PROJECT
@@ -30,6 +31,17 @@ PHOTOS = {
         "steps": {"FolderExampleGen": {"volumes": [{"claim": CLAIM, "mount_path": MOUNT}]}},
     },
 }
+
+
+def shades():
+    """(<class>/<name>, content) of 120 small images."""
+    chance = np.random.default_rng(0)
+    for label, low in {"dark": 0, "light": 140}.items():
+        for number in range(60):
+            pixels = chance.integers(low, low + 110, (9, 9, 3), dtype=np.uint8)
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "PNG")
+            yield f"{label}/{number}.png", file.getvalue()
 
 
 def package_of(tmp_path, *overrides):
@@ -107,15 +119,10 @@ def test_the_bucket_of_a_cluster_takes_the_place_of_a_folder(tmp_path):
 @pytest.mark.slow
 def test_a_folder_in_a_volume_becomes_a_pushed_model(tmp_path, run_here, monkeypatch):
     monkeypatch.chdir(PROJECT)
-    chance = np.random.default_rng(0)
-    for label, low in {"dark": 0, "light": 140}.items():
-        folder = tmp_path / "work" / "volumes" / CLAIM / "photos" / label
-        folder.mkdir(parents=True)
-        for number in range(60):
-            pixels = chance.integers(low, low + 110, (9, 9, 3), dtype=np.uint8)
-            file = io.BytesIO()
-            Image.fromarray(pixels).save(file, "PNG")
-            (folder / f"{number}.png").write_bytes(file.getvalue())
+    photos = tmp_path / "work" / "volumes" / CLAIM / "photos"
+    for path, content in shades():
+        (photos / path).parent.mkdir(parents=True, exist_ok=True)
+        (photos / path).write_bytes(content)
 
     run = run_package(
         package_of(tmp_path), [], "minio://bucket/runs", tmp_path / "work", run_command=run_here
@@ -126,3 +133,23 @@ def test_a_folder_in_a_volume_becomes_a_pushed_model(tmp_path, run_here, monkeyp
     assert run.outcomes[0].made == "120 examples in 3 splits"
     pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
     assert (pushed / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_a_folder_in_a_bucket_becomes_a_model_in_a_bucket(tmp_path, run_here, bucket, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    for path, content in shades():
+        bucket.put(f"photos/{path}", content)
+    package = package_of(
+        tmp_path,
+        f"data.path={bucket.address}/photos",
+        f"kubeflow={{push_destination: {bucket.address}/models, work_dir: {tmp_path}/pod}}",
+    )
+    for _ in range(2):
+        work = tmp_path / "work"
+        run = run_package(package, [], "s3://runs/of", work, run_command=run_here)
+        assert not run.failed, run.outcomes
+        assert run.outcomes[0].made == "120 examples in 3 splits"
+    assert [version.number for version in list_versions(f"{bucket.address}/models")] == [1, 2]
+    assert not (tmp_path / "work" / "volumes").exists()
