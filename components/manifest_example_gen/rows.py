@@ -83,10 +83,10 @@ def _split_by(source: ManifestSource, columns) -> str:
 
 
 def _missing(place: str, key: str, name: str, columns) -> str:
-    there = ", ".join(shown(str(column)) for column in columns)
+    there = list(map(shown, columns))
     return (
-        f"{place} has no column {shown(name)!r} (data.columns.{key}). It has: {there}"
-        f"{did_you_mean(name, columns) or '.'} {NEXT_STEP}"
+        f"{place} has no column {shown(name)!r} (data.columns.{key}). It has: "
+        f"{', '.join(there)}{did_you_mean(shown(name), there) or '.'} {NEXT_STEP}"
     )
 
 
@@ -137,6 +137,8 @@ class _Reader:
         value = cells.get(self.names[key])
         if not isinstance(value, str) or not value or "\0" in value:
             raise self._refused(where, key, value, "a path")
+        if "\\" in value:
+            raise self._refused(where, key, value, "a path with slashes, as images/7.jpg")
         whole = os.path.normpath(os.path.join(self._root, value))
         if not whole.startswith(self._above):
             raise self._refused(where, key, value, f"a path below {self._above} (data.root)")

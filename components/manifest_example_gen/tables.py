@@ -89,7 +89,7 @@ def _csv_rows(path: str, place: str) -> Iterator[tuple[str, list[str]]]:
     csv.field_size_limit(_MOST_CELL)
     # No line ends are changed on the way: a quoted cell may hold some.
     lines = (line + end for line, end in _lines(path, place))
-    found = csv.reader(lines, strict=True)
+    found = csv.reader(lines, strict=True, skipinitialspace=True)
     before = 0
     try:
         for cells in found:

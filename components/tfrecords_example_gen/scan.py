@@ -1,5 +1,6 @@
 """Reads a TFRecord file of Examples once: whether each record can be used, and what it holds."""
 
+import array
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -38,22 +39,22 @@ def scan(path: str, features: Features) -> Scan:
         feature or has it in another form. The message names the record, its place, and the
         features that it does have.
     """
-    images, records, labels, names = [], [], [], {}
+    images, records, labels, names = bytearray(), bytearray(), array.array("i"), {}
     kind, offset, number = "", 0, 0
     read = _Reader(shown(path), features)
     for run in tfrecords.runs(path, next_step=NEXT_STEP):
         for record in run.records:
             where = f"record {number:,} (byte {offset:,})"
             image, label, kind = read(where, record, kind)
-            images.append(hashlib.sha256(image).digest()[:8])
-            records.append(hashlib.sha256(record).digest()[:16])
+            images += hashlib.sha256(image).digest()[:8]
+            records += hashlib.sha256(record).digest()[:16]
             labels.append(names.setdefault(label, len(names)))
             number, offset = number + 1, offset + len(record) + _FRAME_BYTES
     return Scan(
         path,
-        np.frombuffer(b"".join(images), ">u8"),
-        np.frombuffer(b"".join(records), np.uint8).reshape(-1, 16),
-        np.array(labels, np.int32),
+        np.frombuffer(images, ">u8"),
+        np.frombuffer(records, np.uint8).reshape(-1, 16),
+        np.frombuffer(labels, np.int32),
         list(names),
         kind,
         offset,

@@ -128,6 +128,7 @@ WEIGHT = {"columns": {"weight": "weight"}}
         ("a.csv", every(), MASKS, "has no column 'mask' (data.columns.mask)"),
         ("a.csv", every(), WEIGHT, "has no column 'weight' (data.columns.weight)"),
         ("a.csv", edited(2, path=""), {}, "line 4: column 'path': given ''; allowed: a path."),
+        ("a.csv", edited(2, path="a\\b.jpg"), {}, "allowed: a path with slashes, as images/7.jpg."),
         ("a.csv", edited(2, path="../x"), {}, "given '../x'; allowed: a path below "),
         ("a.csv", edited(2, path="/etc/x"), {}, "given '/etc/x'; allowed: a path below "),
         ("a.csv", every(label=""), {}, "all 120 rows lack a label."),

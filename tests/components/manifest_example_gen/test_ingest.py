@@ -170,7 +170,9 @@ def test_absolute_paths_below_the_root_are_taken(rows, photos, ingest):
     assert everything(ingest(write(photos / "labels.csv", absolute))).total() == NUMBER
 
 
-@pytest.mark.parametrize("how", ["a byte order mark", "line ends of Windows", "a blank line"])
+@pytest.mark.parametrize(
+    "how", ["a byte order mark", "line ends of Windows", "a blank line", "spaces behind commas"]
+)
 def test_a_csv_as_spreadsheets_save_it_is_read(how, rows, photos, ingest):
     path = write(photos / "labels.csv", rows)
     content = path.read_bytes().replace(b"\r\n", b"\n")
@@ -178,10 +180,14 @@ def test_a_csv_as_spreadsheets_save_it_is_read(how, rows, photos, ingest):
         content = b"\xef\xbb\xbf" + content
     elif how == "line ends of Windows":
         content = content.replace(b"\n", b"\r\n")
+    elif how == "spaces behind commas":
+        content = content.replace(b",", b", ")
     else:
         content += b"\n\n"
     path.write_bytes(content)
-    assert everything(ingest(path)).total() == NUMBER
+    found = everything(ingest(path))
+    assert found.total() == NUMBER
+    assert {label for _, label in found} == {b"cat", b"dog"}
 
 
 def test_a_quoted_cell_may_hold_commas_and_line_breaks(rows, photos, ingest):
