@@ -9,6 +9,7 @@ anew but the newest span.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import re
@@ -71,9 +72,8 @@ def retrained(folder):
 
 
 def retrain(folder):
-    """In a process of its own: runs the pipeline up to Transform, prints a line of JSON."""
+    """In a process of its own: runs the pipeline up to the Trainer, prints a line of JSON."""
     from tfx.orchestration import metadata
-    from tfx.orchestration.pipeline import Pipeline
 
     from pipeline.create_pipeline import create_pipeline
     from pipeline.local_runner import LocalRunner
@@ -82,29 +82,26 @@ def retrain(folder):
     file = Path(folder) / "spans.yaml"
     file.write_text(yaml.safe_dump(configuration(Path(folder))))
     connection = metadata.sqlite_metadata_connection_config(f"{folder}/root/metadata.sqlite")
-    whole = create_pipeline(load(file), metadata_connection_config=connection)
-    names = [component.id for component in whole.components]
-    needed = whole.components[: names.index("Transform") + 1]
-    seen = Seen()
-    part = Pipeline(
-        pipeline_name=whole.pipeline_info.pipeline_name,
-        pipeline_root=whole.pipeline_info.pipeline_root,
-        components=needed,
-        enable_cache=True,
-        metadata_connection_config=connection,
-    )
-    LocalRunner(seen, str(len(list(Path(folder).glob("incoming/*"))))).run(part)
+    pipeline = create_pipeline(load(file), metadata_connection_config=connection)
+    seen, run_id = Seen(), str(len(list(Path(folder).glob("incoming/*"))))
+    with contextlib.suppress(Reached):
+        LocalRunner(seen, run_id).run(pipeline)
     print(json.dumps(seen.outcomes))
 
 
+class Reached(Exception):
+    """The step was reached that is not measured."""
+
+
 class Seen:
-    """An observer of a run that notes what each step took and made."""
+    """An observer of a run that notes what each step took and made, and ends it at the Trainer."""
 
     def __init__(self):
         self.outcomes = {}
 
     def started(self, component):
-        pass
+        if component == "Trainer":
+            raise Reached
 
     def finished(self, outcome):
         self.outcomes[outcome.component] = (outcome.seconds, outcome.made or "")
