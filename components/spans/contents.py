@@ -14,7 +14,6 @@ from components.spans.pattern import Place, absolute, has_dates, parent
 from components.spans.store import SpanStore, keep, kept_spans, load
 from components.spans.window import chosen
 from components.spans.words import name_of, spans_in_words
-from files.places import is_remote
 from settings.data import Features
 from settings.spans import Spanned
 
@@ -126,11 +125,8 @@ def _read(source: Spanned, place: Place, features: Features, read: Read, store) 
         {name: value for name, value in source if name not in Spanned.model_fields}
         | {"path": place.path}
     )
-    # A bucket's files are read from a copy, whose own table says what is new.
-    memory = None
-    if store and not is_remote(place.path):
-        settings = one.model_dump(mode="json"), features.model_dump(mode="json")
-        memory = store.read_place(place, *settings)
+    settings = one.model_dump(mode="json"), features.model_dump(mode="json")
+    memory = store.read_place(place, *settings) if store else None
     then = load(memory) if memory else None
     if then is not None:
         contents, seen, read_ns = then
@@ -139,7 +135,8 @@ def _read(source: Spanned, place: Place, features: Features, read: Read, store) 
             return contents
     read_ns = time.time_ns()
     contents = read(one, features)
-    if memory:
+    # What is held is the copy of a bucket, which does not show that the bucket has changed.
+    if memory and contents.held is None:
         seen = marks.marks(place.path, contents.outside(place.path))
         keep(memory, (contents, seen, read_ns))
     return contents

@@ -1,5 +1,6 @@
 """What is written appears whole or not at all: kills, full disks and errors leave what was."""
 
+import errno
 import os
 import resource
 import signal
@@ -129,6 +130,23 @@ def test_copied_files_appear_whole_and_in_order(tmp_path):
     assert places.files_below(target) == ["below/c", "first"]
     writing.copy_files(source, target, ["below/last"])
     assert all((target / path).read_text() == path for path in paths)
+
+
+def test_a_link_is_the_same_file_or_a_copy_where_there_can_be_no_links(tmp_path, monkeypatch):
+    source, old = tmp_path / "source", tmp_path / "below" / "old"
+    source.write_text("content")
+    writing.write(old, "old")
+    writing.link(source, old)
+    assert old.samefile(source)
+
+    def refused(*_):
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "link", refused)
+    writing.link(source, tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == "content"
+    assert not (tmp_path / "copy").samefile(source)
+    assert sorted(os.listdir(tmp_path)) == ["below", "copy", "source"]
 
 
 def test_removing_takes_a_file_a_folder_or_nothing(tmp_path):

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import pathlib
+import pickle
 import tempfile
 
 import apache_beam as beam
@@ -49,6 +50,21 @@ def rounded(feature):
         feature.num_stats.mean = round(feature.num_stats.mean, 9)
         feature.num_stats.std_dev = round(feature.num_stats.std_dev, 9)
     return feature
+
+
+def test_statistics_gathered_in_parts_are_those_of_the_whole(make_examples, records):
+    examples = make_examples(train=[records[:7], records[7:30], records[30:]])
+    paths = image_statistics.shards(f"{examples.uri}/Split-train")
+    options = image_statistics.stats_options(paths, Features())
+    parts = [pickle.dumps(image_statistics.accumulated([path], options)) for path in paths]
+    merged = image_statistics.merged([pickle.loads(part) for part in parts], options)
+    whole = image_statistics.split_statistics(paths, options)
+
+    assert statistics_files.num_examples(merged) == 50
+    of_parts, of_whole = statistics_files.features(merged), statistics_files.features(whole)
+    assert of_parts.keys() == of_whole.keys()
+    for name, feature in of_whole.items():
+        assert rounded(of_parts[name]) == rounded(feature)
 
 
 def stock_statistics(examples, tmp_path, schema):
