@@ -47,16 +47,7 @@ def _spans(arguments):
 
 def _list(configuration, source, arguments):
     """the spans that there are, which the window takes, and what is kept of them"""
-    from components.spans.pattern import has_dates, places
-
-    kept = _kept(configuration, source)
-    window, mistake = _window(source, kept)
-    dates = has_dates(source.path)
-    found = places(source.path)
-    facts = [_facts(place, kept, window, dates) for place in found]
-    there = {place[:2] for place in found}
-    facts += [_facts(one.place, kept, window, dates, gone=True) for one in _newest(kept, there)]
-    facts.sort(key=lambda fact: (fact["span"], fact["version"] or 0))
+    facts, mistake = _known(configuration, source)
     if arguments.json:
         print(text_of(facts, indent=2, sort_keys=True))
     else:
@@ -67,18 +58,8 @@ def _list(configuration, source, arguments):
 
 def _show(configuration, source, arguments):
     """what is known of one span, each version of it"""
-    from components.spans.pattern import has_dates, places
-
-    kept = _kept(configuration, source)
-    window, _ = _window(source, kept)
-    dates = has_dates(source.path)
-    found = {place[:2]: place for place in places(source.path)}
-    known = found | {one.place[:2]: one.place for one in kept if one.place[:2] not in found}
-    facts = [
-        _facts(place, kept, window, dates, gone=key not in found)
-        for key, place in sorted(known.items(), key=lambda item: (item[0][0], item[0][1] or 0))
-        if place.span == arguments.span
-    ]
+    every, _ = _known(configuration, source)
+    facts = [fact for fact in every if fact["span"] == arguments.span]
     if not facts:
         raise Failure(f"There is no span {arguments.span}, and none is kept. See `spans list`.")
     if arguments.json:
@@ -122,28 +103,28 @@ def _pattern(source):
     return absolute(source.path)
 
 
-def _kept(configuration, source):
+def _known(configuration, source):
+    """What is known of each version of each span, and the Failure that a run would meet now."""
+    from components.spans.pattern import has_dates, places
     from components.spans.store import kept_spans
-
-    return kept_spans(_folder(configuration), _pattern(source))
-
-
-def _window(source, kept):
-    """The places that a run would read now, and the Failure that it would meet instead."""
     from components.spans.window import chosen
 
+    kept = kept_spans(_folder(configuration), _pattern(source))
+    window, mistake = [], None
     try:
-        return set(chosen(source, [one.place for one in kept])), None
+        window = chosen(source, [one.place for one in kept])
     except Failure as failure:
-        return set(), failure
+        mistake = failure
+    there = {place[:2]: place for place in places(source.path)}
+    every = {one.place[:2]: one.place for one in kept} | there
+    dates = has_dates(source.path)
+    facts = [
+        _facts(place, kept, window, dates, gone=key not in there) for key, place in every.items()
+    ]
+    return sorted(facts, key=lambda fact: (fact["span"], fact["version"] or 0)), mistake
 
 
-def _newest(kept, there):
-    """Of what is kept and no longer there, the one of each span and version used last."""
-    return {one.place[:2]: one for one in kept if one.place[:2] not in there}.values()
-
-
-def _facts(place, kept, window, dates, gone=False):
+def _facts(place, kept, window, dates, gone):
     from components.spans.words import name_of
 
     facts = {
