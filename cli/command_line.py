@@ -18,6 +18,7 @@ import select
 import sys
 
 from cli import (
+    feed_verb,
     model_versions,
     package_verbs,
     predictions,
@@ -37,6 +38,7 @@ _VERBS = (
     span_verbs,
     model_versions,
     predictions,
+    feed_verb,
 )
 _INTERRUPTED = 130
 _READER_GONE = 141

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.input import consumer
 from components.trainer import devices
+from components.trainer.certification.emulation import waits
 from components.trainer.devices import Devices, distributed
 from components.trainer.input.function import Input
 from components.trainer.input.source import tf_data_options
@@ -138,8 +138,9 @@ def _without_the_model(step: FedStep, source: Input, ceiling: float, seconds: fl
         next(batches)
         count += 1
     alone = count * step.batch_size / (time.perf_counter() - began)
-    share, p99 = consumer.waits(batches, step.batch_size / ceiling)
-    emulated = {"wait_share": share, "wait_p99": p99, "images_per_second": ceiling * (1 - share)}
+    waited = waits(batches, step.batch_size / ceiling)
+    rate = ceiling * (1 - waited.share)
+    emulated = {"wait_share": waited.share, "wait_p99": waited.p99, "images_per_second": rate}
     return {"input_alone": alone, "emulated": emulated}
 
 

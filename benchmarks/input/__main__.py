@@ -16,7 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.input import consumer, limits, peers, photographs, report, variants
+from benchmarks.input import limits, peers, photographs, report, variants
+from components.trainer.certification.emulation import waits
 from components.trainer.input.threads import giving_way
 
 _SECONDS = 3.0  # of measuring a later epoch
@@ -85,7 +86,9 @@ def _waits(data: photographs.Photographs) -> dict[str, tuple[float, float]]:
             # As the Trainer feeds an accelerator.
             iterator = _after_an_epoch(giving_way(build(data)), data)
             rate, _ = _measure(lambda batches=iterator: batches, _SECONDS)
-            found[name] = consumer.waits(iterator, photographs.BATCH / (_SHARE * rate))
+            step = photographs.BATCH / (_SHARE * rate)
+            waited = waits(iterator, step)
+            found[name] = waited.share, waited.p99 / (waited.p99 + step)
     return found
 
 

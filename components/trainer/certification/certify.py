@@ -1,0 +1,124 @@
+"""Whether this machine feeds an accelerator that is not here, on the user's own data."""
+
+import dataclasses
+import functools
+import math
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from components.trainer.certification.accelerators import Accelerator
+from components.trainer.certification.emulation import waits
+from components.trainer.input.features import LABEL, Feature
+from components.trainer.input.function import Input, input_function
+from components.trainer.input.options import FeedOptions
+from components.trainer.input.source import cores
+from components.trainer.input.threads import giving_way
+
+_SECONDS = 2.0  # of measuring what the input gives at its fastest
+_WARM_SECONDS = 10.0  # after which an epoch counts as seen
+
+
+@dataclasses.dataclass(frozen=True)
+class Fed:
+    """How one strategy feeds the accelerator."""
+
+    strategy: str
+    load_seconds: float  # before the first batch
+    images_per_second: float  # at most, with nothing to wait for
+    images_per_core_second: float
+    utilisation: float  # of the accelerator, 0..1
+    wait_p50: float  # seconds before a step
+    wait_p99: float
+    wait_longest: float
+    accelerators: int  # how many this machine feeds so well that each reaches what is enough
+    cores: float  # what one of them needs at full utilisation
+    enough: bool
+
+
+def inputs(
+    configuration, files: Sequence[str], strategies: Sequence[str] = ("memory", "disk", "streaming")
+) -> Iterator[Callable[[], Input]]:
+    """The training's input from Transform's `files`, by each strategy.
+
+    Args:
+      configuration: a whole one; it says the image's shape, the target, the batch and the seed.
+    """
+    shape = configuration.preprocessing.shape
+    masks = Feature("mask", (*shape[:2], 1), "uint8")
+    classes = configuration.data.features.task == "classification"
+    given = configuration.training.input
+    for strategy in strategies:
+        options = FeedOptions(
+            seed=configuration.seed,
+            strategy=strategy,
+            cache_dir=given.cache_dir or os.path.join(configuration.root, "input_cache"),
+        )
+        yield functools.partial(
+            input_function,
+            files,
+            shape,
+            configuration.training.batch_size,
+            training=True,
+            target=LABEL if classes else masks,
+            options=options,
+        )
+
+
+def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: int) -> Fed:
+    """Feeds the accelerator's stand-in with the batches of `build`.
+
+    Args:
+      build: the training's input, endless and in batches of `batch_size`.
+      accelerator: takes its published time for its published number of images, and so in
+        proportion for this batch.
+    """
+    began = time.perf_counter()
+    source = build()
+    batches = giving_way(source.dataset)
+    next(batches)
+    loaded = time.perf_counter() - began
+    _warm_up(batches, source.steps_per_epoch)
+    alone, a_core = _at_most(batches, batch_size)
+    step = accelerator.seconds * batch_size / accelerator.images
+    waited = waits(batches, step)
+    needed = accelerator.images_per_second
+    return Fed(
+        strategy=source.strategy,
+        load_seconds=loaded,
+        images_per_second=alone,
+        images_per_core_second=a_core,
+        utilisation=1 - waited.share,
+        wait_p50=waited.p50,
+        wait_p99=waited.p99,
+        wait_longest=waited.longest,
+        accelerators=math.floor(alone / (needed * accelerator.enough)),
+        cores=needed / a_core,
+        enough=1 - waited.share >= accelerator.enough,
+    )
+
+
+def _warm_up(batches: Iterator, steps: int) -> None:
+    began = time.perf_counter()
+    for _ in range(steps):
+        next(batches)
+        if time.perf_counter() - began > _WARM_SECONDS:
+            return
+
+
+def _at_most(batches: Iterator, batch_size: int) -> tuple[float, float]:
+    """Images a second, and a second of one core's time."""
+    began, worked, count = time.perf_counter(), _core_seconds(), 0
+    while time.perf_counter() - began < _SECONDS:
+        next(batches)
+        count += batch_size
+    taken = time.perf_counter() - began
+    # No thread computes longer than all cores could.
+    used = min(max(_core_seconds() - worked, 1e-6), taken * cores())
+    return count / taken, count / used
+
+
+def _core_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,52 @@
+"""A stand-in for an accelerator: it takes a fixed time a step and no processor.
+
+An accelerator works beside the program and needs nothing of it, so its clock is kept, not
+its work: the program that feeds it sleeps while the device is full, fetches the next batch
+for real, and from the moment of its arrival follows when its step starts and ends. MLPerf
+Storage emulates accelerators in the same way (https://github.com/mlcommons/storage).
+"""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from components.trainer.devices import BATCHES_ON_DEVICE
+
+_SECONDS = 2.0  # of one round
+_ROUNDS = 3
+_FEWEST_STEPS = 10
+
+
+class Waits(NamedTuple):
+    """What the stand-in waited; of several rounds, the medians."""
+
+    share: float  # of all time, 0..1: utilisation is what is left
+    p50: float  # seconds before a step
+    p99: float
+    longest: float
+
+
+def waits(iterator: Iterator, step: float) -> Waits:
+    """What a consumer of `step` seconds a batch waits for its batches.
+
+    Args:
+      iterator: of batches, already at its full speed.
+    """
+    found = [_round(iterator, step) for _ in range(_ROUNDS)]
+    return Waits(*np.median(found, axis=0).tolist())
+
+
+def _round(iterator: Iterator, step: float) -> Waits:
+    waited, began = [], time.perf_counter()
+    # When the steps end of the batches that the device holds: of the running one first.
+    ends = [began + step * number for number in range(1, BATCHES_ON_DEVICE + 2)]
+    while len(waited) < _FEWEST_STEPS or time.perf_counter() - began < _SECONDS:
+        # There is room for a batch once the step begins that takes the first of those ahead.
+        time.sleep(max(0.0, ends[-BATCHES_ON_DEVICE - 1] - time.perf_counter()))
+        next(iterator)
+        waited.append(max(0.0, time.perf_counter() - ends[-1]))
+        ends.append(ends[-1] + waited[-1] + step)
+    share = sum(waited) / (sum(waited) + len(waited) * step)
+    return Waits(share, *np.percentile(waited, (50, 99)), max(waited))
