@@ -13,6 +13,9 @@ import itertools
 import logging
 import os
 import shutil
+import threading
+import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,9 @@ from files.buckets.stored import Stored
 _THREADS = 16
 _BATCH = 256  # files that are put on the disk and into the index together
 GB = 10**9
+_PATIENCE_SECONDS, _TRY_SECONDS = 3600.0, 0.2
+_open: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # {(process, place): copy}
+_making = threading.Lock()
 _progress = logging.getLogger("steadyfeed.progress")
 
 
@@ -54,6 +60,10 @@ class LocalCopy:
     def __init__(self, path: str, lock: BinaryIO):
         self.path, self._lock = path, lock  # The lock ends with the object, if not before.
 
+    @property
+    def is_open(self) -> bool:
+        return not self._lock.closed
+
     def close(self) -> None:
         self._lock.close()
 
@@ -65,7 +75,8 @@ def mirror(path: str, cache: Cache, part: str = "") -> LocalCopy:
     """Makes a copy of what lies at an address now.
 
     Objects that are there already are not copied again; those that are gone are removed. It
-    waits while other runs read the same copy, and removes none that others read.
+    waits while other runs read the same copy, and removes none that others read. A copy that is
+    open in this process is what it gives again.
 
     Args:
       part: only what lies below this path in the folder is copied, to the same path in the copy.
@@ -76,13 +87,33 @@ def mirror(path: str, cache: Cache, part: str = "") -> LocalCopy:
     """
     address = address_of(path)
     place = _place(address.below(part) if part else address, cache)
+    with _making:
+        copy = _open.get((os.getpid(), place))
+        if copy is None or not copy.is_open:
+            copy = _open[os.getpid(), place] = _made(address, part, place, cache)
+        return copy
+
+
+def _made(address: Address, part: str, place: Path, cache: Cache) -> LocalCopy:
     with writing.reported(place, "Free space there, or name another folder in data.cache_dir."):
         os.makedirs(place / "partial", exist_ok=True)
-        with locks.hold(place / "lock"):
+        with _alone(place / "lock"):
             is_file = _bring_up_to_date(address, part, place, cache)
         held = locks.hold(place / "lock", shared=True)
     name = os.path.basename(address.key) if is_file else ""
     return LocalCopy(os.path.join(place / "files", name).rstrip("/"), held)
+
+
+def _alone(lock: Path) -> BinaryIO:
+    """Waits until nobody reads the copy; not for ever, as two could wait for each other."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return locks.hold(lock, wait=False)
+        except locks.InUse:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_TRY_SECONDS)
 
 
 def _bring_up_to_date(address: Address, part: str, place: Path, cache: Cache) -> bool:

@@ -126,6 +126,26 @@ def test_what_is_larger_than_the_limit_is_one_line_and_nothing_is_copied(bucket,
     assert copied == []
 
 
+def test_a_copy_that_this_process_reads_is_what_it_gets_again(bucket, cache):
+    bucket.put("a", b"first")
+    first = mirror.mirror(bucket.address, cache)
+    bucket.put("a", b"second")
+    assert mirror.mirror(bucket.address, cache) is first
+    assert content_of(first.path) == {"a": b"first"}
+    del first
+    assert content_of(mirror.mirror(bucket.address, cache).path) == {"a": b"second"}
+
+
+def test_who_waits_for_a_copy_for_too_long_is_told_who_reads_it(bucket, cache, monkeypatch):
+    bucket.put("a", b"first")
+    monkeypatch.setattr(mirror, "_PATIENCE_SECONDS", 0.0)
+    with mirrored(bucket.address, cache) as folder:
+        monkeypatch.setattr(mirror, "_open", {})  # as in another process
+        with pytest.raises(Failure, match=r"lock is held by .*Wait until it ends"):
+            mirror.mirror(bucket.address, cache)
+    assert Path(folder).exists()
+
+
 def test_a_copy_that_is_read_is_not_changed_meanwhile(bucket, cache):
     bucket.put("a", b"first")
     with mirrored(bucket.address, cache) as folder:
