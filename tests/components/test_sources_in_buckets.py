@@ -20,6 +20,7 @@ from settings.sources import FolderSource, TfdsSource
 from settings.tfrecords_source import TfrecordsSource
 from tests.components.source_images import CLASSES, pairs_of, put, said
 
+pytestmark = pytest.mark.slow
 EXECUTORS = {
     FolderSource: folder_component.FolderExampleGen_Executor,
     ManifestSource: manifest_component.ManifestExampleGen_Executor,

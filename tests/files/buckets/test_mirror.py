@@ -156,7 +156,7 @@ def test_a_copy_that_is_read_is_not_changed_meanwhile(bucket, cache):
     locks.hold(lock, wait=False).close()
 
 
-@pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
+@pytest.mark.slow
 def test_twenty_cut_connections_lose_nothing(bucket, cache, monkeypatch):
     chance = random.Random(1)
     expected = {f"{number % 7}/{number}": chance.randbytes(60_000) for number in range(120)}

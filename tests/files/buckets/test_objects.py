@@ -48,6 +48,7 @@ def test_of_those_who_write_a_new_object_one_wins(bucket):
     assert places.read(place, "") == b"first"
 
 
+@pytest.mark.slow
 def test_a_large_file_goes_up_in_parts_and_comes_back_checked(bucket, tmp_path):
     content = os.urandom(1 << 20) * 70  # above what S3 is sent in one piece
     (tmp_path / "large").write_bytes(content)
