@@ -19,6 +19,7 @@ import sys
 
 from cli import (
     feed_verb,
+    ingest_verbs,
     model_versions,
     package_verbs,
     predictions,
@@ -35,6 +36,7 @@ _VERBS = (
     package_verbs,
     runs_verbs,
     schedule_verbs,
+    ingest_verbs,
     span_verbs,
     model_versions,
     predictions,

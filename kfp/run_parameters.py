@@ -68,6 +68,7 @@ def on_a_cluster(configuration):
         update={
             "root": kubeflow.work_dir,
             "data": _data_of_a_pod(configuration),
+            "ingest": None,  # It writes to a folder of this machine.
             "push": configuration.push.model_copy(update={"destination": destination}),
             "kubeflow": kubeflow,
         }

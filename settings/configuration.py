@@ -13,6 +13,8 @@ from settings.buckets import ADDRESS, IN_WORDS
 from settings.data import Data
 from settings.evaluation import Evaluation
 from settings.folders import folder
+from settings.ingest import Ingest
+from settings.ingest import mistake_in as mistake_in_ingest
 from settings.kubeflow import Kubeflow
 from settings.plain_paths import PLAIN
 from settings.preprocessing import Preprocessing
@@ -51,6 +53,9 @@ class Configuration(Section):
     data: SerializeAsAny[Data] = Field(
         description="what the examples are read from, their splits and their features"
     )
+    ingest: Ingest | None = Field(
+        None, description="a Kafka topic that `ingest` writes spans from; omit for none"
+    )
     validation: Validation = Field(
         Validation(), description="what in the data stops the run", validate_default=True
     )
@@ -73,6 +78,15 @@ class Configuration(Section):
     schedule: Schedule | None = Field(
         None, description="when the pipeline runs by itself; omit for never"
     )
+
+    @field_validator("ingest")
+    @classmethod
+    def _writes_what_the_data_reads(cls, ingest, info):
+        data = info.data.get("data")
+        mistake = ingest and data and mistake_in_ingest(ingest, data)
+        if mistake:
+            raise ValueError(mistake)
+        return ingest
 
     @field_validator("validation")
     @classmethod

@@ -2,21 +2,18 @@
 
 import array
 import hashlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from components.examples.picture_files import shown
-from components.examples.reading import example_message
+from components.tfrecords_example_gen.example_check import ExampleCheck, Unusable
 from failures import Failure
 from files import tfrecords
 from settings.data import Features
 
 NEXT_STEP = "Copy or write the file again, then run again."
 _FRAME_BYTES = 16  # of a record beside its data
-_KINDS = {"bytes_list": "bytes", "int64_list": "int64", "float_list": "float"}
 
 
 class Scan(NamedTuple):
@@ -41,11 +38,14 @@ def scan(path: str, features: Features) -> Scan:
     """
     images, records, labels, names = bytearray(), bytearray(), array.array("i"), {}
     kind, offset, number = "", 0, 0
-    read = _Reader(shown(path), features)
+    check = ExampleCheck(features)
     for run in tfrecords.runs(path, next_step=NEXT_STEP):
         for record in run.records:
-            where = f"record {number:,} (byte {offset:,})"
-            image, label, kind = read(where, record, kind)
+            try:
+                image, label, kind = check(record, kind)
+            except Unusable as error:
+                place = f"{shown(path)}, record {number:,} (byte {offset:,})"
+                raise _refused(place, error) from None
             images += hashlib.sha256(image).digest()[:8]
             records += hashlib.sha256(record).digest()[:16]
             labels.append(names.setdefault(label, len(names)))
@@ -61,56 +61,9 @@ def scan(path: str, features: Features) -> Scan:
     )
 
 
-class _Reader:
-    """Takes image and label out of a serialized Example."""
-
-    def __init__(self, place: str, features: Features):
-        self._place, self._features, self._message = place, features, example_message()
-
-    def __call__(self, where: str, record: bytes, kind: str) -> tuple[bytes, str, str]:
-        """The image, the class as text, and what labels are; `kind` is that of labels before."""
-        try:
-            found = self._message.FromString(record).features.feature
-        except DecodeError:
-            raise Failure(
-                f"{self._place}, {where}: not a tf.train.Example. Leave the file out of data.files "
-                "or data.splits, or write it again."
-            ) from None
-        features = self._features
-        image = self._one(where, found, "image_feature", ("bytes",))
-        if features.mask_feature is not None:
-            self._one(where, found, "mask_feature", ("bytes",))
-            return image, "", ""
-        label = self._one(where, found, "label_feature", (kind,) if kind else ("bytes", "int64"))
-        if isinstance(label, int):
-            return image, str(label), "int64"
-        try:
-            text = label.decode()
-        except UnicodeDecodeError:
-            text = "\0"
-        if not text or shown(text) != text:
-            raise self._refused(where, "label_feature", "holds no printable text", found)
-        return image, text, "bytes"
-
-    def _one(self, where: str, found: Mapping[str, Any], key: str, kinds: tuple[str, ...]) -> Any:
-        name = getattr(self._features, key)
-        if name not in found:
-            raise self._refused(where, key, "is missing", found)
-        kind = found[name].WhichOneof("kind")
-        values = getattr(found[name], kind).value if kind else ()
-        if len(values) != 1:
-            raise self._refused(where, key, f"has {len(values)} values instead of one", found)
-        if _KINDS[kind] not in kinds:
-            wanted = " or ".join(kinds)
-            raise self._refused(where, key, f"is {_KINDS[kind]} instead of {wanted}", found)
-        return values[0]
-
-    def _refused(self, where: str, key: str, what: str, found: Mapping[str, Any]) -> Failure:
-        there = ", ".join(
-            f"{shown(name)} ({_KINDS.get(found[name].WhichOneof('kind'), 'empty')})"
-            for name in sorted(found)
-        )
-        return Failure(
-            f"{self._place}, {where}: feature {shown(getattr(self._features, key))!r} {what}. It "
-            f"has: {there or 'no features'}. Set data.{key}, or write the file again."
-        )
+def _refused(place: str, error: Unusable) -> Failure:
+    if error.key is None:
+        way_on = "Leave the file out of data.files or data.splits, or write it again."
+    else:
+        way_on = f"Set data.{error.key}, or write the file again."
+    return Failure(f"{place}: {error}. {way_on}")

@@ -1,0 +1,86 @@
+"""Takes image and class out of a serialized Example, or says why it cannot be used."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from components.examples.picture_files import shown
+from components.examples.reading import example_message
+from settings.data import Features
+
+_KINDS = {"bytes_list": "bytes", "int64_list": "int64", "float_list": "float"}
+
+
+class Unusable(ValueError):
+    """The text says what is wrong with a record, and `key` which key of `data` is about it."""
+
+    def __init__(self, text: str, key: str | None = None):
+        super().__init__(text)
+        self.key = key
+
+
+class ExampleCheck:
+    """Reads the features of records; it holds no more than one of them."""
+
+    def __init__(self, features: Features):
+        self._features, self._message = features, example_message()
+
+    def __call__(self, record: bytes, kind: str) -> tuple[bytes, str, str]:
+        """Image, class as text ("" where masks are read) and what classes are.
+
+        Args:
+          record: a serialized Example.
+          kind: "bytes" or "int64", what classes must be; "" for either.
+
+        Raises:
+          Unusable: it is none, or lacks a feature or has it in another form.
+        """
+        try:
+            found = self._message.FromString(record).features.feature
+        except DecodeError:
+            raise Unusable("not a tf.train.Example") from None
+        features = self._features
+        image = self._one(found, "image_feature", ("bytes",))
+        if features.mask_feature is not None:
+            self._one(found, "mask_feature", ("bytes",))
+            return image, "", ""
+        label = self._one(found, "label_feature", (kind,) if kind else ("bytes", "int64"))
+        if isinstance(label, int):
+            return image, str(label), "int64"
+        text = label_text(label)
+        if text is None:
+            raise self._refused("label_feature", "holds no printable text", found)
+        return image, text, "bytes"
+
+    def _one(self, found: Mapping[str, Any], key: str, kinds: tuple[str, ...]) -> Any:
+        name = getattr(self._features, key)
+        if name not in found:
+            raise self._refused(key, "is missing", found)
+        kind = found[name].WhichOneof("kind")
+        values = getattr(found[name], kind).value if kind else ()
+        if len(values) != 1:
+            raise self._refused(key, f"has {len(values)} values instead of one", found)
+        if _KINDS[kind] not in kinds:
+            raise self._refused(key, f"is {_KINDS[kind]} instead of {' or '.join(kinds)}", found)
+        return values[0]
+
+    def _refused(self, key: str, what: str, found: Mapping[str, Any]) -> Unusable:
+        there = ", ".join(
+            f"{shown(name)} ({_KINDS.get(found[name].WhichOneof('kind'), 'empty')})"
+            for name in sorted(found)
+        )
+        return Unusable(
+            f"feature {shown(getattr(self._features, key))!r} {what}. It has: "
+            f"{there or 'no features'}",
+            key,
+        )
+
+
+def label_text(label: bytes) -> str | None:
+    """The class that bytes name; None where they are no printable text."""
+    try:
+        text = label.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text and shown(text) == text else None

@@ -1,0 +1,204 @@
+"""The folders of spans: TFRecords, dead letters, and the manifest of the offsets they hold.
+
+A span appears by one rename, with all of its files on the disk. Its manifest alone says where
+the next one begins.
+"""
+
+import base64
+import contextlib
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, NamedTuple
+
+from components.spans.pattern import absolute, places
+from failures import Failure
+from files import locks, tfrecords, writing
+from files.places import UNFINISHED, read_json
+from files.strict_json import text_of
+from pipeline.ingest.messages import DeadLetter
+from settings.spans import SPEC
+
+MANIFEST, DEAD_LETTERS = "manifest.json", "dead-letters.jsonl"
+_SHARD_BYTES = 128 << 20
+_NEXT_STEP = "Free space or correct the permissions there, then run again."
+
+
+class Manifest(NamedTuple):
+    """What a span says of itself."""
+
+    path: str  # of the span
+    topic: str
+    cluster: str | None  # the id that the brokers give
+    partitions: dict[int, tuple[int, int]]  # from the first offset to before the last
+    label_kind: str  # "bytes" or "int64": what classes are; "" where masks are read
+
+    @property
+    def ends(self) -> dict[int, int]:
+        return {partition: end for partition, (_, end) in self.partitions.items()}
+
+
+class SpanFolders:
+    """The spans of a pattern such as incoming/span-{SPAN}, all of one topic."""
+
+    def __init__(self, pattern: str):
+        self.pattern = absolute(pattern)
+        self.parent, self._name = os.path.split(self.pattern)
+
+    def hold(self) -> BinaryIO:
+        """Keeps other ingests of these spans out until the block or the process ends.
+
+        Raises:
+          InUse: another process ingests; names it.
+          Failure: the folder cannot be written.
+        """
+        with writing.reported(self.parent, _NEXT_STEP):
+            writing.make_folder(self.parent)
+            try:
+                return locks.hold(os.path.join(self.parent, f".{self._name}.lock"), wait=False)
+            except locks.InUse as error:
+                raise locks.InUse(
+                    f"{self.pattern} is being written by {error.holder}. Wait until it ends.",
+                    error.holder,
+                ) from None
+
+    def remove_unfinished(self) -> None:
+        """Removes what a killed ingest left; only for who holds the folders."""
+        start, _, end = SPEC.sub("\0", self._name).partition("\0")
+        form = f"{glob.escape(start)}*{glob.escape(end)}{UNFINISHED}"
+        with writing.reported(self.parent, _NEXT_STEP):
+            for name in glob.glob(form, root_dir=self.parent):
+                writing.remove(os.path.join(self.parent, name))
+
+    def newest(self) -> tuple[int, Manifest | None]:
+        """The newest span's number and manifest; (0, None) where there is none.
+
+        Raises:
+          Failure: its manifest is missing or damaged.
+        """
+        found = places(self.pattern)
+        if not found:
+            return 0, None
+        return found[-1].span, read_manifest(found[-1].path)
+
+    def path_of(self, number: int) -> str:
+        def digits(spec):
+            return f"{number:0{int(spec[2] or 1)}d}"
+
+        return os.path.join(self.parent, SPEC.sub(digits, self._name))
+
+
+def read_manifest(path: str) -> Manifest:
+    """The manifest of a span; raises Failure where it has none that can be read."""
+    found = read_json(os.path.join(path, MANIFEST))
+    try:
+        partitions = {int(p): (int(a), int(b)) for p, (a, b) in found["partitions"].items()}
+        return Manifest(
+            path, found["topic"], found["cluster"], partitions, found["label_kind"] or ""
+        )
+    except (TypeError, KeyError, ValueError, AttributeError):
+        raise Failure(
+            f"{path} has no {MANIFEST} of `ingest`, which alone says where to go on. Put it back, "
+            "or name another folder in data.path."
+        ) from None
+
+
+class SpanWriter:
+    """Writes the files of a span into a folder; nothing of it counts before that has its name."""
+
+    def __init__(self, folder: str, close_early: Callable[[str], Any] = lambda path: None):
+        """`close_early` is called with the path of each shard that is complete."""
+        self.examples = self.bytes = 0  # bytes of the messages' values
+        self.dead_letters = Counter()  # by kind
+        self._folder, self._close_early = folder, close_early
+        self._shard, self._shards, self._shard_bytes = None, 0, 0
+        self._letters = None
+        writing.make_folder(folder)
+
+    @property
+    def messages(self) -> int:
+        return self.examples + self.dead_letters.total()
+
+    def add(self, record: bytes, size: int) -> None:
+        """Writes the record of a message whose value has this size."""
+        if self._shard is None or self._shard_bytes >= _SHARD_BYTES:
+            self._close_shard()
+            path = os.path.join(self._folder, f"messages-{self._shards:05d}.tfrecord")
+            self._shard, self._shard_bytes = open(path, "wb"), 0  # noqa: SIM115
+            self._shards += 1
+        frame = tfrecords.frame(record)
+        self._shard.write(frame)
+        self._shard_bytes += len(frame)
+        self.examples += 1
+        self.bytes += size
+
+    def set_aside(self, message, why: DeadLetter) -> None:
+        """Writes a message that is no example into the file of dead letters."""
+        if self._letters is None:
+            path = os.path.join(self._folder, DEAD_LETTERS)
+            self._letters = open(path, "w", encoding="utf-8")  # noqa: SIM115
+        value = message.value()
+        letter = {
+            "partition": message.partition(),
+            "offset": message.offset(),
+            "kind": why.kind,
+            "reason": str(why),
+            "timestamp_ms": message.timestamp()[1],
+            "key": _base64(message.key()),
+            "headers": _headers(message),
+            "value": _base64(value),
+        }
+        self._letters.write(f"{text_of(letter)}\n")
+        self.dead_letters[why.kind] += 1
+        self.bytes += len(value or b"")
+
+    def close(self) -> None:
+        self._close_shard()
+        if self._letters is not None:
+            self._letters.close()
+
+    def finish(self, manifest: Manifest, span: int, lost: Mapping[int, tuple[int, int]]) -> None:
+        """Closes the files and writes the manifest beside them."""
+        self.close()
+        content = {
+            "span": span,
+            "topic": manifest.topic,
+            "cluster": manifest.cluster,
+            "partitions": manifest.partitions,
+            "label_kind": manifest.label_kind,
+            "messages": self.messages,
+            "examples": self.examples,
+            "bytes": self.bytes,
+            "dead_letters": self.dead_letters.total(),
+            "dead_letters_by_kind": dict(self.dead_letters),
+            "lost": dict(lost),
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with open(os.path.join(self._folder, MANIFEST), "w", encoding="utf-8") as file:
+            file.write(text_of(content, indent=2) + "\n")
+
+    def _close_shard(self) -> None:
+        if self._shard is not None:
+            self._shard.close()
+            self._close_early(self._shard.name)
+            self._shard = None
+
+
+@contextlib.contextmanager
+def reporting(path: str):
+    """Turns an error of writing a span, in the block, into a Failure."""
+    with writing.reported(path, _NEXT_STEP):
+        yield
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode("ascii")
+
+
+def _headers(message) -> list[list[str | None]]:
+    try:
+        return [[name, _base64(value)] for name, value in message.headers() or ()]
+    except UnicodeDecodeError:
+        return []
