@@ -57,18 +57,17 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
         reader = Reader(topic, begin.positions, None if follow else begin.ends)
         messages = _messages(configuration, last.label_kind if last else "")
         span = _Span(keys, reader, messages, screen, stop)
-        lost, follows = begin.lost, follow
+        lost = begin.lost
         if reader.is_done:
-            screen.say(f"Nothing is new in topic {topic.name!r} since span {number}.")
-        while follows or not reader.is_done:
-            path = spans.path_of(number + 1)
-            manifest = Manifest(path, topic.name, cluster, {}, "")
-            if span.write(manifest, number + 1, lost, follow):
-                number, lost = number + 1, {}
-                topic.hint(reader.positions, 0 if follow else _HINT_SECONDS)
-            follows = follow and not stop.asked
-            if not follows:
+            since = f"is new in topic {topic.name!r} since {last.path}" if last else "is there yet"
+            screen.say(f"Nothing {since}.")
+        while not (reader.is_done or stop.asked):
+            number += 1
+            manifest = Manifest(spans.path_of(number), topic.name, cluster, {}, "")
+            if not span.write(manifest, number, lost, follow):
                 break
+            lost = {}
+            topic.hint(reader.positions, 0 if follow else _HINT_SECONDS)
 
 
 def _messages(configuration: Configuration, label_kind: str) -> ImageMessages | ExampleMessages:

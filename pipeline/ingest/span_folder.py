@@ -177,7 +177,8 @@ class SpanWriter:
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         with open(os.path.join(self._folder, MANIFEST), "w", encoding="utf-8") as file:
-            file.write(text_of(content, indent=2) + "\n")
+            lines = [f"  {text_of(key)}: {text_of(value)}" for key, value in content.items()]
+            file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
     def _close_shard(self) -> None:
         if self._shard is not None:
