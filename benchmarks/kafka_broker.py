@@ -120,6 +120,9 @@ class Broker:
     def log(self) -> str:
         return (self._folder / "log").read_text(errors="replace")
 
+    def _connected(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self._ports[0]), 1)
+
     def _java(self, main: str, *words: str) -> subprocess.Popen:
         command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         command += ["-cp", f"{self._jars}/*", main, *words, str(self._folder / "server.properties")]
