@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from components.exif_orientation import orientations, turned
 from components.picture_parts import find
+from components.subgraph import seldom_run
 
 # How a picture that is not read is refused, in the message of the error.
 REFUSAL = re.compile(r"This is an? [^\[\]]*? Save it as a PNG")
@@ -19,8 +20,9 @@ UNDECODABLE = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
 _HEAD = 54  # bytes: a BMP's two headers
 _NOTHING = bytes(_HEAD)
 _GIF, _WEBP, _BMP, _JPEG = b"GIF8", b"RIFF", b"BM", b"\xff\xd8"
-_PNG_HEADER = b"IHDR"
-_PNG_COLOURS = [_PNG_HEADER + bytes([kind]) for kind in (2, 3, 6)]  # RGB, palette, RGBA
+_COLOUR_PNGS = [b"IHDR" + bytes([kind]) for kind in (2, 3, 6)]  # RGB, palette, RGBA
+# What TensorFlow's `decode_image` reads rightly; in colour alone; or not, in part or at all.
+_USUAL, _IN_COLOUR, _OTHER = range(3)
 # ITU-R BT.601 luma in 1/65536, rounded, as Pillow's `convert("L")` has it.
 _LUMA = (19595, 38470, 7471)
 _BITFIELDS = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"  # red, green, blue
@@ -46,12 +48,13 @@ def decode_image(encoded: tf.Tensor, channels: int, exif_orientation: bool) -> t
         has 1, 4 or 16 bits a pixel, or unusual headers; a WebP is animated; or a GIF's first
         frame is smaller than its canvas; or a JPEG has four colours and does not say which.
     """
-    image = _decode(encoded, channels)
-    if not exif_orientation:
-        return image
-    one = tf.expand_dims(encoded, 0)
-    orientation = orientations(one, find(one))[0]
-    return tf.cond(orientation == 1, lambda: image, lambda: turned(image, orientation))
+    head, one = _head(encoded), tf.expand_dims(encoded, 0)
+    is_jpeg = _is(head, _JPEG)
+    colours = tf.cond(is_jpeg, lambda: tf.io.extract_jpeg_shape(encoded)[2], lambda: 0)
+    kind = _kinds(head, is_jpeg & (colours > 3), channels)
+    by_adobe = tf.cond(colours > 3, lambda: find(one).by_adobe[0], lambda: False)
+    image = _decode(encoded, kind, by_adobe, channels)
+    return turned(image, orientations(one, find(one))[0]) if exif_orientation else image
 
 
 def map_images(
@@ -68,7 +71,8 @@ def map_images(
       channels, exif_orientation: as `decode_image`'s.
     """
     parts = find(encoded)
-    unusual = is_unusual(encoded, channels) | (parts.colours > 3)
+    kinds = _kinds(_head(encoded), parts.colours > 3, channels)
+    unusual = kinds != _USUAL
     turns = tf.ones_like(encoded, tf.int32)
     if exif_orientation:
         turns = orientations(encoded, parts)
@@ -77,71 +81,69 @@ def map_images(
     def usual(one):
         return change(tf.ensure_shape(_usual(one, channels), (None, None, channels)))
 
-    def any_image(both):
-        one, orientation = both
-        return change(turned(_decode(one, channels), orientation))
+    def any_image(given):
+        one, kind, by_adobe, orientation = given
+        return change(turned(_decode(one, kind, by_adobe, channels), orientation))
 
     return tf.cond(
         tf.reduce_any(unusual),
-        lambda: tf.map_fn(any_image, (encoded, turns), **arguments),
+        lambda: tf.map_fn(any_image, (encoded, kinds, parts.by_adobe, turns), **arguments),
         lambda: tf.map_fn(usual, encoded, **arguments),
     )
 
 
-def _decode(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    image = tf.cond(
-        is_unusual(encoded, channels) | _is_jpeg(encoded),
-        lambda: _unusual(encoded, channels),
-        lambda: _usual(encoded, channels),
+def _kinds(heads: tf.Tensor, four_colours: tf.Tensor, channels: int) -> tf.Tensor:
+    """int32 in the shape of the images' heads.
+
+    Args:
+      four_colours: bool, of which of them are JPEGs of that.
+    """
+    other = four_colours | _is(heads, _GIF) | _is(heads, _WEBP) | _is(heads, _BMP)
+    kinds = tf.where(other, _OTHER, _USUAL)
+    if channels == 1:
+        png = tf.strings.join([tf.strings.substr(heads, 12, 4), tf.strings.substr(heads, 25, 1)])
+        in_colour = tf.reduce_any(tf.expand_dims(png, -1) == _COLOUR_PNGS, axis=-1)
+        kinds = tf.where(in_colour, _IN_COLOUR, kinds)
+    return kinds
+
+
+def _decode(encoded: tf.Tensor, kind: tf.Tensor, by_adobe: tf.Tensor, channels: int) -> tf.Tensor:
+    """(height, width, channels) of one image.
+
+    Args:
+      kind: () int32, as `_kinds` gives it.
+      by_adobe: () bool, whether a JPEG of four colours has Adobe's marker.
+    """
+    fit = _grey if channels == 1 else tf.identity
+    image = tf.switch_case(
+        kind,
+        {
+            _USUAL: lambda: _usual(encoded, channels),
+            _IN_COLOUR: lambda: fit(_usual(encoded, 3)),
+            _OTHER: lambda: fit(_other(encoded, by_adobe)),
+        },
     )
     return tf.ensure_shape(image, (None, None, channels))
-
-
-def is_unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Whether TensorFlow's `decode_image` may decode an image wrongly; of each, bool.
-
-    A JPEG with four colours is not among them: only a search tells it.
-    """
-    head = _head(encoded)
-    start = tf.strings.substr(head, 0, 4)
-    unusual = _is_bmp(head) | (start == _WEBP) | (start == _GIF)
-    if channels == 1:
-        png = tf.strings.join([tf.strings.substr(head, 12, 4), tf.strings.substr(head, 25, 1)])
-        unusual |= _is_jpeg(head)
-        for colours in _PNG_COLOURS:
-            unusual |= png == colours
-    return unusual
 
 
 def _usual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.io.decode_image(encoded, channels=channels, expand_animations=False)
 
 
-def _unusual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+@seldom_run(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.bool))
+def _other(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
+    """(height, width, 3) of a GIF, WebP, BMP, or JPEG of four colours."""
     head = _head(encoded)
-    start = tf.strings.substr(head, 0, 4)
-    has_four_colours = tf.cond(
-        _is_jpeg(head),
-        lambda: tf.io.extract_jpeg_shape(encoded)[2] == 4,
-        lambda: tf.constant(False),
+    readers = [
+        (_is(head, _BMP), lambda: _bmp(encoded, head)),
+        (_is(head, _WEBP), lambda: _webp(encoded, head)),
+        (_is(head, _GIF), lambda: _gif(encoded, head)),
+    ]
+    number = tf.argmax([*(given for given, _ in readers), True], output_type=tf.int32)
+    image = tf.switch_case(
+        number, [*(reader for _, reader in readers), lambda: _cmyk(encoded, by_adobe)]
     )
-
-    def in_colour():
-        return tf.case(
-            [
-                (_is_bmp(head), lambda: _bmp(encoded, head)),
-                (start == _WEBP, lambda: _webp(encoded, head)),
-                (start == _GIF, lambda: _gif(encoded, head)),
-                (has_four_colours, lambda: _cmyk(encoded)),
-            ],
-            default=lambda: _usual(encoded, 3),
-        )
-
-    if channels == 3:
-        return in_colour()
-    # libjpeg gives the luma of a JPEG itself, but not of one with four colours.
-    luma_inside = _is_jpeg(head) & ~has_four_colours
-    return tf.cond(luma_inside, lambda: _usual(encoded, 1), lambda: _grey(in_colour()))
+    return tf.ensure_shape(image, (None, None, 3))
 
 
 def _head(encoded: tf.Tensor) -> tf.Tensor:
@@ -149,12 +151,8 @@ def _head(encoded: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(tf.strings.join([encoded, tf.constant(_NOTHING)]), 0, _HEAD)
 
 
-def _is_bmp(head: tf.Tensor) -> tf.Tensor:
-    return tf.strings.substr(head, 0, 2) == _BMP
-
-
-def _is_jpeg(head: tf.Tensor) -> tf.Tensor:
-    return tf.strings.substr(head, 0, 2) == _JPEG
+def _is(heads: tf.Tensor, start: bytes) -> tf.Tensor:
+    return tf.strings.substr(heads, 0, len(start)) == start
 
 
 def _grey(image: tf.Tensor) -> tf.Tensor:
@@ -162,18 +160,19 @@ def _grey(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.bitwise.right_shift(weighted + 0x8000, 16), tf.uint8)
 
 
-def _cmyk(encoded: tf.Tensor) -> tf.Tensor:
+def _cmyk(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
     """Adobe stores ink inverted, and decoders disagree about what others do."""
-    marked = find(tf.expand_dims(encoded, 0)).by_adobe[0]
-    return _usual(_only_if(marked, encoded, "a CMYK JPEG without the marker of Adobe"), 3)
+    reason = "a CMYK JPEG without the marker of Adobe"
+    return _usual(_unless(tf.where(by_adobe, "", reason), encoded), 3)
 
 
 def _gif(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     """Source: CompuServe, "Graphics Interchange Format, Version 89a", section 18."""
     frame = _usual(encoded, 3)
-    canvas = (_number(head, 8, 2), _number(head, 6, 2))
-    fills = tf.reduce_all(tf.shape(frame)[:2] >= canvas)
-    return _only_if(fills, frame, "a GIF whose first frame is smaller than its canvas")
+    *_, width, height = _words(head, 5)
+    fills = tf.reduce_all(tf.shape(frame)[:2] >= (height, width))
+    smaller = "a GIF whose first frame is smaller than its canvas"
+    return _unless(tf.where(fills, "", smaller), frame)
 
 
 def is_animated_webp(head: tf.Tensor) -> tf.Tensor:
@@ -185,52 +184,54 @@ def is_animated_webp(head: tf.Tensor) -> tf.Tensor:
       head: () string, the image's first 22 bytes or more.
     """
     start = tf.strings.join([tf.strings.substr(head, 0, 4), tf.strings.substr(head, 12, 4)])
-    flags = tf.bitwise.bitwise_and(_number(head, 20, 2), 2)
+    flags = tf.bitwise.bitwise_and(_words(head, 11)[-1], 2)
     return (start == _WEBP + b"VP8X") & (flags != 0)
 
 
 def _webp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    encoded = _only_if(~is_animated_webp(head), encoded, "an animated WebP")
+    encoded = _unless(tf.where(is_animated_webp(head), "an animated WebP", ""), encoded)
     # Not `decode_webp`: a server of an older TensorFlow would not load a graph with that op.
     return tf.io.decode_image(encoded, channels=0, expand_animations=False)[..., :3]
 
 
 def _bmp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     """Source: Microsoft, "Bitmap Storage" and BITMAPINFOHEADER, Win32 documentation."""
-    bits, kind = _number(head, 28, 2), _number(head, 30, 4)
-    header = _number(head, 14, 4)
-    encoded = _only_if(header >= 40, encoded, "a BMP with the header of OS/2")
-    depth = (bits == 8) | (bits == 24) | (bits == 32)
-    encoded = _only_if(depth, encoded, "a BMP with 1, 4 or 16 bits a pixel")
+    words = _words(head, 17)
+    end, header, kind = (words[at] + words[at + 1] * (1 << 16) for at in (5, 7, 15))
+    bits, begin = words[14], 14 + header
     fields = tf.strings.substr(tf.strings.join([encoded, tf.constant(_NOTHING)]), _HEAD, 12)
-    usual = (kind == 0) | ((kind == 3) & (bits == 32) & (fields == _BITFIELDS))
-    encoded = _only_if(usual, encoded, "a BMP that is compressed or has unusual colour masks")
-    return tf.cond(
-        bits == 8, lambda: _bmp_palette(encoded, head, header), lambda: _usual(encoded, 3)
-    )
-
-
-def _bmp_palette(encoded: tf.Tensor, head: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    begin, end = 14 + header, _number(head, 10, 4)
     whole = (begin > 0) & (end - begin >= 4) & (end <= tf.strings.length(encoded))
-    encoded = _only_if(whole, encoded, "a BMP without its palette")
-    entries = tf.io.decode_raw(tf.strings.substr(encoded, begin, (end - begin) // 4 * 4), tf.uint8)
-    palette = tf.reshape(entries, (-1, 4))[:256, 2::-1]  # (colours, 3): red, green, blue
-    palette = tf.pad(palette, [[0, 256 - tf.shape(palette)[0]], [0, 0]])
-    places = tf.io.decode_bmp(encoded)[..., 0]
-    return tf.gather(palette, tf.cast(places, tf.int32))
+    reason = ""
+    for holds, otherwise in (  # The first that does not hold is the reason.
+        (whole | (bits != 8), "a BMP without its palette"),
+        (
+            (kind == 0) | ((kind == 3) & (bits == 32) & (fields == _BITFIELDS)),
+            "a BMP that is compressed or has unusual colour masks",
+        ),
+        ((bits == 8) | (bits == 24) | (bits == 32), "a BMP with 1, 4 or 16 bits a pixel"),
+        (header >= 40, "a BMP with the header of OS/2"),
+    ):
+        reason = tf.where(holds, reason, otherwise)
+    encoded = _unless(reason, encoded)
+
+    def with_palette():
+        text = tf.strings.substr(encoded, begin, (end - begin) // 4 * 4)
+        palette = tf.reshape(tf.io.decode_raw(text, tf.uint8), (-1, 4))[:256, 2::-1]
+        palette = tf.pad(palette, [[0, 256 - tf.shape(palette)[0]], [0, 0]])  # (256, 3): RGB
+        return tf.gather(palette, tf.cast(tf.io.decode_bmp(encoded)[..., 0], tf.int32))
+
+    return tf.cond(bits == 8, with_palette, lambda: _usual(encoded, 3))
 
 
-def _number(text: tf.Tensor, position: int, size: int) -> tf.Tensor:
-    """() int32 of little-endian bytes of a header; a larger number counts as negative."""
-    kind = {2: tf.uint16, 4: tf.int32}[size]
-    return tf.cast(tf.io.decode_raw(tf.strings.substr(text, position, size), kind)[0], tf.int32)
+def _words(head: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """The first `count` little-endian 16-bit numbers of a header, () int32 each."""
+    numbers = tf.io.decode_raw(tf.strings.substr(head, 0, 2 * count), tf.uint16)
+    return tf.unstack(tf.cast(numbers, tf.int32), count)
 
 
-def _only_if(holds: tf.Tensor, value: tf.Tensor, otherwise: str) -> tf.Tensor:
-    """The bytes or pixels, for what must not see them where the condition does not hold."""
-    check = tf.debugging.Assert(
-        holds, [f"This is {otherwise}, which is not read. Save it as a PNG."]
-    )
+def _unless(reason: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    """The bytes or pixels, for what must not see them where there is a reason against it."""
+    refusal = tf.strings.join(["This is ", reason, ", which is not read. Save it as a PNG."])
+    check = tf.debugging.Assert(reason == "", [refusal])
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(value)

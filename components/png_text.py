@@ -3,6 +3,8 @@
 Source: W3C, "Portable Network Graphics (PNG) Specification", 11.3.4.
 """
 
+import zlib
+
 import tensorflow as tf
 
 _PLAIN, _COMPRESSED, _INTERNATIONAL = b"tEXt", b"zTXt", b"iTXt"
@@ -10,17 +12,14 @@ _KEYWORD = r"^[^\x00]*\x00"
 _MORE = r"\C\C[^\x00]*\x00[^\x00]*\x00"  # flag, method, language, keyword in that language
 _IS_COMPRESSED = rf"(?s){_KEYWORD}\x01\C*"
 _MOST_BYTES = 1 << 19  # of a compressed text: it may become a thousand times as long
+_NOTHING = zlib.compress(b"")
 _BYTES = [bytes([value]) for value in range(256)]
-
-
-def is_text(part: tf.Tensor) -> tf.Tensor:
-    """Whether a part of a PNG, () string from its kind on, is a text."""
-    kinds = [_PLAIN, _COMPRESSED, _INTERNATIONAL]
-    return tf.reduce_any(tf.strings.substr(part, 0, 4) == kinds)
 
 
 def content(part: tf.Tensor) -> tf.Tensor:
     """The text of a part, () string from its kind on; "" where it cannot be read.
+
+    Of what is no text, the part itself.
 
     Raises:
       tf.errors.DataLossError: a compressed text is damaged.
@@ -34,7 +33,8 @@ def content(part: tf.Tensor) -> tf.Tensor:
     before = tf.where(is_compressed, rf"{_KEYWORD}\x00", _KEYWORD)
     before = tf.where(is_international, _KEYWORD + _MORE, before)
     text = tf.strings.regex_replace(text, before, "", replace_global=False)
-    return tf.cond(is_compressed, lambda: _decompressed(text), lambda: text)
+    text = tf.where(is_compressed, _decompressed(tf.where(is_compressed, text, "")), text)
+    return tf.where(is_international | is_compressed | (kind == _PLAIN), text, part)
 
 
 def _decompressed(text: tf.Tensor) -> tf.Tensor:
@@ -43,7 +43,7 @@ def _decompressed(text: tf.Tensor) -> tf.Tensor:
     start = tf.cast(tf.io.decode_raw(tf.strings.substr(start, 0, 2), tf.uint8), tf.int32)
     is_zlib = (start[0] % 16 == 8) & ((start[0] * 256 + start[1]) % 31 == 0)
     readable = is_zlib & (tf.strings.length(text) <= _MOST_BYTES)
-    return tf.cond(readable, lambda: tf.io.decode_compressed(text, "ZLIB"), lambda: "")
+    return tf.io.decode_compressed(tf.where(readable, text, _NOTHING), "ZLIB")
 
 
 def from_hexadecimal(text: tf.Tensor) -> tf.Tensor:
