@@ -129,13 +129,26 @@ class Training(Section):
     learning_rate: Annotated[float, Field(gt=0, le=10)] = Field(
         0.001, description="the highest learning rate; see schedule"
     )
-    schedule: Literal["cosine", "constant"] = Field(
+    schedule: Literal["cosine", "one_cycle", "step", "constant"] = Field(
         "cosine",
         description="cosine warms up over the first epoch and decays to 0 at the last one, "
-        "constant stays at learning_rate",
+        "one_cycle rises for three tenths of all steps and decays to 0, step falls to a tenth "
+        "after half of the epochs and again after three quarters, constant stays at learning_rate",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(
         "adam", description="sgd uses Nesterov momentum 0.9"
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="share of a weight, times the learning rate, that each step takes from it; "
+        "biases and normalisation are left out; omit for 0.004 with adamw, else 0",
+    )
+    gradient_clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="the longest that all gradients together may be; omit for no limit"
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="share of each label that goes to all classes alike, in training alone",
     )
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
         None,

@@ -52,7 +52,7 @@ class FedStep:
                     [_STD] * channels,
                 ),
                 build_optimizer(training, 100, chosen.precision),
-                training.batch_size,
+                training,
                 chosen.strategy,
                 xla=chosen.xla,
             )

@@ -62,7 +62,7 @@ def prepare(
         steps = Steps(
             build_model(),
             build_optimizer(training, batches.steps_per_epoch, devices.precision),
-            training.batch_size,
+            training,
             devices.strategy,
             augmenter,
             devices.xla,

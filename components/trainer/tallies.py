@@ -107,9 +107,18 @@ def class_ids(targets: tf.Tensor) -> tf.Tensor:
     return tf.where(ids == NO_CLASS, -1, ids)
 
 
-def losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Cross entropy of each example, (batch, …) float32; 0 if the label is not a class."""
+def losses(logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
+    """Cross entropy of each example, (batch, …) float32; 0 if the label is not a class.
+
+    Args:
+      smoothing: share of each label that goes to all classes alike, 0..1 (Szegedy and others,
+        2016, arXiv:1512.00567).
+    """
     counts = (labels >= 0) & (labels < logits.shape[-1])
     safe = tf.where(counts, labels, tf.zeros_like(labels))
-    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, tf.cast(logits, tf.float32))
+    logits = tf.cast(logits, tf.float32)
+    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, logits)
+    if smoothing:
+        to_all = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
+        entropy = (1 - smoothing) * entropy + smoothing * to_all
     return tf.where(counts, entropy, tf.zeros_like(entropy))

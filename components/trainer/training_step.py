@@ -26,22 +26,47 @@ def build_optimizer(
 
 
 def _optimizer(training: Training, steps_per_epoch: int) -> keras.Optimizer:
-    peak = training.learning_rate
-    rate = peak
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=peak / 10,
-            warmup_target=peak,
-            warmup_steps=steps_per_epoch,
-            decay_steps=max(1, (training.epochs - 1) * steps_per_epoch),
-        )
+    rate = _rate(training, steps_per_epoch)
+    decay = training.weight_decay
     match training.optimizer:
         case "adam":
-            return keras.optimizers.Adam(rate)
+            return keras.optimizers.Adam(rate, weight_decay=decay or None)
         case "adamw":
-            return keras.optimizers.AdamW(rate)
+            return keras.optimizers.AdamW(rate, weight_decay=0.004 if decay is None else decay)
         case _:
-            return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+            return keras.optimizers.SGD(
+                rate, momentum=0.9, nesterov=True, weight_decay=decay or None
+            )
+
+
+def _rate(training: Training, steps_per_epoch: int):
+    peak, steps = training.learning_rate, training.epochs * steps_per_epoch
+    schedules = keras.optimizers.schedules
+    match training.schedule:
+        case "cosine":
+            return schedules.CosineDecay(
+                initial_learning_rate=peak / 10,
+                warmup_target=peak,
+                warmup_steps=steps_per_epoch,
+                decay_steps=max(1, (training.epochs - 1) * steps_per_epoch),
+            )
+        case "one_cycle":
+            # Smith and Topin (2017, arXiv:1708.07120), with fast.ai's proportions.
+            rising = max(1, round(0.3 * steps))
+            return schedules.CosineDecay(
+                initial_learning_rate=peak / 25,
+                warmup_target=peak,
+                warmup_steps=rising,
+                decay_steps=max(1, steps - rising),
+            )
+        case "step":
+            falls = [math.ceil(training.epochs * part) * steps_per_epoch for part in (0.5, 0.75)]
+            # A rate holds up to and including its boundary, and steps count from 0.
+            return schedules.PiecewiseConstantDecay(
+                [fall - 1 for fall in falls], [peak, peak / 10, peak / 100]
+            )
+        case _:
+            return peak
 
 
 def _normalise_over_devices(model: keras.Model) -> None:
@@ -74,7 +99,7 @@ class Steps:
 
     Args:
       optimizer: not yet built.
-      batch_size: over all devices.
+      training: says the batch's size, over all devices, the label smoothing and the clipping.
       augmenter: changes the training images, and masks with them; None changes nothing.
       xla: whether XLA compiles the forward and backward pass.
     """
@@ -83,7 +108,7 @@ class Steps:
         self,
         model: keras.Model,
         optimizer: keras.Optimizer,
-        batch_size: int,
+        training: Training,
         strategy: tf.distribute.Strategy,
         augmenter: Augmenter | None = None,
         xla: bool = False,
@@ -94,13 +119,19 @@ class Steps:
         self.training = tallies.Tallies()
         self.validation = tallies.Tallies(self.classes if self._segmentation else 0)
         # Classified are whole images, or each of their pixels.
-        self._batch_answers = batch_size * math.prod(model.output_shape[1:-1])
+        self._batch_answers = training.batch_size * math.prod(model.output_shape[1:-1])
+        self._options = training
         self._strategy = strategy
         self._augmenter = augmenter
         self._xla = xla
         # XLA cannot compile communication between devices: each then normalises its own part.
         if strategy.num_replicas_in_sync > 1 and not xla:
             _normalise_over_devices(model)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        if inner.weight_decay:
+            # Biases and normalisation are vectors, and not what makes a network complicated.
+            vectors = [weight for weight in model.trainable_variables if len(weight.shape) < 2]
+            inner.exclude_from_weight_decay(var_list=vectors)
         # A compiled step cannot create variables.
         optimizer.build(model.trainable_variables)
 
@@ -125,6 +156,8 @@ class Steps:
             losses, logits, labels, gradients = backwards(images, targets, self._device_step())
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
+            if self._options.gradient_clip_norm:
+                gradients = self._clipped(gradients)
             # Outside XLA, which cannot compile the sum of the devices' gradients.
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(losses, logits, labels)
@@ -140,7 +173,7 @@ class Steps:
         labels = tallies.class_ids(targets)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            losses = tallies.losses(logits, labels)
+            losses = tallies.losses(logits, labels, self._options.label_smoothing)
             # Gradients are summed over the devices: each divides by the whole batch.
             loss = tf.reduce_sum(losses) / self._batch_answers
             penalties = self.model.losses
@@ -149,6 +182,16 @@ class Steps:
             loss = self.optimizer.scale_loss(loss)
         weights = [weight.value for weight in self.model.trainable_variables]
         return losses, logits, labels, tape.gradient(loss, weights)
+
+    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The gradients, shortened alike on every device if their sum over all is too long."""
+        devices = tf.distribute.get_replica_context()
+        summed = devices.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        length = tf.linalg.global_norm([tf.cast(gradient, tf.float32) for gradient in summed])
+        scale = getattr(self.optimizer, "dynamic_scale", None)  # of float16's gradients
+        limit = self._options.gradient_clip_norm * (1.0 if scale is None else scale.value)
+        factor = tf.minimum(1.0, limit / tf.maximum(length, 1e-30))
+        return [gradient * tf.cast(factor, gradient.dtype) for gradient in gradients]
 
     def _device_step(self) -> tf.Tensor:
         """() int64, different for every step and every device."""

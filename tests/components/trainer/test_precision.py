@@ -19,6 +19,7 @@ SHAPE = (4, 4, 1)
 
 
 def small_steps(precision: str, parameters: Training, strategy=None) -> Steps:
+    parameters = parameters.model_copy(update={"batch_size": 4})
     devices = Devices(strategy or tf.distribute.get_strategy(), precision=precision)
     with devices.strategy.scope(), devices.policy():
         images = keras.Input(SHAPE, dtype="uint8")
@@ -26,7 +27,7 @@ def small_steps(precision: str, parameters: Training, strategy=None) -> Steps:
         hidden = keras.layers.Dense(8)(pixels)
         model = keras.Model(images, keras.layers.Dense(3, dtype="float32")(hidden))
         optimizer = build_optimizer(parameters, steps_per_epoch=10, precision=precision)
-        return Steps(model, optimizer, batch_size=4, strategy=devices.strategy)
+        return Steps(model, optimizer, parameters, devices.strategy)
 
 
 def weights_of(steps: Steps) -> list[np.ndarray]:
