@@ -43,6 +43,7 @@ def _predict(arguments):
     place = place_of(arguments)
     with chatter_away() as screen:
         from components.batch_predictor import images
+        from components.examples.picture_files import shown
         from components.model_store.layout import newest_path
 
         def complain(line):
@@ -67,7 +68,7 @@ def _predict(arguments):
         for file, answer in images.answers(loaded, files):
             if answer.error:
                 skipped += 1
-                complain(f"{file} is skipped: {answer.error}")
+                complain(f"{shown(file)} is skipped: {answer.error}")
                 continue
             facts = _facts(file, answer, loaded, arguments.top)
             if masks:
@@ -158,10 +159,13 @@ def _facts(file, answer, loaded, top) -> dict:
 
 
 def _text(facts) -> str:
+    from components.examples.picture_files import shown
+
+    image = shown(facts["image"])
     if "classes" in facts:
         shares = ", ".join(f"{one['label']} {one['share']:.1%}" for one in facts["classes"])
-        return f"{facts['image']}: {shares}" + (f"  → {facts['mask']}" if "mask" in facts else "")
+        return f"{image}: {shares}" + (f"  → {facts['mask']}" if "mask" in facts else "")
     first, *others = facts["top"]
     rest = ", ".join(f"{one['label']} {one['probability']:.4f}" for one in others)
-    line = f"{facts['image']}: {first['label']} {first['probability']:.4f}"
+    line = f"{image}: {first['label']} {first['probability']:.4f}"
     return line + (f"  (then {rest})" if rest else "")

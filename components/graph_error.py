@@ -12,6 +12,7 @@ _NAMES = re.compile(
     r"|StringToNumberOp could not correctly convert string: "  # of `decode_mask`
 )
 
+_ASSERTED = re.compile(r"^assertion failed: \[(.*?)\.?\]$")  # the words of an Assert alone
 
 # What loading a SavedModel and looking for its signatures raises.
 UNLOADABLE = (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError)
@@ -26,4 +27,5 @@ def cause(error: tf.errors.OpError, otherwise: str) -> str:
     """The first line with content, at most 200 characters and no nodes' names, or `otherwise`."""
     lines = (line.strip() for line in _NAMES.sub("", error.message).splitlines())
     said = [line for line in lines if line and not line.startswith(_NOISE)]
-    return (said or [otherwise])[0].split(" [[")[0][:200]
+    first = (said or [otherwise])[0].split(" [[")[0]
+    return _ASSERTED.sub(r"\1", first)[:200]

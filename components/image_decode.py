@@ -99,6 +99,7 @@ def _kinds(heads: tf.Tensor, four_colours: tf.Tensor, channels: int) -> tf.Tenso
       four_colours: bool, of which of them are JPEGs of that.
     """
     other = four_colours | _is(heads, _GIF) | _is(heads, _WEBP) | _is(heads, _BMP)
+    other |= _is_jpeg_xl(heads)
     kinds = tf.where(other, _OTHER, _USUAL)
     if channels == 1:
         png = tf.strings.join([tf.strings.substr(heads, 12, 4), tf.strings.substr(heads, 25, 1)])
@@ -138,6 +139,7 @@ def _other(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
         (_is(head, _BMP), lambda: _bmp(encoded, head)),
         (_is(head, _WEBP), lambda: _webp(encoded, head)),
         (_is(head, _GIF), lambda: _gif(encoded, head)),
+        (_is_jpeg_xl(head), lambda: _jpeg_xl(encoded)),
     ]
     number = tf.argmax([*(given for given, _ in readers), True], output_type=tf.int32)
     image = tf.switch_case(
@@ -153,6 +155,16 @@ def _head(encoded: tf.Tensor) -> tf.Tensor:
 
 def _is(heads: tf.Tensor, start: bytes) -> tf.Tensor:
     return tf.strings.substr(heads, 0, len(start)) == start
+
+
+def _is_jpeg_xl(heads: tf.Tensor) -> tf.Tensor:
+    """Source: ISO/IEC 18181-2, the signatures of a file with and without a container."""
+    return _is(heads, b"\xff\x0a") | _is(heads, b"\0\0\0\x0cJXL ")
+
+
+def _jpeg_xl(encoded: tf.Tensor) -> tf.Tensor:
+    """TensorFlow 2.21 reads it, and a server of an older one does not."""
+    return _usual(_unless(tf.constant("a JPEG XL"), encoded), 3)
 
 
 def _grey(image: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,12 @@ Nothing is decoded: that takes a hundred times longer, and Transform does it.
 KINDS = "JPEG, PNG, GIF, BMP or WebP"
 HEAD = 12  # bytes that `kind_of` looks at
 _BEGINNINGS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
+# TIFF, JPEG 2000, JPEG XL, Photoshop, Windows' icons, SVG, PNM and QOI.
+_OTHER_BEGINNINGS = (
+    b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\xff\x0a",
+    b"8BPS", b"\0\0\1\0", b"<svg", *(b"P%d\n" % number for number in range(1, 8)), b"qoif",
+)  # fmt: skip
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif", b"avis")
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -26,6 +32,13 @@ def kind_of(head: bytes) -> str:
     if (head[:4], head[8:HEAD]) == (b"RIFF", b"WEBP"):
         return "WebP"
     return next((kind for start, kind in _BEGINNINGS.items() if head.startswith(start)), "")
+
+
+def is_of_other_kind(head: bytes) -> bool:
+    """Whether a file's first bytes are those of an image that is not read, such as TIFF or HEIC."""
+    return head.startswith(_OTHER_BEGINNINGS) or (
+        head[4:8] == b"ftyp" and head[8:HEAD] in _HEIF_BRANDS
+    )
 
 
 def kind_named(name: str) -> str:

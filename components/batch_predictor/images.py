@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from components.examples.picture_files import shown
 from components.image_files import HEAD, KINDS, kind_named, kind_of
 from failures import Failure
 
@@ -14,8 +15,13 @@ _BATCH = 64  # images of one call: bounds the memory, whatever their number
 
 
 def is_image(file: str) -> bool:
-    """Whether a file is an image by its content, whatever its name is, or says that it is one."""
-    if kind_named(file):
+    """Whether a file is an image by its content, whatever its name is, or says that it is one.
+
+    What a hidden file says does not count: macOS puts `._photo.jpg` beside `photo.jpg`.
+    """
+    if os.path.exists(file) and not os.path.isfile(file):
+        return False  # Opening a pipe would wait for its writer.
+    if kind_named(file) and not os.path.basename(file).startswith("."):
         return True  # and if it is not, its answer is an error and not silence
     try:
         with open(file, "rb") as opened:
@@ -28,18 +34,28 @@ def left_out_line(files: Sequence[str], wanted: str = f"{KINDS} images") -> str:
     """A line about the files of a folder that are not wanted; "" where there are none."""
     if not files:
         return ""
-    named = ", ".join(map(os.path.basename, files[:_NAMED]))
+    named = ", ".join(shown(os.path.basename(file)) for file in files[:_NAMED])
     more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
     return f"{len(files):,} files are not {wanted} and are left out: {named}{more}"
 
 
 def files_at(place: str) -> list[str]:
-    """The files of a file, of a folder with all below it, or of a glob."""
+    """The files of a file, of a folder with all below it, or of a glob; links are followed."""
     if os.path.isdir(place):
-        return sorted(str(path) for path in Path(place).rglob("*") if path.is_file())
+        return sorted(_below(place, (os.path.realpath(place),)))
     if os.path.exists(place):  # Before the glob: a file's name may hold brackets.
         return [place]
     return sorted(path for path in glob.glob(place, recursive=True) if os.path.isfile(path))
+
+
+def _below(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield entry.path
+            # A link to a folder above would lead round in circles.
+            elif (real := os.path.realpath(entry.path)) not in above:
+                yield from _below(entry.path, (*above, real))
 
 
 def expand(places: Sequence[str]) -> tuple[list[str], str]:

@@ -9,6 +9,10 @@ from components.image_files import KINDS
 WORDS = {
     "broken": ("broken image left out", "broken images left out"),
     "empty": ("empty file left out", "empty files left out"),
+    "unsupported": (
+        f"image of another format than {KINDS} left out",
+        f"images of other formats than {KINDS} left out",
+    ),
     "huge": tuple(f"image{s} above {MOST_BYTES >> 20} MiB left out" for s in ("", "s")),
     "misplaced": (
         "image outside the classes and splits left out",

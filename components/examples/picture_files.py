@@ -5,7 +5,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from components.image_files import HEAD, is_whole, kind_named, kind_of
+from components.image_files import HEAD, is_of_other_kind, is_whole, kind_named, kind_of
 from files.places import opened, reading
 
 NEXT_STEP = "Correct its permissions or remove it, then run again."
@@ -31,6 +31,8 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
       Failure: the file cannot be read.
     """
     place = os.path.join(folder, path)
+    if os.path.islink(place) and not os.path.exists(place):
+        return None, "missing"
     with reading(shown(place), NEXT_STEP):
         found = os.stat(place)
         if not stat.S_ISREG(found.st_mode):
@@ -41,7 +43,7 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
             if not head:
                 return None, "empty"
             if not kind:
-                return None, "broken" if kind_named(path) else "foreign"
+                return None, _why_not(head, path)
             if found.st_size > MOST_BYTES:
                 return None, "huge"
             content = head + file.read()
@@ -49,6 +51,12 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
         return None, "broken"
     picture = Picture(path, len(content), hashlib.sha256(content).digest())
     return picture, "misnamed" if kind_named(path) not in ("", kind) else ""
+
+
+def _why_not(head: bytes, path: str) -> str:
+    if is_of_other_kind(head):
+        return "unsupported"
+    return "broken" if kind_named(path) else "foreign"
 
 
 def shown(path: str) -> str:

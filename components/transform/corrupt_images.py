@@ -4,6 +4,8 @@ Transform and the Evaluator decode whole batches in a graph. Only when a batch
 fails do they come here, so that good data never pays for a second decoding.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,10 @@ from components.image_decode import REFUSAL, UNDECODABLE, decode_image
 from components.mask_decode import decode_mask
 from failures import Failure
 from settings.preprocessing import Preprocessing
+
+_REFUSED = re.compile(r"This is (.*), which is not read")
+_OF_ONE_IMAGE = re.compile(r", size \d|[:;(.]")  # where what only one image has begins
+_NAMED = 5  # kinds of reasons that a line names
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,19 @@ def _reason(error: tf.errors.OpError) -> str:
     if refusal := REFUSAL.search(error.message):
         return refusal[0].rstrip(".")
     return error.message.split("}}")[-1].split(" [Op:")[0].strip().rstrip(".")
+
+
+def reasons(corrupt: Sequence[CorruptImage]) -> str:
+    """What is wrong with images, the most frequent first: "2 an animated WebP, 1 Invalid PNG"."""
+    kinds = Counter(_kind(image.reason) for image in corrupt).most_common()
+    named = [f"{count:,} {kind}" for kind, count in kinds[:_NAMED]]
+    more = sum(count for _, count in kinds[_NAMED:])
+    return ", ".join(named + [f"{more:,} of other kinds"] * bool(more))
+
+
+def _kind(reason: str) -> str:
+    refused = _REFUSED.match(reason)
+    return refused[1] if refused else _OF_ONE_IMAGE.split(reason)[0]
 
 
 def enforce_policy(

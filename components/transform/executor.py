@@ -22,7 +22,7 @@ from components.schema_gen import schema_files
 from components.spans.reading import pass_on
 from components.spans.store import NO_STORE, SpanStore
 from components.transform import masks, pixel_statistics, transform_graph, vocabulary
-from components.transform.corrupt_images import enforce_policy
+from components.transform.corrupt_images import enforce_policy, reasons
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.kept_shards import KeptShards, kept_shards
 from components.transform.preprocessing import OUT_OF_VOCABULARY
@@ -211,7 +211,8 @@ def _describe(
     size = "x".join(map(str, job.options.shape))
     summary = f"{sum(written.values()):,} {pictures} of {size}, {classes:,} classes"
     if any(dropped.values()):
-        summary += f"; {sum(dropped.values()):,} corrupt dropped"
+        corrupt = [image for result in results for image in result.corrupt]
+        summary += f"; {sum(dropped.values()):,} corrupt dropped ({reasons(corrupt)})"
     if job.features.target == "mask":
         pixels = masks.statistics(train_targets(results), job)["pixels"]
         if unseen := [name for name, count in pixels.items() if not count]:

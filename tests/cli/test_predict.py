@@ -165,6 +165,25 @@ def test_images_are_found_by_their_content_and_other_files_are_counted(tmp_path)
     assert (sum(run.count for run in runs), line) == (7, left_out)
 
 
+def test_hidden_files_links_and_pipes_of_a_folder_are_taken_or_counted(tmp_path):
+    photos, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for folder in (photos, elsewhere):
+        folder.mkdir()
+        Image.new("RGB", (8, 8)).save(folder / "photo.png")
+    (photos / "._photo.jpg").write_bytes(b"\0\5\x16\7")
+    (photos / "linked").symlink_to(elsewhere)
+    (photos / "gone.png").symlink_to("nowhere")
+    (elsewhere / "above").symlink_to(photos)
+    os.mkfifo(photos / "pipe.png")
+    (photos / "two\nlines.txt").touch()
+
+    found, left_out = expand([str(photos)])
+
+    names = [os.path.relpath(file, photos) for file in found]
+    assert names == ["gone.png", "linked/photo.png", "photo.png"]
+    assert left_out.endswith("are left out: ._photo.jpg, pipe.png, two?lines.txt")
+
+
 def test_without_a_model_the_next_step_is_named(tmp_path):
     with pytest.raises(Failure, match="Run the pipeline first"):
         newest_path(str(tmp_path))

@@ -20,5 +20,12 @@ def test_of_a_datasets_error_the_cause_comes_without_the_iterators_name():
     assert "JPEG" in cause
 
 
+def test_of_an_assertion_the_cause_is_its_own_words():
+    def check():
+        tf.debugging.Assert(tf.constant(1) > 2, ["This is no picture."])
+
+    assert reported(tf.function(check)) == "This is no picture"
+
+
 def test_where_no_line_says_anything_the_caller_does():
     assert graph_error.cause(tf.errors.InternalError(None, None, "<\n"), "unknown") == "unknown"

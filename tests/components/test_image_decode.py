@@ -83,6 +83,8 @@ BMP_P, BMP_RGB = (encode(picture((8, 8), mode), "BMP") for mode in ("P", "RGB"))
             "smaller than its canvas",
         ),
         (animated_webp(lossless=False), "an animated WebP"),
+        (b"\xff\x0a" + bytes(90), "a JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(90), "a JPEG XL"),
         (unmarked_cmyk((8, 8)), "a CMYK JPEG without the marker of Adobe"),
         (
             unmarked_cmyk((8, 8), lambda one: b"\xff\xee\0\r" + one[4:15]),

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from components.image_files import HEAD, is_whole, kind_named, kind_of
+from components.image_files import HEAD, is_of_other_kind, is_whole, kind_named, kind_of
 from tests.components.picture_variants import variants
 from tests.components.pictures import encode, picture
 
@@ -64,6 +64,16 @@ def test_what_stands_behind_a_picture_does_not_matter():
 @pytest.mark.parametrize("content", [b"", b"RIFF1234WAVE", b"%PDF-1.7", b"\x00\x01"])
 def test_other_content_is_no_image(content):
     assert kind_of(content) == ""
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG2000", "AVIF", "ICO", "PPM"])
+def test_images_of_formats_that_are_not_read_are_known(kind):
+    head = encode(picture((16, 16)), kind)[:HEAD]
+    assert (kind_of(head), is_of_other_kind(head)) == ("", True)
+
+
+def test_no_image_that_is_read_counts_as_one_that_is_not():
+    assert not [name for name, content, _ in VARIANTS if is_of_other_kind(content[:HEAD])]
 
 
 def test_a_suffix_promises_a_kind_in_any_case():

@@ -80,11 +80,6 @@ def a_class_of_two_lines(photos):
     return "the class folder do?g holds what is no printable character of UTF-8"
 
 
-def a_dangling_link(photos):
-    (photos / "cat" / "gone.jpg").symlink_to("nowhere")
-    return "photos/cat/gone.jpg cannot be read: No such file or directory. Correct"
-
-
 def a_link_to_itself(photos):
     (photos / "cat" / "loop").symlink_to("loop")
     return "photos/cat cannot be read: Too many levels of symbolic links. Correct"
@@ -95,8 +90,7 @@ def a_link_to_itself(photos):
     [
         a_missing_folder, a_file, no_file, no_image, images_without_classes,
         split_folders_of_other_names, no_folder_of_tests, one_class, a_class_of_one_image,
-        few_images, a_class_that_is_no_text, a_class_of_two_lines, a_dangling_link,
-        a_link_to_itself,
+        few_images, a_class_that_is_no_text, a_class_of_two_lines, a_link_to_itself,
     ],
 )  # fmt: skip
 def test_a_bad_folder_is_one_line_and_nothing_is_written(spoil, photos, ingest, tmp_path):

@@ -142,6 +142,15 @@ def test_what_is_no_whole_image_is_left_out_counted_and_named(photos, ingest, re
     assert "cat/cut.jpg, cat/page.png" in caplog.text
 
 
+def test_links_to_nothing_and_images_of_other_formats_are_counted_as_such(photos, ingest):
+    (photos / "cat" / "gone.jpg").symlink_to("nowhere")
+    (photos / "cat" / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "dog" / "scan.jpg").write_bytes(b"II*\0\x08\0\0\0")
+    summary = ingest(photos).get_string_custom_property("summary")
+    assert "warning: 1 missing file left out (cat/gone.jpg)" in summary
+    assert "warning: 2 images of other formats than JPEG, PNG, GIF, BMP or WebP left out" in summary
+
+
 def test_a_suffix_of_another_kind_does_not_matter_and_is_named(photos, ingest, read):
     (photos / "cat" / "0").rename(photos / "cat" / "0.png")
     (photos / "dog" / "1").rename(photos / "dog" / "1.png")

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from components.transform.corrupt_images import CorruptImage, enforce_policy, split_corrupt
+from components.transform.corrupt_images import CorruptImage, enforce_policy, reasons, split_corrupt
 from failures import Failure
 from settings.preprocessing import Preprocessing
 
@@ -57,6 +57,16 @@ def test_what_does_not_decode_is_told_with_its_reason(make, name, reason):
     assert reason in why
     assert "node" not in why
     assert "\n" not in why
+
+
+def test_reasons_are_counted_by_kind():
+    refused = "This is a BMP with 1, 4 or 16 bits a pixel, which is not read. Save it as a PNG"
+    given = ["Invalid PNG data, size 14", refused, "Invalid PNG data, size 7", "no JPEG"]
+    corrupt = [CorruptImage("train", "data", 0, reason) for reason in given]
+    expected = "2 Invalid PNG data, 1 a BMP with 1, 4 or 16 bits a pixel, 1 no JPEG"
+    assert reasons(corrupt) == expected
+    others = [CorruptImage("train", "data", 0, f"kind {letter}") for letter in "abcdef"]
+    assert reasons(corrupt + others).endswith(", 4 of other kinds")
 
 
 def found(split: str, count: int) -> list[CorruptImage]:
