@@ -32,8 +32,8 @@ def encode(image, kind, **options) -> bytes:
 
 def by_pillow(encoded: bytes, channels: int, exif_orientation: bool = True) -> np.ndarray:
     """(height, width, channels) int of the first frame, without its alpha channel."""
-    image = Image.open(io.BytesIO(encoded))
     with warnings.catch_warnings(action="ignore"):  # about EXIF that breaks its rules
+        image = Image.open(io.BytesIO(encoded))
         image = ImageOps.exif_transpose(image) if exif_orientation else image
     if image.mode == "I;16":
         grey = np.asarray(image).astype(int) >> 8
