@@ -162,6 +162,7 @@ def _lines(lineage):
         "scheduled for": lineage.get("scheduled_time"),
         "data": f"{data['dataset']}, {counts}" if data["dataset"] else "see Kubeflow's run",
         "spans": ", ".join(map(span_words, data["spans"])),
+        "read as of": data["snapshot"],
         "data fingerprint": data["fingerprint"],
         "schema": lineage["schema"],
         "transform graph": lineage["transform_graph"],

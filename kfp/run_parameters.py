@@ -77,6 +77,8 @@ def on_a_cluster(configuration):
 
 def _data_of_a_pod(configuration):
     data, kubeflow = configuration.data, configuration.kubeflow
+    if data.PLACE is None:
+        return data
     given = getattr(data, data.PLACE)
     place = kubeflow.data_dir
     if place is None and given is not None and is_bucket(given):
@@ -164,7 +166,9 @@ def _replaceable(configuration):
         if isinstance(value, (str, int, float)) and not isinstance(value, bool)
     }
     data = configuration.data
-    return {f"data.{data.RUN_KEY}": getattr(data, data.RUN_KEY)} | dict(sorted(single.items()))
+    source = getattr(data, data.RUN_KEY)
+    replaceable = {} if source is None else {f"data.{data.RUN_KEY}": source}
+    return replaceable | dict(sorted(single.items()))
 
 
 def check_steps(kubeflow, components):

@@ -20,7 +20,8 @@ def lineage_of(configuration, number):
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
-      "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts", "spans"},
+      "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts", "spans",
+      "snapshot"},
       "schema", "transform_graph", "steps"}; from a cluster also "run_link" (None without
       `kubeflow.endpoint`), "trigger" and "scheduled_time" or None. The origin is None
       for a model that was made before runs kept it.
@@ -110,6 +111,7 @@ def _inputs(steps, spans):
             "fingerprint": data.fingerprint,
             "counts": data.counts,
             "spans": spans,
+            "snapshot": data.snapshot,
             "uri": examples.get("uri"),
         },
         "schema": outputs.get("schema", {}).get("uri"),

@@ -56,6 +56,9 @@ def reproduce(configuration, number, write_report, results=None):
     if spans := original["data"]["spans"]:
         data = here.get("data", original["configuration"]["data"])
         here["data"] = data | {"span": spans[-1]["span"]}
+    if snapshot := _snapshot(original):
+        data = here.get("data", original["configuration"]["data"])
+        here["data"] = data | {"snapshot": snapshot}
     try:
         again = Configuration.model_validate(original["configuration"] | here)
     except ValidationError as error:
@@ -68,9 +71,15 @@ def reproduce(configuration, number, write_report, results=None):
     return 0 if _compare(original, again, *_outcome(root)) else 1
 
 
+def _snapshot(original):
+    """The time as of which a table was read, if it can be read so again."""
+    is_table = original["configuration"]["data"].get("table") is not None
+    return original["data"]["snapshot"] if is_table else None
+
+
 def _data_here(original, data):
     """The section `data` of a cluster, with the place of the same source on this machine."""
-    if original.get("source", "tfds") != data.source:
+    if original.get("source", "tfds") != data.source or data.PLACE is None:
         return original
     return original | {data.PLACE: getattr(data, data.PLACE)}
 

@@ -62,23 +62,14 @@ class ManifestSplits(PartSplits):
     test: Part = Field(description="images that the Evaluator measures on")
 
 
-class ManifestSource(Source, Spanned, Cached):
-    """Images that a CSV, JSONL or Parquet file names, with their classes or masks."""
+class RowSplits(Section):
+    """How the rows of a table become splits."""
 
-    COMPONENT, PLACE, RUN_KEY = "ManifestExampleGen", "path", "path"
-
-    path: ManifestFile = Field(description="the manifest: one row for each image")
-    root: ImageRoot | None = Field(
-        None,
-        description="the folder that paths are relative to and stay below; a relative one starts "
-        "at the manifest's folder; omit for the manifest's folder",
-    )
-    columns: Columns = Field(Columns(), description="the names of the manifest's columns")
     split_by: Literal["split", "group", "content", "time"] | None = Field(
         None,
         description="split reads the split column; group and content draw by a hash, group of "
         "the group column; time puts the latest images into test; omit for the first of split, "
-        "group and content that the manifest has",
+        "group and content that the data has",
     )
     splits: ManifestSplits | None = Field(
         None,
@@ -98,3 +89,17 @@ class ManifestSource(Source, Spanned, Cached):
     @property
     def has_validation(self) -> bool:
         return self.splits is None or self.splits.validation is not None
+
+
+class ManifestSource(Source, Spanned, Cached, RowSplits):
+    """Images that a CSV, JSONL or Parquet file names, with their classes or masks."""
+
+    COMPONENT, PLACE, RUN_KEY = "ManifestExampleGen", "path", "path"
+
+    path: ManifestFile = Field(description="the manifest: one row for each image")
+    root: ImageRoot | None = Field(
+        None,
+        description="the folder that paths are relative to and stay below; a relative one starts "
+        "at the manifest's folder; omit for the manifest's folder",
+    )
+    columns: Columns = Field(Columns(), description="the names of the manifest's columns")

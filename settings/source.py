@@ -11,7 +11,8 @@ class Source(Section):
     """What the pipeline must know of a source, whichever it is."""
 
     COMPONENT: ClassVar[str]  # the ExampleGen that reads it
-    PLACE: ClassVar[str]  # the key that says where the data lies; a cluster has its own value
+    # The key that says where the data lies, if a cluster has a value of its own for it.
+    PLACE: ClassVar[str | None]
     RUN_KEY: ClassVar[str]  # the key that each run of a package may replace
     MAX_OVERLAP: ClassVar[float | None] = 0.0  # validation.max_overlap where it is left out
 

@@ -6,6 +6,7 @@ A new source is a section here or in a file of its own, its entry in SOURCES, an
 
 from pydantic import Field, field_validator
 
+from settings.bigquery_source import BigquerySource
 from settings.buckets import ADDRESS, IN_WORDS, Cached
 from settings.folders import folder, folder_of_spans
 from settings.manifest_source import ManifestSource
@@ -122,4 +123,5 @@ SOURCES: dict[str, type[Source]] = {
     "folder": FolderSource,
     "manifest": ManifestSource,
     "tfrecords": TfrecordsSource,
+    "bigquery": BigquerySource,
 }

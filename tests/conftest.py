@@ -59,6 +59,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     _enter_own_environment()
 
 from files import locks  # noqa: E402
+from tests.bigquery_server import bigquery_server  # noqa: E402, F401
 from tests.bucket_servers import bucket, gcs_server, s3_server  # noqa: E402, F401
 from tests.processes import start_pipeline  # noqa: E402
 

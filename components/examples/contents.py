@@ -1,6 +1,7 @@
 """All that the pipeline has to know of a source before it writes Examples."""
 
 import abc
+import functools
 import itertools
 import logging
 import os
@@ -125,9 +126,13 @@ class ImageFiles(OnePlace):
     def shared(self):
         return entries.shared(self.roles)
 
+    def reader(self) -> entry_shards.Read:
+        """What reads the content of an entry."""
+        return functools.partial(entry_shards.read_file, self.folder)
+
     def write(self, folders, features, uri, make_pipeline):
         work = {
-            role: entry_shards.plan(found, self.folder, folders[role], features)
+            role: entry_shards.plan(found, self.reader(), folders[role], features)
             for role, found in self.roles.items()
             if found
         }

@@ -23,6 +23,7 @@ def describe(
     class_names: Mapping[str, Sequence[str]] | None = None,
     remarks: Sequence[str] = (),
     shared: Mapping[tuple[str, str], Sequence[str]] | None = None,
+    snapshot: str = "",
 ) -> None:
     """Sets the custom properties of an Examples artifact.
 
@@ -36,6 +37,7 @@ def describe(
       class_names: of each label feature of ids, the names in the order of the ids.
       shared: of two splits that share images, the names of some of these.
       remarks: what the table of the run adds to the counts.
+      snapshot: the time as of which it was read, if the source keeps its past.
     """
     # TFX's own function for this would import all of TFX's components.
     payload_format = example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -49,6 +51,8 @@ def describe(
     if spans:
         examples.set_string_custom_property("spans", text_of(spans))
     examples.set_string_custom_property("dataset", dataset)
+    if snapshot:
+        examples.set_string_custom_property("snapshot", snapshot)
     examples.set_string_custom_property("fingerprint", fingerprint)
     examples.set_string_custom_property("class_names", text_of(class_names or {}))
     examples.set_string_custom_property("counts", text_of(counts))

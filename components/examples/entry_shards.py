@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.examples.entries import Entry
@@ -36,23 +36,26 @@ def check_features(features: Features, others: Sequence[str] = ()) -> None:
         )
 
 
+Read = Callable[[str, bytes], bytes]  # the content of this path and digest
+
+
 @dataclass(frozen=True)
 class Shard:
     """One output file and the entries that go into it."""
 
     path: str
-    folder: str  # of the images
+    read: Read  # Beam's workers get it pickled
     entries: Sequence[Entry]
     features: Features
 
 
-def plan(entries: Sequence[Entry], folder: str, split_uri: str, features: Features) -> list[Shard]:
+def plan(entries: Sequence[Entry], read: Read, split_uri: str, features: Features) -> list[Shard]:
     """Divides a split's entries over its shards, keeping their order; no shard is empty."""
     wanted = max(LEAST, math.ceil(sum(entry.size for entry in entries) / _BYTES))
     number = min(wanted, len(entries))
     bounds = [len(entries) * index // number for index in range(number + 1)]
     return [
-        Shard(shard_path(split_uri, index, number), folder, entries[start:stop], features)
+        Shard(shard_path(split_uri, index, number), read, entries[start:stop], features)
         for index, (start, stop) in enumerate(itertools.pairwise(bounds))
     ]
 
@@ -69,19 +72,24 @@ def write(shard: Shard) -> None:
 def _records(shard: Shard) -> Iterator[bytes]:
     features = shard.features
     for entry in shard.entries:
-        image = _content(shard.folder, entry.path, entry.digest)
+        image = shard.read(entry.path, entry.digest)
         values = {features.image_feature: image}
         if features.mask_feature is None:
             values[features.label_feature] = entry.label.encode()
         else:
-            mask = _content(shard.folder, entry.mask_path, entry.mask_digest)
+            mask = shard.read(entry.mask_path, entry.mask_digest)
             values[features.mask_feature] = mask
         if entry.sample_weight is not None:
             values[WEIGHT] = entry.sample_weight
         yield tfrecords.frame(serialized(values))
 
 
-def _content(folder: str, path: str, digest: bytes) -> bytes:
+def read_file(folder: str, path: str, digest: bytes) -> bytes:
+    """The content of a file of a folder.
+
+    Raises:
+      Failure: it cannot be read, or has another SHA-256 now.
+    """
     place = os.path.join(folder, path)
     with reading(shown(place), NEXT_STEP), opened(place) as file:
         content = file.read()

@@ -19,6 +19,7 @@ WORDS = {
         "images outside the classes and splits left out",
     ),
     "missing": ("missing file left out", "missing files left out"),
+    "imageless": ("row without an image left out", "rows without images left out"),
     "unmasked": ("image without a whole mask left out", "images without whole masks left out"),
     "unpaired": ("mask without an image left out", "masks without images left out"),
     "unlabelled": ("row without a label left out", "rows without labels left out"),

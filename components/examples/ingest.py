@@ -4,7 +4,7 @@ from tfx import types
 from tfx.types import artifact_utils
 
 from components.engine import MakePipeline
-from components.examples.contents import Contents
+from components.examples.contents import Contents, OnePlace
 from components.examples.describing import describe
 from components.spans.contents import Window
 from components.spans.reading import words
@@ -59,5 +59,34 @@ def ingest(
         spans=[span.facts for span in spans],
         class_names={features.label_feature: names} if names else {},
         remarks=[words(spans, new)] * bool(spans) + found.remarks,
+        shared=found.shared(),
+    )
+
+
+def write_place(
+    found: OnePlace,
+    features: Features,
+    examples: types.Artifact,
+    *,
+    dataset: str,
+    snapshot: str = "",
+) -> None:
+    """Writes the examples of what never comes in spans, and logs what is to be said of it.
+
+    Args:
+      dataset, snapshot: as for `describe`.
+    """
+    found.log()
+    examples.split_names = artifact_utils.encode_split_names(list(found.counts))
+    folders = {role: artifact_utils.get_split_uri([examples], role) for role in found.counts}
+    found.write(folders, features, examples.uri, None)
+    describe(
+        examples,
+        dataset=dataset,
+        snapshot=snapshot,
+        fingerprint=found.fingerprint,
+        counts=found.counts,
+        span=0,
+        remarks=found.remarks,
         shared=found.shared(),
     )

@@ -20,6 +20,7 @@ class Data(NamedTuple):
     counts: dict[str, int]  # examples by split
     class_names: dict[str, list[str]]  # by feature, in the order of the class ids
     spans: list[dict[str, Any]]  # of a window: `span`, `version`, `name` and `examples` of each
+    snapshot: str | None = None  # the time as of which it was read, as in 2026-11-26T09:30:00Z
 
 
 def read_data(properties: Mapping[str, Any]) -> Data:
@@ -30,6 +31,7 @@ def read_data(properties: Mapping[str, Any]) -> Data:
         json.loads(properties.get("counts") or "{}"),
         json.loads(properties.get("class_names") or "{}"),
         json.loads(properties.get("spans") or "[]"),
+        properties.get("snapshot"),
     )
 
 

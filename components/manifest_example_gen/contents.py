@@ -9,8 +9,8 @@ from components.examples.contents import ImageFiles
 from components.examples.entries import repeated
 from components.examples.local_copies import LocalPath, local
 from components.examples.picture_files import Picture, examined, shown
+from components.examples.row_splits import laid_out
 from components.manifest_example_gen import rows
-from components.manifest_example_gen.layout import laid_out
 from components.spans.contents import WindowDriver
 from failures import Failure
 from files.buckets.addresses import is_bucket, normal

@@ -51,6 +51,7 @@ def _facts(run, maker, origin):
         ("data", "Data", f"{dataset}, {fingerprint[:10]}", f"{dataset}, fingerprint {fingerprint}"),
         ("counts", "Examples", "", counts),
         ("spans", "Spans", "", ", ".join(map(span_words, data.spans))),
+        ("snapshot", "Read as of", "", data.snapshot),
         ("schema", "Schema", *_artifact(schema)),
         ("graph", "Transform graph", *_artifact(run.output("Transform", "transform_graph"))),
         ("model", "Model", *_artifact(run.output("Trainer", "model"))),

@@ -1,4 +1,4 @@
-"""The same digits from a folder, a manifest and TFRecords: one set of examples, a model each."""
+"""The same digits from each source: one set of examples, a model each."""
 
 import csv
 import hashlib
@@ -14,13 +14,17 @@ from components.examples.reading import serialized
 from datasets.digit_scenes import material, png, scene
 from datasets.digits import enlarged_png
 from files import tfrecords
+from tests.bigquery_server import PROJECT, BigqueryServer
 from tests.e2e.test_digits import results, versions
 
 SCENES = 120
+TABLE = f"{PROJECT}.digits.all"
 SOURCES = {
     "folder": "data={source: folder, path: FOLDER/photos}",
     "manifest": "data={source: manifest, path: FOLDER/labels.csv}",
     "tfrecords": "data={source: tfrecords, path: FOLDER/records}",
+    "bigquery": f"data={{source: bigquery, table: {TABLE}, api_endpoint: API, "
+    "storage_endpoint: ROWS}",
 }
 
 
@@ -68,10 +72,23 @@ def examples_of(root: Path, example_gen: str) -> dict[str, str]:
     return found
 
 
+@pytest.fixture
+def table(digits, bigquery_server) -> BigqueryServer:
+    """A server with these digits in TABLE."""
+    rows = [
+        {"image": file.read_bytes(), "label": int(file.parent.name)}
+        for file in sorted((digits / "photos").glob("*/*.png"))
+    ]
+    bigquery_server.put(TABLE.removeprefix(f"{PROJECT}."), rows)
+    return bigquery_server
+
+
 @pytest.mark.slow
-def test_each_source_gives_the_same_examples_and_a_pushed_model(digits, tmp_path, capfd):
+def test_each_source_gives_the_same_examples_and_a_pushed_model(digits, table, tmp_path, capfd):
     found = {}
     for source, data in SOURCES.items():
+        place = TABLE if source == "bigquery" else str(digits)
+        data = data.replace("API", table.rest_url).replace("ROWS", table.rows_url)
         root, example_gen = tmp_path / source, f"{source.title()}ExampleGen"
         code, said = run(
             capfd,
@@ -85,15 +102,16 @@ def test_each_source_gives_the_same_examples_and_a_pushed_model(digits, tmp_path
         assert "1,797 examples in 3 splits" in said
         assert versions(root / "pushed") == ["1"]
         found[source] = examples_of(root, example_gen)
-        place = ["--config", "configs/digits.yaml", "--set", f"push.destination={root}/pushed"]
-        place += ["--set", f"root={root}", "--set", data.replace("FOLDER", str(digits))]
+        words = ["--config", "configs/digits.yaml", "--set", f"push.destination={root}/pushed"]
+        words += ["--set", f"root={root}", "--set", data.replace("FOLDER", str(digits))]
         capfd.readouterr()
-        assert main(["lineage", "1", "--json", *place]) == 0
+        assert main(["lineage", "1", "--json", *words]) == 0
         lineage = json.loads(capfd.readouterr().out)
-        assert lineage["data"]["dataset"].startswith(str(digits))
+        assert lineage["data"]["dataset"].startswith(place)
         [page] = (root / "reports").glob("*.html")
-        assert str(digits) in page.read_text()
-    assert found["folder"] == found["manifest"] == found["tfrecords"]
+        assert place in page.read_text()
+    assert found["folder"] == found["manifest"] == found["tfrecords"] == found["bigquery"]
+    assert f"read as of {lineage['data']['snapshot']}" in page.read_text()
     assert set(found["folder"]) == {"Split-train", "Split-validation", "Split-test"}
 
 

@@ -57,8 +57,11 @@ def test_a_key_of_the_source_can_be_replaced():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["data.source=foldr"], "data.source: given 'foldr'; allowed: folder, manifest, tfds, tfr"),
-        (["data.source=[1]"], "data.source: given [1]; allowed: folder, manifest, tfds, tfrecords"),
+        (["data.source=foldr"], "data.source: given 'foldr'; allowed: bigquery, folder, mani"),
+        (
+            ["data.source=[1]"],
+            "data.source: given [1]; allowed: bigquery, folder, manifest, tfds, tfrecords",
+        ),
         (
             ["data={path: photos}"],
             "data: given {'path': 'photos'}; allowed: path beside source: folder or ",

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.manifest_example_gen import rows
@@ -31,6 +31,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @settings(deadline=None, max_examples=300)
 @given(edits=edits, split_by=st.sampled_from([None, "time", "group", "split"]))
+@example(edits=[(0, 0, b"\xc2\x80\x0b")], split_by=None)  # a name like another one, in two lines
 def test_any_bytes_are_read_or_refused_in_one_line(suffix, edits, split_by, folder):
     path = write(Path(tempfile.mkdtemp(dir=folder)) / f"labels.{suffix}", ROWS)
     content = path.read_bytes()

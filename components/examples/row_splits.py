@@ -1,4 +1,4 @@
-"""Which image of a manifest is in which split."""
+"""Which row of a table of images is in which split."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from components.examples.draws import BY_DEFAULT, check_names, drawn, drawn_by_name, listed
 from components.examples.entries import Entry, in_order
 from components.examples.picture_files import Picture, shown
-from components.manifest_example_gen.rows import Manifest, Row
+from components.examples.rows import Row, Rows
 from failures import Failure
 from settings.manifest_source import ManifestSplits
 
 _BY_SHARE = ManifestSplits(**BY_DEFAULT)
 _BY_VALUE = ManifestSplits(**{role: role for role in BY_DEFAULT})
-_NEXT_STEP = "Correct the manifest or data.splits, then run again."
+_NEXT_STEP = "Correct the rows or data.splits, then run again."
 
 Placed = Iterable[tuple[str, Row]]  # a split and a row of it
 
 
 def laid_out(
-    manifest: Manifest,
+    table: Rows,
     pictures: Mapping[str, Picture],
     splits: ManifestSplits | None,
     has_masks: bool,
@@ -30,13 +30,13 @@ def laid_out(
     Args:
       pictures: the whole images and masks that the rows name, by path.
       has_masks: whether masks are read instead of classes.
-      place: the manifest, for messages.
+      place: the table, for messages.
 
     Raises:
       Failure: no row can be used, the name of a class is not printable, or a row names a split
         that there is not.
     """
-    rows = [row for row in manifest.rows if row.image_path in pictures]
+    rows = [row for row in table.rows if row.image_path in pictures]
     unmasked = [row.image_path for row in rows if has_masks and row.mask_path not in pictures]
     rows = [row for row in rows if not has_masks or row.mask_path in pictures]
     if not rows:
@@ -44,13 +44,13 @@ def laid_out(
             f"{place}: none of its {len(unmasked):,} images has a whole mask, such as "
             f"{shown(unmasked[0])}. {_NEXT_STEP}"
         )
-    by_role = (splits or (_BY_VALUE if manifest.split_by == "split" else _BY_SHARE)).by_role()
-    if manifest.split_by == "split":
+    by_role = (splits or (_BY_VALUE if table.split_by == "split" else _BY_SHARE)).by_role()
+    if table.split_by == "split":
         placed, findings = _as_given(rows, by_role, place, must_fit=splits is None)
-    elif manifest.split_by == "time":
+    elif table.split_by == "time":
         placed, findings = _by_time(rows, by_role), {}
     else:
-        placed, findings = _by_hash(rows, pictures, by_role, manifest.split_by), {}
+        placed, findings = _by_hash(rows, pictures, by_role, table.split_by), {}
     roles = {role: [] for role in by_role}
     for role, row in placed:
         roles[role].append(_entry(row, pictures))

@@ -1,0 +1,114 @@
+"""The rows of a table, with all that is to be said of them, before Examples are written."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from components.bigquery_example_gen import spool
+from components.bigquery_example_gen.clients import Clients, connected
+from components.bigquery_example_gen.rows import Part, read_part
+from components.bigquery_example_gen.spool import SpoolReader
+from components.bigquery_example_gen.streams import batches, open_session
+from components.bigquery_example_gen.tables import NEXT_STEP, Table
+from components.engine import run_shards
+from components.examples.contents import ImageFiles
+from components.examples.entries import repeated
+from components.examples.findings import remarks
+from components.examples.picture_files import shown
+from components.examples.row_splits import laid_out
+from components.examples.rows import Rows
+from failures import Failure
+from settings.bigquery_source import BigquerySource
+from settings.data import Features
+
+_WAY_ON = "Add images of it, leave its rows out by data.where or data.query, or set data.splits."
+
+
+@dataclass(frozen=True)
+class TableRows(ImageFiles):
+    """Images of rows, whose contents are in a spool."""
+
+    contents: SpoolReader = field(kw_only=True)
+
+    def reader(self):
+        return self.contents
+
+
+@contextlib.contextmanager
+def rows_of(
+    table: Table, source: BigquerySource, features: Features, uri: str
+) -> Iterator[TableRows]:
+    """Reads all rows; their contents are there within the block.
+
+    Args:
+      uri: the folder of the artifact.
+
+    Raises:
+      Failure: as `BigqueryExampleGen`.
+    """
+    place = shown(table.name)
+    with spool.spool_folder(uri) as folder:
+        with connected(source) as clients:
+            parts = _parts(clients, table, source, folder)
+        part = _joined(parts, place, table.names.get("key"))
+        _check_any(part, place)
+        has_masks = features.mask_feature is not None
+        rows = Rows(part.rows, table.split_by, part.findings)
+        roles, left_out = laid_out(rows, part.pictures, source.splits, has_masks, place)
+        findings = part.findings | left_out | repeated(roles)
+        contents = SpoolReader(part.places)
+        yield TableRows(folder, roles, findings, place, _WAY_ON, contents=contents)
+
+
+def _parts(clients: Clients, table: Table, source: BigquerySource, folder: str) -> list[Part]:
+    """What came in each stream; the first that fails ends all."""
+    stopped = threading.Event()
+    session = open_session(clients, table, source, stopped)
+
+    def read(number: int) -> Part:
+        stream = session.streams[number]
+        try:
+            with spool.spool_file(os.path.join(folder, f"{number:05d}")) as append:
+                found = batches(clients, stream, session.schema, source, stopped)
+                return read_part(table, source, number, found, append)
+        except BaseException:
+            stopped.set()
+            raise
+
+    numbers = range(len(session.streams))
+    return list(run_shards(read, numbers, folder, threads=max(1, len(numbers))))
+
+
+def _joined(parts: Sequence[Part], place: str, key: str | None) -> Part:
+    """All streams as one, whatever their order."""
+    joined = Part([], {}, {}, {})
+    names = set()
+    for part in parts:
+        for row in part.rows:
+            if row.image_path in names:
+                raise Failure(
+                    f"{place}: column {shown(str(key))!r} (data.columns.key) has "
+                    f"{shown(row.image_path)} twice; allowed: another value in each row. "
+                    f"{NEXT_STEP}"
+                )
+            names.add(row.image_path)
+        joined.rows.extend(part.rows)
+        joined.pictures.update(part.pictures)
+        joined.places.update(part.places)
+        for kind, found in part.findings.items():
+            joined.findings.setdefault(kind, []).extend(found)
+    for found in joined.findings.values():
+        found.sort()
+    return joined
+
+
+def _check_any(part: Part, place: str) -> None:
+    if not part.rows and not part.findings:
+        raise Failure(
+            f"{place}: there are no rows to read. Correct what data names, then run again."
+        )
+    if not part.pictures or not part.rows:
+        why = "; ".join(line.removeprefix("warning: ") for line in remarks(part.findings))
+        raise Failure(f"{place}: no row has a whole image and a label: {why}. {NEXT_STEP}")

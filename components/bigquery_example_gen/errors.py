@@ -1,0 +1,125 @@
+"""BigQuery's errors in words, and the waiting for those that pass by themselves."""
+
+import random
+import threading
+import time
+
+import google.auth.exceptions
+import requests.exceptions
+from google.api_core import exceptions
+from google.rpc.error_details_pb2 import RetryInfo
+
+from components.examples.picture_files import shown
+from failures import Failure
+from settings.bigquery_source import BigquerySource
+
+_DROPPED = (
+    exceptions.ServerError,  # unavailable, deadline exceeded, internal, unknown
+    exceptions.Aborted,
+    exceptions.Cancelled,
+    google.auth.exceptions.TransportError,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+)
+_THROTTLED = exceptions.TooManyRequests  # of gRPC, RESOURCE_EXHAUSTED
+_QUOTAS = ("quotaExceeded", "rateLimitExceeded", "billingTierLimitExceeded")
+_LONGEST_WAIT = 30.0  # seconds
+_LONGEST_CAUSE = 300  # characters
+_WAY_TO_CREDENTIALS = (
+    "Set GOOGLE_APPLICATION_CREDENTIALS, run `gcloud auth application-default login`, or give the "
+    "machine a service account"
+)
+
+
+class Patience:
+    """Waits ever longer between tries; it ends where nothing has come for too long."""
+
+    def __init__(self, seconds: float, stopped: threading.Event):
+        self._seconds, self._stopped = seconds, stopped
+        self.reset()
+
+    def reset(self) -> None:
+        """Something has come."""
+        self._tries, self._until = 0, None
+
+    def wait(self, error: Exception) -> None:
+        """Waits before another try; raises the error where that would be of no use."""
+        if not _passes(error):
+            raise error
+        now = time.monotonic()
+        self._until = self._until or now + self._seconds
+        wait = _asked_wait(error)
+        if wait is None:
+            wait = min(0.1 * 2**self._tries, _LONGEST_WAIT) * random.uniform(0.5, 1)
+        self._tries += 1
+        if now + wait > self._until:
+            raise error
+        self._stopped.wait(wait)
+
+
+def _passes(error: Exception) -> bool:
+    if isinstance(error, exceptions.MethodNotImplemented | exceptions.DataLoss):
+        return False
+    return isinstance(error, (*_DROPPED, _THROTTLED))
+
+
+def _asked_wait(error: Exception) -> float | None:
+    """Seconds that the server itself asks to wait for."""
+    for detail in getattr(error, "details", None) or ():
+        if isinstance(detail, RetryInfo):
+            return detail.retry_delay.ToTimedelta().total_seconds()
+    return None
+
+
+def failure_of(error: Exception, name: str, source: BigquerySource) -> Failure | None:
+    """The error in one line; None for one that is nobody's fault but ours.
+
+    Args:
+      name: of the table, or of the query.
+    """
+    if isinstance(error, exceptions.RetryError):  # The client's own tries ended.
+        error = error.cause or error
+    given = ("table", "query", "where", "snapshot")
+    keys = " or ".join(f"data.{key}" for key in given if getattr(source, key) is not None)
+    place, cause, next_step = shown(name), _cause(error), ""
+    tried = f"{source.retry_seconds:g} seconds of trying again did not help: {cause}"
+    if isinstance(error, google.auth.exceptions.TransportError):
+        what = f"Google's token server cannot be reached, and {tried}"
+        next_step = "Check the network, then run again"
+    elif isinstance(error, google.auth.exceptions.GoogleAuthError | exceptions.Unauthorized):
+        what, next_step = "no credentials that count were found", _WAY_TO_CREDENTIALS
+    elif isinstance(error, exceptions.Forbidden) and _reasons(error) & set(_QUOTAS):
+        what, next_step = f"a quota of BigQuery is used up: {cause}", "Raise it, or run again later"
+    elif isinstance(error, exceptions.Forbidden):
+        what = f"access is denied: {cause}"
+        next_step = "Grant the roles bigquery.dataViewer and bigquery.readSessionUser" + (
+            " and bigquery.jobUser" if source.query is not None else ""
+        )
+    elif isinstance(error, exceptions.ClientError) and "expired" in cause.lower():
+        what = f"the read session expired before all rows were read: {cause}"
+        next_step = "Run again, closer to the data or with fewer rows"
+    elif isinstance(error, exceptions.NotFound):
+        what = f"there is no such table, or it was removed while it was read: {cause}"
+        next_step = f"Correct {keys}, then run again"
+    elif isinstance(error, _THROTTLED):
+        what = f"BigQuery throttles (RESOURCE_EXHAUSTED), and {tried}"
+        next_step = "Run again later, lower data.streams, or raise data.retry_seconds"
+    elif isinstance(error, exceptions.GoogleAPICallError) and not _passes(error):
+        what = f"BigQuery refuses: {cause}"
+        next_step = f"Correct {keys}, then run again"
+    elif isinstance(error, _DROPPED):
+        what = f"BigQuery cannot be reached or breaks off, and {tried}"
+        next_step = "Check the network, data.api_endpoint and data.storage_endpoint, then run again"
+    else:
+        return None
+    return Failure(f"{place}: {what}. {next_step}.")
+
+
+def _reasons(error: Exception) -> set[str]:
+    return {one.get("reason", "") for one in getattr(error, "errors", ()) if isinstance(one, dict)}
+
+
+def _cause(error: Exception) -> str:
+    text = shown(" ".join(str(getattr(error, "message", None) or error).split()))
+    text = text if len(text) <= _LONGEST_CAUSE else f"{text[: _LONGEST_CAUSE - 1]}…"
+    return text.rstrip(".")
