@@ -1,0 +1,59 @@
+"""A package whose data is a table of BigQuery: the same table, and no credentials, in a pod."""
+
+import json
+
+import pytest
+import yaml
+
+from kfp.compile_package import compile_package
+from kfp.image_tag import PROJECT
+from kfp.package_rules import read_package
+from kfp.run_package import run_package
+from settings.reading import load
+from tests.kfp_rooms.test_folder_package import PHOTOS, shades
+
+TABLE = "my-project.rooms.shades"
+
+
+def package_of(tmp_path, *overrides, **data):
+    given = PHOTOS | {"data": {"source": "bigquery", **data}, "kubeflow": {}}
+    file = tmp_path / "shades.yaml"
+    file.write_text(yaml.safe_dump(given))
+    return compile_package(load(file, overrides), tmp_path / "package.yaml")
+
+
+def test_a_package_names_the_table_and_nobodys_credentials(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/home/ann/key.json")
+    path = package_of(tmp_path, "kubeflow.parameters={table: data.table}", table=TABLE)
+    spec, _ = read_package(path)
+    task = spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]
+    assert not task["cachingOptions"]
+    assert spec["root"]["inputDefinitions"]["parameters"]["table"]["defaultValue"] == TABLE
+    assert "key.json" not in path.read_text()
+
+
+def test_the_past_of_a_table_never_changes_so_the_cluster_may_cache_it(tmp_path):
+    spec, _ = read_package(package_of(tmp_path, table=TABLE, snapshot="2026-11-26T09:30:00Z"))
+    assert spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]["cachingOptions"]
+
+
+def test_a_query_travels_in_the_package(tmp_path):
+    spec, _ = read_package(package_of(tmp_path, query="SELECT 1"))
+    task = spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]
+    source = task["inputs"]["parameters"]["source"]["runtimeValue"]["constant"]
+    assert json.loads(source)["query"] == "SELECT 1"
+
+
+@pytest.mark.slow
+def test_a_table_becomes_a_pushed_model(tmp_path, run_here, bigquery_server, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    rows = [{"image": content, "label": path.split("/")[0]} for path, content in shades()]
+    bigquery_server.put("rooms.shades", rows)
+    package = package_of(tmp_path, table=TABLE, **bigquery_server.keys())
+    run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", run_command=run_here)
+
+    assert not run.failed
+    assert run.outcomes[0].component == "BigqueryExampleGen"
+    assert run.outcomes[0].made == "120 examples in 3 splits"
+    pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
+    assert (pushed / "saved_model.pb").is_file()
