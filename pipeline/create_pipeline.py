@@ -36,6 +36,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
       A tfx Pipeline. Building it touches no data and no network.
     """
     data, push = configuration.data, configuration.push
+    max_overlap = configuration.validation.max_overlap
 
     # Encoded images, byte for byte as the source holds them.
     examples = _example_gen(configuration)
@@ -62,6 +63,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         preprocessing=configuration.preprocessing,
         features=data.features,
         checked_anomalies=gate.outputs["checked_anomalies"],
+        max_overlap=1.0 if max_overlap is None else max_overlap,
         **_span_store(configuration, Transform),
     )
     # Trainer trains with the recipe of which Tuner varies some keys.

@@ -22,7 +22,8 @@ class Validation(Section):
     max_overlap: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None,
         description="share of the smaller split's examples that two splits may have in common, by "
-        "the bytes of the images; omit for 0, or with data.source tfds to report them only",
+        "the bytes of the images (ValidationGate) and by the pixels that the model sees "
+        "(Transform); omit for 0, or with data.source tfds to report them only",
     )
     allow: dict[str, list[AnomalyType]] = Field(
         {}, description="anomaly types that pass, by feature; * stands for every feature"

@@ -1,6 +1,10 @@
 """Transform: raw examples to the model's examples, and the graph that does the same in serving."""
 
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.annotations import (
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
 from tfx.types import standard_artifacts
 
 from components.engine import MakePipeline
@@ -20,6 +24,7 @@ def Transform(
     transformed_examples: OutputArtifact[standard_artifacts.Examples],
     checked_anomalies: InputArtifact[standard_artifacts.ExampleAnomalies] = None,
     span_store: SpanStore = NO_STORE,
+    max_overlap: Parameter[float] = 1.0,
     make_pipeline: MakePipeline | None = None,
 ):
     """Decodes images (and masks), resizes them to one size and numbers the labels.
@@ -46,9 +51,12 @@ def Transform(
       checked_anomalies: ValidationGate's output, so that bad data never comes here.
       span_store: where transformed shards of spans are kept for later runs, if the examples
         come in spans.
+      max_overlap: share of the smaller split's examples that may have the pixels of another
+        split's, 0 to 1; `summary` warns of them in any case.
 
     Raises:
-      Failure: the schema, a file, a label, an image or a mask cannot be used.
+      Failure: the schema, a file, a label, an image or a mask cannot be used; or two splits share
+        more images than allowed.
     """
     # TensorFlow takes seconds to import; building a pipeline does not need it.
     from components.transform.executor import execute
@@ -63,4 +71,5 @@ def Transform(
         transformed_examples,
         make_pipeline,
         span_store,
+        max_overlap,
     )

@@ -21,7 +21,13 @@ from components.engine import MakePipeline
 from components.schema_gen import schema_files
 from components.spans.reading import pass_on
 from components.spans.store import NO_STORE, SpanStore
-from components.transform import masks, pixel_statistics, transform_graph, vocabulary
+from components.transform import (
+    masks,
+    pixel_overlap,
+    pixel_statistics,
+    transform_graph,
+    vocabulary,
+)
 from components.transform.corrupt_images import enforce_policy, reasons
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.kept_shards import KeptShards, kept_shards
@@ -45,6 +51,7 @@ def execute(
     transformed: types.Artifact,
     make_pipeline: MakePipeline | None = None,
     store: SpanStore = NO_STORE,
+    max_overlap: float = 1.0,
 ) -> None:
     """Writes the transform graph and the transformed examples; see `component.Transform`."""
     dtypes = transform_graph.raw_types(schema_files.read(schema.uri), features)
@@ -63,11 +70,14 @@ def execute(
     with writing.reported(os.path.dirname(transformed.uri)):
         try:
             results = _write(job, kept, make_pipeline)
+            digests = [result.digests for result in results]
+            shared = pixel_overlap.check(list(zip(job.shards, digests, strict=True)), max_overlap)
         finally:
             writing.remove(job.temp_dir)
         if not places.is_remote(graph.uri):
             writing.sync(graph.uri)
-    _describe(examples, transformed, graph, results, job, kept)
+    remarks = [*filter(None, [kept.words]), *(f"warning: {line}" for line in shared)]
+    _describe(examples, transformed, graph, results, job, remarks)
 
 
 def _write(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> list[ShardResult]:
@@ -196,7 +206,12 @@ def _vocabulary_file(job: Job) -> str:
 
 
 def _describe(
-    examples, transformed, graph, results: Sequence[ShardResult], job: Job, kept: KeptShards
+    examples,
+    transformed,
+    graph,
+    results: Sequence[ShardResult],
+    job: Job,
+    remarks: Sequence[str],
 ) -> None:
     """Sets the artifacts' properties."""
     written, dropped, unknown = Counter(), Counter(), Counter()
@@ -219,8 +234,7 @@ def _describe(
             summary += f"; train has no pixel of {', '.join(unseen)}"
     if any(unknown.values()):
         summary += f"; {sum(unknown.values()):,} with a label that train lacks"
-    if kept.words:
-        summary += f"; {kept.words}"
+    summary = "; ".join([summary, *remarks])
     transformed.split_names = examples.split_names
     transformed.span = examples.span
     pass_on(examples, transformed)

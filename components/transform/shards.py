@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from components.engine import in_threads
 from components.image_decode import UNDECODABLE
-from components.transform import masks, pixel_statistics
+from components.transform import masks, pixel_overlap, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
@@ -43,6 +43,7 @@ class ShardResult:
     written: int = 0  # transformed examples
     targets: Counter[int] = dataclasses.field(default_factory=Counter)  # or pixels, by class id
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)  # left out
+    digests: bytes = b""  # of its images, as `pixel_overlap.digests`
 
 
 class TransformShard:
@@ -65,7 +66,10 @@ class TransformShard:
         form, target = FixedExample(job.sizes), job.features.target
 
         def transformed(numbered):
-            return transform_batch(numbered[1], numbered[0], shard, self._transform, job)
+            images, *others = transform_batch(numbered[1], numbered[0], shard, self._transform, job)
+            return images, pixel_overlap.digests(images), *others
+
+        digests = bytearray()
 
         size = max(1, min(1024, _BATCH_BYTES // job.sizes["image"]))
         with (
@@ -73,7 +77,8 @@ class TransformShard:
             tf.io.TFRecordWriter(unfinished) as writer,
         ):
             read = batches(shard, size)
-            for images, targets, pixels, corrupt in in_threads(transformed, read, _THREADS):
+            for images, digest, targets, pixels, corrupt in in_threads(transformed, read, _THREADS):
+                digests += digest
                 for image, value in zip(images, targets, strict=True):
                     writer.write(form.encode({"image": image, target: value}))
                 result.written += len(images)
@@ -83,6 +88,7 @@ class TransformShard:
                 result.corrupt += corrupt
                 if len(result.corrupt) > job.options.corrupt_allowed:
                     break
+        result.digests = bytes(digests)
         return result
 
 

@@ -130,7 +130,14 @@ class Workplace:
         return schema
 
     def run(
-        self, examples, label_type="INT", beam_pipeline_args=(), schema=None, to="out", **options
+        self,
+        examples,
+        label_type="INT",
+        beam_pipeline_args=(),
+        schema=None,
+        to="out",
+        max_overlap=1.0,
+        **options,
     ) -> Transformed:
         graph = standard_artifacts.TransformGraph()
         graph.uri = str(self.folder / to / "transform_graph")
@@ -150,6 +157,7 @@ class Workplace:
             functools.partial(beam.Pipeline, argv=list(beam_pipeline_args))
             if beam_pipeline_args
             else None,
+            max_overlap=max_overlap,
         )
         return Transformed(graph, transformed)
 
