@@ -74,6 +74,10 @@ class Broker:
             "controller.listener.names": "CONTROLLER",
             "listeners": f"{listeners},CONTROLLER://{controller}",
             "advertised.listeners": listeners,
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{name.replace('CONTROLLER', 'PLAINTEXT')}"
+                for name in ("PLAINTEXT", "SASL_PLAINTEXT", "CONTROLLER")
+            ),
             "sasl.enabled.mechanisms": "PLAIN",
             "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
                 f'{login} user_{USER}="{PASSWORD}";'
@@ -90,7 +94,8 @@ class Broker:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "server.properties").write_text("\n".join(lines) + "\n")
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c").wait()
+        if self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c").wait():
+            raise RuntimeError(f"no broker: {self.log()[-2000:]}")
 
     def __enter__(self) -> "Broker":
         self.start()
