@@ -21,9 +21,8 @@ _SUFFIXES = {
 }
 _PNG_END = b"IEND\xaeB\x60\x82"  # the last chunk's name, and its checksum
 # A JPEG's markers; those without a length are no markers, fillings and restarts.
-_MARK, _SCAN, _END = b"\xff", 0xDA, b"\xff\xd9"
-_WITHOUT_LENGTH = (0x00, 0x01, *range(0xD0, 0xD9))
-_FILL = 0xFF
+_MARK, _SCAN, _END = 0xFF, 0xDA, b"\xff\xd9"
+_WITHOUT_LENGTH = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 _EXTENSION, _PICTURE = 0x21, 0x2C  # a GIF's blocks
 
 
@@ -54,7 +53,7 @@ def is_whole(content: bytes, kind: str) -> bool:
     Microsoft, "Bitmap Storage"; Google, "WebP Container Specification".
     """
     if kind == "PNG":
-        return _PNG_END in content
+        return content.rfind(_PNG_END) >= 0  # From behind, as its place is there.
     if kind == "BMP":
         return len(content) >= max(26, int.from_bytes(content[2:6], "little"))
     if kind == "WebP":
@@ -64,17 +63,21 @@ def is_whole(content: bytes, kind: str) -> bool:
 
 def _jpeg_is_whole(content: bytes) -> bool:
     # Part by part up to the picture itself: a thumbnail in the EXIF has an end of its own.
-    at = 2
-    while (at := content.find(_MARK, at)) >= 0 and at + 4 <= len(content):
+    at, last = 2, len(content) - 4
+    while at <= last:
+        if content[at] != _MARK:
+            at = content.find(_MARK, at)
+            if not 0 <= at <= last:
+                return False
         marker = content[at + 1]
         if marker == _SCAN:
-            return content.find(_END, at) > 0
-        if marker == _FILL:
+            return content.rfind(_END, at) > 0  # From behind, as its place is there.
+        if marker == _MARK:  # filling
             at += 1
         elif marker in _WITHOUT_LENGTH:
             at += 2
         else:
-            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+            at += 2 + (content[at + 2] << 8 | content[at + 3])
     return False
 
 

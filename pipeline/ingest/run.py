@@ -88,12 +88,12 @@ class _Span:
         """Writes a span and publishes it; whether it was, as it has examples."""
         began = time.monotonic()
         with contextlib.suppress(_NoExamples):
-            with reporting(manifest.path), whole_folder(manifest.path) as folder:
-                writer = SpanWriter(folder)
-                try:
-                    self._fill(writer, os.path.basename(manifest.path), follow)
-                finally:
-                    writer.close()
+            with (
+                reporting(manifest.path),
+                whole_folder(manifest.path) as folder,
+                contextlib.closing(SpanWriter(folder)) as writer,
+            ):
+                self._fill(writer, os.path.basename(manifest.path), follow)
                 if not writer.examples:
                     raise _NoExamples
                 writer.finish(self._complete(manifest), number, lost)
