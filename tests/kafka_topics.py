@@ -75,7 +75,8 @@ def configuration(folder: Path, brokers: list[str], topic: str, **keys: Any) -> 
 
 def manifests(folder: Path) -> list[dict]:
     """Those of the spans below the folder, in their order."""
-    spans = sorted((folder / "incoming").glob("span-*"), key=lambda p: int(p.name.split("-")[1]))
+    found = [path for path in (folder / "incoming").glob("span-*") if path.suffix == ""]
+    spans = sorted(found, key=lambda path: int(path.name.removeprefix("span-")))
     return [json.loads((span / "manifest.json").read_text()) for span in spans]
 
 

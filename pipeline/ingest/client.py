@@ -23,6 +23,7 @@ def client_settings(ingest: Ingest, group: str) -> dict[str, object]:
         "check.crcs": True,
         "reconnect.backoff.max.ms": 1000,
         "fetch.queue.backoff.ms": 50,  # The default, a second, lets a fast reader wait.
+        "queued.max.messages.kbytes": 32 << 10,  # of memory, however much there is to read
         **_security(ingest.security),
     }
 
