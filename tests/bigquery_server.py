@@ -33,13 +33,16 @@ class BigqueryServer:
       tables: {"dataset.table": [(when it became so, its rows)]}, oldest first.
       facts: {"dataset.table": what tables.get says besides}.
       answers: {query: rows, or the REST error (status, reason, message) of its job}.
-      rest_error: (status, reason, message) of every REST request, or None.
+      rest_error: (status, reason, message) or bytes that answer every REST request, or None.
       session_error: a grpc.StatusCode and words for each CreateReadSession, or None.
       fault: called with a stream's name and offset before each block of rows; it returns None, or
         a grpc.StatusCode and words that end the request there.
+      garbage: what comes instead of Arrow's record batches.
       sessions: the requests of CreateReadSession.
       offsets: (stream, offset) of each ReadRows.
-      authorization: what headers carried credentials.
+      authorization: that header of each REST request.
+      queries: those that were run.
+      most_streams: of a session.
     """
 
     def __init__(self):
@@ -47,7 +50,7 @@ class BigqueryServer:
         self.rest_error = self.session_error = None
         self.fault: Callable[[str, int], tuple | None] = lambda stream, offset: None
         self.sessions, self.offsets, self.authorization, self.queries = [], [], [], []
-        self.most_streams = 3
+        self.most_streams, self.garbage = 3, b""
         self._read, self._jobs = {}, {}
 
     def put(self, name: str, rows: pa.Table | list[dict], when=None) -> None:
@@ -61,7 +64,9 @@ class BigqueryServer:
 
     # REST
 
-    def answer(self, method: str, path: str, body: dict) -> tuple[int, dict]:
+    def answer(self, method: str, path: str, body: dict) -> tuple[int, dict | bytes]:
+        if isinstance(self.rest_error, bytes):
+            return 200, self.rest_error
         if self.rest_error:
             return _rest_error(*self.rest_error)
         path = path.partition("?")[0]
@@ -163,7 +168,8 @@ class BigqueryServer:
             [batch] = rows.slice(offset, _BLOCK).to_batches()
             offset += batch.num_rows
             answer = types.ReadRowsResponse(row_count=batch.num_rows)
-            answer.arrow_record_batch.serialized_record_batch = batch.serialize().to_pybytes()
+            content = self.garbage or batch.serialize().to_pybytes()
+            answer.arrow_record_batch.serialized_record_batch = content
             yield answer
 
 
@@ -205,7 +211,7 @@ def bigquery_server() -> Iterator[BigqueryServer]:
             size = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(size) or b"{}")
             status, answer = server.answer(self.command, self.path, body)
-            content = json.dumps(answer).encode()
+            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -1,10 +1,12 @@
 """BigQuery's errors in words, and the waiting for those that pass by themselves."""
 
+import os
 import random
 import threading
 import time
 
 import google.auth.exceptions
+import pyarrow as pa
 import requests.exceptions
 from google.api_core import exceptions
 from google.rpc.error_details_pb2 import RetryInfo
@@ -22,7 +24,8 @@ _DROPPED = (
     requests.exceptions.Timeout,
 )
 _THROTTLED = exceptions.TooManyRequests  # of gRPC, RESOURCE_EXHAUSTED
-_QUOTAS = ("quotaExceeded", "rateLimitExceeded", "billingTierLimitExceeded")
+_QUOTAS = {"quotaExceeded", "rateLimitExceeded", "billingTierLimitExceeded"}
+_DENIED = {"accessDenied", "forbidden", "insufficientPermissions"}
 _LONGEST_WAIT = 30.0  # seconds
 _LONGEST_CAUSE = 300  # characters
 _WAY_TO_CREDENTIALS = (
@@ -83,14 +86,19 @@ def failure_of(error: Exception, name: str, source: BigquerySource) -> Failure |
     keys = " or ".join(f"data.{key}" for key in given if getattr(source, key) is not None)
     place, cause, next_step = shown(name), _cause(error), ""
     tried = f"{source.retry_seconds:g} seconds of trying again did not help: {cause}"
-    if isinstance(error, google.auth.exceptions.TransportError):
+    if isinstance(error, requests.exceptions.JSONDecodeError | pa.ArrowException):
+        what = f"what answers does not do so as BigQuery does: {cause}"
+        next_step = "Check data.api_endpoint and data.storage_endpoint, then run again"
+    elif isinstance(error, google.auth.exceptions.TransportError):
         what = f"Google's token server cannot be reached, and {tried}"
         next_step = "Check the network, then run again"
     elif isinstance(error, google.auth.exceptions.GoogleAuthError | exceptions.Unauthorized):
-        what, next_step = "no credentials that count were found", _WAY_TO_CREDENTIALS
-    elif isinstance(error, exceptions.Forbidden) and _reasons(error) & set(_QUOTAS):
+        file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        why = f" (GOOGLE_APPLICATION_CREDENTIALS is {shown(file)}: {cause})" if file else ""
+        what, next_step = f"no credentials that count were found{why}", _WAY_TO_CREDENTIALS
+    elif isinstance(error, exceptions.Forbidden) and _reasons(error) & _QUOTAS:
         what, next_step = f"a quota of BigQuery is used up: {cause}", "Raise it, or run again later"
-    elif isinstance(error, exceptions.Forbidden):
+    elif isinstance(error, exceptions.Forbidden) and _reasons(error) <= _DENIED:
         what = f"access is denied: {cause}"
         next_step = "Grant the roles bigquery.dataViewer and bigquery.readSessionUser" + (
             " and bigquery.jobUser" if source.query is not None else ""

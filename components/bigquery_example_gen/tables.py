@@ -34,7 +34,7 @@ class Table(NamedTuple):
     name: str  # for messages and reports
     version: str  # stands for the content: another one wherever the rows could be others
     snapshot: str  # the time as of which it is read, as in 2026-11-26T09:30:00Z
-    is_pinned: bool  # whether that time is asked for; a query's result never changes anyway
+    is_pinned: bool  # whether that time is asked for; a query's result and a snapshot never change
     names: dict[str, str]  # the columns that are read, by key
     split_by: str
 
@@ -70,15 +70,16 @@ def find(clients: Clients, source: BigquerySource, has_masks: bool, version: str
     full = f"{table.project}.{table.dataset_id}.{table.table_id}"
     fixed = source.snapshot or (version.rpartition(_AT)[2] if _AT in version else "")
     snapshot = fixed or _snapshot(table, source)
-    # Rows that stream in do not always count as a modification, nor do files behind paths.
-    changes_unseen = table.streaming_buffer is not None or source.has_paths
+    # Rows that stream in do not always count as a modification, nor do files behind paths; and
+    # emulators do not say when there was one.
+    changes_unseen = table.streaming_buffer is not None or source.has_paths or not table.modified
     is_of_a_time = source.snapshot is not None or changes_unseen
     return Table(
         path=table.path.removeprefix("/"),
         name=name,
         version=f"{full}{_AT}{snapshot}" if is_of_a_time else f"{full} of {_text(table.modified)}",
         snapshot=snapshot,
-        is_pinned=source.table is not None,
+        is_pinned=source.table is not None and table.table_type != "SNAPSHOT",
         names=names,
         split_by=way,
     )
@@ -101,11 +102,12 @@ def _reference(clients: Clients, source: BigquerySource, retry):
 
 def _snapshot(table: bigquery.Table, source: BigquerySource) -> str:
     """The start of this second; the last modification, if it is later, or of a query's result."""
-    modified = table.modified + datetime.timedelta(milliseconds=1)  # BigQuery cuts it off there.
-    if source.query is not None:
-        return _text(table.modified)
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    return _text(max(now, modified))
+    modified = table.modified or now
+    if source.query is not None:
+        return _text(modified)
+    # BigQuery cuts the time of a modification off at the millisecond.
+    return _text(max(now, modified + datetime.timedelta(milliseconds=1)))
 
 
 def _text(moment: datetime.datetime) -> str:

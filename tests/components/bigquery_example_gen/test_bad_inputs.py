@@ -125,6 +125,10 @@ PATHS = {"columns": {"path": "label", "label": "id"}}
         (answering((400, "invalidQuery", "Syntax error: Unexpected end")), QUERY,
          "BigQuery refuses: "),
         (answering((403, "accessDenied", "no jobs for you")), QUERY, "and bigquery.jobUser."),
+        (answering((403, "responseTooLarge", "Response too large to return")), QUERY,
+         "BigQuery refuses: "),
+        (refusing(rest_error=b"<html>a proxy</html>"), {}, "does not do so as BigQuery does: "),
+        (refusing(garbage=b"no Arrow"), {}, "does not do so as BigQuery does: "),
         (no_rows, {}, "there are no rows to read. Correct"),
         (every(image=b"nonsense"), {}, "no row has a whole image and a label: 120 broken images"),
         (every(label="cat"), {}, "has one class only, cat"),
@@ -181,3 +185,25 @@ def test_a_mistake_in_the_keys_is_found_before_anything_is_asked(keys, expected)
     with pytest.raises(Failure) as refused:
         BigquerySource.of(**keys)
     assert expected in str(refused.value)
+
+
+def test_a_file_of_credentials_that_are_none_is_named_and_not_shown(ingest, tmp_path, monkeypatch):
+    file = tmp_path / "key.json"
+    file.write_text('{"type": "service_account", "private_key": "a-secret"}')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    with pytest.raises(Failure) as refused:
+        ingest(api_endpoint=None, storage_endpoint=None)
+    assert str(file) in str(refused.value)
+    assert "a-secret" not in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_credentials_go_to_https_alone(bigquery_server, rows, ingest, tmp_path, monkeypatch):
+    file = tmp_path / "key.json"
+    file.write_text(
+        '{"type": "authorized_user", "refresh_token": "a", "client_id": "b", "client_secret": "c"}'
+    )
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    every()(bigquery_server, rows)
+    ingest()
+    assert set(bigquery_server.authorization) == {None}

@@ -117,9 +117,12 @@ def test_a_change_of_the_table_alone_changes_the_version(bigquery_server, rows, 
     assert version() != first
 
 
-def test_rows_that_are_streaming_in_are_read_in_every_run(bigquery_server, rows, version):
+@pytest.mark.parametrize(
+    "facts", [{"streamingBuffer": {"estimatedRows": "5"}}, {"lastModifiedTime": None}]
+)
+def test_rows_that_change_unseen_are_read_in_every_run(bigquery_server, rows, version, facts):
     bigquery_server.put("pets.photos", rows)
-    bigquery_server.facts["pets.photos"] = {"streamingBuffer": {"estimatedRows": "5"}}
+    bigquery_server.facts["pets.photos"] = facts
     assert " at 2" in version()
 
 
