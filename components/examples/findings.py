@@ -25,6 +25,7 @@ WORDS = {
     "unlabelled": ("row without a label left out", "rows without labels left out"),
     "unassigned": ("row of no split left out", "rows of no split left out"),
     "repeated": ("repeated row left out", "repeated rows left out"),
+    "hidden": ("hidden file or folder left out", "hidden files or folders left out"),
     "foreign": (f"file left out that is no {KINDS}", f"files left out that are no {KINDS}"),
     "duplicate": ("duplicate kept", "duplicates kept"),
     "contradictory": ("duplicate with another class kept", "duplicates with other classes kept"),
@@ -32,7 +33,7 @@ WORDS = {
     "misnamed": ("image with another kind's suffix kept", "images with other kinds' suffixes kept"),
     "unread": ("column not read", "columns not read"),
 }
-_HARMLESS = ("foreign", "duplicate", "misnamed", "repeated", "unread")
+_HARMLESS = ("hidden", "foreign", "duplicate", "misnamed", "repeated", "unread")
 _NAMED, _LOGGED = 3, 1000  # files that a line names, on the screen and in the log
 
 

@@ -23,7 +23,7 @@ class Scan(NamedTuple):
 
 
 def scan(folder: str) -> Scan:
-    """Reads every file in a folder and below; hidden ones, with a dot in front, are skipped.
+    """Reads every file in a folder and below; hidden ones, with a dot in front, are only counted.
 
     Links are followed. The order of the file system does not show in the result.
 
@@ -62,9 +62,7 @@ def _files(folder: str, above: str, seen: tuple[str, ...]) -> Iterator[str]:
     with reading(shown(place.rstrip("/")), NEXT_STEP):
         entries = [(entry.name, entry.is_dir()) for entry in os.scandir(place)]
     for name, is_folder in entries:
-        if name.startswith("."):
-            continue
-        if not is_folder:
+        if not is_folder or name.startswith("."):
             yield above + name
         # A link to a folder above would lead round in circles.
         elif (real := os.path.realpath(os.path.join(place, name))) not in seen:
@@ -72,4 +70,9 @@ def _files(folder: str, above: str, seen: tuple[str, ...]) -> Iterator[str]:
 
 
 def _examined(folder: str, paths: list[str]) -> list[tuple[str, Picture | None, str]]:
-    return [(path, *examined(folder, path)) for path in paths]
+    return [
+        (path, None, "hidden")
+        if os.path.basename(path).startswith(".")
+        else (path, *examined(folder, path))
+        for path in paths
+    ]

@@ -19,7 +19,7 @@ from settings.preprocessing import Preprocessing
 
 _REFUSED = re.compile(r"This is (.*), which is not read")
 _OF_ONE_IMAGE = re.compile(r", size \d|[:;(.]")  # where what only one image has begins
-_NAMED = 5  # kinds of reasons that a line names
+_NAMED = 8  # kinds of reasons that a line names
 
 
 @dataclass(frozen=True)

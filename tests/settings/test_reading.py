@@ -34,6 +34,12 @@ def test_every_configuration_of_the_project_is_right_and_says_how_it_is_run(file
     assert any("Expected" in line for line in header)
 
 
+def test_requests_to_warm_up_with_need_the_check_that_makes_them():
+    assert load(DIGITS, ["serving.warm_up=true"]).serving.warm_up
+    [line] = mistakes(DIGITS, "serving.warm_up=true", "serving.check=false")
+    assert line.endswith("warm_up: given true; allowed: false, or with check: true")
+
+
 def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):
     file = changed(tmp_path, "batch_size: ", "batchsize: ")
     [line] = mistakes(file)
