@@ -42,6 +42,7 @@ dependencies = ["keras", "numpy", "tensorflow"]
 [project.optional-dependencies]
 tfds = ["tensorflow-datasets", "importlib-resources"]
 jpeg = ["simplejpeg", "opencv-python-headless"]
+buckets = ["gcsfs", "s3fs"]
 
 [build-system]
 requires = ["uv_build"]

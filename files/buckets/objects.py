@@ -216,10 +216,16 @@ def _store(scheme: str) -> Any:
 
 
 def _protocol(scheme: str) -> ModuleType:
-    if scheme == "s3":
-        from files.buckets import s3
+    try:
+        if scheme == "s3":
+            from files.buckets import s3
 
-        return s3
-    from files.buckets import gcs
+            return s3
+        from files.buckets import gcs
 
-    return gcs
+        return gcs
+    except ModuleNotFoundError as error:  # The input function installs without them.
+        name = "s3fs" if scheme == "s3" else "gcsfs"
+        raise BucketError(
+            f"{scheme}:// needs the package {name}, which is not installed (no {error.name})"
+        ) from error

@@ -15,7 +15,9 @@ from environment import build_input_wheel
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".venv" / "bin" / "uv"
 NEEDED = {"tensorflow", "keras", "numpy"}
-OPTIONAL = {"tensorflow_datasets", "array_record", "etils", "simplejpeg", "cv2", "PIL", "sklearn"}
+BUCKETS = {"aiohttp", "botocore", "fsspec", "gcsfs", "google", "google_crc32c", "requests"}
+DATASETS = {"tensorflow_datasets", "array_record", "etils", "sklearn"}
+OPTIONAL = {"simplejpeg", "cv2", "PIL"} | DATASETS | BUCKETS
 USE = """
 import cv2, importlib.util, os, sys
 import numpy as np
