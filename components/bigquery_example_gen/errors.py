@@ -82,45 +82,50 @@ def failure_of(error: Exception, name: str, source: BigquerySource) -> Failure |
     """
     if isinstance(error, exceptions.RetryError):  # The client's own tries ended.
         error = error.cause or error
-    given = ("table", "query", "where", "snapshot")
-    keys = " or ".join(f"data.{key}" for key in given if getattr(source, key) is not None)
-    place, cause, next_step = shown(name), _cause(error), ""
-    tried = f"{source.retry_seconds:g} seconds of trying again did not help: {cause}"
+    explained = _of_the_way_there(error, source) or _of_what_is_asked(error, source)
+    return explained and Failure(f"{shown(name)}: {': '.join(explained[:-1])}. {explained[-1]}.")
+
+
+def _of_the_way_there(error: Exception, source: BigquerySource) -> tuple[str, ...] | None:
+    """What is wrong, its cause and the next step, where the request itself is not to blame."""
+    cause = _cause(error)
+    tried = f"and {source.retry_seconds:g} seconds of trying again did not help"
+    endpoints = "Check the network, data.api_endpoint and data.storage_endpoint, then run again"
     if isinstance(error, requests.exceptions.JSONDecodeError | pa.ArrowException):
-        what = f"what answers does not do so as BigQuery does: {cause}"
-        next_step = "Check data.api_endpoint and data.storage_endpoint, then run again"
-    elif isinstance(error, google.auth.exceptions.TransportError):
-        what = f"Google's token server cannot be reached, and {tried}"
-        next_step = "Check the network, then run again"
-    elif isinstance(error, google.auth.exceptions.GoogleAuthError | exceptions.Unauthorized):
+        return "what answers does not do so as BigQuery does", cause, endpoints
+    if isinstance(error, google.auth.exceptions.TransportError):
+        what = "the server that checks the credentials cannot be reached"
+        return what, cause, "Check the network, then run again"
+    if isinstance(error, google.auth.exceptions.GoogleAuthError | exceptions.Unauthorized):
         file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
         why = f" (GOOGLE_APPLICATION_CREDENTIALS is {shown(file)}: {cause})" if file else ""
-        what, next_step = f"no credentials that count were found{why}", _WAY_TO_CREDENTIALS
-    elif isinstance(error, exceptions.Forbidden) and _reasons(error) & _QUOTAS:
-        what, next_step = f"a quota of BigQuery is used up: {cause}", "Raise it, or run again later"
-    elif isinstance(error, exceptions.Forbidden) and _reasons(error) <= _DENIED:
-        what = f"access is denied: {cause}"
-        next_step = "Grant the roles bigquery.dataViewer and bigquery.readSessionUser" + (
-            " and bigquery.jobUser" if source.query is not None else ""
-        )
-    elif isinstance(error, exceptions.ClientError) and "expired" in cause.lower():
-        what = f"the read session expired before all rows were read: {cause}"
-        next_step = "Run again, closer to the data or with fewer rows"
-    elif isinstance(error, exceptions.NotFound):
-        what = f"there is no such table, or it was removed while it was read: {cause}"
-        next_step = f"Correct {keys}, then run again"
-    elif isinstance(error, _THROTTLED):
-        what = f"BigQuery throttles (RESOURCE_EXHAUSTED), and {tried}"
+        return f"no credentials that count were found{why}", _WAY_TO_CREDENTIALS
+    if isinstance(error, _THROTTLED):
         next_step = "Run again later, lower data.streams, or raise data.retry_seconds"
-    elif isinstance(error, exceptions.GoogleAPICallError) and not _passes(error):
-        what = f"BigQuery refuses: {cause}"
-        next_step = f"Correct {keys}, then run again"
-    elif isinstance(error, _DROPPED):
-        what = f"BigQuery cannot be reached or breaks off, and {tried}"
-        next_step = "Check the network, data.api_endpoint and data.storage_endpoint, then run again"
-    else:
+        return f"BigQuery throttles (RESOURCE_EXHAUSTED), {tried}", cause, next_step
+    if _passes(error):
+        return f"BigQuery cannot be reached or breaks off, {tried}", cause, endpoints
+    return None
+
+
+def _of_what_is_asked(error: Exception, source: BigquerySource) -> tuple[str, ...] | None:
+    if not isinstance(error, exceptions.GoogleAPICallError):
         return None
-    return Failure(f"{place}: {what}. {next_step}.")
+    cause, reasons = _cause(error), _reasons(error)
+    if reasons & _QUOTAS:
+        return "a quota of BigQuery is used up", cause, "Raise it, or run again later"
+    if isinstance(error, exceptions.Forbidden) and reasons <= _DENIED:
+        roles = "bigquery.dataViewer and bigquery.readSessionUser"
+        roles += " and bigquery.jobUser" if source.query is not None else ""
+        return "access is denied", cause, f"Grant the roles {roles}"
+    if "session" in cause.lower() and "expired" in cause.lower():
+        next_step = "Run again, closer to the data or with fewer rows"
+        return "the read session expired before all rows were read", cause, next_step
+    given = ("table", "query", "where", "snapshot")
+    keys = " or ".join(f"data.{key}" for key in given if getattr(source, key) is not None)
+    is_gone = isinstance(error, exceptions.NotFound)
+    what = "there is no such table, or it was removed while it was read"
+    return what if is_gone else "BigQuery refuses", cause, f"Correct {keys}, then run again"
 
 
 def _reasons(error: Exception) -> set[str]:
