@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ACCELERATOR ?= cpu
 IMAGE ?= steadyfeed
 
-.PHONY: help setup setup-gpu run test quick coverage lint format lock wheel image bench clean
+.PHONY: help setup setup-gpu run test servers quick coverage lint format lock wheel image bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,12 +26,15 @@ run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 # A worker a core, up to four, each of which imports TensorFlow once and takes whole files.
 TOGETHER := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: setup lint  ## every test; those that measure time run first and alone
+test: setup lint  ## the tests; those that measure time run first and alone
 	@$(PY) -m pytest -m measured
-	@$(PY) -m pytest -m "not measured" $(TOGETHER)
+	@$(PY) -m pytest -m "not measured and not server" $(TOGETHER)
+
+servers: setup  ## the tests that start a server of S3, Cloud Storage or Kafka
+	@$(PY) -m pytest -m "server and not measured" $(TOGETHER)
 
 quick: setup lint  ## the tests of a second or less each
-	@$(PY) -m pytest -m "not slow and not measured" $(TOGETHER)
+	@$(PY) -m pytest -m "not slow and not measured and not server" $(TOGETHER)
 
 coverage: setup  ## the share of lines that all tests reach
 	@$(PY) -m pytest -m "not measured" $(TOGETHER) --cov --cov-report term

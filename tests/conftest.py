@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 # A user's shell, a proxy or a pod can set these; a test that wants one sets it itself.
+# The fixtures that start one, or that ask for such a fixture by its name.
+_SERVERS = {"s3_server", "gcs_server", "bucket", "broker"}
 _FOREIGN = re.compile(
     r"(AWS|FSSPEC|GOOGLE|STORAGE|KFP|KF|KUBERNETES|KUBEFLOW|ML_PIPELINE|KERAS|TF|TFX|TFDS|XLA|BEAM|XDG)_.*"
     r"|GIT_(DIR|WORK_TREE|INDEX_FILE)|NO_COLOR|FORCE_COLOR|COLUMNS|LINES"
@@ -62,6 +64,13 @@ from files import locks  # noqa: E402
 from tests.bigquery_server import bigquery_server  # noqa: E402, F401
 from tests.bucket_servers import bucket, gcs_server, s3_server  # noqa: E402, F401
 from tests.processes import start_pipeline  # noqa: E402
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
 
 
 def pytest_collection_finish():
