@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,8 @@ from settings.configuration import Configuration
 from settings.ingest import Ingest
 
 _HINT_SECONDS = 5.0
+# Between the threads that read and write: Python's own, 5 ms, is as long as a batch takes.
+_SWITCH_SECONDS = 0.0002
 
 
 class _NoExamples(Exception):
@@ -46,6 +49,7 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
       Failure: another process ingests there; the topic cannot be read or a span not be written.
       ConfigurationError: a file or variable that the section names is missing.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     keys = configuration.ingest
     spans = SpanFolders(configuration.data.path)
     group = keys.group or configuration.name

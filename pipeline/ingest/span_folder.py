@@ -137,7 +137,7 @@ class SpanWriter:
         """Writes a message that is no example into the file of dead letters."""
         if self._letters is None:
             path = os.path.join(self._folder, DEAD_LETTERS)
-            self._letters = open(path, "w", encoding="utf-8")  # noqa: SIM115
+            self._letters = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115
         value = message.value()
         letter = {
             "partition": message.partition(),
@@ -149,7 +149,7 @@ class SpanWriter:
             "headers": _headers(message),
             "value": _base64(value),
         }
-        self._letters.write(f"{text_of(letter)}\n")
+        self._letters.write(f"{text_of(letter)}\n".encode())
         self.dead_letters[why.kind] += 1
         self.bytes += len(value or b"")
 
