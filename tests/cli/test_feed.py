@@ -7,7 +7,10 @@ import pytest
 
 from cli.command_line import main
 from components.trainer.certification.accelerators import PUBLISHED, accelerator
+from components.trainer.certification.certify import certify, inputs
 from failures import ConfigurationError
+from pipeline.transformed import train_files
+from settings.reading import load
 
 
 @pytest.mark.slow
@@ -29,14 +32,18 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
 
 
 @pytest.mark.slow
-def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(digits_run, tmp_path, capfd):
-    cache = ("--set", f"training.input.cache_dir={tmp_path / 'cache'}")
-    code = main(["feed", *digits_run.place, *cache, "--accelerator", "0.001"])
+def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(digits_run):
+    configuration = load(digits_run.place[1], list(digits_run.place[3::2]))
+    files = train_files(configuration.root)
+    batch_size = configuration.training.batch_size
+    [build] = inputs(configuration, files, ["memory"])
 
-    assert code == 1
-    screen = capfd.readouterr().out
-    assert screen.count("waits, below 90%") == 3
-    assert "enough for 0 of them" in screen
+    fed = certify(build, accelerator("0.001", batch_size), batch_size)
+
+    assert not fed.enough
+    assert fed.utilisation < 0.5
+    assert fed.accelerators == 0
+    assert fed.cores > 1
 
 
 def test_a_root_without_a_run_is_one_line(tmp_path, capfd):
