@@ -70,11 +70,50 @@ class SpanStore(Section):
 NO_STORE = SpanStore()
 
 
+class _Restricted(pickle.Unpickler):
+    """Makes values of the known types only: whoever can write to the store cannot run code.
+
+    A type that is missing here costs time alone: what holds one is made anew in every run.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name not in _KNOWN.get(module, ()):
+            raise pickle.UnpicklingError(f"{module}.{name} is not kept here")
+        return super().find_class(module, name)
+
+
+_TFDV = "tensorflow_data_validation"
+_KNOWN = {
+    "collections": {"Counter"},
+    "components.examples.contents": {"ImageFiles"},
+    "components.examples.entries": {"Entry"},
+    "components.spans.marks": {"Marks"},
+    "components.tfrecords_example_gen.contents": {"RecordFiles"},
+    "components.tfrecords_example_gen.scan": {"Scan"},
+    "components.transform.shards": {"ShardResult"},
+    "numpy": {"dtype", "ndarray"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    f"{_TFDV}.statistics.generators.basic_stats_generator": {
+        "_BasicAcctype",
+        "_PartialBasicStats",
+        "_PartialBytesStats",
+        "_PartialCommonStats",
+        "_PartialNumericStats",
+        "_PartialStringStats",
+        "_PresenceAndValencyStats",
+    },
+    f"{_TFDV}.statistics.generators.top_k_uniques_sketch_stats_generator": {"_CombinedSketch"},
+    f"{_TFDV}.utils.path": {"FeaturePath"},
+    f"{_TFDV}.utils.variance_util": {"MeanVarAccumulator"},
+    "tfx_bsl.cc.tfx_bsl_extension.sketches": {"KmvSketch", "MisraGriesSketch", "QuantilesSketch"},
+}
+
+
 def load(path: str) -> Any:
     """What `keep` left; None where there is nothing that can be used."""
     try:
         with open(path, "rb") as file:
-            return pickle.load(file)
+            return _Restricted(file).load()
     except FileNotFoundError:
         return None
     except Exception:  # Damaged pickles raise whatever they like; what is missing is made anew.
