@@ -29,7 +29,7 @@ from PIL import Image
 
 from benchmarks.kafka_broker import Broker, fetched_jars
 from benchmarks.peak_memory import with_peak
-from components.examples.reading import example_message, serialized
+from components.examples.reading import example_message
 from files import tfrecords
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -210,7 +210,6 @@ def ingest(config):
     from pipeline.ingest.run import ingest
     from settings.reading import load
 
-    serialized({})
     configuration = load(config)
     began = time.perf_counter()
     ingest(configuration)

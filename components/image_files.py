@@ -3,6 +3,8 @@
 Nothing is decoded: that takes a hundred times longer, and Transform does it.
 """
 
+import struct
+
 KINDS = "JPEG, PNG, GIF, BMP or WebP"
 HEAD = 12  # bytes that `kind_of` looks at
 _BEGINNINGS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
@@ -21,8 +23,10 @@ _SUFFIXES = {
 }
 _PNG_END = b"IEND\xaeB\x60\x82"  # the last chunk's name, and its checksum
 # A JPEG's markers; those without a length are no markers, fillings and restarts.
-_MARK, _SCAN, _END = 0xFF, 0xDA, b"\xff\xd9"
-_WITHOUT_LENGTH = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
+_MARK, _SCAN, _END = 0xFF, 0xFFDA, b"\xff\xd9"
+_FILLING = 0xFFFF
+_WITHOUT_LENGTH = frozenset((0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)))
+_marker_and_length = struct.Struct(">HH").unpack_from
 _EXTENSION, _PICTURE = 0x21, 0x2C  # a GIF's blocks
 
 
@@ -30,7 +34,10 @@ def kind_of(head: bytes) -> str:
     """ "JPEG", "PNG", "GIF", "BMP" or "WebP" by a file's first bytes; "" for all else."""
     if (head[:4], head[8:HEAD]) == (b"RIFF", b"WEBP"):
         return "WebP"
-    return next((kind for start, kind in _BEGINNINGS.items() if head.startswith(start)), "")
+    for start, kind in _BEGINNINGS.items():
+        if head.startswith(start):
+            return kind
+    return ""
 
 
 def is_of_other_kind(head: bytes) -> bool:
@@ -65,19 +72,19 @@ def _jpeg_is_whole(content: bytes) -> bool:
     # Part by part up to the picture itself: a thumbnail in the EXIF has an end of its own.
     at, last = 2, len(content) - 4
     while at <= last:
-        if content[at] != _MARK:
-            at = content.find(_MARK, at)
-            if not 0 <= at <= last:
-                return False
-        marker = content[at + 1]
+        marker, length = _marker_and_length(content, at)
         if marker == _SCAN:
             return content.rfind(_END, at) > 0  # From behind, as its place is there.
-        if marker == _MARK:  # filling
+        if marker < 0xFF00:
+            at = content.find(_MARK, at)
+            if at < 0:
+                return False
+        elif marker == _FILLING:
             at += 1
         elif marker in _WITHOUT_LENGTH:
             at += 2
         else:
-            at += 2 + (content[at + 2] << 8 | content[at + 3])
+            at += 2 + length
     return False
 
 

@@ -12,7 +12,7 @@ import itertools
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 import google_crc32c
@@ -173,8 +173,18 @@ def count(path, next_step: str = _NEXT_STEP) -> int:
 
 def frame(data: bytes) -> bytes:
     """One record as a TFRecord file holds it."""
-    length = len(data).to_bytes(8, "little")
-    return b"".join((length, _FOOTER.pack(_masked(length)), data, _FOOTER.pack(_masked(data))))
+    return b"".join(framed([data]))
+
+
+def framed(pieces: Sequence[bytes]) -> list[bytes]:
+    """One record as a TFRecord file holds it, whose data is these pieces, none of them copied."""
+    size, crc = 0, 0
+    for piece in pieces:
+        size += len(piece)
+        crc = google_crc32c.extend(crc, piece)
+    length = size.to_bytes(8, "little")
+    crc = (((crc >> 15) | (crc << 17)) + _MASK) & 0xFFFFFFFF
+    return [length + _FOOTER.pack(_masked(length)), *pieces, _FOOTER.pack(crc)]
 
 
 def _steps(path, next_step: str) -> Iterator[tuple[int, int]]:

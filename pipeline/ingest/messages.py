@@ -1,10 +1,11 @@
 """Makes a record of a message, or says why it is a dead letter."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from components.examples.picture_files import MOST_BYTES
-from components.examples.reading import serialized
+from components.examples.reading import serialized_pieces
 from components.image_files import HEAD, KINDS, is_whole, kind_of
 from components.tfrecords_example_gen.example_check import ExampleCheck, Unusable, label_text
 from settings.data import Features
@@ -27,12 +28,12 @@ class ImageMessages:
     def __init__(self, ingest: Ingest, features: Features):
         self._header, self._features = ingest.label_header, features
 
-    def record(self, message) -> bytes:
-        """The serialized Example of a message; raises DeadLetter."""
+    def record(self, message) -> list[bytes]:
+        """The pieces of the serialized Example of a message; raises DeadLetter."""
         image, features = message.value(), self._features
         check_image(image)
         label = self._label(message)
-        return serialized({features.image_feature: image, features.label_feature: label})
+        return serialized_pieces({features.image_feature: image, features.label_feature: label})
 
     def _label(self, message) -> bytes:
         try:
@@ -43,7 +44,7 @@ class ImageMessages:
         found = [value for name, value in headers if name == self._header][-1:]
         if not found:
             raise DeadLetter("unlabelled", f"no header {self._header!r}")
-        if not found[0] or label_text(found[0]) is None:
+        if not found[0] or not _is_printable(found[0]):
             raise DeadLetter("unlabelled", f"header {self._header!r} holds no printable text")
         return found[0]
 
@@ -55,7 +56,7 @@ class ExampleMessages:
         self._check, self._class_names = ExampleCheck(features), class_names
         self.label_kind = label_kind  # what the classes of all spans are: bytes or int64
 
-    def record(self, message) -> bytes:
+    def record(self, message) -> list[bytes]:
         """The value of a message; raises DeadLetter."""
         value: Any = message.value()
         if not value:
@@ -72,7 +73,12 @@ class ExampleMessages:
         if names and kind and not 0 <= int(label) < len(names):
             raise DeadLetter("class", f"class {label} is none of the {len(names)} data.class_names")
         self.label_kind = kind
-        return value
+        return [value]
+
+
+@functools.lru_cache(4096)  # Classes are few, and messages many.
+def _is_printable(label: bytes) -> bool:
+    return label_text(label) is not None
 
 
 def check_image(image: bytes | None) -> None:

@@ -1,5 +1,6 @@
 """Takes each message of a topic once, and knows how far it is."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -95,7 +96,7 @@ class Reader:
         """`first` are the offsets to begin at; `ends` those before which to end; None: never."""
         self.positions = dict(first)  # of each partition, the offset that comes next
         self.began = dict(first)  # those where the span begins
-        self._topic, self._ends = topic, ends
+        self._topic, self._ends, self._until = topic, ends, ends or {}
         self._open = {p for p, at in first.items() if ends is None or at < ends[p]}
         self._heard = self._looked = time.monotonic()
         self._mean_bytes = _BATCH_BYTES / 32
@@ -131,7 +132,7 @@ class Reader:
             self._topic.no_answer()
         found = [message for message in batch if self._is_next(message)]
         if found:
-            size = sum(len(message) for message in found) / len(found)
+            size = sum(map(len, found)) / len(found)
             self._mean_bytes += (max(1.0, size) - self._mean_bytes) / 4
         if self._ends is None and now - self._looked > _LOOK_SECONDS:
             self._add_partitions()
@@ -140,12 +141,13 @@ class Reader:
     def _is_next(self, message: Message) -> bool:
         """Whether it is a message that is not read yet; takes note of it."""
         partition, offset = message.partition(), message.offset()
-        at, end = self.positions[partition], (self._ends or {}).get(partition)
-        is_next = message.error() is None and offset >= at and (end is None or offset < end)
+        at, end = self.positions[partition], self._until.get(partition, math.inf)
+        is_next = message.error() is None and at <= offset < end
         # Behind the last message may be marks of transactions, which are never delivered.
-        reached = offset + 1 if is_next else offset
-        self.positions[partition] = at = max(at, reached if end is None else min(reached, end))
-        if at == end and partition in self._open:
+        reached = min(offset + is_next, end)
+        if reached > at:
+            self.positions[partition] = reached
+        if reached == end and partition in self._open:
             self._open.remove(partition)
             self._topic.stop([partition])
         return is_next

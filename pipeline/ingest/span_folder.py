@@ -7,6 +7,7 @@ the next one begins.
 import base64
 import contextlib
 import glob
+import itertools
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -124,10 +125,10 @@ class SpanWriter:
     def messages(self) -> int:
         return self.examples + self.dead_letters.total()
 
-    def add(self, record: bytes, size: int) -> None:
+    def add(self, record: list[bytes], size: int) -> None:
         """Writes the record of a message whose value has this size."""
         self._run.append(record)
-        self._run_bytes += len(record)
+        self._run_bytes += size
         if self._run_bytes >= _RUN_BYTES:
             self._flush()
         self.examples += 1
@@ -194,8 +195,8 @@ class SpanWriter:
             path = os.path.join(self._folder, f"messages-{self._shards:05d}.tfrecord")
             self._shard, self._shard_bytes = open(path, "wb", _BUFFER_BYTES), 0  # noqa: SIM115
             self._shards += 1
-        for record in records:
-            self._shard_bytes += self._shard.write(tfrecords.frame(record))
+        self._shard.writelines(itertools.chain.from_iterable(map(tfrecords.framed, records)))
+        self._shard_bytes = self._shard.tell()
         if self._shard_bytes >= _SHARD_BYTES:
             self._shard.close()
             self._syncing(writing.sync, self._shard.name)

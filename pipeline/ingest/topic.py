@@ -98,19 +98,23 @@ class Topic:
         Raises:
           Failure: brokers have dropped what comes next, refuse to go on, or lost the topic.
         """
-        found = []
-        for message in self._consumer.consume(most, seconds):
-            error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:
-                found.append(message)
-            elif error.code() in _UNKNOWN:
-                self.look()
-            elif error.code() in (*_NO_ENTRY, *_GONE) or error.fatal():
-                self._fail(error)
+        found = self._consumer.consume(most, seconds)
+        if any(message.error() is not None for message in found):
+            found = [message for message in found if self._is_of_use(message)]
         refused = [error for error in self._errors if error.code() in _NO_ENTRY]
         if refused:
             self._fail(refused[-1])
         return found
+
+    def _is_of_use(self, message: Message) -> bool:
+        error = message.error()
+        if error is None or error.code() == KafkaError._PARTITION_EOF:
+            return True
+        if error.code() in _UNKNOWN:
+            self.look()
+        elif error.code() in (*_NO_ENTRY, *_GONE) or error.fatal():
+            self._fail(error)
+        return False
 
     def known_end(self, partition: int) -> int:
         """The end as the last answer of the brokers had it; -1 where none has come yet."""

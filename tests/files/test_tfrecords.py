@@ -45,6 +45,12 @@ def test_all_records_are_read_plain_or_gzipped(data, packed, most, most_bytes, f
 
 
 @settings(deadline=None)
+@given(pieces=st.lists(st.binary(max_size=300), max_size=6))
+def test_a_record_in_pieces_is_the_whole_record(pieces):
+    assert b"".join(tfrecords.framed(pieces)) == tfrecords.frame(b"".join(pieces))
+
+
+@settings(deadline=None)
 @given(data=payloads, cut=st.tuples(st.integers(0, 39), st.integers(1, 40)), packed=st.booleans())
 def test_a_part_of_a_file_is_read(data, cut, packed, file):
     write(file, data, packed)
