@@ -96,11 +96,10 @@ def _compile(arguments):
     spec, _ = read_package(path)
     steps, parameters = spec["root"]["dag"]["tasks"], sorted(parameters_of(spec))
     print(f"{path}: {len(steps)} steps; run parameters: {', '.join(parameters) or 'none'}")
-    data = configuration.data
-    if not steps[data.COMPONENT]["cachingOptions"]:
+    if not steps[configuration.data.COMPONENT]["cachingOptions"]:
         print(
-            f"Every run reads the data and trains again, for data.{data.RUN_KEY} names no version: "
-            "Kubeflow's cache cannot tell whether it changed."
+            "Every run reads the data and trains again: Kubeflow's cache cannot tell whether it "
+            "changed."
         )
 
 

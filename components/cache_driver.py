@@ -28,6 +28,14 @@ class CacheDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         data_types_utils.set_metadata_value(output.exec_properties[self.PARAMETER], value)
         return output
 
+    @classmethod
+    def is_portable(cls, exec_properties: dict[str, Any]) -> bool:
+        """Whether a runner may ask for the value in one place and run the component in another.
+
+        There the same data gives the same value, and the component refuses data that gives another.
+        """
+        return False
+
     def value(self, input_dict: dict[str, list], exec_properties: dict[str, Any]) -> str | int:
         """What the parameter is for these artifacts and properties."""
         raise NotImplementedError

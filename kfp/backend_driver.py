@@ -2,11 +2,12 @@
 
 It copies the driver's peculiarities: an input's type is blank, its metadata has been through
 ML Metadata, and an output `executor-logs` is added. Outputs are as provisionOutputs makes them
-(kubeflow/pipelines, backend/src/v2/driver/driver.go, 2.17).
+(kubeflow/pipelines, backend/src/v2/driver/driver.go, 2.17), inputs as resolveInputs (resolve.go).
 """
 
 import hashlib
 import uuid
+from typing import NamedTuple
 
 from failures import Failure
 from files.strict_json import text_of
@@ -15,20 +16,27 @@ from kfp.launcher_paths import local_path
 from kfp.platform_document import volumes
 
 
-def executor_input(task, component, published, parameters, root, pod):
+class Made(NamedTuple):
+    """What a step left."""
+
+    artifacts: dict  # {output: record}
+    parameters: dict  # {output: value}
+
+
+def executor_input(task, component, made, parameters, root, pod):
     """The ExecutorInput of a task, as JSON.
 
     Args:
       task, component: the specs of a task and its component.
-      published: {task: {output: record}} of the finished tasks.
+      made: {task: Made} of the finished tasks.
       parameters: the values of the run's parameters, and of the driver's placeholders.
       root: the run's address, `<pipeline root>/<pipeline>/<run id>`.
       pod: the folder that stands in for the root of the pod's file system.
     """
     inputs = {
-        "parameterValues": _parameter_values(task, component, parameters),
+        "parameterValues": _parameter_values(task, component, made, parameters),
         "artifacts": {
-            name: {"artifacts": [_output(source["taskOutputArtifact"], published)]}
+            name: {"artifacts": [_output(source["taskOutputArtifact"], made)]}
             for name, source in task.get("inputs", {}).get("artifacts", {}).items()
         },
     }
@@ -37,6 +45,10 @@ def executor_input(task, component, published, parameters, root, pod):
         "inputs": inputs,
         "outputs": {
             "artifacts": _outputs(component, address),
+            "parameters": {
+                name: {"outputFile": f"{pod}/tmp/kfp/outputs/{name}"}
+                for name in component.get("outputDefinitions", {}).get("parameters", {})
+            },
             "outputFile": f"{local_path(address, str(pod))}/output_metadata.json",
         },
     }
@@ -46,7 +58,8 @@ def cache_key(given, container, fields):
     """The key by which the backend looks for an earlier result of a step.
 
     Source: kubeflow/pipelines, backend/src/v2/cacheutils/cache.go, GenerateCacheKey: neither
-    the addresses of outputs nor the environment count, nor does anything within an artifact.
+    the addresses of outputs count, nor does anything within an artifact. The environment does
+    since #14340 (September 2026, after 2.17), and so it does here.
 
     Args:
       given: the step's ExecutorInput.
@@ -63,7 +76,9 @@ def cache_key(given, container, fields):
     }
     words = [*container["command"], *container.get("args", [])]
     claims = sorted({claim for claim, _ in volumes(fields)})
-    key = [names, given["inputs"]["parameterValues"], outputs, container["image"], words, claims]
+    values, named = given["inputs"]["parameterValues"], sorted(given["outputs"]["parameters"])
+    variables = container.get("env", [])
+    key = [names, values, outputs, named, container["image"], words, claims, variables]
     return hashlib.sha256(text_of(key, sort_keys=True).encode()).hexdigest()
 
 
@@ -92,12 +107,15 @@ def _survivor(key, value):
     )
 
 
-def _parameter_values(task, component, parameters):
+def _parameter_values(task, component, made, parameters):
     specs = component.get("inputDefinitions", {}).get("parameters", {})
     values = {n: s["defaultValue"] for n, s in specs.items() if "defaultValue" in s}
     for name, source in task.get("inputs", {}).get("parameters", {}).items():
         if "componentInputParameter" in source:
             values[name] = parameters[source["componentInputParameter"]]
+        elif "taskOutputParameter" in source:
+            asked = source["taskOutputParameter"]
+            values[name] = made[asked["producerTask"]].parameters[asked["outputParameterKey"]]
         else:
             constant = source["runtimeValue"]["constant"]
             # Only a whole value is a placeholder, as in the driver's resolve.go.
@@ -105,8 +123,8 @@ def _parameter_values(task, component, parameters):
     return values
 
 
-def _output(source, published):
-    record = published[source["producerTask"]][source["outputArtifactKey"]]
+def _output(source, made):
+    record = made[source["producerTask"]].artifacts[source["outputArtifactKey"]]
     return record | {"type": {"instanceSchema": ""}}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from failures import Failure
 from files.strict_json import text_of
+from kfp.backend_driver import Made
 from kfp.entrypoint import LOG_OUTPUT
 from kfp.image_tag import PROJECT
 from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
@@ -33,7 +34,7 @@ def run_in_a_process(command, environment, log):
 
 
 def launch(container, executor_input, pod, bucket, run_command=run_in_a_process):
-    """Runs a step's command; returns its outputs, {name: record}.
+    """Runs a step's command; returns what it Made.
 
     When the command fails, only its log is uploaded.
 
@@ -62,13 +63,15 @@ def launch(container, executor_input, pod, bucket, run_command=run_in_a_process)
         kept = place_of(outputs[LOG_OUTPUT]["uri"], bucket)
         _copy(log, kept)
         raise Failure(f"{_last_line(log) or f'ended with code {code}'} (its log is {kept})")
-    file, made = Path(executor_input["outputs"]["outputFile"]), {}
-    if file.exists():
-        made = json.loads(file.read_text()).get("artifacts", {})
-    return {
+    file = Path(executor_input["outputs"]["outputFile"])
+    written = json.loads(file.read_text()) if file.exists() else {}
+    made = written.get("artifacts", {})
+    artifacts = {
         name: _collect(record, made.get(name, {}).get("artifacts"), pod, bucket)
         for name, record in outputs.items()
     }
+    # collectOutputParameters would also look into the output's own file, which no step writes.
+    return Made(artifacts, written.get("parameterValues", {}))
 
 
 def place_of(uri, bucket):

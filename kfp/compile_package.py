@@ -11,13 +11,15 @@ from pathlib import Path
 import yaml
 
 from files import writing
+from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
-from kfp.run_facts import add_run_facts
+from kfp.run_facts import PUSHING_STEP, add_run_facts
 from kfp.run_origin import origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
 from settings.kubeflow import Kubeflow
+from settings.kubernetes import Step
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
 # Without it, `import kfp` for this folder's modules would import the SDK's client as well.
@@ -40,7 +42,10 @@ def compile_package(configuration, output):
     there = on_a_cluster(configuration)
     parameters = run_parameters(there)
     pipeline = create_pipeline(there)
-    check_steps(there.kubeflow, [component.id for component in pipeline.components])
+    steps = [component.id for component in pipeline.components]
+    if asked_for(pipeline.components, there.kubeflow):
+        steps.append(STEP)
+    check_steps(there.kubeflow, steps)
     documents = compile_pipeline(pipeline, there.kubeflow, parameters, origin_variable(there))
     return write_package(documents, Path(output))
 
@@ -55,7 +60,7 @@ def compile_pipeline(
 
     Args:
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
-      environment: {variable: value} for every step.
+      environment: {variable: value} for the step that pushes.
 
     Raises:
       PackageRefused: the backend would refuse the result.
@@ -75,13 +80,20 @@ def compile_pipeline(
     for parameter in parameters:
         _add_parameter(spec, parameter)
     add_run_facts(spec)
+    asked = asked_for(pipeline.components, kubeflow) if pipeline.enable_cache else None
+    if asked:
+        add_data_fingerprint(spec, asked)
     steps, components = {}, {component.id: component for component in pipeline.components}
     for name, task in spec["root"]["dag"]["tasks"].items():
         step = kubeflow.step(name)
-        _finish_task(task, step, pipeline, _is_cached(components[name], step))
+        if name == STEP:
+            step = kubeflow.steps.get(STEP, Step()).over(kubeflow.step(asked.id))
+        cached = name != STEP and (components[name] is asked or _is_cached(components[name], step))
+        _finish_task(task, step, pipeline, cached)
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
-            _finish_container(executor["container"], name, step, kubeflow, environment or {})
+            given = environment if name == PUSHING_STEP else None
+            _finish_container(executor["container"], name, step, kubeflow, given or {})
             steps[_EXECUTOR.format(name)] = step
     platform = platform_document(steps)
     documents = [spec] + ([platform] if platform else [])
@@ -126,10 +138,7 @@ def _is_cached(component, step):
     if step.cache is not None:
         return step.cache
     # With a driver of this kind, a step reads what may change while its parameters stay the same.
-    from components.cache_driver import CacheDriver
-
-    # A resolver or an importer has no driver; the package rules judge it.
-    return not issubclass(getattr(component, "DRIVER_CLASS", object), CacheDriver)
+    return driver_of(component) is None
 
 
 def _finish_task(task, step, pipeline, cached):

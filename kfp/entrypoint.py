@@ -1,4 +1,4 @@
-"""`python -m kfp.entrypoint`: runs one component's executor in a pod, for Kubeflow's launcher.
+"""`python -m kfp.entrypoint`: runs a component's executor, or its driver, in a pod of Kubeflow.
 
 TFX's own entrypoint was made for another backend. This one accepts what the open-source
 driver passes (inputs without types, an output `executor-logs`, addresses that nothing here
@@ -47,12 +47,12 @@ def main(argv=None):
             tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,
             temporary_folder(os.path.join(folder, "tmp")),
         ):
-            run(
-                step.executor_class_path,
-                json.loads(step.json_serialized_invocation_args),
-                json.loads(step.json_serialized_inputs_spec_args),
-                beam_args,
-            )
+            given = json.loads(step.json_serialized_invocation_args)
+            inputs_spec = json.loads(step.json_serialized_inputs_spec_args)
+            if step.driver_class_path:
+                ask(step.driver_class_path, given, inputs_spec)
+            else:
+                run(step.executor_class_path, given, inputs_spec, beam_args)
     except Exception as error:
         if not isinstance(error, Failure | ConfigurationError):
             traceback.print_exc()
@@ -68,6 +68,7 @@ def _parse(argv):
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parser.add_argument("--component_id", default="component")
+    parser.add_argument("--driver_class_path")
     return parser.parse_known_args(argv)
 
 
@@ -104,16 +105,16 @@ def run(executor, executor_input, inputs_spec, beam_args):
     exec_properties = _exec_properties(
         inputs.get("parameterValues", {}), inputs_spec.get("parameters", {})
     )
-    facts = take_run_facts(exec_properties)
-    if facts:
-        _describe(input_dict, inputs["artifacts"], facts)
+    facts, origin = take_run_facts(exec_properties), origin_in(os.environ)
+    if facts or origin:
+        _describe(input_dict, inputs["artifacts"], origin | facts)
     made = _make_executor(executor, beam_args, tempfile.mkdtemp(), facts.get("run"))
     _check(made.Do(input_dict, output_dict, exec_properties))
     for key, artifacts in output_dict.items():
         # A typed component puts copies of the artifacts in their place.
         for artifact, uri in zip(artifacts, given[key], strict=True):
             _bring_home(artifact, uri)
-            for name, text in origin_in(os.environ).items():
+            for name, text in origin.items():
                 artifact.set_string_custom_property(name, text)
     records = {
         key: {"artifacts": [to_record(a) for a in artifacts]}
@@ -121,6 +122,28 @@ def run(executor, executor_input, inputs_spec, beam_args):
     }
     content = text_of({"artifacts": records}, sort_keys=True)
     writing.write(local_path(outputs["outputFile"]), content)
+
+
+def ask(driver, executor_input, inputs_spec):
+    """Runs a component's driver and leaves its answer as an output parameter.
+
+    Args:
+      driver: module.Class of a CacheDriver that looks at no input artifact.
+      executor_input, inputs_spec: as for `run`, of the component.
+
+    Raises:
+      Exception: whatever the driver raises; no output file is written then.
+    """
+    values = executor_input.get("inputs", {}).get("parameterValues", {})
+    properties = _exec_properties(values, inputs_spec.get("parameters", {}))
+    asked = _imported(driver)(None)  # There is no ML Metadata in a pod.
+    answer = {"parameterValues": {asked.PARAMETER: asked.value({}, properties)}}
+    writing.write(local_path(executor_input["outputs"]["outputFile"]), text_of(answer))
+
+
+def _imported(path):
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def _exec_properties(values, specs):
@@ -142,8 +165,7 @@ def _describe(input_dict, records, facts):
 def _make_executor(path, beam_args, temporary, run_id):
     from tfx.dsl.components.base import base_beam_executor, base_executor
 
-    module, _, name = path.rpartition(".")
-    executor_class = getattr(importlib.import_module(module), name)
+    executor_class = _imported(path)
     if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
         context, flags = base_beam_executor.BaseBeamExecutor.Context, "beam_pipeline_args"
     else:

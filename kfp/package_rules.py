@@ -137,17 +137,13 @@ def _check_tasks(spec, executors):
         component = spec["components"][task["componentRef"]["name"]]
         if component["executorLabel"] not in executors:
             yield f"task {name}: its executor {component['executorLabel']} is not in the package"
-        if component.get("outputDefinitions", {}).get("parameters"):
-            yield (
-                f"task {name}: an output parameter; TFX points its readers at a task that does "
-                "not exist"
-            )
         if task.get("triggerPolicy", {}).get("condition"):
             yield f"task {name}: a condition; let the component decide instead, as Pusher does"
         yield from _check_retries(name, task.get("retryPolicy", {}))
         for key, source in task.get("inputs", {}).get("parameters", {}).items():
             constant = str(source.get("runtimeValue", {}).get("constant", ""))
             yield from _check_constant(f"task {name}: parameter {key}", constant)
+            yield from _check_producer(f"task {name}: parameter {key}", source, spec)
 
 
 def _check_retries(task, policy):
@@ -174,6 +170,20 @@ def _check_constant(place, text):
             f"{place} has more than {_MOST_VALUE_BYTES:,} bytes; all inputs of a step travel in "
             "one argument"
         )
+
+
+def _check_producer(place, source, spec):
+    """TFX points the readers of an output parameter at `<task>_task`, which does not exist."""
+    if "taskOutputParameter" in source:
+        asked = source["taskOutputParameter"]
+        producer = spec["root"]["dag"]["tasks"].get(asked["producerTask"])
+        made = producer and spec["components"][producer["componentRef"]["name"]]
+        outputs = (made or {}).get("outputDefinitions", {}).get("parameters", {})
+        if asked["outputParameterKey"] not in outputs:
+            yield (
+                f"{place} is the output {asked['outputParameterKey']} of "
+                f"{asked['producerTask']}, which no task of the package has"
+            )
 
 
 def _check_executor(label, executor):

@@ -11,12 +11,12 @@ SCHEDULED_TIME = "{{$.pipeline_job_schedule_time_utc}}"
 TRIGGER = "trigger"  # a parameter of the run, which a recurring run sets
 BY_HAND, BY_SCHEDULE = "manual", "schedule"
 _PLACEHOLDERS = {"run": RUN_ID, "scheduled_time": SCHEDULED_TIME}
-_STEP = "Pusher"
+PUSHING_STEP = "Pusher"
 
 
 def add_run_facts(spec):
     """Makes a run's facts inputs of the step that pushes, if the package has one."""
-    task = spec["root"]["dag"]["tasks"].get(_STEP)
+    task = spec["root"]["dag"]["tasks"].get(PUSHING_STEP)
     if task is None:
         return
     root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})

@@ -1,7 +1,8 @@
-"""What a package was compiled from, kept on everything that its steps make.
+"""What a package was compiled from, which the step that pushes writes into the model's record.
 
-It travels in the steps' environment, which Kubeflow's cache does not count: a new commit
-alone makes no step run again.
+It travels in the environment of that step alone, which is never cached. Kubeflow 2.17 does not
+count variables in its cache's key, and later versions do (kubeflow/pipelines#14340): elsewhere, a
+new commit alone would make every step run again.
 """
 
 import json

@@ -16,7 +16,7 @@ import uuid
 from failures import ConfigurationError, Failure
 from files import writing
 from files.strict_json import text_of
-from kfp.backend_driver import cache_key, executor_input, survive
+from kfp.backend_driver import Made, cache_key, executor_input, survive
 from kfp.backend_launcher import launch, run_in_a_process
 from kfp.launcher_paths import is_object_store
 from kfp.package_rules import read_package
@@ -31,11 +31,16 @@ class PackageRun:
 
     Attributes:
       outcomes: an Outcome for each task up to the first failure, in order.
-      published: {task: {output: record}}, the records as the next step would read them.
+      made: {task: Made}, the records as the next step would read them.
     """
 
     outcomes: list[Outcome]
-    published: dict
+    made: dict[str, Made]
+
+    @property
+    def published(self):
+        """{task: {output: record}}."""
+        return {task: made.artifacts for task, made in self.made.items()}
 
     @property
     def failed(self):
@@ -84,16 +89,15 @@ def run_package(
             kept = work / "cache" / f"{cache_key(given, container, fields)}.json"
             cached = reuse and tasks[task].get("cachingOptions") and kept.exists()
             if cached:
-                run.published[task] = json.loads(kept.read_text())
+                run.made[task] = Made(*json.loads(kept.read_text()))
             else:
                 mounted(given["inputs"]["parameterValues"], fields, work / "volumes")
-                outputs = launch(container, given, pod, work / "bucket", run_command)
-                run.published[task] = _publish(outputs)
+                left = launch(container, given, pod, work / "bucket", run_command)
+                run.made[task] = Made(_publish(left.artifacts), left.parameters)
                 shutil.rmtree(pod)
-                writing.write(kept, text_of(run.published[task]))
-            made = {name: record["metadata"] for name, record in run.published[task].items()}
+                writing.write(kept, text_of(run.made[task]))
             status = "cached" if cached else "ran"
-            outcome = Outcome(task, status, time.monotonic() - began, made)
+            outcome = Outcome(task, status, time.monotonic() - began, _said(run.made[task]))
         except Failure as cause:
             seconds = time.monotonic() - began
             outcome = Outcome(task, "failed", seconds, error=str(cause))
@@ -117,8 +121,15 @@ def _prepare(task, spec, kubernetes, run, values, address, pod):
     executor = spec["deploymentSpec"]["executors"][label]
     if "importer" in executor:
         raise Failure("an importer needs a bucket to import from. Run the package on a cluster.")
-    given = executor_input(task_spec, component, run.published, values, address, pod)
+    given = executor_input(task_spec, component, run.made, values, address, pod)
     return given, executor["container"], kubernetes.get(label, {})
+
+
+def _said(made):
+    """The properties of a step's outputs, by output."""
+    artifacts = {name: record["metadata"] for name, record in made.artifacts.items()}
+    values = {name: {"summary": f"{name} {value}"} for name, value in made.parameters.items()}
+    return artifacts | values
 
 
 def _publish(outputs):

@@ -16,6 +16,11 @@ class Driver(CacheDriver):
 
     PARAMETER = "version_read"
 
+    @classmethod
+    def is_portable(cls, exec_properties):
+        # BigQuery may make another result of the same query for each who asks.
+        return BigquerySource.from_json(exec_properties["source"]).table is not None
+
     def value(self, input_dict, exec_properties):
         source = BigquerySource.from_json(exec_properties["source"])
         features = Features.from_json(exec_properties["features"])

@@ -187,6 +187,10 @@ class ContentDriver(CacheDriver):
 
     PARAMETER = "fingerprint"
 
+    @classmethod
+    def is_portable(cls, exec_properties):
+        return True
+
     def contents(self, exec_properties) -> Contents:
         """What the source of these properties holds."""
         raise NotImplementedError

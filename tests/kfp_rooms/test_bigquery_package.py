@@ -26,8 +26,9 @@ def test_a_package_names_the_table_and_nobodys_credentials(tmp_path, monkeypatch
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/home/ann/key.json")
     path = package_of(tmp_path, "kubeflow.parameters={table: data.table}", table=TABLE)
     spec, _ = read_package(path)
-    task = spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]
-    assert not task["cachingOptions"]
+    for task in ("DataFingerprint", "BigqueryExampleGen"):
+        given = spec["root"]["dag"]["tasks"][task]["inputs"]["parameters"]
+        assert given["source__table"] == {"componentInputParameter": "table"}
     assert spec["root"]["inputDefinitions"]["parameters"]["table"]["defaultValue"] == TABLE
     assert "key.json" not in path.read_text()
 
@@ -35,13 +36,15 @@ def test_a_package_names_the_table_and_nobodys_credentials(tmp_path, monkeypatch
 def test_the_past_of_a_table_never_changes_so_the_cluster_may_cache_it(tmp_path):
     spec, _ = read_package(package_of(tmp_path, table=TABLE, snapshot="2026-11-26T09:30:00Z"))
     assert spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]["cachingOptions"]
+    assert "DataFingerprint" not in spec["root"]["dag"]["tasks"]
 
 
-def test_a_query_travels_in_the_package(tmp_path):
+def test_a_query_travels_in_the_package_and_is_asked_in_every_run(tmp_path):
     spec, _ = read_package(package_of(tmp_path, query="SELECT 1"))
     task = spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]
     source = task["inputs"]["parameters"]["source"]["runtimeValue"]["constant"]
     assert json.loads(source)["query"] == "SELECT 1"
+    assert not task["cachingOptions"]
 
 
 @pytest.mark.slow
@@ -50,10 +53,15 @@ def test_a_table_becomes_a_pushed_model(tmp_path, run_here, bigquery_server, mon
     rows = [{"image": content, "label": path.split("/")[0]} for path, content in shades()]
     bigquery_server.put("rooms.shades", rows)
     package = package_of(tmp_path, table=TABLE, **bigquery_server.keys())
-    run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", run_command=run_here)
+    given = {"run_command": run_here, "reuse": True}
+    run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", **given)
 
     assert not run.failed
-    assert run.outcomes[0].component == "BigqueryExampleGen"
-    assert run.outcomes[0].made == "120 examples in 3 splits"
+    assert run.outcomes[1].component == "BigqueryExampleGen"
+    assert run.outcomes[1].made == "120 examples in 3 splits"
     pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
     assert (pushed / "saved_model.pb").is_file()
+
+    again = run_package(package, [], "minio://bucket/runs", tmp_path / "work", **given)
+    assert not again.failed
+    assert again.made["Trainer"] == run.made["Trainer"]

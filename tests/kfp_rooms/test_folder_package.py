@@ -50,14 +50,29 @@ def package_of(tmp_path, *overrides):
     return compile_package(load(file, overrides), tmp_path / "package.yaml")
 
 
-def test_the_folder_of_a_package_is_that_of_the_volume_and_is_read_in_every_run(tmp_path):
-    path = package_of(tmp_path)
+def test_the_folder_of_a_package_is_that_of_the_volume_and_looked_at_in_every_run(tmp_path):
+    path = package_of(tmp_path, "kubeflow.steps.DataFingerprint.memory=1Gi")
     spec, kubernetes = read_package(path)
 
     assert "/data/photos" in path.read_text()
     assert "/home/ann" not in path.read_text()
-    assert not spec["root"]["dag"]["tasks"]["FolderExampleGen"]["cachingOptions"]
-    assert kubernetes["FolderExampleGen_executor"]["pvcMount"][0]["mountPath"] == MOUNT
+    tasks = spec["root"]["dag"]["tasks"]
+    assert not tasks["DataFingerprint"]["cachingOptions"]
+    assert tasks["FolderExampleGen"]["cachingOptions"]
+    for step in ("DataFingerprint", "FolderExampleGen"):
+        assert kubernetes[f"{step}_executor"]["pvcMount"][0]["mountPath"] == MOUNT
+    container = spec["deploymentSpec"]["executors"]["DataFingerprint_executor"]["container"]
+    assert container["resources"] == {"resourceMemoryLimit": "1Gi"}
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_user_may_decide_whether_a_folder_is_read_without_a_look_at_it(tmp_path, cache):
+    word = str(cache).lower()
+    spec, _ = read_package(package_of(tmp_path, f"kubeflow.steps.FolderExampleGen.cache={word}"))
+
+    tasks = spec["root"]["dag"]["tasks"]
+    assert bool(tasks["FolderExampleGen"]["cachingOptions"]) == cache
+    assert "DataFingerprint" not in tasks
 
 
 def test_the_parameters_of_a_run_are_those_that_the_source_has(tmp_path):
@@ -117,22 +132,41 @@ def test_the_bucket_of_a_cluster_takes_the_place_of_a_folder(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_in_a_volume_becomes_a_pushed_model(tmp_path, run_here, monkeypatch):
+def test_a_folder_in_a_volume_is_trained_on_again_only_when_it_changed(
+    tmp_path, run_here, monkeypatch
+):
     monkeypatch.chdir(PROJECT)
     photos = tmp_path / "work" / "volumes" / CLAIM / "photos"
-    for path, content in shades():
-        (photos / path).parent.mkdir(parents=True, exist_ok=True)
-        (photos / path).write_bytes(content)
+    package = package_of(tmp_path)
+    files = list(shades())
 
-    run = run_package(
-        package_of(tmp_path), [], "minio://bucket/runs", tmp_path / "work", run_command=run_here
-    )
+    def put(files):
+        for path, content in files:
+            (photos / path).parent.mkdir(parents=True, exist_ok=True)
+            (photos / path).write_bytes(content)
 
-    assert not run.failed
-    assert run.outcomes[0].component == "FolderExampleGen"
-    assert run.outcomes[0].made == "120 examples in 3 splits"
+    def statuses():
+        given = {"run_command": run_here, "reuse": True}
+        run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", **given)
+        assert not run.failed, run.outcomes[-1].error
+        made = {outcome.component: outcome.made for outcome in run.outcomes}
+        return made, {outcome.component: outcome.status for outcome in run.outcomes}
+
+    put(files[1:])
+    made, first = statuses()
+    assert set(first.values()) == {"ran"}
+    assert made["FolderExampleGen"] == "119 examples in 3 splits"
     pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
     assert (pushed / "saved_model.pb").is_file()
+
+    _, second = statuses()
+    ran = {step for step, status in second.items() if status == "ran"}
+    assert ran == {"DataFingerprint", "ChampionResolver", "Evaluator", "ServingCheck", "Pusher"}
+
+    put(files[:1])
+    made, third = statuses()
+    assert made["FolderExampleGen"] == "120 examples in 3 splits"
+    assert {third[step] for step in ("FolderExampleGen", "Transform", "Trainer")} == {"ran"}
 
 
 @pytest.mark.slow
@@ -150,6 +184,6 @@ def test_a_folder_in_a_bucket_becomes_a_model_in_a_bucket(tmp_path, run_here, bu
         work = tmp_path / "work"
         run = run_package(package, [], "s3://runs/of", work, run_command=run_here)
         assert not run.failed, run.outcomes
-        assert run.outcomes[0].made == "120 examples in 3 splits"
+        assert run.outcomes[1].made == "120 examples in 3 splits"
     assert [version.number for version in list_versions(f"{bucket.address}/models")] == [1, 2]
     assert not (tmp_path / "work" / "volumes").exists()

@@ -221,12 +221,22 @@ def test_defaults_of_runtime_parameters_are_in_the_package(toy):
     assert toy["root"]["inputDefinitions"]["parameters"]["count"]["defaultValue"] == 4
 
 
-def test_a_component_with_an_output_parameter_is_refused(toy):
+@pytest.mark.parametrize(
+    ("producer", "is_refused"), [("Add_task", True), ("Add", False)], ids=["TFX's", "a task's"]
+)
+def test_a_reader_of_an_output_that_no_task_has_is_refused(toy, producer, is_refused):
     spec = json.loads(json.dumps(toy))
     outputs = spec["components"]["Add"]["outputDefinitions"]
     outputs["parameters"] = {"total": {"parameterType": "NUMBER_DOUBLE"}}
+    read = {"producerTask": producer, "outputParameterKey": "total"}
+    spec["root"]["dag"]["tasks"]["Judge"]["inputs"]["parameters"]["least"] = {
+        "taskOutputParameter": read
+    }
 
-    assert "TFX points its readers at a task that does not exist" in reasons([spec])
+    if not is_refused:
+        check_package([spec])
+        return
+    assert "is the output total of Add_task, which no task of the package has" in reasons([spec])
 
 
 @pytest.mark.parametrize("name", ["count_numbers", "count.numbers", "2Count"])

@@ -73,8 +73,8 @@ def test_data_in_a_volume_becomes_a_pushed_model(source, tmp_path, run_here, mon
 
     assert not run.failed
     assert "/home/ann" not in package.read_text()
-    assert run.outcomes[0].component == PLACES[source][0]
-    assert run.outcomes[0].made == "120 examples in 3 splits"
+    assert run.outcomes[1].component == PLACES[source][0]
+    assert run.outcomes[1].made == "120 examples in 3 splits"
     pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
     assert (pushed / "saved_model.pb").is_file()
 

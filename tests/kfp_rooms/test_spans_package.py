@@ -75,24 +75,32 @@ def test_a_place_without_spans_does_not_fit_a_window(tmp_path, override, expecte
 
 
 @pytest.mark.slow
-def test_each_run_of_a_package_takes_the_newest_window(tmp_path, run_here, monkeypatch):
+def test_each_run_takes_the_newest_window_and_trains_only_on_a_new_one(
+    tmp_path, run_here, monkeypatch
+):
     monkeypatch.chdir(PROJECT)
     work = tmp_path / "work"
     incoming = work / "volumes" / CLAIM / "incoming"
     package = package_of(tmp_path)
 
-    def made() -> dict[str, str]:
-        run = run_package(package, [], "minio://bucket/runs", work, run_command=run_here)
+    def outcomes() -> dict:
+        given = {"run_command": run_here, "reuse": True}
+        run = run_package(package, [], "minio://bucket/runs", work, **given)
         assert not run.failed, run.outcomes[-1].error
-        return {outcome.component: outcome.made for outcome in run.outcomes}
+        return {outcome.component: outcome for outcome in run.outcomes}
 
     arrive(incoming, 1)
     arrive(incoming, 2)
-    assert "spans 1, 2 (new: spans 1, 2)" in made()["FolderExampleGen"]
+    assert "spans 1, 2 (new: spans 1, 2)" in outcomes()["FolderExampleGen"].made
+
+    unchanged = outcomes()
+    for step in ("FolderExampleGen", "StatisticsGen", "Transform", "Trainer"):
+        assert unchanged[step].status == "cached"
 
     arrive(incoming, 3)
-    second = made()
+    second = outcomes()
     record = read_record(str(work / "volumes" / "steadyfeed-models" / "shades" / "1"))
     assert [span["name"] for span in json.loads(record.origin["spans"])] == ["1", "2"]
     for step in ("FolderExampleGen", "StatisticsGen", "Transform"):
-        assert "spans 2, 3 (new: span 3)" in second[step]
+        assert second[step].status == "ran"
+        assert "spans 2, 3 (new: span 3)" in second[step].made
