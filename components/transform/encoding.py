@@ -84,9 +84,16 @@ class FixedExample:
         Returns:
           (batch, size) uint8, or (batch,) int64 of whole numbers.
         """
+        return self.decoded(records[:, self.place(name)], name)
+
+    def place(self, name: str) -> slice:
+        """Where a record as it lies in a file has the feature's value."""
         place = self._values[name]
-        found = records[:, _HEADER_BYTES + place.start : _HEADER_BYTES + place.stop]
-        if self._template[place.start] == 0:
+        return slice(_HEADER_BYTES + place.start, _HEADER_BYTES + place.stop)
+
+    def decoded(self, found: tf.Tensor, name: str) -> tf.Tensor:
+        """`values`, of what lies at the feature's place in each record."""
+        if self._template[self._values[name].start] == 0:
             return found
         bits = tf.bitwise.left_shift(tf.cast(found & 127, tf.int64), tf.range(0, 70, 7, tf.int64))
         return tf.reduce_sum(bits, axis=1)  # Of the tenth byte, all but one bit falls off.

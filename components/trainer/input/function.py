@@ -9,9 +9,11 @@ import functools
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from components.trainer.input import disk, memory, records, streaming, tfds
+from components.trainer.input import disk, memory, records, scattered, streaming, tfds
+from components.trainer.input.balance import Balance
 from components.trainer.input.features import LABEL, Feature, image_feature
 from components.trainer.input.load_times import LoadTimes
 from components.trainer.input.options import DEFAULTS, FeedOptions
@@ -121,6 +123,9 @@ def feed(
       Failure: a value out of range, no examples, too few for one batch, a damaged file.
     """
     options.check(batch_size, training)
+    balanced = options.balanced and training
+    if balanced and source.features[1].dtype != "int64":
+        raise Failure("Balanced sampling needs one label for each example. Leave it out for masks.")
     strategy, reason = choose(
         options.strategy,
         source.at_most * source.row_bytes,
@@ -139,11 +144,20 @@ def feed(
         examples = source.count()
     order = _order(examples, batch_size, training, options)
     _check_examples(source, order)
+    if balanced:
+        if strategy == "streaming":
+            raise Failure(
+                f"Balanced sampling takes examples in any order, and streaming ({reason}) has "
+                "them in one. Set the input strategy to memory or disk, or free the memory."
+            )
+        labels = arrays[1].numpy() if strategy == "memory" else scattered.labels(source)
+        order = dataclasses.replace(order, balanced=_balance(source, labels).numbers)
     if strategy == "memory":
         elements, load = memory.batches(arrays, source.features, order)
     else:
         by = {"disk": disk, "streaming": streaming}[strategy]
-        elements, load = by.batches(source, order)
+        batches_in = scattered.batches if balanced else by.batches
+        elements, load = batches_in(source, order)
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
     calls = 2 * cores() if strategy == "memory" else cores()
     load_times = LoadTimes(options.first_step) if options.timed else None
@@ -179,6 +193,12 @@ def _order(examples: int, batch_size: int, training: bool, options: FeedOptions)
         worker=options.workers.rank,
         workers=options.workers.count,
     )
+
+
+def _balance(source: Source, labels: np.ndarray) -> Balance:
+    if labels.max() < 0:
+        raise Failure(f"{source.name} has no example of any class. Run the Transform again.")
+    return Balance(labels)
 
 
 def _check_examples(source: Source, order: Order) -> None:

@@ -30,6 +30,8 @@ class FeedOptions:
     repeat: bool | None = None  # go on after an epoch; None: only for training
     drop_remainder: bool | None = None  # leave out what fills no batch; None: only for training
     deterministic: bool | None = None  # a later batch never comes first; None: with a seed
+    # Every class comes equally often in training: of a rare one, each example many times.
+    balanced: bool = False
     first_step: int = 0  # batches to skip, to resume a training
     workers: Workers = Workers()
     timed: bool = False  # record in `Input.load_times` when each batch is loaded

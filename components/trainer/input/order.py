@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from components.trainer.input.source import traced
@@ -29,6 +30,9 @@ class Order:
     first_step: int = 0
     worker: int = 0  # the rank of this process, from 0
     workers: int = 1  # processes that train together
+    # Maps the seed and an epoch's number to its examples, (examples,) int64, if some shall come
+    # more often than others.
+    balanced: Callable[[int, int], np.ndarray] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -67,6 +71,9 @@ class Order:
         """The indices of the examples, batch by batch: (batch / workers,) int64."""
 
         def batches_of(seed):
+            if self.balanced:
+                numbers = tf.numpy_function(self.balanced, [seed[0], seed[1]], tf.int64, False)
+                return self._split(tf.ensure_shape(numbers, (self.examples,)))
             numbers = tf.range(self.examples, dtype=tf.int64)
             if self.shuffle:
                 numbers = tf.random.experimental.stateless_shuffle(numbers, seed)
