@@ -89,6 +89,7 @@ def load(file, overrides=()):
         raise ConfigurationError(*dict.fromkeys(lines)) from None
     _check_files(configuration, places, file)
     _check_metrics(configuration, places, file)
+    _check_training(configuration, places, file)
     return configuration
 
 
@@ -167,3 +168,10 @@ def _check_metrics(configuration, places, file):
     for *path, mistake in configuration.evaluation.not_measured(configuration.data.task):
         key = ("evaluation", *path)
         raise ConfigurationError(f"{_place_of(key, places, file)}: {'.'.join(key)}: {mistake}")
+
+
+def _check_training(configuration, places, file):
+    """A recipe must fit the examples."""
+    for key, mistake in configuration.training.mistakes_for(configuration.data):
+        path = ("training", key)
+        raise ConfigurationError(f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}")

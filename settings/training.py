@@ -2,17 +2,19 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, create_model, field_validator
+from pydantic import AfterValidator, Field, ValidationError, create_model, field_validator
 
 import augmentations
 import models
+from settings.data import Data
 from settings.folders import folder
 from settings.mistakes import InnerMistakes
 from settings.plain_paths import PLAIN
-from settings.section import Section, one_of
+from settings.section import Form, Section, one_of
 
 CacheFolder = folder(PLAIN, "a folder")
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -119,6 +121,23 @@ class InputReport(Section):
     )
 
 
+class _ClassWeights(Form):
+    def __init__(self):
+        self.words = "balanced, or class names, each with a number of 0 or more"
+
+    def __call__(self, given: Any) -> Any:
+        if given is None or given == "balanced":
+            return given
+        if isinstance(given, dict) and given and all(map(self._allowed, given.values())):
+            return {str(name): float(weight) for name, weight in given.items()}
+        raise ValueError(f"allowed: {self.words}")
+
+    @staticmethod
+    def _allowed(weight: Any) -> bool:
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        return number and 0 <= weight < math.inf
+
+
 class Training(Section):
     batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(
         64, description="images a step, over all devices"
@@ -145,6 +164,23 @@ class Training(Section):
     )
     gradient_clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="the longest that all gradients together may be; omit for no limit"
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy",
+        description="what is minimised; focal counts less what the model already gets right",
+    )
+    focal_gamma: Annotated[float, Field(gt=0, le=10)] = Field(
+        2.0, description="how much less: the loss times (1 - probability of the class)^gamma"
+    )
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled",
+        description="shuffled takes every example once an epoch; balanced as many of each class, "
+        "each example of a rare class many times, from memory or disk",
+    )
+    class_weights: Annotated[Any, AfterValidator(_ClassWeights())] = Field(
+        None,
+        description="what each class weighs in the training loss: balanced makes all weigh the "
+        "same, a class that is not named weighs 1, and 0 leaves a class out; omit for 1 each",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
@@ -183,6 +219,24 @@ class Training(Section):
     )
     input: InputFunction = Field(InputFunction(), json_schema_extra=KEEPS_CHECKPOINT)
     input_report: InputReport = Field(InputReport(), json_schema_extra=KEEPS_CHECKPOINT)
+
+    @field_validator("class_weights")
+    @classmethod
+    def _weighs_classes_once(cls, weights, info):
+        if weights == "balanced" and info.data.get("sampling") == "balanced":
+            raise ValueError("allowed: balanced here or in training.sampling, not in both")
+        return weights
+
+    def mistakes_for(self, data: Data) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it) of what does not fit the examples."""
+        if data.task == "segmentation":
+            if self.sampling == "balanced":
+                yield "sampling", "balanced needs classification; allowed: shuffled"
+            if isinstance(self.class_weights, dict):
+                for name in self.class_weights:
+                    if name not in data.mask_classes:
+                        allowed = ", ".join(data.mask_classes)
+                        yield "class_weights", f"{name} is no class; allowed: {allowed}"
 
     def of_a_checkpoint(self) -> dict[str, Any]:
         """The keys and values that a checkpoint belongs to."""

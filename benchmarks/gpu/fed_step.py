@@ -14,7 +14,8 @@ from components.trainer.input.function import Input
 from components.trainer.input.source import tf_data_options
 from components.trainer.input.threads import giving_way
 from components.trainer.model import build_model
-from components.trainer.training_step import Steps, build_optimizer
+from components.trainer.optimizer import build_optimizer
+from components.trainer.training_step import Steps
 from settings.training import Model, Training
 
 _MEAN, _STD = 120.0, 70.0  # of pixels, 0..255; nearer is of no use to a measurement

@@ -45,6 +45,10 @@ def execute(
         resumed_at_step=trained.resumed_at_step,
         devices=trained.devices,
         input=trained.input,
+        classes=[
+            {"name": name, **sums._asdict()}
+            for name, sums in zip(graph.labels, trained.class_sums, strict=True)
+        ],
     )
     if input_report:
         _write_report(input_report, model_run, checkpoints)

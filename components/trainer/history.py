@@ -32,6 +32,16 @@ class Epoch:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClassPart:
+    """What one class brought to a training, over all epochs; for segmentation, its pixels did."""
+
+    name: str
+    examples: float  # each as often as it was trained with
+    weight: float  # of class and example, summed
+    loss: float  # weighted, summed
+
+
+@dataclasses.dataclass(frozen=True)
 class History:
     """A whole training."""
 
@@ -39,6 +49,7 @@ class History:
     best_epoch: int | None = None  # whose weights were kept, from 1; None: it was not recorded
     resumed_at_step: int = 0  # of the checkpoint; 0 for a training from the start
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a tuner's trial
+    classes: tuple[ClassPart, ...] = ()  # by class id; older trainings have none
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -57,6 +68,7 @@ class History:
             found.get("best_epoch"),
             found.get("resumed_at_step") or 0,
             found.get("hyperparameters") or {},
+            tuple(ClassPart(**part) for part in found.get("classes") or ()),
         ) if epochs else None  # fmt: skip
 
     @property

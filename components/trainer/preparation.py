@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -14,9 +14,10 @@ from components.trainer.devices import Devices
 from components.trainer.input.function import Input
 from components.trainer.input.options import FeedOptions
 from components.trainer.input_report.report import InputReport
+from components.trainer.optimizer import build_optimizer
 from components.trainer.training import TrainingLoop
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_step import Steps, build_optimizer
+from components.trainer.training_step import Steps
 from settings.training import Training
 
 
@@ -31,6 +32,7 @@ def prepare(
     devices: Devices | None = None,
     augmenter: Augmenter | None = None,
     input_report: InputReport | None = None,
+    class_weights: Sequence[float] | None = None,
 ) -> TrainingLoop:
     """A training that is ready to run, from its checkpoint if there is one.
 
@@ -40,6 +42,7 @@ def prepare(
       options: how it is fed, but for `first_step` and `timed`.
       validation: None: the training loss decides which epoch is best.
       devices: by default TensorFlow's one device, in float32.
+      class_weights: what the examples of each class weigh, by class id; None: all 1.
 
     Raises:
       Failure: the input cannot be read, or the workers have different checkpoints.
@@ -66,6 +69,7 @@ def prepare(
             devices.strategy,
             augmenter,
             devices.xla,
+            class_weights,
         )
     loop = TrainingLoop(
         training, steps, build_model, batches, validation, checkpoints, log, devices, input_report

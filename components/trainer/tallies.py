@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components.trainer.losses import Judged
 from metrics import mean_iou
 from metrics.counts import Counts
-from settings.data import NO_CLASS
 
 
 class Totals(NamedTuple):
     """What an epoch, or the part of it so far, adds up to."""
 
-    loss: float  # sum over the examples that count
+    loss: float  # sum over the examples that count, weighted
+    weight: float  # sum of their weights
     correct: float  # how many of them the model classified correctly
     counted: float  # how many of them there are
     left_out: float  # examples whose label is out of vocabulary (-1)
@@ -22,7 +23,7 @@ class Totals(NamedTuple):
 
     @property
     def mean_loss(self) -> float:
-        return self.loss / max(self.counted, 1)
+        return self.loss / self.weight if self.weight else 0.0
 
     @property
     def finite_loss(self) -> float | None:
@@ -34,35 +35,53 @@ class Totals(NamedTuple):
         return self.correct / max(self.counted, 1)
 
 
+class ClassSum(NamedTuple):
+    """What the examples, or for segmentation the pixels, of one class brought to the training."""
+
+    examples: float  # each as often as it was trained with
+    weight: float
+    loss: float  # weighted
+
+
 class Tallies:
-    """One variable for all sums: reading it waits for the device once.
+    """One variable for all sums of an epoch: reading it waits for the device once.
 
     Args:
-      confused_classes: the classes of the confusion matrix, for `mean_iou`; 0 counts none.
+      classes: how many there are.
+      by_class: whether to add up what each class brings, over all epochs.
+      confused: whether to count which class is taken for which, for `mean_iou`.
     """
 
-    def __init__(self, confused_classes: int = 0):
+    def __init__(self, classes: int, by_class: bool = False, confused: bool = False):
         self.variable = _sum_over_devices([len(Totals._fields)])
-        self._confusion = None
-        if confused_classes:
-            self._confusion = _sum_over_devices([confused_classes, confused_classes])
+        self.by_class = _sum_over_devices([classes, len(ClassSum._fields)]) if by_class else None
+        self._confusion = _sum_over_devices([classes, classes]) if confused else None
 
-    def add(self, losses: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> None:
-        """Adds a batch: losses and labels (batch, …), logits (batch, …, classes)."""
-        classes = logits.shape[-1]
+    def add(self, logits: tf.Tensor, judged: Judged) -> None:
+        """Adds a batch's logits (batch, …, classes), and how they were judged."""
+        classes, labels = logits.shape[-1], judged.labels
         counts = (labels >= 0) & (labels < classes)
         predicted = tf.argmax(logits, -1, output_type=labels.dtype)
         correct = counts & (predicted == labels)
         count = tf.math.count_nonzero
+        loss = tf.reduce_sum(judged.losses)
         sums = (
-            tf.reduce_sum(losses),
+            loss,
+            tf.reduce_sum(judged.weights),
             count(correct),
             count(counts),
             count(labels == -1),
             count((labels < -1) | (labels >= classes)),
-            count(~tf.math.is_finite(tf.reduce_sum(losses))),
+            count(~tf.math.is_finite(loss)),
         )
         self.variable.assign_add(tf.stack([tf.cast(value, tf.float64) for value in sums]))
+        if self.by_class is not None:
+            ones = tf.ones_like(judged.weights)
+            brought = tf.stack([ones, judged.weights, judged.losses], -1)
+            # Negative numbers of segments are left out.
+            segments = tf.where(counts, labels, -tf.ones_like(labels))
+            sums = tf.math.unsorted_segment_sum(brought, segments, classes)
+            self.by_class.assign_add(tf.cast(sums, tf.float64))
         if self._confusion is not None:
             # Pixels that do not count fall into a cell behind the last one.
             cells = tf.where(counts, labels * classes + predicted, classes * classes)
@@ -71,6 +90,10 @@ class Tallies:
             self._confusion.assign_add(
                 tf.cast(tf.reshape(sums[:-1], (classes, classes)), tf.float64)
             )
+
+    def class_sums(self) -> list[ClassSum]:
+        """By class id, since the training began."""
+        return [ClassSum(*row) for row in self.by_class.numpy().tolist()]
 
     def totals(self) -> Totals:
         return Totals(*self.variable.numpy().tolist())
@@ -83,6 +106,7 @@ class Tallies:
         return None if math.isnan(iou) else iou
 
     def clear(self) -> None:
+        """Begins another epoch."""
         self.variable.assign(tf.zeros_like(self.variable))
         if self._confusion is not None:
             self._confusion.assign(tf.zeros_like(self._confusion))
@@ -96,29 +120,3 @@ def _sum_over_devices(shape: list[int]) -> tf.Variable:
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.SUM,
     )
-
-
-def class_ids(targets: tf.Tensor) -> tf.Tensor:
-    """Labels (batch,) int64 as they are; masks (batch, height, width, 1) uint8 as
-    (batch, height, width) int32, with -1 for pixels without a class."""
-    if targets.dtype != tf.uint8:
-        return targets
-    ids = tf.cast(targets[..., 0], tf.int32)
-    return tf.where(ids == NO_CLASS, -1, ids)
-
-
-def losses(logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
-    """Cross entropy of each example, (batch, …) float32; 0 if the label is not a class.
-
-    Args:
-      smoothing: share of each label that goes to all classes alike, 0..1 (Szegedy and others,
-        2016, arXiv:1512.00567).
-    """
-    counts = (labels >= 0) & (labels < logits.shape[-1])
-    safe = tf.where(counts, labels, tf.zeros_like(labels))
-    logits = tf.cast(logits, tf.float32)
-    entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(safe, logits)
-    if smoothing:
-        to_all = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
-        entropy = (1 - smoothing) * entropy + smoothing * to_all
-    return tf.where(counts, entropy, tf.zeros_like(entropy))

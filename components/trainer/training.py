@@ -22,7 +22,7 @@ from components.trainer.input.function import Input
 from components.trainer.input.threads import giving_way
 from components.trainer.input_report.ceiling import Ceiling, Plan, measure
 from components.trainer.input_report.report import InputReport
-from components.trainer.tallies import Totals
+from components.trainer.tallies import ClassSum, Totals
 from components.trainer.training_log import Progress, TrainingLog
 from components.trainer.training_step import Steps
 from failures import Failure
@@ -39,6 +39,7 @@ class Trained:
     resumed_at_step: int  # which a checkpoint had reached; 0 for a training from the start
     devices: str  # what it was computed on, for people
     input: str  # how the data came, for people
+    class_sums: list[ClassSum]  # by class id
 
     @property
     def best(self) -> Epoch:
@@ -102,6 +103,7 @@ class TrainingLoop:
             training_faults.memory_reported(self.training.batch_size),
         ):
             self._run()
+            class_sums = self.steps.training.class_sums()
             if self.input_report:
                 # It changes the weights; the best ones replace them below.
                 alone = self.devices.workers == 1
@@ -113,6 +115,7 @@ class TrainingLoop:
             resumed_at_step=self._resumed_at_step,
             devices=str(self.devices),
             input=self.input.reason,
+            class_sums=class_sums,
         )
 
     def _compile(self) -> None:

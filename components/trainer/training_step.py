@@ -1,72 +1,15 @@
 """The compiled steps: one batch forwards and backwards, one batch forwards."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from components.trainer import tallies
 from components.trainer.augmentation import Augmenter
+from components.trainer.losses import Loss, class_ids
+from components.trainer.tallies import Tallies
 from settings.training import Training
-
-
-def build_optimizer(
-    training: Training, steps_per_epoch: int, precision: str = "float32"
-) -> keras.Optimizer:
-    """The optimizer and its learning rate over all steps.
-
-    The rate rises over the first epoch: at the full rate, Adam's first steps are too long.
-    """
-    optimizer = _optimizer(training, steps_per_epoch)
-    if precision == "mixed_float16":
-        # float16 cannot hold small gradients: they are scaled up, and a step that overflows is
-        # skipped.
-        return keras.optimizers.LossScaleOptimizer(optimizer)
-    return optimizer
-
-
-def _optimizer(training: Training, steps_per_epoch: int) -> keras.Optimizer:
-    rate = _rate(training, steps_per_epoch)
-    decay = training.weight_decay
-    match training.optimizer:
-        case "adam":
-            return keras.optimizers.Adam(rate, weight_decay=decay or None)
-        case "adamw":
-            return keras.optimizers.AdamW(rate, weight_decay=0.004 if decay is None else decay)
-        case _:
-            return keras.optimizers.SGD(
-                rate, momentum=0.9, nesterov=True, weight_decay=decay or None
-            )
-
-
-def _rate(training: Training, steps_per_epoch: int):
-    peak, steps = training.learning_rate, training.epochs * steps_per_epoch
-    schedules = keras.optimizers.schedules
-    match training.schedule:
-        case "cosine":
-            return schedules.CosineDecay(
-                initial_learning_rate=peak / 10,
-                warmup_target=peak,
-                warmup_steps=steps_per_epoch,
-                decay_steps=max(1, (training.epochs - 1) * steps_per_epoch),
-            )
-        case "one_cycle":
-            # Smith and Topin (2017, arXiv:1708.07120), with fast.ai's proportions.
-            rising = max(1, round(0.3 * steps))
-            return schedules.CosineDecay(
-                initial_learning_rate=peak / 25,
-                warmup_target=peak,
-                warmup_steps=rising,
-                decay_steps=max(1, steps - rising),
-            )
-        case "step":
-            falls = [math.ceil(training.epochs * part) * steps_per_epoch for part in (0.5, 0.75)]
-            # A rate holds up to and including its boundary, and steps count from 0.
-            return schedules.PiecewiseConstantDecay(
-                [fall - 1 for fall in falls], [peak, peak / 10, peak / 100]
-            )
-        case _:
-            return peak
 
 
 def _normalise_over_devices(model: keras.Model) -> None:
@@ -99,9 +42,10 @@ class Steps:
 
     Args:
       optimizer: not yet built.
-      training: says the batch's size, over all devices, the label smoothing and the clipping.
+      training: says the batch's size, over all devices, the loss and the clipping.
       augmenter: changes the training images, and masks with them; None changes nothing.
       xla: whether XLA compiles the forward and backward pass.
+      class_weights: as `Loss` takes them.
     """
 
     def __init__(
@@ -112,12 +56,16 @@ class Steps:
         strategy: tf.distribute.Strategy,
         augmenter: Augmenter | None = None,
         xla: bool = False,
+        class_weights: Sequence[float] | None = None,
     ):
         self.model = model
         self.optimizer = optimizer
         self._segmentation = len(model.output_shape) == 4
-        self.training = tallies.Tallies()
-        self.validation = tallies.Tallies(self.classes if self._segmentation else 0)
+        self.training = Tallies(self.classes, by_class=True)
+        self.validation = Tallies(self.classes, confused=self._segmentation)
+        self._loss = Loss(training, class_weights)
+        # Without smoothing and class weights, so that trainings by other recipes compare.
+        self._plain_loss = Loss(Training())
         # Classified are whole images, or each of their pixels.
         self._batch_answers = training.batch_size * math.prod(model.output_shape[1:-1])
         self._options = training
@@ -145,7 +93,7 @@ class Steps:
         own = getattr(self.optimizer, "inner_optimizer", self.optimizer).variables
         kept = [variable.value for variable in [*self.model.variables, *own]]
         scaling = [variable.value for variable in self.optimizer.variables[: -len(own)]]
-        return [*kept, self.training.variable, *scaling]
+        return [*kept, self.training.variable, self.training.by_class, *scaling]
 
     def compile_training(self, spec: tuple[tf.TensorSpec, tf.TensorSpec], batches: int = 1):
         """A function of a list of `batches` pairs (images, targets) that trains on each in turn."""
@@ -153,35 +101,35 @@ class Steps:
         backwards = backwards if self._xla else self._backwards
 
         def one_device(images, targets):
-            losses, logits, labels, gradients = backwards(images, targets, self._device_step())
+            logits, judged, gradients = backwards(images, targets, self._device_step())
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
             if self._options.gradient_clip_norm:
                 gradients = self._clipped(gradients)
             # Outside XLA, which cannot compile the sum of the devices' gradients.
             self.optimizer.apply(gradients, self.model.trainable_variables)
-            self.training.add(losses, logits, labels)
+            self.training.add(logits, judged)
 
         return self._compiled(one_device, spec, batches)
 
     def _backwards(self, images, targets, step):
-        """(losses, logits, class ids, gradients) of a device's part of a batch."""
+        """(logits, how they were judged, gradients) of a device's part of a batch."""
         if self._augmenter:
             masks = targets if self._segmentation else None
             images, masks = self._augmenter(images, masks, step)
             targets = masks if self._segmentation else targets
-        labels = tallies.class_ids(targets)
+        labels = class_ids(targets)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            losses = tallies.losses(logits, labels, self._options.label_smoothing)
+            judged = self._loss.judge(logits, labels)
             # Gradients are summed over the devices: each divides by the whole batch.
-            loss = tf.reduce_sum(losses) / self._batch_answers
+            loss = tf.reduce_sum(judged.losses) / self._batch_answers
             penalties = self.model.losses
             if penalties:
                 loss += tf.add_n(penalties) / self._strategy.num_replicas_in_sync
             loss = self.optimizer.scale_loss(loss)
         weights = [weight.value for weight in self.model.trainable_variables]
-        return losses, logits, labels, tape.gradient(loss, weights)
+        return logits, judged, tape.gradient(loss, weights)
 
     def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """The gradients, shortened alike on every device if their sum over all is too long."""
@@ -203,9 +151,8 @@ class Steps:
         """A function of a list of one pair (images, targets) that adds to the validation's sums."""
 
         def one_device(images, targets):
-            labels = tallies.class_ids(targets)
             logits = self.model(images, training=False)
-            self.validation.add(tallies.losses(logits, labels), logits, labels)
+            self.validation.add(logits, self._plain_loss.judge(logits, class_ids(targets)))
 
         return self._compiled(one_device, spec, 1)
 

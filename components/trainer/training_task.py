@@ -9,6 +9,7 @@ from components.schema_gen import schema_files
 from components.trainer import devices, workers
 from components.trainer.augmentation import Augmenter
 from components.trainer.checkpoints import Checkpoints
+from components.trainer.class_weights import weights_of
 from components.trainer.devices import Devices
 from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
@@ -65,6 +66,7 @@ def train(
         devices=chosen,
         augmenter=Augmenter(keys, task.seed) if keys.active else None,
         input_report=input_report,
+        class_weights=weights_of(training.class_weights, graph.labels, graph.class_counts),
     )
     return loop.run(), graph
 
@@ -88,6 +90,7 @@ def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
         strategy=given.strategy,
         cache_dir=task.cache_folder,
         memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
+        balanced=task.recipe.training.sampling == "balanced",
         workers=Workers(chosen.worker, chosen.workers, chosen.workers_here, agree),
     )
 

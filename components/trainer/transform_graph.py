@@ -7,6 +7,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import TFTransformOutput
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from components.transform.reading import read_class_counts
 from failures import Failure
 from files import places
 from settings.data import Features
@@ -20,7 +21,8 @@ _NEXT = "Run Transform again with this configuration."
 class TransformGraph:
     """From raw features to the image's bytes and the label's class, or the mask's bytes."""
 
-    def __init__(self, loader, feature_spec, features, statistics, labels, vocabulary_file):
+    def __init__(self, uri, loader, feature_spec, features, statistics, labels, vocabulary_file):
+        self._uri = uri
         self._loader = loader
         self._feature_spec = feature_spec
         self.features: Features = features  # of the raw Examples that it takes
@@ -49,9 +51,20 @@ class TransformGraph:
         loader = SavedModelLoader(output.transform_savedmodel_dir)
         vocabulary_file = output.vocabulary_file_by_name(VOCABULARY)
         spec = output.raw_feature_spec()
-        graph = cls(loader, spec, features, statistics, labels, vocabulary_file)
+        graph = cls(uri, loader, spec, features, statistics, labels, vocabulary_file)
         graph._check_features(uri, schema)
         return graph
+
+    def class_counts(self) -> list[int]:
+        """Examples of the training split by class, or for segmentation its pixels.
+
+        Raises:
+          Failure: Transform did not count them.
+        """
+        counts = read_class_counts(self._uri)
+        if counts is None:
+            raise Failure(f"The transform graph {self._uri} does not count its classes. {_NEXT}")
+        return [counts.get(name, 0) for name in self.labels]
 
     def parse(self, examples: tf.Tensor, *names: str) -> dict:
         """The features `names` of raw serialized Examples (batch,), as the graph takes them."""

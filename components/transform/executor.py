@@ -32,6 +32,7 @@ from components.transform.corrupt_images import enforce_policy, reasons
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.kept_shards import KeptShards, kept_shards
 from components.transform.preprocessing import OUT_OF_VOCABULARY
+from components.transform.reading import LABEL_STATISTICS
 from components.transform.shards import ShardResult, TransformShard
 from failures import Failure
 from files import places, writing
@@ -96,11 +97,20 @@ def _write(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> li
     check_training_split(results, job)
     if job.features.target == "mask":
         masks.write_assets(train_targets(results), _vocabulary_file(job), job)
+    else:
+        _write_label_statistics(train_targets(results), job)
     sums = sum(result.pixels for result in _train(results))
     images = sum(result.written for result in _train(results))
     content = pixel_statistics.as_json(sums, images, job.options.shape)
     writing.write(f"{job.graph_uri}/{pixel_statistics.FILE}", content)
     return results
+
+
+def _write_label_statistics(examples: Counter[int], job: Job) -> None:
+    with tf.io.gfile.GFile(_vocabulary_file(job)) as file:
+        names = file.read().splitlines()
+    content = {"examples": {name: examples[number] for number, name in enumerate(names)}}
+    writing.write(f"{job.graph_uri}/{LABEL_STATISTICS}", text_of(content))
 
 
 def _labels(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> vocabulary.Labels:

@@ -11,6 +11,7 @@ CURVES = (
     ("accuracy", "Accuracy"),
     ("mean_iou", "Mean IoU"),
 )
+_LISTED = 100  # classes of the table of classes; of more, the rarest
 
 
 def view(run, previous):
@@ -31,7 +32,18 @@ def view(run, previous):
         # Older runs did not record it.
         "fetch_seconds": None if None in fetched else sum(fetched),
         "keys": _keys(epochs),
+        "classes": _classes(run.history.classes),
+        "more_classes": len(run.history.classes) - _LISTED,
     }
+
+
+def _classes(parts):
+    """[(ClassPart, its share of all weight, its share of all loss)]; of too many, the rarest."""
+    weight = sum(part.weight for part in parts) or 1.0
+    loss = sum(part.loss for part in parts) or 1.0
+    if len(parts) > _LISTED:
+        parts = sorted(parts, key=lambda part: part.examples)[:_LISTED]
+    return [(part, part.weight / weight, part.loss / loss) for part in parts]
 
 
 def column(epochs, key):

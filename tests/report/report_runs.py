@@ -142,8 +142,12 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
     figures = {"p50_ms": 1.2, "p99_ms": 1.5, "memory_mb": 380.0, "requests": 100}
     serving = {"blessed": True, "causes": [], "server": "C library", "challenger": figures}
     statistics = {"Split-train/FeatureStats.pb": feature_statistics(labels, size)}
+    contributions = [
+        {"name": name, "examples": 5.0 * label, "weight": 5.0 * label * heavy, "loss": heavy}
+        for name, label, heavy in zip(names, labels, (0.5, 1.5), strict=True)
+    ]
     model_run = {
-        "history.json": {"best_epoch": 5, "epochs": epochs},
+        "history.json": {"best_epoch": 5, "epochs": epochs, "classes": contributions},
         "input_report.json": input_report(),
         "input_report.svg": plot.draw(input_report()).encode(),
     }

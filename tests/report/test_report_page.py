@@ -55,6 +55,12 @@ def test_what_to_do_next_is_from_what_happened(page):
     assert "Turn on the disk cache." in page
 
 
+def test_the_training_says_what_each_class_contributed(page):
+    table = section(page, "training").partition("What each class contributed")[2]
+    assert re.search(r"&lt;cat&gt;</th>.*?>40</td>.*?>20.0</td>", table, re.DOTALL)
+    assert "0.571" in table  # of the weight: 20 of 35
+
+
 def test_of_very_many_classes_only_the_weakest_are_listed(root):
     classes = 21_841
     steps = classified()

@@ -62,6 +62,10 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
         ),
         ("training.epochs=0", "given 0; allowed: a whole number, 1 to 100,000"),
         ("training.learning_rate=-1", "given -1; allowed: a number, above 0, at most 10"),
+        (
+            "training.class_weights={a: -1}",
+            "given {'a': -1}; allowed: balanced, or class names, each with a number of 0 or more",
+        ),
         ("preprocessing.channels=2", "given 2; allowed: 1 or 3"),
         ("preprocessing.height=true", "given True; allowed: a whole number, 8 to 4,096"),
         ("preprocessing.on_corrupt_image=skip", "given 'skip'; allowed: 'fail' or 'drop'"),
@@ -124,6 +128,14 @@ TWO = "data.mask_classes={ground: 0, thing: 1}"
         (["data.mask_feature=image", TWO], "another feature than data.image_feature"),
         ([MASKS, TWO], "small_cnn is for classification, and there is data.mask_feature; allowed"),
         (["model.name=unet"], "unet is for segmentation, and there is no data.mask_feature"),
+        (
+            [MASKS, TWO, "model={name: unet}", "training.sampling=balanced"],
+            "training.sampling: balanced needs classification; allowed: shuffled",
+        ),
+        (
+            [MASKS, TWO, "model={name: unet}", "training.class_weights={thing: 2, sky: 1}"],
+            "training.class_weights: sky is no class; allowed: ground, thing",
+        ),
     ],
 )
 def test_what_does_not_fit_segmentation_is_told_in_one_line(overrides, expected):

@@ -242,7 +242,8 @@ def train_digits(digits):
             image_shape=(SIDE, SIDE, 1),
             batch_size=section.batch_size,
         )
-        options = FeedOptions(seed=3, strategy=strategy)
+        balanced = section.sampling == "balanced"
+        options = FeedOptions(seed=3, strategy=strategy, balanced=balanced)
         files = {
             split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
             for split in SPLITS

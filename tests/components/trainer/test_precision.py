@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.devices import Devices, choose, distributed
-from components.trainer.training_step import Steps, build_optimizer
+from components.trainer.optimizer import build_optimizer
+from components.trainer.training_step import Steps
 from settings.training import Training
 from tests.processes import start
 

@@ -2,75 +2,39 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.special import log_softmax, softmax
 
-from components.trainer import tallies
-from components.trainer.devices import Devices, distributed
-from components.trainer.training_step import Steps, build_optimizer
+from components.trainer.losses import Loss
+from components.trainer.optimizer import build_optimizer
 from settings.training import Training
+from tests.components.trainer.linear_classifier import (
+    BATCH,
+    CLASS_WEIGHTS,
+    CLASSES,
+    LABELS,
+    RECIPES,
+    after_one_step,
+    gradients,
+    losses,
+    plain_sgd,
+    steps_of,
+    train,
+    train_on_two_devices,
+    weights_of,
+)
 from tests.processes import start
 
 pytestmark = pytest.mark.slow
-
-SIDE, CLASSES, BATCH = 3, 4, 6
-IMAGES = np.random.default_rng(1).integers(0, 256, (BATCH, SIDE, SIDE, 1)).astype(np.uint8)
-LABELS = np.array([0, 1, 2, 3, 1, -1])
-
-
-def steps_of(training: Training, precision: str = "float32", strategy=None) -> Steps:
-    """A linear classifier, whose gradients NumPy knows."""
-    devices = Devices(strategy or tf.distribute.get_strategy(), precision=precision)
-    keras.utils.set_random_seed(3)
-    with devices.strategy.scope(), devices.policy():
-        images = keras.Input((SIDE, SIDE, 1), dtype="uint8")
-        pixels = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255, dtype="float32")(images))
-        logits = keras.layers.Dense(CLASSES, dtype="float32", bias_initializer="ones")(pixels)
-        optimizer = build_optimizer(training, 10, precision)
-        return Steps(keras.Model(images, logits), optimizer, training, devices.strategy)
-
-
-def train(steps: Steps, count: int = 1) -> None:
-    batch = (tf.constant(IMAGES), tf.constant(LABELS, tf.int64))
-    spec = tuple(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch)
-    step = steps.compile_training(spec)
-    for _ in range(count):
-        step([batch])
-
-
-def weights_of(steps: Steps) -> list[np.ndarray]:
-    return [weight.numpy().astype(np.float64) for weight in steps.model.trainable_variables]
-
-
-def gradients(kernel: np.ndarray, bias: np.ndarray, smoothing: float = 0.0) -> list[np.ndarray]:
-    """Of the mean over the batch; an example without a class adds nothing."""
-    pixels = IMAGES.reshape(BATCH, -1) / 255
-    wanted = np.eye(CLASSES)[LABELS] * (1 - smoothing) + smoothing / CLASSES
-    off = (softmax(pixels @ kernel + bias, -1) - wanted) * (LABELS >= 0)[:, None] / BATCH
-    return [pixels.T @ off, off.sum(0)]
-
-
-def plain_sgd(**keys) -> Training:
-    return Training(
-        batch_size=BATCH, optimizer="sgd", schedule="constant", learning_rate=0.1, **keys
-    )
-
-
-def after_one_step(before, found, rate=0.1):
-    """Nesterov's first step goes 1.9 times the gradient's way."""
-    return [weight - 1.9 * rate * gradient for weight, gradient in zip(before, found, strict=True)]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 def test_a_smoothed_loss_is_the_cross_entropy_with_smoothed_labels(smoothing):
     logits = np.random.default_rng(2).normal(0, 3, (BATCH, CLASSES)).astype(np.float32)
-    found = tallies.losses(tf.constant(logits), tf.constant(LABELS), smoothing).numpy()
-    wanted = np.eye(CLASSES)[LABELS] * (1 - smoothing) + smoothing / CLASSES
-    expected = -(wanted * log_softmax(logits, -1)).sum(-1) * (LABELS >= 0)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    loss = Loss(Training(label_smoothing=smoothing))
+    found = loss.judge(tf.constant(logits), tf.constant(LABELS)).losses.numpy()
+    np.testing.assert_allclose(found, losses(logits, LABELS, smoothing), atol=1e-5)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -97,28 +61,26 @@ def test_gradients_together_are_no_longer_than_the_limit(limit, precision):
         np.testing.assert_allclose(mine, right, atol=1e-5)
 
 
-def shorten_on_two_devices() -> None:
-    """Prints the weights that three steps on two devices give."""
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    steps = steps_of(plain_sgd(gradient_clip_norm=0.05), strategy=strategy)
-    dataset = tf.data.Dataset.from_tensors((IMAGES, LABELS)).repeat()
-    batches = distributed(dataset, Devices(strategy))
-    step, fed = steps.compile_training(batches.element_spec), iter(batches)
-    for _ in range(3):
-        step([next(fed)])
-    print(json.dumps([weight.tolist() for weight in weights_of(steps)]))
+@pytest.fixture(scope="module")
+def on_two_devices(tmp_path_factory):
+    """The weights that each recipe gives there, from one process."""
+    log = tmp_path_factory.mktemp("two") / "log"
+    assert start(train_on_two_devices, log=log).wait(240) == 0, log.read_text()[-2000:]
+    return json.loads(log.read_text().splitlines()[-1])
 
 
-def test_two_devices_shorten_the_gradients_as_one_does(tmp_path):
-    log = tmp_path / "log"
-    assert start(shorten_on_two_devices, log=log).wait(120) == 0, log.read_text()[-2000:]
-    two = json.loads(log.read_text().splitlines()[-1])
-    steps = steps_of(plain_sgd(gradient_clip_norm=0.05))
-    train(steps, 3)
-    for one, other in zip(weights_of(steps), two, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_devices_and_xla_train_as_one_device_does(recipe, on_two_devices):
+    trained = []
+    for xla in (False, True):
+        training = plain_sgd(**RECIPES[recipe])
+        steps = steps_of(training, xla=xla, class_weights=CLASS_WEIGHTS)
+        train(steps, 3)
+        trained.append(weights_of(steps))
+    one, compiled = trained
+    for mine, xla, two in zip(one, compiled, on_two_devices[recipe], strict=True):
+        np.testing.assert_allclose(xla, mine, atol=1e-5)
+        np.testing.assert_allclose(two, mine, atol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])

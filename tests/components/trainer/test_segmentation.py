@@ -14,10 +14,12 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
-from components.trainer import tallies
+from components.trainer.losses import Loss
+from components.trainer.tallies import Tallies
 from components.transform.executor import execute as transform
 from settings.data import Features
 from settings.preprocessing import Preprocessing
+from settings.training import Training
 
 pytestmark = pytest.mark.slow
 
@@ -179,10 +181,10 @@ def test_mean_iou_is_that_of_its_definition():
     random = np.random.default_rng(1)
     labels = random.integers(-1, 4, (3, 6, 6)).astype(np.int32)  # class 4 occurs nowhere
     predicted = random.integers(0, 4, (3, 6, 6))
-    counted = tallies.Tallies(confused_classes=5)
+    counted, loss = Tallies(5, confused=True), Loss(Training())
     for half in (slice(0, 1), slice(1, 3)):
         logits = tf.one_hot(predicted[half], 5)
-        counted.add(tallies.losses(logits, labels[half]), logits, tf.constant(labels[half]))
+        counted.add(logits, loss.judge(logits, tf.constant(labels[half])))
     ious = []
     for number in range(4):
         true, found = labels == number, (predicted == number) & (labels >= 0)

@@ -89,6 +89,7 @@ def test_the_artifacts_say_what_they_are(transformed):
 def test_only_finished_files_are_left(transformed):
     left = os.listdir(transformed.graph.uri)
     assert sorted(left) == [
+        "label_statistics.json",
         "metadata",
         "pixel_statistics.json",
         "transform_fn",
