@@ -160,9 +160,12 @@ def run_parameters(configuration):
 
 def _replaceable(configuration):
     """{key: value} of what a step of a finished package can take anew."""
+    # Not at the top: a step may import only what its code's fingerprint covers.
+    from settings.training import Training
+
     single = {
         f"training.{name}": value
-        for name, value in configuration.training
+        for name, value in configuration.training.part(Training)
         if isinstance(value, (str, int, float)) and not isinstance(value, bool)
     }
     data = configuration.data

@@ -21,7 +21,7 @@ from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
 from files.places import content_hash
 from pipeline.code_fingerprint import code_fingerprint
-from settings.training import InputReport
+from settings.training import InputReport, Training
 
 
 def create_pipeline(configuration, metadata_connection_config=None):
@@ -66,6 +66,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         max_overlap=1.0 if max_overlap is None else max_overlap,
         **_span_store(configuration, Transform),
     )
+    training = configuration.training.part(Training)
     # Trainer trains with the recipe of which Tuner varies some keys.
     recipe = {
         "transformed_examples": transform.outputs["transformed_examples"],
@@ -75,14 +76,14 @@ def create_pipeline(configuration, metadata_connection_config=None):
         "preprocessing": configuration.preprocessing,
         "network": configuration.model,
         "augmentation": configuration.augmentation,
-        "training": configuration.training,
+        "training": training,
         "seed": configuration.seed,
         "checkpoint_dir": str(PurePosixPath(configuration.root) / "checkpoints"),
     }
     tuners, tuned = [], {}
     if configuration.tuner is not None:
         # Trials make no input report: its limits must not run a whole search again.
-        unreported = configuration.training.model_copy(update={"input_report": InputReport()})
+        unreported = training.model_copy(update={"input_report": InputReport()})
         tuner = Tuner(tuner=configuration.tuner, **recipe | {"training": unreported})
         tuners, tuned = [tuner], {"hyperparameters": tuner.outputs["best_hyperparameters"]}
     trainer = Trainer(**recipe, **tuned)

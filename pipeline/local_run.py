@@ -1,6 +1,7 @@
 """One run on this machine, from the lock on its root to the table at its end."""
 
 import datetime
+import functools
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
 from files import writing
 from files.strict_json import text_of
+from pipeline import worker_processes
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
@@ -29,14 +31,15 @@ def run_locally(configuration, write_report, results=None):
       results: a path for {component: "ran", "cached" or "failed"} as JSON, or None.
 
     Raises:
-      Failure: a component failed, or another run holds the root.
+      Failure: a component failed, another run holds the root, or workers cannot run here.
       OSError: the root cannot be written.
       KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
+    worker_processes.check(configuration.training, os.environ)
     began = datetime.datetime.now()
     root = Path(configuration.root)
     with hold(root), temporary_folder(root / ".tmp"):
-        log = root / "logs" / f"{began:%Y%m%d-%H%M%S-%f}.log"
+        log = _log_of(root, began)
         log.parent.mkdir(exist_ok=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         # Transform starts TensorFlow before Trainer can say so: GPU memory is taken as needed.
@@ -47,6 +50,10 @@ def run_locally(configuration, write_report, results=None):
             with Display(screen) as display:
                 display.say(f"steadyfeed: {configuration.name}, log in {log}")
                 _run_shown(configuration, began, display, write_report, results)
+
+
+def _log_of(root, began, suffix=""):
+    return Path(root) / "logs" / f"{began:%Y%m%d-%H%M%S-%f}{suffix}.log"
 
 
 def _run_shown(configuration, began, display, write_report, results):
@@ -88,7 +95,22 @@ def _run(configuration, began, display):
     if cleared:
         display.say(f"The last run stopped in {', '.join(cleared)}; its unfinished work is gone.")
     pipeline = create_pipeline(configuration, metadata_connection_config=connection)
-    LocalRunner(display, began.isoformat(), origin_of(configuration)).run(pipeline)
+    origin = origin_of(configuration)
+    LocalRunner(display, began.isoformat(), origin, _operators(configuration, began)).run(pipeline)
+
+
+def _operators(configuration, began):
+    """What runs a component otherwise than in this process."""
+    if configuration.training.workers == 1:
+        return {}
+    from pipeline.workers_operator import WorkersOperator
+
+    operator = functools.partial(
+        WorkersOperator,
+        workers=configuration.training,
+        log_of=lambda number: _log_of(configuration.root, began, f"-worker-{number}"),
+    )
+    return {"Trainer": operator}
 
 
 def _report(configuration, run_id, failure, display, write_report):

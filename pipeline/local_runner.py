@@ -27,7 +27,7 @@ class ComponentFailed(Exception):
 
 
 class LocalRunner(LocalDagRunner):
-    """Runs every component in this process, in the order of the pipeline.
+    """Runs the components in the order of the pipeline, in this process.
 
     LocalDagRunner's own loop does not report which component runs and whether its result came
     from the cache, so the loop is here, over the same launcher.
@@ -35,13 +35,15 @@ class LocalRunner(LocalDagRunner):
     Args:
       observer: gets `started(component)` and `finished(Outcome)`.
       origin: what `origin_of` gave; the run's context keeps it, however the run ends.
+      operators: makes the operator of a component, by its id; others get TFX's own.
     """
 
-    def __init__(self, observer, run_id, origin=None):
+    def __init__(self, observer, run_id, origin=None, operators=None):
         super().__init__()
         self._observer = observer
         self._run_id = run_id
         self._origin = origin or {}
+        self._operators = operators or {}
 
     def run_with_ir(self, pipeline, run_options=None):
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -60,14 +62,17 @@ class LocalRunner(LocalDagRunner):
         _log.info("%s started", component)
         self._observer.started(component)
         began = time.monotonic()
+        spec = runner_utils.extract_executor_spec(deployment, component)
+        operator = self._operators.get(component)
         try:
             info = launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=metadata.Metadata(connection),
                 pipeline_info=pipeline.pipeline_info,
                 pipeline_runtime_spec=pipeline.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, component),
+                executor_spec=spec,
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, component),
+                custom_executor_operators=operator and {type(spec): operator},
             ).launch()
         except Exception as cause:
             seconds = time.monotonic() - began

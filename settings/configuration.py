@@ -24,6 +24,7 @@ from settings.serving import Serving
 from settings.training import Augmentation, Model, Recipe, Training
 from settings.tuner import Tuner, mistake_in
 from settings.validation import Validation
+from settings.workers import WorkersTraining
 
 Name = matching(
     r"[a-z0-9][a-z0-9-]{0,62}",
@@ -64,7 +65,7 @@ class Configuration(Section):
     augmentation: Augmentation = Field(
         Augmentation(), description="random changes of the training images, made on the accelerator"
     )
-    training: Training = Field(Training(), description="how the model is trained")
+    training: WorkersTraining = Field(WorkersTraining(), description="how the model is trained")
     tuner: Tuner | None = Field(
         None, description="a search for hyperparameters before the training; omit to skip it"
     )
@@ -114,6 +115,7 @@ class Configuration(Section):
         given = {name: info.data.get(name) for name in ("data", "preprocessing")}
         recipe = {name: info.data.get(name) for name in Recipe.model_fields}
         if tuner is not None and None not in (*given.values(), *recipe.values()):
+            recipe["training"] = recipe["training"].part(Training)
             mistake = mistake_in(tuner, **given, recipe=Recipe(**recipe))
             if mistake:
                 raise ValueError(mistake)

@@ -1,27 +1,27 @@
 """Where and how a training computes: devices, workers, precision, XLA.
 
 One worker with one device uses TensorFlow's default strategy. Several visible GPUs (or logical CPU
-devices) of one process mirror the model. TF_CONFIG, as Kubeflow's training operator and Vertex AI
-set it, names several workers: each runs this Trainer on the same inputs and parameters, with a
-`checkpoint_dir` that all of them see, and worker 0 writes the artifacts.
+devices) of one process mirror the model. TF_CONFIG names several workers: each runs this Trainer on
+the same inputs and parameters, with a `checkpoint_dir` that all of them see, and worker 0 writes
+the artifacts.
 """
 
 import contextlib
 import dataclasses
-import json
 import logging
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from components.trainer.workers import await_peers
+from components.trainer.cluster import Place, WorkerLost, place
+from components.trainer.workers import LOST, await_peers
 from failures import Failure
 from settings.training import Training
 
 # A collective operation waits for the slowest worker, which may be writing a checkpoint.
 _WORKER_TIMEOUT = 300.0  # seconds
+_ALONE = Place(0, [])
 PLAIN = "1 CPU, float32"
 # A step of under a millisecond ends before a thread gets a core back; four batches bridge that.
 BATCHES_ON_DEVICE = 4
@@ -35,9 +35,12 @@ class Devices:
     precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
     xla: bool = False  # whether the step is compiled with XLA
     prefetch_to: str | None = None  # the device that batches are copied to ahead of time
-    worker: int = 0  # this process's number among `workers`
-    workers: int = 1  # processes that train together
-    workers_here: int = 1  # how many of them run on this host
+    place: Place = _ALONE  # of this process among those that train together
+
+    @property
+    def workers(self) -> int:
+        """How many processes train together."""
+        return self.place.workers
 
     @property
     def is_plain(self) -> bool:
@@ -108,27 +111,8 @@ def choose(training: Training, environment: Mapping[str, str]) -> Devices:
         xla=wanted_xla,
         # Strategies of several devices copy ahead by themselves; the default one does not.
         prefetch_to="/gpu:0" if gpus and alone else None,
-        worker=here.number,
-        workers=here.workers,
-        workers_here=here.workers_here,
+        place=here,
     )
-
-
-class Place(NamedTuple):
-    """This process among the workers that TF_CONFIG names."""
-
-    number: int  # a chief, if there is one, is number 0, and writes the artifacts
-    addresses: list[str]  # of all workers; [] without TF_CONFIG
-
-    @property
-    def workers(self) -> int:
-        return max(1, len(self.addresses))
-
-    @property
-    def workers_here(self) -> int:
-        """How many of them run on this one's host, including itself."""
-        hosts = [address.rpartition(":")[0] for address in self.addresses]
-        return hosts.count(hosts[self.number]) if hosts else 1
 
 
 def distributed(dataset: tf.data.Dataset, devices: Devices):
@@ -206,40 +190,12 @@ def _default() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def place(environment: Mapping[str, str]) -> Place:
-    """What TF_CONFIG in the environment says; a Failure if it cannot be used."""
-    tf_config = environment.get("TF_CONFIG")
-    if not tf_config:
-        return Place(0, [])
-    try:
-        given = json.loads(tf_config)
-        cluster = given.get("cluster", {})
-        chiefs, workers = list(cluster.get("chief", [])), list(cluster.get("worker", []))
-        task = given.get("task", {"type": "worker", "index": 0})
-        number = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Failure(
-            "Trainer: TF_CONFIG is not a JSON object with a cluster and a task. "
-            "Correct it, or unset it to train in this process only."
-        ) from error
-    if task["type"] not in ("chief", "worker"):
-        raise Failure(
-            f"Trainer: TF_CONFIG gives this process the task {task['type']!r}. "
-            "Allowed: chief, worker."
-        )
-    count = max(1, len(chiefs + workers))
-    if not 0 <= number < count:
-        raise Failure(
-            f"Trainer: TF_CONFIG makes this process number {number} of {count}, counted from 0. "
-            "Correct the index of its task, or the addresses of its cluster."
-        )
-    return Place(number, chiefs + workers)
-
-
 def _multi_worker() -> tf.distribute.Strategy:
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=_WORKER_TIMEOUT)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    except LOST as error:
+        raise WorkerLost(f"Trainer: a worker was gone before all had met ({error}).") from error
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise Failure(
             f"Trainer: the workers of TF_CONFIG cannot train together: "

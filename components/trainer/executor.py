@@ -6,8 +6,9 @@ from typing import Any
 from tfx import types
 from tfx.utils import path_utils
 
-from components.trainer import devices, expected_answers, saved_model
+from components.trainer import devices, expected_answers, saved_model, workers
 from components.trainer.checkpoints import Checkpoints
+from components.trainer.cluster import place
 from components.trainer.input_report.report import InputReport
 from components.trainer.task import Task
 from components.trainer.training import Trained
@@ -32,18 +33,20 @@ def execute(
       Failure: what the user can fix.
     """
     task = task.varied(best)
-    is_chief = devices.place(os.environ).number == 0
+    is_chief = place(os.environ).number == 0
     log = TrainingLog(model_run.uri if is_chief else None)
     checkpoints = task.checkpoints
     reporting = task.recipe.training.input_report
     input_report = InputReport(reporting) if reporting.enabled else None
     trained, graph = train(task, checkpoints, log, input_report)
     if not is_chief:
-        return  # The chief writes what all workers of TF_CONFIG have made.
+        # The chief writes what all workers have made, and cannot do so again without the others.
+        workers.wait_for_all(trained.devices.strategy)
+        return
     log.close(
         best_epoch=trained.best_epoch,
         resumed_at_step=trained.resumed_at_step,
-        devices=trained.devices,
+        devices=str(trained.devices),
         input=trained.input,
         classes=[
             {"name": name, **sums._asdict()}
@@ -61,6 +64,8 @@ def execute(
         graph.labels,
         task.split_files("test") or task.split_files("train"),
     )
+    if trained.devices.workers > 1:
+        workers.wait_for_all(trained.devices.strategy)
     checkpoints.remove()
     _describe_model(trained, model)
     _describe_run(trained, model_run)
@@ -100,7 +105,7 @@ def _describe_model(trained: Trained, model: types.Artifact) -> None:
 
 def _describe_run(trained: Trained, model_run: types.Artifact) -> None:
     notes = [f"{trained.epochs}, the best one was epoch {trained.best_epoch}"]
-    if trained.devices != devices.PLAIN:
+    if str(trained.devices) != devices.PLAIN:
         notes.append(f"on {trained.devices}")
     if trained.resumed_at_step:
         notes.append(f"resumed at step {trained.resumed_at_step}")
@@ -108,5 +113,5 @@ def _describe_run(trained: Trained, model_run: types.Artifact) -> None:
     if left_out and not trained.segmentation:
         notes.append(f"{left_out} validation examples of unknown labels left out")
     model_run.set_string_custom_property("summary", ", ".join(notes))
-    model_run.set_string_custom_property("devices", trained.devices)
+    model_run.set_string_custom_property("devices", str(trained.devices))
     model_run.set_string_custom_property("input", trained.input)

@@ -37,7 +37,7 @@ class Trained:
     history: list[Epoch]  # the earliest first
     best_epoch: int  # counted from 1
     resumed_at_step: int  # which a checkpoint had reached; 0 for a training from the start
-    devices: str  # what it was computed on, for people
+    devices: Devices  # what it was computed on
     input: str  # how the data came, for people
     class_sums: list[ClassSum]  # by class id
 
@@ -113,7 +113,7 @@ class TrainingLoop:
             history=self.log.epochs,
             best_epoch=self._stopping.best_epoch,
             resumed_at_step=self._resumed_at_step,
-            devices=str(self.devices),
+            devices=self.devices,
             input=self.input.reason,
             class_sums=class_sums,
         )
@@ -180,7 +180,7 @@ class TrainingLoop:
 
     def _write_checkpoint(self) -> None:
         checkpoint = self._checkpoint()
-        if self.devices.worker == 0:
+        if self.devices.place.number == 0:
             self.checkpoints.write(checkpoint)
 
     def _best_model(self) -> keras.Model:

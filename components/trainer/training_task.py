@@ -91,7 +91,7 @@ def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
         cache_dir=task.cache_folder,
         memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
         balanced=task.recipe.training.sampling == "balanced",
-        workers=Workers(chosen.worker, chosen.workers, chosen.workers_here, agree),
+        workers=Workers(chosen.place.number, chosen.workers, chosen.place.workers_here, agree),
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from components import graph_error
+from components.trainer.cluster import WorkerLost
 from components.trainer.input.strategy import STRATEGIES
 from failures import Failure
 
@@ -48,6 +49,11 @@ def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[s
     )
 
 
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
+    """Returns once every worker calls it; raises WorkerLost if one is gone."""
+    _of_all(strategy, 0)
+
+
 def _of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
     @tf.function
     def everywhere():
@@ -60,13 +66,13 @@ def _of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
 
 @contextlib.contextmanager
 def loss_reported(workers: int) -> Iterator[None]:
-    """Turns the error of a lost peer into a Failure that says what to do; of 1 worker, none is."""
+    """Turns the error of a lost peer into a WorkerLost; of 1 worker, none is."""
     try:
         yield
     except LOST as error:
         if workers == 1:
             raise
-        raise Failure(
+        raise WorkerLost(
             "Trainer: another worker is gone or does not answer "
             f"({graph_error.cause(error, type(error).__name__)}). "
             "Start all workers again; they resume from the last checkpoint."
@@ -106,7 +112,8 @@ def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
       seconds: the longest wait.
 
     Raises:
-      Failure: a worker did not come, an address is invalid, or this worker's port is taken.
+      WorkerLost: a worker did not come.
+      Failure: an address is invalid, or this worker's port is taken.
     """
     places = [_place(address) for address in addresses]
     missing = others = [number for number in range(len(places)) if number != worker]
@@ -116,7 +123,7 @@ def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
         while missing := _silent(missing, places, deadline) or _silent(others, places, deadline):
             awaited = ", ".join(f"worker {number} at {addresses[number]}" for number in missing)
             if time.monotonic() >= deadline:
-                raise Failure(
+                raise WorkerLost(
                     f"Trainer: worker {worker} waited {seconds:g} seconds for {awaited}: "
                     "no answer. "
                     "Start all workers, or correct TF_CONFIG; training.worker_wait_seconds sets "

@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 from tfx import types
 
-from components.trainer import devices, hyperparameters
+from components.trainer import hyperparameters
+from components.trainer.cluster import place
 from components.trainer.task import Task
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_task import train
@@ -31,7 +32,7 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     # It imports all of TFX's components, so only where a search is done.
     from tfx.components.tuner.executor import write_best_hyperparameters
 
-    workers = devices.place(os.environ).workers
+    workers = place(os.environ).workers
     if workers > 1:
         # TensorFlow can join its workers once in a process, and every trial is a training.
         raise Failure(

@@ -71,7 +71,7 @@ def sources():
 
 def test_the_walk_finds_every_section():
     names = {section.__name__ for section in SECTIONS}
-    assert {"Training", "InputReport", "Augmentation", "Tried", "Threshold", "Volume"} | {
+    assert {"WorkersTraining", "InputReport", "Augmentation", "Tried", "Threshold", "Volume"} | {
         "TfdsSource",
         "FolderSplits",
     } <= names

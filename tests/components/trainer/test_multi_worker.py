@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.devices import choose, place
+from components.trainer.cluster import place
+from components.trainer.devices import choose
 from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
 from settings.training import Training

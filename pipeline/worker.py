@@ -1,0 +1,58 @@
+"""`python -m pipeline.worker FOLDER`: one worker of a training that the local runner started."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from tfx.orchestration.portable import data_types, outputs_utils
+from tfx.orchestration.portable.python_executor_operator import PythonExecutorOperator
+from tfx.proto.orchestration.executable_spec_pb2 import PythonClassExecutableSpec
+from tfx.proto.orchestration.execution_invocation_pb2 import ExecutionInvocation
+from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
+
+from files import writing
+from pipeline.worker_processes import as_worker
+
+_EXECUTOR, _EXECUTION, _OUTPUT = "executor.pb", "execution.pb", "output.pb"
+
+
+def hand_over(
+    spec: PythonClassExecutableSpec, execution: data_types.ExecutionInfo, folder: Path
+) -> None:
+    """Leaves an execution of a component in `folder`, for `execute`."""
+    writing.write(folder / _EXECUTOR, spec.SerializeToString())
+    writing.write(folder / _EXECUTION, execution.to_proto().SerializeToString())
+
+
+def execute(folder: Path, number: int) -> None:
+    """Runs the execution as the worker of this number; the first one leaves its output."""
+    spec = PythonClassExecutableSpec.FromString((folder / _EXECUTOR).read_bytes())
+    operator = PythonExecutorOperator(spec)  # It imports the types of the artifacts below.
+    given = ExecutionInvocation.FromString((folder / _EXECUTION).read_bytes())
+    execution = data_types.ExecutionInfo.from_proto(given)
+    if number == 0:
+        # A first worker that was lost may have begun to write.
+        for artifact in (one for several in execution.output_dict.values() for one in several):
+            writing.remove(artifact.uri)
+        outputs_utils.make_output_dirs(execution.output_dict)
+    output = operator.run_executor(execution)
+    if number == 0:
+        writing.write(folder / _OUTPUT, output.SerializeToString())
+
+
+def output_of(folder: Path) -> ExecutorOutput:
+    """What the first worker's executor returned."""
+    return ExecutorOutput.FromString((folder / _OUTPUT).read_bytes())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    place = Path(sys.argv[1])
+    code = as_worker(lambda number: execute(place, number), place)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written; destructors of native libraries have crashed at the end of processes.
+    os._exit(code)

@@ -1,0 +1,238 @@
+"""Workers of a training as processes of this machine: `run_together` starts and watches them,
+and each is `as_worker`.
+
+When one is lost, all start again from the checkpoint that they share. A worker ends with its
+parent, even with one that was killed: what reads from a pipe of a dead process is told so.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from components.child_environment import child_environment
+from components.trainer.cluster import WorkerLost, place, tf_config
+from failures import Failure, in_one_line
+from files import writing
+from settings.workers import Workers
+
+_PROJECT = Path(__file__).resolve().parent.parent
+_ASK_EVERY = 0.1  # seconds
+# One that is lost takes the others with it, and each of them has a line to say why.
+_LAST_WORDS = 5.0  # seconds
+_log = logging.getLogger(__name__)
+_progress = logging.getLogger("steadyfeed.progress")
+
+
+def run_together(
+    command: Sequence[str], workers: Workers, folder: Path, log_of: Callable[[int], Path]
+) -> None:
+    """Runs `command` as several processes that find each other by TF_CONFIG, until all are done.
+
+    Args:
+      command: starts a process that calls `as_worker` with `folder`.
+      folder: for this call only.
+      log_of: the file to which the worker of a number writes; kept from start to start.
+
+    Raises:
+      Failure: a worker raised one, or workers were lost once more than `worker_restarts` allows.
+    """
+    count, restarts = workers.workers, workers.worker_restarts
+    gpus = shares_of_gpus(os.environ, count)
+    _log.info("%d workers; the log of the first one is %s", count, log_of(0))
+    for restarted in range(restarts + 1):
+        lost = _attempt(command, folder, log_of, gpus)
+        if lost is None:
+            return
+        if restarted == restarts:
+            break
+        message = f"{lost}: all {count} start again from the last checkpoint"
+        _log.warning("%s (restart %d of %d)", message, restarted + 1, restarts)
+        _progress.info(message, extra={"completed": 0.0})
+    raise Failure(
+        f"{lost}, after {restarts} restart{'s' * (restarts != 1)}. See {log_of(0).parent}; "
+        "training.worker_restarts sets how often workers start again."
+    )
+
+
+def check(workers: Workers, environment: Mapping[str, str]) -> None:
+    """Refuses before a run what would end its training.
+
+    Raises:
+      Failure: there are fewer GPUs than workers, or others have started the workers already.
+    """
+    if workers.workers == 1:
+        return
+    if environment.get("TF_CONFIG"):
+        raise Failure(
+            f"TF_CONFIG is set, and training.workers is {workers.workers}: this command starts the "
+            "workers by itself. Unset TF_CONFIG, or set training.workers to 1."
+        )
+    shares_of_gpus(environment, workers.workers)
+
+
+def shares_of_gpus(environment: Mapping[str, str], count: int) -> list[str | None]:
+    """CUDA_VISIBLE_DEVICES of each of `count` workers; None where there is no GPU to share.
+
+    Raises:
+      Failure: there are fewer GPUs than workers.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        files = Path("/dev").glob("nvidia[0-9]*")
+        gpus = sorted((file.name.removeprefix("nvidia") for file in files), key=int)
+    else:
+        gpus = [name for name in visible.split(",") if name not in ("", "-1")]
+    if not gpus:
+        return [None] * count
+    if len(gpus) < count:
+        raise Failure(
+            f"training.workers: {count} on a machine with {len(gpus)} visible "
+            f"GPU{'s' * (len(gpus) > 1)}; allowed: at most {len(gpus)}. One worker uses all GPUs."
+        )
+    return [",".join(gpus[number::count]) for number in range(count)]
+
+
+def as_worker(work: Callable[[int], None], folder: Path) -> int:
+    """Calls `work` with this worker's number, for `run_together`; returns the exit code."""
+    _end_with_the_parent()
+    number = place(os.environ).number
+    with _progress_to_the_parent():
+        try:
+            work(number)
+        except WorkerLost as lost:
+            _log.error("%s", lost)
+            return lost.exit_code
+        except Exception as error:
+            _log.exception("worker %d failed", number)
+            writing.write(_failure_of(folder, number), in_one_line(error))
+            return Failure.exit_code
+    return 0
+
+
+def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str | None:
+    """What was lost, in words; None where all ended well."""
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(len(gpus))]
+    with contextlib.ExitStack() as started:
+        processes = [
+            started.enter_context(_started(command, addresses, number, gpu, log_of(number)))
+            for number, gpu in enumerate(gpus)
+        ]
+        codes = _codes_at_the_end(processes)
+    for number, code in enumerate(codes):
+        failure = _failure_of(folder, number)
+        if failure.exists():
+            raise Failure(f"{failure.read_text()} (worker {number}; its log is {log_of(number)})")
+        if code == Failure.exit_code:
+            raise Failure(f"worker {number} did not start. Its log is {log_of(number)}")
+    lost = [number for number, code in enumerate(codes) if code not in (None, 0)]
+    if not lost:
+        return None
+    # Those that miss another one are not what was lost.
+    causes = [number for number in lost if codes[number] != WorkerLost.exit_code] or lost
+    return ", ".join(f"worker {number} {_in_words(codes[number])}" for number in causes)
+
+
+def _codes_at_the_end(processes: Sequence[subprocess.Popen]) -> list[int | None]:
+    """The exit codes once all have ended, or soon after one has not ended well; None: it runs."""
+    until = float("inf")
+    while time.monotonic() < until:
+        codes = [process.poll() for process in processes]
+        if None not in codes:
+            break
+        if until == float("inf") and any(codes):
+            until = time.monotonic() + _LAST_WORDS
+        time.sleep(_ASK_EVERY)
+    return codes
+
+
+def _in_words(code: int) -> str:
+    if code == WorkerLost.exit_code:
+        return "lost the others"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+@contextlib.contextmanager
+def _started(command, addresses, number: int, gpu: str | None, log: Path) -> Iterator:
+    environment = child_environment() | {"TF_CONFIG": tf_config(addresses, number)}
+    # The working folder is the caller's, to which relative paths of the configuration belong.
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (str(_PROJECT), environment.get("PYTHONPATH")))
+    )
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if number == 0 else subprocess.DEVNULL,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which ends them all.
+        )
+    with process:
+        try:
+            if number == 0:
+                threading.Thread(target=_show, args=(process.stdout,), daemon=True).start()
+            yield process
+        finally:
+            process.kill()  # TensorFlow may ignore SIGTERM; what is written is written whole.
+
+
+def _show(lines) -> None:
+    """Reports the first worker's progress as this process's own."""
+    with contextlib.suppress(ValueError, OSError):  # closed, or cut off by a kill
+        for line in lines:
+            said = json.loads(line)
+            _progress.info("%s", said["message"], extra={"completed": said["completed"]})
+
+
+class _Sender(logging.Handler):
+    def __init__(self, stream):
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record):
+        said = {"message": record.getMessage(), "completed": getattr(record, "completed", None)}
+        self._stream.write(json.dumps(said) + "\n")
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def _progress_to_the_parent() -> Iterator[None]:
+    """Standard output is the parent's; what libraries write there goes to the log."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
+        os.dup2(2, 1)
+        sender = _Sender(stream)
+        _progress.addHandler(sender)
+        try:
+            yield
+        finally:
+            _progress.removeHandler(sender)
+
+
+def _end_with_the_parent() -> None:
+    def watch():
+        os.read(0, 1)  # The parent writes nothing, so this ends when the parent does.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _failure_of(folder: Path, number: int) -> Path:
+    return folder / f"failure-{number}"
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as open_ones:
+        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

@@ -1,0 +1,38 @@
+"""Processes that train together: how many, and what happens when one is lost.
+
+How a model is computed is no part of what it is: Trainer does not see these keys, and its cached
+result stays valid when they change.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from settings.section import Section
+from settings.training import Training
+
+
+class Workers(Section):
+    workers: Annotated[int, Field(ge=1, le=1024)] = Field(
+        1,
+        description="processes that train one model together, each on its share of every batch: "
+        "on this machine, or as pods on Kubeflow",
+    )
+    worker_restarts: Annotated[int, Field(ge=0, le=1000)] = Field(
+        10,
+        description="how often lost workers start again from the last checkpoint before the "
+        "training fails; a pod's eviction does not count on Kubeflow",
+    )
+
+
+class WorkersTraining(Training, Workers):
+    """The section `training`: what Trainer does, and how many processes do it."""
+
+    @model_validator(mode="after")
+    def _all_have_a_share(self):
+        if self.batch_size < self.workers:
+            raise ValueError(
+                f"batch_size {self.batch_size} for {self.workers} workers; allowed: at least one "
+                "image a worker"
+            )
+        return self

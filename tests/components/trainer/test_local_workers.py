@@ -1,0 +1,93 @@
+"""`training.workers` on one machine: a worker is killed, and the training ends as if none were."""
+
+import functools
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.orchestration.portable import data_types, outputs_utils
+from tfx.proto.orchestration.executable_spec_pb2 import PythonClassExecutableSpec
+
+from components.trainer.checkpoints import Checkpoints
+from pipeline.workers_operator import WorkersOperator
+from settings.workers import Workers
+
+EXECUTOR = "components.trainer.component.Trainer_Executor"
+
+
+@pytest.fixture
+def start(digits, make_artifact, make_properties, tmp_path):
+    """Starts two workers as the local runner does; gives the outputs, and waits for the end."""
+    from tfx.types import standard_artifacts
+
+    def starting(**properties):
+        outputs = {
+            "model": [make_artifact(standard_artifacts.Model, tmp_path / "model")],
+            "model_run": [make_artifact(standard_artifacts.ModelRun, tmp_path / "model_run")],
+        }
+        outputs_utils.make_output_dirs(outputs)
+        execution = data_types.ExecutionInfo(
+            input_dict=digits.inputs,
+            output_dict=outputs,
+            exec_properties=make_properties(checkpoint_dir=tmp_path / "checkpoints", **properties),
+            execution_output_uri=str(tmp_path / "executor_output.pb"),
+            tmp_dir=str(tmp_path / "tmp"),
+            stateful_working_dir=str(tmp_path / "state"),
+        )
+        operator = WorkersOperator(
+            PythonClassExecutableSpec(class_path=EXECUTOR),
+            workers=Workers(workers=2),
+            log_of=lambda number: tmp_path / f"worker-{number}.log",
+        )
+        made = []
+        running = threading.Thread(target=lambda: made.append(operator.run_executor(execution)))
+        running.start()
+        return running, made
+
+    return starting
+
+
+def worker(number: int) -> int:
+    """The process of a worker that this process started."""
+    for child in functools.reduce(
+        lambda found, task: found + (task / "children").read_text().split(),
+        Path("/proc/self/task").iterdir(),
+        [],
+    ):
+        command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        if b"pipeline.worker" in command:
+            variables = Path(f"/proc/{child}/environ").read_text().split("\0")
+            [given] = [v for v in variables if v.startswith("TF_CONFIG=")]
+            if json.loads(given.partition("=")[2])["task"]["index"] == number:
+                return int(child)
+    raise AssertionError(f"worker {number} does not run")
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(start, train_in, tmp_path):
+    running, made = start(epochs=12, checkpoint_every_steps=5)
+    until = time.monotonic() + 300
+    while not list(tmp_path.glob("checkpoints/*/checkpoint")):
+        assert running.is_alive()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(worker(1), signal.SIGKILL)
+    [folder] = (tmp_path / "checkpoints").iterdir()
+    reached = Checkpoints(str(folder), None, 1).read().step
+    running.join(300)
+    [output] = made
+    history = json.loads((tmp_path / "model_run" / "history.json").read_text())
+    assert history["resumed_at_step"] >= reached > 0
+    assert history["devices"] == "2 CPUs, 2 workers, float32"
+    [model] = output.output_artifacts["model"].artifacts
+    assert "in 12 epochs" in model.custom_properties["summary"].string_value
+    whole = train_in("whole", epochs=12)
+    for ours, alone in zip(history["epochs"], whole.history["epochs"], strict=True):
+        np.testing.assert_allclose(ours["loss"], alone["loss"], rtol=1e-3, atol=1e-5)
+    assert (tmp_path / "model" / "Format-Serving" / "saved_model.pb").exists()
+    assert not list((tmp_path / "checkpoints").iterdir())
