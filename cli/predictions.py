@@ -7,12 +7,18 @@ from failures import ConfigurationError, Failure
 from files import writing
 from files.strict_json import text_of
 from pipeline.quiet import chatter_away
+from settings.bigquery_source import BigquerySource
+from settings.buckets import Cached
+
+_BIGQUERY = "bigquery:"
 
 
 def add_verbs(verbs):
     """Adds the verbs to what argparse's add_subparsers returned."""
     predict = verbs.add_parser("predict", help="what the pushed model says of images")
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="files, folders, globs")
+    predict.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="files, folders or globs, also of a bucket"
+    )
     predict.add_argument("--json", action="store_true", help="one JSON object an image")
     predict.add_argument("--top", type=int, default=5, help="classes to show (default: 5)")
     predict.add_argument(
@@ -24,9 +30,9 @@ def add_verbs(verbs):
         "--input",
         required=True,
         metavar="PLACE",
-        help="TFRecords of Examples (a folder or a glob), a folder of images, a manifest "
-        "(.csv, .jsonl or .parquet), or "
-        "tfds:NAME[:VERSION] or hf:OWNER/NAME with --split",
+        help="TFRecords of Examples (a folder or a glob), a folder of images or a manifest "
+        "(.csv, .jsonl or .parquet), here or in a bucket; bigquery:TABLE, or bigquery: for what "
+        "--config reads; tfds:NAME[:VERSION] or hf:OWNER/NAME with --split",
     )
     batch.add_argument("--output", required=True, metavar="FOLDER", help="for predictions-*.jsonl")
     batch.add_argument("--split", metavar="EXPRESSION", help="of a TFDS dataset, as in test[:10%%]")
@@ -49,10 +55,10 @@ def _predict(arguments):
         def complain(line):
             print(f"steadyfeed: {line}", file=screen, flush=True)
 
-        files, left_out = images.expand(arguments.images)
+        files, left_out = images.expand(arguments.images, _cached(arguments))
         if left_out:
             complain(f"{left_out}.")
-        masks = images.mask_files(files, arguments.output)
+        masks = images.mask_files(files.paths, arguments.output)
         path = newest_path(place)
         # After what can be checked without it: this import takes seconds.
         from components.batch_predictor.pushed_model import SEGMENTATION, PushedModel
@@ -65,7 +71,7 @@ def _predict(arguments):
                 "out."
             )
         skipped = 0
-        for file, answer in images.answers(loaded, files):
+        for file, answer in images.answers(loaded, files.paths):
             if answer.error:
                 skipped += 1
                 complain(f"{shown(file)} is skipped: {answer.error}")
@@ -77,7 +83,7 @@ def _predict(arguments):
                 facts["mask"] = masks[file]
             print(text_of(facts, ensure_ascii=False) if arguments.json else _text(facts))
         if skipped:
-            complain(f"{skipped} of {len(files)} images were skipped.")
+            complain(f"{skipped} of {len(files.paths)} images were skipped.")
     return int(skipped > 0)
 
 
@@ -98,8 +104,12 @@ def _batch_predict(arguments):
 
         console = Console(file=screen, highlight=False, soft_wrap=True)
         path = newest_path(place)
-        if arguments.split is None:
-            runs, left_out = runs_of(arguments.input, *_columns(arguments))
+        if arguments.input.startswith(_BIGQUERY):
+            from components.batch_predictor.table_rows import runs_of_table
+
+            runs = runs_of_table(_table(arguments), arguments.output)
+        elif arguments.split is None:
+            runs, left_out = runs_of(arguments.input, *_columns(arguments), _cached(arguments))
             if left_out:
                 console.print(f"steadyfeed: {left_out}.", markup=False)
         else:
@@ -119,6 +129,29 @@ def _batch_predict(arguments):
             f"of them errors, in {time.monotonic() - began:.1f} s"
         )
     return int(tally.failed > 0)
+
+
+def _cached(arguments) -> Cached:
+    """Where buckets are copied to."""
+    source = arguments.config and configuration_of(arguments).data.source_keys
+    return source.part(Cached) if isinstance(source, Cached) else Cached()
+
+
+def _table(arguments) -> BigquerySource:
+    """The table that --input names, or what the configuration reads."""
+    table = arguments.input.removeprefix(_BIGQUERY)
+    source = arguments.config and configuration_of(arguments).data.source_keys
+    if not isinstance(source, BigquerySource):
+        if not table:
+            raise ConfigurationError(
+                "batch-predict: --input bigquery: needs a table behind it, or --config with "
+                "data.source: bigquery"
+            )
+        return BigquerySource.of(table=table)
+    if not table:
+        return source
+    kept = source.model_dump(exclude={"table", "query", "where", "snapshot", "location"})
+    return BigquerySource.of(table=table, **kept)
 
 
 def _columns(arguments) -> tuple[str, str]:

@@ -1,14 +1,15 @@
 """Image files for a model to answer, and the files of its masks."""
 
-import glob
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.examples.picture_files import shown
 from components.image_files import HEAD, KINDS, kind_named, kind_of
 from failures import Failure
+from settings.buckets import Cached
 
 _NAMED = 3  # files that one line names
 _BATCH = 64  # images of one call: bounds the memory, whatever their number
@@ -39,47 +40,33 @@ def left_out_line(files: Sequence[str], wanted: str = f"{KINDS} images") -> str:
     return f"{len(files):,} files are not {wanted} and are left out: {named}{more}"
 
 
-def files_at(place: str) -> list[str]:
-    """The files of a file, of a folder with all below it, or of a glob; links are followed."""
-    if os.path.isdir(place):
-        return sorted(_below(place, (os.path.realpath(place),)))
-    if os.path.exists(place):  # Before the glob: a file's name may hold brackets.
-        return [place]
-    return sorted(path for path in glob.glob(place, recursive=True) if os.path.isfile(path))
-
-
-def _below(folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.is_dir():
-                yield entry.path
-            # A link to a folder above would lead round in circles.
-            elif (real := os.path.realpath(entry.path)) not in above:
-                yield from _below(entry.path, (*above, real))
-
-
-def expand(places: Sequence[str]) -> tuple[list[str], str]:
+def expand(places: Sequence[str], cached: Cached = BY_DEFAULT) -> tuple[Files, str]:
     """The image files of files, folders (with all below them) and globs, once each.
+
+    Args:
+      places: on this machine, or in buckets, which are copied first.
+      cached: where to.
 
     Returns:
       The images, and a line about the files of folders that are left out, or "".
 
     Raises:
-      Failure: a place holds no image.
+      Failure: a place holds no image, or a bucket cannot be read.
     """
-    found, left_out = [], []
+    found, held, left_out = {}, [], []
     for place in places:
-        files = files_at(place)
-        if os.path.isdir(place):
-            others = [file for file in files if not is_image(file)]
-            files = [file for file in files if file not in set(others)]
-            left_out += others
-        if not files:
+        files = files_at(place, cached)
+        images = files.paths
+        if files.is_folder:
+            images = {name: path for name, path in images.items() if is_image(path)}
+            left_out += [name for name in files.paths if name not in images]
+        if not images:
             raise Failure(
                 f"{place}: no image found. Give a file, a folder with {KINDS} images or a glob."
             )
-        found += files
-    return list(dict.fromkeys(found)), left_out_line(left_out)
+        found |= images
+        held.append(files.held)
+    return Files(found, held=held), left_out_line(left_out)
 
 
 def content(file: str) -> bytes | OSError:
@@ -90,14 +77,18 @@ def content(file: str) -> bytes | OSError:
         return error
 
 
-def answers(model, files: Sequence[str]) -> Iterator[tuple]:
-    """Each file with the PushedModel's Answer, in order; one that cannot be read has an error."""
-    for start in range(0, len(files), _BATCH):
-        batch = files[start : start + _BATCH]
-        yield from zip(batch, model.answer_images(list(map(content, batch))), strict=True)
+def answers(model, paths: Mapping[str, str]) -> Iterator[tuple]:
+    """Each name of a file with the PushedModel's Answer, in order.
+
+    A file that cannot be read has an error.
+    """
+    names = iter(paths)
+    while batch := list(itertools.islice(names, _BATCH)):
+        contents = [content(paths[name]) for name in batch]
+        yield from zip(batch, model.answer_images(contents), strict=True)
 
 
-def mask_files(files: Sequence[str], output: str | None) -> dict[str, str]:
+def mask_files(files: Iterable[str], output: str | None) -> dict[str, str]:
     """{image: the file for its mask}, each in the folder `output`; empty without one.
 
     Raises:

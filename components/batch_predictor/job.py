@@ -19,6 +19,7 @@ from files.strict_json import text_of
 from files.writing import UNFINISHED, whole_file
 
 JOB = "job.json"
+ROWS = "rows"  # a folder of what a table had
 _LOCK = ".lock"
 _THREADS = 2  # A serving graph keeps about one core busy while it decodes.
 
@@ -55,7 +56,7 @@ def predict_runs(
     try:
         failed = 0
         folder.mkdir(parents=True, exist_ok=True)
-        _refuse_other_files(folder)  # Before the lock, which is a file in the folder.
+        refuse_other_files(folder)  # Before the lock, which is a file in the folder.
         with _alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
             _claim(folder, model, runs)
             for number, run in enumerate(runs):
@@ -101,20 +102,23 @@ def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
         _write(file, iter([(text, 0)]), lambda _: None)
 
 
-def _refuse_other_files(folder: Path) -> None:
-    names = {one.name for one in folder.iterdir()}
-    if JOB not in names and names - {_LOCK, JOB + UNFINISHED}:
+def refuse_other_files(folder: str | Path) -> None:
+    """Raises a Failure where a folder for predictions holds what is none of a job."""
+    names = set(os.listdir(folder))
+    if JOB not in names and names - {_LOCK, JOB + UNFINISHED, ROWS, ROWS + UNFINISHED}:
         raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")
 
 
-def _changed(run: Run) -> float:
-    """When the data last changed: with a replaced input it is another job."""
+def _changed(run: Run) -> float | str:
+    """When the data last changed, or its version: with a replaced input it is another job."""
+    if run.version:
+        return run.version
     try:
-        if run.names:  # One that is missing has an answer of its own.
+        if run.paths:  # One that is missing has an answer of its own.
             return max(
-                os.stat(name).st_mtime if os.path.exists(name) else 0.0 for name in run.names
+                os.stat(path).st_mtime if os.path.exists(path) else 0.0 for path in run.paths
             )
-        return os.stat(run.place).st_mtime
+        return os.stat(run.path or run.place).st_mtime
     except OSError as error:
         raise Failure(
             f"{error.filename} cannot be read: {error.strerror}. Run the command again."

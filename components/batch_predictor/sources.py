@@ -1,87 +1,94 @@
 """What is predicted in batches, as runs of records that can be resumed one by one."""
 
+import errno
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from components.batch_predictor.images import content, files_at, is_image, left_out_line
+from components.batch_predictor.images import content, is_image, left_out_line
+from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.image_files import KINDS
 from failures import Failure
 from files import tfrecords
+from files.buckets.addresses import is_bucket
+from settings.buckets import Cached
 
 PART = 10_240  # records of one output file: what a kill can cost at most
 _TFRECORD = "tfrecord"
 _MANIFESTS = (".csv", ".jsonl", ".parquet")
 BATCH = 512  # records the model sees at once; divides PART
+_NO_IMAGE = OSError(errno.ENODATA, "the row has no image")  # for a record without a byte
 
 
 @dataclass(frozen=True)
 class Run:
     """Consecutive records of one file, or consecutive images of a folder."""
 
-    place: str  # a file of records, a folder of images or a manifest of them
+    place: str  # a file of records, a folder of images, a manifest of them or a table
     start: int  # the first record's number in it
     count: int
-    names: tuple[str, ...] = ()  # of the images; empty for a file of records
+    names: tuple[str, ...] = ()  # of the images; empty for a file of Examples
+    paths: tuple[str, ...] = ()  # of these, if each is a file
+    path: str = ""  # of the file of records on this machine, if it is not the place
     file_format: str = _TFRECORD  # of such a file, as TFDS names it
+    version: str = ""  # stands for the content; "": the files' times do
+    held: Any = field(default=None, compare=False)  # keeps the copy of a bucket as it is
 
 
-def runs_of(place: str, column: str = "path", root: str = "") -> tuple[list[Run], str]:
+def runs_of(
+    place: str, column: str = "path", root: str = "", cached: Cached = BY_DEFAULT
+) -> tuple[list[Run], str]:
     """The records of TFRecord files, of a folder of images or of those that a manifest names.
 
     Args:
-      place: a file, a glob, or a folder with TFRecord files or images below it.
+      place: a file, a glob, or a folder with TFRecord files or images below it; may be in a
+        bucket.
       column, root: of a manifest, the images' paths and where they begin, from its folder on.
+      cached: where a bucket is copied to.
 
     Returns:
       The runs, and a line about the files of a folder that are left out, or "".
 
     Raises:
-      Failure: there is nothing to predict.
+      Failure: there is nothing to predict, or a bucket cannot be read.
     """
-    if place.endswith(_MANIFESTS) and os.path.isfile(place):
-        images = _named(place, column, root)
-        return _split(Run(place, 0, len(images), images)), ""
-    files = files_at(place)
-    records = [file for file in files if "tfrecord" in os.path.basename(file)]
-    images = [] if records else [file for file in files if is_image(file)]
-    left_out = [file for file in files if file not in {*records, *images}]
+    if place.endswith(_MANIFESTS) and (is_bucket(place) or os.path.isfile(place)):
+        from components.batch_predictor.manifests import named_files
+
+        files = named_files(place, column, root, cached)
+        return _runs_of_images(place, files, files.paths), ""
+    files = files_at(place, cached)
+    paths = files.paths
+    records = [name for name in paths if "tfrecord" in os.path.basename(name)]
+    images = [] if records else [name for name in paths if is_image(paths[name])]
+    taken = {*records, *images}
+    left_out = [name for name in paths if name not in taken]
     if images:
-        return _split(Run(place, 0, len(images), tuple(images))), left_out_line(left_out)
-    if not files or (not records and os.path.isdir(place)):
+        return _runs_of_images(place, files, images), left_out_line(left_out)
+    if not paths or (not records and files.is_folder):
         raise Failure(
             f"--input {place}: no TFRecord file (…tfrecord…) and no {KINDS} image is there. "
             "Name a file, a glob or another folder."
         )
     if not records:  # a file or a glob: whatever it is called, it is what to read
-        records, left_out = files, []
-    runs = [run for file in records for run in _split(Run(file, 0, tfrecords.count(file)))]
+        records, left_out = list(paths), []
+    runs = []
+    for name in records:
+        whole = Run(name, 0, tfrecords.count(paths[name]), held=files.held)
+        runs += runs_of_records(whole, paths[name], files.version)
     return runs, left_out_line(left_out, "TFRecord files")
 
 
-def _named(manifest: str, column: str, root: str) -> tuple[str, ...]:
-    """The images that a manifest names, once each, in its order."""
-    from components.manifest_example_gen import tables
+def runs_of_records(whole: Run, path: str, version: str) -> list[Run]:
+    """The runs of one file of records on this machine, of Examples or of images with names."""
+    return _split(replace(whole, path=path, version=version))
 
-    table = tables.read(manifest, [column])
-    if column not in table.columns:
-        raise Failure(
-            f"--input {manifest} has no column {column!r}. It has: {', '.join(table.columns)}. "
-            "Rename one, or give --config with data.columns.path."
-        )
-    folder = os.path.join(os.path.dirname(manifest), os.path.expanduser(root))
-    found = {}
-    for where, cells in table.rows:
-        path = cells.get(column)
-        if not isinstance(path, str) or not path or "\0" in path:
-            raise Failure(
-                f"--input {manifest}, {where}: given {path!r}; allowed: a path. Correct the "
-                "manifest, then run again."
-            )
-        found[os.path.normpath(os.path.join(folder, path))] = None
-    if not found:
-        raise Failure(f"--input {manifest} has no rows. Name another.")
-    return tuple(found)
+
+def _runs_of_images(place: str, files: Files, names: Iterable[str]) -> list[Run]:
+    paths = tuple(files.paths[name] for name in names)
+    of_copy = {"version": files.version, "held": files.held}
+    return _split(Run(place, 0, len(paths), tuple(names), paths, **of_copy))
 
 
 def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:
@@ -101,24 +108,25 @@ def runs_of_dataset(name: str, split: str, data_dir: str | None) -> list[Run]:
 
 
 def batches(run: Run) -> Iterator[list[bytes | OSError]]:
-    """The records of a run in batches: serialized Examples or encoded images.
+    """The records of a run in batches: serialized Examples, or encoded images if it has names.
 
     In place of an image that cannot be read is the reason.
 
     Raises:
       Failure: a file of records is damaged, ends early or cannot be read.
     """
-    if run.names:
-        for start in range(0, len(run.names), BATCH):
-            yield [content(name) for name in run.names[start : start + BATCH]]
+    if run.paths:
+        for start in range(0, len(run.paths), BATCH):
+            yield [content(path) for path in run.paths[start : start + BATCH]]
         return
     if run.file_format != _TFRECORD:
         from components.tfds_example_gen import other_formats
 
         yield from other_formats.batches(run.place, run.start, run.count, run.file_format)
         return
-    found = tfrecords.batches(run.place, BATCH, first=run.start, take=run.count)
-    yield from (batch for _, batch in found)
+    found = tfrecords.batches(run.path or run.place, BATCH, first=run.start, take=run.count)
+    for _, batch in found:
+        yield [one or _NO_IMAGE for one in batch] if run.names else batch
 
 
 def _split(whole: Run) -> list[Run]:
@@ -128,6 +136,7 @@ def _split(whole: Run) -> list[Run]:
             start=whole.start + offset,
             count=min(PART, whole.count - offset),
             names=whole.names[offset : offset + PART],
+            paths=whole.paths[offset : offset + PART],
         )
         for offset in range(0, whole.count, PART)
     ]

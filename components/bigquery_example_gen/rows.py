@@ -48,14 +48,14 @@ def read_part(
     Raises:
       Failure: a cell is not what it must be, or a file of a path cannot be read.
     """
-    part, reader = Part([], {}, {}, {}), _Reader(table, source, number)
+    part, reader = Part([], {}, {}, {}), ContentReader(table, source, number)
     for batch in batches:
         for where, cells, contents in reader.contents_of(batch):
             _take(part, where, reader, cells, contents, append)
     return part
 
 
-def _take(part: Part, where: str, reader: "_Reader", cells, contents, append) -> None:
+def _take(part: Part, where: str, reader: "ContentReader", cells, contents, append) -> None:
     row = reader.row(where, cells, where, where + _OF_MASK if "mask" in contents else "")
     kind = ""
     if "label" in reader.names and not row.label:
@@ -92,7 +92,7 @@ def _fault_of(content: bytes) -> str:
     return "" if kind and is_whole(content, kind) else "broken"
 
 
-class _Reader(RowReader):
+class ContentReader(RowReader):
     """Reads the cells of rows, and the files of paths."""
 
     def __init__(self, table: Table, source: BigquerySource, number: int):

@@ -1,6 +1,7 @@
 """What is read: a table at a time, or the result of a query; its columns and their types."""
 
 import datetime
+from collections.abc import Collection
 from typing import NamedTuple
 
 from google.cloud import bigquery
@@ -39,12 +40,19 @@ class Table(NamedTuple):
     split_by: str
 
 
-def find(clients: Clients, source: BigquerySource, has_masks: bool, version: str = "") -> Table:
+def find(
+    clients: Clients,
+    source: BigquerySource,
+    has_masks: bool = False,
+    version: str = "",
+    only: Collection[str] = (),
+) -> Table:
     """Finds a table, or runs the query, and checks the columns.
 
     Args:
       has_masks: whether masks are read instead of classes.
       version: what an earlier look found, whose time is read again if it has one.
+      only: the keys whose columns are read, if not all are.
 
     Raises:
       Failure: a column is missing or of another type, or the table is a view.
@@ -63,6 +71,8 @@ def find(clients: Clients, source: BigquerySource, has_masks: bool, version: str
     columns = [field.name for field in table.schema]
     way = split_by(source, columns)
     unread = {"label" if has_masks else "mask", "image" if source.has_paths else "path"}
+    if only:
+        unread = type(source.columns).model_fields.keys() - only
     if source.columns.key is None:
         unread.add("key")
     names = column_names(source, way, unread, columns, place, NEXT_STEP)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,13 @@ class Index:
 
     def bytes_copied(self) -> int:
         return self._number("SELECT SUM(size) FROM objects WHERE is_here")
+
+    def version(self) -> str:
+        """Another one wherever an object comes, goes or changes: 32 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for row in self._table.execute("SELECT key, size, tag FROM objects ORDER BY key"):
+            digest.update(f"{row}\n".encode())
+        return digest.hexdigest()[:32]
 
     def vanished(self) -> Iterator[str]:
         for [key] in self._table.execute("SELECT key FROM objects WHERE NOT is_listed"):

@@ -55,10 +55,12 @@ class LocalCopy:
 
     Attributes:
       path: of the folder with the objects below the address, or of the file of a single one.
+      version: stands for their keys and contents, wherever the copy is and however often made.
     """
 
-    def __init__(self, path: str, lock: BinaryIO):
-        self.path, self._lock = path, lock  # The lock ends with the object, if not before.
+    def __init__(self, path: str, version: str, lock: BinaryIO):
+        self.path, self.version = path, version
+        self._lock = lock  # It ends with the object, if not before.
 
     @property
     def is_open(self) -> bool:
@@ -98,10 +100,10 @@ def _made(address: Address, part: str, place: Path, cache: Cache) -> LocalCopy:
     with writing.reported(place, "Free space there, or name another folder in data.cache_dir."):
         os.makedirs(place / "partial", exist_ok=True)
         with _alone(place / "lock"):
-            is_file = _bring_up_to_date(address, part, place, cache)
+            is_file, version = _bring_up_to_date(address, part, place, cache)
         held = locks.hold(place / "lock", shared=True)
     name = os.path.basename(address.key) if is_file else ""
-    return LocalCopy(os.path.join(place / "files", name).rstrip("/"), held)
+    return LocalCopy(os.path.join(place / "files", name).rstrip("/"), version, held)
 
 
 def _alone(lock: Path) -> BinaryIO:
@@ -116,8 +118,8 @@ def _alone(lock: Path) -> BinaryIO:
             time.sleep(_TRY_SECONDS)
 
 
-def _bring_up_to_date(address: Address, part: str, place: Path, cache: Cache) -> bool:
-    """Returns whether there is a single object of that key."""
+def _bring_up_to_date(address: Address, part: str, place: Path, cache: Cache) -> tuple[bool, str]:
+    """Returns whether there is a single object of that key, and the version of the content."""
     with Index(place / "index.sqlite") as index:
         with places.reading(address, "Correct this and run again."):
             above = _list(address, part, index)
@@ -126,9 +128,10 @@ def _bring_up_to_date(address: Address, part: str, place: Path, cache: Cache) ->
             _remove_file(place / "files", key)
         index.forget_vanished()
         _copy_missing(above, index, place)
+        version = index.version()
     writing.remove(place / "partial")
     os.utime(place / "lock")  # by which the oldest copy is found
-    return above != address
+    return above != address, version
 
 
 def _list(address: Address, part: str, index: Index) -> Address:

@@ -142,7 +142,7 @@ def test_an_image_that_cannot_be_read_has_the_systems_reason(destination, folder
 
 def test_files_folders_and_globs_are_taken_once_each(folder):
     every, left_out = expand([str(folder), f"{folder}/00*.png", str(folder / "001.png")])
-    assert (len(every), left_out) == (70, "")
+    assert (len(every.paths), left_out) == (70, "")
     with pytest.raises(Failure, match="no image found"):
         expand([f"{folder}/*.gif"])
 
@@ -157,7 +157,7 @@ def test_images_are_found_by_their_content_and_other_files_are_counted(tmp_path)
 
     found, left_out = expand([str(tmp_path)])
 
-    assert len(found) == 7
+    assert len(found.paths) == 7
     assert left_out == (
         "2 files are not JPEG, PNG, GIF, BMP or WebP images and are left out: .DS_Store, notes.txt"
     )
@@ -179,7 +179,7 @@ def test_hidden_files_links_and_pipes_of_a_folder_are_taken_or_counted(tmp_path)
 
     found, left_out = expand([str(photos)])
 
-    names = [os.path.relpath(file, photos) for file in found]
+    names = [os.path.relpath(file, photos) for file in found.paths]
     assert names == ["gone.png", "linked/photo.png", "photo.png"]
     assert left_out.endswith("are left out: ._photo.jpg, pipe.png, two?lines.txt")
 
