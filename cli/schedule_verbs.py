@@ -36,7 +36,7 @@ def _schedule(arguments):
         return _on_this_machine(configuration, arguments)
     if arguments.action == "apply":
         with package_of(arguments, configuration) as package:
-            from kfp.recurring_runs import apply
+            from kfp.apply_schedule import apply
 
             apply(package, configuration.kubeflow, configuration.schedule, say=print_now)
     elif arguments.action == "fire":

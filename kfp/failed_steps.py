@@ -8,7 +8,7 @@ child is the node `executor`. A node's id ends in the hash with which its pod's 
 import urllib3
 from kfp_server_api.exceptions import ApiException
 
-from kfp.submit_connection import Server
+from kfp.api_server import Server
 
 _IMPLEMENTATION = "system-container-impl"
 _FAILED = ("FAILED", "ERROR")

@@ -3,8 +3,9 @@
 import datetime
 
 from failures import Failure
+from kfp.api_server import NotFound
 from kfp.failed_steps import failures, steps
-from kfp.submit_connection import NotFound, connect
+from kfp.submit_connection import connect
 from kfp.submit_run import ENDED
 from kfp.submit_upload import find_experiment
 from settings.kubeflow import Kubeflow

@@ -5,9 +5,10 @@ import uuid
 from time import sleep
 
 from failures import Failure
+from kfp.api_server import NotFound, Server
 from kfp.failed_steps import failures, steps
 from kfp.run_values import given_values
-from kfp.submit_connection import NotFound, Server, connect
+from kfp.submit_connection import connect
 from kfp.submit_upload import open_package, upload
 from settings.kubeflow import Kubeflow
 

@@ -5,8 +5,8 @@ import hashlib
 from pathlib import Path
 
 from failures import Failure
+from kfp.api_server import Server
 from kfp.package_rules import read_package
-from kfp.submit_connection import Server
 from settings.kubeflow import Kubeflow
 
 

@@ -315,7 +315,7 @@ class Naps(list):
 @pytest.fixture(autouse=True)
 def naps(monkeypatch):
     naps = Naps()
-    monkeypatch.setattr("kfp.submit_connection.sleep", naps)
+    monkeypatch.setattr("kfp.api_server.sleep", naps)
     monkeypatch.setattr("kfp.submit_run.sleep", naps)
-    monkeypatch.setattr("kfp.submit_connection.random.random", lambda: 0.5)
+    monkeypatch.setattr("kfp.api_server.random.random", lambda: 0.5)
     return naps

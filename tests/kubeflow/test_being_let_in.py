@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from failures import Failure
-from kfp.recurring_runs import apply, change
+from kfp.apply_schedule import apply
+from kfp.recurring_runs import change
 from kfp.submit_connection import connect
 from kfp.submit_run import submit
 from settings.kubeflow import Kubeflow

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failures import ConfigurationError, Failure
-from kfp.recurring_runs import Wanted, apply, change, next_step
+from kfp.apply_schedule import Wanted, apply, next_step
+from kfp.recurring_runs import change
 from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
 

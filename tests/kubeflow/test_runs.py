@@ -7,7 +7,8 @@ import pytest
 from cli.command_line import main
 from failures import Failure
 from kfp import runs
-from kfp.recurring_runs import apply, fire
+from kfp.apply_schedule import apply
+from kfp.recurring_runs import fire
 from kfp.submit_run import submit
 from settings.schedule import Schedule
 
