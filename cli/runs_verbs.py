@@ -8,7 +8,7 @@ _OF_ONE = ("show", "stop", "delete")
 _OF_ALL = ("list", "prune")
 _ACTIONS = (
     "list the runs of the pipeline; show, stop or delete the RUN; prune deletes those that "
-    "ended --older-than-days ago"
+    "ended --older-than-days ago, and packages of which there is no run and no schedule"
 )
 
 
@@ -30,13 +30,13 @@ def _runs(arguments):
     if (action == "prune") != (days is not None) or (days is not None and days < 1):
         raise ConfigurationError("--older-than-days: allowed: a number of at least 1, with prune")
     configuration = configuration_of(arguments)
-    from kfp import runs
+    from kfp import prune_runs, runs
 
     kubeflow = configuration.kubeflow
     if action == "list":
         runs.list_runs(configuration.name, kubeflow, say=print_now)
     elif action == "prune":
-        runs.prune_runs(configuration.name, days, kubeflow, say=print_now)
+        prune_runs.prune(configuration.name, days, kubeflow, say=print_now)
     else:
         act = {"show": runs.show_run, "stop": runs.stop_run, "delete": runs.delete_run}[action]
         act(arguments.run, kubeflow, say=print_now)

@@ -4,6 +4,7 @@ import uuid
 
 from failures import Failure
 from kfp.api_server import NotFound, named
+from kfp.run_facts import BY_HAND, TRIGGER
 from kfp.submit_connection import connect
 from kfp.submit_upload import find_experiment
 from settings.kubeflow import Kubeflow
@@ -41,7 +42,7 @@ def change(action, name, kubeflow: Kubeflow, *, say=print):
 
 
 def fire(name, kubeflow: Kubeflow, *, say=print):
-    """Starts the run that the recurring run of a pipeline would start next.
+    """Starts now the run that the recurring run of a pipeline would start next, by hand.
 
     Raises:
       Failure: there is not exactly one such recurring run.
@@ -55,11 +56,14 @@ def fire(name, kubeflow: Kubeflow, *, say=print):
             f"{kubeflow.experiment or name}. Make one: python -m pipeline schedule apply."
         )
     [recurring] = found
+    config = recurring.runtime_config
+    if config and TRIGGER in (config.parameters or {}):
+        config.parameters[TRIGGER] = BY_HAND  # The backend gives it no time of a schedule's.
     body = server.client.api_models.V2beta1Run(
         display_name=f"{name} fired {uuid.uuid4()}",
         experiment_id=recurring.experiment_id,
         pipeline_version_reference=recurring.pipeline_version_reference,
-        runtime_config=recurring.runtime_config,
+        runtime_config=config,
         service_account=recurring.service_account,
     )
     runs = server.client.runs

@@ -1,7 +1,5 @@
 """`python -m pipeline runs`: the runs of one pipeline on a Kubeflow Pipelines server."""
 
-import datetime
-
 from failures import Failure
 from kfp.api_server import NotFound
 from kfp.failed_steps import failures, steps
@@ -14,7 +12,7 @@ from settings.kubeflow import Kubeflow
 def list_runs(name, kubeflow: Kubeflow, *, say=print):
     """Prints a line for each run of the pipeline's experiment, the newest first."""
     server = connect(kubeflow)
-    found = _listed(server, name, kubeflow)
+    found = listed(server, name, kubeflow)
     for run in found:
         say(_line(run))
     if not found:
@@ -47,31 +45,13 @@ def stop_run(run_id, kubeflow: Kubeflow, *, say=print):
 def delete_run(run_id, kubeflow: Kubeflow, *, say=print):
     """Deletes a run from the server; the artifacts in its bucket stay."""
     server = connect(kubeflow)
-    if not _delete(server, run_id):
+    if not delete(server, run_id):
         raise Failure(_unknown(run_id))
     say(f"{run_id} is deleted.")
 
 
-def prune_runs(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None):
-    """Deletes the runs of the pipeline's experiment that ended so many days ago; returns how many.
-
-    The artifacts in the bucket stay: a lifecycle rule of the bucket is the place for these.
-    """
-    server = connect(kubeflow)
-    now = now or datetime.datetime.now(datetime.UTC)
-    oldest = now - datetime.timedelta(days=older_than_days)
-    old = [
-        run
-        for run in _listed(server, name, kubeflow)
-        # The server gives 1970 to a run whose end it did not see.
-        if run.state in ENDED and max(run.created_at, run.finished_at or run.created_at) < oldest
-    ]
-    deleted = sum(_delete(server, run.run_id) for run in old)
-    say(f"{deleted} runs that ended more than {older_than_days} days ago are deleted.")
-    return deleted
-
-
-def _listed(server, name, kubeflow):
+def listed(server, name, kubeflow):
+    """The runs of a pipeline's experiment, the newest first."""
     experiment = find_experiment(server, kubeflow.experiment or name)
     if experiment is None:
         return []
@@ -87,7 +67,8 @@ def _get(server, run_id):
         raise Failure(_unknown(run_id)) from None
 
 
-def _delete(server, run_id):
+def delete(server, run_id):
+    """Deletes a run; whether it was still there."""
     try:
         server.call(server.client.runs.run_service_delete_run, run_id)
     except NotFound:

@@ -9,6 +9,8 @@ from kfp.api_server import Server
 from kfp.package_rules import read_package
 from settings.kubeflow import Kubeflow
 
+BY_CONTENT = "sha256-"  # how the name of a version begins
+
 
 @dataclasses.dataclass(frozen=True)
 class Package:
@@ -35,7 +37,7 @@ def open_package(file):
     """
     spec, _ = read_package(Path(file))
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return Package(str(file), spec, spec["pipelineInfo"]["name"], f"sha256-{digest[:16]}")
+    return Package(str(file), spec, spec["pipelineInfo"]["name"], f"{BY_CONTENT}{digest[:16]}")
 
 
 def upload(server: Server, package: Package, kubeflow: Kubeflow, values, say):

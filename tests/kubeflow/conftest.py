@@ -68,6 +68,7 @@ class PipelinesServer:
             ("POST", r"/pipelines", lambda: self._unique(self.pipelines, "pipeline_id", body)),
             ("POST", r"/pipelines/upload_version", lambda: self._upload(query, body)),
             ("GET", r"/pipelines/([^/]+)/versions", lambda p: self._versions(p, query)),
+            ("DELETE", r"/pipelines/([^/]+)/versions/([^/]+)", self._delete_version),
             ("GET", r"/experiments", lambda: self._page("experiments", self.experiments, query)),
             (
                 "POST",
@@ -153,6 +154,11 @@ class PipelinesServer:
         in_it = lambda item: item["pipeline_id"] == pipeline_id  # noqa: E731
         query = query | ({"namespace": None} if self.multi_user else {})
         return self._page("pipeline_versions", self.versions, query, in_it)
+
+    def _delete_version(self, pipeline_id, identity):
+        assert self._known(self.versions, identity)["pipeline_id"] == pipeline_id
+        del self.versions[identity]
+        return {}
 
     def _run(self, body):
         self._check_references(body)

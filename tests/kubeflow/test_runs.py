@@ -8,9 +8,12 @@ from cli.command_line import main
 from failures import Failure
 from kfp import runs
 from kfp.apply_schedule import apply
+from kfp.prune_runs import prune
 from kfp.recurring_runs import fire
 from kfp.submit_run import submit
 from settings.schedule import Schedule
+
+EVERY_NIGHT = Schedule(cron="0 3 * * *")
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_only_runs_that_ended_long_ago_are_pruned(server, endpoint, three):
     server.runs[three[2]]["state"] = "FAILED"
     now = datetime.datetime(2026, 11, 26, tzinfo=datetime.UTC)
 
-    assert runs.prune_runs("digits", 5, endpoint, say=lambda line: None, now=now) == 1
+    assert prune("digits", 5, endpoint, say=lambda line: None, now=now) == (1, 0)
     assert list(server.runs) == three[1:]
 
 
@@ -84,7 +87,30 @@ def test_a_run_whose_end_the_server_did_not_see_is_as_old_as_its_beginning(serve
     server.runs[three[2]] |= {"state": "FAILED", "finished_at": "1970-01-01T00:00:00Z"}
     now = datetime.datetime(2026, 11, 26, tzinfo=datetime.UTC)
 
-    assert runs.prune_runs("digits", 5, endpoint, say=lambda line: None, now=now) == 0
+    assert prune("digits", 5, endpoint, say=lambda line: None, now=now) == (0, 0)
+
+
+def test_a_package_goes_when_there_is_neither_a_run_nor_a_schedule_of_it(server, endpoint, package):
+    quiet = {"say": lambda line: None}
+    names = []
+    for act in (submit, submit, lambda *given, say: apply(*given, EVERY_NIGHT, say=say), submit):
+        package.write_text(package.read_text() + "# another content\n")
+        act(package, endpoint, **quiet)
+        names.append(list(server.versions)[-1])
+    gone, kept, other = server.runs
+    server.runs[gone] |= {"state": "FAILED"}
+    server.runs[kept] |= {"state": "RUNNING"}
+    del server.runs[other]
+    server.versions["by hand"] = server.versions[names[0]] | {
+        "display_name": "by hand",
+        "pipeline_version_id": "by hand",
+    }
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=9)
+
+    assert prune("digits", 30, endpoint, now=later, **quiet) == (0, 0)
+    assert prune("digits", 5, endpoint, now=later, **quiet) == (1, 2)
+    assert list(server.versions) == [names[1], names[2], "by hand"]
+    assert prune("digits", 5, endpoint, now=later, **quiet) == (0, 0)
 
 
 @pytest.mark.parametrize("act", [runs.show_run, runs.stop_run, runs.delete_run])
@@ -99,14 +125,19 @@ def test_a_deleted_run_is_gone(server, endpoint, three):
     assert list(server.runs) == [three[0], three[2]]
 
 
-def test_firing_a_schedule_starts_its_run_now(server, endpoint, package):
+def test_firing_a_schedule_starts_its_run_now_by_hand(server, endpoint, package):
+    trigger = "      trigger: {parameterType: STRING, defaultValue: manual}\n"
+    package.write_text(
+        package.read_text().replace("    parameters:\n", f"    parameters:\n{trigger}")
+    )
     apply(package, endpoint, Schedule(cron="0 3 * * *", parameters={"epochs": 3}), say=lambda _: _)
 
     [line] = said_by(fire, "digits", endpoint)
 
     [run] = server.runs.values()
     [recurring] = server.recurring_runs.values()
-    assert run["runtime_config"]["parameters"] == {"epochs": 3}
+    assert recurring["runtime_config"]["parameters"] == {"epochs": 3, "trigger": "schedule"}
+    assert run["runtime_config"]["parameters"] == {"epochs": 3, "trigger": "manual"}
     assert run["pipeline_version_reference"] == recurring["pipeline_version_reference"]
     assert line.endswith(run["run_id"])
 
