@@ -1,12 +1,10 @@
 """What made a pushed version, read back from ML Metadata."""
 
-import json
-
 from ml_metadata.proto import metadata_store_pb2
 
+from components.examples.made_of import DATA, SPANS, data_in
 from components.examples.reading import read_data
 from components.model_store.pins import existing
-from components.spans.reading import PROPERTY
 from failures import Failure
 from pipeline.metadata_store import component_of, open_store, outputs_of, plain, run_of
 from pipeline.origin import read_origin
@@ -15,8 +13,8 @@ from pipeline.origin import read_origin
 def lineage_of(configuration, number):
     """What made version `number` of the configuration's push destination, as plain data.
 
-    A version that a cluster pushed carries its origin itself. Its data, schema and steps are
-    in the cluster's own ML Metadata; here they are None or empty.
+    A version that a cluster pushed carries its origin and the description of its data itself: no
+    ML Metadata is asked. Its steps, and the addresses of data and schema, are None or empty.
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
@@ -34,7 +32,7 @@ def lineage_of(configuration, number):
     if record is None:
         raise Failure(f"Version {number} was not pushed by this project, so its origin is unknown.")
     run, steps = record.run, []
-    kept = {name: text for name, text in record.origin.items() if name != PROPERTY}
+    kept = {name: text for name, text in record.origin.items() if name not in (DATA, SPANS)}
     if not kept:
         store = open_store(configuration.root)
         found = store.get_artifacts_by_uri(record.model_uri)
@@ -59,7 +57,7 @@ def lineage_of(configuration, number):
         "run": run,
         **_run_on_a_cluster(record, configuration.kubeflow),
         **read_origin(kept)._asdict(),
-        **_inputs(steps, json.loads(record.origin.get(PROPERTY, "[]"))),
+        **_inputs(steps, data_in(record.origin)),
         "steps": steps,
     }
 
@@ -98,7 +96,8 @@ def _upstream(store, model):
     return maker, steps
 
 
-def _inputs(steps, spans):
+def _inputs(steps, recorded):
+    """What the steps say of the data; where there are none, what the record says of it."""
     outputs = {}
     for step in steps:
         for name, properties in step["outputs"].items():
@@ -107,11 +106,11 @@ def _inputs(steps, spans):
     data = read_data(examples)
     return {
         "data": {
-            "dataset": data.dataset,
-            "fingerprint": data.fingerprint,
-            "counts": data.counts,
-            "spans": spans,
-            "snapshot": data.snapshot,
+            "dataset": data.dataset or recorded.get("dataset"),
+            "fingerprint": data.fingerprint or recorded.get("fingerprint"),
+            "counts": data.counts or recorded.get("counts", {}),
+            "spans": recorded.get("spans", []),
+            "snapshot": data.snapshot or recorded.get("snapshot"),
             "uri": examples.get("uri"),
         },
         "schema": outputs.get("schema", {}).get("uri"),

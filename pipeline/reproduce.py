@@ -51,7 +51,7 @@ def reproduce(configuration, number, write_report, results=None):
         / f"{number}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     )
     here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
-    if original["data"]["fingerprint"] is None:  # Made on a cluster, whose folders are not here.
+    if not original["steps"]:  # Made on a cluster, whose folders are not here.
         here["data"] = _data_here(original["configuration"]["data"], configuration.data)
     if spans := original["data"]["spans"]:
         data = here.get("data", original["configuration"]["data"])
@@ -108,7 +108,7 @@ def _compare(original, again, metrics, fingerprint):
         print(f"  {name:<22} {before:<12.6g} {shown:<12} {'same' if agrees else 'DIFFERS'}")
     known = original["data"]["fingerprint"]
     if known is None:
-        print("  The data was not compared: Kubeflow's ML Metadata has its fingerprint.")
+        print("  The data was not compared: the version's record does not hold its fingerprint.")
     elif fingerprint != known:
         same = False
         print("  The data differs: its fingerprint is another.")

@@ -9,17 +9,17 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, Pu
 from tfx.utils import path_utils
 
 from components.evaluator.reading import Verdict, read_verdict
+from components.examples.made_of import DATA, SPANS
 from components.model_store.layout import RECORD, WARM_UP_FILE
 from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from components.pusher.driver import Driver
-from components.spans.reading import PROPERTY
 from components.typed_component import component
 from files import places, writing
 
-# Where no ML Metadata outlives the run, a runner keeps these on the Model itself; the spans that
-# it is made of stand there in any case.
+# Where no ML Metadata outlives the run, a runner keeps these on the Model itself; the data that
+# it is made of stands there in any case.
 _ORIGIN = (
     "git_commit",
     "git_state",
@@ -27,7 +27,8 @@ _ORIGIN = (
     "configuration",
     "trigger",
     "scheduled_time",
-    PROPERTY,
+    DATA,
+    SPANS,
 )
 _STORE_URI = "store_uri"  # where the Model is, when its own uri is a step's copy of it
 

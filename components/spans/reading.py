@@ -37,12 +37,6 @@ def read(uri: str) -> list[SpanShards]:
     return [SpanShards(**span) for span in places.read_json(os.path.join(uri, _FILE)) or ()]
 
 
-def pass_on(made_of, artifact) -> None:
-    """Says of an artifact that it is made of the spans that another one was made of."""
-    if spans := made_of.get_string_custom_property(PROPERTY):
-        artifact.set_string_custom_property(PROPERTY, spans)
-
-
 def shard_keys(spans: list[SpanShards], split: str) -> dict[str, tuple[str, int]]:
     """{file name: (the span's key, the number of the shard in its split)}."""
     return {

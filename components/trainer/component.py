@@ -48,7 +48,7 @@ def Trainer(
       Failure: what the user can fix.
     """
     # TensorFlow takes seconds to import; building a pipeline does not need it.
-    from components.spans.reading import pass_on
+    from components.examples.made_of import pass_on
     from components.trainer.executor import execute
     from components.trainer.hyperparameters import read_best
     from components.trainer.task import Task

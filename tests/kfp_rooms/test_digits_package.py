@@ -260,6 +260,10 @@ def test_a_model_that_a_cluster_pushed_names_its_commit_and_configuration(run_be
     assert lineage["model"] == run.published["Trainer"]["model"]["uri"]
     assert lineage["model"].startswith("minio://bucket/runs/digits/")
     assert lineage["trigger"] == "manual"
+    read = run.published["TfdsExampleGen"]["examples"]["metadata"]
+    assert lineage["data"]["dataset"] == "digits/1.0.0"
+    assert lineage["data"]["fingerprint"] == read["fingerprint"]
+    assert lineage["data"]["counts"] == json.loads(read["counts"])
     assert lineage["lock_sha256"] == origin_of(load(DIGITS))["lock_sha256"]
     assert lineage["configuration"]["training"] == load(DIGITS).model_dump(mode="json")["training"]
     assert main(["lineage", "1", *words]) == 0
