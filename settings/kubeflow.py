@@ -127,6 +127,16 @@ class Kubeflow(Section):
             raise ValueError("a GPU for every step; allowed: steps.Trainer.gpu")
         return step
 
+    @field_validator("every_step")
+    @classmethod
+    def _keeps_no_champion(cls, step):
+        if step.cache:
+            raise ValueError(
+                "cache: true would answer which model is in service and what the data is from the "
+                "first run; allowed: false, or steps.<component>.cache"
+            )
+        return step
+
     def step(self, component: str) -> Step:
         """What the step of this component id gets."""
         return self.steps.get(component, Step()).over(self.every_step)

@@ -24,6 +24,7 @@ from settings.kubernetes import Step, Volume
         ("every_step", {"cpu": "-1"}),
         ("every_step", {"gpu": 1}),
         ("every_step", {"retries": 11}),
+        ("every_step", {"cache": True}),
         ("every_step", {"pull_policy": "Sometimes"}),
         ("every_step", {"tolerations": [{"operator": "Equal", "key": "a"}]}),
         ("every_step", {"tolerations": [{"value": "a"}]}),

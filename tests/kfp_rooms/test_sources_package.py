@@ -1,4 +1,4 @@
-"""Packages whose data is a manifest or TFRecords in a volume that the ExampleGen mounts."""
+"""Packages whose data is a manifest in a volume that the ExampleGen mounts, or TFRecords."""
 
 import csv
 import io
@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 from components.examples.reading import serialized
+from components.model_store.versions import list_versions
 from failures import ConfigurationError
 from files import tfrecords
 from kfp.compile_package import compile_package
@@ -64,19 +65,50 @@ def fill(volume: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", PLACES)
-def test_data_in_a_volume_becomes_a_pushed_model(source, tmp_path, run_here, monkeypatch):
+def test_a_manifest_in_a_volume_becomes_a_pushed_model(tmp_path, run_here, monkeypatch):
     monkeypatch.chdir(PROJECT)
     fill(tmp_path / "work" / "volumes" / CLAIM)
-    package = package_of(tmp_path, source)
+    package = package_of(tmp_path, "manifest")
     run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", run_command=run_here)
 
     assert not run.failed
     assert "/home/ann" not in package.read_text()
-    assert run.outcomes[1].component == PLACES[source][0]
+    assert run.outcomes[1].component == "ManifestExampleGen"
     assert run.outcomes[1].made == "120 examples in 3 splits"
     pushed = tmp_path / "work" / "volumes" / "steadyfeed-models" / "shades" / "1"
     assert (pushed / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_tfrecords_in_a_bucket_become_a_model_there_and_are_trained_on_once(
+    tmp_path, run_here, bucket, monkeypatch
+):
+    monkeypatch.chdir(PROJECT)
+    fill(tmp_path)
+    bucket.put_folder(tmp_path / "records", "records")
+    places = {
+        "data_dir": f"{bucket.address}/records",
+        "push_destination": f"{bucket.address}/models",
+        "work_dir": f"{tmp_path}/pod",
+        "steps": {},
+    }
+    package = package_of(tmp_path, "tfrecords", **places)
+    given = {"run_command": run_here, "reuse": True}
+    first, second = (
+        run_package(package, [], "s3://runs/of", tmp_path / "work", **given) for _ in range(2)
+    )
+
+    assert not first.failed, first.outcomes[-1].error
+    assert not second.failed, second.outcomes[-1].error
+    assert first.outcomes[1].component == "TfrecordsExampleGen"
+    assert first.outcomes[1].made == "120 examples in 3 splits"
+    assert {outcome.status for outcome in first.outcomes} == {"ran"}
+    statuses = {outcome.component: outcome.status for outcome in second.outcomes}
+    assert {statuses[step] for step in ("TfrecordsExampleGen", "Transform", "Trainer")} == {
+        "cached"
+    }
+    assert [version.number for version in list_versions(f"{bucket.address}/models")] == [1]
 
 
 @pytest.mark.parametrize(
