@@ -148,6 +148,13 @@ def _lineage(arguments):
         print(line)
 
 
+def _started(lineage):
+    """Who started a run on a cluster; None for one of this machine."""
+    if lineage.get("trigger") != "schedule":
+        return lineage.get("trigger") and "by hand"
+    return f"by its schedule, for {lineage.get('scheduled_time') or 'a time that is not known'}"
+
+
 def _lines(lineage):
     from components.examples.reading import span_words
 
@@ -159,7 +166,7 @@ def _lines(lineage):
         "metrics": ", ".join(f"{name} {value:.4f}" for name, value in lineage["metrics"].items()),
         "model": lineage["model"],
         "run": lineage.get("run_link") or lineage["run"],
-        "scheduled for": lineage.get("scheduled_time"),
+        "started": _started(lineage),
         "data": f"{data['dataset']}, {counts}" if data["dataset"] else "see Kubeflow's run",
         "spans": ", ".join(map(span_words, data["spans"])),
         "read as of": data["snapshot"],

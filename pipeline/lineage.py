@@ -1,5 +1,7 @@
 """What made a pushed version, read back from ML Metadata."""
 
+import os
+
 from ml_metadata.proto import metadata_store_pb2
 
 from components.examples.made_of import DATA, SPANS, data_in
@@ -21,7 +23,7 @@ def lineage_of(configuration, number):
       "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts", "spans",
       "snapshot"},
       "schema", "transform_graph", "steps"}; from a cluster also "run_link" (None without
-      `kubeflow.endpoint`), "trigger" and "scheduled_time" or None. The origin is None
+      an endpoint), "trigger" and "scheduled_time" or None. The origin is None
       for a model that was made before runs kept it.
 
     Raises:
@@ -65,7 +67,9 @@ def lineage_of(configuration, number):
 def _run_on_a_cluster(record, kubeflow):
     if "trigger" not in record.origin:
         return {}
-    ui = kubeflow.ui_endpoint or kubeflow.endpoint
+    given = os.environ.get
+    ui = kubeflow.ui_endpoint or given("KF_PIPELINES_UI_ENDPOINT")
+    ui = ui or kubeflow.endpoint or given("KF_PIPELINES_ENDPOINT")
     return {
         "run_link": f"{ui.rstrip('/')}/#/runs/details/{record.run}" if ui else None,
         "trigger": record.origin["trigger"],

@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from test_package_rules import TRAINER_LIKE
 from toy_pipeline import FACTOR, toy_pipeline
 
 from kfp.compile_package import compile_pipeline
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
+from tests.kfp_rooms.test_folder_package import package_of
 
 FIELDS = json.loads((Path(__file__).parent / "backend_fields.json").read_text())
 FREE = {"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.Duration"}
@@ -43,7 +45,11 @@ def versions(data, kind, outer):
 
 def oldest(step):
     kubeflow = Kubeflow(image="toy:1", steps={"Add": step})
-    spec, *platform = compile_pipeline(toy_pipeline("/models"), kubeflow, [FACTOR])
+    return oldest_of(compile_pipeline(toy_pipeline("/models"), kubeflow, [FACTOR]))
+
+
+def oldest_of(documents):
+    spec, *platform = documents
     deployment = spec.pop("deploymentSpec")
     found = [*versions(spec, "PipelineSpec", "PipelineSpec")]
     found += versions(deployment, "PipelineDeploymentConfig", "PipelineDeploymentConfig")
@@ -57,6 +63,13 @@ def test_the_guide_names_the_oldest_release_that_takes_every_field():
     named = re.search(r"\((\d+)\.(\d+) or newer\)", GUIDE.read_text())
 
     assert oldest(TRAINER_LIKE) == (*map(int, named.groups()), 0)
+
+
+def test_a_package_that_looks_at_its_data_needs_no_newer_release(tmp_path):
+    documents = list(yaml.safe_load_all(package_of(tmp_path).read_text()))
+
+    assert "DataFingerprint" in documents[0]["components"]
+    assert oldest_of(documents) == oldest(TRAINER_LIKE)
 
 
 @pytest.mark.parametrize("step", [Step(), TRAINER_LIKE.model_copy(update={"volumes": []})])
