@@ -36,6 +36,10 @@ class CacheDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         """
         return False
 
+    def portable_value(self, exec_properties: dict[str, Any]) -> str | int:
+        """What the parameter is for a component that runs elsewhere, and looks at no artifact."""
+        return self.value({}, exec_properties)
+
     def value(self, input_dict: dict[str, list], exec_properties: dict[str, Any]) -> str | int:
         """What the parameter is for these artifacts and properties."""
         raise NotImplementedError

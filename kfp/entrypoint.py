@@ -137,7 +137,7 @@ def ask(driver, executor_input, inputs_spec):
     values = executor_input.get("inputs", {}).get("parameterValues", {})
     properties = _exec_properties(values, inputs_spec.get("parameters", {}))
     asked = _imported(driver)(None)  # There is no ML Metadata in a pod.
-    answer = {"parameterValues": {asked.PARAMETER: asked.value({}, properties)}}
+    answer = {"parameterValues": {asked.PARAMETER: asked.portable_value(properties)}}
     writing.write(local_path(executor_input["outputs"]["outputFile"]), text_of(answer))
 
 

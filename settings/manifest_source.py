@@ -1,9 +1,11 @@
 """The source `manifest`: images that a table names."""
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from files.buckets.addresses import is_bucket, normal
 from settings.buckets import ADDRESS, IN_WORDS, Cached
 from settings.folders import folder, folder_of_spans
 from settings.plain_paths import PLAIN
@@ -103,3 +105,17 @@ class ManifestSource(Source, Spanned, Cached, RowSplits):
         "at the manifest's folder; omit for the manifest's folder",
     )
     columns: Columns = Field(Columns(), description="the names of the manifest's columns")
+
+    @property
+    def image_root(self) -> str:
+        """The folder or the address that the paths of images are relative to."""
+        root = self.root or ""
+        if not is_bucket(root):  # An address would be taken for a relative path.
+            above = os.path.dirname(os.path.expanduser(self.path))
+            root = os.path.join(above, os.path.expanduser(root))
+        return normal(root)
+
+    @property
+    def addresses(self):
+        places = [self.path, self.image_root]
+        return places if all(map(is_bucket, places)) else []

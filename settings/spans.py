@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from files.buckets.addresses import is_bucket
 from settings.section import Form, Section
 
 # {SPAN:4} is a number of four digits, with zeros in front; {SPAN} one of any length.
@@ -150,3 +151,8 @@ class Spanned(Section):
     @property
     def has_spans(self) -> bool:
         return has_spans(self.path)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of the buckets that hold the data, all of it; [] where a part of it lies elsewhere."""
+        return [self.path] if is_bucket(self.path) else []

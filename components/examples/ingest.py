@@ -7,6 +7,7 @@ from components.engine import MakePipeline
 from components.examples.contents import Contents, OnePlace
 from components.examples.describing import describe
 from components.spans.contents import Window
+from components.spans.listing import is_listing, listing_of
 from components.spans.reading import words
 from components.spans.shards import write_window
 from components.spans.store import SpanStore
@@ -30,14 +31,17 @@ def ingest(
     Args:
       source: what was read; the artifact names it by its path.
       store: where the shards of spans are kept for later runs.
-      fingerprint: the driver's answer; "" where no driver ran.
+      fingerprint: the driver's answer, of the content or a listing; "" where no driver ran.
 
     Raises:
       Failure: a file changes meanwhile or cannot be read.
     """
-    if fingerprint and fingerprint != found.fingerprint:
+    # A listing that is the same after the copy as before it is that of what was copied.
+    by_listing = is_listing(fingerprint)
+    seen = listing_of(source) if by_listing else found.fingerprint
+    if fingerprint and fingerprint != seen:
         raise Failure(f"{found.name} changed while it was read. Run again.")
-    if not fingerprint:
+    if by_listing or not fingerprint:
         found.log()  # No driver has done so.
     examples.split_names = artifact_utils.encode_split_names(list(found.counts))
     spans, new = [], []

@@ -53,12 +53,8 @@ def read(source: ManifestSource, features: Features) -> ImageFiles:
 
 def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:
     """The manifest, and the folder of its images; what is in a bucket is copied."""
-    path = source.path if is_bucket(source.path) else os.path.expanduser(source.path)
+    path, root = os.path.expanduser(source.path), source.image_root
     above = os.path.dirname(path)
-    root = source.root or ""
-    if not is_bucket(root):  # An address would be taken for a relative path.
-        root = os.path.join(above, os.path.expanduser(root))
-    root = normal(root)
     if is_bucket(root) and root == normal(above):
         folder = local(root, source)
         file = os.path.join(folder.path, os.path.basename(path))

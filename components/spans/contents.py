@@ -10,9 +10,10 @@ from typing import NamedTuple
 from components.examples.contents import ContentDriver, Contents, OnePlace
 from components.examples.picture_files import shown
 from components.spans import marks
+from components.spans.listing import listing_of
 from components.spans.pattern import Place, absolute, has_dates, parent
 from components.spans.store import SpanStore, keep, kept_spans, load
-from components.spans.window import chosen
+from components.spans.window import chosen, of_span
 from components.spans.words import name_of, spans_in_words
 from settings.data import Features
 from settings.spans import Spanned
@@ -79,6 +80,10 @@ class WindowDriver(ContentDriver):
         """Reads a source whose path is no pattern."""
         raise NotImplementedError
 
+    def portable_value(self, exec_properties):
+        source = self.SOURCE.from_json(exec_properties["source"])
+        return listing_of(source) or super().portable_value(exec_properties)
+
     def contents(self, exec_properties):
         return read_contents(
             self.read,
@@ -121,10 +126,7 @@ def _window(source: Spanned, features: Features, read: Read, store: SpanStore) -
 
 
 def _read(source: Spanned, place: Place, features: Features, read: Read, store) -> OnePlace:
-    one = type(source).model_validate(
-        {name: value for name, value in source if name not in Spanned.model_fields}
-        | {"path": place.path}
-    )
+    one = of_span(source, place)
     settings = one.model_dump(mode="json"), features.model_dump(mode="json")
     memory = store.read_place(place, *settings) if store else None
     then = load(memory) if memory else None

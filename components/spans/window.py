@@ -44,6 +44,12 @@ def chosen(source: Spanned, known: Iterable[Place] = ()) -> list[Place]:
     return window
 
 
+def of_span(source: Spanned, place: Place) -> Spanned:
+    """The source of one span alone."""
+    keys = {name: value for name, value in source if name not in Spanned.model_fields}
+    return type(source).model_validate(keys | {"path": place.path})
+
+
 def _bounds(source: Spanned, found: Mapping[int, Place], dates: bool) -> tuple[int, int]:
     """The first and the last span of the window."""
     window, newest = source.window, max(found) if source.span is None else source.span

@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 from components.examples.reading import serialized
 from components.folder_example_gen import component as folder_component
 from components.manifest_example_gen import component as manifest_component
+from components.spans.listing import listing_of
 from components.tfds_example_gen import component as tfds_component
 from components.tfds_example_gen.dataset import load
 from components.tfrecords_example_gen import component as tfrecords_component
@@ -33,14 +34,14 @@ EXECUTORS = {
 def ingest(tmp_path):
     """`ingest(kind of source, **its keys)`: the artifact that its executor makes."""
 
-    def run(kind, **keys):
+    def run(kind, *, fingerprint="", **keys):
         examples = standard_artifacts.Examples()
         examples.uri = str(tmp_path / "examples")
         source = kind.of(**{"cache_dir": str(tmp_path / "cache"), **keys})
         properties = {
             "source": source.model_dump_json(),
             "features": Features().model_dump_json(),
-            "fingerprint": "",
+            "fingerprint": fingerprint,
         }
         EXECUTORS[kind](EXECUTORS[kind].Context()).Do({}, {"examples": [examples]}, properties)
         return examples
@@ -77,6 +78,18 @@ def test_a_folder_in_a_bucket_gives_the_examples_of_the_folder(bucket, photos, i
         cache_gb=0.001,
     )
     assert said(moved, "fingerprint") == fingerprint
+
+
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+def test_a_folder_that_changed_after_its_bucket_was_listed_is_refused(bucket, photos, ingest):
+    bucket.put_folder(photos, "photos")
+    keys = {"path": f"{bucket.address}/photos"}
+    seen = listing_of(FolderSource(**keys))
+    assert len(said(ingest(FolderSource, fingerprint=seen, **keys), "fingerprint")) == 64
+
+    bucket.put("photos/a note", b"none of an image")
+    with pytest.raises(Failure, match=r"photos changed while it was read\. Run again\."):
+        ingest(FolderSource, fingerprint=seen, **keys)
 
 
 @pytest.mark.parametrize("root", [None, "../photos", "BUCKET/data/photos", "HERE"])
