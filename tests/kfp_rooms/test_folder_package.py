@@ -170,6 +170,28 @@ def test_a_folder_in_a_volume_is_trained_on_again_only_when_it_changed(
 
 
 @pytest.mark.slow
+def test_a_folder_that_changes_after_it_was_looked_at_is_left_to_the_next_run(
+    tmp_path, run_here, monkeypatch
+):
+    monkeypatch.chdir(PROJECT)
+    photos = tmp_path / "work" / "volumes" / CLAIM / "photos"
+    *files, late = shades()
+    for path, content in files:
+        (photos / path).parent.mkdir(parents=True, exist_ok=True)
+        (photos / path).write_bytes(content)
+
+    def change(outcome):
+        if outcome.component == "DataFingerprint":
+            (photos / late[0]).write_bytes(late[1])
+
+    given = {"observe": change, "run_command": run_here}
+    run = run_package(package_of(tmp_path), [], "minio://bucket/runs", tmp_path / "work", **given)
+
+    assert [outcome.status for outcome in run.outcomes] == ["ran", "failed"]
+    assert "photos changed while it was read. Run again." in run.outcomes[-1].error
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_a_folder_in_a_bucket_becomes_a_model_in_a_bucket(tmp_path, run_here, bucket, monkeypatch):
     monkeypatch.chdir(PROJECT)
