@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from files import writing
+from kfp import worker_job
 from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
@@ -20,6 +21,7 @@ from kfp.run_origin import origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
+from settings.workers import Workers
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
 # Without it, `import kfp` for this folder's modules would import the SDK's client as well.
@@ -46,7 +48,8 @@ def compile_package(configuration, output):
     if asked_for(pipeline.components, there.kubeflow):
         steps.append(STEP)
     check_steps(there.kubeflow, steps)
-    documents = compile_pipeline(pipeline, there.kubeflow, parameters, origin_variable(there))
+    origin = origin_variable(there)
+    documents = compile_pipeline(pipeline, there.kubeflow, parameters, origin, there.training)
     return write_package(documents, Path(output))
 
 
@@ -55,14 +58,17 @@ def compile_pipeline(
     kubeflow: Kubeflow | None = None,
     parameters: Sequence[RunParameter] = (),
     environment=None,
+    workers: Workers | None = None,
 ):
     """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
 
     Args:
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
       environment: {variable: value} for the step that pushes.
+      workers: how many pods do the work of Trainer; None for the step's own.
 
     Raises:
+      ConfigurationError: several workers would have no folder in common.
       PackageRefused: the backend would refuse the result.
     """
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
@@ -93,6 +99,9 @@ def compile_pipeline(
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
             given = environment if name == PUSHING_STEP else None
+            if name == worker_job.STEP and workers and workers.workers > 1:
+                job = worker_job.template(kubeflow, workers, _image(step, kubeflow), _ENVIRONMENT)
+                given, step = worker_job.variable(job), worker_job.waiting(kubeflow, step)
             _finish_container(executor["container"], name, step, kubeflow, given or {})
             steps[_EXECUTOR.format(name)] = step
     platform = platform_document(steps)
@@ -152,11 +161,15 @@ def _finish_task(task, step, pipeline, cached):
         }
 
 
+def _image(step, kubeflow):
+    return with_tag(step.image or kubeflow.image, "-gpu" if step.gpu else "")
+
+
 def _finish_container(container, component, step, kubeflow, environment):
     # The backend merges components whose containers are equal.
     container["args"] += ["--component_id", component]
     if step.image or step.gpu:
-        container["image"] = with_tag(step.image or kubeflow.image, "-gpu" if step.gpu else "")
+        container["image"] = _image(step, kubeflow)
     environment = _ENVIRONMENT | environment | step.environment
     container["env"] = [{"name": k, "value": v} for k, v in sorted(environment.items())]
     resources = {

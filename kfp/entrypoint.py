@@ -30,6 +30,7 @@ from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
+WORKERS = "STEADYFEED_WORKERS"  # the variable that holds `worker_job.template`, as JSON
 _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
 
 
@@ -49,8 +50,14 @@ def main(argv=None):
         ):
             given = json.loads(step.json_serialized_invocation_args)
             inputs_spec = json.loads(step.json_serialized_inputs_spec_args)
+            workers = os.environ.get(WORKERS)
             if step.driver_class_path:
                 ask(step.driver_class_path, given, inputs_spec)
+            elif workers:
+                from kfp.worker_step import train_together
+
+                executor, job = step.executor_class_path, json.loads(workers)
+                train_together(executor, given, inputs_spec, beam_args, job)
             else:
                 run(step.executor_class_path, given, inputs_spec, beam_args)
     except Exception as error:

@@ -103,18 +103,27 @@ def shares_of_gpus(environment: Mapping[str, str], count: int) -> list[str | Non
 def as_worker(work: Callable[[int], None], folder: Path) -> int:
     """Calls `work` with this worker's number, for `run_together`; returns the exit code."""
     _end_with_the_parent()
-    number = place(os.environ).number
     with _progress_to_the_parent():
-        try:
-            work(number)
-        except WorkerLost as lost:
-            _log.error("%s", lost)
-            return lost.exit_code
-        except Exception as error:
-            _log.exception("worker %d failed", number)
-            writing.write(_failure_of(folder, number), in_one_line(error))
-            return Failure.exit_code
+        return exit_code_of(work, folder, place(os.environ).number)
+
+
+def exit_code_of(work: Callable[[int], None], folder: Path, number: int) -> int:
+    """Calls `work` as the worker of this number; a failure is left for `failure_of`."""
+    try:
+        work(number)
+    except WorkerLost as lost:
+        _log.error("%s", lost)
+        return lost.exit_code
+    except Exception as error:
+        _log.exception("worker %d failed", number)
+        writing.write(failure_of(folder, number), in_one_line(error))
+        return Failure.exit_code
     return 0
+
+
+def failure_of(folder: Path, number: int) -> Path:
+    """Where a worker leaves, in one line, why it failed."""
+    return folder / f"failure-{number}"
 
 
 def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str | None:
@@ -127,7 +136,7 @@ def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str |
         ]
         codes = _codes_at_the_end(processes)
     for number, code in enumerate(codes):
-        failure = _failure_of(folder, number)
+        failure = failure_of(folder, number)
         if failure.exists():
             raise Failure(f"{failure.read_text()} (worker {number}; its log is {log_of(number)})")
         if code == Failure.exit_code:
@@ -224,10 +233,6 @@ def _end_with_the_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _failure_of(folder: Path, number: int) -> Path:
-    return folder / f"failure-{number}"
 
 
 def _free_ports(count: int) -> list[int]:

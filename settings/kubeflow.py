@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from settings.buckets import IN_WORDS
-from settings.kubernetes import Image, MountPath, Step, Variable, Volume
+from settings.kubernetes import Image, MountPath, ObjectName, Step, Variable, Volume
 from settings.plain_paths import NO_NAME, NOT_PLAIN
 from settings.section import Section, matching
 from settings.spans import PatternForm
@@ -85,6 +85,10 @@ class Kubeflow(Section):
         description="checkpoints; on a volume, a killed training continues from them",
     )
     gpu_resource: str = Field("nvidia.com/gpu", description="the cluster's name for a GPU")
+    worker_queue: ObjectName | None = Field(
+        None,
+        description="Kueue's LocalQueue in which the Job of training.workers waits; omit for none",
+    )
     every_step: Step = Step()
     steps: dict[str, Step] = Field({}, description="by component id, as in Trainer")
     parameters: dict[ParameterName, str] = Field(

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from settings.kubeflow import Kubeflow
+from tests.kubernetes_schema import mistakes
 
 ROOM = Path(__file__).parents[2] / "kfp"
 OBJECTS = {
@@ -20,6 +21,11 @@ PODS = {
     for (kind, name), document in OBJECTS.items()
     if kind in ("Deployment", "Job")
 }
+
+
+@pytest.mark.parametrize("document", OBJECTS.values(), ids=map("-".join, OBJECTS))
+def test_kubernetes_takes_the_manifest(document):
+    assert mistakes(document) == []
 
 
 def test_the_claim_is_the_one_that_the_steps_mount():

@@ -1,0 +1,66 @@
+"""`python -m kfp.worker FOLDER ADDRESS…`: one of several processes that a step is handed to.
+
+In a pod of a Job it finds its number in the variable that Kubernetes sets; without a cluster,
+`run_together` has set TF_CONFIG already.
+"""
+
+import json
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from components.trainer.cluster import place, tf_config
+from files import writing
+from kfp.entrypoint import run
+from kfp.worker_step import HANDED_OVER, log_of, output_of
+from pipeline import surroundings
+from pipeline.temporary_folder import temporary_folder
+from pipeline.worker_processes import as_worker, exit_code_of
+
+_INDEX = "JOB_COMPLETION_INDEX"  # of Kubernetes, in the pods of an Indexed Job
+
+
+def main(folder: Path, addresses: list[str]) -> int:
+    surroundings.pin()
+    if _INDEX in os.environ and "TF_CONFIG" not in os.environ:
+        os.environ["TF_CONFIG"] = tf_config(addresses, int(os.environ[_INDEX]))
+    number = place(os.environ).number
+    handlers = [logging.StreamHandler()]
+    if _INDEX in os.environ:
+        # The pods' own logs go with them.
+        handlers.append(logging.FileHandler(log_of(folder, number)))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=handlers,
+    )
+    if _INDEX in os.environ:
+        return exit_code_of(lambda number: execute(folder, number), folder, number)
+    return as_worker(lambda number: execute(folder, number), folder)
+
+
+def execute(folder: Path, number: int) -> None:
+    """Does the step that `worker_step` handed over; the first worker leaves what it made."""
+    step = json.loads((folder / HANDED_OVER).read_text())
+    outputs = step["executor_input"]["outputs"]
+    outputs["outputFile"] = str(output_of(folder, number))
+    if number == 0:
+        # A first worker that was lost may have begun to write.
+        for made in outputs["artifacts"].values():
+            for record in made["artifacts"]:
+                writing.remove(record["uri"])
+    with (
+        tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as temporary,
+        temporary_folder(Path(temporary) / "tmp"),
+    ):
+        run(step["executor"], step["executor_input"], step["inputs_spec"], step["flags"])
+
+
+if __name__ == "__main__":
+    code = main(Path(sys.argv[1]), sys.argv[2:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written; destructors of native libraries have crashed at the end of processes.
+    os._exit(code)

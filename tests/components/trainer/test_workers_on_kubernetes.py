@@ -1,0 +1,123 @@
+"""The Trainer's step on Kubeflow trains by a Job; a pod is evicted, and the training goes on."""
+
+import contextlib
+import json
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+import yaml
+from kubernetes import client
+
+from kfp import entrypoint, worker_cluster, worker_step
+from kfp.backend_launcher import launch, place_of
+from kfp.package_rules import read_package
+from kfp.worker_cluster import Cluster
+from tests.kubernetes_server import KubernetesServer
+
+ROOT = "minio://bucket/digits/a-run"
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    (tmp_path / "pods").mkdir()
+    server = KubernetesServer(tmp_path / "pods")
+    cluster = Cluster(client.ApiClient(client.Configuration(host=server.url)), "kubeflow")
+    monkeypatch.setattr(worker_cluster, "_LOOK_EVERY", 0.1)
+    monkeypatch.setattr(Cluster, "of_this_pod", lambda: cluster)
+    monkeypatch.setattr(worker_step, "_without_a_cluster", lambda: False)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def container(tmp_path):
+    """The Trainer's container in the package of digits with two workers."""
+    from kfp.compile_package import compile_package
+    from settings.reading import load
+
+    volume = {"claim": "shared", "mount_path": str(tmp_path)}
+    kubeflow = {"work_dir": str(tmp_path), "steps": {"Trainer": {"volumes": [volume]}}}
+    written = yaml.safe_dump(kubeflow, default_flow_style=True, width=10**6)
+    configuration = load("configs/digits.yaml", [f"kubeflow={written}", "training.workers=2"])
+    spec, _ = read_package(compile_package(configuration, tmp_path / "digits.yaml"))
+    return spec["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
+
+
+@pytest.fixture
+def executor_input(digits, make_properties, tmp_path):
+    """What the backend's driver gives the step; the inputs lie in the bucket."""
+    inputs = {}
+    for key, [artifact] in digits.inputs.items():
+        record = {"name": "1", "uri": f"{ROOT}/Before/1/{key}", "metadata": {}}
+        shutil.copytree(artifact.uri, place_of(record["uri"], tmp_path / "bucket"))
+        if key == "transformed_examples":
+            record["metadata"]["split_names"] = artifact.split_names
+        inputs[key] = {"artifacts": [record]}
+    types = {"model": "tfx.Model", "model_run": "tfx.ModelRun", "executor-logs": "system.Artifact"}
+    outputs = {
+        key: {
+            "artifacts": [
+                {
+                    "name": key,
+                    "uri": f"{ROOT}/Trainer/7/{key}",
+                    "type": {"schemaTitle": kind},
+                    "metadata": {},
+                }
+            ]
+        }
+        for key, kind in types.items()
+    }
+    properties = make_properties(
+        epochs=12, checkpoint_every_steps=5, checkpoint_dir=tmp_path / "checkpoints"
+    )
+    return {
+        "inputs": {"artifacts": inputs, "parameterValues": properties},
+        "outputs": {"artifacts": outputs, "outputFile": str(tmp_path / "output_metadata.json")},
+    }
+
+
+@pytest.fixture
+def run_here(monkeypatch):
+    def run(command, environment, log):
+        with monkeypatch.context() as patch, open(log, "w") as file:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+                return entrypoint.main(command[3:])
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
+    server, container, executor_input, run_here, train_in, tmp_path
+):
+    bucket = tmp_path / "bucket"
+
+    def evict_soon():
+        until = time.monotonic() + 300
+        while not list(tmp_path.glob("checkpoints/*/checkpoint")) and time.monotonic() < until:
+            time.sleep(0.02)
+        server.evict(1)
+
+    evicting = threading.Thread(target=evict_soon)
+    evicting.start()
+    made = launch(container, executor_input, tmp_path / "pod", bucket, run_here)
+    evicting.join()
+    assert server.starts.count(1) >= 2
+    assert server.objects == {}
+    folder = place_of(made.artifacts["model_run"]["uri"], bucket)
+    history = json.loads((folder / "history.json").read_text())
+    assert history["resumed_at_step"] > 0
+    assert history["devices"] == "2 CPUs, 2 workers, float32"
+    whole = train_in("whole", epochs=12)
+    for ours, alone in zip(history["epochs"], whole.history["epochs"], strict=True):
+        np.testing.assert_allclose(ours["loss"], alone["loss"], rtol=1e-3, atol=1e-5)
+    model = made.artifacts["model"]
+    assert model["uri"] == f"{ROOT}/Trainer/7/model"
+    assert "in 12 epochs" in model["metadata"]["summary"]
+    assert (place_of(model["uri"], bucket) / "Format-Serving" / "saved_model.pb").exists()
+    assert not list((tmp_path / "workers").iterdir())

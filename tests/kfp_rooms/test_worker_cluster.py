@@ -1,0 +1,139 @@
+"""A step runs its Job through Kubernetes' API, and leaves nothing of it behind."""
+
+import threading
+import time
+
+import pytest
+from kubernetes import client
+
+from failures import Failure
+from kfp import worker_cluster
+from kfp.worker_cluster import Cluster
+from kfp.worker_job import named, template
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import Step, Volume
+from settings.workers import Workers
+from tests.kubernetes_server import KubernetesServer, Refused
+
+NAME = "steadyfeed-workers-1"
+WELL = "pass"
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = KubernetesServer(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cluster(server, monkeypatch):
+    monkeypatch.setattr(worker_cluster, "_LOOK_EVERY", 0.02)
+    return Cluster(client.ApiClient(client.Configuration(host=server.url)), "kubeflow")
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """A function (body of a pod's program, restarts): the Service and a Job of two such pods."""
+
+    def make(body, restarts=2):
+        volume = Volume(claim="shared", mount_path=str(tmp_path))
+        kubeflow = Kubeflow(work_dir=str(tmp_path), steps={"Trainer": Step(volumes=[volume])})
+        workers = Workers(workers=2, worker_restarts=restarts)
+        made = template(kubeflow, workers, "steadyfeed:1", {})
+        both = named(made, NAME, str(tmp_path), None)
+        [container] = both["job"]["spec"]["template"]["spec"]["containers"]
+        head = "import os, sys, time; n = int(os.environ['JOB_COMPLETION_INDEX'])\n"
+        container["command"] = ["python", "-c", head + body]
+        return both
+
+    return make
+
+
+def test_the_job_runs_and_nothing_of_it_is_left(cluster, server, objects):
+    cluster.run(objects(WELL))
+    assert [one["kind"] for one in server.created] == ["Service", "Job"]
+    assert sorted(server.starts) == [0, 1]
+    assert server.objects == {}
+
+
+def test_what_an_earlier_attempt_left_is_deleted_first(cluster, server, objects):
+    for kind, document in objects("time.sleep(600)").items():
+        server._answer("POST", f"{kind}s", None, document)
+    wait_for(lambda: len(server.pods) == 2)
+    before = list(server.pods.values())
+    cluster.run(objects(WELL))
+    assert all(pod.poll() is not None for pod in before)
+    assert server.objects == {}
+
+
+def test_an_evicted_pod_is_replaced_however_often(cluster, server, objects, tmp_path):
+    body = f"""
+from pathlib import Path
+while n and not Path({str(tmp_path / "enough")!r}).exists():
+    time.sleep(0.02)"""
+    running = threading.Thread(target=cluster.run, args=(objects(body, restarts=0),))
+    running.start()
+    for evictions in range(1, 4):
+        wait_for(lambda started=evictions: server.starts.count(1) == started)
+        server.evict(1)
+    wait_for(lambda: server.starts.count(1) == 4)
+    (tmp_path / "enough").touch()
+    running.join(30)
+    assert server.objects == {}
+
+
+def test_a_pod_that_is_killed_too_often_ends_the_job_in_one_line(cluster, server, objects):
+    with pytest.raises(Failure, match=f"^the Job {NAME} failed: FailedIndexes: Job has failed"):
+        cluster.run(objects("os.kill(os.getpid(), 9) if n else time.sleep(600)"))
+    assert server.starts.count(1) == 3
+    assert server.objects == {}
+
+
+def test_an_api_that_is_away_for_a_while_is_waited_for(cluster, server, objects):
+    answers = iter([503, 429, None, 500])
+
+    def fail(method, kind):
+        status = next(answers, None)
+        if status:
+            raise Refused(status, "the server is currently unable to handle the request")
+
+    server.before = fail
+    cluster.run(objects(WELL))
+    assert server.objects == {}
+
+
+def test_an_account_without_the_right_is_told_how_to_get_it(cluster, server, objects):
+    def refuse(method, kind):
+        if (method, kind) == ("POST", "jobs"):
+            raise Refused(403, 'User "pipeline-runner" cannot create resource "jobs"')
+
+    server.before = refuse
+    with pytest.raises(Failure, match="cannot create resource") as refused:
+        cluster.run(objects(WELL))
+    assert "`kubectl apply -k kfp/manifests`" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert server.objects == {}
+
+
+def test_a_job_that_someone_deletes_is_reported(cluster, server, objects):
+    def delete_soon():
+        wait_for(lambda: len(server.pods) == 2)
+        server._answer("DELETE", "jobs", NAME, None)
+
+    threading.Thread(target=delete_soon, daemon=True).start()
+    with pytest.raises(Failure, match="was deleted while its workers trained"):
+        cluster.run(objects("time.sleep(600)"))
+    assert server.objects == {}
+
+
+def test_outside_of_a_pod_there_is_no_api_to_ask():
+    with pytest.raises(Failure, match=r"^training\.workers: this step cannot reach Kubernetes"):
+        Cluster.of_this_pod()
+
+
+def wait_for(condition, seconds=30):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
