@@ -50,6 +50,8 @@ class _Loader(yaml.SafeLoader):
             ) from error
 
 
+_UNSEEN_BREAKS = {"\x85": r"\N", "\u2028": r"\L", "\u2029": r"\P"}
+
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), list("-+0123456789")
 )
@@ -66,6 +68,8 @@ def load(file, overrides=()):
       ConfigurationError: with a line for each mistake.
     """
     text = _read(file)
+    for number, line in enumerate(text.split("\n"), start=1):
+        _refuse_unseen_breaks(line, f"{file}:{number}")
     try:
         given = yaml.load(text, _Loader)  # A SafeLoader: builds plain data only.
         lines = _line_numbers(yaml.compose(text, yaml.SafeLoader))
@@ -108,6 +112,16 @@ def _read(file):
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
 
 
+def _refuse_unseen_breaks(line: str, place: str) -> None:
+    """PyYAML ends lines at these, as YAML 1.1 has it, and makes a space of the first of them."""
+    for character, escape in _UNSEEN_BREAKS.items():
+        if character in line:
+            raise ConfigurationError(
+                f"{place}: not valid YAML: it holds U+{ord(character):04X}, an unseen "
+                f"line break; remove it, or write {escape} between double quotes"
+            )
+
+
 def _line_numbers(node, path=()):
     """{path of a key: its line}, from 1; list items count as keys 0, 1, …"""
     lines = {}
@@ -129,6 +143,7 @@ def _apply(override, given, places):
         raise ConfigurationError(
             f"--set {override}: key.path=value is expected, as in training.epochs=5"
         )
+    _refuse_unseen_breaks(value, f"--set {key}")
     try:
         put(given, key, yaml.load(value, _Loader))
     except (yaml.YAMLError, RecursionError):

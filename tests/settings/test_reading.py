@@ -194,6 +194,12 @@ def test_a_missing_file_names_those_there_are():
         (b"seed: " + 5000 * b"9", ":1: not valid YAML: '9999"),
         (b"a: !!timestamp x\n", ":1: not valid YAML: 'x' is not a valid timestamp"),
         (b"name: x\n? [a, b]\n: c\n", ":2: not valid YAML: a key is one word"),
+        (
+            "name: x\nroot: a\x85b\n".encode(),
+            r":2: not valid YAML: it holds U+0085, an unseen line break; remove it, or write \N "
+            "between double quotes",
+        ),
+        ("# a\u2028b: c\n".encode(), ":1: not valid YAML: it holds U+2028"),
         (b"a: &a [*a]\n", "not valid YAML: it is nested too deeply"),
         (b"a: " + 3000 * b"[", "not valid YAML: it is nested too deeply"),
     ],
