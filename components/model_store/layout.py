@@ -94,11 +94,13 @@ def served_instead(pushed: str) -> int | None:
       pushed: the version's folder, `<destination>/<version>`.
 
     Returns:
-      The highest number beside it; None where that is the version itself, and for an object
-      store, which is not searched.
+      The highest number beside it; None where that is the version itself, or the destination
+      cannot be read any more.
     """
     destination, number = os.path.split(pushed)
-    if not os.path.isdir(destination):
+    try:
+        found = {int(name) for name in names(destination) if is_version_name(name)}
+        later = sorted((one for one in found if one > int(number)), reverse=True)
+        return next((n for n in later if is_saved_model(version_path(destination, n))), None)
+    except (Failure, OSError):
         return None
-    highest = max(numbers(destination), default=0)
-    return highest if highest > int(number) else None

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from components.model_store.bucket_publish import remove_leftovers
+from components.model_store.layout import served_instead
 from components.model_store.model_files import copy_model, local_model, model_fingerprint
 from components.model_store.pins import pin, pinned, unpin
 from components.model_store.pruning import prune
@@ -66,6 +67,16 @@ def test_versions_are_pushed_found_rolled_back_pinned_and_pruned(models, destina
     assert [version.number for version in list_versions(destination)] == [3, 4]
     left = places.files_below(destination)
     assert not [path for path in left if path.startswith((".pushing", "1/", "2/"))]
+
+
+def test_a_later_version_is_found_in_service_instead_of_an_earlier_one(models, destination):
+    for model in models.values():
+        publish(model, destination, record_of(model))
+    assert served_instead(f"{destination}/1") == 3
+    assert served_instead(f"{destination}/3") is None
+    objects.remove(f"{destination}/3/saved_model.pb")
+    assert served_instead(f"{destination}/1") == 2
+    assert served_instead("s3://there-is-no-such-bucket/models/1") is None
 
 
 def test_the_file_that_makes_a_version_appears_last(models, destination, monkeypatch):
