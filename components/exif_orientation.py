@@ -10,7 +10,9 @@ _ENTRY = 6  # numbers of 16 bits: tag, kind, how many values (2), and them or wh
 _MOST_ENTRIES = 64  # they stand in the order of their tags, and this tag is a low one
 _TAG = 0x0112
 _SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8)  # bytes of each kind of value
-_NUMBERS = (3, 4, 6, 8, 9, 13)  # kinds of whole numbers of up to 4 bytes
+_WHOLE = (3, 4, 6, 8, 9, 13)  # kinds of whole numbers of up to 4 bytes
+_RATIONAL, _SIGNED_RATIONAL, _FLOAT, _DOUBLE, _LONG8 = 5, 10, 11, 12, 16
+_NUMBERS = (*_WHOLE, _RATIONAL, _SIGNED_RATIONAL, _FLOAT, _DOUBLE, _LONG8)
 _UPRIGHT, _MOST = 1, 8
 # II or MM says which byte comes first. Pillow believes the number behind it in either order.
 _ORDERS, _VERSIONS = (0x4949, 0x4D4D), (42, 42 << 8)
@@ -139,11 +141,13 @@ def _in_exif(encoded: tf.Tensor, tiff: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
     # The first of its values.
     size, values, away = _size(kind), long(*count), tiff + long(one, other)
     is_away = (values < 0) | (values > 4 // tf.maximum(size, 1))
-    one, other = tf.unstack(
-        tf.where(is_away[:, None], shorts(away, 2), tf.stack([one, other], axis=1)), axis=1
+    one, other, *more = tf.unstack(
+        tf.where(is_away[:, None], shorts(away, 4), tf.stack([one, other, one, other], 1)), axis=1
     )
-    value = tf.where(size == 2, one, long(one, other))
+    first, second = long(one, other), long(*more)
+    value = tf.where(size == 2, one, first)
     value = tf.where(size == 1, tf.where(is_big, one // 256, one % 256), value)
+    value = _as_whole(kind, value, first, second, is_big)
     is_number = tf.reduce_any(kind[:, None] == _NUMBERS, axis=-1)
     is_number &= ~is_away | ((away >= tiff) & (away + size * values <= end))
     found = tf.where(is_number & (value > 0) & (value <= _MOST), value, _UPRIGHT)
@@ -151,6 +155,29 @@ def _in_exif(encoded: tf.Tensor, tiff: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
     known = tf.reduce_any(order[:, None] == _ORDERS, axis=-1)
     known &= tf.reduce_any(version[:, None] == _VERSIONS, axis=-1)
     return tf.where((last > 0) & known, found, 0)
+
+
+def _as_whole(kind, value, first, second, is_big) -> tf.Tensor:
+    """(batch,) int32: the value of an unusual kind too, as Pillow reads it; 0 if not whole.
+
+    Args:
+      value: what it is if its kind is a usual one.
+      first, second: the numbers of 32 bits at its place.
+    """
+    low = tf.where(is_big, second, first)
+    high = tf.where(is_big, first, second)
+    double = tf.bitcast(tf.stack([low, high], axis=-1), tf.float64)
+    single = tf.cast(tf.bitcast(first, tf.float32), tf.float64)
+    parts = tf.cast(tf.stack([first, second]), tf.float64)
+    parts += tf.where((parts < 0) & (kind == _RATIONAL), tf.constant(2.0**32, tf.float64), 0)
+    is_fraction = (kind == _RATIONAL) | (kind == _SIGNED_RATIONAL)
+    real = tf.where(kind == _FLOAT, single, tf.where(kind == _DOUBLE, double, 0))
+    real = tf.where(is_fraction, parts[0] / parts[1], real)
+    is_whole = (real >= 1) & (real <= _MOST) & (real == tf.floor(real))
+    value = tf.where(is_whole, tf.cast(tf.where(is_whole, real, 0), tf.int32), value)
+    value = tf.where(kind == _LONG8, tf.where(high == 0, low, 0), value)
+    is_plain = tf.reduce_any(kind[:, None] == (*_WHOLE, _LONG8), axis=-1)
+    return tf.where(is_plain | is_whole, value, 0)
 
 
 def _size(kinds: tf.Tensor) -> tf.Tensor:

@@ -58,6 +58,8 @@ def oddly_turned(size):
         yield f"JPEG, EXIF {name}", _jpeg(size, _segment(_MARK + content)), LOSSY
         yield f"PNG, EXIF {name}", _png(size, chunk(b"eXIf", content)), EXACT
         yield f"WebP, EXIF {name}", _webp(size, exif=content), EXACT
+    for name, content in _unusual_numbers():
+        yield f"JPEG, EXIF {name}", _jpeg(size, _segment(_MARK + content)), LOSSY
     yield from _repeated(size)
     for name, xmp in _xmps():
         yield f"JPEG, XMP {name}", _jpeg(size, _xmp_segment(xmp)), LOSSY
@@ -107,6 +109,26 @@ def _odd_exif():
     yield "cut off", tiff([_TEXT, _short(3)])[:30]
     yield "marked again", _MARK + tiff([_short(3)])
     yield "marked twice more", _MARK + _MARK + tiff([_short(3)])
+
+
+def _unusual_numbers():
+    """Orientations as fractions, as numbers with a point and as numbers of 64 bits."""
+    numbers = [
+        (kind, form, values)
+        for kind, form in ((5, "II"), (10, "ii"))
+        for values in ((3, 1), (8, 2), (13, 2), (3, 0), (1, 3), (30, 10))
+    ]
+    numbers += [(10, "ii", (-6, -2)), (10, "ii", (-3, 1)), (5, "II", (3 << 30, 1 << 30))]
+    numbers += [(kind, form, (value,)) for kind, form in ((11, "f"), (12, "d")) for value in
+                (3.0, 4.0, 3.5, 0.0, -3.0, float("nan"))]  # fmt: skip
+    numbers += [(16, "Q", (value,)) for value in (3, 9, 3 << 32)]
+    for (kind, form, values), order in itertools.product(numbers, "<>"):
+        content = struct.pack(order + form, *values)
+        value = content if len(content) <= 4 else struct.pack(order + "I", 30)
+        written = tiff([(_TAG, kind, 1, value)], order)
+        if len(content) > 4:
+            written = with_bytes(written, 30, content)
+        yield f"kind {kind} {values} {order}", written
 
 
 def _repeated(size):
