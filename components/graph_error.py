@@ -4,6 +4,8 @@ import re
 
 import tensorflow as tf
 
+from components.image_flaws import in_words
+
 # Lines about the graph and Python's calls.
 _NOISE = ("Detected at", "Graph execution", "File ", "<", "[[", "Error executing")
 # Names of nodes and iterators, which would fill the line before its cause.
@@ -28,4 +30,4 @@ def cause(error: tf.errors.OpError, otherwise: str) -> str:
     lines = (line.strip() for line in _NAMES.sub("", error.message).splitlines())
     said = [line for line in lines if line and not line.startswith(_NOISE)]
     first = (said or [otherwise])[0].split(" [[")[0]
-    return _ASSERTED.sub(r"\1", first)[:200]
+    return in_words(_ASSERTED.sub(r"\1", first)[:200])

@@ -4,7 +4,6 @@ TensorFlow's own `decode_image` ignores the palette of a BMP, takes no transpare
 and gives grey for PNG and JPEG alone. Only pictures that need more than it can do pay for it.
 """
 
-import re
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -13,8 +12,6 @@ from components.exif_orientation import orientations, turned
 from components.picture_parts import find
 from components.subgraph import seldom_run
 
-# How a picture that is not read is refused, in the message of the error.
-REFUSAL = re.compile(r"This is an? [^\[\]]*? Save it as a PNG")
 # What decoding raises; a text with EXIF, as a PNG may have, can be damaged by itself.
 UNDECODABLE = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
 _HEAD = 54  # bytes: a BMP's two headers

@@ -8,12 +8,18 @@ import struct
 KINDS = "JPEG, PNG, GIF, BMP or WebP"
 HEAD = 12  # bytes that `kind_of` looks at
 _BEGINNINGS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
-# TIFF, JPEG 2000, JPEG XL, Photoshop, Windows' icons, SVG, PNM and QOI.
-_OTHER_BEGINNINGS = (
-    b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\xff\x0a",
-    b"8BPS", b"\0\0\1\0", b"<svg", *(b"P%d\n" % number for number in range(1, 8)), b"qoif",
-)  # fmt: skip
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif", b"avis")
+_OTHERS = {
+    "a TIFF": (b"II*\0", b"MM\0*"),
+    "a JPEG 2000": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "a JPEG XL": (b"\0\0\0\x0cJXL ", b"\xff\x0a"),
+    "a Photoshop document": (b"8BPS",),
+    "a Windows icon": (b"\0\0\1\0",),
+    "an SVG": (b"<svg",),
+    "a PNM": tuple(b"P%d\n" % number for number in range(1, 8)),
+    "a QOI": (b"qoif",),
+}
+_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1")
+_AVIF = (b"avif", b"avis")
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -40,11 +46,12 @@ def kind_of(head: bytes) -> str:
     return ""
 
 
-def is_of_other_kind(head: bytes) -> bool:
-    """Whether a file's first bytes are those of an image that is not read, such as TIFF or HEIC."""
-    return head.startswith(_OTHER_BEGINNINGS) or (
-        head[4:8] == b"ftyp" and head[8:HEAD] in _HEIF_BRANDS
-    )
+def other_kind(head: bytes) -> str:
+    """The kind of an image that is not read, such as "a TIFF", by a file's first bytes; or ""."""
+    if head[4:8] == b"ftyp":
+        brand = head[8:HEAD]
+        return "an AVIF" if brand in _AVIF else "a HEIC" if brand in _HEIC else ""
+    return next((kind for kind, starts in _OTHERS.items() if head.startswith(starts)), "")
 
 
 def kind_named(name: str) -> str:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
 from components.image_decode import UNDECODABLE
+from components.image_flaws import flaw_of
 from components.model_store.model_files import local_model
 from failures import Failure
 from files import places
@@ -71,7 +72,7 @@ class PushedModel:
     def answer_images(self, images: Sequence[bytes | OSError]) -> list[Answer]:
         """Answers (batch,) encoded images, or why one could not be read; one Answer each."""
         read = [image for image in images if isinstance(image, bytes)]
-        answers = iter(self._answers(lambda batch: self._images(image=batch), read))
+        answers = iter(self._answers(lambda batch: self._images(image=batch), read, flaw_of))
         return [
             next(answers)
             if isinstance(one, bytes)
@@ -81,15 +82,16 @@ class PushedModel:
 
     def answer_examples(self, examples: Sequence[bytes]) -> list[Answer]:
         """Answers (batch,) serialized raw tf.train.Examples, one Answer each."""
-        return self._answers(lambda batch: self._examples(examples=batch), examples)
+        ask = lambda batch: self._examples(examples=batch)  # noqa: E731
+        return self._answers(ask, examples, lambda _, said: said)
 
-    def _answers(self, ask: Callable, batch: Sequence[bytes]) -> list[Answer]:
+    def _answers(self, ask: Callable, batch: Sequence[bytes], flaw: Callable) -> list[Answer]:
         read = _segmented if self.task == SEGMENTATION else _classified
         most = self._most or len(batch) or 1
         return [
             answer
             for start in range(0, len(batch), most)
-            for answer in _asked(ask, batch[start : start + most], read)
+            for answer in _asked(ask, batch[start : start + most], read, flaw)
         ]
 
     def _images_at_once(self, shape: tf.TensorShape) -> int | None:
@@ -99,16 +101,18 @@ class PushedModel:
         return max(1, _MASK_BYTES // (4 * values)) if values else _UNKNOWN_SIZE
 
 
-def _asked(ask: Callable, batch: Sequence[bytes], read: Callable) -> list[Answer]:
+def _asked(ask: Callable, batch: Sequence[bytes], read: Callable, flaw: Callable) -> list[Answer]:
+    """Answers; `flaw` says what is wrong with one that has none, by its bytes and the error."""
     try:
         answers = ask(tf.constant(batch, tf.string))
     # TensorFlow's message repeats the bytes of a record that is not an Example.
     except (*UNDECODABLE, UnicodeDecodeError) as error:
         if len(batch) == 1:
-            return [Answer(error=_cause(error))]
+            return [Answer(error=flaw(batch[0], _cause(error)))]
         # One broken image fails its whole batch; halves find it in a few calls.
         middle = len(batch) // 2
-        return _asked(ask, batch[:middle], read) + _asked(ask, batch[middle:], read)
+        halves = batch[:middle], batch[middle:]
+        return [answer for half in halves for answer in _asked(ask, half, read, flaw)]
     return read({name: tensor.numpy() for name, tensor in answers.items()})
 
 

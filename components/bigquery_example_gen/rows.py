@@ -12,7 +12,7 @@ from components.bigquery_example_gen.tables import NEXT_STEP, Table
 from components.engine import in_threads
 from components.examples.picture_files import MOST_BYTES, Picture, shown
 from components.examples.rows import Row, RowReader
-from components.image_files import HEAD, is_of_other_kind, is_whole, kind_of
+from components.image_files import HEAD, is_whole, kind_of, other_kind
 from files.buckets.addresses import is_bucket
 from files.places import is_missing, opened, reading
 from settings.bigquery_source import BigquerySource
@@ -87,7 +87,7 @@ def _fault_of(content: bytes) -> str:
     if len(content) > MOST_BYTES:
         return "huge"
     kind = kind_of(content[:HEAD])
-    if not kind and is_of_other_kind(content[:HEAD]):
+    if not kind and other_kind(content[:HEAD]):
         return "unsupported"
     return "" if kind and is_whole(content, kind) else "broken"
 

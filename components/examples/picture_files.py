@@ -5,7 +5,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from components.image_files import HEAD, is_of_other_kind, is_whole, kind_named, kind_of
+from components.image_files import HEAD, is_whole, kind_named, kind_of, other_kind
 from files.places import opened, reading
 
 NEXT_STEP = "Correct its permissions or remove it, then run again."
@@ -54,7 +54,7 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
 
 
 def _why_not(head: bytes, path: str) -> str:
-    if is_of_other_kind(head):
+    if other_kind(head):
         return "unsupported"
     return "broken" if kind_named(path) else "foreign"
 

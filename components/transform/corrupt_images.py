@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from components.image_decode import REFUSAL, UNDECODABLE, decode_image
+from components.image_decode import UNDECODABLE, decode_image
+from components.image_flaws import flaw_of
 from components.mask_decode import decode_mask
 from failures import Failure
 from settings.preprocessing import Preprocessing
 
-_REFUSED = re.compile(r"This is (.*), which is not read")
+_REFUSED = re.compile(r"This is (.*?)(, which is not read.*)?$")
 _OF_ONE_IMAGE = re.compile(r", size \d|[:;(.]")  # where what only one image has begins
 _NAMED = 8  # kinds of reasons that a line names
 
@@ -79,19 +80,14 @@ def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
     try:
         decode(tf.constant(images[0]))
     except UNDECODABLE as error:
-        return _reason(error)
+        # TensorFlow's message without the name of the op and of the device.
+        said = error.message.split("}}")[-1].split(" [Op:")[0].strip()
+        return flaw_of(images[0], said)
     return None
 
 
-def _reason(error: tf.errors.OpError) -> str:
-    """TensorFlow's message without the name of the op and of the device."""
-    if refusal := REFUSAL.search(error.message):
-        return refusal[0].rstrip(".")
-    return error.message.split("}}")[-1].split(" [Op:")[0].strip().rstrip(".")
-
-
 def reasons(corrupt: Sequence[CorruptImage]) -> str:
-    """What is wrong with images, the most frequent first: "2 an animated WebP, 1 Invalid PNG"."""
+    """What is wrong with images, the most frequent first: "2 an animated WebP, 1 an SVG"."""
     kinds = Counter(_kind(image.reason) for image in corrupt).most_common()
     named = [f"{count:,} {kind}" for kind, count in kinds[:_NAMED]]
     more = sum(count for _, count in kinds[_NAMED:])

@@ -125,13 +125,23 @@ def test_predict_says_what_the_signature_says(predict, destination, folder, imag
 
 
 def test_bad_images_are_reported_and_skipped(predict, destination, folder):
+    whole = (folder / "005.png").read_bytes()
     (folder / "002.png").write_bytes(b"no image")
     (folder / "003.png").write_bytes(b"")
+    (folder / "004.png").write_bytes(b"II*\0\x08\0\0\0")
+    (folder / "005.png").write_bytes(whole[:50])
+    (folder / "006.png").write_bytes(whole[:45] + b"!!!!" + whole[49:])
     code, said, complained = predict([folder], destination, "--top", 1)
     assert code == 1
-    assert len(said) == 68
-    assert "002.png is skipped" in complained[0]
-    assert complained[-1] == "steadyfeed: 2 of 70 images were skipped."
+    assert len(said) == 65
+    assert [line.partition("png is skipped: ")[2] for line in complained[:-1]] == [
+        "This is no JPEG, PNG, GIF, BMP or WebP",
+        "This is an empty image",
+        "This is a TIFF, which is not read. Save it as a PNG",
+        "This is a PNG that is cut off",
+        "This is a damaged PNG",
+    ]
+    assert complained[-1] == "steadyfeed: 5 of 70 images were skipped."
 
 
 def test_an_image_that_cannot_be_read_has_the_systems_reason(destination, folder):

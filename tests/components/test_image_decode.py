@@ -8,7 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.image_decode import REFUSAL, decode_image, map_images
+from components.image_decode import decode_image, map_images
+from components.image_flaws import REFUSAL
 from tests.components.picture_variants import unmarked_cmyk, variants
 from tests.components.pictures import by_pillow, encode, picture, with_bytes
 from tests.components.turned_variants import exif

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from components.image_files import HEAD, is_of_other_kind, is_whole, kind_named, kind_of
+from components.image_files import HEAD, is_whole, kind_named, kind_of, other_kind
 from tests.components.picture_variants import variants
 from tests.components.pictures import encode, picture
 
@@ -66,14 +66,23 @@ def test_other_content_is_no_image(content):
     assert kind_of(content) == ""
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "JPEG2000", "AVIF", "ICO", "PPM"])
+OTHERS = {
+    "TIFF": "a TIFF",
+    "JPEG2000": "a JPEG 2000",
+    "AVIF": "an AVIF",
+    "ICO": "a Windows icon",
+    "PPM": "a PNM",
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
 def test_images_of_formats_that_are_not_read_are_known(kind):
     head = encode(picture((16, 16)), kind)[:HEAD]
-    assert (kind_of(head), is_of_other_kind(head)) == ("", True)
+    assert (kind_of(head), other_kind(head)) == ("", OTHERS[kind])
 
 
 def test_no_image_that_is_read_counts_as_one_that_is_not():
-    assert not [name for name, content, _ in VARIANTS if is_of_other_kind(content[:HEAD])]
+    assert not [name for name, content, _ in VARIANTS if other_kind(content[:HEAD])]
 
 
 def test_a_suffix_promises_a_kind_in_any_case():

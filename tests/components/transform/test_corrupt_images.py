@@ -27,12 +27,12 @@ def png_of_claimed_size(width: int, height: int) -> bytes:
     ("name", "reason"),
     [
         ("empty", "empty"),
-        ("text", "Unknown image file format"),
-        ("truncated JPEG", "Invalid JPEG data"),
-        ("truncated PNG", "Invalid PNG data"),
-        ("PNG of no size", "Invalid PNG"),
+        ("text", "This is no JPEG, PNG, GIF, BMP or WebP"),
+        ("truncated JPEG", "This is a JPEG that is cut off"),
+        ("truncated PNG", "This is a PNG that is cut off"),
+        ("PNG of no size", "PNG"),
         ("PNG of 600 megapixels", "too large"),
-        ("TIFF", "Unknown image file format"),
+        ("TIFF", "This is a TIFF, which is not read. Save it as a PNG"),
         ("absent", "0 images instead of one"),
         ("no example", "no tf.train.Example"),
     ],
@@ -61,9 +61,9 @@ def test_what_does_not_decode_is_told_with_its_reason(make, name, reason):
 
 def test_reasons_are_counted_by_kind():
     refused = "This is a BMP with 1, 4 or 16 bits a pixel, which is not read. Save it as a PNG"
-    given = ["Invalid PNG data, size 14", refused, "Invalid PNG data, size 7", "no JPEG"]
+    given = ["This is a damaged PNG", refused, "This is a damaged PNG", "no JPEG"]
     corrupt = [CorruptImage("train", "data", 0, reason) for reason in given]
-    expected = "2 Invalid PNG data, 1 a BMP with 1, 4 or 16 bits a pixel, 1 no JPEG"
+    expected = "2 a damaged PNG, 1 a BMP with 1, 4 or 16 bits a pixel, 1 no JPEG"
     assert reasons(corrupt) == expected
     others = [CorruptImage("train", "data", 0, f"kind {letter}") for letter in "abcdefgh"]
     assert reasons(corrupt + others).endswith(", 3 of other kinds")
