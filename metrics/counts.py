@@ -16,8 +16,9 @@ class Counts:
     """
 
     confusion: _Numbers  # (n + 1, n) number: true class, predicted class; may be a csr_array
-    loss: _Numbers = None  # (n + 1,) float64: summed cross-entropy, nats
+    loss: _Numbers = None  # (n + 1,) float64: summed cross-entropy, weighted, nats
     top: _Numbers = None  # (n + 1,) int64: true class among the five likeliest
+    weight: _Numbers = None  # (n + 1,) float64: of what is in `loss`; None: each weighs 1
 
     @property
     def classes(self) -> int:
@@ -42,6 +43,11 @@ class Counts:
     def actual(self) -> _Numbers:
         """(n,) by true class."""
         return self.by_label[: self.classes]
+
+    @property
+    def weighed(self) -> _Numbers:
+        """(n + 1,) by true class: what all that `loss` holds weighs together."""
+        return self.by_label if self.weight is None else self.weight
 
     @property
     def by_label(self) -> _Numbers:

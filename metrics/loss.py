@@ -1,4 +1,9 @@
-"""The mean cross-entropy of an image, or of a pixel, in nats."""
+"""The mean cross-entropy of an image, or of a pixel, in nats, weighted where examples have weights.
+
+It is nan where all weights are 0.
+"""
+
+import math
 
 from metrics.counts import Counts, Scores
 
@@ -8,8 +13,10 @@ PER_CLASS = False
 
 
 def measure(counts: Counts) -> float:
-    return float(counts.loss.sum() / counts.total)
+    weight = counts.weighed.sum()
+    return float(counts.loss.sum() / weight) if weight else math.nan
 
 
 def by_true_class(counts: Counts) -> Scores:
-    return counts.loss / counts.by_label.clip(1)
+    weight = counts.weighed
+    return counts.loss / (weight + (weight == 0))

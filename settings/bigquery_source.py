@@ -134,3 +134,7 @@ class BigquerySource(Source, RowSplits):
     @property
     def is_fixed(self) -> bool:
         return self.snapshot is not None and not self.has_paths
+
+    @property
+    def weighs(self) -> bool:
+        return self.columns.weight is not None

@@ -18,6 +18,7 @@ from settings.source import Source
 from settings.sources import SOURCES
 
 NO_CLASS = 255  # the class id of a mask's pixels that count nowhere
+WEIGHT = "sample_weight"  # the feature of an example's weight, where the pipeline writes it
 
 Path = Annotated[str, Field(min_length=1)]
 
@@ -52,6 +53,12 @@ class Features(Section):
         validate_default=True,
     )
 
+    weight_feature: str | None = Field(
+        None,
+        description="the feature that holds what an example weighs in the loss, a number of 0 or "
+        f"more; omit for {WEIGHT} where data.columns.weight is set, else for 1 each",
+    )
+
     @field_validator("mask_feature")
     @classmethod
     def _is_not_the_image(cls, mask, info):
@@ -76,6 +83,14 @@ class Features(Section):
         elif len(set(map(type, classes.values()))) > 1:
             raise ValueError("allowed: pixel values or colours, not both")
         return classes
+
+    @field_validator("weight_feature")
+    @classmethod
+    def _is_of_its_own(cls, weight, info):
+        others = ("image_feature", "label_feature", "mask_feature")
+        if weight is not None and weight in (info.data.get(key) for key in others):
+            raise ValueError("allowed: another feature than those of image, label and mask")
+        return weight
 
     @property
     def mask_values(self) -> list[int]:
@@ -149,7 +164,10 @@ class Data(Features):
 
     @property
     def features(self) -> Features:
-        return self.part(Features)
+        features = self.part(Features)
+        if features.weight_feature is None and self.source_keys.weighs:
+            return features.model_copy(update={"weight_feature": WEIGHT})
+        return features
 
 
 @functools.cache

@@ -41,8 +41,8 @@ class Columns(Section):
     )
     weight: Column | None = Field(
         None,
-        description="a number of 0 or more that goes into the Examples as `sample_weight`; the "
-        "Trainer does not read it",
+        description="what each image weighs in the loss, a number of 0 or more; it goes into the "
+        "Examples as `sample_weight`",
     )
 
     @model_validator(mode="after")
@@ -119,3 +119,7 @@ class ManifestSource(Source, Spanned, Cached, RowSplits):
     def addresses(self):
         places = [self.path, self.image_root]
         return places if all(map(is_bucket, places)) else []
+
+    @property
+    def weighs(self) -> bool:
+        return self.columns.weight is not None

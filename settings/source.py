@@ -22,6 +22,11 @@ class Source(Section):
         return False
 
     @property
+    def weighs(self) -> bool:
+        """Whether it writes what each example weighs, as the feature `WEIGHT`."""
+        return False
+
+    @property
     def has_validation(self) -> bool:
         """Whether there is a split `validation`, as far as the configuration says."""
         raise NotImplementedError

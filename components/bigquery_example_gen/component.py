@@ -5,11 +5,11 @@ from tfx.types.standard_artifacts import Examples
 
 from components.bigquery_example_gen import contents, version
 from components.bigquery_example_gen.version import Driver
-from components.examples.entry_shards import WEIGHT, check_features
+from components.examples.entry_shards import check_features
 from components.examples.ingest import write_place
 from components.typed_component import component
 from settings.bigquery_source import BigquerySource
-from settings.data import Features
+from settings.data import WEIGHT, Features
 
 
 def _check(source: BigquerySource, features: Features) -> None:

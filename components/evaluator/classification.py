@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from components.evaluator import worst_examples
 from components.evaluator.counts import SplitCounts
+from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import ServedModel
 from failures import Failure
@@ -42,8 +43,9 @@ class Classification:
         """Adds the answers to a batch to `counts`."""
         raw = self._raw_labels(batch)
         labels = self._labels.of(batch.serialized, raw)
+        weights = weights_of(batch, self._plan.features)
         losses = [
-            counts.models[model.place.name].add(labels, *answer)
+            counts.models[model.place.name].add(labels, *answer, weights)
             for model, answer in zip(self.models, answers, strict=True)
         ]
         self._remember_worst(batch, labels, answers[0], losses[0], counts)

@@ -28,10 +28,15 @@ class ModelCounts(Counts):
             csr_array((classes + 1, classes), dtype=np.int64),
             np.zeros(classes + 1),
             np.zeros(classes + 1, np.int64),
+            np.zeros(classes + 1),
         )
 
     def add(
-        self, labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray
+        self,
+        labels: np.ndarray,
+        predicted: np.ndarray,
+        probabilities: np.ndarray,
+        weights: np.ndarray | float = 1.0,
     ) -> np.ndarray:
         """Counts a batch.
 
@@ -39,9 +44,10 @@ class ModelCounts(Counts):
           labels: (batch,) int64 in 0..n, n for a label in no vocabulary.
           predicted: (batch,) int64 in 0..n-1.
           probabilities: (batch, n) float, 0 for classes that the model does not know.
+          weights: (batch,) float, or one for all: what the losses weigh.
 
         Returns:
-          (batch,) float64 the cross-entropy of each example, nats.
+          (batch,) float64 the cross-entropy of each example, nats, not weighted.
         """
         known = labels < probabilities.shape[1]
         of_label = np.zeros(len(labels))  # (batch,) probability of the true class
@@ -51,12 +57,13 @@ class ModelCounts(Counts):
         likelier = np.count_nonzero(probabilities > least, axis=1)  # (batch,)
         losses = cross_entropy(of_label)
         self._confuse(np.ones(len(labels), np.int64), labels, predicted)
-        np.add.at(self.loss, labels, losses)
+        np.add.at(self.loss, labels, weights * losses)
+        np.add.at(self.weight, labels, weights)
         np.add.at(self.top, labels, (of_label > 0) & (likelier < _TOP))
         return losses
 
     def add_pixels(
-        self, truth: np.ndarray, predicted: np.ndarray, of_truth: np.ndarray
+        self, truth: np.ndarray, predicted: np.ndarray, of_truth: np.ndarray, weight: float = 1.0
     ) -> tuple[Counts, float]:
         """Counts the pixels of one image that have a class.
 
@@ -64,9 +71,10 @@ class ModelCounts(Counts):
           truth: (pixels,) int in 0..n-1.
           predicted: (pixels,) int in 0..n-1.
           of_truth: (pixels,) float32 probability of the true class.
+          weight: what the image's losses weigh.
 
         Returns:
-          The confusion of this image alone, and its summed cross-entropy in nats.
+          The confusion of this image alone, and its summed cross-entropy in nats, not weighted.
         """
         pairs = truth.astype(np.intp) * self.classes + predicted  # (pixels,)
         confusion = np.bincount(pairs, minlength=self.classes**2)
@@ -74,7 +82,8 @@ class ModelCounts(Counts):
         losses = np.bincount(truth, cross_entropy(of_truth), minlength=self.classes)  # (n,)
         rows, columns = np.nonzero(confusion)
         self._confuse(confusion[rows, columns], rows, columns)
-        self.loss[:-1] += losses
+        self.loss[:-1] += weight * losses
+        self.weight[:-1] += weight * confusion.sum(axis=1)
         return Counts(confusion), float(losses.sum())
 
     def _confuse(self, numbers: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
@@ -85,6 +94,7 @@ class ModelCounts(Counts):
         self.confusion = self.confusion + other.confusion
         self.loss += other.loss
         self.top += other.top
+        self.weight += other.weight
         return self
 
 
@@ -133,4 +143,5 @@ def _to_lists(counts: Counts) -> dict:
         "confusion": np.stack([pairs.row, pairs.col, pairs.data], 1).tolist(),
         "loss": counts.loss.tolist(),
         "top": counts.top.tolist(),
+        "weight": counts.weight.tolist(),
     }

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.evaluator import worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
+from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import Segmented, ServedSegmenter
 from metrics import mean_iou
@@ -30,6 +31,7 @@ class Segmentation:
 
     def __init__(self, plan: Plan):
         names = list(plan.class_names)
+        self._features = plan.features
         self._classes = len(names)
         self.models = [ServedSegmenter(place, names) for place in plan.models]
         fitting = (
@@ -49,12 +51,14 @@ class Segmentation:
 
     def count(self, batch: ShardBatch, answers: list[Segmented], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
-        truths = self._joint_truths(answers)
+        truths, weights = self._joint_truths(answers), weights_of(batch, self._features)
         ious, losses = [], []
         for index in range(len(batch.records)):
             for model, answer, truth in zip(self.models, answers, truths, strict=True):
                 of_model = counts.models[model.place.name]
-                of_image, loss = self._count_image(model, answer, truth, index, of_model)
+                of_image, loss = self._count_image(
+                    model, answer, truth, index, of_model, weights[index]
+                )
                 if model is self.models[0]:
                     ious.append(mean_iou.measure(of_image))
                     losses.append(loss / max(1, of_image.total))
@@ -78,7 +82,9 @@ class Segmentation:
             truths.append(truth)
         return truths
 
-    def _count_image(self, model, answer: Segmented, truth, index: int, counts: ModelCounts):
+    def _count_image(
+        self, model, answer: Segmented, truth, index: int, counts: ModelCounts, weight: float
+    ):
         truth = truth[index].ravel()  # (pixels,)
         counted = np.flatnonzero(truth >= 0)
         truth = truth[counted]
@@ -87,7 +93,7 @@ class Segmentation:
         probabilities = answer.probabilities[index]  # (height, width, own classes)
         of_truth = probabilities.reshape(-1)[counted * probabilities.shape[-1] + own]
         of_truth = np.where(own >= 0, of_truth, np.float32(0))
-        return counts.add_pixels(truth, predicted, of_truth)
+        return counts.add_pixels(truth, predicted, of_truth, weight)
 
     def _remember_worst(self, batch: ShardBatch, answer, truth, ious, losses, counts) -> None:
         from components.evaluator import pictures  # Pillow

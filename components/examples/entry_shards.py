@@ -15,10 +15,9 @@ from components.examples.shards import write_shard
 from failures import Failure
 from files import tfrecords
 from files.places import opened, reading
-from settings.data import Features
+from settings.data import WEIGHT, Features
 
 _BYTES = 128 << 20  # of one shard, about
-WEIGHT = "sample_weight"  # the feature of an entry's weight
 
 
 def check_features(features: Features, others: Sequence[str] = ()) -> None:

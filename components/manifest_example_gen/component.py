@@ -5,14 +5,14 @@ from tfx.types.standard_artifacts import Examples
 
 from components.engine import MakePipeline
 from components.examples.contents import last_read
-from components.examples.entry_shards import WEIGHT, check_features
+from components.examples.entry_shards import check_features
 from components.examples.ingest import ingest
 from components.manifest_example_gen import contents
 from components.manifest_example_gen.contents import Driver
 from components.spans.contents import read_contents
 from components.spans.store import NO_STORE, SpanStore
 from components.typed_component import component
-from settings.data import Features
+from settings.data import WEIGHT, Features
 from settings.manifest_source import ManifestSource
 
 

@@ -95,13 +95,17 @@ class Steps:
         scaling = [variable.value for variable in self.optimizer.variables[: -len(own)]]
         return [*kept, self.training.variable, self.training.by_class, *scaling]
 
-    def compile_training(self, spec: tuple[tf.TensorSpec, tf.TensorSpec], batches: int = 1):
-        """A function of a list of `batches` pairs (images, targets) that trains on each in turn."""
+    def compile_training(self, spec: tuple[tf.TensorSpec, ...], batches: int = 1):
+        """A function of a list of `batches` batches that trains on each in turn.
+
+        A batch is images, targets and, if examples differ in it, what each weighs.
+        """
         backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
         backwards = backwards if self._xla else self._backwards
 
-        def one_device(images, targets):
-            logits, judged, gradients = backwards(images, targets, self._device_step())
+        def one_device(images, targets, weights=None):
+            step = self._device_step()
+            logits, judged, gradients = backwards(images, targets, weights, step)
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
             if self._options.gradient_clip_norm:
@@ -112,7 +116,7 @@ class Steps:
 
         return self._compiled(one_device, spec, batches)
 
-    def _backwards(self, images, targets, step):
+    def _backwards(self, images, targets, weights, step):
         """(logits, how they were judged, gradients) of a device's part of a batch."""
         if self._augmenter:
             masks = targets if self._segmentation else None
@@ -121,15 +125,15 @@ class Steps:
         labels = class_ids(targets)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            judged = self._loss.judge(logits, labels)
+            judged = self._loss.judge(logits, labels, weights)
             # Gradients are summed over the devices: each divides by the whole batch.
             loss = tf.reduce_sum(judged.losses) / self._batch_answers
             penalties = self.model.losses
             if penalties:
                 loss += tf.add_n(penalties) / self._strategy.num_replicas_in_sync
             loss = self.optimizer.scale_loss(loss)
-        weights = [weight.value for weight in self.model.trainable_variables]
-        return logits, judged, tape.gradient(loss, weights)
+        variables = [weight.value for weight in self.model.trainable_variables]
+        return logits, judged, tape.gradient(loss, variables)
 
     def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """The gradients, shortened alike on every device if their sum over all is too long."""
@@ -147,12 +151,13 @@ class Steps:
         done = tf.cast(self.optimizer.iterations.value, tf.int64)
         return done * self._strategy.num_replicas_in_sync + tf.cast(device, tf.int64)
 
-    def compile_validation(self, spec: tuple[tf.TensorSpec, tf.TensorSpec]):
-        """A function of a list of one pair (images, targets) that adds to the validation's sums."""
+    def compile_validation(self, spec: tuple[tf.TensorSpec, ...]):
+        """A function of a list of one batch that adds to the validation's sums."""
 
-        def one_device(images, targets):
+        def one_device(images, targets, weights=None):
             logits = self.model(images, training=False)
-            self.validation.add(logits, self._plain_loss.judge(logits, class_ids(targets)))
+            judged = self._plain_loss.judge(logits, class_ids(targets), weights)
+            self.validation.add(logits, judged)
 
         return self._compiled(one_device, spec, 1)
 

@@ -22,6 +22,7 @@ from components.trainer.training import Trained
 from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
+from settings.data import WEIGHT
 
 
 def train(
@@ -79,6 +80,7 @@ def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:
         image_shape=graph.image_shape,
         batch_size=task.recipe.training.batch_size,
         target=LABEL if task.features.task == "classification" else masks,
+        weight=WEIGHT if task.features.weight_feature else None,
     )
 
 

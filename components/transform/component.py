@@ -46,7 +46,8 @@ def Transform(
         class ids, height * width of them, 255 for pixels of no class; `labels` has the classes'
         names, and `mask_statistics.json` the training split's pixels by class.
       transformed_examples: `Split-<role>/transformed_examples-00000-of-0000n`, uncompressed
-        TFRecords of these two features, all records of one size. Its custom properties:
+        TFRecords of these two features, and of `sample_weight` (float) if features name one,
+        all records of one size. Its custom properties:
         `counts`, `dropped` and `out_of_vocabulary` (JSON, split to number), `summary`.
       checked_anomalies: ValidationGate's output, so that bad data never comes here.
       span_store: where transformed shards of spans are kept for later runs, if the examples

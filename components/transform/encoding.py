@@ -5,6 +5,7 @@ So the input function reads any run of them in place: it needs no second copy on
 
 import functools
 import os
+import struct
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -20,40 +21,51 @@ class FixedExample:
     building a message for each.
 
     Args:
-      sizes: the bytes of each feature's value; 0 for a whole number (int64).
+      forms: of each feature's value, how many bytes it has, or "int64" or "float32" for a number.
 
     Attributes:
       record_bytes: the size of one in a TFRecord file.
     """
 
-    def __init__(self, sizes: Mapping[str, int]):
+    def __init__(self, forms: Mapping[str, int | str]):
         example = tf.train.Example()
-        for name, size in sizes.items():
-            if size:
-                example.features.feature[name].bytes_list.value.append(bytes(size))
-            else:
+        for name, form in forms.items():
+            feature = example.features.feature[name]
+            if form == "int64":
                 # Negative numbers take all ten bytes of a varint, as every number does here.
-                example.features.feature[name].int64_list.value.append(-1)
+                feature.int64_list.value.append(-1)
+            elif form == "float32":
+                feature.float_list.value.append(0.0)
+            else:
+                feature.bytes_list.value.append(bytes(form))
+        self._forms = dict(forms)
         self._template = example.SerializeToString(deterministic=True)  # sorted by name
         self.record_bytes = _HEADER_BYTES + len(self._template) + _FOOTER_BYTES
         self._values: dict[str, slice] = {}
         end = 0
-        for name in sorted(sizes):
+        for name in sorted(forms):
             # No byte before a value is 0: tags, lengths and names are not.
-            value = bytes(sizes[name]) or _varint(-1)
+            form = forms[name]
+            value = _varint(-1) if form == "int64" else bytes(4 if form == "float32" else form)
             start = self._template.index(value, end)
             end = start + len(value)
             self._values[name] = slice(start, end)
 
-    def encode(self, values: Mapping[str, bytes | int]) -> bytes:
+    def encode(self, values: Mapping[str, bytes | int | float]) -> bytes:
         """One of them, serialized."""
         parts, end = [], 0
         for name, place in self._values.items():
             value = values[name]
             parts.append(self._template[end : place.start])
-            parts.append(_varint(value) if isinstance(value, int) else value)
+            parts.append(self._bytes_of(value, self._forms[name]))
             end = place.stop
         return b"".join(parts)
+
+    @staticmethod
+    def _bytes_of(value: bytes | int | float, form: int | str) -> bytes:
+        if form == "int64":
+            return _varint(value)
+        return struct.pack("<f", value) if form == "float32" else value
 
     def may_fill(self, file: str) -> bool:
         """Whether a local file's size and beginning are those of a TFRecord file of them."""
@@ -82,7 +94,7 @@ class FixedExample:
         """A feature's values in records as they lie in a file, (batch, record_bytes) uint8.
 
         Returns:
-          (batch, size) uint8, or (batch,) int64 of whole numbers.
+          (batch, size) uint8, or (batch,) int64 or float32 of numbers.
         """
         return self.decoded(records[:, self.place(name)], name)
 
@@ -93,7 +105,9 @@ class FixedExample:
 
     def decoded(self, found: tf.Tensor, name: str) -> tf.Tensor:
         """`values`, of what lies at the feature's place in each record."""
-        if self._template[self._values[name].start] == 0:
+        if self._forms[name] == "float32":
+            return tf.bitcast(found, tf.float32)  # (batch, 4) to (batch,)
+        if self._forms[name] != "int64":
             return found
         bits = tf.bitwise.left_shift(tf.cast(found & 127, tf.int64), tf.range(0, 70, 7, tf.int64))
         return tf.reduce_sum(bits, axis=1)  # Of the tenth byte, all but one bit falls off.

@@ -55,7 +55,8 @@ def execute(
     max_overlap: float = 1.0,
 ) -> None:
     """Writes the transform graph and the transformed examples; see `component.Transform`."""
-    dtypes = transform_graph.raw_types(schema_files.read(schema.uri), features)
+    described = schema_files.read(schema.uri)
+    dtypes = transform_graph.raw_types(described, features)
     names = json.loads(examples.get_string_custom_property("class_names") or "{}")
     splits = artifact_utils.decode_split_names(examples.split_names)
     job = Job(
@@ -66,6 +67,7 @@ def execute(
         shards=list_shards(examples.uri, transformed.uri, splits),
         graph_uri=graph.uri,
         temp_dir=f"{graph.uri}/unfinished",
+        weight_type=transform_graph.weight_type(described, features),
     )
     kept = kept_shards(examples.uri, job.shards, store)
     with writing.reported(os.path.dirname(transformed.uri)):
@@ -160,6 +162,7 @@ def _depends(job: Job, labels: bytes | None) -> dict:
         "preprocessing": job.options.model_dump(mode="json"),
         "features": job.features.model_dump(mode="json"),
         "types": _type_names(job),
+        "weight_type": job.weight_type and job.weight_type.name,
         "class_names": job.class_names,
         "labels": labels and hashlib.sha256(labels).hexdigest(),
     }

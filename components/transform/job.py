@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from failures import Failure
 from files.places import files_in
-from settings.data import Features
+from settings.data import WEIGHT, Features
 from settings.preprocessing import Preprocessing
 
 TRAIN = "train"
@@ -38,17 +38,19 @@ class Job:
     shards: Sequence[Shard]  # every file of every split
     graph_uri: str
     temp_dir: str  # which every worker reaches; whoever starts the job removes it
+    weight_type: tf.DType | None = None  # of the raw examples' weights, if they have any
 
     @property
     def train_shards(self) -> list[Shard]:
         return [shard for shard in self.shards if shard.split == TRAIN]
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """The bytes of each transformed feature; 0 for the label, a number."""
+    def forms(self) -> dict[str, int | str]:
+        """Each transformed feature's form, as `FixedExample` takes it."""
         mask = math.prod(self.options.shape[:2])
-        target = {"label": 0} if self.features.target == "label" else {"mask": mask}
-        return {"image": math.prod(self.options.shape), **target}
+        target = {"label": "int64"} if self.features.target == "label" else {"mask": mask}
+        weight = {WEIGHT: "float32"} if self.weight_type else {}
+        return {"image": math.prod(self.options.shape), **target, **weight}
 
 
 def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list[Shard]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
 from failures import Failure
 from files import tfrecords, writing
+from settings.data import WEIGHT
 
 # Batches are large enough to hide the cost of a call, and small in memory.
 _BATCH_BYTES = 4 << 20  # of transformed pixels
@@ -30,8 +32,8 @@ _THREADS = _CORES + 2
 UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
 
 # serialized examples (batch,) string -> image (batch,) string, label (batch,) int64 or
-# mask (batch,) string, pixel sums (batch, 2, channels) int64
-TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+# mask (batch,) string, weight (batch,) float32, pixel sums (batch, 2, channels) int64
+TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass
@@ -63,7 +65,7 @@ class TransformShard:
         """With more corrupt images than the job allows, reading ends early."""
         job = self._job
         result = ShardResult(shard.split, np.zeros((2, job.options.channels), object))
-        form, target = FixedExample(job.sizes), job.features.target
+        form, target = FixedExample(job.forms), job.features.target
 
         def transformed(numbered):
             images, *others = transform_batch(numbered[1], numbered[0], shard, self._transform, job)
@@ -71,16 +73,19 @@ class TransformShard:
 
         digests = bytearray()
 
-        size = max(1, min(1024, _BATCH_BYTES // job.sizes["image"]))
+        size = max(1, min(1024, _BATCH_BYTES // job.forms["image"]))
         with (
             writing.whole_file(shard.target) as unfinished,
             tf.io.TFRecordWriter(unfinished) as writer,
         ):
             read = batches(shard, size)
-            for images, digest, targets, pixels, corrupt in in_threads(transformed, read, _THREADS):
+            for images, digest, targets, weights, pixels, corrupt in in_threads(
+                transformed, read, _THREADS
+            ):
                 digests += digest
-                for image, value in zip(images, targets, strict=True):
-                    writer.write(form.encode({"image": image, target: value}))
+                for image, value, weight in zip(images, targets, weights, strict=True):
+                    values = {"image": image, target: value, WEIGHT: weight}
+                    writer.write(form.encode(values))
                 result.written += len(images)
                 counted = targets if target == "label" else b"".join(targets)
                 result.targets.update(_counts(counted))
@@ -109,7 +114,7 @@ def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
 
 def transform_batch(
     serialized: np.ndarray, first: int, shard: Shard, transform: TransformBatch, job: Job
-) -> tuple[list[bytes], list[int] | list[bytes], np.ndarray, list[CorruptImage]]:
+) -> tuple[list[bytes], list[int] | list[bytes], list[float], np.ndarray, list[CorruptImage]]:
     """Transforms a batch. Only if that fails, it looks for corrupt images and leaves them out.
 
     Args:
@@ -117,18 +122,19 @@ def transform_batch(
       first: the number of the batch's first record in its file.
 
     Returns:
-      The images' pixels, labels or masks, the pixels' sums, and what was left out.
+      The images' pixels, labels or masks, weights, the pixels' sums, and what was left out.
 
     Raises:
-      Failure: a label is missing or of the wrong type, or a mask is missing or its
-        proportions are not those of its image.
+      Failure: a label or weight is missing or of the wrong type, a weight is negative, or a mask
+        is missing or its proportions are not those of its image.
     """
     corrupt = []
     try:
-        images, targets, sums = transform(tf.constant(serialized))
+        images, targets, weights, sums = transform(tf.constant(serialized))
     except UNUSABLE:
         check = check_labels if job.features.target == "label" else masks.check_masks
         check(serialized, first, shard, job)
+        check_weights(serialized, first, shard, job)
         good, corrupt = split_corrupt(
             serialized,
             job.features.image_feature,
@@ -136,13 +142,17 @@ def transform_batch(
             job.features.mask_feature,
             job.features.mask_colours,
         )
-        images, targets, sums = transform(tf.constant(serialized[good], tf.string))
+        images, targets, weights, sums = transform(tf.constant(serialized[good], tf.string))
+    weights = weights.numpy()
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        check_weights(serialized, first, shard, job)
     left_out = [
         CorruptImage(shard.split, shard.file, first + position, reason)
         for position, reason in corrupt
     ]
     pixels = pixel_statistics.of_batch(sums.numpy())
-    return images.numpy().tolist(), targets.numpy().tolist(), pixels, left_out
+    targets = targets.numpy().tolist()
+    return images.numpy().tolist(), targets, weights.tolist(), pixels, left_out
 
 
 def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
@@ -166,4 +176,23 @@ def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job
             raise Failure(
                 f"{where} has a {kind} for label_feature {name!r}, and the schema says {wanted}. "
                 "Repair the dataset: every split needs labels of one type."
+            )
+
+
+def check_weights(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
+    """Raises a Failure for the first example that has not exactly one weight of 0 or more."""
+    name = job.features.weight_feature
+    if name is None:
+        return
+    for number, record in enumerate(serialized, start=first):
+        feature = tf.train.Example.FromString(record).features.feature.get(name)
+        kind = feature.WhichOneof("kind") if feature else None
+        values = list(getattr(feature, kind).value) if kind else []
+        wanted = "int64_list" if job.weight_type == tf.int64 else "float_list"
+        weighs = kind == wanted and len(values) == 1 and 0 <= values[0] < math.inf
+        if not weighs:
+            raise Failure(
+                f"Transform: record {number} of {shard.file} in split {shard.split!r} has "
+                f"{values!r:.60} as weight_feature {name!r}, and every example needs one number "
+                "of 0 or more. Name another weight_feature or repair the dataset."
             )

@@ -16,6 +16,7 @@ from components.transform.shards import TransformBatch
 from failures import Failure
 from settings.data import Features
 
+_WEIGHT_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
 _LABEL_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.BYTES: tf.string}
 
 
@@ -47,6 +48,25 @@ def raw_types(schema: schema_pb2.Schema, features: Features) -> dict[str, tf.DTy
             f"{schema_pb2.FeatureType.Name(label_type)}. Allowed: INT, BYTES."
         )
     return {features.image_feature: tf.string, features.label_feature: _LABEL_TYPES[label_type]}
+
+
+def weight_type(schema: schema_pb2.Schema, features: Features) -> tf.DType | None:
+    """The type of the raw examples' weights; None where they have none.
+
+    Raises:
+      Failure: the schema lacks them, or they are no numbers.
+    """
+    name = features.weight_feature
+    if name is None:
+        return None
+    types = {feature.name: feature.type for feature in schema.feature}
+    if types.get(name) not in _WEIGHT_TYPES:
+        numbers = sorted(other for other, kind in types.items() if kind in _WEIGHT_TYPES)
+        raise Failure(
+            f"Transform: the examples have no number {name!r} for weight_feature. "
+            f"Their numbers: {', '.join(numbers) or 'none'}."
+        )
+    return _WEIGHT_TYPES[types[name]]
 
 
 def write(job: Job, vocabulary_file: str | None) -> None:
@@ -82,22 +102,26 @@ def load(job: Job) -> TransformBatch:
 
     Returns:
       A function of (batch,) serialized examples that gives image (batch,) string,
-      label (batch,) int64 or mask (batch,) string, and the images' pixel sums
-      (batch, 2, channels) int64.
+      label (batch,) int64 or mask (batch,) string, what the examples weigh (batch,) float32, and
+      the images' pixel sums (batch, 2, channels) int64.
     """
     layer = tft.TFTransformOutput(job.graph_uri).transform_features_layer()
+    weight = {job.features.weight_feature: job.weight_type} if job.weight_type else {}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def transform(serialized):
         with tf.device("CPU:0"):  # no image goes to an accelerator and back
-            parsed = tf.io.parse_example(serialized, _spec(job.types))
+            parsed = tf.io.parse_example(serialized, _spec({**job.types, **weight}))
+            weights = tf.ones_like(serialized, tf.float32)
+            if weight:  # The graph does not know them: nothing that is served has any.
+                weights = tf.cast(parsed.pop(*weight), tf.float32)
             if job.features.target == "mask":
                 # In serving, the graph takes an empty mask for none; here it is corrupt.
                 whole = tf.reduce_all(parsed[job.features.mask_feature] != "")
                 tf.debugging.Assert(whole, ["an empty mask"])
             outputs = layer(parsed)
             sums = pixel_sums(outputs["image"], job.options.shape)
-        return outputs["image"], outputs[job.features.target], sums
+        return outputs["image"], outputs[job.features.target], weights, sums
 
     return transform.get_concrete_function()
 

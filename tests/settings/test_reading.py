@@ -66,6 +66,7 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
             "training.class_weights={a: -1}",
             "given {'a': -1}; allowed: balanced, or class names, each with a number of 0 or more",
         ),
+        ("data.weight_feature=label", "given 'label'; allowed: another feature than "),
         ("preprocessing.channels=2", "given 2; allowed: 1 or 3"),
         ("preprocessing.height=true", "given True; allowed: a whole number, 8 to 4,096"),
         ("preprocessing.on_corrupt_image=skip", "given 'skip'; allowed: 'fail' or 'drop'"),

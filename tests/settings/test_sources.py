@@ -49,6 +49,14 @@ def test_images_in_two_splits_stop_a_run_unless_the_source_is_tfds():
     assert load(DIGITS, [LABELS, "validation.max_overlap=0.5"]).validation.max_overlap == 0.5
 
 
+def test_a_column_of_weights_is_what_examples_weigh():
+    weighted = f"{LABELS[:-1]}, columns: {{weight: trust}}}}"
+    assert load(DIGITS, [LABELS]).data.features.weight_feature is None
+    assert load(DIGITS, [weighted]).data.features.weight_feature == "sample_weight"
+    named = load(DIGITS, [RECORDS, "data.weight_feature=trust"]).data.features
+    assert named.weight_feature == "trust"
+
+
 def test_a_key_of_the_source_can_be_replaced():
     configuration = replaced(load(DIGITS, [PHOTOS]), {"data.path": "others"})
     assert configuration.data.path == "others"

@@ -20,19 +20,22 @@ _AT_ONCE = 32
 def decode_features(
     values: tuple[tf.Tensor, ...], features: tuple[Feature, ...]
 ) -> tuple[tf.Tensor, ...]:
-    """Rows of an image and what stands beside it: a mask in a PNG, or a number.
+    """Rows of an image and what stands beside it: a mask in a PNG, or numbers.
 
     Args:
-      values: (batch,) string or integer, one a feature; the image comes first.
+      values: (batch,) string or numbers, one a feature; the image comes first.
 
     Returns:
-      (batch, row) uint8 or (batch,) int64, one a feature.
+      (batch, row) uint8, or (batch,) of the feature's dtype, one a feature.
     """
-    image, target = features
-    pixels = decode_images(values[0], image.shape, image.exif_orientation)
-    if target.dtype == "uint8":
-        return pixels, decode_masks(values[1], target.shape)
-    return pixels, tf.cast(values[1], tf.int64)
+    image, *beside = features
+    decoded = [decode_images(values[0], image.shape, image.exif_orientation)]
+    for feature, given in zip(beside, values[1:], strict=True):
+        is_mask = feature.dtype == "uint8"
+        decoded.append(
+            decode_masks(given, feature.shape) if is_mask else tf.cast(given, feature.dtype)
+        )
+    return tuple(decoded)
 
 
 def decode_images(

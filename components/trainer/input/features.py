@@ -15,7 +15,7 @@ class Feature:
 
     name: str  # in the Example
     shape: tuple[int, ...] = ()  # (height, width, channels) for pixels, () for a number
-    dtype: str = "int64"  # one number; `uint8`: one bytes value of raw pixels, row by row
+    dtype: str = "int64"  # or `float32`: one number; `uint8`: raw pixels in bytes, row by row
     exif_orientation: bool = True  # whether an encoded image is turned as that says
 
     @property

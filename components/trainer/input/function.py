@@ -31,8 +31,9 @@ class Input:
     """A dataset of batches and what is known about it.
 
     Its elements are images (batch, height, width, channels) uint8 and labels (batch,) int64, or
-    masks (batch, height, width, 1) uint8 in place of the labels. An error in iteration is
-    explained, with the file that it is about, by `source.explain(error)`.
+    masks (batch, height, width, 1) uint8 in place of the labels, and weights (batch,) float32 if
+    asked for. An error in iteration is explained, with the file that it is about, by
+    `source.explain(error)`.
     """
 
     dataset: tf.data.Dataset
@@ -44,7 +45,7 @@ class Input:
     load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)  # if asked for
 
     @property
-    def element_spec(self) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+    def element_spec(self) -> tuple[tf.TensorSpec, ...]:
         return self.dataset.element_spec
 
 
@@ -55,6 +56,7 @@ def input_function(
     *,
     training: bool,
     target: Feature = LABEL,
+    weight: str | None = None,
     encoded: bool = False,
     exif_orientation: bool = True,
     options: FeedOptions = DEFAULTS,
@@ -67,6 +69,7 @@ def input_function(
       batch_size: examples a batch, over all workers.
       training: shuffled and endless, in whole batches; otherwise each example once.
       target: what accompanies the image; `Feature("mask", (h, w, 1), "uint8")` for masks.
+      weight: the feature of what each example weighs, a float; None for none.
       encoded: whether the Examples hold encoded images instead of raw pixels of that shape.
       exif_orientation: whether encoded images are turned as their EXIF orientation says.
       options: how they are fed.
@@ -75,7 +78,8 @@ def input_function(
       Failure: no Examples, other features or sizes than asked for, a damaged file.
     """
     image = image_feature(image_shape, exif_orientation=exif_orientation)
-    source = records.source(files, (image, target), encoded)
+    features = (image, target, *([Feature(weight, (), "float32")] if weight else []))
+    source = records.source(files, features, encoded)
     return feed(source, batch_size, training=training, options=options)
 
 

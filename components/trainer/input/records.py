@@ -27,7 +27,7 @@ def source(
     """The examples of the shards `files`, TFRecords of Examples, not compressed.
 
     Args:
-      features: the image's and the target's.
+      features: the image's, the target's and, if there is one, the weight's.
       encoded: whether the Examples hold encoded images instead of raw pixels.
 
     Raises:
@@ -70,7 +70,7 @@ def parse(
     """Decodes a whole batch of Examples, (batch,) string, in one call, whatever its size.
 
     Returns:
-      One tensor a feature, (batch, row) uint8 for pixels and (batch,) int64 for numbers.
+      One tensor a feature, (batch, row) uint8 for pixels, (batch,) int64 or float32 for numbers.
 
     Raises:
       tf.errors.InvalidArgumentError: a feature is missing or has another size.
@@ -82,7 +82,7 @@ def parse(
 
 
 def _values(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor, ...]:
-    kinds = {"uint8": tf.string, "int64": tf.int64}
+    kinds = {"uint8": tf.string, "int64": tf.int64, "float32": tf.float32}
     wanted = {f.name: tf.io.FixedLenFeature([], kinds[f.dtype]) for f in features}
     parsed = tf.io.parse_example(serialized, wanted)
     return tuple(parsed[feature.name] for feature in features)
@@ -90,7 +90,7 @@ def _values(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tens
 
 def _decode(values: tf.Tensor, feature: Feature) -> tf.Tensor:
     if feature.dtype != "uint8":
-        return values  # (batch,) int64
+        return values  # (batch,)
     rows = tf.io.decode_raw(values, tf.uint8)  # (batch, row) uint8
     return tf.ensure_shape(rows, (values.shape[0], feature.row_bytes))
 

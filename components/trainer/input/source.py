@@ -45,7 +45,8 @@ class Source:
     @functools.cached_property
     def form(self) -> FixedExample:
         """Examples of these features as Transform writes them."""
-        return FixedExample({f.name: f.row_bytes * (f.dtype == "uint8") for f in self.features})
+        forms = {f.name: f.row_bytes if f.dtype == "uint8" else f.dtype for f in self.features}
+        return FixedExample(forms)
 
     @property
     def row_bytes(self) -> int:

@@ -6,11 +6,18 @@ import pickle
 import tracemalloc
 
 import numpy as np
+import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.evaluator.counts import SplitCounts
+from components.evaluator.example_weights import weights_of
+from components.evaluator.plan import ShardBatch
 from components.evaluator.reading import read_confusion
+from failures import Failure
+from metrics import accuracy, loss
+from settings.data import Features
 
 CLASSES = 4
 
@@ -41,6 +48,32 @@ def test_shards_add_up_to_the_whole(examples, cuts):
     np.testing.assert_array_equal(added.top, whole.top)
     np.testing.assert_allclose(added.loss, whole.loss)
     assert whole.confusion.sum() == len(examples)
+
+
+def test_a_loss_is_weighted_and_the_answers_are_counted_once():
+    counts, pixels = (SplitCounts.zeros(["m"], 2).models["m"] for _ in range(2))
+    likely = np.array([[0.25, 0.75], [0.5, 0.5], [0.9, 0.1]])
+    labels, weights = np.array([1, 0, 1]), np.array([2.0, 0.0, 0.5])
+    losses = counts.add(labels, likely.argmax(axis=1), likely, weights)
+    np.testing.assert_allclose(losses, -np.log([0.75, 0.5, 0.1]))
+    np.testing.assert_allclose(counts.weight, [0, 2.5, 0])
+    assert loss.measure(counts) == pytest.approx((weights * losses).sum() / 2.5)
+    assert accuracy.measure(counts) == pytest.approx(2 / 3)
+    pixels.add_pixels(labels, labels, np.array([0.75, 0.5, 0.1]), weight=3.0)
+    assert loss.measure(pixels) == pytest.approx(losses.mean())
+    assert pixels.weight.sum() == 9
+
+
+def test_an_example_without_a_weight_is_named():
+    features = Features(weight_feature="importance")
+    with_weight, without = tf.train.Example(), tf.train.Example()
+    with_weight.features.feature["importance"].float_list.value.append(1.5)
+    records = [with_weight.SerializeToString()] * 2
+    weights = weights_of(ShardBatch("a/shard", range(2), records), features)
+    assert weights.tolist() == [1.5, 1.5]
+    records.append(without.SerializeToString())
+    with pytest.raises(Failure, match=r"record 9 of a/shard has \[\] as weight_feature"):
+        weights_of(ShardBatch("a/shard", range(7, 10), records), features)
 
 
 def test_memory_grows_with_the_pairs_that_occur_not_with_the_square_of_the_classes(tmp_path):
