@@ -1,12 +1,13 @@
 """Where the work on shards runs: in this process, or on the workers of a Beam runner.
 
 Beam's in-memory runner only uses threads of this very process; a pipeline there costs the
-better part of a second before its first record, and saves nothing. On any other runner
-(Dataflow, Flink) Beam spreads the work. The work, its results and its failures are the same.
+better part of a second before its first record, and saves nothing. On any other runner, as of
+Flink, Beam spreads the work. The work, its results and its failures are the same.
 """
 
 import collections
 import copy
+import functools
 import itertools
 import logging
 import pickle
@@ -18,6 +19,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from tfx.dsl.components.base import base_beam_executor
 
+from components.engine_job import JobPipeline
 from failures import Failure
 from files import places, writing
 
@@ -37,14 +39,17 @@ class EngineExecutor(base_beam_executor.BaseBeamExecutor):
 
     def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None):
         context = copy.copy(context or self.Context())
-        on_beam = context.make_beam_pipeline_fn or not runs_in_process(
-            context.beam_pipeline_args or []
-        )
-        if not on_beam:
-            # Given any, TFX packs its own installation for remote workers: for three seconds.
-            context.beam_pipeline_args = None
+        arguments = list(context.beam_pipeline_args or [])
+        # Given any, TFX packs its own installation for remote workers, for each step anew. The
+        # workers have this very environment.
+        context.beam_pipeline_args = None
         super().__init__(context)
-        self.make_pipeline: MakePipeline | None = self._make_beam_pipeline if on_beam else None
+        self.make_pipeline: MakePipeline | None = None
+        if context.make_beam_pipeline_fn:
+            self.make_pipeline = context.make_beam_pipeline_fn
+        elif not runs_in_process(arguments):
+            component = type(self).__name__.removesuffix("_Executor")
+            self.make_pipeline = functools.partial(JobPipeline, component, arguments)
 
 
 def runs_in_process(beam_pipeline_args: Sequence[str]) -> bool:
@@ -137,7 +142,7 @@ def _reported(folder: str, number: int) -> Any:
             raise
         raise Failure(
             f"The Beam runner lost shard {number}: no worker reported it. Run again; if that "
-            "does not help, choose another runner in beam.args."
+            "does not help, choose another beam.engine."
         ) from error
     if failure is not None:
         raise Failure(failure)

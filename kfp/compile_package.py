@@ -10,9 +10,12 @@ from pathlib import Path
 
 import yaml
 
+from components.engine_arguments import beam_arguments
 from files import writing
+from files.strict_json import text_of
 from kfp import worker_job
 from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
+from kfp.entrypoint import BEAM
 from kfp.image_tag import with_tag
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
@@ -49,7 +52,10 @@ def compile_package(configuration, output):
         steps.append(STEP)
     check_steps(there.kubeflow, steps)
     origin = origin_variable(there)
-    documents = compile_pipeline(pipeline, there.kubeflow, parameters, origin, there.training)
+    beam = beam_arguments(there.beam)
+    documents = compile_pipeline(
+        pipeline, there.kubeflow, parameters, origin, workers=there.training, beam=beam
+    )
     return write_package(documents, Path(output))
 
 
@@ -59,6 +65,7 @@ def compile_pipeline(
     parameters: Sequence[RunParameter] = (),
     environment=None,
     workers: Workers | None = None,
+    beam: Sequence[str] = (),
 ):
     """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
 
@@ -66,11 +73,13 @@ def compile_pipeline(
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
       environment: {variable: value} for the step that pushes.
       workers: how many pods do the work of Trainer; None for the step's own.
+      beam: Beam's arguments, for the steps that work on it.
 
     Raises:
       ConfigurationError: several workers would have no folder in common.
       PackageRefused: the backend would refuse the result.
     """
+    from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
 
     kubeflow = kubeflow or Kubeflow()
@@ -99,6 +108,8 @@ def compile_pipeline(
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
             given = environment if name == PUSHING_STEP else None
+            if beam and isinstance(components.get(name), BaseBeamComponent):
+                given = {BEAM: text_of(list(beam))}
             if name == worker_job.STEP and workers and workers.workers > 1:
                 job = worker_job.template(kubeflow, workers, _image(step, kubeflow), _ENVIRONMENT)
                 given, step = worker_job.variable(job), worker_job.waiting(kubeflow, step)

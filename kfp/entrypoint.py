@@ -30,7 +30,9 @@ from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
-WORKERS = "STEADYFEED_WORKERS"  # the variable that holds `worker_job.template`, as JSON
+# Variables, of which Kubeflow's cache knows nothing: what they say does not make other results.
+WORKERS = "STEADYFEED_WORKERS"  # `worker_job.template`, as JSON
+BEAM = "STEADYFEED_BEAM"  # Beam's arguments, as a JSON list
 _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
 
 
@@ -175,6 +177,7 @@ def _make_executor(path, beam_args, temporary, run_id):
     executor_class = _imported(path)
     if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
         context, flags = base_beam_executor.BaseBeamExecutor.Context, "beam_pipeline_args"
+        beam_args = [*beam_args, *json.loads(os.environ.get(BEAM, "[]"))]
     else:
         context, flags = base_executor.BaseExecutor.Context, "extra_flags"
     places = {

@@ -51,8 +51,17 @@ def replace_keys(properties):
 
 
 def on_a_cluster(configuration):
-    """The configuration with the places of a pod instead of those of this machine."""
+    """The configuration with the places of a pod instead of those of this machine.
+
+    Raises:
+      ConfigurationError: what the configuration names cannot work in a pod.
+    """
     kubeflow = configuration.kubeflow
+    if not configuration.beam.is_local:
+        raise ConfigurationError(
+            f"beam.engine: given {configuration.beam.engine!r}, whose workers cannot reach the "
+            "files of a step, which lie in its own pod; allowed on Kubeflow: direct, processes"
+        )
     destination = kubeflow.push_destination
     if destination is None and is_bucket(configuration.push.destination):
         destination = configuration.push.destination

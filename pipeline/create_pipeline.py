@@ -33,7 +33,8 @@ def create_pipeline(configuration, metadata_connection_config=None):
         Kubeflow the platform keeps its own, and this is None.
 
     Returns:
-      A tfx Pipeline. Building it touches no data and no network.
+      A tfx Pipeline. Building it touches no data and no network. The section `beam` is no part of
+      it: Beam's arguments would count in the cache key, so each runner adds them by itself.
     """
     data, push = configuration.data, configuration.push
     max_overlap = configuration.validation.max_overlap
@@ -137,7 +138,6 @@ def create_pipeline(configuration, metadata_connection_config=None):
         components=components,
         enable_cache=True,
         metadata_connection_config=metadata_connection_config,
-        beam_pipeline_args=list(configuration.beam.args),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+from components import engine_arguments
 from components.model_store.layout import served_instead
 from components.pusher.reading import read_pushed
 from components.trainer.input_report.reading import read_lines
@@ -31,11 +32,13 @@ def run_locally(configuration, write_report, results=None):
       results: a path for {component: "ran", "cached" or "failed"} as JSON, or None.
 
     Raises:
-      Failure: a component failed, another run holds the root, or workers cannot run here.
+      Failure: a component failed, another run holds the root, or what the sections
+        `training` and `beam` name cannot work here.
       OSError: the root cannot be written.
       KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
     worker_processes.check(configuration.training, os.environ)
+    engine_arguments.check(configuration.beam)
     began = datetime.datetime.now()
     root = Path(configuration.root)
     with hold(root), temporary_folder(root / ".tmp"):
@@ -95,8 +98,14 @@ def _run(configuration, began, display):
     if cleared:
         display.say(f"The last run stopped in {', '.join(cleared)}; its unfinished work is gone.")
     pipeline = create_pipeline(configuration, metadata_connection_config=connection)
-    origin = origin_of(configuration)
-    LocalRunner(display, began.isoformat(), origin, _operators(configuration, began)).run(pipeline)
+    runner = LocalRunner(
+        display,
+        began.isoformat(),
+        origin_of(configuration),
+        _operators(configuration, began),
+        engine_arguments.beam_arguments(configuration.beam),
+    )
+    runner.run(pipeline)
 
 
 def _operators(configuration, began):

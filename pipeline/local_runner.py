@@ -1,5 +1,6 @@
 """The local TFX runner, which reports each component's outcome to an observer."""
 
+import functools
 import logging
 import time
 
@@ -9,6 +10,8 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
+from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
 from pipeline.metadata_store import outputs_of, plain
 from pipeline.origin import record_origin
@@ -36,14 +39,16 @@ class LocalRunner(LocalDagRunner):
       observer: gets `started(component)` and `finished(Outcome)`.
       origin: what `origin_of` gave; the run's context keeps it, however the run ends.
       operators: makes the operator of a component, by its id; others get TFX's own.
+      beam_arguments: for every component that works on Beam.
     """
 
-    def __init__(self, observer, run_id, origin=None, operators=None):
+    def __init__(self, observer, run_id, origin=None, operators=None, beam_arguments=()):
         super().__init__()
         self._observer = observer
         self._run_id = run_id
         self._origin = origin or {}
         self._operators = operators or {}
+        self._on_beam = functools.partial(BeamArgumentsOperator, arguments=beam_arguments)
 
     def run_with_ir(self, pipeline, run_options=None):
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -63,7 +68,9 @@ class LocalRunner(LocalDagRunner):
         self._observer.started(component)
         began = time.monotonic()
         spec = runner_utils.extract_executor_spec(deployment, component)
-        operator = self._operators.get(component)
+        operators = {BeamExecutableSpec: self._on_beam}
+        if component in self._operators:
+            operators[type(spec)] = self._operators[component]
         try:
             info = launcher.Launcher(
                 pipeline_node=node,
@@ -72,7 +79,7 @@ class LocalRunner(LocalDagRunner):
                 pipeline_runtime_spec=pipeline.runtime_spec,
                 executor_spec=spec,
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, component),
-                custom_executor_operators=operator and {type(spec): operator},
+                custom_executor_operators=operators,
             ).launch()
         except Exception as cause:
             seconds = time.monotonic() - began
@@ -85,6 +92,16 @@ class LocalRunner(LocalDagRunner):
         if outcome.status == "failed":
             # The launcher reports unresolved inputs by the state alone.
             raise ComponentFailed(component, RuntimeError("its inputs were not found"))
+
+
+class BeamArgumentsOperator(BeamExecutorOperator):
+    """Gives an executor Beam's arguments, of which the cache key knows nothing."""
+
+    def __init__(self, executor_spec, platform_config=None, *, arguments):
+        given = BeamExecutableSpec.FromString(executor_spec.SerializeToString())
+        for argument in arguments:
+            given.beam_pipeline_args_placeholders.add().value.string_value = argument
+        super().__init__(given, platform_config)
 
 
 def _read_outcome(store, execution_id):

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, SerializeAsAny, field_validator
 
 import models
+from settings.beam import Beam
 from settings.buckets import ADDRESS, IN_WORDS
 from settings.data import Data
 from settings.evaluation import Evaluation
@@ -36,13 +37,6 @@ Destination = folder(rf"{ADDRESS}|{PLAIN}", f"a folder, or {IN_WORDS}")
 
 class Push(Section):
     destination: Destination = Field(description="models are published as <destination>/<version>/")
-
-
-class Beam(Section):
-    args: list[str] = Field(
-        [],
-        description="Beam's own options, as for Dataflow or Flink; omit to work in this process",
-    )
 
 
 class Configuration(Section):
