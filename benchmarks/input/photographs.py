@@ -54,13 +54,17 @@ def make(folder: Path, count: int) -> Photographs:
     if not done.exists():
         for kind in ("loose", "encoded", "raw"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor() as pool:  # Pillow lets other threads run meanwhile.
-            jpegs = pool.map(_jpeg, _crops(count))
-        for number, jpeg in enumerate(jpegs):
+        for number, jpeg in enumerate(jpegs(count)):
             (folder / "loose" / f"{number:06d}.jpg").write_bytes(jpeg)
         _write_shards(folder)
         done.touch()
     return load(folder)
+
+
+def jpegs(count: int):
+    """`count` different photographs, encoded."""
+    with ThreadPoolExecutor() as pool:  # Pillow lets other threads run meanwhile.
+        return pool.map(_jpeg, _crops(count))
 
 
 def _crops(count: int):

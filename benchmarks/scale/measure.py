@@ -1,0 +1,101 @@
+"""What each component takes for an image: runs of the pipeline at 1, 4 and 16 times the images."""
+
+import resource
+import shutil
+from pathlib import Path
+
+from tfx.orchestration import metadata
+
+from benchmarks.input.photographs import jpegs
+from benchmarks.scale.estimate import Cost, Measured
+from components.engine_arguments import beam_arguments
+from pipeline.create_pipeline import create_pipeline
+from pipeline.local_runner import LocalRunner
+from settings.reading import load
+
+SIDE = 224
+PIXELS = 500 * 375
+_CLASSES = 10
+_TESTED = 0.5  # of the images, which are those that the Evaluator reads
+_NAMES = {"FolderExampleGen": "ingest"}
+STAGES = ("ingest", "StatisticsGen", "Transform", "Evaluator")
+_CONFIGURATION = """
+name: scale
+root: {root}
+data:
+  source: folder
+  path: {images}
+  splits: {{train: 50%, test: 50%}}
+preprocessing: {{height: {side}, width: {side}}}
+model: {{name: small_cnn}}
+training: {{epochs: 1, batch_size: 32, input_report: {{enabled: false}}}}
+serving: {{check: false}}
+evaluation: {{thresholds: {{accuracy: {{min: 0.0}}}}}}
+push: {{destination: {root}/pushed}}
+"""
+
+
+def measure(images: int, folder: Path, say=print) -> Measured:
+    """Runs the pipeline on `images`, 4 and 16 times as many photographs of 500x375.
+
+    CPU seconds of this process and of those that it starts, so that other programs on the machine
+    count little.
+    """
+    counts = [images, 4 * images, 16 * images]
+    source = folder / "images"
+    taken, total = {name: {} for name in STAGES}, 0
+    _write(source, 64)
+    _run(folder, 0)  # What only the first run does is no cost of an image.
+    for count in counts:
+        total = _write(source, count)
+        for name, seconds in _run(folder, count).items():
+            read = int(count * (_TESTED if name == "Evaluator" else 1))
+            taken[name][read] = seconds
+        last = {name: list(of_counts.values())[-1] for name, of_counts in taken.items()}
+        say(f"{count:,} images: " + ", ".join(f"{n} {s:.1f} s" for n, s in last.items()))
+    costs = {name: Cost.of(of_counts) for name, of_counts in taken.items()}
+    return Measured(costs, total / counts[-1], PIXELS, SIDE * SIDE * 3)
+
+
+def _write(folder: Path, count: int) -> int:
+    """Writes images below `folder` until there are `count`; returns their bytes."""
+    for number, jpeg in enumerate(jpegs(count)):
+        file = folder / f"class{number % _CLASSES}" / f"{number:06d}.jpg"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(jpeg)
+    return sum(file.stat().st_size for file in folder.rglob("*.jpg"))
+
+
+class _Meter:
+    """An observer that notes the CPU seconds of each component."""
+
+    def __init__(self):
+        self.seconds = {}
+
+    def started(self, component):
+        self._began = _cpu_seconds()
+
+    def finished(self, outcome):
+        name = _NAMES.get(outcome.component, outcome.component)
+        if name in STAGES:
+            self.seconds[name] = _cpu_seconds() - self._began
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _run(folder: Path, count: int) -> dict[str, float]:
+    root = folder / f"root-{count}"
+    file = folder / "scale.yaml"
+    file.write_text(_CONFIGURATION.format(root=root, images=folder / "images", side=SIDE))
+    configuration = load(str(file))
+    root.mkdir()
+    connection = metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
+    meter = _Meter()
+    runner = LocalRunner(meter, str(count), beam_arguments=beam_arguments(configuration.beam))
+    runner.run(create_pipeline(configuration, metadata_connection_config=connection))
+    shutil.rmtree(root)
+    return meter.seconds
