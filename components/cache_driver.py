@@ -13,7 +13,8 @@ class CacheDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
     """Adds a parameter to those by which TFX looks for a cached run.
 
     TFX asks for the first base where it builds a pipeline, and for the second where it runs one.
-    Where no driver runs (on Kubeflow), the component finds the value itself.
+    On Kubeflow no driver runs: a step of the package asks for the value where it is portable, and
+    otherwise the component finds it itself.
     """
 
     PARAMETER: str

@@ -100,11 +100,9 @@ def compile_pipeline(
         add_data_fingerprint(spec, asked)
     steps, components = {}, {component.id: component for component in pipeline.components}
     for name, task in spec["root"]["dag"]["tasks"].items():
-        step = kubeflow.step(name)
-        if name == STEP:
-            step = kubeflow.steps.get(STEP, Step()).over(kubeflow.step(asked.id))
+        step = _step(name, kubeflow, asked)
         cached = name != STEP and (components[name] is asked or _is_cached(components[name], step))
-        _finish_task(task, step, pipeline, cached)
+        _finish_task(task, step, cached and pipeline.enable_cache)
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
             given = environment if name == PUSHING_STEP else None
@@ -154,6 +152,13 @@ def _add_parameter(spec, parameter):
             }
 
 
+def _step(name, kubeflow, asked):
+    """What a step gets; the one that looks at the data, what the ExampleGen gets."""
+    if name == STEP:
+        return kubeflow.steps.get(STEP, Step()).over(kubeflow.step(asked.id))
+    return kubeflow.step(name)
+
+
 def _is_cached(component, step):
     if step.cache is not None:
         return step.cache
@@ -161,8 +166,8 @@ def _is_cached(component, step):
     return driver_of(component) is None
 
 
-def _finish_task(task, step, pipeline, cached):
-    task["cachingOptions"] = {"enableCache": True} if cached and pipeline.enable_cache else {}
+def _finish_task(task, step, cached):
+    task["cachingOptions"] = {"enableCache": True} if cached else {}
     if step.retries:
         task["retryPolicy"] = {
             "maxRetryCount": step.retries,
