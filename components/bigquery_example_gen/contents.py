@@ -19,10 +19,13 @@ from components.examples.findings import remarks
 from components.examples.picture_files import shown
 from components.examples.row_splits import laid_out
 from components.examples.rows import Rows
+from components.trainer.input.strategy import free_memory
 from failures import Failure
 from settings.bigquery_source import BigquerySource
 from settings.data import Features
 
+GIB = 1 << 30
+ROW_BYTES = 640  # of memory: a row's name, class, split and digest, and where its image is
 _WAY_ON = "Add images of it, leave its rows out by data.where or data.query, or set data.splits."
 
 
@@ -31,6 +34,12 @@ class TableRows(ImageFiles):
     """Images of rows, whose contents are in a spool."""
 
     contents: SpoolReader = field(kw_only=True)
+    kept_until: str = field(kw_only=True)  # of a query's result; "" for a table
+
+    @property
+    def remarks(self):
+        kept = f"BigQuery keeps this result until {self.kept_until}; a run after that queries again"
+        return super().remarks + [kept] * bool(self.kept_until)
 
     def reader(self):
         return self.contents
@@ -49,6 +58,7 @@ def rows_of(
       Failure: as `BigqueryExampleGen`.
     """
     place = shown(table.name)
+    _check_memory(table, place)
     with spool.spool_folder(uri) as folder:
         with connected(source) as clients:
             parts = _parts(clients, table, source, folder)
@@ -58,8 +68,10 @@ def rows_of(
         rows = Rows(part.rows, table.split_by, part.findings)
         roles, left_out = laid_out(rows, part.pictures, source.splits, has_masks, place)
         findings = part.findings | left_out | repeated(roles)
-        contents = SpoolReader(part.places)
-        yield TableRows(folder, roles, findings, place, _WAY_ON, contents=contents)
+        contents = SpoolReader(part.pictures)
+        del rows, part
+        kept = {"contents": contents, "kept_until": table.kept_until}
+        yield TableRows(folder, roles, findings, place, _WAY_ON, **kept)
 
 
 def _parts(clients: Clients, table: Table, source: BigquerySource, folder: str) -> list[Part]:
@@ -83,10 +95,12 @@ def _parts(clients: Clients, table: Table, source: BigquerySource, folder: str) 
 
 def _joined(parts: Sequence[Part], place: str, key: str | None) -> Part:
     """All streams as one, whatever their order."""
-    joined = Part([], {}, {}, {})
-    names = set()
+    joined = Part([], {}, {})
+    names = set() if key else None
     for part in parts:
         for row in part.rows:
+            if names is None:
+                break  # They are places in streams, which differ.
             if row.image_path in names:
                 raise Failure(
                     f"{place}: column {shown(str(key))!r} (data.columns.key) has "
@@ -96,12 +110,20 @@ def _joined(parts: Sequence[Part], place: str, key: str | None) -> Part:
             names.add(row.image_path)
         joined.rows.extend(part.rows)
         joined.pictures.update(part.pictures)
-        joined.places.update(part.places)
         for kind, found in part.findings.items():
             joined.findings.setdefault(kind, []).extend(found)
     for found in joined.findings.values():
         found.sort()
     return joined
+
+
+def _check_memory(table: Table, place: str) -> None:
+    needed, free = table.most_rows * ROW_BYTES, free_memory()
+    if needed > free:
+        raise Failure(
+            f"{place} has {table.most_rows:,} rows, which take {needed / GIB:.1f} GiB of memory, "
+            f"and {free / GIB:.1f} GiB are free. Read fewer by data.query, or on a larger machine."
+        )
 
 
 def _check_any(part: Part, place: str) -> None:

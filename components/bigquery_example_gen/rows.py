@@ -1,6 +1,5 @@
 """The rows of one stream: each with its name, its cells checked, and its images spooled."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import pyarrow as pa
 from components.bigquery_example_gen.spool import Place
 from components.bigquery_example_gen.tables import NEXT_STEP, Table
 from components.engine import in_threads
-from components.examples.picture_files import MOST_BYTES, Picture, shown
+from components.examples.picture_files import MOST_BYTES, shown
 from components.examples.rows import Row, RowReader
 from components.image_files import HEAD, is_whole, kind_of, other_kind
 from files.buckets.addresses import is_bucket
@@ -27,8 +26,7 @@ class Part(NamedTuple):
     """What came in a stream."""
 
     rows: list[Row]
-    pictures: dict[str, Picture]  # whole images and masks, by name
-    places: dict[str, Place]  # of these
+    pictures: dict[str, Place]  # whole images and masks, by name
     findings: dict[str, list[str]]
 
 
@@ -48,7 +46,7 @@ def read_part(
     Raises:
       Failure: a cell is not what it must be, or a file of a path cannot be read.
     """
-    part, reader = Part([], {}, {}, {}), ContentReader(table, source, number)
+    part, reader = Part([], {}, {}), ContentReader(table, source, number)
     for batch in batches:
         for where, cells, contents in reader.contents_of(batch):
             _take(part, where, reader, cells, contents, append)
@@ -76,8 +74,7 @@ def _put(part: Part, name: str, content: bytes | None, kind: str, append) -> str
         return kind
     kind = _fault_of(content)
     if not kind:
-        part.pictures[name] = Picture(name, len(content), hashlib.sha256(content).digest())
-        part.places[name] = append(content)
+        part.pictures[name] = append(content)
     return kind
 
 

@@ -1,6 +1,7 @@
 """Keeps what rows hold on this machine's disk, as their order is known only when all are there."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +14,12 @@ _NEXT_STEP = "Free space or correct the permissions there, then run again."
 
 
 class Place(NamedTuple):
-    """Where a content is."""
+    """Where a content is, and what it is: as a Picture without its name, which its key is."""
 
     file: str
     offset: int  # bytes
     size: int
+    digest: bytes  # (32,) SHA-256
 
 
 @contextlib.contextmanager
@@ -49,7 +51,7 @@ def spool_file(path: str) -> Iterator[Callable[[bytes], Place]]:
             file = stack.enter_context(open(path, "wb"))
 
         def append(content: bytes) -> Place:
-            place = Place(path, file.tell(), len(content))
+            place = Place(path, file.tell(), len(content), hashlib.sha256(content).digest())
             with writing.reported(path, _NEXT_STEP):
                 file.write(content)
             return place

@@ -38,6 +38,8 @@ class Table(NamedTuple):
     is_pinned: bool  # whether that time is asked for; a query's result and a snapshot never change
     names: dict[str, str]  # the columns that are read, by key
     split_by: str
+    most_rows: int  # 0 where a condition picks some, and nobody says how many
+    kept_until: str  # when BigQuery drops the result of a query; "" for a table
 
 
 def find(
@@ -92,6 +94,8 @@ def find(
         is_pinned=source.table is not None and table.table_type != "SNAPSHOT",
         names=names,
         split_by=way,
+        most_rows=0 if source.where else table.num_rows or 0,
+        kept_until=_text(table.expires) if source.query and table.expires else "",
     )
 
 

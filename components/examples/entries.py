@@ -2,11 +2,13 @@
 
 import hashlib
 import itertools
+import operator
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 COPIES = ("duplicate", "contradictory", "leaked")  # the findings of `repeated`
+_digest_of = operator.attrgetter("digest")
 Roles = Mapping[str, Sequence["Entry"]]  # by split
 
 
@@ -35,7 +37,11 @@ class Entry(NamedTuple):
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
     """Sorted by content; names decide between copies alone."""
-    return sorted(entries, key=lambda entry: (entry.content, entry.path, entry.mask_path))
+    found = []
+    # By the images first: the contents of all at once would take as much memory as the entries.
+    for _, copies in itertools.groupby(sorted(entries, key=_digest_of), _digest_of):
+        found += sorted(copies, key=lambda entry: (entry.content, entry.path, entry.mask_path))
+    return found
 
 
 def fingerprint(roles: Roles) -> str:
@@ -75,8 +81,14 @@ def shared(roles: Roles) -> dict[tuple[str, str], list[str]]:
 
 def _copies(roles: Roles) -> list[list[tuple]]:
     """(path, split, class, mask) of the entries of each image that there is more than once."""
-    places = defaultdict(list)
+    seen, places = set(), {}  # A list for each image would double the memory of a source.
+    for entry in itertools.chain.from_iterable(roles.values()):
+        if entry.digest in seen:
+            places[entry.digest] = []
+        seen.add(entry.digest)
     for role, entries in roles.items():
         for entry in entries:
-            places[entry.digest].append((entry.path, role, entry.label, entry.mask_digest))
-    return [sorted(found) for found in places.values() if len(found) > 1]
+            if entry.digest in places:
+                found = entry.path, role, entry.label, entry.mask_digest
+                places[entry.digest].append(found)
+    return [sorted(found) for found in places.values()]

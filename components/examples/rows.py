@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -91,10 +92,10 @@ class RowReader:
     def row(self, where: str, cells: Mapping[str, Any], image_path: str, mask_path: str) -> Row:
         return Row(
             image_path=image_path,
-            label=self.text(where, cells, "label"),
+            label=sys.intern(self.text(where, cells, "label")),  # Few, and of many rows.
             mask_path=mask_path,
             group=self._group(where, cells),
-            named_split=self.text(where, cells, "split"),
+            named_split=sys.intern(self.text(where, cells, "split")),
             moment=self._moment(where, cells) if "time" in self.names else 0.0,
             sample_weight=self._weight(where, cells) if "weight" in self.names else None,
         )

@@ -155,6 +155,19 @@ def test_what_cannot_be_read_is_one_line_and_leaves_nothing(
     assert not list(files)
 
 
+def test_a_table_that_memory_cannot_hold_is_refused_unless_a_condition_picks_rows(
+    bigquery_server, rows, ingest
+):
+    for row in rows:
+        row["quality"] = "good"
+    bigquery_server.put("pets.photos", rows)
+    bigquery_server.facts["pets.photos"] = {"numRows": str(10**12)}
+    with pytest.raises(Failure, match=r"has 1,000,000,000,000 rows, which take 596\d\d\d?\.\d GiB"):
+        ingest()
+    assert not bigquery_server.sessions
+    ingest(where="quality = 'good'")
+
+
 def test_a_table_that_changed_since_the_driver_saw_it_elsewhere_is_refused(
     bigquery_server, rows, ingest
 ):

@@ -187,6 +187,16 @@ def test_a_group_is_in_one_split_only(bigquery_server, rows, ingest):
     assert all(len(one) == 1 for one in by_group)
 
 
+def test_the_end_of_a_result_is_named(bigquery_server, rows, ingest):
+    bigquery_server.answers["SELECT 1"] = rows
+    bigquery_server.facts["_answers.anon0"] = {"expirationTime": "1795776300000"}
+    summary = said(ingest(query="SELECT 1"))
+    assert (
+        "BigQuery keeps this result until 2026-11-27T10:45:00Z; a run after that queries again"
+        in summary
+    )
+
+
 def test_the_latest_rows_are_for_testing(bigquery_server, rows, ingest):
     for row in rows:
         moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
