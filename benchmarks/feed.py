@@ -1,8 +1,9 @@
-"""Whether the printed share of the ceiling holds the true one: `python -m benchmarks.feed`.
+"""Whether what is said of the feed is true: `python -m benchmarks.feed`.
 
-For each data set, idle and with one core kept busy by another program: a long training says
-what is true, as the median of very many turns; short ones print their intervals. Bar: of 20
-intervals of each, at least 19 hold it.
+`--part ceiling`: whether the printed share of the ceiling holds the true one. For each data set,
+idle and with one core kept busy by another program: a long training says what is true, as the
+median of very many turns; short ones print their intervals. Bar: of 20 intervals of each, at
+least 19 hold it. `--part plan`: see `benchmarks.planned`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import planned
 from benchmarks.input import photographs
 from benchmarks.input_report import digits, larger, train, written
 from components.trainer.input.function import input_function
@@ -89,8 +91,18 @@ def held(name: str, file: str, shape: tuple[int, int, int], epochs: int, runs: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20)
-    runs = parser.parse_args().runs
+    parser.add_argument("--part", choices=("ceiling", "plan", "all"), default="all")
+    parser.add_argument("--runs", type=int, default=20, help="of each data set, for the ceiling")
+    parser.add_argument("--images", type=int, default=2000, help="photographs, for the plan")
+    given = parser.parse_args()
+    if given.part != "ceiling":
+        planned.measure(given.images)
+    if given.part != "plan":
+        ceilings(given.runs)
+
+
+def ceilings(runs: int) -> None:
+    """Prints two lines for each data set."""
     sets = {"digits": (digits, 10), "noise of 48x48": (larger, 2), "photographs": (photos, 10)}
     for name, (data, epochs) in sets.items():
         images, labels = data()

@@ -14,8 +14,8 @@ _COLOURS = {"ran": "green", "cached": "cyan", "failed": "red"}
 class Display(logging.Handler):
     """An observer of the run, and the handler of the components' progress.
 
-    It prints a line for each finished component. On a terminal, one more line moves while a
-    component runs.
+    It prints a line for each finished component, and messages of a running one that `stays` is
+    set for. On a terminal, one more line moves while a component runs.
     """
 
     def __init__(self, screen):
@@ -51,7 +51,9 @@ class Display(logging.Handler):
         self._replace_task(component)
 
     def emit(self, record):
-        if self._task is not None:
+        if getattr(record, "stays", False):
+            self.say(f"    {record.getMessage()}")
+        elif self._task is not None:
             completed = getattr(record, "completed", None)
             self._bar.update(
                 self._task,

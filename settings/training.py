@@ -100,7 +100,9 @@ def needs_colour(name: str) -> bool:
 
 class InputFunction(Section):
     strategy: Literal["auto", "memory", "disk", "streaming"] = Field(
-        "auto", description="where decoded images are kept between epochs"
+        "auto",
+        description="where decoded images are kept between epochs; auto chooses what is predicted "
+        "to train quickest",
     )
     cache_dir: CacheFolder | None = Field(
         None, description="a folder on a local disk for the disk strategy; omit for one below root"
@@ -108,6 +110,11 @@ class InputFunction(Section):
     memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="MiB that the memory strategy may use; omit for half of the free memory",
+    )
+    probe_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        5.0,
+        description="about how many seconds strategy auto measures before it chooses; images that "
+        "decode to less than 16 MiB for each of them need no measuring; 0 goes by their size alone",
     )
 
 

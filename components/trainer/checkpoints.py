@@ -18,7 +18,8 @@ import tensorflow as tf
 import augmentations
 import models
 from files import writing
-from files.places import content_hash, files_below
+from files.places import content_hash, files_below, read_json
+from files.strict_json import text_of
 
 # A checkpoint of a large model takes seconds: writing never takes more of the training than this.
 _LARGEST_SHARE = 0.02
@@ -88,6 +89,18 @@ class Checkpoints:
             logging.warning("%s is damaged: the training starts anew.", self._path)
             return None
         return _from_bytes(content)
+
+    def write_beside(self, name: str, content: Any) -> None:
+        """Keeps JSON values in the file `name` for as long as the checkpoint.
+
+        Raises Failure if it cannot be written.
+        """
+        if self._folder is not None:
+            writing.write(os.path.join(self._folder, name), text_of(content))
+
+    def read_beside(self, name: str) -> Any:
+        """What `write_beside` kept; None if there is nothing, or it is damaged."""
+        return None if self._folder is None else read_json(os.path.join(self._folder, name))
 
     def remove(self) -> None:
         if self._folder is not None:

@@ -1,6 +1,7 @@
 """Puts a training together: devices, batches, model, checkpoint; free of TFX and Transform."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Sequence
 
@@ -9,10 +10,13 @@ import tensorflow as tf
 
 from components.trainer import workers
 from components.trainer.augmentation import Augmenter
-from components.trainer.checkpoints import Checkpoints
-from components.trainer.devices import Devices
+from components.trainer.checkpoints import Checkpoint, Checkpoints
+from components.trainer.devices import Devices, distributed
 from components.trainer.input.function import Input
 from components.trainer.input.options import FeedOptions
+from components.trainer.input.threads import giving_way
+from components.trainer.input_plan import model_step
+from components.trainer.input_plan.planner import Planner
 from components.trainer.input_report.report import InputReport
 from components.trainer.optimizer import build_optimizer
 from components.trainer.training import TrainingLoop
@@ -55,25 +59,63 @@ def prepare(
     # With determinism, noting the times, which depend on more than the inputs, would load one
     # batch at a time; and no worker of several sees the others' loading.
     timed = bool(input_report) and devices.workers == 1 and not training.deterministic
+
+    @functools.cache  # What the plan compiled serves the training.
+    def steps_of(steps_per_epoch: int) -> Steps:
+        with devices.strategy.scope(), devices.policy():
+            return Steps(
+                build_model(),
+                build_optimizer(training, steps_per_epoch, devices.precision),
+                training,
+                devices.strategy,
+                augmenter,
+                devices.xla,
+                class_weights,
+            )
+
+    planner = _planner(training, options, checkpoints, saved, devices, steps_of)
     began = time.perf_counter()
-    options = dataclasses.replace(options, first_step=first_step, timed=timed)
+    options = dataclasses.replace(options, first_step=first_step, timed=timed, plan=planner)
     batches = training_input(options=options)
     if input_report:
-        input_report.load_seconds = time.perf_counter() - began
+        input_report.load_seconds = time.perf_counter() - began - planner.seconds
+        input_report.predicted = planner.plan
         input_report.times.watch(batches.load_times, first_step)
-    with devices.strategy.scope(), devices.policy():
-        steps = Steps(
-            build_model(),
-            build_optimizer(training, batches.steps_per_epoch, devices.precision),
-            training,
-            devices.strategy,
-            augmenter,
-            devices.xla,
-            class_weights,
-        )
+    steps = steps_of(batches.steps_per_epoch)
     loop = TrainingLoop(
         training, steps, build_model, batches, validation, checkpoints, log, devices, input_report
     )
     if saved:
         loop.restore(saved)
     return loop
+
+
+def _planner(
+    training: Training,
+    options: FeedOptions,
+    checkpoints: Checkpoints,
+    saved: Checkpoint | None,
+    devices: Devices,
+    steps_of: Callable[[int], Steps],
+) -> Planner:
+    def step(steps_per_epoch: int, batch: tuple, seconds: float):
+        steps = steps_of(steps_per_epoch)
+        at_once = min(training.steps_per_execution, steps_per_epoch)
+        return model_step.measure(steps, batch, devices, at_once, training.batch_size, seconds)
+
+    def deliver(dataset: tf.data.Dataset):
+        batches = distributed(dataset, devices)
+        return giving_way(batches) if devices.accelerated else batches
+
+    together = {}
+    if devices.workers > 1:
+        together["of_all"] = functools.partial(workers.of_all, devices.strategy)
+    return Planner(
+        training,
+        options,
+        step,
+        checkpoints,
+        saved.state["input"] if saved else None,
+        deliver=deliver,
+        **together,
+    )

@@ -72,6 +72,7 @@ class Steps:
         self._strategy = strategy
         self._augmenter = augmenter
         self._xla = xla
+        self._compiled_training = {}  # by what `compile_training` was given
         # XLA cannot compile communication between devices: each then normalises its own part.
         if strategy.num_replicas_in_sync > 1 and not xla:
             _normalise_over_devices(model)
@@ -98,8 +99,15 @@ class Steps:
     def compile_training(self, spec: tuple[tf.TensorSpec, ...], batches: int = 1):
         """A function of a list of `batches` batches that trains on each in turn.
 
-        A batch is images, targets and, if examples differ in it, what each weighs.
+        A batch is images, targets and, if examples differ in it, what each weighs. The same
+        arguments give the same function, which is compiled once.
         """
+        key = (tuple(spec), batches)
+        if key not in self._compiled_training:
+            self._compiled_training[key] = self._training(spec, batches)
+        return self._compiled_training[key]
+
+    def _training(self, spec: tuple[tf.TensorSpec, ...], batches: int):
         backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
         backwards = backwards if self._xla else self._backwards
 

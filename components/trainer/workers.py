@@ -29,7 +29,7 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineEx
 
 def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
     """Raises a Failure if the workers do not all go on from the same step."""
-    steps = _of_all(strategy, step)
+    steps = of_all(strategy, step)
     if len(set(steps)) > 1:
         raise Failure(
             f"Trainer: the workers go on from the steps {', '.join(map(str, steps))}. "
@@ -40,7 +40,7 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
 def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[str, str]:
     """One input strategy for all workers, as each strategy has an order of its own: what
     `input.strategy.choose` gave all of them, otherwise "streaming", which always works."""
-    names = [STRATEGIES[number] for number in _of_all(strategy, STRATEGIES.index(chosen))]
+    names = [STRATEGIES[number] for number in of_all(strategy, STRATEGIES.index(chosen))]
     if len(set(names)) == 1:
         return chosen, reason
     return "streaming", (
@@ -51,10 +51,12 @@ def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[s
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:
     """Returns once every worker calls it; raises WorkerLost if one is gone."""
-    _of_all(strategy, 0)
+    of_all(strategy, 0)
 
 
-def _of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+def of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+    """The number that each worker gives here, in the workers' order."""
+
     @tf.function
     def everywhere():
         mine = strategy.run(lambda: tf.constant([number], tf.int64))

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from components.trainer.input.strategy import readable
+from components.trainer.input_plan.plan import duration
 from components.trainer.input_report.reading import read_plot
 from report import pictures
 from report.charts import Series, chart
@@ -22,6 +24,7 @@ def view(run, previous):
     plot = run.input_report and read_plot(model_run.folder)
     found = {
         "plot": plot and pictures.data_uri(plot, "image/svg+xml"),
+        "plan": run.input_report and _planned(run.input_report),
     }
     if not run.history:
         return found
@@ -44,6 +47,31 @@ def _classes(parts):
     if len(parts) > _LISTED:
         parts = sorted(parts, key=lambda part: part.examples)[:_LISTED]
     return [(part, part.weight / weight, part.loss / loss) for part in parts]
+
+
+def _planned(report):
+    """Rows of what the plan predicted of each strategy, and of what happened; or nothing."""
+    if not report.plan or not report.plan.forecasts:
+        return []
+    rows = [_row(one, one.strategy == report.strategy) for one in report.plan.forecasts]
+    first, later, _ = report.speeds
+    happened = [first.images_per_second, first.share, later.images_per_second, later.share]
+    return [*rows, ("what happened", *happened, "", "", "", f"with {report.strategy}")]
+
+
+def _row(forecast, chosen):
+    first, later = forecast.first_epoch, forecast.later_epochs
+    return (
+        f"{forecast.strategy}, predicted",
+        first.images_per_second,
+        first.wait,
+        later and later.images_per_second,
+        later and later.wait,
+        duration(forecast.seconds),
+        readable(forecast.memory_bytes),
+        readable(forecast.disk_bytes) if forecast.disk_bytes else "",
+        forecast.refused or ("chosen" if chosen else ""),
+    )
 
 
 def column(epochs, key):

@@ -10,6 +10,8 @@ from ml_metadata.proto import metadata_store_pb2
 from PIL import Image
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+from components.trainer.input_plan.plan import Plan
+from components.trainer.input_plan.prediction import Consumer, Epoch, Forecast
 from components.trainer.input_report import plot
 from settings.reading import load
 
@@ -228,7 +230,20 @@ def input_report():
         "stages": [{"name": "decode", "milliseconds": 1.5, "share": 0.4}],
         "timeline": [{"step": 1, "wait_ms": 0.1, "compute_ms": 3.0}],
         "advice": "Turn on the disk cache.",
+        "plan": input_plan(),
     }
+
+
+def input_plan():
+    """What the trainer's room input_plan keeps."""
+    first, later = Epoch(850.0, 0.08), Epoch(3950.0, 0.0)
+    forecasts = (
+        Forecast("memory", first, later, 75.0, 9_000_000_000, 0, None),
+        Forecast("disk", first, later, 80.0, 160_000_000, 9_100_000_000, "there is no <room>"),
+        Forecast("streaming", Epoch(600.0, 0.4), Epoch(610.0, 0.4), 300.0, 256_000_000, 0, None),
+    )
+    consumer = Consumer(64, 0.016)
+    return Plan("memory", "it fits", consumer=consumer, forecasts=forecasts).content()
 
 
 def feature_statistics(labels, size):

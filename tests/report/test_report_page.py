@@ -131,6 +131,22 @@ def test_the_graph_has_the_edges_of_ml_metadata(page):
     assert "reads examples of TfdsExampleGen; model of Trainer" in page
 
 
+def test_the_report_sets_what_was_predicted_beside_what_happened(page):
+    table = section(page, "training")
+    assert "memory, predicted" in table
+    assert "what happened" in table
+    for figure in ("3,950", "4,000", "1 min 15 s", "9.0 GB", "there is no &lt;room&gt;", "chosen"):
+        assert figure in table
+
+
+def test_a_plan_of_another_version_is_left_out_of_the_report(root):
+    steps = classified()
+    model_run = steps["Trainer"]["outputs"]["model_run"]
+    model_run["input_report.json"] |= {"plan": {"unknown": 1}}
+    root.add_run("2026-11-20T02:57:25", steps)
+    assert "what happened" not in section(page_of(root), "training")
+
+
 def test_the_curves_state_their_first_and_last_value_in_words(page):
     assert 'aria-label="Loss: train from 1 to 0.2; validation from 2 to 0.4"' in page
 

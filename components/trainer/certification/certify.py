@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import math
 import os
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,8 +12,8 @@ from components.trainer.certification.emulation import waits
 from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
 from components.trainer.input.options import FeedOptions
-from components.trainer.input.source import cores
 from components.trainer.input.threads import giving_way
+from components.trainer.input_plan.speed import at_most
 
 _SECONDS = 2.0  # of measuring what the input gives at its fastest
 _WARM_SECONDS = 10.0  # after which an epoch counts as seen
@@ -80,21 +79,21 @@ def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: in
     next(batches)
     loaded = time.perf_counter() - began
     _warm_up(batches, source.steps_per_epoch)
-    alone, a_core = _at_most(batches, batch_size)
+    alone = at_most(batches, batch_size, _SECONDS)
     step = accelerator.seconds * batch_size / accelerator.images
     waited = waits(batches, step)
     needed = accelerator.images_per_second
     return Fed(
         strategy=source.strategy,
         load_seconds=loaded,
-        images_per_second=alone,
-        images_per_core_second=a_core,
+        images_per_second=alone.images_per_second,
+        images_per_core_second=alone.images_per_core_second,
         utilisation=1 - waited.share,
         wait_p50=waited.p50,
         wait_p99=waited.p99,
         wait_longest=waited.longest,
-        accelerators=math.floor(alone / (needed * accelerator.enough)),
-        cores=needed / a_core,
+        accelerators=math.floor(alone.images_per_second / (needed * accelerator.enough)),
+        cores=needed * alone.core_seconds,
         enough=1 - waited.share >= accelerator.enough,
     )
 
@@ -105,20 +104,3 @@ def _warm_up(batches: Iterator, steps: int) -> None:
         next(batches)
         if time.perf_counter() - began > _WARM_SECONDS:
             return
-
-
-def _at_most(batches: Iterator, batch_size: int) -> tuple[float, float]:
-    """Images a second, and a second of one core's time."""
-    began, worked, count = time.perf_counter(), _core_seconds(), 0
-    while time.perf_counter() - began < _SECONDS:
-        next(batches)
-        count += batch_size
-    taken = time.perf_counter() - began
-    # No thread computes longer than all cores could.
-    used = min(max(_core_seconds() - worked, 1e-6), taken * cores())
-    return count / taken, count / used
-
-
-def _core_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime

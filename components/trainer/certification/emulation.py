@@ -38,15 +38,34 @@ def waits(iterator: Iterator, step: float) -> Waits:
     return Waits(*np.median(found, axis=0).tolist())
 
 
+class StandIn:
+    """The clock of an accelerator that takes `step` seconds for a batch.
+
+    Args:
+      held: how many batches the device has at the start, the one of the running step included.
+    """
+
+    def __init__(self, step: float, held: int = 0):
+        self._step = step
+        now = time.perf_counter()
+        # When the steps end of the batches that the device has or had: of the running one first.
+        self._ends = [now + step * number for number in range(1, held + 1)] or [now]
+
+    def take(self, batches: Iterator) -> float:
+        """Takes the next batch as soon as there is room; the seconds that its step waits for it."""
+        if len(self._ends) > BATCHES_ON_DEVICE:
+            # There is room once the step begins that takes the first of those ahead.
+            time.sleep(max(0.0, self._ends[-BATCHES_ON_DEVICE - 1] - time.perf_counter()))
+        next(batches)
+        waited = max(0.0, time.perf_counter() - self._ends[-1])
+        self._ends.append(self._ends[-1] + waited + self._step)
+        return waited
+
+
 def _round(iterator: Iterator, step: float) -> Waits:
+    device = StandIn(step, BATCHES_ON_DEVICE + 1)
     waited, began = [], time.perf_counter()
-    # When the steps end of the batches that the device holds: of the running one first.
-    ends = [began + step * number for number in range(1, BATCHES_ON_DEVICE + 2)]
     while len(waited) < _FEWEST_STEPS or time.perf_counter() - began < _SECONDS:
-        # There is room for a batch once the step begins that takes the first of those ahead.
-        time.sleep(max(0.0, ends[-BATCHES_ON_DEVICE - 1] - time.perf_counter()))
-        next(iterator)
-        waited.append(max(0.0, time.perf_counter() - ends[-1]))
-        ends.append(ends[-1] + waited[-1] + step)
+        waited.append(device.take(iterator))
     share = sum(waited) / (sum(waited) + len(waited) * step)
     return Waits(share, *np.percentile(waited, (50, 99)), max(waited))

@@ -38,6 +38,7 @@ _ONCE_UNFINISHED = ".building"  # how earlier versions called what is being writ
 _DESCRIPTION, _EXAMPLES = "description.json", "examples.tfrecord"
 _RUN_BYTES = 1 << 20  # read at once: large enough for the disk, small beside a window
 _WINDOW_BYTES = 32 << 20  # shuffled at once; about five are held
+HELD_BYTES = 5 * _WINDOW_BYTES
 _READS_AT_ONCE = 2
 _KEPT_SECONDS = 7 * 24 * 3600  # how long an unused folder is kept
 
@@ -93,6 +94,17 @@ def bytes_to_write(source: Source, folder: str) -> int:
         left = [*kept.with_suffix(writing.UNFINISHED).glob("*"), *kept.glob("*")]
         written = sum(file.stat().st_size for file in left)
     return source.at_most * source.row_bytes - written
+
+
+def is_ready(source: Source, folder: str) -> bool:
+    """Whether `stored` has nothing to do."""
+    return _examples(*_placed(source, folder)) is not None
+
+
+def forget(source: Source, folder: str) -> None:
+    """Removes what `stored` left below `folder`, unless a process still reads it."""
+    _, kept = _placed(source, folder)
+    _remove(kept)
 
 
 def _placed(source: Source, folder: str) -> tuple[Source, Path]:
@@ -167,15 +179,19 @@ def _make(source: Source, kept: Path) -> None:
     with writing.whole_folder(kept) as unfinished:
         os.mkdir(unfinished)
         if source.in_place:
-            examples = _verify(source)
+            examples = verify(source)
         else:
             examples = _write(source, f"{unfinished}/{_EXAMPLES}")
         description = {"examples": examples, "source": [source.name, source.identity]}
         Path(unfinished, _DESCRIPTION).write_text(text_of(description))
 
 
-def _verify(source: Source) -> int:
-    """Reads every record, and so has TensorFlow verify its checksums."""
+def verify(source: Source) -> int:
+    """Reads every record, so that TensorFlow verifies its checksum; gives how many there are.
+
+    Raises:
+      Failure: a record is damaged, or not of the source's form.
+    """
     examples = 0
     records = source.elements(None).batch(source.chunk)
     records = records.with_options(tf_data_options(deterministic=True))

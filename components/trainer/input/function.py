@@ -138,6 +138,8 @@ def feed(
         functools.partial(disk.bytes_to_write, source, options.cache_dir),
         options.workers.here,
     )
+    if options.plan and options.strategy == "auto":
+        strategy, reason = options.plan(source, strategy, reason)
     if options.workers.agree:
         strategy, reason = options.workers.agree(strategy, reason)
     if strategy == "memory":

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from failures import Failure
 
@@ -34,6 +35,8 @@ class FeedOptions:
     balanced: bool = False
     first_step: int = 0  # batches to skip, to resume a training
     workers: Workers = Workers()
+    # With "auto": maps a source, and the (strategy, reason) that its size gives, to those to use.
+    plan: Callable[[Any, str, str], tuple[str, str]] | None = None
     timed: bool = False  # record in `Input.load_times` when each batch is loaded
 
     def check(self, batch_size: int, training: bool) -> None:

@@ -58,6 +58,19 @@ class Source:
         """How many examples are quickly decoded at once."""
         return max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.row_bytes))
 
+    def part(self, count: int) -> "Source":
+        """At most the first `count` examples, as a source of its own."""
+        return dataclasses.replace(
+            self,
+            identity=f"{self.identity}, {count} of them",
+            elements=lambda *seed: self.elements(*seed).take(count),
+            at_most=min(count, self.at_most),
+            count=lambda: min(count, self.count()),
+            in_place=(),
+            parts=(),
+            lock=None,
+        )
+
     def chunks(self, size: int | None = None) -> tf.data.Dataset:
         """All examples once, decoded, `size` or `chunk` at a time, always in the same order."""
         chunks = self.elements(None).batch(size or self.chunk)

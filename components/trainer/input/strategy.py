@@ -11,6 +11,7 @@ from files.places import existing
 STRATEGIES = ("auto", "memory", "disk", "streaming")
 # The rest is for the model, its activations and the page cache that reading needs.
 _MEMORY_SHARE = 0.5
+_NO_CACHE = "there is no cache_dir for the disk"
 
 
 def choose(
@@ -37,28 +38,56 @@ def choose(
         raise Failure(f"The input strategy is {wanted!r}. Choose from: {', '.join(STRATEGIES)}.")
     if wanted == "disk" and not cache_dir:
         raise Failure("The input strategy disk has no cache_dir. Name a folder on a local disk.")
-    size = f"{_readable(decoded_bytes)} of decoded examples"
+    size = f"{readable(decoded_bytes)} of decoded examples"
     if wanted != "auto":
         return wanted, f"{wanted} was asked for, with {size}"
-    if memory_limit_bytes is None:
-        free = free_memory()
-        limit, room = _MEMORY_SHARE * free, f"half of the {_readable(free)} of free memory"
-        if workers_here > 1:
-            limit, room = limit / workers_here, f"{room}, shared by {workers_here} workers"
-    else:
-        limit, room = memory_limit_bytes, f"the {_readable(memory_limit_bytes)} allowed"
+    limit, room = _memory(memory_limit_bytes, workers_here)
     if decoded_bytes <= limit:
         return "memory", f"{size} fit into {room}"
     too_much = f"{size} exceed {room}"
     if not cache_dir:
-        return "streaming", f"{too_much}, and there is no cache_dir for the disk"
+        return "streaming", f"{too_much}, and {_NO_CACHE}"
     to_write = bytes_to_write()
     if not to_write:
         return "disk", f"{too_much}, and lie decoded on the disk"
     free = shutil.disk_usage(existing(cache_dir)).free
     if to_write > free:
-        return "streaming", f"{too_much}, and for the {_readable(free)} free in {cache_dir}"
-    return "disk", f"{too_much}, and {cache_dir} has {_readable(free)} free"
+        return "streaming", f"{too_much}, and for the {readable(free)} free in {cache_dir}"
+    return "disk", f"{too_much}, and {cache_dir} has {readable(free)} free"
+
+
+def refusals(
+    decoded_bytes: int,
+    cache_dir: str | None,
+    memory_limit_bytes: int | None,
+    to_write: int,
+    workers_here: int = 1,
+) -> dict[str, str]:
+    """Why the data or the machine rule a strategy out, half a sentence; arguments as `choose`'s.
+
+    Args:
+      to_write: the bytes that the disk strategy still has to write below `cache_dir`.
+    """
+    found = {}
+    limit, room = _memory(memory_limit_bytes, workers_here)
+    if decoded_bytes > limit:
+        found["memory"] = f"{readable(decoded_bytes)} exceed {room}"
+    if not cache_dir:
+        found["disk"] = _NO_CACHE
+    elif to_write > (free := shutil.disk_usage(existing(cache_dir)).free):
+        found["disk"] = f"{readable(to_write)} exceed the {readable(free)} free in {cache_dir}"
+    return found
+
+
+def _memory(limit_bytes: int | None, workers_here: int) -> tuple[float, str]:
+    """What the memory strategy may take, and that in words."""
+    if limit_bytes is not None:
+        return limit_bytes, f"the {readable(limit_bytes)} allowed"
+    free = free_memory()
+    limit, room = _MEMORY_SHARE * free, f"half of the {readable(free)} of free memory"
+    if workers_here > 1:
+        return limit / workers_here, f"{room}, shared by {workers_here} workers"
+    return limit, room
 
 
 def free_memory(root: Path = Path("/")) -> int:
@@ -121,7 +150,8 @@ def _reclaimable(folder: Path) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
 
 
-def _readable(size: float) -> str:
+def readable(size: float) -> str:
+    """A number of bytes for people."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"

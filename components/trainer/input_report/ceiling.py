@@ -58,9 +58,7 @@ def measure(
     local = tuple(
         tf.concat(devices.strategy.experimental_local_results(part), axis=0) for part in batch
     )
-    dataset = tf.data.Dataset.from_tensors(local).repeat().prefetch(_AHEAD)
-    dataset = dataset.with_options(tf_data_options(deterministic=True))
-    cached = iter(distributed(dataset, devices))
+    cached = always_there(local, devices)
 
     def block(batches: Iterator) -> tuple[float, list[float]]:
         """Seconds of the whole block, and of each call's fetching."""
@@ -87,3 +85,10 @@ def measure(
         for (without, _), (seconds, fetches) in zip(blocks["cached"], blocks["fed"], strict=True)
     )
     return Ceiling(ready / at_once, ratios)
+
+
+def always_there(batch: tuple[tf.Tensor, ...], devices: Devices) -> Iterator:
+    """One batch of this process again and again, on its way to the devices like any other."""
+    dataset = tf.data.Dataset.from_tensors(batch).repeat().prefetch(_AHEAD)
+    dataset = dataset.with_options(tf_data_options(deterministic=True))
+    return iter(distributed(dataset, devices))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from components.trainer.input_plan.plan import Plan
 from files import places
 
 REPORT_FILE, PLOT_FILE = "input_report.json", "input_report.svg"
@@ -37,6 +38,7 @@ class Report(NamedTuple):
     reason: str | None  # why this strategy was chosen
     speeds: list[Speed]  # first epoch, later epochs, without any input
     stages: list[Stage]  # slowest first; empty if not measured
+    plan: Plan | None = None  # what was predicted before the training; None if nothing was
 
     @property
     def waited(self) -> float | None:
@@ -64,7 +66,15 @@ def read_report(folder: Path) -> Report | None:
         for stage in found.get("stages") or ()
     ]
     texts = (found.get(name) for name in ("advice", "strategy", "reason"))
-    return Report(found["line"], found["verdict"], *texts, speeds, stages)
+    plan = _plan(found.get("plan"))
+    return Report(found["line"], found["verdict"], *texts, speeds, stages, plan)
+
+
+def _plan(content: Mapping[str, Any] | None) -> Plan | None:
+    try:
+        return Plan.from_content(content) if content else None
+    except (KeyError, TypeError):  # Another version wrote it.
+        return None
 
 
 def read_plot(folder: Path) -> bytes | None:

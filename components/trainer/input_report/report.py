@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from components.trainer.input_plan.plan import Plan as InputPlan
 from components.trainer.input_report import plot
 from components.trainer.input_report.ceiling import Ceiling, Plan
 from components.trainer.input_report.figures import figures
@@ -42,6 +43,7 @@ class InputReport:
     parameters: Limits
     times: StepTimes = dataclasses.field(default_factory=StepTimes)  # of every call
     load_seconds: float = 0.0  # for preparing the input before the first step
+    predicted: InputPlan | None = None  # what was predicted; None where the strategy was given
     content: dict | None = None  # None until `finish`, or if the training made no call
 
     def plan(self, alone: bool) -> Plan | None:
@@ -120,6 +122,7 @@ class InputReport:
             "fetch_seconds": near.fetch_seconds,
             "max_wait": self.parameters.max_wait,
             "stages": measured,
+            "plan": self.predicted.content() if self.predicted else None,
             **found,
         }
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import logging
 import threading
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from components.trainer.input.function import feed, input_function
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.records import source
 from components.trainer.input_report import plot
+from components.trainer.input_report.reading import read_report
 from components.trainer.input_report.report import InputReport
 from components.trainer.input_report.stages import stages
 from components.trainer.model import build_model
@@ -178,3 +180,22 @@ def test_the_report_does_not_change_the_model(train_in, trained):
     for mine, other in zip(without.weights(), trained.weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
     assert not list(Path(without.model_run.uri).glob("input_report*"))
+
+
+def test_a_probe_before_the_training_does_not_change_the_model(train_in, caplog):
+    caplog.set_level(logging.INFO, logger="steadyfeed.progress")
+    only = {"memory_limit_mb": 0.001}  # There is no cache folder either.
+    probed = train_in("probed", input={**only, "probe_seconds": 0.001})
+    by_size = train_in("by_size", input={**only, "probe_seconds": 0})
+    assert probed.metrics == by_size.metrics
+    for mine, other in zip(probed.weights(), by_size.weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+    found = read_report(Path(probed.model_run.uri))
+    assert found.strategy == "streaming"
+    assert found.reason == "streaming: nothing else is possible"
+    forecasts = {one.strategy: one for one in found.plan.forecasts}
+    assert forecasts["memory"].refused
+    assert forecasts["streaming"].later_epochs.images_per_second > 0
+    assert "input plan, measured in" in caplog.text
+    assert not read_report(Path(by_size.model_run.uri)).plan.forecasts

@@ -1,0 +1,284 @@
+"""Measures on some of the examples what each input strategy would cost for all of them.
+
+Every strategy runs as it would in the training, by the same input function, so nothing about
+it is written down twice: memory and disk on the first examples, streaming on all of them.
+"""
+
+import contextlib
+import dataclasses
+import os
+import random
+import time
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+
+from components.trainer.input import disk, streaming
+from components.trainer.input.function import Input, feed
+from components.trainer.input.options import FeedOptions
+from components.trainer.input.source import Source, cores, tf_data_options, traced
+from components.trainer.input_plan.plan import Stage
+from components.trainer.input_plan.prediction import Costs
+from components.trainer.input_plan.speed import Speed, at_most
+from failures import Failure
+
+_PARTS = 12  # of the budget: one for each measurement that is not of a strategy's speed
+_SPEED_PARTS = 2
+_LEAST = 0.05  # seconds; a busy machine may stop a shorter measurement for all of its time
+_PART_BYTES = 64 << 20  # of decoded examples, far above the processor's caches
+_MOST_TIMES = 8  # the larger one of two parts has as many times the examples of the smaller one
+_SHORT = 0.05  # seconds that a batch takes of a core where batches have to be many
+_READ_BYTES = 1 << 20
+_READY = 16  # batches that the input function has ready at most
+
+
+@dataclasses.dataclass(frozen=True)
+class Probed:
+    """What was measured."""
+
+    costs: tuple[Costs, ...]  # of memory, disk and streaming
+    stages: tuple[Stage, ...]
+    batch: tuple[tf.Tensor, ...]  # as this worker trains on
+
+
+class Probe:
+    """Measures one source for a training.
+
+    Args:
+      examples: how many the source has.
+      options: of the training.
+      seconds: about how long to measure; a slow batch or file cannot be cut short.
+      deliver: maps a dataset of batches to what the training takes them from.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        examples: int,
+        batch_size: int,
+        options: FeedOptions,
+        seconds: float,
+        deliver: Callable[[tf.data.Dataset], Iterable] = iter,
+    ):
+        self._source = source
+        self._examples = examples
+        self._batch = batch_size
+        self._options = dataclasses.replace(options, first_step=0, timed=False, plan=None)
+        self._options = dataclasses.replace(
+            self._options, workers=dataclasses.replace(options.workers, agree=None)
+        )
+        self._each = max(seconds / _PARTS, _LEAST)
+        self._deliver = deliver
+
+    def measure(self, refused: dict[str, str]) -> Probed:
+        """Runs all measurements.
+
+        Args:
+          refused: why a strategy is not possible, by its name.
+
+        Raises:
+          Failure: an example cannot be read or decoded.
+        """
+        try:
+            read, decode = self._read_and_decode()
+            memory, gather, batch = self._memory()
+            found = (memory, self._disk(memory, refused), self._streaming())
+        except tf.errors.OpError as error:
+            raise self._source.explain(error) from error
+        costs = tuple(
+            dataclasses.replace(one, refused=one.refused or refused.get(one.strategy))
+            for one in found
+        )
+        return Probed(costs, (read, decode, Stage("gather", gather)), batch)
+
+    def _read_and_decode(self) -> tuple[Stage, Stage]:
+        undecoded = self._source.elements(None).repeat()
+        undecoded = undecoded.batch(self._source.chunk).with_options(tf_data_options(True))
+        batches = iter(undecoded)
+        elements = next(batches)
+        read = at_most(batches, self._source.chunk, self._each)
+
+        few = tf.nest.map_structure(lambda part: part[:4], elements)
+        self._decoded(few)  # The first call imports libraries.
+        began = time.perf_counter()
+        self._decoded(few)
+        # Of one core an image; decides how many are too many for the budget.
+        self._decoding = max(1e-7, (time.perf_counter() - began) / len(tf.nest.flatten(few)[0]))
+        size = self._short_batch()
+        some = tf.nest.map_structure(lambda part: part[:size], elements)
+        size = len(tf.nest.flatten(some)[0])
+        decoded = tf.data.Dataset.from_tensors(some).repeat()
+        decoded = decoded.map(traced(self._source.decode), cores()).prefetch(2)
+        batches = iter(decoded.with_options(tf_data_options(True)))
+        next(batches)
+        decode = at_most(batches, size, self._each, fewest=2 * cores())
+        return Stage("read", read.images_per_second), Stage("decode", decode.images_per_second)
+
+    def _decoded(self, elements) -> None:
+        parts = elements if isinstance(elements, tuple) else (elements,)
+        self._source.decode(*parts)
+
+    def _short_batch(self) -> int:
+        workers = self._options.workers.count
+        size = min(self._batch, max(1, int(_SHORT / self._decoding)))
+        return -(-size // workers) * workers
+
+    def _part_batch(self) -> int:
+        """The training's batch, or of images that take long to decode a smaller one."""
+        workers = self._options.workers.count
+        size = min(self._batch, max(1, int(self._each * cores() / self._decoding)))
+        return -(-size // workers) * workers
+
+    def _feed(self, source: Source, strategy: str, batch_size: int) -> Input:
+        options = dataclasses.replace(self._options, strategy=strategy)
+        return feed(source, batch_size, training=True, options=options)
+
+    def _parts_of(self, strategy: str, batch_size: int) -> tuple[float, float, Input]:
+        """Seconds that preparing none and each of the examples takes, and a part that is ready."""
+        size = max(batch_size, min(cores() * self._source.chunk, _PART_BYTES // self._row))
+        if self._source.chunk * self._decoding > self._each:
+            size = batch_size
+        few = min(self._examples, size)
+        self._forget(self._feed(self._source.part(few), strategy, batch_size), few)  # traces
+        began = time.perf_counter()
+        made = self._feed(self._source.part(few), strategy, batch_size)
+        first = time.perf_counter() - began
+        times = min(_MOST_TIMES, max(2.0, 2 * self._each / first))
+        many = min(self._examples, int(few * times), max(2 * few, _PART_BYTES // self._row))
+        if many <= few:
+            return 0.0, first / few, made
+        self._forget(made, few)
+        began = time.perf_counter()
+        made = self._feed(self._source.part(many), strategy, batch_size)
+        second = time.perf_counter() - began
+        each = (second - first) / (many - few)
+        if each <= 0:  # Too little for the clock.
+            return 0.0, second / many, made
+        return max(0.0, first - few * each), each, made
+
+    def _forget(self, made: Input, count: int) -> None:
+        if made.strategy == "disk":
+            made.source.lock.close()
+            disk.forget(self._source.part(count), self._options.cache_dir)
+
+    @property
+    def _row(self) -> int:
+        return self._source.row_bytes
+
+    def _speed(self, made: Input, batch_size: int) -> tuple[float, Speed]:
+        """Seconds to the first batch, and the speed after it."""
+        began = time.perf_counter()
+        batches = iter(self._deliver(made.dataset))
+        next(batches)
+        first = time.perf_counter() - began
+        # What became ready meanwhile is not what can be loaded.
+        at_most(batches, batch_size, self._each / 2, fewest=_READY)
+        seconds = _SPEED_PARTS * self._each
+        return first, at_most(batches, batch_size, seconds, fewest=2 * cores())
+
+    def _memory(self) -> tuple[Costs, float, tuple]:
+        size = self._part_batch()
+        start, each, made = self._parts_of("memory", size)
+        first, speed = self._speed(made, size)
+        costs = Costs(
+            strategy="memory",
+            prepare_seconds=start + each * self._examples,
+            first_batch_seconds=first,
+            images_per_second=speed.images_per_second,
+            core_seconds=speed.core_seconds,
+            memory_bytes=self._examples * self._row,
+            disk_bytes=0,
+        )
+        return costs, speed.images_per_second, self._whole_batch(next(iter(made.dataset)))
+
+    def _whole_batch(self, batch: tuple) -> tuple:
+        wanted = self._batch // self._options.workers.count
+        rows = tf.range(wanted) % len(batch[0])
+        return tuple(tf.gather(part, rows) for part in batch)
+
+    def _disk(self, memory: Costs, refused: dict[str, str]) -> Costs:
+        folder = self._options.cache_dir
+        if not folder or "disk" in refused:
+            # Nothing can be tried; what is in memory is read no slower from a disk's cache.
+            written = self._examples * self._row
+            return dataclasses.replace(memory, strategy="disk", disk_bytes=written)
+        try:
+            costs = self._disk_in(folder)
+        except (Failure, OSError) as error:
+            reason = str(error).rstrip(".")
+            return dataclasses.replace(memory, strategy="disk", refused=reason)
+        if not costs.disk_bytes:
+            return costs
+        # Whoever writes a copy decodes everything as well; noise must not say otherwise.
+        least = max(costs.prepare_seconds, memory.prepare_seconds)
+        return dataclasses.replace(costs, prepare_seconds=least)
+
+    def _disk_in(self, folder: str) -> Costs:
+        size = self._part_batch()
+        to_write = disk.bytes_to_write(self._source, folder)
+        if disk.is_ready(self._source, folder):
+            began = time.perf_counter()
+            made = self._feed(self._source, "disk", size)
+            start, each = time.perf_counter() - began, 0.0
+            first, speed = self._speed(made, size)
+        else:
+            start, each, made = self._parts_of("disk", size)
+            first, speed = self._speed(made, size)
+            self._forget(made, made.examples)
+            if not to_write:
+                each = self._verifying()
+        rate = min(speed.images_per_second, self._rate_of_files())
+        return Costs(
+            strategy="disk",
+            prepare_seconds=start + each * self._examples,
+            first_batch_seconds=first,
+            images_per_second=rate,
+            core_seconds=speed.core_seconds,
+            memory_bytes=min(disk.HELD_BYTES, self._examples * self._row),
+            disk_bytes=to_write,
+        )
+
+    def _verifying(self) -> float:
+        """Seconds that verifying an example takes, of files that are read in place."""
+        few = min(self._examples, 2 * self._source.chunk)
+        seconds = []
+        for count in (few, min(self._examples, _MOST_TIMES * few)):
+            began = time.perf_counter()
+            disk.verify(self._source.part(count))
+            seconds.append((time.perf_counter() - began, count))
+        (first, few), (second, many) = seconds
+        return (second - first) / (many - few) if many > few and second > first else first / few
+
+    def _rate_of_files(self) -> float:
+        """Images a second that the disk gives of files that are read in place, as found: what
+        the system keeps of them in memory counts as quick."""
+        files = [file for file in self._source.in_place if os.path.getsize(file) > _READ_BYTES]
+        if not files:
+            return float("inf")
+        places, read = random.Random(0), 0
+        began = time.perf_counter()
+        with contextlib.ExitStack() as stack:
+            opened = [stack.enter_context(open(file, "rb", buffering=0)) for file in files[:64]]
+            while (taken := time.perf_counter() - began) < self._each / 2:
+                file = places.choice(opened)
+                file.seek(places.randrange(os.fstat(file.fileno()).st_size - _READ_BYTES))
+                read += len(file.read(_READ_BYTES))
+        return read / taken / self._source.form.record_bytes
+
+    def _streaming(self) -> Costs:
+        size = min(self._short_batch(), self._examples)
+        began = time.perf_counter()
+        made = self._feed(self._source, "streaming", size)
+        start = time.perf_counter() - began
+        first, speed = self._speed(made, size)
+        # A core decodes the first batch, which may have been shorter here.
+        first += (self._batch - size) * self._decoding
+        return Costs(
+            strategy="streaming",
+            prepare_seconds=start,
+            first_batch_seconds=first,
+            images_per_second=speed.images_per_second,
+            core_seconds=speed.core_seconds,
+            memory_bytes=min(2 * streaming.SHUFFLED_BYTES, self._examples * self._row),
+            disk_bytes=0,
+        )

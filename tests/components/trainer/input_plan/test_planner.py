@@ -1,0 +1,167 @@
+"""The plan of a training's input, on digits whose decoder sleeps for a known time an image."""
+
+import dataclasses
+import threading
+import time
+
+import pytest
+import tensorflow as tf
+
+from components.trainer.certification.emulation import StandIn
+from components.trainer.checkpoints import Checkpoints
+from components.trainer.input.features import LABEL, image_feature
+from components.trainer.input.function import feed
+from components.trainer.input.options import FeedOptions
+from components.trainer.input.records import source as records_source
+from components.trainer.input_plan.plan import PLAN_FILE
+from components.trainer.input_plan.planner import Planner
+from components.trainer.input_plan.prediction import Consumer
+from settings.training import Training
+
+SHAPE, BATCH = (12, 12, 1), 16
+SLEEP = 0.004  # seconds an image, one at a time: 250 images/s
+RATE = 1 / SLEEP
+ALWAYS = 0.001  # so short a probe measures the smallest data
+
+
+@pytest.fixture(scope="module")
+def late(digits):
+    """A source whose decoder takes no processor, so that a busy machine changes little."""
+    files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
+    source = records_source(files, (image_feature(SHAPE), LABEL))
+    one_at_a_time = threading.Lock()
+
+    def sleep(serialized):
+        with one_at_a_time:
+            time.sleep(SLEEP * len(serialized))
+        return serialized
+
+    def decode(serialized):
+        slept = tf.numpy_function(sleep, [serialized], tf.string)
+        return source.decode(tf.ensure_shape(slept, serialized.shape))
+
+    return dataclasses.replace(source, decode=decode, in_place=())
+
+
+@pytest.fixture
+def planner_of(tmp_path):
+    """A Planner of a model that takes so many images a second, and counts its measurements."""
+
+    def make(rate, checkpoints=None, began_with=None, memory_limit=None, cache=True, **training):
+        measured = []
+
+        def step(steps_per_epoch, batch, seconds):
+            images, labels = batch
+            assert images.shape == (BATCH, *SHAPE)
+            assert labels.shape == (BATCH,)
+            measured.append(steps_per_epoch)
+            return Consumer(BATCH, BATCH / rate), []
+
+        cache_dir = str(tmp_path / "cache") if cache else None
+        options = FeedOptions(seed=3, cache_dir=cache_dir, memory_limit_bytes=memory_limit)
+        made = Planner(
+            Training(batch_size=BATCH, **{"input": {"probe_seconds": ALWAYS}} | training),
+            options,
+            step,
+            checkpoints or Checkpoints(None, None, 60),
+            began_with,
+        )
+        made.measured = measured
+        return made
+
+    return make
+
+
+def plan_of(planner, source):
+    chosen, reason = planner(source, "memory", "by size")
+    assert (planner.plan.strategy, planner.plan.reason) == (chosen, reason)
+    return planner.plan
+
+
+@pytest.mark.slow
+@pytest.mark.measured
+def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late):
+    plan = plan_of(planner_of(RATE, epochs=1), late)
+    assert plan.strategy == "streaming"
+    # Loading takes as long as the training, and is not done beside it.
+    memory, _, streaming = plan.forecasts
+    assert memory.seconds > 1.3 * streaming.seconds
+
+    quick = planner_of(20 * RATE, epochs=20)
+    assert plan_of(quick, late).strategy == "memory"
+    assert quick.measured == [15]
+    for strategy in ("memory", "disk", "streaming"):
+        assert any(strategy in line for line in quick.plan.lines())
+
+
+@pytest.mark.slow
+def test_nothing_of_a_probe_stays_on_the_disk_but_a_lock(planner_of, late, tmp_path):
+    plan_of(planner_of(RATE), late)
+    assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
+
+
+@pytest.mark.slow
+def test_a_model_that_nothing_reaches_is_told_before_the_training(planner_of, late):
+    plan = plan_of(planner_of(4 * RATE, memory_limit=100, cache=False, epochs=3), late)
+    assert plan.strategy == "streaming"
+    assert plan.warning.startswith("No input strategy reaches the model")
+    assert "of memory for decoded images" in plan.warning
+    assert plan.warning in plan.lines()[-1]
+    assert "cores instead" not in plan.warning  # The cores were idle.
+
+
+@pytest.mark.slow
+def test_a_resumed_training_keeps_the_plan_unless_it_has_become_impossible(
+    planner_of, late, tmp_path
+):
+    checkpoints = Checkpoints(str(tmp_path / "own"), None, 60)
+    first = planner_of(20 * RATE, checkpoints, epochs=20)
+    plan = plan_of(first, late)
+    assert first.measured
+    assert (tmp_path / "own" / PLAN_FILE).exists()
+
+    again = planner_of(RATE, checkpoints, epochs=20)
+    assert plan_of(again, late) == plan
+    assert not again.measured
+
+    smaller = planner_of(20 * RATE, checkpoints, epochs=20, memory_limit=100)
+    assert plan_of(smaller, late).strategy != plan.strategy == "memory"
+    assert smaller.measured
+
+
+def test_without_a_kept_plan_the_strategy_of_the_checkpoint_goes_on(planner_of, late):
+    planner = planner_of(RATE, began_with="streaming")
+    assert plan_of(planner, late).strategy == "streaming"
+    assert not planner.measured
+
+
+def test_small_data_are_not_measured(planner_of, late):
+    planner = planner_of(RATE, input={})
+    plan = plan_of(planner, late)
+    assert (plan.strategy, plan.forecasts, planner.measured) == ("memory", (), [])
+    assert plan.lines() == ["input plan: by size, and need no probe"]
+    assert planner.seconds < 0.5
+
+
+@pytest.mark.parametrize("training", [{"input": {"probe_seconds": 0}}, {"deterministic": True}])
+def test_who_wants_no_probe_gets_none(planner_of, late, training):
+    planner = planner_of(RATE, **training)
+    assert plan_of(planner, late).strategy == "memory"
+    assert not planner.measured
+
+
+@pytest.mark.slow
+@pytest.mark.measured
+@pytest.mark.parametrize("part", [0.5, 1.5])
+def test_what_is_predicted_of_streaming_happens(planner_of, late, part):
+    consumer = Consumer(BATCH, BATCH / (part * RATE))
+    predicted = plan_of(planner_of(part * RATE, epochs=2), late).forecasts[2].later_epochs
+
+    made = feed(late, BATCH, training=True, options=FeedOptions(seed=3, strategy="streaming"))
+    batches, device = iter(made.dataset), StandIn(consumer.step_seconds)
+    for _ in range(made.steps_per_epoch):
+        device.take(batches)
+    waited = sum(device.take(batches) for _ in range(60))
+    took = waited + 60 * consumer.step_seconds
+    assert predicted.images_per_second == pytest.approx(60 * BATCH / took, rel=0.15)
+    assert predicted.wait == pytest.approx(waited / took, abs=0.05)
