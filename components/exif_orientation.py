@@ -3,24 +3,35 @@
 import tensorflow as tf
 
 from components import png_text
-from components.picture_parts import EXIF, Parts, bytes_at, text_at
+from components.picture_parts import Parts, text_at
 from components.subgraph import seldom_run
 
-_ENTRY = 6  # numbers of 16 bits: tag, kind, how many values (2), and them or where they are (2)
+# Before the EXIF stands JPEG's mark, which some programs repeat.
+_MARKS = r"^(?:Exif\x00\x00){1,3}"
+# II or MM says which byte comes first. Pillow believes the number behind it in either order.
+_BEGINNING, _BIG = r"(?s)(?:II|MM)(?:\x2a\x00|\x00\x2a)\C*", r"(?s)M\C*"
 _MOST_ENTRIES = 64  # they stand in the order of their tags, and this tag is a low one
 _TAG = 0x0112
-_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8)  # bytes of each kind of value
-_WHOLE = (3, 4, 6, 8, 9, 13)  # kinds of whole numbers of up to 4 bytes
-_RATIONAL, _SIGNED_RATIONAL, _FLOAT, _DOUBLE, _LONG8 = 5, 10, 11, 12, 16
-_NUMBERS = (*_WHOLE, _RATIONAL, _SIGNED_RATIONAL, _FLOAT, _DOUBLE, _LONG8)
-_UPRIGHT, _MOST = 1, 8
-# II or MM says which byte comes first. Pillow believes the number behind it in either order.
-_ORDERS, _VERSIONS = (0x4949, 0x4D4D), (42, 42 << 8)
-_REPEATS = 3  # of JPEG's mark before the EXIF: some programs write it again
+# Of an entry, 16-bit numbers (tag, kind, how many values in two, and them or where they are in
+# two), its bytes, and where in it and behind it its value and the next entry are.
+_ENTRY, _ENTRY_BYTES, _VALUE = 6, 12, 8
+_FIRST = 2  # bytes before a directory's first entry: how many there are
+_ENDS = [_FIRST + _ENTRY_BYTES * (number + 1) for number in range(_MOST_ENTRIES)]
+_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0)  # bytes of each kind of value
+# How a number is read, by its kind; of other kinds nothing is, as if it were 0.
+_WHOLE, _FRACTION, _SIGNED_FRACTION, _FLOAT, _DOUBLE, _LONG8 = range(6)
+_READ = {5: _FRACTION, 10: _SIGNED_FRACTION, 11: _FLOAT, 12: _DOUBLE, 16: _LONG8}
+_READ |= dict.fromkeys((3, 4, 6, 8, 9, 13), _WHOLE)
+_READINGS = [_READ.get(kind, _WHOLE) for kind in range(len(_SIZES))]
+_NUMBER_SIZES = [size if kind in _READ else 0 for kind, size in enumerate(_SIZES)]
 _IN_XMP = r'(?s)^\C*?tiff:Orientation(?:="|>)([0-9])\C*$'
+_KIND = (0, 4, 4)  # bytes of a PNG's text, in front of XMP and a profile, that tell its kind
+_UPRIGHT, _MOST = 1, 8
+_NONE = 0
+_ORIENTATIONS = (_UPRIGHT, *range(1, _MOST + 1), _UPRIGHT)  # by the digit that is given
 
-_TEXT, _TEXTS = tf.TensorSpec([], tf.string), tf.TensorSpec([None], tf.string)
-_NUMBERS_OF_EACH = tf.TensorSpec([None], tf.int32)
+_TEXTS = tf.TensorSpec([None], tf.string)
+_PLACES = tf.TensorSpec([None, 3], tf.int32)
 # By orientation, from 0 on: its axes as they are stored, and the steps along them.
 _AXES = [(0, 1, 2)] * 5 + [(1, 0, 2)] * 4
 _STEPS = [(1, 1), (1, 1), (1, -1), (-1, -1), (-1, 1), (1, 1), (1, -1), (-1, -1), (-1, 1)]
@@ -53,132 +64,96 @@ def orientations(encoded: tf.Tensor, parts: Parts) -> tf.Tensor:
     Returns:
       (batch,) int32, 1 to 8.
     """
-    exif, profile, xmp = ((place.end > 0) for place in (parts.exif, parts.profile, parts.xmp))
-    given = tf.cond(
-        tf.reduce_any(exif),
-        lambda: tf.where(exif, _in_exif(encoded, *parts.exif), 0),
-        lambda: tf.zeros_like(exif, tf.int32),
+    return tf.cond(
+        tf.reduce_any(parts.ends > 0),
+        lambda: _in_parts(encoded, parts.begins, parts.ends),
+        lambda: tf.ones_like(encoded, tf.int32),
     )
-    in_text = (profile & ~exif) | (xmp & (given == 0))
-    given = tf.cond(
-        tf.reduce_any(in_text),
-        lambda: _in_texts(encoded, *parts.profile, *parts.xmp, profile & ~exif, in_text, given),
-        lambda: given,
+
+
+@seldom_run(_TEXTS, _PLACES, _PLACES)
+def _in_parts(encoded, begins, ends):
+    texts = tf.strings.substr(
+        encoded[:, None], tf.maximum(begins - _KIND, 0), ends - begins + _KIND
     )
-    return tf.where((given > _UPRIGHT) & (given <= _MOST), given, _UPRIGHT)
+    is_there = ends > 0
+    exif, xmp, profile = tf.unstack(tf.where(is_there, texts, ""), axis=1)
+    has_exif, has_xmp, has_profile = tf.unstack(is_there, axis=1)
+    rows = tf.where(has_profile & ~has_exif)  # (few, 1)
+    profiles = png_text.content(tf.gather_nd(profile, rows))
+    profiles = tf.map_fn(png_text.from_hexadecimal, profiles)
+    given = _in_exif(tf.tensor_scatter_nd_update(exif, rows, profiles))
+    needs_xmp = has_xmp & (given == _NONE)
+    # Only where it is needed: a text can be damaged.
+    xmp = png_text.content(tf.where(needs_xmp, xmp, ""))
+    return tf.gather(_ORIENTATIONS, tf.where(needs_xmp, _in_xmp(xmp), given))
 
 
-@seldom_run(
-    _TEXTS, *[_NUMBERS_OF_EACH] * 4, *[tf.TensorSpec([None], tf.bool)] * 2, _NUMBERS_OF_EACH
-)
-def _in_texts(encoded, profile_begin, profile_end, xmp_begin, xmp_end, profile, in_text, given):
-    def one(values):
-        encoded, profile_place, xmp_place, profile, in_text, given = values
-        given = tf.cond(
-            profile, lambda: _in_profile(_content(encoded, profile_place)), lambda: given
-        )
-        return tf.cond(
-            in_text & (given == 0),
-            lambda: _in_xmp(_content(encoded, xmp_place)),
-            lambda: given,
-        )
-
-    places = (profile_begin, profile_end), (xmp_begin, xmp_end)
-    values = (encoded, *places, profile, in_text, given)
-    return tf.map_fn(one, values, fn_output_signature=tf.TensorSpec((), tf.int32))
+def _in_xmp(texts: tf.Tensor) -> tf.Tensor:
+    """(batch,) int32: a digit, 0 where there is none."""
+    found = tf.strings.regex_full_match(texts, _IN_XMP)
+    digits = tf.where(found, tf.strings.regex_replace(texts, _IN_XMP, r"\1"), "0")
+    return tf.strings.to_number(digits, tf.int32)
 
 
-def _content(encoded: tf.Tensor, place: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-    begin, end = place
-    # With the kind of a PNG's text, which stands before it.
-    return tf.strings.substr(encoded, tf.maximum(begin - 4, 0), end - begin + 4)
-
-
-@seldom_run(_TEXT)
-def _in_profile(text: tf.Tensor) -> tf.Tensor:
-    exif = tf.expand_dims(png_text.from_hexadecimal(png_text.content(text)), 0)
-    return _in_exif(exif, tf.constant([0]), tf.strings.length(exif))[0]
-
-
-@seldom_run(_TEXT)
-def _in_xmp(text: tf.Tensor) -> tf.Tensor:
-    """() int32 of a JPEG's, WebP's or PNG's part; 0 where it says nothing."""
-    text = png_text.content(text)
-    found = tf.strings.regex_full_match(text, _IN_XMP)
-    number = tf.where(found, tf.strings.regex_replace(text, _IN_XMP, r"\1"), "0")
-    return tf.strings.to_number(number, tf.int32)
-
-
-@seldom_run(_TEXTS, _NUMBERS_OF_EACH, _NUMBERS_OF_EACH)
-def _in_exif(encoded: tf.Tensor, tiff: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
+def _in_exif(exif: tf.Tensor) -> tf.Tensor:
     """(batch,) int32: 0 where the EXIF has none. Source: CIPA DC-008, 4.5 and 4.6."""
-    for _ in range(_REPEATS):
-        tiff += tf.where(text_at(encoded, tiff, len(EXIF)) == EXIF, len(EXIF), 0)
-    is_big = text_at(encoded, tiff, 1) == b"M"
-    weights = tf.where(is_big[:, None, None], (256, 1), (1, 256))  # (batch, 1, 2)
+    exif = tf.strings.regex_replace(exif, _MARKS, "", replace_global=False)
+    length = tf.strings.length(exif)
+    is_big = tf.strings.regex_full_match(exif, _BIG)
 
-    def shorts(at, count):  # (batch, count)
-        pairs = tf.reshape(bytes_at(encoded, at, 2 * count), (-1, count, 2))
-        return tf.reduce_sum(pairs * weights, axis=-1)
+    def numbers(text, kind, count):  # (batch, count)
+        size = count * kind.size
+        read = [tf.io.decode_raw(text, kind, order, fixed_length=size) for order in (True, False)]
+        return tf.where(is_big[:, None], read[1], read[0])
 
-    def long(one, other):
-        return tf.where(is_big, one * (1 << 16) + other, other * (1 << 16) + one)
-
-    order, version, *place = tf.unstack(shorts(tiff, 4), axis=1)
-    directory = tiff + long(*place)
-    table = shorts(directory, 1 + _ENTRY * _MOST_ENTRIES)
-    entries = tf.reshape(table[:, 1:], (-1, _MOST_ENTRIES, _ENTRY))
-    tags, kinds, *counts, _, _ = tf.unstack(entries, axis=2)
-    numbers = tf.range(_MOST_ENTRIES)
-    is_here = (numbers < table[:, :1]) & (tags == _TAG)
-    is_here &= directory[:, None] + 2 + 12 * (numbers + 1) <= end[:, None]
-    is_here &= (directory >= tiff)[:, None]  # A distance of 2 GiB or more counts as negative.
-    is_here &= (_size(kinds) > 0) & (tf.add_n(counts) > 0)
-    last = tf.reduce_max(tf.where(is_here, numbers + 1, 0), axis=-1)
-    entry = tf.gather(entries, tf.maximum(last - 1, 0), batch_dims=1)
-    _, kind, *count, one, other = tf.unstack(entry, axis=1)
+    _, directory = tf.unstack(numbers(exif, tf.int32, 2), axis=1)
+    table = text_at(exif, directory, _FIRST + _ENTRY_BYTES * _MOST_ENTRIES)
+    table = tf.cast(numbers(table, tf.uint16, 1 + _ENTRY * _MOST_ENTRIES), tf.int32)
+    count, entries = tf.split(table, [1, _ENTRY * _MOST_ENTRIES], axis=1)
+    entries = tf.reshape(entries, (-1, _MOST_ENTRIES, _ENTRY))
+    tags, kinds, few, many, _, _ = tf.unstack(entries, axis=2)
+    order = tf.range(_MOST_ENTRIES)
+    is_here = (tags == _TAG) & (order < count) & (_by_kind(_SIZES, kinds) > 0) & (few + many > 0)
+    # A distance of 2 GiB or more counts as negative.
+    is_here &= (directory >= 0)[:, None] & (directory[:, None] + _ENDS <= length[:, None])
+    last = tf.reduce_max(tf.where(is_here, order, -1), axis=1)
 
     # The first of its values.
-    size, values, away = _size(kind), long(*count), tiff + long(one, other)
-    is_away = (values < 0) | (values > 4 // tf.maximum(size, 1))
-    one, other, *more = tf.unstack(
-        tf.where(is_away[:, None], shorts(away, 4), tf.stack([one, other, one, other], 1)), axis=1
+    entry = tf.maximum(last, 0)
+    _, kind, *place = tf.unstack(tf.gather(entries, entry, batch_dims=1), axis=1)
+    few, many, near, far = place
+    values, away = (
+        tf.where(is_big, one * (1 << 16) + other, other * (1 << 16) + one)
+        for one, other in ((few, many), (near, far))
     )
-    first, second = long(one, other), long(*more)
-    value = tf.where(size == 2, one, first)
-    value = tf.where(size == 1, tf.where(is_big, one // 256, one % 256), value)
-    value = _as_whole(kind, value, first, second, is_big)
-    is_number = tf.reduce_any(kind[:, None] == _NUMBERS, axis=-1)
-    is_number &= ~is_away | ((away >= tiff) & (away + size * values <= end))
-    found = tf.where(is_number & (value > 0) & (value <= _MOST), value, _UPRIGHT)
-
-    known = tf.reduce_any(order[:, None] == _ORDERS, axis=-1)
-    known &= tf.reduce_any(version[:, None] == _VERSIONS, axis=-1)
-    return tf.where((last > 0) & known, found, 0)
-
-
-def _as_whole(kind, value, first, second, is_big) -> tf.Tensor:
-    """(batch,) int32: the value of an unusual kind too, as Pillow reads it; 0 if not whole.
-
-    Args:
-      value: what it is if its kind is a usual one.
-      first, second: the numbers of 32 bits at its place.
-    """
-    low = tf.where(is_big, second, first)
-    high = tf.where(is_big, first, second)
-    double = tf.bitcast(tf.stack([low, high], axis=-1), tf.float64)
-    single = tf.cast(tf.bitcast(first, tf.float32), tf.float64)
-    parts = tf.cast(tf.stack([first, second]), tf.float64)
-    parts += tf.where((parts < 0) & (kind == _RATIONAL), tf.constant(2.0**32, tf.float64), 0)
-    is_fraction = (kind == _RATIONAL) | (kind == _SIGNED_RATIONAL)
-    real = tf.where(kind == _FLOAT, single, tf.where(kind == _DOUBLE, double, 0))
-    real = tf.where(is_fraction, parts[0] / parts[1], real)
-    is_whole = (real >= 1) & (real <= _MOST) & (real == tf.floor(real))
-    value = tf.where(is_whole, tf.cast(tf.where(is_whole, real, 0), tf.int32), value)
-    value = tf.where(kind == _LONG8, tf.where(high == 0, low, 0), value)
-    is_plain = tf.reduce_any(kind[:, None] == (*_WHOLE, _LONG8), axis=-1)
-    return tf.where(is_plain | is_whole, value, 0)
+    size = _by_kind(_SIZES, kind)
+    is_away = (values < 0) | (values > 4 // tf.maximum(size, 1))
+    fits = ~is_away | ((away >= 0) & (away + size * values <= length))
+    at = tf.where(is_away, away, directory + _FIRST + _ENTRY_BYTES * entry + _VALUE)
+    size = tf.where(fits, _by_kind(_NUMBER_SIZES, kind), 0)
+    text = tf.strings.substr(exif, tf.clip_by_value(at, 0, length), size)
+    pair = numbers(text, tf.int32, 2)
+    # What is missing of 4 bytes counts as zeros behind: for the highest byte first, too low.
+    shift = tf.where(is_big, 8 * (4 - size), 0)
+    above, below = tf.unstack(tf.cast(pair, tf.float64), axis=1)
+    readings = [
+        tf.bitwise.right_shift(pair[:, 0], shift),
+        _unsigned(above) / _unsigned(below),
+        above / below,
+        *(numbers(text, kind, 1)[:, 0] for kind in (tf.float32, tf.float64, tf.int64)),
+    ]
+    readings = tf.stack([tf.cast(one, tf.float64) for one in readings], axis=1)
+    value = tf.gather(readings, _by_kind(_READINGS, kind), batch_dims=1)
+    is_whole = (value >= 1) & (value <= _MOST) & (value == tf.floor(value))
+    found = tf.cast(tf.where(is_whole, value, _UPRIGHT), tf.int32)
+    is_known = (last >= 0) & tf.strings.regex_full_match(exif, _BEGINNING)
+    return tf.where(is_known, found, _NONE)
 
 
-def _size(kinds: tf.Tensor) -> tf.Tensor:
-    return tf.gather(_SIZES, tf.where(kinds < len(_SIZES), kinds, 0))
+def _unsigned(number: tf.Tensor) -> tf.Tensor:
+    return tf.where(number < 0, number + 2.0**32, number)
+
+
+def _by_kind(table, kinds: tf.Tensor) -> tf.Tensor:
+    return tf.gather(table, tf.minimum(kinds, len(table) - 1))

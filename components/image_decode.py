@@ -14,12 +14,13 @@ from components.subgraph import seldom_run
 
 # What decoding raises; a text with EXIF, as a PNG may have, can be damaged by itself.
 UNDECODABLE = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
-_HEAD = 54  # bytes: a BMP's two headers
+_HEAD, _FIELDS = 66, 54  # bytes: a BMP's two headers and its colour masks, and where these begin
 _NOTHING = bytes(_HEAD)
 _GIF, _WEBP, _BMP, _JPEG = b"GIF8", b"RIFF", b"BM", b"\xff\xd8"
 _COLOUR_PNGS = [b"IHDR" + bytes([kind]) for kind in (2, 3, 6)]  # RGB, palette, RGBA
 # What TensorFlow's `decode_image` reads rightly; in colour alone; or not, in part or at all.
 _USUAL, _IN_COLOUR, _OTHER = range(3)
+_BITS = 14  # of a pixel: which of the 16-bit numbers of a BMP's headers
 # ITU-R BT.601 luma in 1/65536, rounded, as Pillow's `convert("L")` has it.
 _LUMA = (19595, 38470, 7471)
 _BITFIELDS = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"  # red, green, blue
@@ -82,9 +83,15 @@ def map_images(
         one, kind, by_adobe, orientation = given
         return change(turned(_decode(one, kind, by_adobe, channels), orientation))
 
+    given = (encoded, kinds, parts.by_adobe, turns)
+
+    @seldom_run(*(tf.TensorSpec([None], one.dtype) for one in given))
+    def any_images(*given):
+        return tf.map_fn(any_image, given, **arguments)
+
     return tf.cond(
         tf.reduce_any(unusual),
-        lambda: tf.map_fn(any_image, (encoded, kinds, parts.by_adobe, turns), **arguments),
+        lambda: any_images(*given),
         lambda: tf.map_fn(usual, encoded, **arguments),
     )
 
@@ -132,17 +139,31 @@ def _usual(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 def _other(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
     """(height, width, 3) of a GIF, WebP, BMP, or JPEG of four colours."""
     head = _head(encoded)
-    readers = [
-        (_is(head, _BMP), lambda: _bmp(encoded, head)),
-        (_is(head, _WEBP), lambda: _webp(encoded, head)),
-        (_is(head, _GIF), lambda: _gif(encoded, head)),
-        (_is_jpeg_xl(head), lambda: _jpeg_xl(encoded)),
-    ]
-    number = tf.argmax([*(given for given, _ in readers), True], output_type=tf.int32)
-    image = tf.switch_case(
-        number, [*(reader for _, reader in readers), lambda: _cmyk(encoded, by_adobe)]
+    words = _words(head)
+    is_bmp = _is(head, _BMP)
+    reason = ""
+    for is_one, what in (
+        (is_animated_webp(head), "an animated WebP"),
+        # TensorFlow 2.21 reads it, and a server of an older one does not.
+        (_is_jpeg_xl(head), "a JPEG XL"),
+        # Adobe stores ink inverted, and decoders disagree about what others do.
+        (_is(head, _JPEG) & ~by_adobe, "a CMYK JPEG without the marker of Adobe"),
+        (is_bmp, _against_bmp(encoded, head, words)),
+    ):
+        reason = tf.where(is_one, what, reason)
+    encoded = tf.strings.substr(encoded, _zero_unless(reason), tf.strings.length(encoded))
+    # Not `decode_webp`: a server of an older TensorFlow would not load a graph with that op.
+    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    # Source: CompuServe, "Graphics Interchange Format, Version 89a", section 18.
+    width, height = words[3:5]
+    is_small = _is(head, _GIF) & tf.reduce_any(tf.shape(image)[:2] < (height, width))
+    smaller = "a GIF whose first frame is smaller than its canvas"
+    image += tf.cast(_zero_unless(tf.where(is_small, smaller, "")), tf.uint8)
+    return tf.cond(
+        is_bmp & (words[_BITS] == 8),
+        lambda: tf.gather(_palette(encoded, words), tf.cast(image[..., 0], tf.int32)),
+        lambda: image[..., :3],
     )
-    return tf.ensure_shape(image, (None, None, 3))
 
 
 def _head(encoded: tf.Tensor) -> tf.Tensor:
@@ -159,29 +180,9 @@ def _is_jpeg_xl(heads: tf.Tensor) -> tf.Tensor:
     return _is(heads, b"\xff\x0a") | _is(heads, b"\0\0\0\x0cJXL ")
 
 
-def _jpeg_xl(encoded: tf.Tensor) -> tf.Tensor:
-    """TensorFlow 2.21 reads it, and a server of an older one does not."""
-    return _usual(_unless(tf.constant("a JPEG XL"), encoded), 3)
-
-
 def _grey(image: tf.Tensor) -> tf.Tensor:
     weighted = tf.reduce_sum(tf.cast(image, tf.int32) * _LUMA, axis=-1, keepdims=True)
     return tf.cast(tf.bitwise.right_shift(weighted + 0x8000, 16), tf.uint8)
-
-
-def _cmyk(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
-    """Adobe stores ink inverted, and decoders disagree about what others do."""
-    reason = "a CMYK JPEG without the marker of Adobe"
-    return _usual(_unless(tf.where(by_adobe, "", reason), encoded), 3)
-
-
-def _gif(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    """Source: CompuServe, "Graphics Interchange Format, Version 89a", section 18."""
-    frame = _usual(encoded, 3)
-    *_, width, height = _words(head, 5)
-    fills = tf.reduce_all(tf.shape(frame)[:2] >= (height, width))
-    smaller = "a GIF whose first frame is smaller than its canvas"
-    return _unless(tf.where(fills, "", smaller), frame)
 
 
 def is_animated_webp(head: tf.Tensor) -> tf.Tensor:
@@ -193,54 +194,55 @@ def is_animated_webp(head: tf.Tensor) -> tf.Tensor:
       head: () string, the image's first 22 bytes or more.
     """
     start = tf.strings.join([tf.strings.substr(head, 0, 4), tf.strings.substr(head, 12, 4)])
-    flags = tf.bitwise.bitwise_and(_words(head, 11)[-1], 2)
+    flags = tf.bitwise.bitwise_and(_words(head)[10], 2)
     return (start == _WEBP + b"VP8X") & (flags != 0)
 
 
-def _webp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    encoded = _unless(tf.where(is_animated_webp(head), "an animated WebP", ""), encoded)
-    # Not `decode_webp`: a server of an older TensorFlow would not load a graph with that op.
-    return tf.io.decode_image(encoded, channels=0, expand_animations=False)[..., :3]
-
-
-def _bmp(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
-    """Source: Microsoft, "Bitmap Storage" and BITMAPINFOHEADER, Win32 documentation."""
-    words = _words(head, 17)
-    end, header, kind = (words[at] + words[at + 1] * (1 << 16) for at in (5, 7, 15))
-    bits, begin = words[14], 14 + header
-    fields = tf.strings.substr(tf.strings.join([encoded, tf.constant(_NOTHING)]), _HEAD, 12)
+def _against_bmp(encoded: tf.Tensor, head: tf.Tensor, words: list[tf.Tensor]) -> tf.Tensor:
+    """Why a BMP is not read, () string. Source: Microsoft, "Bitmap Storage", BITMAPINFOHEADER."""
+    begin, end = _palette_place(words)
+    bits, kind, header = words[_BITS], _long(words, 15), begin - 14
     whole = (begin > 0) & (end - begin >= 4) & (end <= tf.strings.length(encoded))
+    has_usual_masks = tf.strings.substr(head, _FIELDS, 12) == _BITFIELDS
     reason = ""
     for holds, otherwise in (  # The first that does not hold is the reason.
         (whole | (bits != 8), "a BMP without its palette"),
         (
-            (kind == 0) | ((kind == 3) & (bits == 32) & (fields == _BITFIELDS)),
+            (kind == 0) | ((kind == 3) & (bits == 32) & has_usual_masks),
             "a BMP that is compressed or has unusual colour masks",
         ),
         ((bits == 8) | (bits == 24) | (bits == 32), "a BMP with 1, 4 or 16 bits a pixel"),
         (header >= 40, "a BMP with the header of OS/2"),
     ):
         reason = tf.where(holds, reason, otherwise)
-    encoded = _unless(reason, encoded)
-
-    def with_palette():
-        text = tf.strings.substr(encoded, begin, (end - begin) // 4 * 4)
-        palette = tf.reshape(tf.io.decode_raw(text, tf.uint8), (-1, 4))[:256, 2::-1]
-        palette = tf.pad(palette, [[0, 256 - tf.shape(palette)[0]], [0, 0]])  # (256, 3): RGB
-        return tf.gather(palette, tf.cast(tf.io.decode_bmp(encoded)[..., 0], tf.int32))
-
-    return tf.cond(bits == 8, with_palette, lambda: _usual(encoded, 3))
+    return reason
 
 
-def _words(head: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """The first `count` little-endian 16-bit numbers of a header, () int32 each."""
-    numbers = tf.io.decode_raw(tf.strings.substr(head, 0, 2 * count), tf.uint16)
-    return tf.unstack(tf.cast(numbers, tf.int32), count)
+def _palette(encoded: tf.Tensor, words: list[tf.Tensor]) -> tf.Tensor:
+    """(256, 3) uint8: red, green and blue of a BMP's pixel values."""
+    begin, end = _palette_place(words)
+    text = tf.strings.substr(encoded, begin, (end - begin) // 4 * 4)
+    palette = tf.io.decode_raw(text, tf.uint8, fixed_length=4 * 256)
+    return tf.reshape(palette, (256, 4))[:, 2::-1]
 
 
-def _unless(reason: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    """The bytes or pixels, for what must not see them where there is a reason against it."""
+def _palette_place(words: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    return 14 + _long(words, 7), _long(words, 5)
+
+
+def _words(head: tf.Tensor) -> list[tf.Tensor]:
+    """A header as little-endian 16-bit numbers, () int32 each."""
+    return tf.unstack(tf.cast(tf.io.decode_raw(head, tf.uint16, fixed_length=_HEAD), tf.int32))
+
+
+def _long(words: list[tf.Tensor], at: int) -> tf.Tensor:
+    return words[at] + words[at + 1] * (1 << 16)
+
+
+def _zero_unless(reason: tf.Tensor) -> tf.Tensor:
+    """() int32 0, for what must not see the picture where there is a reason against it."""
     refusal = tf.strings.join(["This is ", reason, ", which is not read. Save it as a PNG."])
-    check = tf.debugging.Assert(reason == "", [refusal])
-    with tf.control_dependencies([check] if check is not None else []):
-        return tf.identity(value)
+    # The refusal is not a number, so converting it raises an error that quotes it. An Assert
+    # would be stateful, and so would be all that calls this: TensorFlow then prepares the whole
+    # graph three times for each signature of a served model.
+    return tf.strings.to_number(tf.where(reason == "", "0", refusal), tf.int32)

@@ -7,52 +7,48 @@ import zlib
 
 import tensorflow as tf
 
-_PLAIN, _COMPRESSED, _INTERNATIONAL = b"tEXt", b"zTXt", b"iTXt"
-_KEYWORD = r"^[^\x00]*\x00"
-_MORE = r"\C\C[^\x00]*\x00[^\x00]*\x00"  # flag, method, language, keyword in that language
-_IS_COMPRESSED = rf"(?s){_KEYWORD}\x01\C*"
+# By the kind of a text, what stands before it. Of the international one that is a keyword, flag,
+# method, language, and the keyword in that language.
+_WORD = r"[^\x00]*\x00"
+_BEFORE = rf"^(?:tEXt{_WORD}|zTXt{_WORD}\x00|iTXt{_WORD}\C\C{_WORD}{_WORD})"
+_IS_COMPRESSED = rf"(?s)(?:zTXt|iTXt{_WORD}\x01)\C*"
 _MOST_BYTES = 1 << 19  # of a compressed text: it may become a thousand times as long
 _NOTHING = zlib.compress(b"")
+_THREE_LINES = r"^[^\n]*\n[^\n]*\n[^\n]*\n"
+_PAIRS = r"^((?:\C\C)*)\C?$"
+_DIGITS = [
+    int(chr(code), 16) if chr(code) in "0123456789abcdefABCDEF" else 0 for code in range(256)
+]
 _BYTES = [bytes([value]) for value in range(256)]
 
 
-def content(part: tf.Tensor) -> tf.Tensor:
-    """The text of a part, () string from its kind on; "" where it cannot be read.
+def content(parts: tf.Tensor) -> tf.Tensor:
+    """The texts of parts, (batch,) string from their kinds on; "" where one cannot be read.
 
     Of what is no text, the part itself.
 
     Raises:
       tf.errors.DataLossError: a compressed text is damaged.
     """
-    kind = tf.strings.substr(part, 0, 4)
-    text = tf.strings.substr(part, 4, tf.strings.length(part))
-    is_international = kind == _INTERNATIONAL
-    is_compressed = (kind == _COMPRESSED) | (
-        is_international & tf.strings.regex_full_match(text, _IS_COMPRESSED)
-    )
-    before = tf.where(is_compressed, rf"{_KEYWORD}\x00", _KEYWORD)
-    before = tf.where(is_international, _KEYWORD + _MORE, before)
-    text = tf.strings.regex_replace(text, before, "", replace_global=False)
-    text = tf.where(is_compressed, _decompressed(tf.where(is_compressed, text, "")), text)
-    return tf.where(is_international | is_compressed | (kind == _PLAIN), text, part)
+    texts = tf.strings.regex_replace(parts, _BEFORE, "", replace_global=False)
+    is_compressed = tf.strings.regex_full_match(parts, _IS_COMPRESSED)
+    return tf.where(is_compressed, _decompressed(tf.where(is_compressed, texts, "")), texts)
 
 
-def _decompressed(text: tf.Tensor) -> tf.Tensor:
+def _decompressed(texts: tf.Tensor) -> tf.Tensor:
     """Source: RFC 1950, 2.2."""
-    start = tf.strings.join([text, tf.constant(b"\0\0")])
-    start = tf.cast(tf.io.decode_raw(tf.strings.substr(start, 0, 2), tf.uint8), tf.int32)
-    is_zlib = (start[0] % 16 == 8) & ((start[0] * 256 + start[1]) % 31 == 0)
-    readable = is_zlib & (tf.strings.length(text) <= _MOST_BYTES)
-    return tf.io.decode_compressed(tf.where(readable, text, _NOTHING), "ZLIB")
+    start = tf.io.decode_raw(texts, tf.uint16, little_endian=False, fixed_length=2)
+    start = tf.cast(start[:, 0], tf.int32)
+    is_zlib = (start // 256 % 16 == 8) & (start % 31 == 0)
+    readable = is_zlib & (tf.strings.length(texts) <= _MOST_BYTES)
+    return tf.io.decode_compressed(tf.where(readable, texts, _NOTHING), "ZLIB")
 
 
 def from_hexadecimal(text: tf.Tensor) -> tf.Tensor:
     """The bytes that ImageMagick writes as digits behind three lines of a text, () string."""
-    lines = r"^[^\n]*\n[^\n]*\n[^\n]*\n"
-    digits = tf.strings.regex_replace(text, lines, "", replace_global=False)
+    digits = tf.strings.regex_replace(text, _THREE_LINES, "", replace_global=False)
     digits = tf.strings.regex_replace(digits, "[^0-9a-fA-F]", "")
+    digits = tf.strings.regex_replace(digits, _PAIRS, r"\1")
     codes = tf.cast(tf.io.decode_raw(digits, tf.uint8), tf.int32)
-    # The letters' codes are 97 to 102 or, as capitals, 65 to 70.
-    values = tf.where(codes < 58, codes - 48, tf.bitwise.bitwise_or(codes, 32) - 87)
-    pairs = tf.reshape(values[: tf.size(values) // 2 * 2], (-1, 2))
-    return tf.strings.reduce_join(tf.gather(_BYTES, pairs[:, 0] * 16 + pairs[:, 1]))
+    pairs = tf.reshape(tf.gather(_DIGITS, codes), (-1, 2))
+    return tf.strings.reduce_join(tf.gather(_BYTES, tf.reduce_sum(pairs * (16, 1), axis=1)))

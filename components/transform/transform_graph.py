@@ -6,7 +6,8 @@ from functools import partial
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform import impl_helper
+from tensorflow_transform import graph_context, impl_helper
+from tensorflow_transform.saved import saved_transform_io_v2
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
 from components.transform import preprocessing
@@ -14,6 +15,7 @@ from components.transform.job import Job
 from components.transform.pixel_statistics import pixel_sums
 from components.transform.shards import TransformBatch
 from failures import Failure
+from files import places
 from settings.data import Features
 
 _WEIGHT_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
@@ -77,7 +79,8 @@ def write(job: Job, vocabulary_file: str | None) -> None:
       vocabulary_file: path of the training split's vocabulary, which is copied into the
         graph's assets. None for masks, whose classes the graph knows.
     """
-    impl_helper.analyze_in_place(
+    context = graph_context.TFGraphContext(tf.Module())
+    traced = impl_helper.get_traced_transform_fn(
         partial(
             preprocessing.preprocessing_fn,
             options=job.options,
@@ -85,16 +88,31 @@ def write(job: Job, vocabulary_file: str | None) -> None:
             class_names=job.class_names,
             vocabulary_file=vocabulary_file,
         ),
-        force_tf_compat_v1=False,
-        feature_specs=None,
-        type_specs={name: tf.TensorSpec([None], dtype) for name, dtype in job.types.items()},
-        transform_output_path=job.graph_uri,
+        {name: tf.TensorSpec([None], dtype) for name, dtype in job.types.items()},
+        context,
     )
-    # What TFTransformOutput.raw_feature_spec reads; the graph does not hold it.
-    metadata_io.write_metadata(
-        dataset_metadata.DatasetMetadata.from_feature_spec(_spec(job.types)),
-        f"{job.graph_uri}/{tft.TFTransformOutput.RAW_METADATA_DIR}",
+    # TFT's `analyze_in_place` would trace all of it once more, to find out the metadata.
+    saved_transform_io_v2.write_v2_saved_model(
+        context.module_to_export,
+        traced,
+        "transform_fn",
+        f"{job.graph_uri}/{tft.TFTransformOutput.TRANSFORM_FN_DIR}",
     )
+    _write_metadata(job, tft.TFTransformOutput.RAW_METADATA_DIR, job.types)
+    types, domains = {"image": tf.string, "mask": tf.string}, {}
+    if vocabulary_file is not None:
+        types = {"image": tf.string, "label": tf.int64}
+        with places.opened(vocabulary_file) as file:
+            last = sum(1 for _ in file) - 1
+        domains["label"] = schema_pb2.IntDomain(
+            min=preprocessing.OUT_OF_VOCABULARY, max=last, is_categorical=True
+        )
+    _write_metadata(job, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, types, domains)
+
+
+def _write_metadata(job: Job, folder: str, types: Mapping[str, tf.DType], domains=None) -> None:
+    metadata = dataset_metadata.DatasetMetadata.from_feature_spec(_spec(types), domains)
+    metadata_io.write_metadata(metadata, f"{job.graph_uri}/{folder}")
 
 
 def load(job: Job) -> TransformBatch:
