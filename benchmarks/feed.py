@@ -22,7 +22,7 @@ from components.trainer.input.function import input_function
 from components.trainer.input.options import FeedOptions
 from components.trainer.input_report import report as input_report
 from components.trainer.input_report.report import InputReport
-from settings.training import InputReport as Limits
+from settings.training_input import InputReport as Limits
 
 
 def photos() -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ from components.trainer.input_plan.plan import duration
 from components.trainer.input_plan.prediction import Consumer, Costs, Forecast, pick, predict
 from components.trainer.input_plan.probe import Probe
 from components.trainer.input_plan.speed import at_most
-from settings.training import InputFunction
+from settings.training_input import InputFunction
 
 BATCH = 64
 EPOCHS = 3

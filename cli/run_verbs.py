@@ -1,5 +1,6 @@
 """The verbs `run`, `check` and `report`."""
 
+import re
 import webbrowser
 
 from cli.configuration_arguments import add_configuration, configuration_of
@@ -80,8 +81,21 @@ def _check_results(file):
 def _check(arguments):
     import yaml
 
-    plain = configuration_of(arguments).model_dump(mode="json", by_alias=True)
-    print(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), end="")
+    configuration = configuration_of(arguments)
+    plain = configuration.model_dump(mode="json", by_alias=True)
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    print("\n".join(_remarked(text.splitlines(), configuration.training)))
+
+
+def _remarked(lines, training):
+    """The lines, those of the section `training` with where the recipe's keys come from."""
+    inside = False
+    for line in lines:
+        if not line.startswith(" "):
+            inside = line == "training:"
+        key = re.match(r"  (\w+):", line) if inside else None
+        remark = key and training.remark(key[1])
+        yield f"{line}  # {remark}" if remark else line
 
 
 def _report(arguments):

@@ -21,7 +21,8 @@ from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
 from files.places import content_hash
 from pipeline.code_fingerprint import code_fingerprint
-from settings.training import InputReport, Training
+from settings.training import Training
+from settings.training_input import InputReport
 
 
 def create_pipeline(configuration, metadata_connection_config=None):

@@ -2,22 +2,21 @@
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, create_model, field_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 import augmentations
 import models
+from metrics import catalog
+from settings.class_weights import ClassWeights
 from settings.data import Data
-from settings.folders import folder
 from settings.mistakes import InnerMistakes
-from settings.plain_paths import PLAIN
-from settings.section import Form, Section, one_of
+from settings.recipes import RECIPES
+from settings.section import Section, one_of
+from settings.training_input import InputFunction, InputReport
 
-CacheFolder = folder(PLAIN, "a folder")
-Share = Annotated[float, Field(ge=0, le=1)]
 # Marks a key that may change between a kill and the resumed training: the checkpoint stays valid.
 KEEPS_CHECKPOINT = {"keeps_checkpoint": True}
 
@@ -98,54 +97,16 @@ def needs_colour(name: str) -> bool:
     return getattr(augmentations.load(name), "NEEDS_COLOUR", False)
 
 
-class InputFunction(Section):
-    strategy: Literal["auto", "memory", "disk", "streaming"] = Field(
-        "auto",
-        description="where decoded images are kept between epochs; auto chooses what is predicted "
-        "to train quickest",
-    )
-    cache_dir: CacheFolder | None = Field(
-        None, description="a folder on a local disk for the disk strategy; omit for one below root"
-    )
-    memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
-        None,
-        description="MiB that the memory strategy may use; omit for half of the free memory",
-    )
-    probe_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
-        5.0,
-        description="about how many seconds strategy auto measures before it chooses; images that "
-        "decode to less than 16 MiB for each of them need no measuring; 0 goes by their size alone",
-    )
-
-
-class InputReport(Section):
-    enabled: bool = Field(True, description="measure whether the model waited for data")
-    max_wait: Share = Field(
-        0.05, description="share of the later epochs' steps that may be spent waiting for data"
-    )
-    on_wait: Literal["warn", "fail"] = Field(
-        "warn", description="what happens when the wait exceeds max_wait"
-    )
-
-
-class _ClassWeights(Form):
-    def __init__(self):
-        self.words = "balanced, or class names, each with a number of 0 or more"
-
-    def __call__(self, given: Any) -> Any:
-        if given is None or given == "balanced":
-            return given
-        if isinstance(given, dict) and given and all(map(self._allowed, given.values())):
-            return {str(name): float(weight) for name, weight in given.items()}
-        raise ValueError(f"allowed: {self.words}")
-
-    @staticmethod
-    def _allowed(weight: Any) -> bool:
-        number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        return number and 0 <= weight < math.inf
+# All but one come from which class is taken for which, which the Trainer counts.
+Monitored = one_of([name for name in catalog.with_bounds() if name != "top_5_accuracy"])
 
 
 class Training(Section):
+    recipe: Literal["from_scratch", "fine_tune", "segmentation"] | None = Field(
+        None,
+        description="good values for this kind of training, which every key given beside it "
+        "overrides; `check` shows which key comes from where",
+    )
     batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(
         64, description="images a step, over all devices"
     )
@@ -184,10 +145,35 @@ class Training(Section):
         description="shuffled takes every example once an epoch; balanced as many of each class, "
         "each example of a rare class many times, from memory or disk",
     )
-    class_weights: Annotated[Any, AfterValidator(_ClassWeights())] = Field(
+    class_weights: ClassWeights = Field(
         None,
         description="what each class weighs in the training loss: balanced makes all weigh the "
         "same, a class that is not named weighs 1, and 0 leaves a class out; omit for 1 each",
+    )
+    mixup: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.0,
+        description="mixes each image and its label with those of another one, by shares drawn "
+        "from Beta(mixup, mixup); 0.2 is usual, 0 is off; not for masks",
+    )
+    cutmix: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.0,
+        description="replaces a rectangle of each image, and its share of the label or part of the "
+        "mask, by another one's, its area drawn from Beta(cutmix, cutmix); 1 is usual, 0 is off",
+    )
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="evaluate and export an exponential moving average of the weights, of which "
+        "each step keeps this share; 0.999 is usual; omit for the weights themselves",
+    )
+    gradient_accumulation: Annotated[int, Field(ge=1, le=64)] = Field(
+        1,
+        description="parts in which a step goes through its batch, one after the other, so that a "
+        "large batch fits into the device's memory; batch_size is a multiple of it",
+    )
+    monitor: Monitored = Field(
+        "loss",
+        description="the validation's metric that decides which epoch is the best, and when early "
+        "stopping stops",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
@@ -195,7 +181,7 @@ class Training(Section):
     )
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="stop after so many epochs without a better validation loss; omit to disable",
+        description="stop after so many epochs without a better value of monitor; omit to disable",
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0,
@@ -227,6 +213,40 @@ class Training(Section):
     input: InputFunction = Field(InputFunction(), json_schema_extra=KEEPS_CHECKPOINT)
     input_report: InputReport = Field(InputReport(), json_schema_extra=KEEPS_CHECKPOINT)
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _begins_with_its_recipe(cls, given, handler):
+        name = given.get("recipe") if isinstance(given, dict) else None
+        if not isinstance(name, str) or name not in RECIPES:
+            return handler(given)
+        made = handler({**RECIPES[name], **given})
+        # A key of the recipe is not one that was given: another recipe may replace it.
+        made.model_fields_set.intersection_update(given)
+        return made
+
+    def remark(self, key: str) -> str | None:
+        """Where the value of a key comes from, if its recipe knows it."""
+        known = RECIPES.get(self.recipe, {})
+        if key not in known:
+            return None
+        if key not in self.model_fields_set:
+            return f"of recipe {self.recipe}"
+        return f"given; recipe {self.recipe} has {known[key]}"
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training images take in parts of others."""
+        return bool(self.mixup or self.cutmix)
+
+    @field_validator("gradient_accumulation")
+    @classmethod
+    def _divides_the_batch(cls, parts, info):
+        if info.data.get("batch_size", parts) % parts:
+            size = info.data["batch_size"]
+            allowed = [str(n) for n in range(1, min(size, 64) + 1) if size % n == 0]
+            raise ValueError(f"allowed with batch_size {size}: {', '.join(allowed)}")
+        return parts
+
     @field_validator("class_weights")
     @classmethod
     def _weighs_classes_once(cls, weights, info):
@@ -236,7 +256,15 @@ class Training(Section):
 
     def mistakes_for(self, data: Data) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it) of what does not fit the examples."""
+        if self.monitor not in catalog.with_bounds(data.task):
+            allowed = ", ".join(catalog.with_bounds(data.task))
+            yield "monitor", f"{self.monitor} is not of {data.task}; allowed: {allowed}"
+        if self.monitor != "loss" and not data.source_keys.has_validation:
+            yield "monitor", "there is no data.splits.validation to measure; allowed: loss"
         if data.task == "segmentation":
+            if self.mixup:
+                by = f" (of recipe {self.recipe})" if "mixup" not in self.model_fields_set else ""
+                yield "mixup", f"given {self.mixup}{by}; allowed: 0, as masks cannot be added"
             if self.sampling == "balanced":
                 yield "sampling", "balanced needs classification; allowed: shuffled"
             if isinstance(self.class_weights, dict):

@@ -15,7 +15,24 @@ from settings.section import Section
 from settings.training import Augmentation, Recipe, needs_colour, parameters_of
 from settings.types_in_words import type_at
 
-_OF_TRAINING = ("batch_size", "early_stopping_patience", "learning_rate", "optimizer", "schedule")
+_OF_TRAINING = (
+    "batch_size",
+    "class_weights",
+    "cutmix",
+    "early_stopping_patience",
+    "ema_decay",
+    "focal_gamma",
+    "gradient_clip_norm",
+    "label_smoothing",
+    "learning_rate",
+    "loss",
+    "mixup",
+    "optimizer",
+    "recipe",
+    "sampling",
+    "schedule",
+    "weight_decay",
+)
 
 
 def _as_json(given: Any) -> Any:

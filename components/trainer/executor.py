@@ -11,7 +11,7 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
 from components.trainer.input_report.report import InputReport
 from components.trainer.task import Task
-from components.trainer.training import Trained
+from components.trainer.trained import Trained
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_task import train
 from failures import Failure
@@ -48,6 +48,7 @@ def execute(
         resumed_at_step=trained.resumed_at_step,
         devices=str(trained.devices),
         input=trained.input,
+        monitor=task.recipe.training.monitor,
         classes=[
             {"name": name, **sums._asdict()}
             for name, sums in zip(graph.labels, trained.class_sums, strict=True)

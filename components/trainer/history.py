@@ -28,7 +28,8 @@ class Epoch:
     learning_rate: float  # at the epoch's last step
     seconds: float  # of the training steps, without the validation
     fetch_seconds: float  # the part of `seconds` spent fetching batches, handing over included
-    validation_mean_iou: float | None = None  # for segmentation, over all validation pixels
+    validation_mean_iou: float | None = None  # where counted, over all validation pixels
+    monitored: float | None = None  # the value of `training.monitor`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,7 @@ class History:
     resumed_at_step: int = 0  # of the checkpoint; 0 for a training from the start
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a tuner's trial
     classes: tuple[ClassPart, ...] = ()  # by class id; older trainings have none
+    monitor: str = "loss"  # the validation's metric by which the best epoch is the best
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -69,6 +71,7 @@ class History:
             found.get("resumed_at_step") or 0,
             found.get("hyperparameters") or {},
             tuple(ClassPart(**part) for part in found.get("classes") or ()),
+            found.get("monitor") or "loss",
         ) if epochs else None  # fmt: skip
 
     @property

@@ -12,8 +12,13 @@ from settings.training import Training
 _LEAST_OFF = 1e-7
 
 
+# Labels (batch, …), and what the examples weigh, (batch,) or (batch, …) float32, or None. A batch
+# is judged by the first ones and, if pictures were mixed, also by those of what was mixed in.
+Answers = list[tuple[tf.Tensor, tf.Tensor | None]]
+
+
 class Judged(NamedTuple):
-    """A batch's answers against one label each; all (batch, …), and 0 where that is no class."""
+    """A batch's logits against one label each; all (batch, …), and 0 where that is no class."""
 
     labels: tf.Tensor  # integer
     weights: tf.Tensor  # float32
@@ -39,11 +44,12 @@ class Loss:
         """What logits (batch, …, classes) are worth against labels (batch, …).
 
         Args:
-          weights: (batch,) float32, of the examples; None: all 1.
+          weights: (batch,) float32, of the examples, or (batch, …); None: all 1.
         """
         given = tf.ones_like(labels, tf.float32)
         if weights is not None:
-            given *= tf.reshape(weights, [-1] + [1] * (labels.shape.rank - 1))
+            apart = [1] * (labels.shape.rank - weights.shape.rank)
+            given *= tf.reshape(weights, tf.concat([tf.shape(weights), apart], 0))
         counts = (labels >= 0) & (labels < logits.shape[-1])
         safe = tf.where(counts, labels, tf.zeros_like(labels))
         if self._class_weights is not None:

@@ -18,6 +18,7 @@ from components.trainer.input.threads import giving_way
 from components.trainer.input_plan import model_step
 from components.trainer.input_plan.planner import Planner
 from components.trainer.input_report.report import InputReport
+from components.trainer.mixing import Mixer
 from components.trainer.optimizer import build_optimizer
 from components.trainer.training import TrainingLoop
 from components.trainer.training_log import TrainingLog
@@ -37,6 +38,7 @@ def prepare(
     augmenter: Augmenter | None = None,
     input_report: InputReport | None = None,
     class_weights: Sequence[float] | None = None,
+    mixer: Mixer | None = None,
 ) -> TrainingLoop:
     """A training that is ready to run, from its checkpoint if there is one.
 
@@ -71,6 +73,7 @@ def prepare(
                 augmenter,
                 devices.xla,
                 class_weights,
+                mixer,
             )
 
     planner = _planner(training, options, checkpoints, saved, devices, steps_of)

@@ -1,12 +1,13 @@
 """Sums over the examples of an epoch, kept on the device."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from components.trainer.losses import Judged
-from metrics import mean_iou
+from metrics import catalog
 from metrics.counts import Counts
 
 
@@ -49,7 +50,7 @@ class Tallies:
     Args:
       classes: how many there are.
       by_class: whether to add up what each class brings, over all epochs.
-      confused: whether to count which class is taken for which, for `mean_iou`.
+      confused: whether to count which class is taken for which, for `measure`.
     """
 
     def __init__(self, classes: int, by_class: bool = False, confused: bool = False):
@@ -57,17 +58,20 @@ class Tallies:
         self.by_class = _sum_over_devices([classes, len(ClassSum._fields)]) if by_class else None
         self._confusion = _sum_over_devices([classes, classes]) if confused else None
 
-    def add(self, logits: tf.Tensor, judged: Judged) -> None:
-        """Adds a batch's logits (batch, …, classes), and how they were judged."""
-        classes, labels = logits.shape[-1], judged.labels
+    def add(self, logits: tf.Tensor, judged: Sequence[Judged]) -> None:
+        """Adds a batch's logits (batch, …, classes), and how they were judged.
+
+        Answers are right by the labels of the first; those of others only have weight and loss.
+        """
+        classes, labels = logits.shape[-1], judged[0].labels
         counts = (labels >= 0) & (labels < classes)
         predicted = tf.argmax(logits, -1, output_type=labels.dtype)
         correct = counts & (predicted == labels)
         count = tf.math.count_nonzero
-        loss = tf.reduce_sum(judged.losses)
+        loss = tf.add_n([tf.reduce_sum(one.losses) for one in judged])
         sums = (
             loss,
-            tf.reduce_sum(judged.weights),
+            tf.add_n([tf.reduce_sum(one.weights) for one in judged]),
             count(correct),
             count(counts),
             count(labels == -1),
@@ -76,12 +80,14 @@ class Tallies:
         )
         self.variable.assign_add(tf.stack([tf.cast(value, tf.float64) for value in sums]))
         if self.by_class is not None:
-            ones = tf.ones_like(judged.weights)
-            brought = tf.stack([ones, judged.weights, judged.losses], -1)
-            # Negative numbers of segments are left out.
-            segments = tf.where(counts, labels, -tf.ones_like(labels))
-            sums = tf.math.unsorted_segment_sum(brought, segments, classes)
-            self.by_class.assign_add(tf.cast(sums, tf.float64))
+            for number, one in enumerate(judged):
+                is_first = tf.fill(tf.shape(one.weights), float(number == 0))
+                brought = tf.stack([is_first, one.weights, one.losses], -1)
+                # Negative numbers of segments are left out.
+                known = (one.labels >= 0) & (one.labels < classes)
+                segments = tf.where(known, one.labels, -tf.ones_like(one.labels))
+                sums = tf.math.unsorted_segment_sum(brought, segments, classes)
+                self.by_class.assign_add(tf.cast(sums, tf.float64))
         if self._confusion is not None:
             # Pixels that do not count fall into a cell behind the last one.
             cells = tf.where(counts, labels * classes + predicted, classes * classes)
@@ -98,12 +104,13 @@ class Tallies:
     def totals(self) -> Totals:
         return Totals(*self.variable.numpy().tolist())
 
-    def mean_iou(self) -> float | None:
-        """The metric of that name; None where no confusion is counted, or nothing was."""
+    def measure(self, metric: str) -> float | None:
+        """The metric of this name; None where no confusion is counted, or nothing was."""
         if self._confusion is None:
             return None
-        iou = mean_iou.measure(Counts(self._confusion.numpy()))
-        return None if math.isnan(iou) else iou
+        counts = Counts(self._confusion.numpy())
+        value = catalog.load(metric).measure(counts) if counts.total else math.nan
+        return None if math.isnan(value) else value
 
     def clear(self) -> None:
         """Begins another epoch."""

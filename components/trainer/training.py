@@ -22,37 +22,13 @@ from components.trainer.input.function import Input
 from components.trainer.input.threads import giving_way
 from components.trainer.input_report.ceiling import Ceiling, Plan, measure
 from components.trainer.input_report.report import InputReport
-from components.trainer.tallies import ClassSum, Totals
+from components.trainer.tallies import Totals
+from components.trainer.trained import Trained
 from components.trainer.training_log import Progress, TrainingLog
 from components.trainer.training_step import Steps
 from failures import Failure
+from metrics import catalog
 from settings.training import Training
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """What a training ends with."""
-
-    model: keras.Model  # with the weights of its best epoch
-    history: list[Epoch]  # the earliest first
-    best_epoch: int  # counted from 1
-    resumed_at_step: int  # which a checkpoint had reached; 0 for a training from the start
-    devices: Devices  # what it was computed on
-    input: str  # how the data came, for people
-    class_sums: list[ClassSum]  # by class id
-
-    @property
-    def best(self) -> Epoch:
-        return self.history[self.best_epoch - 1]
-
-    @property
-    def epochs(self) -> str:
-        """How long it took, in words."""
-        return f"{len(self.history)} epoch{'s' * (len(self.history) > 1)}"
-
-    @property
-    def segmentation(self) -> bool:
-        return len(self.model.output_shape) == 4
 
 
 @dataclasses.dataclass
@@ -71,7 +47,8 @@ class TrainingLoop:
 
     def __post_init__(self):
         self._progress = Progress()
-        self._stopping = EarlyStopping(self.training.early_stopping_patience)
+        higher = catalog.higher_is_better(self.training.monitor)
+        self._stopping = EarlyStopping(self.training.early_stopping_patience, higher)
         self._step = self._resumed_at_step = 0
         self._seconds = self._waited = 0.0
         self._at_once = min(self.training.steps_per_execution, self.input.steps_per_epoch)
@@ -201,18 +178,17 @@ class TrainingLoop:
     def _end_epoch(self) -> None:
         training = self._totals()
         self._stop_clock()
-        weights = [variable.numpy() for variable in self.steps.model.variables]
-        if not all(np.isfinite(weight).all() for weight in weights):
-            raise training_faults.diverged(
-                f"some weights are not finite numbers after step {self._step}"
-            )
+        self._check_weights()
         if not training.counted:
             raise Failure(
                 "Trainer: no label of the training split is in the vocabulary of the transform "
                 "graph. Run Transform on this split."
             )
-        validation = self._validate() if self.validation else None
+        with self.steps.averaged():
+            weights = [variable.numpy() for variable in self.steps.model.variables]
+            validation = self._validate() if self.validation else None
         known = validation if validation and validation.counted else None
+        monitored = self._monitored(known, training)
         self.log.add(
             Epoch(
                 epoch=self._epoch,
@@ -224,13 +200,32 @@ class TrainingLoop:
                 learning_rate=float(self.steps.optimizer.learning_rate),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,
-                validation_mean_iou=self.steps.validation.mean_iou() if validation else None,
+                validation_mean_iou=self.steps.validation.measure("mean_iou"),
+                monitored=None if math.isnan(monitored) else monitored,
             )
         )
-        self._stopping.update((known or training).mean_loss, self._epoch, weights)
+        self._stopping.update(monitored, self._epoch, weights)
         self._report(training)
         self.steps.training.clear()
         self._seconds = self._waited = 0.0
+
+    def _check_weights(self) -> None:
+        for variable in self.steps.model.variables:
+            if not np.isfinite(variable.numpy()).all():
+                raise training_faults.diverged(
+                    f"some weights are not finite numbers after step {self._step}"
+                )
+
+    def _monitored(self, validation: Totals | None, training: Totals) -> float:
+        """What decides which epoch is the best; nan where the validation has no value of it."""
+        match self.training.monitor:
+            case "loss":
+                return (validation or training).mean_loss
+            case "accuracy":
+                return validation.accuracy if validation else math.nan
+            case metric:
+                value = self.steps.validation.measure(metric)
+                return math.nan if value is None else value
 
     def _validate(self) -> Totals:
         self.steps.validation.clear()

@@ -50,6 +50,8 @@ class TrainingLog:
             )
         if epoch.validation_mean_iou is not None:
             self._write("validation", epoch.epoch, epoch_mean_iou=epoch.validation_mean_iou)
+        if epoch.monitored is not None:
+            self._write("validation", epoch.epoch, monitored=epoch.monitored)
 
     def close(self, **outcome) -> None:
         """Writes the history, with `outcome` (JSON values) beside the epochs."""

@@ -1,5 +1,6 @@
 """The compiled steps: one batch forwards and backwards, one batch forwards."""
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -7,8 +8,10 @@ import keras
 import tensorflow as tf
 
 from components.trainer.augmentation import Augmenter
-from components.trainer.losses import Loss, class_ids
+from components.trainer.losses import Answers, Judged, Loss, class_ids
+from components.trainer.mixing import Mixer
 from components.trainer.tallies import Tallies
+from components.trainer.weight_average import WeightAverage
 from settings.training import Training
 
 
@@ -46,6 +49,7 @@ class Steps:
       augmenter: changes the training images, and masks with them; None changes nothing.
       xla: whether XLA compiles the forward and backward pass.
       class_weights: as `Loss` takes them.
+      mixer: mixes the training images; None mixes none.
     """
 
     def __init__(
@@ -57,12 +61,14 @@ class Steps:
         augmenter: Augmenter | None = None,
         xla: bool = False,
         class_weights: Sequence[float] | None = None,
+        mixer: Mixer | None = None,
     ):
         self.model = model
         self.optimizer = optimizer
         self._segmentation = len(model.output_shape) == 4
         self.training = Tallies(self.classes, by_class=True)
-        self.validation = Tallies(self.classes, confused=self._segmentation)
+        confused = self._segmentation or training.monitor not in ("loss", "accuracy")
+        self.validation = Tallies(self.classes, confused=confused)
         self._loss = Loss(training, class_weights)
         # Without smoothing and class weights, so that trainings by other recipes compare.
         self._plain_loss = Loss(Training())
@@ -70,7 +76,7 @@ class Steps:
         self._batch_answers = training.batch_size * math.prod(model.output_shape[1:-1])
         self._options = training
         self._strategy = strategy
-        self._augmenter = augmenter
+        self._augmenter, self._mixer = augmenter, mixer
         self._xla = xla
         self._compiled_training = {}  # by what `compile_training` was given
         # XLA cannot compile communication between devices: each then normalises its own part.
@@ -83,6 +89,9 @@ class Steps:
             inner.exclude_from_weight_decay(var_list=vectors)
         # A compiled step cannot create variables.
         optimizer.build(model.trainable_variables)
+        self._average = None
+        if training.ema_decay:
+            self._average = WeightAverage(model, strategy, training.ema_decay)
 
     @property
     def classes(self) -> int:
@@ -94,7 +103,12 @@ class Steps:
         own = getattr(self.optimizer, "inner_optimizer", self.optimizer).variables
         kept = [variable.value for variable in [*self.model.variables, *own]]
         scaling = [variable.value for variable in self.optimizer.variables[: -len(own)]]
-        return [*kept, self.training.variable, self.training.by_class, *scaling]
+        average = self._average.variables if self._average else []
+        return [*kept, self.training.variable, self.training.by_class, *average, *scaling]
+
+    def averaged(self) -> contextlib.AbstractContextManager:
+        """The model has the weights meanwhile that are evaluated and kept."""
+        return self._average.in_place() if self._average else contextlib.nullcontext()
 
     def compile_training(self, spec: tuple[tf.TensorSpec, ...], batches: int = 1):
         """A function of a list of `batches` batches that trains on each in turn.
@@ -112,8 +126,9 @@ class Steps:
         backwards = backwards if self._xla else self._backwards
 
         def one_device(images, targets, weights=None):
+            draws = self._draws(images) if self._mixer else None
             step = self._device_step()
-            logits, judged, gradients = backwards(images, targets, weights, step)
+            logits, judged, gradients = backwards(images, targets, weights, draws, step)
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
             if self._options.gradient_clip_norm:
@@ -122,26 +137,57 @@ class Steps:
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(logits, judged)
 
-        return self._compiled(one_device, spec, batches)
+        return self._compiled(one_device, spec, batches, self._average_weights)
 
-    def _backwards(self, images, targets, weights, step):
+    def _backwards(self, images, targets, weights, draws, step):
         """(logits, how they were judged, gradients) of a device's part of a batch."""
         if self._augmenter:
             masks = targets if self._segmentation else None
             images, masks = self._augmenter(images, masks, step)
             targets = masks if self._segmentation else targets
-        labels = class_ids(targets)
+        if self._mixer:
+            images, answers = self._mixer(images, targets, weights, draws)
+        else:
+            answers = [(class_ids(targets), weights)]
+        count = self._options.gradient_accumulation
+        if count == 1:
+            return self._gradients(images, answers)
+        return self._accumulated(images, answers, count)
+
+    def _accumulated(self, images, answers: Answers, count: int):
+        """`_backwards`, in `count` parts of which only one is in memory at a time."""
+        size, parts, gradients = tf.shape(images)[0], [], None
+        for number in range(count):
+            part = slice(size * number // count, size * (number + 1) // count)
+            with tf.control_dependencies(gradients or []):
+                some = tf.identity(images[part])
+            of_part = [(labels[part], w if w is None else w[part]) for labels, w in answers]
+            logits, judged, more = self._gradients(some, of_part)
+            pairs = zip(gradients or more, more, strict=True)
+            gradients = [a + b for a, b in pairs] if gradients else more
+            parts.append((logits, judged))
+        logits = tf.concat([logits for logits, _ in parts], 0)
+        same = zip(*(judged for _, judged in parts), strict=True)  # answers, not parts
+        judged = [Judged(*(tf.concat(each, 0) for each in zip(*one, strict=True))) for one in same]
+        return logits, judged, gradients
+
+    def _gradients(self, images, answers: Answers):
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            judged = self._loss.judge(logits, labels, weights)
-            # Gradients are summed over the devices: each divides by the whole batch.
-            loss = tf.reduce_sum(judged.losses) / self._batch_answers
+            judged = [self._loss.judge(logits, *answer) for answer in answers]
+            # Gradients are summed over devices and parts: each divides by the whole batch.
+            loss = tf.add_n([tf.reduce_sum(one.losses) for one in judged]) / self._batch_answers
             penalties = self.model.losses
             if penalties:
-                loss += tf.add_n(penalties) / self._strategy.num_replicas_in_sync
+                times = self._strategy.num_replicas_in_sync * self._options.gradient_accumulation
+                loss += tf.add_n(penalties) / times
             loss = self.optimizer.scale_loss(loss)
         variables = [weight.value for weight in self.model.trainable_variables]
         return logits, judged, tape.gradient(loss, variables)
+
+    def _average_weights(self) -> None:
+        if self._average:
+            self._average.update(self.optimizer.iterations.value)
 
     def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """The gradients, shortened alike on every device if their sum over all is too long."""
@@ -152,6 +198,13 @@ class Steps:
         limit = self._options.gradient_clip_norm * (1.0 if scale is None else scale.value)
         factor = tf.minimum(1.0, limit / tf.maximum(length, 1e-30))
         return [gradient * tf.cast(factor, gradient.dtype) for gradient in gradients]
+
+    def _draws(self, images: tf.Tensor) -> tf.Tensor:
+        """What the mixer draws for a device's part of the batch."""
+        device = tf.distribute.get_replica_context().replica_id_in_sync_group
+        devices = self._strategy.num_replicas_in_sync
+        steps = self.optimizer.iterations.value
+        return self._mixer.draws(tf.shape(images)[0], steps, device, devices)
 
     def _device_step(self) -> tf.Tensor:
         """() int64, different for every step and every device."""
@@ -165,15 +218,16 @@ class Steps:
         def one_device(images, targets, weights=None):
             logits = self.model(images, training=False)
             judged = self._plain_loss.judge(logits, class_ids(targets), weights)
-            self.validation.add(logits, judged)
+            self.validation.add(logits, [judged])
 
         return self._compiled(one_device, spec, 1)
 
-    def _compiled(self, one_device, spec, batches: int):
+    def _compiled(self, one_device, spec, batches: int, after=lambda: None):
         # A smaller last batch needs no retracing: the dataset's specification has None there.
         @tf.function(input_signature=[[tuple(spec)] * batches], autograph=False)
         def steps(batches):
             for batch in batches:
                 self._strategy.run(one_device, args=batch)
+                after()
 
         return steps

@@ -15,14 +15,17 @@ from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
 from components.trainer.input.options import FeedOptions, Workers
 from components.trainer.input_report.report import InputReport
+from components.trainer.mixing import Mixer
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.task import Task
-from components.trainer.training import Trained
+from components.trainer.trained import Trained
 from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
 from settings.data import WEIGHT
+
+_MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
 
 
 def train(
@@ -45,6 +48,7 @@ def train(
             'Trainer: there are no examples of the split "train". '
             "Check the splits in the configuration's data section."
         )
+    _check_monitor(training.monitor, len(graph.labels), "validation" in task.splits)
     batches = _batches(task, graph)
     options = _feed_options(task, chosen)
     loop = prepare(
@@ -68,8 +72,23 @@ def train(
         augmenter=Augmenter(keys, task.seed) if keys.active else None,
         input_report=input_report,
         class_weights=weights_of(training.class_weights, graph.labels, graph.class_counts),
+        mixer=Mixer(training, task.seed) if training.mixes else None,
     )
     return loop.run(), graph
+
+
+def _check_monitor(metric: str, classes: int, validated: bool) -> None:
+    if metric != "loss" and not validated:
+        raise Failure(
+            f"Trainer: training.monitor: {metric} is of a validation split, and there is none; "
+            "allowed: loss"
+        )
+    if metric not in ("loss", "accuracy") and classes > _MOST_CONFUSED:
+        raise Failure(
+            f"Trainer: training.monitor: {metric} counts which class is taken for which, of "
+            f"{_MOST_CONFUSED:,} classes at most, and there are {classes:,}; "
+            "allowed: loss, accuracy"
+        )
 
 
 def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:

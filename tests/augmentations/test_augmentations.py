@@ -22,6 +22,7 @@ EACH = {
     "saturation": {"saturation": 0.8},
     "hue": {"hue": 0.3},
     "cutout": {"cutout": 0.4},
+    "random_erasing": {"random_erasing": 0.9},
 }
 ALL = {name: value for parameters in EACH.values() for name, value in parameters.items()}
 CLASS_COLOURS = {0: (40, 160, 90), 1: (220, 60, 130)}
@@ -83,7 +84,7 @@ def test_each_change_is_the_same_eagerly_and_in_a_dataset(parameters):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["flip", "crop", "rotate", "cutout"])
+@pytest.mark.parametrize("name", ["flip", "crop", "rotate", "cutout", "random_erasing"])
 def test_xla_moves_image_and_mask_together_and_repeats_itself(name):
     images, masks = two_classes()
     augmentation = augmenter(EACH[name])
@@ -259,3 +260,17 @@ def test_no_two_augmentations_declare_the_same_key():
     keys = [key for name in augmentations.NAMES for key in Augmentation.keys_of(name)]
     assert len(set(keys)) == len(keys)
     assert set(keys) == set(Augmentation.model_fields)
+
+
+def test_random_erasing_blanks_rectangles_of_the_stated_sizes_in_its_share_of_the_images():
+    white = np.full((400, 40, 50, 3), 255, np.uint8)
+    changed, _ = apply({"random_erasing": 0.5}, white)
+    black = ~changed.any(axis=-1)
+    areas = black.mean(axis=(1, 2))
+    erased = areas > 0
+    assert 0.4 < erased.mean() < 0.6
+    assert 0.01 < areas[erased].min() < 0.06
+    assert 0.28 < areas.max() < 0.36
+    for mask in black[erased][:50]:
+        rows, columns = mask.any(axis=1), mask.any(axis=0)
+        assert mask.sum() == rows.sum() * columns.sum()  # one whole rectangle

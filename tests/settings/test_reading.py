@@ -66,6 +66,13 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
             "training.class_weights={a: -1}",
             "given {'a': -1}; allowed: balanced, or class names, each with a number of 0 or more",
         ),
+        (
+            "training={batch_size: 12, gradient_accumulation: 5}",
+            "given 5; allowed with batch_size 12: 1, 2, 3, 4, 6, 12",
+        ),
+        ("training.monitor=mean_iou", "mean_iou is not of classification; allowed: accuracy, "),
+        ("training.monitor=top_5_accuracy", "given 'top_5_accuracy'; allowed: accuracy, loss, "),
+        ("training.recipe=fine", "allowed: 'from_scratch', 'fine_tune' or 'segmentation'"),
         ("data.weight_feature=label", "given 'label'; allowed: another feature than "),
         ("preprocessing.channels=2", "given 2; allowed: 1 or 3"),
         ("preprocessing.height=true", "given True; allowed: a whole number, 8 to 4,096"),
@@ -129,6 +136,10 @@ TWO = "data.mask_classes={ground: 0, thing: 1}"
         (["data.mask_feature=image", TWO], "another feature than data.image_feature"),
         ([MASKS, TWO], "small_cnn is for classification, and there is data.mask_feature; allowed"),
         (["model.name=unet"], "unet is for segmentation, and there is no data.mask_feature"),
+        (
+            [MASKS, TWO, "model={name: unet}", "training.recipe=from_scratch"],
+            "training.mixup: given 0.2 (of recipe from_scratch); allowed: 0, as masks cannot",
+        ),
         (
             [MASKS, TWO, "model={name: unet}", "training.sampling=balanced"],
             "training.sampling: balanced needs classification; allowed: shuffled",

@@ -9,7 +9,8 @@ from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
 from settings.replace import replaced
 from settings.section import Section
-from settings.training import InputFunction, Model, Training
+from settings.training import Model, Training
+from settings.training_input import InputFunction
 
 
 class Recipe(Section):

@@ -138,7 +138,8 @@ def feed(
         functools.partial(disk.bytes_to_write, source, options.cache_dir),
         options.workers.here,
     )
-    if options.plan and options.strategy == "auto":
+    # What is predicted may be streaming, which cannot be balanced.
+    if options.plan and options.strategy == "auto" and not balanced:
         strategy, reason = options.plan(source, strategy, reason)
     if options.workers.agree:
         strategy, reason = options.workers.agree(strategy, reason)

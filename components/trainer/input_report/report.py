@@ -25,7 +25,7 @@ from components.trainer.input_report.verdict import judge
 from failures import Failure
 from files import writing
 from files.strict_json import text_of
-from settings.training import InputReport as Limits
+from settings.training_input import InputReport as Limits
 
 # What measuring may cost: together below 3% of any training that is not very short.
 _CEILING_SHARE, _STAGES_SHARE = 0.02, 0.005

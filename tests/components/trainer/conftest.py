@@ -20,6 +20,7 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.component import Trainer_Executor
 from components.trainer.input.function import input_function
 from components.trainer.input.options import FeedOptions
+from components.trainer.mixing import Mixer
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
@@ -258,6 +259,7 @@ def train_digits(digits):
             checkpoints=checkpoints,
             log=TrainingLog(str(log_folder)),
             devices=chosen,
+            mixer=Mixer(section, 3) if section.mixes else None,
         ).run()
 
     return training

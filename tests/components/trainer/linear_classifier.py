@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
 from components.trainer.devices import Devices, distributed
+from components.trainer.mixing import Mixer
 from components.trainer.optimizer import build_optimizer
 from components.trainer.training_step import Steps
 from settings.training import Training
@@ -15,12 +16,18 @@ from settings.training import Training
 SIDE, CLASSES, BATCH = 3, 4, 6
 IMAGES = np.random.default_rng(1).integers(0, 256, (BATCH, SIDE, SIDE, 1)).astype(np.uint8)
 LABELS = np.array([0, 1, 2, 3, 1, -1])
+# Pictures are mixed in pairs, so each of two devices needs an even number.
+TWO_IMAGES, TWO_LABELS = IMAGES[[0, 1, 2, 3, 4, 5, 0, 3]], LABELS[[0, 1, 2, 3, 4, 5, 0, 3]]
 CLASS_WEIGHTS = [0.5, 2.0, 0.0, 1.5]
 # Recipes that must do the same on one device, on two, and compiled by XLA.
 RECIPES = {
     "clipped": {"gradient_clip_norm": 0.05},
     "smoothed": {"label_smoothing": 0.2},
     "focal": {"loss": "focal", "focal_gamma": 1.5, "label_smoothing": 0.1},
+    "averaged": {"ema_decay": 0.9},
+    "in parts": {"gradient_accumulation": 3},
+    "mixup": {"mixup": 0.4},
+    "cutmix": {"cutmix": 1.0},
 }
 
 
@@ -41,6 +48,10 @@ def steps_of(training: Training, precision="float32", strategy=None, **keys) -> 
         optimizer = build_optimizer(training, 10, precision)
         model = keras.Model(images, logits)
         return Steps(model, optimizer, training, devices.strategy, **keys)
+
+
+def mixer_of(training: Training) -> Mixer | None:
+    return Mixer(training, seed=5) if training.mixes else None
 
 
 def train(steps: Steps, count: int = 1, batch=(IMAGES, LABELS)) -> None:
@@ -83,11 +94,15 @@ def train_on_two_devices() -> None:
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     found = {}
     for name, keys in RECIPES.items():
-        steps = steps_of(plain_sgd(**keys), strategy=strategy, class_weights=CLASS_WEIGHTS)
-        dataset = tf.data.Dataset.from_tensors((IMAGES, LABELS)).repeat()
+        training = plain_sgd(**keys)
+        steps = steps_of(
+            training, strategy=strategy, class_weights=CLASS_WEIGHTS, mixer=mixer_of(training)
+        )
+        dataset = tf.data.Dataset.from_tensors((TWO_IMAGES, TWO_LABELS)).repeat()
         batches = distributed(dataset, Devices(strategy))
         step, fed = steps.compile_training(batches.element_spec), iter(batches)
         for _ in range(3):
             step([next(fed)])
-        found[name] = [weight.tolist() for weight in weights_of(steps)]
+        with steps.averaged():
+            found[name] = [weight.tolist() for weight in weights_of(steps)]
     print(json.dumps(found))

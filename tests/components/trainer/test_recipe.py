@@ -15,9 +15,12 @@ from tests.components.trainer.linear_classifier import (
     CLASSES,
     LABELS,
     RECIPES,
+    TWO_IMAGES,
+    TWO_LABELS,
     after_one_step,
     gradients,
     losses,
+    mixer_of,
     plain_sgd,
     steps_of,
     train,
@@ -74,9 +77,10 @@ def test_two_devices_and_xla_train_as_one_device_does(recipe, on_two_devices):
     trained = []
     for xla in (False, True):
         training = plain_sgd(**RECIPES[recipe])
-        steps = steps_of(training, xla=xla, class_weights=CLASS_WEIGHTS)
-        train(steps, 3)
-        trained.append(weights_of(steps))
+        steps = steps_of(training, xla=xla, class_weights=CLASS_WEIGHTS, mixer=mixer_of(training))
+        train(steps, 3, (TWO_IMAGES, TWO_LABELS))
+        with steps.averaged():
+            trained.append(weights_of(steps))
     one, compiled = trained
     for mine, xla, two in zip(one, compiled, on_two_devices[recipe], strict=True):
         np.testing.assert_allclose(xla, mine, atol=1e-5)

@@ -53,12 +53,22 @@ def test_killed_after_any_step_a_training_ends_with_the_same_metrics(
 
 @pytest.mark.slow
 def test_every_recipe_goes_on_in_the_middle_of_an_epoch(train_digits, tmp_path):
-    recipe = {"sampling": "balanced", "loss": "focal", "epochs": 2}
+    recipe = {
+        "sampling": "balanced",
+        "loss": "focal",
+        "mixup": 0.2,
+        "cutmix": 1.0,
+        "ema_decay": 0.99,
+        "gradient_accumulation": 2,
+        "monitor": "worst_class_recall",
+        "epochs": 2,
+    }
     whole = train_digits(Kept(tmp_path), tmp_path / "whole", **recipe)
     again = Checkpoints(str(tmp_path / "22"), None, 1e9)
     resumed = train_digits(again, tmp_path / "resumed", **recipe)
     assert resumed.resumed_at_step == 22
     np.testing.assert_allclose(resumed.class_sums, whole.class_sums, rtol=TOLERANCE)
+    assert [epoch.monitored for epoch in resumed.history] == [e.monitored for e in whole.history]
     for left, right in zip(resumed.model.variables, whole.model.variables, strict=True):
         np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-5)
 

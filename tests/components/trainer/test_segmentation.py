@@ -184,11 +184,11 @@ def test_mean_iou_is_that_of_its_definition():
     counted, loss = Tallies(5, confused=True), Loss(Training())
     for half in (slice(0, 1), slice(1, 3)):
         logits = tf.one_hot(predicted[half], 5)
-        counted.add(logits, loss.judge(logits, tf.constant(labels[half])))
+        counted.add(logits, [loss.judge(logits, tf.constant(labels[half]))])
     ious = []
     for number in range(4):
         true, found = labels == number, (predicted == number) & (labels >= 0)
         ious.append((true & found).sum() / (true | found).sum())
-    assert counted.mean_iou() == pytest.approx(np.mean(ious))
+    assert counted.measure("mean_iou") == pytest.approx(np.mean(ious))
     counted.clear()
-    assert counted.mean_iou() is None
+    assert counted.measure("mean_iou") is None

@@ -162,6 +162,24 @@ def test_balanced_class_weights_are_of_the_whole_training_split(digits, train_in
 
 
 @pytest.mark.slow
+def test_the_best_epoch_is_the_best_by_the_metric_that_is_monitored(train_in):
+    run = train_in("monitored", epochs=3, monitor="worst_class_recall", ema_decay=0.9, mixup=0.2)
+    history = History.read(Path(run.model_run.uri))
+    values = [epoch.monitored for epoch in history.epochs]
+    assert history.monitor == "worst_class_recall"
+    assert history.best_epoch == int(np.argmax(values)) + 1
+    assert 0 < max(values) <= 1
+
+
+@pytest.mark.slow
+def test_a_metric_without_a_validation_split_is_refused(digits, train_in):
+    inputs = digits.inputs
+    inputs["transformed_examples"][0].split_names = '["train"]'
+    with pytest.raises(Failure, match="monitor: accuracy is of a validation split, and there is"):
+        train_in("alone", inputs=inputs, monitor="accuracy")
+
+
+@pytest.mark.slow
 def test_a_weight_for_what_is_no_class_is_one_line(train_in):
     with pytest.raises(
         Failure, match="class_weights: given 'eleven', which is not a class; allowed: zero"

@@ -1,0 +1,42 @@
+"""The sections `training.input` and `training.input_report`: how a training gets its data."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.folders import folder
+from settings.plain_paths import PLAIN
+from settings.section import Section
+
+CacheFolder = folder(PLAIN, "a folder")
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class InputFunction(Section):
+    strategy: Literal["auto", "memory", "disk", "streaming"] = Field(
+        "auto",
+        description="where decoded images are kept between epochs; auto chooses what is predicted "
+        "to train quickest",
+    )
+    cache_dir: CacheFolder | None = Field(
+        None, description="a folder on a local disk for the disk strategy; omit for one below root"
+    )
+    memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="MiB that the memory strategy may use; omit for half of the free memory",
+    )
+    probe_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        5.0,
+        description="about how many seconds strategy auto measures before it chooses; images that "
+        "decode to less than 16 MiB for each of them need no measuring; 0 goes by their size alone",
+    )
+
+
+class InputReport(Section):
+    enabled: bool = Field(True, description="measure whether the model waited for data")
+    max_wait: Share = Field(
+        0.05, description="share of the later epochs' steps that may be spent waiting for data"
+    )
+    on_wait: Literal["warn", "fail"] = Field(
+        "warn", description="what happens when the wait exceeds max_wait"
+    )
