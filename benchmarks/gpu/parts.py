@@ -162,7 +162,7 @@ def _whole_training(size: Size) -> dict:
     """The Trainer's own loop and input report, on images so small that every fetch counts."""
     count, shape, batch = 64 * size.images // 3, (32, 32, 3), 32 * size.classifier.batch_size // 8
     random = np.random.default_rng(1)
-    form = FixedExample({"image": int(np.prod(shape)), "label": 0})
+    form = FixedExample({"image": int(np.prod(shape)), "label": "int64"})
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/data-00000-of-00001"
         with tf.io.TFRecordWriter(file) as writer:

@@ -107,7 +107,7 @@ def _write_shards(folder: Path) -> None:
     from components.trainer.input.options import FeedOptions
     from components.transform.encoding import FixedExample
 
-    form = FixedExample({"image": int(np.prod(SHAPE)), "label": 0})
+    form = FixedExample({"image": int(np.prod(SHAPE)), "label": "int64"})
     jpegs = sorted(folder.glob("loose/*"))
     bounds = np.linspace(0, len(jpegs), _SHARDS + 1).astype(int)
     for shard in range(_SHARDS):

@@ -12,6 +12,7 @@ from components.trainer.input_plan.speed import at_most, core_seconds
 from components.trainer.input_report.ceiling import always_there
 from components.trainer.training_step import Steps
 
+_FEWEST = 2  # calls, however long a step takes
 _TOGETHER = 3  # calls of several workers, whose clocks would not agree on a number
 
 
@@ -60,7 +61,7 @@ def _timed(
     steps: Steps,
 ) -> Consumer:
     began, worked, count = time.perf_counter(), core_seconds(), 0
-    while count < (calls or 1) or (calls is None and time.perf_counter() - began < seconds):
+    while count < (calls or _FEWEST) or (calls is None and time.perf_counter() - began < seconds):
         train(_taken(cached, at_once))
         count += 1
     steps.training.totals()

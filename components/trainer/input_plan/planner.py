@@ -160,12 +160,10 @@ def _reason(chosen: Forecast, forecasts: Sequence[Forecast], epochs: int) -> str
     name = chosen.strategy
     allowed = [one for one in forecasts if not one.refused]
     if len(allowed) == 1:
-        return f"{name}: nothing else is possible"
+        return f"{name} is all that is possible"
     quickest = min(allowed, key=lambda one: one.seconds)
     took = f"{duration(chosen.seconds)} for {epochs} epoch{'s' * (epochs > 1)}"
     if quickest is chosen:
         return f"{name} is predicted to be the quickest, with {took}"
-    return (
-        f"{name} is predicted to be as quick as any, with {took} "
-        f"({quickest.strategy}: {duration(quickest.seconds)})"
-    )
+    also = f"{quickest.strategy}: {duration(quickest.seconds)}"
+    return f"{name} is predicted to be as quick as any, with {took} ({also})"

@@ -200,18 +200,23 @@ class Probe:
         folder = self._options.cache_dir
         if not folder or "disk" in refused:
             # Nothing can be tried; what is in memory is read no slower from a disk's cache.
-            written = self._examples * self._row
-            return dataclasses.replace(memory, strategy="disk", disk_bytes=written)
+            return self._untried_disk(memory, None)
         try:
             costs = self._disk_in(folder)
         except (Failure, OSError) as error:
-            reason = str(error).rstrip(".")
-            return dataclasses.replace(memory, strategy="disk", refused=reason)
+            return self._untried_disk(memory, str(error).rstrip("."))
         if not costs.disk_bytes:
             return costs
         # Whoever writes a copy decodes everything as well; noise must not say otherwise.
         least = max(costs.prepare_seconds, memory.prepare_seconds)
         return dataclasses.replace(costs, prepare_seconds=least)
+
+    def _untried_disk(self, memory: Costs, refused: str | None) -> Costs:
+        written = self._examples * self._row
+        held = min(disk.HELD_BYTES, written)
+        return dataclasses.replace(
+            memory, strategy="disk", memory_bytes=held, disk_bytes=written, refused=refused
+        )
 
     def _disk_in(self, folder: str) -> Costs:
         size = self._part_batch()
@@ -221,13 +226,15 @@ class Probe:
             made = self._feed(self._source, "disk", size)
             start, each = time.perf_counter() - began, 0.0
             first, speed = self._speed(made, size)
+            files = made.source.in_place
         else:
             start, each, made = self._parts_of("disk", size)
             first, speed = self._speed(made, size)
             self._forget(made, made.examples)
-            if not to_write:
+            files = [] if to_write else self._source.in_place
+            if files:
                 each = self._verifying()
-        rate = min(speed.images_per_second, self._rate_of_files())
+        rate = min(speed.images_per_second, self._rate_of(files))
         return Costs(
             strategy="disk",
             prepare_seconds=start + each * self._examples,
@@ -249,10 +256,10 @@ class Probe:
         (first, few), (second, many) = seconds
         return (second - first) / (many - few) if many > few and second > first else first / few
 
-    def _rate_of_files(self) -> float:
-        """Images a second that the disk gives of files that are read in place, as found: what
-        the system keeps of them in memory counts as quick."""
-        files = [file for file in self._source.in_place if os.path.getsize(file) > _READ_BYTES]
+    def _rate_of(self, files: Iterable[str]) -> float:
+        """Images a second that the disk gives of these files, as found: what the system keeps of
+        them in memory counts as quick."""
+        files = [file for file in files if os.path.getsize(file) > _READ_BYTES]
         if not files:
             return float("inf")
         places, read = random.Random(0), 0

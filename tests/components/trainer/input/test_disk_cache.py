@@ -211,7 +211,7 @@ def test_a_full_disk_is_reported_in_one_line(write_shards, tmp_path):
 @pytest.fixture
 def fixed(tmp_path) -> list[str]:
     """Files of numbered examples as Transform writes them."""
-    form = FixedExample({"image": 36, "label": 0})
+    form = FixedExample({"image": 36, "label": "int64"})
     files = []
     for numbers in (range(25), range(0), range(25, 40)):
         files.append(str(tmp_path / f"fixed-{len(files)}"))
