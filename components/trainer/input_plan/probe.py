@@ -23,7 +23,7 @@ from components.trainer.input_plan.speed import Speed, at_most
 from failures import Failure
 
 _PARTS = 12  # of the budget: one for each measurement that is not of a strategy's speed
-_SPEED_PARTS = 2
+_SPEED_PARTS, _LOAD_PARTS = 2, 3
 _LEAST = 0.05  # seconds; a busy machine may stop a shorter measurement for all of its time
 _PART_BYTES = 64 << 20  # of decoded examples, far above the processor's caches
 _MOST_TIMES = 8  # the larger one of two parts has as many times the examples of the smaller one
@@ -135,16 +135,18 @@ class Probe:
 
     def _parts_of(self, strategy: str, batch_size: int) -> tuple[float, float, Input]:
         """Seconds that preparing none and each of the examples takes, and a part that is ready."""
-        size = max(batch_size, min(cores() * self._source.chunk, _PART_BYTES // self._row))
+        together = cores() * self._source.chunk  # decoded at the same time
         if self._source.chunk * self._decoding > self._each:
-            size = batch_size
+            together = batch_size
+        size = together * -(-batch_size // together)
         few = min(self._examples, size)
         self._forget(self._feed(self._source.part(few), strategy, batch_size), few)  # traces
         began = time.perf_counter()
         made = self._feed(self._source.part(few), strategy, batch_size)
         first = time.perf_counter() - began
-        times = min(_MOST_TIMES, max(2.0, 2 * self._each / first))
-        many = min(self._examples, int(few * times), max(2 * few, _PART_BYTES // self._row))
+        times = min(_MOST_TIMES, max(2, round(_LOAD_PARTS * self._each / first)))
+        times = max(2, min(times, _PART_BYTES // self._row // few))
+        many = min(self._examples, few * times)
         if many <= few:
             return 0.0, first / few, made
         self._forget(made, few)
