@@ -61,6 +61,13 @@ class FixedExample:
             end = place.stop
         return b"".join(parts)
 
+    def renumbered(self, serialized: bytes, name: str, numbers: Mapping[int, int]) -> bytes:
+        """One of them, with another number for that of an int64 feature."""
+        place = self._values[name]
+        value = serialized[place]
+        number = sum((byte & 127) << 7 * digit for digit, byte in enumerate(value))
+        return serialized[: place.start] + _varint(numbers[number]) + serialized[place.stop :]
+
     @staticmethod
     def _bytes_of(value: bytes | int | float, form: int | str) -> bytes:
         if form == "int64":

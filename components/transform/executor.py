@@ -6,6 +6,7 @@ first, without decoding, and the pixels are added up as they are written; the gr
 its assets are TensorFlow Transform's.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ from components.transform.job import TRAIN, Job, list_shards
 from components.transform.kept_shards import KeptShards, kept_shards
 from components.transform.preprocessing import OUT_OF_VOCABULARY
 from components.transform.reading import LABEL_STATISTICS
+from components.transform.relabelling import RelabelShard
 from components.transform.shards import ShardResult, TransformShard
 from failures import Failure
 from files import places, writing
@@ -145,13 +147,20 @@ def _transform(
     transform_graph.write(job, vocabulary_file)
     results, corrupt, depends = [], [], _depends(job, labels)
     work, reports = TransformShard(job, transform_graph.load), f"{job.temp_dir}/reports/shards"
+    earlier, depends_of = {}, functools.partial(_depends, job)
+    if labels is not None:
+        earlier = kept.earlier(job.shards, depends_of)
+        work = RelabelShard(work, earlier, labels, job.forms)
     for shard, result, is_new in kept.results(work, job.shards, depends, reports, make_pipeline):
         results.append(result)
         corrupt += [replace(image, file=shard.file) for image in result.corrupt]
         enforce_policy("Transform", corrupt, job.options)
         if is_new:
-            kept.new.add(shard)
-            kept.keep(shard, depends, result)
+            if shard.source not in earlier:
+                kept.new.add(shard)
+            if labels is not None and not result.targets[OUT_OF_VOCABULARY]:
+                kept.keep_classes(shard, depends_of, labels)
+            kept.keep(shard, depends, result)  # Last: with it, the shard counts as done.
         kept.publish(shard, depends)
     return results
 
@@ -164,7 +173,7 @@ def _depends(job: Job, labels: bytes | None) -> dict:
         "types": _type_names(job),
         "weight_type": job.weight_type and job.weight_type.name,
         "class_names": job.class_names,
-        "labels": labels and hashlib.sha256(labels).hexdigest(),
+        "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
     }
 
 

@@ -1,6 +1,7 @@
 """Transformed shards of spans that an earlier run left, so that no image is decoded twice."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,11 @@ from components.spans import reading
 from components.spans.reading import SpanShards
 from components.spans.store import SpanStore, keep, load
 from components.transform.job import Shard
+from components.transform.relabelling import Earlier
 from files import writing
 
 _KIND = "transform"
+_ANY = b""  # no vocabulary is empty
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,26 @@ class KeptShards:
         """Leaves a result for later runs: what the work wrote is whole by now."""
         if self:
             keep(self._file(shard, depends), result)
+
+    def earlier(self, shards: Sequence[Shard], depends_of: Callable[[bytes], Any]) -> dict:
+        """What runs with other classes made of shards, by the raw ones' paths, as `Earlier`.
+
+        Args:
+          depends_of: as of `results`, for the vocabulary of such a run.
+        """
+        found = {}
+        for shard in shards if self else ():
+            classes = load(self._file(shard, depends_of(_ANY)))
+            result = classes and self._load(shard, depends_of(classes))
+            path = classes and self._placed(shard, depends_of(classes)).target
+            if result and os.path.exists(path):
+                found[shard.source] = Earlier(path, classes, result)
+        return found
+
+    def keep_classes(self, shard: Shard, depends_of: Callable[[bytes], Any], classes: bytes):
+        """Leaves the vocabulary under which a shard was transformed, for `earlier`."""
+        if self:
+            keep(self._file(shard, depends_of(_ANY)), classes)
 
     def publish(self, shard: Shard, depends: Any) -> None:
         """Gives what the work wrote its name in the artifact."""
