@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from components.trainer import workers
+from components.trainer import training_faults, workers
 from components.trainer.augmentation import Augmenter
 from components.trainer.checkpoints import Checkpoint, Checkpoints
 from components.trainer.devices import Devices, distributed
@@ -104,7 +104,11 @@ def _planner(
     def step(steps_per_epoch: int, batch: tuple, seconds: float):
         steps = steps_of(steps_per_epoch)
         at_once = min(training.steps_per_execution, steps_per_epoch)
-        return model_step.measure(steps, batch, devices, at_once, training.batch_size, seconds)
+        with (
+            workers.loss_reported(devices.workers),
+            training_faults.memory_reported(training.batch_size),
+        ):
+            return model_step.measure(steps, batch, devices, at_once, training.batch_size, seconds)
 
     def deliver(dataset: tf.data.Dataset):
         batches = distributed(dataset, devices)

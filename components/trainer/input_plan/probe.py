@@ -98,12 +98,7 @@ class Probe:
         elements = next(batches)
         read = at_most(batches, self._source.chunk, self._each)
 
-        few = tf.nest.map_structure(lambda part: part[:4], elements)
-        self._decoded(few)  # The first call imports libraries.
-        began = time.perf_counter()
-        self._decoded(few)
-        # Of one core an image; decides how many are too many for the budget.
-        self._decoding = max(1e-7, (time.perf_counter() - began) / len(tf.nest.flatten(few)[0]))
+        self._decoding = self._of_one_image(elements)
         size = self._short_batch()
         some = tf.nest.map_structure(lambda part: part[:size], elements)
         size = len(tf.nest.flatten(some)[0])
@@ -114,9 +109,18 @@ class Probe:
         decode = at_most(batches, size, self._each, fewest=2 * cores())
         return Stage("read", read.images_per_second), Stage("decode", decode.images_per_second)
 
-    def _decoded(self, elements) -> None:
+    def _of_one_image(self, elements) -> float:
+        """Seconds of one core that decoding takes: how many are too many for the budget."""
         parts = elements if isinstance(elements, tuple) else (elements,)
-        self._source.decode(*parts)
+        self._source.decode(*(part[:1] for part in parts))  # The first call imports libraries.
+        count = 1
+        while True:
+            began = time.perf_counter()
+            self._source.decode(*(part[:count] for part in parts))
+            took = time.perf_counter() - began
+            if took > _SHORT / 2 or count >= len(parts[0]):
+                return max(took / count, 1e-7)
+            count = min(8 * count, len(parts[0]))
 
     def _short_batch(self) -> int:
         workers = self._options.workers.count
