@@ -25,7 +25,7 @@ root: {root}
 data:
   source: folder
   path: {images}
-  splits: {{train: 50%, test: 50%}}
+  splits: {{train: 50, test: 50}}
 preprocessing: {{height: {side}, width: {side}}}
 model: {{name: small_cnn}}
 training: {{epochs: 1, batch_size: 32, input_report: {{enabled: false}}}}
