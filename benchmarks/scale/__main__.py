@@ -22,12 +22,14 @@ from benchmarks.scale.estimate import (
     plan,
     storage,
 )
+from pipeline import surroundings
 
 _BAR = 0.20
 
 
 def main() -> int:
     arguments = _parser().parse_args()
+    surroundings.pin()
     from benchmarks.scale.measure import measure  # It imports TensorFlow.
 
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:

@@ -28,7 +28,7 @@ data:
   splits: {{train: 50, test: 50}}
 preprocessing: {{height: {side}, width: {side}}}
 model: {{name: small_cnn}}
-training: {{epochs: 1, batch_size: 32, input_report: {{enabled: false}}}}
+training: {{epochs: 1, batch_size: 8, input_report: {{enabled: false}}}}
 serving: {{check: false}}
 evaluation: {{thresholds: {{accuracy: {{min: 0.0}}}}}}
 push: {{destination: {root}/pushed}}
