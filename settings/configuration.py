@@ -109,6 +109,11 @@ class Configuration(Section):
         given = {name: info.data.get(name) for name in ("data", "preprocessing")}
         recipe = {name: info.data.get(name) for name in Recipe.model_fields}
         if tuner is not None and None not in (*given.values(), *recipe.values()):
+            if recipe["training"].workers > 1 and "training.batch_size" in tuner.search_space:
+                raise ValueError(
+                    "search_space tries training.batch_size, which must be a multiple of "
+                    "training.workers; allowed: other keys, or training.workers 1"
+                )
             recipe["training"] = recipe["training"].part(Training)
             mistake = mistake_in(tuner, **given, recipe=Recipe(**recipe))
             if mistake:

@@ -29,10 +29,10 @@ class WorkersTraining(Training, Workers):
     """The section `training`: what Trainer does, and how many processes do it."""
 
     @model_validator(mode="after")
-    def _all_have_a_share(self):
-        if self.batch_size < self.workers:
+    def _all_have_an_equal_share(self):
+        if self.batch_size % self.workers:
             raise ValueError(
-                f"batch_size {self.batch_size} for {self.workers} workers; allowed: at least one "
-                "image a worker"
+                f"batch_size {self.batch_size} for {self.workers} workers; allowed: a multiple of "
+                "workers"
             )
         return self

@@ -1,6 +1,6 @@
 """What a data set of any size takes: machines, hours, bytes, money, and each stage's bottleneck.
 
-    .venv/bin/python -m benchmarks.scale [--images 200] [--within-hours 24] [--epochs 90]
+    .venv/bin/python -m benchmarks.scale [--images 500] [--within-hours 24] [--epochs 90]
 
 It measures the CPU time of each component at 1, 4 and 16 times the images, prints how well the two
 smaller sizes predict the largest (the bar is 20%), and multiplies. Some minutes on two cores.
@@ -114,7 +114,7 @@ def _print_costs(measured: Measured) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=200, help="the smallest of three sizes")
+    parser.add_argument("--images", type=int, default=500, help="the smallest of three sizes")
     parser.add_argument("--within-hours", type=float, default=24.0, help="for each stage")
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--own-images", type=float, help="of another data set than the two")
