@@ -1,9 +1,14 @@
 """What the programs that a component starts get, and what they leave when they end."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import BinaryIO
+
+_PROJECT = Path(__file__).resolve().parent.parent
 
 
 def child_environment() -> dict[str, str]:
@@ -21,6 +26,25 @@ def child_environment() -> dict[str, str]:
         if rest:
             environment["LD_LIBRARY_PATH"] = rest
     return environment
+
+
+def project_on_path(environment: dict[str, str]) -> dict[str, str]:
+    """The variables with which `python -m` finds this project's modules from any folder."""
+    found = (str(_PROJECT), environment.get("PYTHONPATH"))
+    return environment | {"PYTHONPATH": os.pathsep.join(filter(None, found))}
+
+
+def end_with_the_parent() -> None:
+    """Ends this process with the one that started it, even with one that was killed.
+
+    Its standard input must be a pipe into which the parent writes nothing.
+    """
+
+    def watch():
+        os.read(0, 1)  # What reads from a pipe of a dead process is told so.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def last_words(process: subprocess.Popen, complaints: BinaryIO) -> str:

@@ -2,14 +2,13 @@
 and each is `as_worker`.
 
 When one is lost, all start again from the checkpoint that they share. A worker ends with its
-parent, even with one that was killed: what reads from a pipe of a dead process is told so.
+parent, even with one that was killed.
 """
 
 import contextlib
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -17,13 +16,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from components.child_environment import child_environment
+from components.child_environment import (
+    child_environment,
+    end_with_the_parent,
+    project_on_path,
+)
 from components.trainer.cluster import WorkerLost, place, tf_config
+from components.visible_gpus import visible_gpus
 from failures import Failure, in_one_line
 from files import writing
 from settings.workers import Workers
 
-_PROJECT = Path(__file__).resolve().parent.parent
 _ASK_EVERY = 0.1  # seconds
 # One that is lost takes the others with it, and each of them has a line to say why.
 _LAST_WORDS = 5.0  # seconds
@@ -84,12 +87,7 @@ def shares_of_gpus(environment: Mapping[str, str], count: int) -> list[str | Non
     Raises:
       Failure: there are fewer GPUs than workers.
     """
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        files = Path("/dev").glob("nvidia[0-9]*")
-        gpus = sorted((file.name.removeprefix("nvidia") for file in files), key=int)
-    else:
-        gpus = [name for name in visible.split(",") if name not in ("", "-1")]
+    gpus = visible_gpus(environment)
     if not gpus:
         return [None] * count
     if len(gpus) < count:
@@ -102,7 +100,7 @@ def shares_of_gpus(environment: Mapping[str, str], count: int) -> list[str | Non
 
 def as_worker(work: Callable[[int], None], folder: Path) -> int:
     """Calls `work` with this worker's number, for `run_together`; returns the exit code."""
-    _end_with_the_parent()
+    end_with_the_parent()
     with _progress_to_the_parent():
         return exit_code_of(work, folder, place(os.environ).number)
 
@@ -170,11 +168,9 @@ def _in_words(code: int) -> str:
 
 @contextlib.contextmanager
 def _started(command, addresses, number: int, gpu: str | None, log: Path) -> Iterator:
-    environment = child_environment() | {"TF_CONFIG": tf_config(addresses, number)}
     # The working folder is the caller's, to which relative paths of the configuration belong.
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, (str(_PROJECT), environment.get("PYTHONPATH")))
-    )
+    environment = project_on_path(child_environment())
+    environment["TF_CONFIG"] = tf_config(addresses, number)
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     with open(log, "ab") as output:
@@ -225,14 +221,6 @@ def _progress_to_the_parent() -> Iterator[None]:
             yield
         finally:
             _progress.removeHandler(sender)
-
-
-def _end_with_the_parent() -> None:
-    def watch():
-        os.read(0, 1)  # The parent writes nothing, so this ends when the parent does.
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -85,6 +85,10 @@ class Tried(Section):
 class Tuner(Section):
     trials: Annotated[int, Field(ge=1, le=10_000)] = Field(description="the most trainings")
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="epochs of each training")
+    parallel_trials: Annotated[int, Field(ge=1, le=256)] = Field(
+        1,
+        description="trainings at a time; several each get a process and a share of the GPUs",
+    )
     objective: Literal["validation_loss", "validation_accuracy", "validation_mean_iou"] = Field(
         "validation_loss", description="what trials are compared by, in their best epoch"
     )

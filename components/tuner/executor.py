@@ -1,21 +1,20 @@
 """Runs Tuner: trains with proposed values, then writes the best ones."""
 
+import contextlib
 import os
 import tempfile
 from typing import Any
 
-import keras
-import tensorflow as tf
 from tfx import types
 
 from components.trainer import hyperparameters
 from components.trainer.cluster import place
 from components.trainer.task import Task
-from components.trainer.training_log import TrainingLog
-from components.trainer.training_task import train
 from components.tuner.reading import TRIALS
 from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions
+from components.tuner.trial import objective_of
+from components.tuner.trials import Trials
 from failures import Failure
 from files import writing
 from files.places import files_below
@@ -48,11 +47,15 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     folder = _state_folder(task, tuner)
     logs = os.path.join(folder, TRIALS)
 
+    trials = Trials(tuner.parallel_trials)
+    train_one = trials.run if tuner.parallel_trials > 1 else objective_of
+
     def try_values(trial: str, values: dict[str, Any], epochs: int) -> float:
         varied = task.varied({**values, "training.epochs": epochs})
-        return _objective(varied, tuner.objective, os.path.join(logs, trial), values)
+        return train_one(varied, tuner.objective, os.path.join(logs, trial), values)
 
-    found = search(tuner, folder, try_values, task.seed)
+    with contextlib.closing(trials):
+        found = search(tuner, folder, try_values, task.seed, trials.close)
     write_best_hyperparameters(found, {"best_hyperparameters": [best], "tuner_results": [results]})
     writing.copy_files(logs, os.path.join(results.uri, TRIALS), files_below(logs))
     writing.remove(folder)
@@ -62,30 +65,6 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     best.set_float_custom_property(tuner.objective, trial.score)
     summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found)}"
     results.set_string_custom_property("summary", summary)
-
-
-def _objective(task: Task, objective: str, log_folder: str, values: dict[str, Any]) -> float:
-    """What one trial reached in its best epoch."""
-    writing.remove(log_folder)  # It may hold what a killed attempt at this trial logged.
-    log = TrainingLog(log_folder)
-    checkpoints = task.checkpoints
-    try:
-        trained, _ = train(task, checkpoints, log)
-    except (Failure, tf.errors.ResourceExhaustedError):
-        checkpoints.remove()  # Nothing resumes from here.
-        raise
-    finally:
-        keras.utils.clear_session()  # The next trial's model needs the memory of this one.
-    log.close(best_epoch=trained.best_epoch, hyperparameters=values)
-    checkpoints.remove()
-    reached = getattr(trained.best, objective)
-    if reached is None:
-        raise Failure(
-            f"Tuner: the best epoch has no {objective}: no label of the validation split is known, "
-            "or the loss is not a finite number. Check the splits, and lower "
-            "training.learning_rate."
-        )
-    return reached
 
 
 def _of_how_many(found) -> str:
@@ -98,5 +77,7 @@ def _of_how_many(found) -> str:
 
 def _state_folder(task: Task, tuner: Tuner) -> str:
     """A folder for this search only, which outlives a kill if there is a `checkpoint_dir`."""
-    also = {"tuner": tuner.model_dump(mode="json"), "weights_tried": weights_tried(tuner)}
+    # Another number of trials at a time goes on with the same search.
+    searched = tuner.model_dump(mode="json", exclude={"parallel_trials"})
+    also = {"tuner": searched, "weights_tried": weights_tried(tuner)}
     return task.state_folder(also, "tuner-") or tempfile.mkdtemp()

@@ -3,31 +3,36 @@
 import contextlib
 import io
 import logging
+import threading
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
 import keras_tuner
 import tensorflow as tf
 from keras_tuner.engine import base_tuner
 
-from components import graph_error
 from components.trainer import hyperparameters
 from components.tuner.oracle import build_oracle
+from components.tuner.trial import failure_in_words
 from failures import Failure
 from files import writing
 from settings.tuner import Tuner
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
+_ASK_EVERY = 0.2  # seconds
 _HYPERBAND_EPOCHS = "tuner/epochs"  # how long hyperband lets this trial train
 
 
 class Search(base_tuner.BaseTuner):
-    """Runs trials one after another, and after a kill resumes the one that was running.
+    """Runs trials, and after a kill resumes those that were running.
 
     Args:
       folder: where the state of this search, and no other, is kept.
       try_values: (name of the trial, values by configuration key, epochs) to the objective.
       seed: the same one proposes the same values for the same outcomes.
+      end_trials: ends those that run at the same time as one that ends the search.
     """
 
     def __init__(
@@ -36,9 +41,12 @@ class Search(base_tuner.BaseTuner):
         folder: str,
         try_values: Callable[[str, Mapping[str, Any], int], float],
         seed: int,
+        end_trials: Callable[[], None] = lambda: None,
     ):
         self._tuner = tuner
         self._try_values = try_values
+        self._end_trials, self._ended = end_trials, False
+        self._one_at_a_time = threading.Lock()
         # KerasTuner prints that it resumes; the number of the trial shows it already.
         with contextlib.redirect_stdout(io.StringIO()):
             super().__init__(build_oracle(tuner, seed), directory=folder, project_name="search")
@@ -46,30 +54,91 @@ class Search(base_tuner.BaseTuner):
         # sums of Bayesian optimisation.
         self.oracle.trials = dict(sorted(self.oracle.trials.items()))
 
-    def run_trial(self, trial) -> dict[str, float]:
+    def run_trial(self, trial, done: Future | None = None) -> dict[str, float]:
         """The objective of one trial's values.
+
+        Args:
+          done: the outcome, if it is known already.
 
         Raises:
           FailedTrialError: training with these values failed; the search goes on.
           FatalError: anything else went wrong; the search ends.
         """
+        if done:
+            return done.result()
         given = trial.hyperparameters.values
         epochs = given.get(_HYPERBAND_EPOCHS, self._tuner.epochs)
         values = hyperparameters.tunable(given)
+        # Processes report no progress of their own.
+        alone = self._tuner.parallel_trials == 1
+        shown = (
+            _progress_of(int(trial.trial_id), self._tuner.trials)
+            if alone
+            else contextlib.nullcontext()
+        )
         try:
-            with _progress_of(int(trial.trial_id), self._tuner.trials):
+            with shown:
                 reached = self._try_values(trial.trial_id, values, epochs)
-        except Failure as error:
-            raise keras_tuner.errors.FailedTrialError(str(error)) from error
-        except tf.errors.ResourceExhaustedError as error:
-            cause = graph_error.cause(error, "out of memory")
-            raise keras_tuner.errors.FailedTrialError(
-                f"it does not fit into the device's memory ({cause})."
-            ) from error
+        except (Failure, tf.errors.ResourceExhaustedError) as error:
+            raise keras_tuner.errors.FailedTrialError(failure_in_words(error)) from error
         except Exception as error:
             # The only error that KerasTuner does not swallow.
             raise keras_tuner.errors.FatalError(str(error)) from error
         return {self._tuner.objective: reached}
+
+    def search_in_threads(self) -> None:
+        """`search`, with as many trials at a time as the section says; the oracle is one for all.
+
+        Bayesian and hyperband search propose values by the trials that have ended by then.
+
+        Raises:
+          FatalError: as `search`.
+        """
+        with ThreadPoolExecutor(self._tuner.parallel_trials) as threads:
+            searching = [
+                threads.submit(self._search_as, f"thread{number}")
+                for number in range(self._tuner.parallel_trials)
+            ]
+            try:
+                for done in as_completed(searching):
+                    done.result()
+            except BaseException:
+                self._ended = True
+                self._end_trials()
+                raise
+
+    def _search_as(self, name: str) -> None:
+        while (trial := self._with_oracle(self.oracle.create_trial, name)) is not None:
+            if trial.status == "STOPPED":
+                return
+            if trial.status == "IDLE":  # Hyperband waits for the trials of a round.
+                time.sleep(_ASK_EVERY)
+                continue
+            done = Future()
+            try:
+                done.set_result(self.run_trial(trial))
+            except Exception as error:
+                done.set_exception(error)
+            self._with_oracle(self._end, trial, done)
+
+    def _with_oracle(self, call: Callable, *given):
+        """Calls what asks or changes the oracle, one at a time; not any more after the end.
+
+        KerasTuner's own lock stays locked after an error, and it marks a trial as completed
+        before it has a score.
+        """
+        with self._one_at_a_time:
+            if self._ended:
+                return None
+            try:
+                return call(*given)
+            except BaseException:
+                self._ended = True
+                raise
+
+    def _end(self, trial, done: Future) -> None:
+        self._try_run_and_update_trial(trial, done)
+        self.on_trial_end(trial)
 
     def on_trial_end(self, trial) -> None:
         """Saves the search's state and reports the trial."""
@@ -94,6 +163,7 @@ def search(
     folder: str,
     try_values: Callable[[str, Mapping[str, Any], int], float],
     seed: int,
+    end_trials: Callable[[], None] = lambda: None,
 ) -> Search:
     """A finished search with at least one successful trial; see `Search`.
 
@@ -101,13 +171,13 @@ def search(
       Failure: all trials failed.
     """
     try:
-        found = Search(tuner, folder, try_values, seed)
+        found = Search(tuner, folder, try_values, seed, end_trials)
     except (ValueError, KeyError, tf.errors.OpError, keras_tuner.errors.FatalError):
         # A kill interrupted KerasTuner's writing: start again, to the same end.
         writing.remove(folder)
-        found = Search(tuner, folder, try_values, seed)
+        found = Search(tuner, folder, try_values, seed, end_trials)
     try:
-        found.search()
+        found.search() if tuner.parallel_trials == 1 else found.search_in_threads()
     except keras_tuner.errors.FatalError as error:
         raise error.__cause__ or error from None
     [best] = found.oracle.get_best_trials(1)

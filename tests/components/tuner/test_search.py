@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 
 import pytest
 import tensorflow as tf
@@ -103,3 +104,54 @@ def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path)
         search(tuner, str(tmp_path / "search"), try_values, seed=1)
     full[0] = False
     assert search(tuner, str(tmp_path / "search"), try_values, seed=1).oracle.trials
+
+
+RATES = {"training.learning_rate": {"min": 0.001, "max": 0.1, "log": True}}
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+def test_as_many_trials_run_at_a_time_as_are_asked_for_and_each_once(tmp_path, algorithm):
+    meeting, names = threading.Barrier(3), []
+
+    def try_values(trial, values, epochs):
+        names.append(trial)
+        if int(trial) < 3:
+            meeting.wait(30)  # All three are here, or this is an error.
+        return values["training.learning_rate"]
+
+    tuner = Tuner.of(trials=6, epochs=3, search_space=RATES, algorithm=algorithm, parallel_trials=3)
+    found = search(tuner, str(tmp_path / "search"), try_values, seed=3)
+    assert sorted(names) == [str(number) for number in range(6)] == sorted(found.oracle.trials)
+    assert {trial.status for trial in found.oracle.trials.values()} == {"COMPLETED"}
+
+
+def test_a_random_search_tries_the_same_values_however_many_at_a_time(tmp_path):
+    def tried(at_once):
+        values = []
+
+        def try_values(trial, given, epochs):
+            values.append((trial, given["training.learning_rate"]))
+            return given["training.learning_rate"]
+
+        tuner = Tuner.of(
+            trials=6, epochs=1, search_space=RATES, algorithm="random", parallel_trials=at_once
+        )
+        search(tuner, str(tmp_path / str(at_once)), try_values, seed=3)
+        return sorted(values)
+
+    assert tried(3) == tried(1)
+
+
+def test_a_defect_in_one_trial_ends_those_that_run_beside_it(tmp_path):
+    ended = threading.Event()
+
+    def try_values(trial, values, epochs):
+        if trial == "1":
+            raise ValueError("a defect")
+        ended.wait(30)
+        raise Failure("its process was killed")
+
+    tuner = Tuner.of(trials=6, epochs=1, search_space=RATES, parallel_trials=2)
+    with pytest.raises(ValueError, match="a defect"):
+        search(tuner, str(tmp_path / "search"), try_values, seed=1, end_trials=ended.set)
+    assert ended.is_set()

@@ -57,6 +57,17 @@ def test_trainer_trains_with_the_best_hyperparameters_and_records_them(found, tr
     assert recorded == {"training.learning_rate": 0.01}
 
 
+@pytest.mark.slow
+def test_two_trials_at_a_time_reach_what_they_reach_one_after_another(search_in, found, tmp_path):
+    together = search_in(parallel_trials=2, checkpoint_dir=tmp_path)
+    assert best(together) == best(found)
+    scores = [[trial["score"] for trial in results(search)] for search in (together, found)]
+    np.testing.assert_allclose(*scores, rtol=1e-4)
+    trials = read_trials(Path(together["tuner_results"][0].uri))
+    assert [trial.name for trial in trials] == ["0", "1"]
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"values": []}', '{"values": {"a": "b"}}'])
 def test_unreadable_hyperparameters_are_refused_in_one_line(train_with, tmp_path, content):
     none = standard_artifacts.HyperParameters()

@@ -1,0 +1,94 @@
+"""Several trials at a time, each in a process of its own."""
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from components.child_environment import child_environment, last_words, project_on_path
+from components.trainer.task import Task
+from components.tuner.trial import TRIAL, read_result
+from components.visible_gpus import visible_gpus
+from failures import Failure
+
+
+class Trials:
+    """Runs trials in processes, which end with it.
+
+    Args:
+      at_once: how many will run at a time; each gets its share of the visible GPUs, and of the
+        memory for decoded images.
+    """
+
+    def __init__(self, at_once: int):
+        self._at_once = at_once
+        self._free = set(range(at_once))
+        self._running, self._lock, self._closed = set(), threading.Lock(), False
+
+    def run(self, task: Task, objective: str, log_folder: str, values: dict[str, Any]) -> float:
+        """What `trial.objective_of` returns; to be called by as many threads as there are places.
+
+        Raises:
+          Failure: the trial cannot be trained with these values, or its process was killed.
+          RuntimeError: it broke down.
+        """
+        with self._lock:
+            place = self._free.pop()
+        try:
+            return self._run(place, task, objective, log_folder, values)
+        finally:
+            self._free.add(place)
+
+    def close(self) -> None:
+        """Ends all trials."""
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.kill()
+
+    def _run(self, place: int, task: Task, objective: str, log_folder: str, values) -> float:
+        with tempfile.TemporaryDirectory(prefix="trial-") as name, tempfile.TemporaryFile() as said:
+            given = {"task": task, "objective": objective, "log_folder": log_folder}
+            given |= {"values": values, "trials_at_once": self._at_once}
+            Path(name, TRIAL).write_bytes(pickle.dumps(given))
+            words = self._process(place, name, said)
+            result = read_result(Path(name))
+        if result is None:
+            raise Failure(f"Tuner: its process ended before the training did ({words}).")
+        if "failure" in result:
+            raise Failure(result["failure"])
+        if "defect" in result:
+            raise RuntimeError(result["defect"])
+        return result["reached"]
+
+    def _process(self, place: int, folder: str, said) -> str:
+        with self._lock:
+            if self._closed:
+                raise Failure("Tuner: the search was ended.")
+            process = subprocess.Popen(
+                [sys.executable, "-m", "components.tuner.trial", folder],
+                env=self._environment(place),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends them all.
+            )
+            self._running.add(process)
+        with process:
+            words = last_words(process, said)
+        with self._lock:
+            self._running.discard(process)
+        return words
+
+    def _environment(self, place: int) -> dict[str, str]:
+        environment = project_on_path(child_environment())
+        gpus = visible_gpus(os.environ)
+        if gpus:
+            # With fewer GPUs than trials, some share one.
+            share = gpus[place :: self._at_once] or [gpus[place % len(gpus)]]
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(share)
+        return environment
