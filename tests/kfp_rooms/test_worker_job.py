@@ -137,7 +137,7 @@ def package(tmp_path_factory):
         "steps": {"Trainer": STEP.model_dump(exclude_unset=True)},
     }
     written = yaml.safe_dump(kubeflow, default_flow_style=True, width=10**6)
-    words = [f"kubeflow={written}", "training.workers=3"]
+    words = [f"kubeflow={written}", "training.workers=4"]
     file = tmp_path_factory.mktemp("workers") / "digits.yaml"
     return read_package(compile_package(load("configs/digits.yaml", words), file))
 

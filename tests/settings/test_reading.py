@@ -391,3 +391,12 @@ def test_a_weights_file_that_is_none_is_refused():
     weights = "model.parameters={weights: nowhere.weights.h5}"
     [line] = mistakes(DIGITS, "model.name=mobilenet", weights)
     assert "model.parameters.weights: given 'nowhere.weights.h5', which is not a file" in line
+
+
+def test_workers_that_cannot_share_a_batch_alike_are_one_line():
+    [line] = mistakes(DIGITS, "training.workers=3")
+    assert "batch_size 32 for 3 workers; allowed: a multiple of workers" in line
+    tried = "{training.batch_size: {min: 8, max: 32}}"
+    tuner = f"tuner={{trials: 2, epochs: 1, search_space: {tried}}}"
+    [line] = mistakes(DIGITS, "training.workers=2", tuner)
+    assert "search_space tries training.batch_size, which must be a multiple" in line
