@@ -33,7 +33,7 @@ _CODE = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models
 class Checkpoint:
     """A training between two steps."""
 
-    step: int  # how many are taken; it and the seed decide which batch comes next
+    step: int  # how many are taken; with the order in `state`, it decides which batch comes next
     state: dict  # the rest of what is resumed, as JSON values
     variables: Sequence[np.ndarray]  # of the model, the optimizer and the epoch's tallies
     best_weights: Sequence[np.ndarray]  # of the best epoch so far; empty before the first

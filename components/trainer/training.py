@@ -58,7 +58,7 @@ class TrainingLoop:
         self._step = self._resumed_at_step = saved.step
         same_precision = saved.state["precision"] == self.devices.precision
         _assign(self.steps.variables, saved.variables, strict=same_precision)
-        training_faults.warn_of_changes(saved, self.devices.precision, self.input.strategy)
+        training_faults.warn_of_changes(saved, self.devices.precision, self.input.order)
         for name, value in saved.state["stopping"].items():
             setattr(self._stopping, name, value)
         self._stopping.best_weights = saved.best_weights
@@ -267,6 +267,7 @@ class TrainingLoop:
                 "waited": self._waited,
                 "precision": self.devices.precision,
                 "input": self.input.strategy,
+                "order": self.input.order.state(self._step),
             },
             variables=[variable.numpy() for variable in self.steps.variables],
             best_weights=self._stopping.best_weights,

@@ -10,6 +10,7 @@ from components import graph_error
 from components.trainer import workers
 from components.trainer.checkpoints import Checkpoint
 from components.trainer.input.function import Input
+from components.trainer.input.order import Order
 from components.trainer.tallies import Totals
 from failures import Failure
 
@@ -49,16 +50,14 @@ def refuse_misfits(totals: Totals, classes: int, split: str) -> None:
         )
 
 
-def warn_of_changes(saved: Checkpoint, precision: str, strategy: str) -> None:
+def warn_of_changes(saved: Checkpoint, precision: str, order: Order) -> None:
     """Warns if a resumed training differs from the one that was killed, and so ends differently."""
-    began = saved.state["precision"], saved.state["input"]
-    if began[0] != precision:
-        logging.warning("Trainer: the training began in %s and resumes in %s.", began[0], precision)
-    if began[1] != strategy:
+    began, before = saved.state["precision"], saved.state.get("order", {})
+    if began != precision:
+        logging.warning("Trainer: the training began in %s and resumes in %s.", began, precision)
+    if not before.items() >= order.identity.items():
         logging.warning(
-            "Trainer: the input strategy was %s and is %s now, which has another order: in this "
-            "epoch some examples come twice and others not at all. Set training.input.strategy "
-            "to keep it.",
-            began[1],
-            strategy,
+            "Trainer: the checkpoint at step %d is of another order of the examples: in this "
+            "epoch some of them come twice and others not at all.",
+            saved.step,
         )

@@ -1,6 +1,5 @@
 """One training of Trainer itself or of a Tuner's trial, from the artifacts it is given."""
 
-import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -105,14 +104,13 @@ def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:
 
 def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
     given = task.recipe.training.input
-    agree = functools.partial(workers.agree, chosen.strategy) if chosen.workers > 1 else None
     return FeedOptions(
         seed=task.seed,
         strategy=given.strategy,
         cache_dir=task.cache_folder,
         memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
         balanced=task.recipe.training.sampling == "balanced",
-        workers=Workers(chosen.place.number, chosen.workers, chosen.place.workers_here, agree),
+        workers=Workers(chosen.place.number, chosen.workers, chosen.place.workers_here),
     )
 
 
@@ -121,11 +119,8 @@ def _validation(
 ) -> Input | None:
     if not files:
         return None
-    # Its strategy is each worker's own: without a shuffle, all read in one order.
-    alone = dataclasses.replace(options.workers, agree=None)
-    options = dataclasses.replace(options, workers=alone)
     made = batches(files, training=False, options=options)
-    size = workers.validation_batch_size(made.examples, batch_size, alone.count)
+    size = workers.validation_batch_size(made.examples, batch_size, options.workers.count)
     if size == batch_size:
         return made
     return batches(files, training=False, batch_size=size, options=options)

@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from components import graph_error
 from components.trainer.cluster import WorkerLost
-from components.trainer.input.strategy import STRATEGIES
 from failures import Failure
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
@@ -35,18 +34,6 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
             f"Trainer: the workers go on from the steps {', '.join(map(str, steps))}. "
             "Give all workers a checkpoint_dir that all of them see."
         )
-
-
-def agree(strategy: tf.distribute.Strategy, chosen: str, reason: str) -> tuple[str, str]:
-    """One input strategy for all workers, as each strategy has an order of its own: what
-    `input.strategy.choose` gave all of them, otherwise "streaming", which always works."""
-    names = [STRATEGIES[number] for number in of_all(strategy, STRATEGIES.index(chosen))]
-    if len(set(names)) == 1:
-        return chosen, reason
-    return "streaming", (
-        f"the workers would choose {', '.join(names)}, but must all read the same batches "
-        "(training.input.strategy sets one for all)"
-    )
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:

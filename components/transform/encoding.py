@@ -4,7 +4,6 @@ So the input function reads any run of them in place: it needs no second copy on
 """
 
 import functools
-import os
 import struct
 from collections.abc import Mapping
 
@@ -75,14 +74,14 @@ class FixedExample:
         return struct.pack("<f", value) if form == "float32" else value
 
     def may_fill(self, file: str) -> bool:
-        """Whether a local file's size and beginning are those of a TFRecord file of them."""
+        """Whether a file's size and beginning are those of a TFRecord file of them."""
         start = next(iter(self._values.values())).start
-        with open(file, "rb") as stream:
+        with tf.io.gfile.GFile(file, "rb") as stream:
             header, begun = stream.read(_HEADER_BYTES), stream.read(start)
         if not header:
             return True
         same = header[:8] == len(self._template).to_bytes(8, "little")
-        whole = os.path.getsize(file) % self.record_bytes == 0
+        whole = tf.io.gfile.stat(file).length % self.record_bytes == 0
         return same and whole and begun == self._template[:start]
 
     def are(self, serialized: tf.Tensor) -> bool:

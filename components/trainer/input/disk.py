@@ -1,8 +1,7 @@
 """The disk strategy: reads runs of examples into windows, and gathers batches from these.
 
 Transform's files are read in place.  Other examples are decoded once, into a file of the same
-form.  Every epoch joins the runs in a new order and shuffles each window of them, so the disk
-reads at its full speed, and a resumed training reads one window at most before its first batch.
+form.  A resumed training reads one window at most before its first batch.
 
 Below `cache_dir`, each source has a folder, which gets its name only when the decoded file in
 it is complete, or the checksums of the files read in place were verified.  A killed process
@@ -25,20 +24,19 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
+from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import aligned_rows
-from components.trainer.input.order import Order
+from components.trainer.input.order import WINDOW_BYTES
 from components.trainer.input.source import Loading, Source, tf_data_options, traced
 from failures import Failure
 from files import places, writing
 from files.locks import InUse, hold
 from files.strict_json import text_of
 
-_FORMAT = 4
+_FORMAT = 5
 _ONCE_UNFINISHED = ".building"  # how earlier versions called what is being written
 _DESCRIPTION, _EXAMPLES = "description.json", "examples.tfrecord"
-_RUN_BYTES = 1 << 20  # read at once: large enough for the disk, small beside a window
-_WINDOW_BYTES = 32 << 20  # shuffled at once; about five are held
-HELD_BYTES = 5 * _WINDOW_BYTES
+HELD_BYTES = 5 * WINDOW_BYTES
 _READS_AT_ONCE = 2
 _KEPT_SECONDS = 7 * 24 * 3600  # how long an unused folder is kept
 
@@ -53,7 +51,6 @@ def stored(source: Source, folder: str) -> Source:
     Raises:
       Failure: the folder cannot be written, the disk is full, or the source is damaged.
     """
-    files = source.in_place
     source, kept = _placed(source, folder)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -64,14 +61,13 @@ def stored(source: Source, folder: str) -> Source:
             f"on a local disk with {source.at_most * source.row_bytes:,} bytes free, or set the "
             "input strategy to streaming."
         ) from error
-    source = dataclasses.replace(source, at_most=examples, count=lambda: examples, lock=lock)
+    source = dataclasses.replace(source, at_most=examples, lock=lock)
     if source.in_place:
         return source
-    parts = [os.path.getsize(file) // source.form.record_bytes for file in files]
+    parts = source.parts()
     return dataclasses.replace(
         source,
-        in_place=[str(kept / _EXAMPLES)],
-        parts=parts if sum(parts) == examples else (),
+        in_place=[(str(kept / _EXAMPLES), sum(parts[:number])) for number in range(len(parts))],
         explain=lambda error: Failure(
             f"The input cache {kept} cannot be read: {graph_error.cause(error, 'damaged')}. "
             "Delete the folder and start again."
@@ -110,12 +106,9 @@ def forget(source: Source, folder: str) -> None:
 def _placed(source: Source, folder: str) -> tuple[Source, Path]:
     """The source, and the folder for it below `folder`."""
     disk = places.existing(folder).stat().st_dev
-    if any(os.stat(file).st_dev != disk for file in source.in_place):
-        # Whoever names a folder on another disk has a quicker one. A copy holds file after file.
-        files = list(source.in_place)
-        source = dataclasses.replace(
-            source, in_place=(), elements=lambda seed: tf.data.TFRecordDataset(files)
-        )
+    if any(os.stat(file).st_dev != disk for file, _ in source.in_place):
+        # Whoever names a folder on another disk has a quicker one.
+        source = dataclasses.replace(source, in_place=())
     shapes = [(feature.name, feature.shape, feature.dtype) for feature in source.features]
     key = text_of([_FORMAT, source.identity, shapes, not source.in_place])
     return source, Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -193,7 +186,7 @@ def verify(source: Source) -> int:
       Failure: a record is damaged, or not of the source's form.
     """
     examples = 0
-    records = source.elements(None).batch(source.chunk)
+    records = source.elements().batch(source.chunk)
     records = records.with_options(tf_data_options(deterministic=True))
     for chunk in _read(source, records, "verifying the input's files"):
         if not source.form.are(chunk):
@@ -227,86 +220,36 @@ def _read(source: Source, chunks: tf.data.Dataset, doing: str) -> Iterator:
         raise source.explain(error) from error
 
 
-def batches(source: Source, order: Order) -> Loading:
-    """Batches of `stored` examples in `order`."""
-    batch, record = order.batch_size, source.form.record_bytes
-    files, runs = source.in_place, _runs(source)  # Not the source, whose lock ends with it.
-    size = max(1, _WINDOW_BYTES // record // batch) * batch  # of a window, in examples
-    used = order.steps_per_epoch * batch if order.drop_remainder else order.examples
+def batches(source: Source, epochs: Epochs) -> Loading:
+    """Batches of `stored` examples."""
+    places, record = source.in_place, source.form.record_bytes  # Not the source: its lock ends.
 
-    def windows_of(seed):
-        joined = tf.range(len(runs))
-        if order.shuffle:
-            joined = tf.random.experimental.stateless_shuffle(joined, seed)
-        starts = tf.data.Dataset.range(0, used, size)
-        return starts.map(traced(lambda start: (joined, start, seed)))
+    def load(pieces):
+        return _load(places, record, pieces)
 
     @traced
-    def read(joined, start, seed):
-        def load(joined, start):
-            return _load(files, record, runs[joined], start, min(start + size, used))
-
-        window = tf.numpy_function(load, [joined, start], tf.uint8, stateful=False)
-        window = tf.ensure_shape(window, (None, record))
-        numbers = tf.range(tf.shape(window)[0])
-        if order.shuffle:
-            of_window = tf.random.experimental.stateless_fold_in(seed, start)
-            numbers = tf.random.experimental.stateless_shuffle(numbers, of_window)
-        return window, numbers
-
-    @traced
-    def batches_of(window, numbers):
-        windows = tf.data.Dataset.from_tensors(window).repeat()
-        return tf.data.Dataset.zip(
-            windows,
-            tf.data.Dataset.from_tensor_slices(numbers).batch(
-                batch, drop_remainder=order.drop_remainder
-            ),
-        )
+    def read(pieces, numbers):
+        window = tf.numpy_function(load, [pieces], tf.uint8, stateful=False)
+        return tf.ensure_shape(window, (None, record)), numbers
 
     @traced
     def gather(window, numbers):
-        records = tf.gather(window, order.share(numbers))
+        records = tf.gather(window, numbers)
         return tuple(f.restore(source.form.values(records, f.name)) for f in source.features)
 
-    windows = order.epochs(windows_of, size // batch).map(read, _READS_AT_ONCE)
-    elements = windows.interleave(batches_of, cycle_length=1, num_parallel_calls=1)
-    passed = order.first_step % order.steps_per_epoch % (size // batch)
-    return order.endless(elements.skip(passed) if passed else elements), gather
+    return epochs.cut(epochs.plans().map(read, _READS_AT_ONCE)), gather
 
 
-def _runs(source: Source) -> np.ndarray:
-    """(runs, 3) int64: the file's number, its first record in it and how many it has."""
-    record = source.form.record_bytes
-    most = max(1, _RUN_BYTES // record)
-    # A copy keeps the runs of its files: workers with the one and the other share each batch.
-    parts = [(0, sum(source.parts[:number]), n) for number, n in enumerate(source.parts)]
-    parts = parts or [
-        (number, 0, os.path.getsize(file) // record) for number, file in enumerate(source.in_place)
-    ]
-    runs = [
-        (number, begin + first, min(most, count - first))
-        for number, begin, count in parts
-        for first in range(0, count, most)
-    ]
-    return np.array(runs, np.int64)
-
-
-def _load(files: Sequence[str], record: int, runs: np.ndarray, start: int, end: int) -> np.ndarray:
-    """The records from `start` to `end` of all runs joined: (end - start, record_bytes) uint8."""
-    rows = aligned_rows(end - start, record)
-    ends = np.cumsum(runs[:, 2])
-    first, last = np.searchsorted(ends, start, "right"), np.searchsorted(ends, end, "left")
+def _load(places: Sequence[tuple[str, int]], record: int, pieces: np.ndarray) -> np.ndarray:
+    """The records of `pieces`, (pieces, 3): (examples, record_bytes) uint8."""
+    rows = aligned_rows(pieces[:, 2].sum(), record)
     filled = 0
-    for (number, begin, count), joined in zip(
-        runs[first : last + 1], ends[first : last + 1], strict=True
-    ):
-        skipped = max(0, start - (joined - count))
-        taken = min(count, end - (joined - count)) - skipped
-        target = memoryview(rows[filled : filled + taken]).cast("B")
-        with open(files[number], "rb", buffering=0) as file:
-            file.seek((begin + skipped) * record)
+    for part, first, count in pieces:
+        target = memoryview(rows[filled : filled + count]).cast("B")
+        name, begin = places[part]
+        with open(name, "rb", buffering=0) as file:
+            file.seek((begin + first) * record)
             if file.readinto(target) != len(target):
-                raise ValueError(f"{files[number]} has become shorter")
-        filled += taken
+                raise ValueError(f"{name} has become shorter")
+        filled += count
     return rows

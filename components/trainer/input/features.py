@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from components.transform.encoding import FixedExample
 from failures import Failure
 
 
@@ -49,6 +51,11 @@ def image_feature(
             "Give (height, width, channels), each at least 1."
         )
     return Feature(name, shape, "uint8", exif_orientation)
+
+
+def fixed_example(features: Sequence[Feature]) -> FixedExample:
+    """Examples of these features as Transform writes them."""
+    return FixedExample({f.name: f.row_bytes if f.dtype == "uint8" else f.dtype for f in features})
 
 
 def aligned_rows(*shape: int, dtype: str = "uint8") -> np.ndarray:

@@ -9,11 +9,11 @@ import functools
 import random
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from components.trainer.input import disk, memory, records, scattered, streaming, tfds
 from components.trainer.input.balance import Balance
+from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import LABEL, Feature, image_feature
 from components.trainer.input.load_times import LoadTimes
 from components.trainer.input.options import DEFAULTS, FeedOptions
@@ -39,10 +39,17 @@ class Input:
     dataset: tf.data.Dataset
     strategy: str  # "memory", "disk" or "streaming"
     reason: str  # why this strategy, half a sentence for people
-    examples: int  # how many there are
-    steps_per_epoch: int
+    order: Order = dataclasses.field(repr=False)  # which example comes when
     source: Source = dataclasses.field(repr=False)
     load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)  # if asked for
+
+    @property
+    def examples(self) -> int:
+        return self.order.examples
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.order.steps_per_epoch
 
     @property
     def element_spec(self) -> tuple[tf.TensorSpec, ...]:
@@ -141,71 +148,70 @@ def feed(
     # What is predicted may be streaming, which cannot be balanced.
     if options.plan and options.strategy == "auto" and not balanced:
         strategy, reason = options.plan(source, strategy, reason)
-    if options.workers.agree:
-        strategy, reason = options.workers.agree(strategy, reason)
-    if strategy == "memory":
-        arrays = memory.load(source)
-        examples = len(arrays[0])
-    else:
-        source = disk.stored(source, options.cache_dir) if strategy == "disk" else source
-        examples = source.count()
-    order = _order(examples, batch_size, training, options)
+    if strategy == "disk":
+        source = disk.stored(source, options.cache_dir)
+    order = _order(source, batch_size, training, options)
     _check_examples(source, order)
-    if balanced:
-        if strategy == "streaming":
-            raise Failure(
-                f"Balanced sampling takes examples in any order, and streaming ({reason}) has "
-                "them in one. Set the input strategy to memory or disk, or free the memory."
-            )
-        labels = arrays[1].numpy() if strategy == "memory" else scattered.labels(source)
-        order = dataclasses.replace(order, balanced=_balance(source, labels).numbers)
+    arrays = memory.load(source) if strategy == "memory" else None
+    epochs = Epochs(
+        order,
+        repeat=_given(options.repeat, training),
+        first_step=options.first_step,
+        worker=options.workers.rank,
+        workers=options.workers.count,
+        balanced=_balance(source, strategy, reason, arrays).numbers if balanced else None,
+    )
     if strategy == "memory":
-        elements, load = memory.batches(arrays, source.features, order)
+        elements, load = memory.batches(arrays, source.features, epochs)
     else:
         by = {"disk": disk, "streaming": streaming}[strategy]
         batches_in = scattered.batches if balanced else by.batches
-        elements, load = batches_in(source, order)
+        elements, load = batches_in(source, epochs)
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
     calls = 2 * cores() if strategy == "memory" else cores()
     load_times = LoadTimes(options.first_step) if options.timed else None
     mapped = load_times.loaded if load_times else tf.data.Dataset.map
     batches = mapped(elements, load, calls)
     dataset = batches.prefetch(_ready(batch_size * source.row_bytes))
+    deterministic = _given(options.deterministic, options.seed is not None)
     return Input(
-        dataset=dataset.with_options(tf_data_options(order.deterministic or not training)),
+        dataset=dataset.with_options(tf_data_options(deterministic or not training)),
         strategy=strategy,
         reason=reason,
-        examples=examples,
-        steps_per_epoch=order.steps_per_epoch,
+        order=order,
         source=source,
         load_times=load_times,
     )
 
 
-def _order(examples: int, batch_size: int, training: bool, options: FeedOptions) -> Order:
-    seed, seeded = options.seed, options.seed is not None
-
-    def given(value: bool | None, otherwise: bool) -> bool:
-        return otherwise if value is None else value
-
+def _order(source: Source, batch_size: int, training: bool, options: FeedOptions) -> Order:
+    seed = options.seed
     return Order(
-        examples=examples,
+        parts=tuple(source.parts()),
+        row_bytes=source.row_bytes,
         batch_size=batch_size,
         shuffle=training,
-        seed=seed if seeded else random.SystemRandom().getrandbits(31),
-        repeat=given(options.repeat, training),
-        drop_remainder=given(options.drop_remainder, training),
-        deterministic=given(options.deterministic, seeded),
-        first_step=options.first_step,
-        worker=options.workers.rank,
-        workers=options.workers.count,
+        seed=random.SystemRandom().getrandbits(31) if seed is None else seed,
+        drop_remainder=_given(options.drop_remainder, training),
     )
 
 
-def _balance(source: Source, labels: np.ndarray) -> Balance:
+def _balance(
+    source: Source, strategy: str, reason: str, arrays: Sequence[tf.Tensor] | None
+) -> Balance:
+    if strategy == "streaming":
+        raise Failure(
+            f"Balanced sampling takes examples in any order, and streaming ({reason}) has "
+            "them in one. Set the input strategy to memory or disk, or free the memory."
+        )
+    labels = arrays[1].numpy() if arrays else scattered.labels(source)
     if labels.max() < 0:
         raise Failure(f"{source.name} has no example of any class. Run the Transform again.")
     return Balance(labels)
+
+
+def _given(value: bool | None, otherwise: bool) -> bool:
+    return otherwise if value is None else value
 
 
 def _check_examples(source: Source, order: Order) -> None:

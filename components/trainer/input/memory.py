@@ -1,20 +1,21 @@
 """The memory strategy: decoded examples in one array, batches gathered from it.
 
 Gathering rows from one array beats tf.data's cache → shuffle → batch: no per-example
-overhead, a shuffle over everything that costs eight bytes an example, any step at once.
+overhead, eight bytes an example for an epoch's order, any step at once.
 """
 
 import numpy as np
 import tensorflow as tf
 
+from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import Feature, aligned_rows
-from components.trainer.input.order import Order
 from components.trainer.input.source import Loading, Source, traced
 from failures import Failure
 
 
 def load(source: Source) -> tuple[tf.Tensor, ...]:
-    """Decodes all examples: one (examples, *row_shape) tensor a feature.
+    """Decodes all examples, in the sequence of their numbers: one (examples, *row_shape) tensor
+    a feature.
 
     Raises:
       Failure: a file is damaged, or the memory is too small.
@@ -48,12 +49,14 @@ def _copy(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
     return filled
 
 
-def batches(arrays: tuple[tf.Tensor, ...], features: tuple[Feature, ...], order: Order) -> Loading:
-    """Batches of the arrays' rows in `order`."""
+def batches(
+    arrays: tuple[tf.Tensor, ...], features: tuple[Feature, ...], epochs: Epochs
+) -> Loading:
+    """Batches of the arrays' rows."""
 
     @traced
     def gather(numbers):
         pairs = zip(arrays, features, strict=True)
         return tuple(feature.restore(tf.gather(array, numbers)) for array, feature in pairs)
 
-    return order.numbers(), gather
+    return epochs.numbers(), gather

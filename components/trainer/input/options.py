@@ -14,9 +14,6 @@ class Workers:
     rank: int = 0  # which of them this process is, from 0
     count: int = 1
     here: int = 1  # how many of them share this machine's memory
-    # Maps this worker's (strategy, reason) to those of all workers. None: each has its own
-    # strategy, which must then be the same, because each strategy has another order.
-    agree: Callable[[str, str], tuple[str, str]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,22 +1,20 @@
 """Transformed Examples in TFRecord shards as a source."""
 
-import dataclasses
-import os
+import functools
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from components import graph_error
 from components.trainer.input.decode import decode_features, decoder
-from components.trainer.input.features import Feature
-from components.trainer.input.source import Source, cores, traced
+from components.trainer.input.features import Feature, fixed_example
+from components.trainer.input.order import run_length
+from components.trainer.input.shards import Shards
+from components.trainer.input.source import Source
 from failures import Failure
 from files.strict_json import text_of
 
 _FRAMING = 16  # bytes that a TFRecord adds to each record
-_FILES_AT_ONCE = 8
-_RUN = 16  # records read from one file before the next is turned to
-_READ_BYTES = 1 << 20
 
 
 def source(
@@ -47,19 +45,31 @@ def source(
     def explained(error):
         return explain(files, features, decode, error)
 
-    made = Source(
+    @functools.cache
+    def parts():
+        return _checked_counts(shards, files, decode, explained)
+
+    def elements():
+        parts()  # Its errors name the file.
+        return shards.all()
+
+    form = fixed_example(features)
+    fixed = {file for file in files if not encoded and form.may_fill(file)}
+    run = run_length(sum(feature.row_bytes for feature in features))
+    shards = Shards(files, run, lambda file: form.record_bytes if file in fixed else None)
+    in_place = fixed.issuperset(files) and not any("://" in file for file in files)
+    return Source(
         name=_named(files),
         identity=text_of([encoded and decoder(features[0]), *zip(files, sizes, strict=True)]),
         features=features,
-        elements=lambda seed: _records(files, seed),
+        elements=elements,
+        read=shards.read,
         decode=decode,
-        at_most=_count(files, explained) if encoded else at_most,
-        count=lambda: _checked_count(files, decode, explained),
+        at_most=sum(parts()) if encoded else at_most,
+        parts=parts,
         explain=explained,
+        in_place=[(file, 0) for file in files] if in_place else (),
     )
-    if encoded or any("://" in file or not made.form.may_fill(file) for file in files):
-        return made
-    return dataclasses.replace(made, in_place=files)
 
 
 def parse(
@@ -95,51 +105,16 @@ def _decode(values: tf.Tensor, feature: Feature) -> tf.Tensor:
     return tf.ensure_shape(rows, (values.shape[0], feature.row_bytes))
 
 
-def _records(files: Sequence[str], seed: tf.Tensor | None) -> tf.data.Dataset:
-    names = tf.constant(files)
-    if seed is not None:
-        names = tf.random.experimental.stateless_shuffle(names, seed)
-    at_once = min(len(files), _FILES_AT_ONCE)
-    return tf.data.Dataset.from_tensor_slices(names).interleave(
-        traced(lambda file: tf.data.TFRecordDataset(file, buffer_size=_READ_BYTES)),
-        cycle_length=at_once,
-        block_length=_RUN,
-        num_parallel_calls=min(at_once, cores()),
-    )
-
-
-def _checked_count(files: Sequence[str], decode: Callable, explained: Callable) -> int:
-    """How many records there are; finds wrong features before any long work begins."""
+def _checked_counts(
+    shards: Shards, files: Sequence[str], decode: Callable, explained: Callable
+) -> tuple[int, ...]:
+    """How many records each file has; finds wrong features before any long work begins."""
     try:
         for record in tf.data.TFRecordDataset(files).take(1):
             decode(record[None])
+        return shards.counts
     except tf.errors.OpError as error:
         raise explained(error) from error
-    return _count(files, explained)
-
-
-def _count(files: Sequence[str], explained: Callable) -> int:
-    try:
-        return sum(map(_count_records, files))
-    except tf.errors.OpError as error:
-        raise explained(error) from error
-
-
-def _count_records(file: str) -> int:
-    if "://" in file:
-        return sum(1 for _ in tf.data.TFRecordDataset(file))
-    # By their lengths alone. Not `files.tfrecords`: it needs google-crc32c, which the wheel
-    # does not, and TensorFlow verifies the checksums when it reads.
-    records, position = 0, 0
-    size = os.path.getsize(file)
-    with open(file, "rb", buffering=0) as stream:
-        while header := stream.read(8):
-            position += int.from_bytes(header, "little") + _FRAMING
-            if position > size:
-                raise tf.errors.DataLossError(None, None, f"{file} ends within a record")
-            stream.seek(position)
-            records += 1
-    return records
 
 
 def _size(file: str) -> tuple[int, int]:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
+import numpy as np
 import tensorflow as tf
 
-from components.trainer.input.features import Feature
+from components.trainer.input.features import Feature, fixed_example
 from components.transform.encoding import FixedExample
 from failures import Failure
 
@@ -30,23 +31,23 @@ class Source:
     name: str  # for messages to people
     identity: str  # changes whenever the files do
     features: tuple[Feature, ...]  # what a decoded example holds
-    # Maps None to a dataset of undecoded examples in a fixed order; an epoch's seed, (2,) int64,
-    # to one read from the files in an order that the seed gives.
-    elements: Callable[[tf.Tensor | None], tf.data.Dataset]
+    elements: Callable[[], tf.data.Dataset]  # all undecoded examples, file after file
+    # Maps a part's number, an example's number in it and how many, all () int64, to a dataset of
+    # these undecoded examples.
+    read: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.data.Dataset]
     # Maps a batch of elements to one tensor a feature, (batch, *row_shape).
     decode: Callable[..., tuple[tf.Tensor, ...]]
     at_most: int  # an upper bound of the number of examples, known without reading them
-    count: Callable[[], int]  # the number of examples
+    parts: Callable[[], Sequence[int]]  # the number of examples of each part, which is a file
     explain: Callable[[tf.errors.OpError], Failure]  # says what is wrong with which file
-    in_place: Sequence[str] = ()  # local files that hold these examples in `form`, and no others
-    parts: Sequence[int] = ()  # examples of each file of which that one file is a copy
+    # Of each part a local file that holds it in `form`, and the part's first record there.
+    in_place: Sequence[tuple[str, int]] = ()
     lock: BinaryIO | None = None  # keeps the files from being removed while the source lives
 
     @functools.cached_property
     def form(self) -> FixedExample:
         """Examples of these features as Transform writes them."""
-        forms = {f.name: f.row_bytes if f.dtype == "uint8" else f.dtype for f in self.features}
-        return FixedExample(forms)
+        return fixed_example(self.features)
 
     @property
     def row_bytes(self) -> int:
@@ -63,17 +64,20 @@ class Source:
         return dataclasses.replace(
             self,
             identity=f"{self.identity}, {count} of them",
-            elements=lambda *seed: self.elements(*seed).take(count),
+            elements=lambda: self.elements().take(count),
             at_most=min(count, self.at_most),
-            count=lambda: min(count, self.count()),
+            parts=lambda: np.diff(np.minimum(np.cumsum([0, *self.parts()]), count)).tolist(),
             in_place=(),
-            parts=(),
             lock=None,
         )
 
+    def count(self) -> int:
+        """The number of examples."""
+        return sum(self.parts())
+
     def chunks(self, size: int | None = None) -> tf.data.Dataset:
         """All examples once, decoded, `size` or `chunk` at a time, always in the same order."""
-        chunks = self.elements(None).batch(size or self.chunk)
+        chunks = self.elements().batch(size or self.chunk)
         chunks = chunks.map(traced(self.decode), cores())
         return chunks.prefetch(2).with_options(tf_data_options(deterministic=True))
 
@@ -90,7 +94,7 @@ def tf_data_options(deterministic: bool) -> tf.data.Options:
     chosen.threading.max_intra_op_parallelism = 1
     # Threads of its own, so that `threads` can tell them from those that compute.
     chosen.threading.private_threadpool_size = cores()
-    # Every worker takes its share of each batch by itself (`Order.worker`).
+    # Every worker takes its share of each batch by itself (`Epochs.worker`).
     chosen.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return chosen
 

@@ -1,37 +1,38 @@
-"""The streaming strategy: every epoch reads, shuffles in a bounded buffer and decodes again."""
+"""The streaming strategy: every epoch reads its examples from the files and decodes them again."""
 
 import tensorflow as tf
 
-from components.trainer.input.order import Order
-from components.trainer.input.source import Loading, Source, traced
+from components.trainer.input.epochs import Epochs
+from components.trainer.input.order import WINDOW_BYTES, run_length
+from components.trainer.input.source import Loading, Source, cores, traced
 
-# An epoch's first batch waits until the buffer is full, and two epochs' buffers meet: larger
-# costs start-up and memory. Files come in a new order every epoch, so it can be small.
-SHUFFLED_BYTES = 128 << 20
+_WINDOWS_AT_ONCE = 2
+HELD_BYTES = 5 * WINDOW_BYTES
+_PIECES_AT_ONCE = 8  # of one window
 
 
-def batches(source: Source, order: Order) -> Loading:
-    """Batches in `order`."""
-    # Undecoded examples may be smaller than decoded ones, and for raw pixels they are not.
-    buffer = min(order.examples, max(order.batch_size, SHUFFLED_BYTES // source.row_bytes))
-
-    def batches_of(seed):
-        if order.shuffle:
-            # Of this function alone: shuffle mixes in the program's own seed, which must not
-            # change the order, and shuffle refuses seed 0 beside a tensor.
-            tf.compat.v1.set_random_seed(1)
-            mixed = tf.random.stateless_uniform((), seed, maxval=tf.int64.max, dtype=tf.int64)
-            elements = source.elements(seed)
-            elements = elements.shuffle(buffer, mixed, reshuffle_each_iteration=False)
-        else:
-            elements = source.elements(None)
-        return elements.batch(order.batch_size, drop_remainder=order.drop_remainder)
+def batches(source: Source, epochs: Epochs) -> Loading:
+    """Batches of undecoded examples, read in runs, and the function that decodes them."""
+    run, window = run_length(source.row_bytes), epochs.order.window
 
     @traced
-    def decode(*elements):
-        if order.workers > 1:
-            elements = tuple(order.share(part) for part in elements)
-        rows = source.decode(*elements)
+    def read(pieces, places):
+        # Whole runs take turns, so the examples of a window come in the sequence of its pieces.
+        examples = tf.data.Dataset.from_tensor_slices(pieces).interleave(
+            traced(lambda piece: source.read(*tf.unstack(piece))),
+            cycle_length=_PIECES_AT_ONCE,
+            block_length=run,
+            num_parallel_calls=min(_PIECES_AT_ONCE, cores()),
+            deterministic=True,
+        )
+        return tf.data.Dataset.zip(examples.batch(window), tf.data.Dataset.from_tensors(places))
+
+    @traced
+    def decode(window, places):
+        rows = source.decode(*(tf.gather(part, places) for part in tf.nest.flatten(window)))
         return tuple(f.restore(r) for f, r in zip(source.features, rows, strict=True))
 
-    return order.epochs(batches_of), decode
+    windows = epochs.plans().interleave(
+        read, cycle_length=_WINDOWS_AT_ONCE, num_parallel_calls=_WINDOWS_AT_ONCE
+    )
+    return epochs.cut(windows), decode

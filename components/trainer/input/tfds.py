@@ -4,7 +4,7 @@ import functools
 import operator
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,13 @@ import tensorflow as tf
 from components import graph_error
 from components.trainer.input.decode import decode_features, decoder
 from components.trainer.input.features import Feature
-from components.trainer.input.source import Source
+from components.trainer.input.order import run_length
+from components.trainer.input.shards import Shards
+from components.trainer.input.source import Source, cores
 from failures import Failure
 from files.strict_json import text_of
 
+_READ_BYTES = 1 << 20
 _IMAGE, _NUMBER = "an Image of integers", "a single whole number"
 
 
@@ -72,26 +75,25 @@ def source(
     decoders = tfds.decode.PartialDecoding(
         _nested({feature.name: True for feature in features}), decoders=_nested(encoded)
     )
-    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-        records = _array_records(builder, split, decoders)
-    else:
-        config = tfds.ReadConfig(try_autocache=False)
-        records = builder.as_dataset(split=split, decoders=decoders, read_config=config)
+    run = run_length(sum(feature.row_bytes for feature in features))
+    files = _Files(builder.info.splits[split].file_instructions, builder.info.file_format, run)
+    kept = decoders.extract_features(builder.info.features)
     paths = [feature.name.split("/") for feature in features]
-    records = records.map(
-        lambda example: tuple(functools.reduce(operator.getitem, path, example) for path in paths)
-    )
+
+    def values(record):
+        example = kept.deserialize_example(record, decoders=decoders.decoders)
+        return tuple(functools.reduce(operator.getitem, path, example) for path in paths)
 
     described = f"Dataset {builder.info.full_name}, split {split}"
     return Source(
         name=described,
         identity=text_of([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
         features=features,
-        # TFDS mixes the examples when it prepares them: the shuffle buffer does the rest.
-        elements=lambda seed: records,
+        elements=lambda: files.all().map(values, cores()),
+        read=lambda *piece: files.read(*piece).map(values),
         decode=lambda *values: decode_features(values, features),
         at_most=examples,
-        count=lambda: examples,
+        parts=lambda: files.counts,
         explain=lambda error: _explain(described, error),
     )
 
@@ -105,22 +107,52 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _array_records(builder: Any, split: str, decoders: Any) -> tf.data.Dataset:
-    """As `builder.as_dataset`, for the one format that no TensorFlow op reads."""
-    from components.tfds_example_gen import other_formats
+class _Files:
+    """The serialized examples of a split, of which each file holds a stretch.
 
-    def batches():
-        for one in builder.info.splits[split].file_instructions:
-            file = os.fspath(one.filename)
-            yield from other_formats.batches(file, one.skip, one.take, "array_record")
+    Args:
+      stretches: the files, with the first record's number in each and how many there are.
+      run: as of `Shards`.
+    """
 
-    kept = decoders.extract_features(builder.info.features)
-    serialized = tf.data.Dataset.from_generator(
-        batches, output_signature=tf.TensorSpec([None], tf.string)
-    )
-    return serialized.unbatch().map(
-        lambda record: kept.deserialize_example(record, decoders=decoders.decoders)
-    )
+    def __init__(self, stretches: Sequence[Any], file_format: Any, run: int):
+        self._names = [os.fspath(one.filename) for one in stretches]
+        self._skips = [one.skip for one in stretches]
+        self.counts = tuple(one.take for one in stretches)
+        self._format = file_format.value
+        self._shards = Shards(self._names, run) if self._format == "tfrecord" else None
+
+    def all(self) -> tf.data.Dataset:
+        """One file after the other; not by `read`, which first looks for the records' places."""
+        numbers = np.arange(len(self._names)), np.array(self._skips), np.array(self.counts)
+        stretches = tf.data.Dataset.from_tensor_slices((numbers[0], self._names, *numbers[1:]))
+
+        def records(part, name, skip, take):
+            if not self._shards:
+                return self._read(part, skip, take)
+            return tf.data.TFRecordDataset(name, buffer_size=_READ_BYTES).skip(skip).take(take)
+
+        return stretches.interleave(records, cycle_length=1, num_parallel_calls=1)
+
+    def read(self, part: tf.Tensor, first: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
+        """`count` records of file number `part`, from number `first` of its stretch on."""
+        first += tf.constant(self._skips, tf.int64)[part]
+        read = self._shards.read if self._shards else self._read
+        return read(part, first, count)
+
+    def _read(self, part: tf.Tensor, first: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
+        """As TFDS reads the formats that no TensorFlow op does."""
+        from components.tfds_example_gen import other_formats
+
+        def batches(part, first, count):
+            return other_formats.batches(self._names[part], int(first), int(count), self._format)
+
+        serialized = tf.data.Dataset.from_generator(
+            batches,
+            args=(part, first, count),
+            output_signature=tf.TensorSpec([None], tf.string),
+        )
+        return serialized.unbatch()
 
 
 def _check_kind(name: str, feature: Feature, kinds: Mapping[str, Any]) -> None:

@@ -64,9 +64,6 @@ class Probe:
         self._examples = examples
         self._batch = batch_size
         self._options = dataclasses.replace(options, first_step=0, timed=False, plan=None)
-        self._options = dataclasses.replace(
-            self._options, workers=dataclasses.replace(options.workers, agree=None)
-        )
         self._each = max(seconds / _PARTS, _LEAST)
         self._deliver = deliver
 
@@ -92,7 +89,7 @@ class Probe:
         return Probed(costs, (read, decode, Stage("gather", gather)), batch)
 
     def _read_and_decode(self) -> tuple[Stage, Stage]:
-        undecoded = self._source.elements(None).repeat()
+        undecoded = self._source.elements().repeat()
         undecoded = undecoded.batch(self._source.chunk).with_options(tf_data_options(True))
         batches = iter(undecoded)
         elements = next(batches)
@@ -262,10 +259,11 @@ class Probe:
         (first, few), (second, many) = seconds
         return (second - first) / (many - few) if many > few and second > first else first / few
 
-    def _rate_of(self, files: Iterable[str]) -> float:
+    def _rate_of(self, in_place: Iterable[tuple[str, int]]) -> float:
         """Images a second that the disk gives of these files, as found: what the system keeps of
         them in memory counts as quick."""
-        files = [file for file in files if os.path.getsize(file) > _READ_BYTES]
+        files = {file for file, _ in in_place}
+        files = [file for file in sorted(files) if os.path.getsize(file) > _READ_BYTES]
         if not files:
             return float("inf")
         places, read = random.Random(0), 0
@@ -292,6 +290,6 @@ class Probe:
             first_batch_seconds=first,
             images_per_second=speed.images_per_second,
             core_seconds=speed.core_seconds,
-            memory_bytes=min(2 * streaming.SHUFFLED_BYTES, self._examples * self._row),
+            memory_bytes=min(streaming.HELD_BYTES, self._examples * self._row),
             disk_bytes=0,
         )

@@ -74,14 +74,28 @@ def test_every_recipe_goes_on_in_the_middle_of_an_epoch(train_digits, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_training_that_goes_on_with_another_input_strategy_says_what_that_means(
+def test_a_training_goes_on_with_another_input_strategy_and_ends_the_same(
+    undisturbed, train_digits, tmp_path, caplog
+):
+    folder, whole = undisturbed
+    shutil.copytree(folder / "22", tmp_path / "checkpoint")
+    again = Checkpoints(str(tmp_path / "checkpoint"), None, 1e9)
+    resumed = train_digits(again, tmp_path / "log", strategy="streaming")
+    assert metrics(resumed) == pytest.approx(metrics(whole), rel=TOLERANCE)
+    assert "another order" not in caplog.text
+
+
+@pytest.mark.slow
+def test_a_checkpoint_from_before_orders_were_kept_is_gone_on_from_with_a_warning(
     undisturbed, train_digits, tmp_path, caplog
 ):
     folder, _ = undisturbed
-    shutil.copytree(folder / "22", tmp_path / "checkpoint")
+    before = Checkpoints(str(folder / "44"), None, 1e9).read()
+    del before.state["order"]
     again = Checkpoints(str(tmp_path / "checkpoint"), None, 1e9)
-    train_digits(again, tmp_path / "log", strategy="streaming")
-    assert "the input strategy was memory and is streaming now" in caplog.text
+    again.write(before)
+    assert train_digits(again, tmp_path / "log").resumed_at_step == 44
+    assert "the checkpoint at step 44 is of another order" in caplog.text
 
 
 def metrics(trained) -> list[float]:

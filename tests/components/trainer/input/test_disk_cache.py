@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.trainer.input import disk
+from components.trainer.input import disk, order
 from components.trainer.input.features import Feature
 from components.trainer.input.function import input_function
 from components.transform.encoding import FixedExample
@@ -285,8 +285,8 @@ def test_a_file_cut_while_it_is_read_in_place_is_named(fixed, tmp_path):
 def test_windows_of_runs_give_each_example_once_in_any_order_and_from_any_step(
     fixed, tmp_path, numbers, monkeypatch
 ):
-    monkeypatch.setattr(disk, "_RUN_BYTES", 500)
-    monkeypatch.setattr(disk, "_WINDOW_BYTES", 1700)  # 16 of 40 examples, in runs of 4
+    monkeypatch.setattr(order, "_RUN_BYTES", 180)
+    monkeypatch.setattr(order, "WINDOW_BYTES", 720)  # 16 of 40 examples, in runs of 4
 
     def batches(**keys):
         made = _made(fixed, tmp_path / "cache", seed=5, **keys)
