@@ -212,6 +212,7 @@ def _progress_of(trial: int, of: int):
     def of_the_search(record: logging.LogRecord) -> bool:
         record.msg, record.args = f"trial {trial + 1} of {of}, {record.getMessage()}", ()
         record.completed = (trial + record.completed) / of
+        record.stays = False  # The plan of every trial's input would fill the screen.
         return True
 
     _LOGGER.addFilter(of_the_search)

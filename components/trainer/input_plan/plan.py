@@ -49,7 +49,7 @@ class Plan:
         """The plan with that `content`.
 
         Raises:
-          KeyError, TypeError: it is of another form, as an older version may have written it.
+          KeyError, TypeError, ValueError: another version wrote it in another form.
         """
         given = dict(content)
         given["consumer"] = given["consumer"] and Consumer(**given["consumer"])

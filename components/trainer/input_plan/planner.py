@@ -69,14 +69,14 @@ class Planner:
 
     def _without_measuring(self, source: Source, strategy: str, reason: str) -> Plan | None:
         """The plan where there is nothing to find out; None where there is."""
+        if kept := self._kept(source):
+            return kept
         size = source.at_most * source.row_bytes
         seconds = self.training.input.probe_seconds
         if not seconds:
             return Plan(strategy, f"{reason}; no probe, as training.input.probe_seconds is 0")
         if size <= seconds * OBVIOUS_BYTES_A_SECOND:
             return Plan(strategy, f"{reason}, and need no probe")
-        if kept := self._kept(source):
-            return kept
         if self.options.balanced:
             return Plan(strategy, f"{reason}; no probe, as it measures no balanced sampling")
         if self.training.deterministic:
@@ -87,12 +87,13 @@ class Planner:
 
     def _kept(self, source: Source) -> Plan | None:
         """The plan that the training began with, if it is still possible."""
-        found, content = None, self.checkpoints.read_beside(PLAN_FILE)
-        with contextlib.suppress(KeyError, TypeError):  # An older version wrote it.
-            found = Plan.from_content(content) if content else None
-        if found is None and self.began_with:
-            found = Plan(self.began_with, f"the training began with {self.began_with}")
-        possible = int(found is not None and found.strategy not in self._refusals(source))
+        content = self.checkpoints.read_beside(PLAN_FILE)
+        found = self.began_with and Plan(
+            self.began_with, f"the training began with {self.began_with}"
+        )
+        with contextlib.suppress(KeyError, TypeError, ValueError):  # Another version wrote it.
+            found = Plan.from_content(content) if content else found
+        possible = int(bool(found) and found.strategy not in self._refusals(source))
         return found if all(self.of_all(possible)) else None
 
     def _refusals(self, source: Source) -> dict[str, str]:

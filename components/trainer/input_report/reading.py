@@ -73,7 +73,7 @@ def read_report(folder: Path) -> Report | None:
 def _plan(content: Mapping[str, Any] | None) -> Plan | None:
     try:
         return Plan.from_content(content) if content else None
-    except (KeyError, TypeError):  # Another version wrote it.
+    except (KeyError, TypeError, ValueError):  # Another version wrote it.
         return None
 
 
