@@ -1,0 +1,86 @@
+"""How much longer each part of a recipe makes the training step."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from benchmarks.training.workloads import CLASSES, Workload
+from components.trainer.augmentation import Augmenter
+from components.trainer.mixing import Mixer
+from components.trainer.optimizer import build_optimizer
+from components.trainer.training_step import Steps
+from settings.recipes import RECIPES
+from settings.training import Augmentation, Training
+
+_SEED = 1
+PARTS = {
+    "label smoothing": {"label_smoothing": 0.1},
+    "focal loss": {"loss": "focal"},
+    "class weights": {"class_weights": "balanced"},
+    "weight decay": {"weight_decay": 0.01},
+    "gradient clipping": {"gradient_clip_norm": 1.0},
+    "moving average": {"ema_decay": 0.999},
+    "mixup": {"mixup": 0.2},
+    "cutmix": {"cutmix": 1.0},
+    "accumulation": {"gradient_accumulation": 4},
+    "random erasing": {"random_erasing": 0.5},
+    **{f"recipe {name}": {"recipe": name} for name in RECIPES},
+}
+_SINGLE = {"mixup"}  # not for masks
+
+
+def lines(workload: Workload, rounds: int, steps: int) -> Iterator[str]:
+    """A line for each part: the step with it against the plain one, in turn."""
+    batch = tuple(map(tf.constant, workload.images(workload.batch_size)))
+    plain = _step(workload, {}, batch)
+    for name, keys in PARTS.items():
+        if workload.segmentation and (name in _SINGLE or "from_scratch" in name):
+            continue
+        step = _step(workload, keys, batch)
+        ratios = []
+        for number in range(rounds):
+            order = (plain, step) if number % 2 == 0 else (step, plain)
+            taken = {which: _taken(which, steps) for which in order}
+            ratios.append([mine / its for mine, its in zip(taken[step], taken[plain], strict=True)])
+        wall, cpu = (100 * (statistics.median(each) - 1) for each in zip(*ratios, strict=True))
+        yield (
+            f"{workload.name}, {name}: the step takes {wall:+.1f} % by the clock, {cpu:+.1f} % of "
+            "CPU time, bar +10 %"
+        )
+
+
+def _step(workload: Workload, keys: dict, batch) -> Callable[[], None]:
+    """One compiled training step, warmed up; it returns once the device is done."""
+    changes = {key: keys[key] for key in keys if key in Augmentation.model_fields}
+    training = Training.of(
+        batch_size=workload.batch_size, **{k: v for k, v in keys.items() if k not in changes}
+    )
+    steps = Steps(
+        workload.build(),
+        build_optimizer(training, 100),
+        training,
+        tf.distribute.get_strategy(),
+        Augmenter(Augmentation.of(**changes), _SEED) if changes else None,
+        class_weights=list(range(1, CLASSES + 1)) if training.class_weights else None,
+        mixer=Mixer(training, _SEED) if training.mixes else None,
+    )
+    spec = tuple(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch)
+    train = steps.compile_training(spec)
+
+    def step():
+        train([batch])
+        steps.training.totals()
+
+    for _ in range(2):
+        step()
+    return step
+
+
+def _taken(step: Callable[[], None], count: int) -> tuple[float, float]:
+    """Seconds by the clock and of CPU time; on a busy machine, only the latter say much."""
+    began, worked = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        step()
+    return time.perf_counter() - began, time.process_time() - worked
