@@ -22,8 +22,11 @@ _SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0)  # bytes of each
 _WHOLE, _FRACTION, _SIGNED_FRACTION, _FLOAT, _DOUBLE, _LONG8 = range(6)
 _READ = {5: _FRACTION, 10: _SIGNED_FRACTION, 11: _FLOAT, 12: _DOUBLE, 16: _LONG8}
 _READ |= dict.fromkeys((3, 4, 6, 8, 9, 13), _WHOLE)
-_READINGS = [_READ.get(kind, _WHOLE) for kind in range(len(_SIZES))]
-_NUMBER_SIZES = [size if kind in _READ else 0 for kind, size in enumerate(_SIZES)]
+# Of each kind: its bytes, those of a number that is read, and how.
+_KINDS = [
+    (size, size if kind in _READ else 0, _READ.get(kind, _WHOLE))
+    for kind, size in enumerate(_SIZES)
+]
 _IN_XMP = r'(?s)^\C*?tiff:Orientation(?:="|>)([0-9])\C*$'
 _KIND = (0, 4, 4)  # bytes of a PNG's text, in front of XMP and a profile, that tell its kind
 _UPRIGHT, _MOST = 1, 8
@@ -74,7 +77,7 @@ def orientations(encoded: tf.Tensor, parts: Parts) -> tf.Tensor:
 @seldom_run(_TEXTS, _PLACES, _PLACES)
 def _in_parts(encoded, begins, ends):
     texts = tf.strings.substr(
-        encoded[:, None], tf.maximum(begins - _KIND, 0), ends - begins + _KIND
+        tf.expand_dims(encoded, 1), tf.maximum(begins - _KIND, 0), ends - begins + _KIND
     )
     is_there = ends > 0
     exif, xmp, profile = tf.unstack(tf.where(is_there, texts, ""), axis=1)
@@ -98,62 +101,59 @@ def _in_xmp(texts: tf.Tensor) -> tf.Tensor:
 
 def _in_exif(exif: tf.Tensor) -> tf.Tensor:
     """(batch,) int32: 0 where the EXIF has none. Source: CIPA DC-008, 4.5 and 4.6."""
-    exif = tf.strings.regex_replace(exif, _MARKS, "", replace_global=False)
+    # (batch, 1), as all that has no other shape beside it.
+    exif = tf.strings.regex_replace(tf.expand_dims(exif, 1), _MARKS, "", replace_global=False)
     length = tf.strings.length(exif)
     is_big = tf.strings.regex_full_match(exif, _BIG)
+    are_big = tf.expand_dims(is_big, 2)
 
-    def numbers(text, kind, count):  # (batch, count)
+    def numbers(text, kind, count):  # (batch, 1, count)
         size = count * kind.size
         read = [tf.io.decode_raw(text, kind, order, fixed_length=size) for order in (True, False)]
-        return tf.where(is_big[:, None], read[1], read[0])
+        return tf.where(are_big, read[1], read[0])
 
-    _, directory = tf.unstack(numbers(exif, tf.int32, 2), axis=1)
+    _, directory = tf.unstack(numbers(exif, tf.int32, 2), axis=2)
     table = text_at(exif, directory, _FIRST + _ENTRY_BYTES * _MOST_ENTRIES)
     table = tf.cast(numbers(table, tf.uint16, 1 + _ENTRY * _MOST_ENTRIES), tf.int32)
-    count, entries = tf.split(table, [1, _ENTRY * _MOST_ENTRIES], axis=1)
+    count, entries = tf.split(table, [1, _ENTRY * _MOST_ENTRIES], axis=2)
     entries = tf.reshape(entries, (-1, _MOST_ENTRIES, _ENTRY))
-    tags, kinds, few, many, _, _ = tf.unstack(entries, axis=2)
+    tags, kinds, few, many, _, _ = tf.unstack(entries, axis=2)  # (batch, _MOST_ENTRIES)
     order = tf.range(_MOST_ENTRIES)
-    is_here = (tags == _TAG) & (order < count) & (_by_kind(_SIZES, kinds) > 0) & (few + many > 0)
+    is_here = (tags == _TAG) & (order < tf.squeeze(count, 2)) & (few + many > 0)
+    is_here &= tf.gather(_SIZES, _known(kinds)) > 0
     # A distance of 2 GiB or more counts as negative.
-    is_here &= (directory >= 0)[:, None] & (directory[:, None] + _ENDS <= length[:, None])
-    last = tf.reduce_max(tf.where(is_here, order, -1), axis=1)
+    is_here &= (directory >= 0) & (directory + _ENDS <= length)
+    last = tf.reduce_max(tf.where(is_here, order, -1), axis=1, keepdims=True)
 
     # The first of its values.
     entry = tf.maximum(last, 0)
-    _, kind, *place = tf.unstack(tf.gather(entries, entry, batch_dims=1), axis=1)
-    few, many, near, far = place
+    _, kind, *place = tf.unstack(tf.gather(entries, entry, batch_dims=1), axis=2)
     values, away = (
         tf.where(is_big, one * (1 << 16) + other, other * (1 << 16) + one)
-        for one, other in ((few, many), (near, far))
+        for one, other in (place[:2], place[2:])
     )
-    size = _by_kind(_SIZES, kind)
+    size, number_size, reading = tf.unstack(tf.gather(_KINDS, _known(kind)), axis=2)
     is_away = (values < 0) | (values > 4 // tf.maximum(size, 1))
     fits = ~is_away | ((away >= 0) & (away + size * values <= length))
     at = tf.where(is_away, away, directory + _FIRST + _ENTRY_BYTES * entry + _VALUE)
-    size = tf.where(fits, _by_kind(_NUMBER_SIZES, kind), 0)
-    text = tf.strings.substr(exif, tf.clip_by_value(at, 0, length), size)
+    number_size = tf.where(fits, number_size, 0)
+    text = tf.strings.substr(exif, tf.clip_by_value(at, 0, length), number_size)
     pair = numbers(text, tf.int32, 2)
+    one, other = tf.unstack(tf.cast(pair, tf.float64), axis=2)
+    of_fraction = tf.cast(tf.bitcast(pair, tf.uint32), tf.float64)
     # What is missing of 4 bytes counts as zeros behind: for the highest byte first, too low.
-    shift = tf.where(is_big, 8 * (4 - size), 0)
-    above, below = tf.unstack(tf.cast(pair, tf.float64), axis=1)
-    readings = [
-        tf.bitwise.right_shift(pair[:, 0], shift),
-        _unsigned(above) / _unsigned(below),
-        above / below,
-        *(numbers(text, kind, 1)[:, 0] for kind in (tf.float32, tf.float64, tf.int64)),
-    ]
-    readings = tf.stack([tf.cast(one, tf.float64) for one in readings], axis=1)
-    value = tf.gather(readings, _by_kind(_READINGS, kind), batch_dims=1)
+    shift = tf.where(is_big, 8 * (4 - number_size), 0)
+    whole = tf.bitwise.right_shift(tf.unstack(pair, axis=2)[0], shift)
+    above, below = tf.unstack(of_fraction, axis=2)
+    others = [tf.squeeze(numbers(text, kind, 1), 2) for kind in (tf.float32, tf.float64, tf.int64)]
+    readings = [whole, above / below, one / other, *others]
+    readings = tf.concat([tf.cast(reading, tf.float64) for reading in readings], axis=1)
+    value = tf.gather(readings, reading, batch_dims=1)
     is_whole = (value >= 1) & (value <= _MOST) & (value == tf.floor(value))
     found = tf.cast(tf.where(is_whole, value, _UPRIGHT), tf.int32)
     is_known = (last >= 0) & tf.strings.regex_full_match(exif, _BEGINNING)
-    return tf.where(is_known, found, _NONE)
+    return tf.squeeze(tf.where(is_known, found, _NONE), 1)
 
 
-def _unsigned(number: tf.Tensor) -> tf.Tensor:
-    return tf.where(number < 0, number + 2.0**32, number)
-
-
-def _by_kind(table, kinds: tf.Tensor) -> tf.Tensor:
-    return tf.gather(table, tf.minimum(kinds, len(table) - 1))
+def _known(kinds: tf.Tensor) -> tf.Tensor:
+    return tf.minimum(kinds, len(_SIZES) - 1)

@@ -17,6 +17,7 @@ UNDECODABLE = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
 _HEAD, _FIELDS = 66, 54  # bytes: a BMP's two headers and its colour masks, and where these begin
 _NOTHING = bytes(_HEAD)
 _GIF, _WEBP, _BMP, _JPEG = b"GIF8", b"RIFF", b"BM", b"\xff\xd8"
+_JPEG_XL = b"\xff\x0a", b"\0\0\0\x0cJXL "  # ISO/IEC 18181-2: without and with a container
 _COLOUR_PNGS = [b"IHDR" + bytes([kind]) for kind in (2, 3, 6)]  # RGB, palette, RGBA
 # What TensorFlow's `decode_image` reads rightly; in colour alone; or not, in part or at all.
 _USUAL, _IN_COLOUR, _OTHER = range(3)
@@ -102,8 +103,9 @@ def _kinds(heads: tf.Tensor, four_colours: tf.Tensor, channels: int) -> tf.Tenso
     Args:
       four_colours: bool, of which of them are JPEGs of that.
     """
-    other = four_colours | _is(heads, _GIF) | _is(heads, _WEBP) | _is(heads, _BMP)
-    other |= _is_jpeg_xl(heads)
+    other = four_colours
+    for start in (_GIF, _WEBP, _BMP, *_JPEG_XL):
+        other |= _is(heads, start)
     kinds = tf.where(other, _OTHER, _USUAL)
     if channels == 1:
         png = tf.strings.join([tf.strings.substr(heads, 12, 4), tf.strings.substr(heads, 25, 1)])
@@ -140,14 +142,16 @@ def _other(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
     """(height, width, 3) of a GIF, WebP, BMP, or JPEG of four colours."""
     head = _head(encoded)
     words = _words(head)
-    is_bmp = _is(head, _BMP)
+    is_bmp, is_gif, is_jpeg, is_jpeg_xl, is_boxed_jpeg_xl = (
+        words[0] == int.from_bytes(start[:2], "little") for start in (_BMP, _GIF, _JPEG, *_JPEG_XL)
+    )
     reason = ""
     for is_one, what in (
         (is_animated_webp(head), "an animated WebP"),
         # TensorFlow 2.21 reads it, and a server of an older one does not.
-        (_is_jpeg_xl(head), "a JPEG XL"),
+        (is_jpeg_xl | is_boxed_jpeg_xl, "a JPEG XL"),
         # Adobe stores ink inverted, and decoders disagree about what others do.
-        (_is(head, _JPEG) & ~by_adobe, "a CMYK JPEG without the marker of Adobe"),
+        (is_jpeg & ~by_adobe, "a CMYK JPEG without the marker of Adobe"),
         (is_bmp, _against_bmp(encoded, head, words)),
     ):
         reason = tf.where(is_one, what, reason)
@@ -156,7 +160,7 @@ def _other(encoded: tf.Tensor, by_adobe: tf.Tensor) -> tf.Tensor:
     image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
     # Source: CompuServe, "Graphics Interchange Format, Version 89a", section 18.
     width, height = words[3:5]
-    is_small = _is(head, _GIF) & tf.reduce_any(tf.shape(image)[:2] < (height, width))
+    is_small = is_gif & tf.reduce_any(tf.shape(image)[:2] < (height, width))
     smaller = "a GIF whose first frame is smaller than its canvas"
     image += tf.cast(_zero_unless(tf.where(is_small, smaller, "")), tf.uint8)
     return tf.cond(
@@ -173,11 +177,6 @@ def _head(encoded: tf.Tensor) -> tf.Tensor:
 
 def _is(heads: tf.Tensor, start: bytes) -> tf.Tensor:
     return tf.strings.substr(heads, 0, len(start)) == start
-
-
-def _is_jpeg_xl(heads: tf.Tensor) -> tf.Tensor:
-    """Source: ISO/IEC 18181-2, the signatures of a file with and without a container."""
-    return _is(heads, b"\xff\x0a") | _is(heads, b"\0\0\0\x0cJXL ")
 
 
 def _grey(image: tf.Tensor) -> tf.Tensor:

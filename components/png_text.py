@@ -7,6 +7,8 @@ import zlib
 
 import tensorflow as tf
 
+from components.subgraph import seldom_run
+
 # By the kind of a text, what stands before it. Of the international one that is a keyword, flag,
 # method, language, and the keyword in that language.
 _WORD = r"[^\x00]*\x00"
@@ -22,6 +24,7 @@ _DIGITS = [
 _BYTES = [bytes([value]) for value in range(256)]
 
 
+@seldom_run(tf.TensorSpec([None], tf.string))
 def content(parts: tf.Tensor) -> tf.Tensor:
     """The texts of parts, (batch,) string from their kinds on; "" where one cannot be read.
 
@@ -38,8 +41,8 @@ def content(parts: tf.Tensor) -> tf.Tensor:
 def _decompressed(texts: tf.Tensor) -> tf.Tensor:
     """Source: RFC 1950, 2.2."""
     start = tf.io.decode_raw(texts, tf.uint16, little_endian=False, fixed_length=2)
-    start = tf.cast(start[:, 0], tf.int32)
-    is_zlib = (start // 256 % 16 == 8) & (start % 31 == 0)
+    start = tf.cast(tf.squeeze(start, 1), tf.int32)
+    is_zlib = (tf.bitwise.bitwise_and(start, 0xF00) == 0x800) & (start % 31 == 0)
     readable = is_zlib & (tf.strings.length(texts) <= _MOST_BYTES)
     return tf.io.decode_compressed(tf.where(readable, texts, _NOTHING), "ZLIB")
 

@@ -15,8 +15,9 @@ def seldom_run(*arguments: tf.TensorSpec) -> Callable[[Callable], Callable]:
     Args:
       arguments: their shapes and types.
     """
+    # Functions of tf.data are those that TensorFlow leaves alone until they are called.
     return tf.function(
         input_signature=arguments,
         autograph=False,
-        experimental_attributes={"_noinline": True},
+        experimental_attributes={"_noinline": True, "_tf_data_function": True},
     )
