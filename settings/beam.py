@@ -98,7 +98,10 @@ class Beam(Section):
 
     @model_validator(mode="after")
     def _fits_the_engine(self):
-        for key in sorted(self.model_fields_set - _KEYS[self.engine] - {"engine", "args"}):
+        # A configuration that is read again, as of a package, has every key with its default.
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        given = {name for name, value in self if value != defaults[name]}
+        for key in sorted(given - _KEYS[self.engine] - {"engine", "args"}):
             engines = ", ".join(engine for engine, keys in _KEYS.items() if key in keys)
             raise ValueError(f"{key} with engine {self.engine}; allowed: with {engines}")
         mistake = self._missing()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from failures import ConfigurationError
+from settings.configuration import Configuration
 from settings.reading import load
 
 DIGITS = Path("configs/digits.yaml")
@@ -400,3 +401,9 @@ def test_workers_that_cannot_share_a_batch_alike_are_one_line():
     tuner = f"tuner={{trials: 2, epochs: 1, search_space: {tried}}}"
     [line] = mistakes(DIGITS, "training.workers=2", tuner)
     assert "search_space tries training.batch_size, which must be a multiple" in line
+
+
+@pytest.mark.parametrize("file", sorted(Path("configs").glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_configuration_can_be_read_again_from_what_a_run_keeps_of_it(file):
+    kept = load(file).model_dump(mode="json", by_alias=True)
+    assert Configuration.model_validate(kept).model_dump(mode="json", by_alias=True) == kept
