@@ -79,8 +79,6 @@ class Planner:
             return Plan(strategy, f"{reason}, and need no probe")
         if self.options.balanced:
             return Plan(strategy, f"{reason}; no probe, as it measures no balanced sampling")
-        if self.training.deterministic:
-            return Plan(strategy, f"{reason}; no probe, as training.deterministic is set")
         if source.count() < self.training.batch_size:
             return Plan(strategy, reason)  # The input function reports what is wrong.
         return None

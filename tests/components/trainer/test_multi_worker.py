@@ -57,7 +57,7 @@ def start_two(start):
     """Starts two workers on loopback, which write below `folder`; each has a checkpoint_dir."""
 
     def starting(
-        folder: Path, checkpoints=(None, None), limits_mb=(None, None), **properties
+        folder: Path, checkpoints=(None, None), limits_mb=(None, None), probe=5.0, **properties
     ) -> list[Process]:
         folder.mkdir(exist_ok=True)
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
@@ -66,7 +66,7 @@ def start_two(start):
                 folder / f"worker_{index}",
                 tf_config={"cluster": cluster, "task": {"type": "worker", "index": index}},
                 checkpoint_dir=checkpoint_dir,
-                input={"memory_limit_mb": limit_mb},
+                input={"memory_limit_mb": limit_mb, "probe_seconds": probe},
                 **properties,
             )
             for index, (checkpoint_dir, limit_mb) in enumerate(
@@ -117,7 +117,7 @@ def test_two_devices_train_as_one_does(trained, start, tmp_path):
 def test_two_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
     trained, start_two, tmp_path
 ):
-    workers = start_two(tmp_path)
+    workers = start_two(tmp_path, probe=0.001)  # So short a probe measures the smallest data.
     logs = [ended(process, tmp_path / f"worker_{index}") for index, process in enumerate(workers)]
     hashes = [line for log in logs for line in log.splitlines() if line.startswith("weights ")]
     assert len(hashes) == 2
@@ -126,6 +126,7 @@ def test_two_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
     np.testing.assert_allclose(metrics(chief), trained.metrics, rtol=TOLERANCE)
     assert (chief / "model" / "Format-Serving" / "saved_model.pb").exists()
     assert not (tmp_path / "worker_1").exists()
+    assert "is predicted to be" in history(chief)["input"]
 
 
 @pytest.mark.slow

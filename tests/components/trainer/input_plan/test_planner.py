@@ -143,9 +143,8 @@ def test_small_data_are_not_measured(planner_of, late):
     assert planner.seconds < 0.5
 
 
-@pytest.mark.parametrize("training", [{"input": {"probe_seconds": 0}}, {"deterministic": True}])
-def test_who_wants_no_probe_gets_none(planner_of, late, training):
-    planner = planner_of(RATE, **training)
+def test_who_wants_no_probe_gets_none(planner_of, late):
+    planner = planner_of(RATE, input={"probe_seconds": 0})
     assert plan_of(planner, late).strategy == "memory"
     assert not planner.measured
 
