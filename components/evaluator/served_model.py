@@ -1,5 +1,7 @@
 """A SavedModel called as a server calls it: through its own preprocessing and signatures."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +54,12 @@ class ServedModel(_Served):
             raise place.failure("does not give an image one class")
         self._classes = len(class_names)
 
+    @functools.cached_property
+    def _label(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The part of the model's transform that numbers labels; the whole decodes images too."""
+        examples = tf.TensorSpec([None], tf.string)
+        return tf.function(lambda one: self._transform(examples=one)["label"], [examples])
+
     def predict(self, examples: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Predicts (batch,) serialized raw tf.train.Examples.
 
@@ -79,7 +87,7 @@ class ServedModel(_Served):
           Failure: the model's labels are of another type, or in another feature.
         """
         try:
-            own = tf.reshape(self._transform(examples=examples)["label"], [-1]).numpy()
+            own = tf.reshape(self._label(examples), [-1]).numpy()
         except tf.errors.InvalidArgumentError as error:
             reason = cause(error, _UNNAMED)
             raise self.place.failure(

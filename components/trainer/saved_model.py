@@ -53,7 +53,9 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
         mask = tf.cast(tf.argmax(probabilities, axis=-1), tf.uint8)  # (batch, height, width)
         return {"mask": mask, "probabilities": probabilities}
 
-    answered = classified if graph.features.task == "classification" else segmented
+    answers = classified if graph.features.task == "classification" else segmented
+    # Once in the graph, and not in each signature.
+    answered = tf.function(answers, autograph=False)
 
     @_batched("image")
     def serving_default(image):
