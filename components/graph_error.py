@@ -11,7 +11,7 @@ _NOISE = ("Detected at", "Graph execution", "File ", "<", "[[", "Error executing
 # Names of nodes and iterators, which would fill the line before its cause.
 _NAMES = re.compile(
     r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*"
-    r"|StringToNumberOp could not correctly convert string: "  # of `decode_mask`
+    r"|StringToNumberOp could not correctly convert string: "  # of a decoder here
 )
 
 _ASSERTED = re.compile(r"^assertion failed: \[(.*?)\.?\]$")  # the words of an Assert alone

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.graph_error import cause
 from components.image_decode import UNDECODABLE, decode_image
 from components.image_flaws import flaw_of
 from components.mask_decode import decode_mask
@@ -80,9 +81,7 @@ def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
     try:
         decode(tf.constant(images[0]))
     except UNDECODABLE as error:
-        # TensorFlow's message without the name of the op and of the device.
-        said = error.message.split("}}")[-1].split(" [Op:")[0].strip()
-        return flaw_of(images[0], said)
+        return flaw_of(images[0], cause(error, "it cannot be decoded"))
     return None
 
 
