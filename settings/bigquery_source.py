@@ -10,7 +10,6 @@ from settings.folders import folder
 from settings.manifest_source import Column, Columns, RowSplits
 from settings.plain_paths import PLAIN
 from settings.section import Form, matching
-from settings.source import Source
 
 _PROJECT = r"([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 Table = matching(rf"({_PROJECT}\.)?\w+\.[\w -]+", "[project.]dataset.table")
@@ -71,7 +70,7 @@ class BigqueryColumns(Columns):
         return image
 
 
-class BigquerySource(Source, RowSplits):
+class BigquerySource(RowSplits):
     """Images in a table of BigQuery, or in the result of a query."""
 
     COMPONENT, PLACE, RUN_KEY = "BigqueryExampleGen", None, "table"

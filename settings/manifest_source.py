@@ -64,7 +64,7 @@ class ManifestSplits(PartSplits):
     test: Part = Field(description="images that the Evaluator measures on")
 
 
-class RowSplits(Section):
+class RowSplits(Source):
     """How the rows of a table become splits."""
 
     split_by: Literal["split", "group", "content", "time"] | None = Field(
@@ -93,7 +93,7 @@ class RowSplits(Section):
         return self.splits is None or self.splits.validation is not None
 
 
-class ManifestSource(Source, Spanned, Cached, RowSplits):
+class ManifestSource(RowSplits, Spanned, Cached):
     """Images that a CSV, JSONL or Parquet file names, with their classes or masks."""
 
     COMPONENT, PLACE, RUN_KEY = "ManifestExampleGen", "path", "path"

@@ -28,7 +28,7 @@ class Epoch:
     learning_rate: float  # at the epoch's last step
     seconds: float  # of the training steps, without the validation
     fetch_seconds: float  # the part of `seconds` spent fetching batches, handing over included
-    validation_mean_iou: float | None = None  # where counted, over all validation pixels
+    validation_mean_iou: float | None = None  # for segmentation, over all validation pixels
     monitored: float | None = None  # the value of `training.monitor`
 
 

@@ -200,7 +200,7 @@ class TrainingLoop:
                 learning_rate=float(self.steps.optimizer.learning_rate),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,
-                validation_mean_iou=self.steps.validation.measure("mean_iou"),
+                validation_mean_iou=self._mean_iou(),
                 monitored=None if math.isnan(monitored) else monitored,
             )
         )
@@ -208,6 +208,10 @@ class TrainingLoop:
         self._report(training)
         self.steps.training.clear()
         self._seconds = self._waited = 0.0
+
+    def _mean_iou(self) -> float | None:
+        segmentation = len(self.steps.model.output_shape) == 4
+        return self.steps.validation.measure("mean_iou") if segmentation else None
 
     def _check_weights(self) -> None:
         for variable in self.steps.model.variables:

@@ -57,6 +57,16 @@ def test_a_column_of_weights_is_what_examples_weigh():
     assert named.weight_feature == "trust"
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"), [([], True), ([PHOTOS], True), ([LABELS], True), ([RECORDS], None)]
+)
+def test_every_source_says_whether_there_is_a_validation_split(source, expected):
+    found = load(DIGITS, source).data.source_keys.has_validation
+    assert found is expected or expected is None
+    monitored = [*source, "training.monitor=accuracy"]
+    assert load(DIGITS, monitored).training.monitor == "accuracy"
+
+
 def test_a_key_of_the_source_can_be_replaced():
     configuration = replaced(load(DIGITS, [PHOTOS]), {"data.path": "others"})
     assert configuration.data.path == "others"

@@ -169,6 +169,7 @@ def test_the_best_epoch_is_the_best_by_the_metric_that_is_monitored(train_in):
     assert history.monitor == "worst_class_recall"
     assert history.best_epoch == int(np.argmax(values)) + 1
     assert 0 < max(values) <= 1
+    assert "mean IoU" not in run.model.get_string_custom_property("summary")
 
 
 @pytest.mark.slow
