@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.trainer import training_faults, workers
 from components.trainer.checkpoints import Checkpoint, Checkpoints
@@ -197,7 +198,8 @@ class TrainingLoop:
                 validation_loss=known.finite_loss if known else None,
                 validation_accuracy=known.accuracy if known else None,
                 validation_left_out=int(validation.left_out) if validation else None,
-                learning_rate=float(self.steps.optimizer.learning_rate),
+                # Several devices mirror a constant one, which is no number to `float`.
+                learning_rate=float(tf.convert_to_tensor(self.steps.optimizer.learning_rate)),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,
                 validation_mean_iou=self._mean_iou(),

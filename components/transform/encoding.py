@@ -5,7 +5,7 @@ So the input function reads any run of them in place: it needs no second copy on
 
 import functools
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -84,17 +84,25 @@ class FixedExample:
         whole = tf.io.gfile.stat(file).length % self.record_bytes == 0
         return same and whole and begun == self._template[:start]
 
-    def are(self, serialized: tf.Tensor) -> bool:
-        """Whether all of some serialized examples, (batch,) string, are of this form."""
-        if tf.reduce_any(tf.strings.length(serialized) != len(self._template)):
-            return False
-        begin = 0
-        for place in self._values.values():
-            between = tf.strings.substr(serialized, begin, place.start - begin)
-            if tf.reduce_any(between != self._template[begin : place.start]):
-                return False
-            begin = place.stop
-        return True
+    def are(self, serialized: tf.Tensor) -> tf.Tensor:
+        """Whether all of some serialized examples, (batch,) string, are of this form: () bool."""
+
+        def same_between_values():
+            begin, same = 0, tf.constant(True)
+            for place in self._values.values():
+                between = tf.strings.substr(serialized, begin, place.start - begin)
+                same &= tf.reduce_all(between == self._template[begin : place.start])
+                begin = place.stop
+            return same
+
+        of_one_size = tf.reduce_all(tf.strings.length(serialized) == len(self._template))
+        return tf.cond(of_one_size, same_between_values, lambda: tf.constant(False))
+
+    def parsed(self, serialized: tf.Tensor, names: Sequence[str]) -> tuple[tf.Tensor, ...]:
+        """These features' values, as `values` gives them, in serialized examples of this form."""
+        rows = tf.io.decode_raw(serialized, tf.uint8)
+        rows = tf.ensure_shape(rows, (serialized.shape[0], len(self._template)))
+        return tuple(self.decoded(rows[:, self._values[name]], name) for name in names)
 
     def values(self, records: tf.Tensor, name: str) -> tf.Tensor:
         """A feature's values in records as they lie in a file, (batch, record_bytes) uint8.

@@ -68,6 +68,7 @@ def source(
         at_most=sum(parts()) if encoded else at_most,
         parts=parts,
         explain=explained,
+        raw=not encoded,
         in_place=[(file, 0) for file in files] if in_place else (),
     )
 
@@ -85,10 +86,17 @@ def parse(
     Raises:
       tf.errors.InvalidArgumentError: a feature is missing or has another size.
     """
-    values = _values(serialized, features)
     if encoded:
-        return decode_features(values, features)
-    return tuple(_decode(*pair) for pair in zip(values, features, strict=True))
+        return decode_features(_values(serialized, features), features)
+
+    def parsed():
+        values = _values(serialized, features)
+        return tuple(_decode(*pair) for pair in zip(values, features, strict=True))
+
+    # Parsing copies each image once more, into a string of its own.
+    form = fixed_example(features)
+    names = [feature.name for feature in features]
+    return tf.cond(form.are(serialized), lambda: form.parsed(serialized, names), parsed)
 
 
 def _values(serialized: tf.Tensor, features: Sequence[Feature]) -> tuple[tf.Tensor, ...]:

@@ -137,7 +137,7 @@ def test_workers_of_unequal_memory_read_the_same_batches(trained, start_two, tmp
     assert "fit into the 104.9 MB allowed" in history(tmp_path / "worker_0")["input"]
 
 
-RESUMED = {"epochs": EPOCHS, "checkpoint_every_steps": 5}
+RESUMED = {"epochs": EPOCHS, "checkpoint_every_steps": 5, "schedule": "constant"}
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_a_restart_of_killed_workers_goes_on(killed, train_in, start_two, tmp_pa
     for index, process in enumerate(start_two(again, [checkpoints] * 2, **RESUMED)):
         ended(process, again / f"worker_{index}")
     assert history(again / "worker_0")["resumed_at_step"] == reached > 0
-    whole = train_in("whole", epochs=EPOCHS)
+    whole = train_in("whole", epochs=EPOCHS, schedule="constant")
     np.testing.assert_allclose(metrics(again / "worker_0"), whole.metrics, rtol=1e-3, atol=1e-5)
 
 
