@@ -9,16 +9,20 @@ import logging
 import os
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 from components.trainer.cluster import place, tf_config
+from failures import Failure
 from files import writing
 from kfp.entrypoint import run
-from kfp.worker_step import HANDED_OVER, log_of, output_of
+from kfp.worker_step import HANDED_OVER, STEP_IS_HERE, log_of, output_of
 from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 from pipeline.worker_processes import as_worker, exit_code_of
 
+_LONGEST_SILENCE = 900.0  # seconds; the step itself waits 600 for an API that is away
 _INDEX = "JOB_COMPLETION_INDEX"  # of Kubernetes, in the pods of an Indexed Job
 
 
@@ -37,8 +41,24 @@ def main(folder: Path, addresses: list[str]) -> int:
         handlers=handlers,
     )
     if _INDEX in os.environ:
+        threading.Thread(target=_end_without_the_step, args=(folder,), daemon=True).start()
         return exit_code_of(lambda number: execute(folder, number), folder, number)
     return as_worker(lambda number: execute(folder, number), folder)
+
+
+def _end_without_the_step(folder: Path) -> None:
+    """Ends this worker, and so its Job, when the step that made the Job is gone.
+
+    A step whose run is stopped has no time to delete the Job, and a GPU costs money.
+    """
+    said, changed = None, time.monotonic()
+    while time.monotonic() - changed < _LONGEST_SILENCE:
+        time.sleep(_LONGEST_SILENCE / 20)
+        now = (folder / STEP_IS_HERE).read_bytes() if (folder / STEP_IS_HERE).exists() else None
+        if now != said:
+            said, changed = now, time.monotonic()
+    logging.error("The step that started this training is gone: this worker ends.")
+    os._exit(Failure.exit_code)
 
 
 def execute(folder: Path, number: int) -> None:

@@ -44,7 +44,9 @@ class Cluster:
                 "a service account's token."
             ) from None
 
-    def run(self, objects: Mapping[str, dict]) -> None:
+    def run(
+        self, objects: Mapping[str, dict], while_waiting: Callable[[], None] = lambda: None
+    ) -> None:
         """Creates a Service and a Job, and returns when the Job has done its work.
 
         What is left of an earlier attempt under that name is deleted first, and in the end both
@@ -52,6 +54,7 @@ class Cluster:
 
         Args:
           objects: of `worker_job.named`.
+          while_waiting: called before the Job is made, and again every few seconds.
 
         Raises:
           Failure: the Job failed, was deleted, or the API refuses the step or stays away.
@@ -59,13 +62,14 @@ class Cluster:
         name = objects["job"]["metadata"]["name"]
         self._delete(name)
         try:
+            while_waiting()
             self._call(self._core.create_namespaced_service, objects["service"])
             self._call(self._jobs.create_namespaced_job, objects["job"])
-            self._follow(name)
+            self._follow(name, while_waiting)
         finally:
             self._delete(name, wait=False)
 
-    def _follow(self, name: str) -> None:
+    def _follow(self, name: str, while_waiting: Callable[[], None]) -> None:
         said = None
         while True:
             job = self._call(self._jobs.read_namespaced_job, name)
@@ -82,6 +86,7 @@ class Cluster:
             if state != said:
                 _log.info("the Job %s: %s", name, state)
                 said = state
+            while_waiting()
             sleep(_LOOK_EVERY)
 
     def _delete(self, name: str, wait: bool = True) -> None:

@@ -8,12 +8,14 @@ attempt copies nothing again, and goes on from the checkpoint.
 
 import contextlib
 import copy
+import functools
 import json
 import logging
 import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +29,7 @@ from kfp.worker_job import name_of, named
 from pipeline.worker_processes import failure_of, run_together
 from settings.workers import Workers
 
-HANDED_OVER = "step.json"
+HANDED_OVER, STEP_IS_HERE = "step.json", "step_is_here"
 _COPIES_AT_ONCE = 16
 _LAST_LINES = 40
 _log = logging.getLogger(__name__)
@@ -72,6 +74,11 @@ def output_of(folder: Path, number: int) -> Path:
     return folder / f"output-{number}.json"
 
 
+def still_here(folder: Path) -> None:
+    """The step says that it waits for its workers, who end when it does so no longer."""
+    writing.write(folder / STEP_IS_HERE, str(time.time()))
+
+
 def _run(template: Mapping, name: str, folder: Path) -> None:
     job = template["job"]["spec"]
     workers = Workers(workers=job["completions"], worker_restarts=job["backoffLimitPerIndex"])
@@ -82,7 +89,8 @@ def _run(template: Mapping, name: str, folder: Path) -> None:
     from kfp.worker_cluster import Cluster  # It imports Kubernetes' client.
 
     try:
-        Cluster.of_this_pod().run(named(template, name, str(folder), _this_pod()))
+        objects = named(template, name, str(folder), _this_pod())
+        Cluster.of_this_pod().run(objects, functools.partial(still_here, folder))
     except Failure as failure:
         raise _explained(failure, folder, workers.workers) from None
     finally:

@@ -69,7 +69,7 @@ class Checkpoints:
         every = self._every_steps
         if self._folder is None or every is None:
             return False
-        return step // every > (step - steps) // every
+        return crossed(every, step, steps)
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Raises Failure if it cannot be written."""
@@ -109,6 +109,11 @@ class Checkpoints:
     @property
     def _path(self) -> str:
         return os.path.join(self._folder, "checkpoint")
+
+
+def crossed(every: int, step: int, steps: int) -> bool:
+    """Whether a multiple of `every` is among the last `steps` steps up to `step`."""
+    return step // every > (step - steps) // every
 
 
 def _to_bytes(checkpoint: Checkpoint) -> bytes:

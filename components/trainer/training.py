@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer import training_faults, workers
-from components.trainer.checkpoints import Checkpoint, Checkpoints
+from components.trainer.checkpoints import Checkpoint, Checkpoints, crossed
 from components.trainer.devices import Devices, distributed
 from components.trainer.early_stopping import EarlyStopping
 from components.trainer.history import Epoch
@@ -30,6 +30,8 @@ from components.trainer.training_step import Steps
 from failures import Failure
 from metrics import catalog
 from settings.training import Training
+
+_ASK_STEPS = 50  # after which several workers ask whether it is time for a checkpoint
 
 
 @dataclasses.dataclass
@@ -149,12 +151,18 @@ class TrainingLoop:
         return self._at_once if left >= self._at_once else 1
 
     def _checkpoint_due(self, steps: int, epoch_ended: bool) -> bool:
-        # Workers read their variables together, so each must get here at the same step; their
-        # clocks would not agree on one.
+        # Workers read their variables together, so each must get here at the same step.
         if self.devices.workers > 1:
             by_steps = self.checkpoints.due_by_steps(self._step, steps)
-            return self.checkpoints.kept and (epoch_ended or by_steps)
+            return self.checkpoints.kept and (epoch_ended or by_steps or self._due_by_time(steps))
         return self.checkpoints.due(self._step, steps)
+
+    def _due_by_time(self, steps: int) -> bool:
+        """What the first worker's clock says, which all ask for after as many steps."""
+        if not crossed(_ASK_STEPS, self._step, steps):
+            return False
+        due = self.checkpoints.due(self._step, steps)
+        return workers.first_one_says(self.devices.strategy, due)
 
     def _write_checkpoint(self) -> None:
         checkpoint = self._checkpoint()

@@ -7,6 +7,7 @@ others, and only then starts what cannot be stopped.
 """
 
 import contextlib
+import functools
 import itertools
 import logging
 import socket
@@ -41,16 +42,26 @@ def wait_for_all(strategy: tf.distribute.Strategy) -> None:
     of_all(strategy, 0)
 
 
+def first_one_says(strategy: tf.distribute.Strategy, yes: bool) -> bool:
+    """Whether the first worker says yes; every worker must ask at the same step."""
+    return bool(of_all(strategy, int(yes))[0])
+
+
 def of_all(strategy: tf.distribute.Strategy, number: int) -> list[int]:
     """The number that each worker gives here, in the workers' order."""
+    with loss_reported(strategy.num_replicas_in_sync):
+        return _gathering(strategy)(tf.constant([number], tf.int64)).numpy().tolist()
+
+
+@functools.cache
+def _gathering(strategy: tf.distribute.Strategy):
+    """Compiled once, as a training asks again and again."""
 
     @tf.function
-    def everywhere():
-        mine = strategy.run(lambda: tf.constant([number], tf.int64))
-        return strategy.gather(mine, axis=0)
+    def everywhere(mine):
+        return strategy.gather(strategy.run(lambda: tf.identity(mine)), axis=0)
 
-    with loss_reported(strategy.num_replicas_in_sync):
-        return everywhere().numpy().tolist()
+    return everywhere
 
 
 @contextlib.contextmanager

@@ -1,7 +1,11 @@
 """A step runs its Job through Kubernetes' API, and leaves nothing of it behind."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from kubernetes import client
@@ -10,11 +14,13 @@ from failures import Failure
 from kfp import worker_cluster
 from kfp.worker_cluster import Cluster
 from kfp.worker_job import named, template
+from kfp.worker_step import still_here
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
 from settings.workers import Workers
 from tests.kubernetes_server import KubernetesServer, Refused
 
+PROJECT = Path(__file__).resolve().parents[2]
 NAME = "steadyfeed-workers-1"
 WELL = "pass"
 
@@ -130,6 +136,35 @@ def test_a_job_that_someone_deletes_is_reported(cluster, server, objects):
 def test_outside_of_a_pod_there_is_no_api_to_ask():
     with pytest.raises(Failure, match=r"^training\.workers: this step cannot reach Kubernetes"):
         Cluster.of_this_pod()
+
+
+SILENT = """
+import sys
+from pathlib import Path
+from kfp import worker
+
+worker._LONGEST_SILENCE = 2.0
+worker.execute = lambda folder, number: worker.time.sleep(600)
+sys.exit(worker.main(Path(sys.argv[1]), ["a-0.a:2222"]))
+"""
+
+
+def test_a_worker_ends_when_the_step_that_made_its_job_is_gone(tmp_path):
+    environment = os.environ | {"JOB_COMPLETION_INDEX": "0", "PYTHONPATH": str(PROJECT)}
+    process = subprocess.Popen([sys.executable, "-c", SILENT, str(tmp_path)], env=environment)
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        still_here(tmp_path)
+        assert process.poll() is None
+        time.sleep(0.2)
+    assert process.wait(60) == 1
+    assert "The step that started this training is gone" in (tmp_path / "worker-0.log").read_text()
+
+
+def test_the_step_says_that_it_is_there_for_as_long_as_it_waits(cluster, objects):
+    said = []
+    cluster.run(objects("time.sleep(0.3)"), lambda: said.append(time.monotonic()))
+    assert len(said) > 3
 
 
 def wait_for(condition, seconds=30):
