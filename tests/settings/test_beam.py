@@ -107,6 +107,12 @@ def test_what_an_engine_cannot_use_is_refused_in_one_line(given, mistake):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("given", [{}, {"engine": "flink"} | SERVICE])
+def test_a_section_that_is_written_down_whole_can_be_read_again(given):
+    section = Beam.of(**given)
+    assert Beam.from_json(section.model_dump_json()) == section
+
+
 def test_a_service_that_is_not_there_is_reported_before_the_run():
     section = Beam.of(engine="flink", job_service="localhost:1")
     with pytest.raises(Failure, match=r"^beam\.job_service: nothing answers at localhost:1 \("):
