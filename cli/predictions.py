@@ -147,11 +147,18 @@ def _table(arguments) -> BigquerySource:
                 "batch-predict: --input bigquery: needs a table behind it, or --config with "
                 "data.source: bigquery"
             )
-        return BigquerySource.of(table=table)
-    if not table:
+        source = None
+    elif not table:
         return source
-    kept = source.model_dump(exclude={"table", "query", "where", "snapshot", "location"})
-    return BigquerySource.of(table=table, **kept)
+    replaced = {"table", "query", "where", "snapshot", "location"}
+    try:
+        return BigquerySource.of(
+            table=table, **(source.model_dump(exclude=replaced) if source else {})
+        )
+    except Failure:
+        raise ConfigurationError(
+            f"batch-predict: --input {arguments.input}; allowed: bigquery:[project.]dataset.table"
+        ) from None
 
 
 def _columns(arguments) -> tuple[str, str]:

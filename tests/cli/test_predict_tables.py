@@ -115,3 +115,5 @@ def test_the_verb_needs_a_table(capsys, tmp_path):
     words = ["batch-predict", "--output", str(tmp_path / "out"), "--model", str(tmp_path)]
     assert main([*words, "--input", "bigquery:"]) == 2
     assert "needs a table behind it, or --config" in capsys.readouterr().err
+    assert main([*words, "--input", "bigquery:photos"]) == 2
+    assert "allowed: bigquery:[project.]dataset.table" in capsys.readouterr().err
