@@ -172,15 +172,15 @@ def _make(source: Source, kept: Path) -> None:
     with writing.whole_folder(kept) as unfinished:
         os.mkdir(unfinished)
         if source.in_place:
-            examples = verify(source)
+            examples = max(verifying(source), default=0)
         else:
-            examples = _write(source, f"{unfinished}/{_EXAMPLES}")
+            examples = max(copying(source, f"{unfinished}/{_EXAMPLES}"), default=0)
         description = {"examples": examples, "source": [source.name, source.identity]}
         Path(unfinished, _DESCRIPTION).write_text(text_of(description))
 
 
-def verify(source: Source) -> int:
-    """Reads every record, so that TensorFlow verifies its checksum; gives how many there are.
+def verifying(source: Source) -> Iterator[int]:
+    """Reads every record, so that TensorFlow verifies its checksum; yields how many were read.
 
     Raises:
       Failure: a record is damaged, or not of the source's form.
@@ -195,18 +195,19 @@ def verify(source: Source) -> int:
                 "input strategy to streaming."
             )
         examples += len(chunk)
-    return examples
+        yield examples
 
 
-def _write(source: Source, file: str) -> int:
+def copying(source: Source, file: str) -> Iterator[int]:
+    """Writes the decoded examples to `file`; yields how many were written."""
     names, examples = [feature.name for feature in source.features], 0
     with tf.io.TFRecordWriter(file) as writer:
         for chunk in _read(source, source.chunks(), "building the input cache"):
             for row in zip(*(part.numpy() for part in chunk), strict=True):
-                values = [value.tobytes() if value.ndim else int(value) for value in row]
+                values = [value.tobytes() if value.ndim else value.item() for value in row]
                 writer.write(source.form.encode(dict(zip(names, values, strict=True))))
             examples += len(chunk[0])
-    return examples
+            yield examples
 
 
 def _read(source: Source, chunks: tf.data.Dataset, doing: str) -> Iterator:

@@ -4,6 +4,8 @@ Gathering rows from one array beats tf.data's cache → shuffle → batch: no pe
 overhead, eight bytes an example for an epoch's order, any step at once.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -25,7 +27,7 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
         arrays = tuple(
             aligned_rows(source.at_most, *f.row_shape, dtype=f.dtype) for f in source.features
         )
-        filled = _copy(source, arrays)
+        filled = max(filling(source, arrays), default=0)
     except tf.errors.OpError as error:
         raise source.explain(error) from error
     except MemoryError as error:
@@ -39,14 +41,15 @@ def load(source: Source) -> tuple[tf.Tensor, ...]:
     )
 
 
-def _copy(source: Source, arrays: tuple[np.ndarray, ...]) -> int:
+def filling(source: Source, arrays: Sequence[np.ndarray]) -> Iterator[int]:
+    """Copies the decoded examples into the arrays; yields how many there are, chunk by chunk."""
     filled = 0
     for chunk in source.chunks():
         size = len(chunk[0])
         for array, rows in zip(arrays, chunk, strict=True):
             array[filled : filled + size] = rows.numpy()
         filled += size
-    return filled
+        yield filled
 
 
 def batches(

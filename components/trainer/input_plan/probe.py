@@ -8,12 +8,15 @@ import contextlib
 import dataclasses
 import os
 import random
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import tensorflow as tf
 
-from components.trainer.input import disk, streaming
+from components.trainer.input import disk, memory, streaming
+from components.trainer.input.features import aligned_rows
 from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source, cores, tf_data_options, traced
@@ -21,12 +24,12 @@ from components.trainer.input_plan.plan import Stage
 from components.trainer.input_plan.prediction import Costs
 from components.trainer.input_plan.speed import Speed, at_most
 from failures import Failure
+from files.places import UNFINISHED
 
 _PARTS = 12  # of the budget: one for each measurement that is not of a strategy's speed
 _SPEED_PARTS, _LOAD_PARTS = 2, 3
 _LEAST = 0.05  # seconds; a busy machine may stop a shorter measurement for all of its time
 _PART_BYTES = 64 << 20  # of decoded examples, far above the processor's caches
-_MOST_TIMES = 8  # the larger one of two parts has as many times the examples of the smaller one
 _SHORT = 0.05  # seconds that a batch takes of a core where batches have to be many
 _READ_BYTES = 1 << 20
 _READY = 16  # batches that the input function has ready at most
@@ -78,8 +81,8 @@ class Probe:
         """
         try:
             read, decode = self._read_and_decode()
-            memory, gather, batch = self._memory()
-            found = (memory, self._disk(memory, refused), self._streaming())
+            kept, gather, batch = self._memory()
+            found = (kept, self._disk(kept, refused), self._streaming())
         except tf.errors.OpError as error:
             raise self._source.explain(error) from error
         costs = tuple(
@@ -134,30 +137,28 @@ class Probe:
         options = dataclasses.replace(self._options, strategy=strategy)
         return feed(source, batch_size, training=True, options=options)
 
-    def _parts_of(self, strategy: str, batch_size: int) -> tuple[float, float, Input]:
-        """Seconds that preparing none and each of the examples takes, and a part that is ready."""
-        together = cores() * self._source.chunk  # decoded at the same time
-        if self._source.chunk * self._decoding > self._each:
-            together = batch_size
-        size = together * -(-batch_size // together)
-        few = min(self._examples, size)
-        self._forget(self._feed(self._source.part(few), strategy, batch_size), few)  # traces
-        began = time.perf_counter()
-        made = self._feed(self._source.part(few), strategy, batch_size)
-        first = time.perf_counter() - began
-        times = min(_MOST_TIMES, max(2, round(_LOAD_PARTS * self._each / first)))
-        times = max(2, min(times, _PART_BYTES // self._row // few))
-        many = min(self._examples, few * times)
-        if many <= few:
-            return 0.0, first / few, made
-        self._forget(made, few)
-        began = time.perf_counter()
-        made = self._feed(self._source.part(many), strategy, batch_size)
-        second = time.perf_counter() - began
-        each = (second - first) / (many - few)
-        if each <= 0:  # Too little for the clock.
-            return 0.0, second / many, made
-        return max(0.0, first - few * each), each, made
+    def _pace(self, filling: Iterator[int]) -> tuple[float, float, int]:
+        """How quickly a store is filled that yields how many examples it has.
+
+        Returns:
+          Seconds before the first example, seconds for each, and how many came meanwhile.
+        """
+        began, marks = time.perf_counter(), []
+        for count in filling:
+            marks.append((time.perf_counter() - began, count))
+            # The cores give their first chunks at the same time.
+            if len(marks) > 2 * cores() and marks[-1][0] > _LOAD_PARTS * self._each:
+                break
+        (start, few), (end, many) = marks[min(cores(), len(marks)) - 1], marks[-1]
+        if many == few:
+            return 0.0, end / many, many
+        each = (end - start) / (many - few)
+        return max(0.0, start - few * each), each, many
+
+    def _part(self, filled: int) -> int:
+        """Examples of a part that is as quick to prepare as `filled` ones were."""
+        most = max(_PART_BYTES // self._row, 1)
+        return min(self._examples, max(self._part_batch(), min(filled, most)))
 
     def _forget(self, made: Input, count: int) -> None:
         if made.strategy == "disk":
@@ -180,12 +181,20 @@ class Probe:
         return first, at_most(batches, batch_size, seconds, fewest=2 * cores())
 
     def _memory(self) -> tuple[Costs, float, tuple]:
-        size = self._part_batch()
-        start, each, made = self._parts_of("memory", size)
+        limit = min(self._examples, max(1, 4 * _PART_BYTES // self._row))
+        part = self._source.part(limit)
+        arrays = [aligned_rows(limit, *f.row_shape, dtype=f.dtype) for f in part.features]
+        start, each, filled = self._pace(memory.filling(part, arrays))
+        del arrays
+        size, count = self._part_batch(), self._part(filled)
+        began = time.perf_counter()
+        made = self._feed(self._source.part(count), "memory", size)
+        # What it takes beside filling the store, for disk as well.
+        self._more = max(0.0, time.perf_counter() - began - start - each * count)
         first, speed = self._speed(made, size)
         costs = Costs(
             strategy="memory",
-            prepare_seconds=start + each * self._examples,
+            prepare_seconds=self._more + start + each * self._examples,
             first_batch_seconds=first,
             images_per_second=speed.images_per_second,
             core_seconds=speed.core_seconds,
@@ -199,26 +208,26 @@ class Probe:
         rows = tf.range(wanted) % len(batch[0])
         return tuple(tf.gather(part, rows) for part in batch)
 
-    def _disk(self, memory: Costs, refused: dict[str, str]) -> Costs:
+    def _disk(self, kept: Costs, refused: dict[str, str]) -> Costs:
         folder = self._options.cache_dir
         if not folder or "disk" in refused:
             # Nothing can be tried; what is in memory is read no slower from a disk's cache.
-            return self._untried_disk(memory, None)
+            return self._untried_disk(kept, None)
         try:
             costs = self._disk_in(folder)
         except (Failure, OSError) as error:
-            return self._untried_disk(memory, str(error).rstrip("."))
+            return self._untried_disk(kept, str(error).rstrip("."))
         if not costs.disk_bytes:
             return costs
         # Whoever writes a copy decodes everything as well; noise must not say otherwise.
-        least = max(costs.prepare_seconds, memory.prepare_seconds)
+        least = max(costs.prepare_seconds, kept.prepare_seconds)
         return dataclasses.replace(costs, prepare_seconds=least)
 
-    def _untried_disk(self, memory: Costs, refused: str | None) -> Costs:
+    def _untried_disk(self, kept: Costs, refused: str | None) -> Costs:
         written = self._examples * self._row
         held = min(disk.HELD_BYTES, written)
         return dataclasses.replace(
-            memory, strategy="disk", memory_bytes=held, disk_bytes=written, refused=refused
+            kept, strategy="disk", memory_bytes=held, disk_bytes=written, refused=refused
         )
 
     def _disk_in(self, folder: str) -> Costs:
@@ -231,12 +240,15 @@ class Probe:
             first, speed = self._speed(made, size)
             files = made.source.in_place
         else:
-            start, each, made = self._parts_of("disk", size)
+            start, each, filled = self._pace_of_copying(folder)
+            count = self._part(filled)
+            made = self._feed(self._source.part(count), "disk", size)
             first, speed = self._speed(made, size)
-            self._forget(made, made.examples)
+            self._forget(made, count)
             files = [] if to_write else self._source.in_place
             if files:
-                each = self._verifying()
+                start, each, _ = self._pace(disk.verifying(self._source))
+            start += self._more
         rate = min(speed.images_per_second, self._rate_of(files))
         return Costs(
             strategy="disk",
@@ -248,20 +260,15 @@ class Probe:
             disk_bytes=to_write,
         )
 
-    def _verifying(self) -> float:
-        """Seconds that verifying an example takes, of files that are read in place."""
-        few = min(self._examples, 2 * self._source.chunk)
-        seconds = []
-        for count in (few, min(self._examples, _MOST_TIMES * few)):
-            began = time.perf_counter()
-            disk.verify(self._source.part(count))
-            seconds.append((time.perf_counter() - began, count))
-        (first, few), (second, many) = seconds
-        return (second - first) / (many - few) if many > few and second > first else first / few
+    def _pace_of_copying(self, folder: str) -> tuple[float, float, int]:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(UNFINISHED, "probe-", folder) as place:
+            copying = disk.copying(self._source, f"{place}/examples")
+            with contextlib.closing(copying):
+                return self._pace(copying)
 
     def _rate_of(self, in_place: Iterable[tuple[str, int]]) -> float:
-        """Images a second that the disk gives of these files, as found: what the system keeps of
-        them in memory counts as quick."""
+        """Images a second that the disk gives of these files, as the system finds them."""
         files = {file for file, _ in in_place}
         files = [file for file in sorted(files) if os.path.getsize(file) > _READ_BYTES]
         if not files:
