@@ -45,6 +45,22 @@ def test_a_cache_is_built_once(write_shards, tmp_path, numbers):
     assert [block.stat().st_mtime_ns for block in _blocks(tmp_path)] == built
 
 
+def test_a_copy_keeps_weights_that_are_fractions(tmp_path):
+    file = str(tmp_path / "weighed")
+    with tf.io.TFRecordWriter(file) as writer:
+        for number in range(8):
+            example = tf.train.Example()
+            # Another feature, so that the file cannot be read in place.
+            example.features.feature["unused"].int64_list.value.append(number)
+            example.features.feature["image"].bytes_list.value.append(bytes([number] * 36))
+            example.features.feature["label"].int64_list.value.append(number)
+            example.features.feature["weight"].float_list.value.append(number / 4)
+            writer.write(example.SerializeToString())
+    [(_, labels, weights)] = _made([file], tmp_path / "cache", weight="weight").dataset
+    assert _blocks(tmp_path / "cache")
+    assert weights.numpy().tolist() == [label / 4 for label in labels.numpy()]
+
+
 def test_other_files_get_their_own_cache(write_shards, tmp_path):
     assert _made(write_shards(40), tmp_path).examples == 40
     assert _made(write_shards(24), tmp_path).examples == 24
