@@ -68,7 +68,6 @@ def source(
         at_most=sum(parts()) if encoded else at_most,
         parts=parts,
         explain=explained,
-        raw=not encoded,
         in_place=[(file, 0) for file in files] if in_place else (),
     )
 

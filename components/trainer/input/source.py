@@ -40,7 +40,6 @@ class Source:
     at_most: int  # an upper bound of the number of examples, known without reading them
     parts: Callable[[], Sequence[int]]  # the number of examples of each part, which is a file
     explain: Callable[[tf.errors.OpError], Failure]  # says what is wrong with which file
-    raw: bool = False  # whether undecoded examples hold pixels as they are
     # Of each part a local file that holds it in `form`, and the part's first record there.
     in_place: Sequence[tuple[str, int]] = ()
     lock: BinaryIO | None = None  # keeps the files from being removed while the source lives

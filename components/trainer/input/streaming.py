@@ -28,19 +28,11 @@ def batches(source: Source, epochs: Epochs) -> Loading:
         return tf.data.Dataset.zip(examples.batch(window), tf.data.Dataset.from_tensors(places))
 
     @traced
-    def taken(window, places):
-        return tuple(tf.gather(part, places) for part in tf.nest.flatten(window))
-
-    @traced
-    def restored(*rows):
+    def decode(window, places):
+        rows = source.decode(*(tf.gather(part, places) for part in tf.nest.flatten(window)))
         return tuple(f.restore(r) for f, r in zip(source.features, rows, strict=True))
 
     windows = epochs.plans().interleave(
         read, cycle_length=_WINDOWS_AT_ONCE, num_parallel_calls=_WINDOWS_AT_ONCE
     )
-    if source.raw:
-        # Copying pixels in rows takes an eighth of copying them in strings.
-        decode = traced(lambda window, places: (source.decode(window), places))
-        batches = epochs.cut(windows.map(decode, _WINDOWS_AT_ONCE))
-        return batches, traced(lambda *batch: restored(*taken(*batch)))
-    return epochs.cut(windows), traced(lambda *batch: restored(*source.decode(*taken(*batch))))
+    return epochs.cut(windows), decode
