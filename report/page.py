@@ -1,5 +1,6 @@
 """Renders pages by templates: each is one HTML file that needs no network and no script."""
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,7 @@ def sections(folder, parts, *runs):
     ]
 
 
+@functools.cache  # It keeps the templates, whose compilation takes a second.
 def _environment():
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
