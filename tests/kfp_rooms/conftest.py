@@ -32,6 +32,22 @@ def run_here(monkeypatch):
     return run
 
 
+@pytest.fixture
+def run_before(run_here):
+    """A function: a component's id → `run_here` that fails that step unrun, which ends a run."""
+
+    def before(component):
+        def run(command, environment, log):
+            if component in command:
+                log.write_text(f"the test ends before {component}")
+                return 1
+            return run_here(command, environment, log)
+
+        return run
+
+    return before
+
+
 @pytest.fixture(scope="session")
 def toy_package(tmp_path_factory):
     """A function: (file name, destination, **keywords) → the path of the toy's package."""
