@@ -103,8 +103,8 @@ def test_a_flipped_bit_is_named_with_the_offset(pipeline, damaged, tmp_path):
 @pytest.mark.slow
 def test_an_embedded_dataset_that_lost_a_file_is_prepared_again(pipeline, damaged):
     (damaged / SHARD).unlink()
-    run = pipeline(f"data.data_dir={damaged}", "training.epochs=1")
-    assert run.code == 0, run.said
+    run = pipeline(f"data.data_dir={damaged}", "data.image_feature=picture")
+    check_failed(run, "SchemaGen", "picture")  # It came as far as that.
     assert (damaged / SHARD).exists()
 
 
@@ -198,7 +198,8 @@ def test_anomalies_stop_the_run_before_transform(pipeline, tmp_path):
 @pytest.mark.slow
 def test_a_destination_that_cannot_be_written_keeps_the_model(pipeline, tmp_path):
     (tmp_path / "file").touch()
-    run = pipeline(f"push.destination={tmp_path / 'file' / 'pushed'}", "training.epochs=2")
+    destination = f"push.destination={tmp_path / 'file' / 'pushed'}"
+    run = pipeline(destination, "training.epochs=2", "serving.check=false")
     assert run.code == 1, run.said
     assert "failed: " in run.err
     assert str(tmp_path / "file") in run.err

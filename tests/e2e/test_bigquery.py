@@ -21,6 +21,7 @@ def test_a_table_is_read_after_changes_alone_and_its_past_can_be_read_again(
     data = {"source": "bigquery", "table": "my-project.rooms.shades"} | bigquery_server.keys()
     root, file = str(tmp_path / "run"), tmp_path / "shades.yaml"
     places = {"root": root, "push": {"destination": f"{root}/pushed"}, "kubeflow": {}}
+    places["serving"] = {"check": False}
     file.write_text(yaml.safe_dump(PHOTOS | {"data": data} | places))
 
     def run(*words) -> tuple[int, str]:
@@ -37,7 +38,12 @@ def test_a_table_is_read_after_changes_alone_and_its_past_can_be_read_again(
 
     code, said = run("lineage", "1", "--json")
     assert code == 0, said
-    snapshot = datetime.datetime.fromisoformat(json.loads(said)["data"]["snapshot"])
+    data = json.loads(said)["data"]
+    assert data["dataset"].startswith("my-project.rooms.shades")
+    page = min((tmp_path / "run" / "reports").glob("*.html")).read_text()
+    assert "my-project.rooms.shades" in page
+    assert f"read as of {data['snapshot']}" in page
+    snapshot = datetime.datetime.fromisoformat(data["snapshot"])
 
     bigquery_server.put("rooms.shades", rows[:50] + rows[60:], now())
     code, said = run("run", "--from-model", "1")

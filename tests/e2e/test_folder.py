@@ -89,8 +89,8 @@ def test_seven_lines_and_a_folder_make_a_model_that_serves(here, capfd):
     assert (code, results(said)) == (0, expected("cached")), said
 
     (here / "photos" / "red" / "more.jpg").write_bytes(image_of("red", 3000))
-    code, said = run(capfd, "run")
-    assert code == 0, said
+    code, said = run(capfd, "run", "--set", "training.batch_size=5000")
+    assert "Trainer failed" in said.replace("│", " ")
     assert results(said)["FolderExampleGen"] == "ran"
 
 

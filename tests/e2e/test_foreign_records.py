@@ -31,6 +31,7 @@ CONFIGURATION = {
     "model": {"name": "small_cnn"},
     "training": {"epochs": 4},
     "evaluation": {"thresholds": {"accuracy": {"min": 0.6}}},
+    "serving": {"check": False},
     "push": {"destination": "pushed"},
 }
 
@@ -77,6 +78,9 @@ def test_records_of_others_become_a_model_that_answers_by_the_names_of_classes(h
     assert code == 0, said
     assert results(said)["TfrecordsExampleGen"] == "ran"
     assert "180 examples in 3 splits" in " ".join(said.replace("│", " ").split())
+
+    code, said = command(capfd, "lineage", "1", "--json")
+    assert (code, json.loads(said)["data"]["dataset"]) == (0, "records")
 
     put(here / "new.jpg", image_of("green", 2000))
     code, said = command(capfd, "predict", "new.jpg", "--json")

@@ -14,7 +14,7 @@ from files import tfrecords
 from tests.e2e.test_digits import results, versions
 from tests.kafka_topics import PARTITIONS, MockCluster
 
-EPOCHS = "training.epochs=2"
+QUICKLY = ("--set", "training.epochs=2", "--set", "serving.check=false")
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_digits_of_a_topic_become_the_same_examples_and_a_pushed_model(tmp_path,
         cluster.send("digits", part)
         assert command(capfd, "ingest", path)[0] == 0
 
-    code, said = command(capfd, "run", path, "--set", EPOCHS)
+    code, said = command(capfd, "run", path, *QUICKLY)
     assert code == 0, said
     assert results(said)["TfrecordsExampleGen"] == "ran"
     words = " ".join(said.replace("│", " ").split())

@@ -23,6 +23,7 @@ preprocessing: {height: 8, width: 8}
 model: {name: small_cnn}
 training: {epochs: 3}
 evaluation: {thresholds: {accuracy: {min: 0.1}}}
+serving: {check: false}
 push: {destination: pushed}
 """
 
@@ -66,7 +67,8 @@ def test_a_retraining_makes_what_is_new_and_an_old_window_comes_back(here, capfd
     assert new_spans(said) == ["spans 2026-11-24, 2026-11-25"] * 3
 
     code, said = run("run")
-    steps = ["FolderExampleGen" if name == "TfdsExampleGen" else name for name in COMPONENTS]
+    rest = [name for name in COMPONENTS if name not in ("TfdsExampleGen", "ServingCheck")]
+    steps = ["FolderExampleGen", *rest]
     assert (code, results(said)) == (0, dict.fromkeys(steps, "cached")), said
 
     arrive(here, "2026-11-26")
@@ -82,8 +84,9 @@ def test_a_retraining_makes_what_is_new_and_an_old_window_comes_back(here, capfd
     assert [span["name"] for span in spans] == ["2026-11-24", "2026-11-25"]
     assert "spans             2026-11-24, 2026-11-25" in run("lineage", "1")[1]
 
-    code, said = run("run", "--span", "2026-11-25", "--set", "root=again")
-    assert code == 0, said
+    words = ("--set", "root=again", "--set", "training.batch_size=5000")
+    code, said = run("run", "--span", "2026-11-25", *words)
+    assert "Trainer failed" in said  # It came as far as that.
     assert bytes_of(here / "again") == bytes_of(here / "root", oldest=True)
 
 

@@ -14,6 +14,7 @@ SEARCH = (
     "training.learning_rate=0.0000001",
     "training.epochs=3",
     "evaluation.thresholds.accuracy.min=0.9",
+    "serving.check=false",
 )
 
 
