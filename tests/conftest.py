@@ -71,6 +71,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
+    # Files with slow tests go first, so that no worker waits for another one's last file.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_collection_finish():
@@ -120,11 +123,13 @@ class DigitsRun:
     Attributes:
       root: a Path; pushed/ below it has version 1, data/ the prepared dataset.
       place: the words that name root, push destination and data to any verb.
+      system: the folder that stood in for the system's temporary folder.
       first, second: what the runs printed.
     """
 
     root: Path
     place: tuple[str, ...]
+    system: Path
     first: str
     second: str
 
@@ -136,10 +141,13 @@ def digits_run(made_once):
         return ("--config", "configs/digits.yaml", *(w for p in places for w in ("--set", p)))
 
     def run_twice(root):
+        (root / "system").mkdir()
+        environment = os.environ | {"TMPDIR": str(root / "system")}
         for log in ("first.log", "second.log"):
-            code = start_pipeline("run", *place(root), log=root / log).wait()
+            run = start_pipeline("run", *place(root), log=root / log, environment=environment)
+            code = run.wait()
             assert code == 0, (root / log).read_text()
 
     root = made_once("digits", run_twice)
     first, second = ((root / log).read_text() for log in ("first.log", "second.log"))
-    return DigitsRun(root, place(root), first, second)
+    return DigitsRun(root, place(root), root / "system", first, second)

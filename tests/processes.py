@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from multiprocessing import forkserver
 from pathlib import Path
@@ -68,9 +69,9 @@ def start(
     return Process(process)
 
 
-def start_pipeline(*words: str, log: Path) -> Process:
+def start_pipeline(*words: str, log: Path, environment: Mapping[str, str] | None = None) -> Process:
     """Starts `python -m pipeline` with words."""
-    return start(_pipeline, words, log=log)
+    return start(_pipeline, words, log=log, environment=environment)
 
 
 @functools.cache
@@ -93,6 +94,7 @@ def _start_server():
 def _begin(function, arguments, log, environment):
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # read TMPDIR anew
     os.chdir(ROOT)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
