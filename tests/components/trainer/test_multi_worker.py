@@ -24,7 +24,7 @@ from tests.processes import Process
 from tests.processes import start as start_process
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
-EPOCHS = 12  # enough that a training is in their midst when a worker is killed
+EPOCHS = 4  # enough that a training is in their midst when a worker is killed
 
 
 @pytest.fixture(scope="module")
