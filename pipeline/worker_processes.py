@@ -25,6 +25,7 @@ from components.trainer.cluster import WorkerLost, place, tf_config
 from components.visible_gpus import visible_gpus
 from failures import Failure, in_one_line
 from files import writing
+from files.strict_json import text_of
 from settings.workers import Workers
 
 _ASK_EVERY = 0.1  # seconds
@@ -206,7 +207,7 @@ class _Sender(logging.Handler):
 
     def emit(self, record):
         said = {"message": record.getMessage(), "completed": getattr(record, "completed", None)}
-        self._stream.write(json.dumps(said) + "\n")
+        self._stream.write(text_of(said) + "\n")
         self._stream.flush()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from failures import Failure
+from files.strict_json import text_of
 
 
 class WorkerLost(Failure):
@@ -36,7 +37,7 @@ class Place(NamedTuple):
 def tf_config(addresses: Sequence[str], number: int) -> str:
     """TF_CONFIG of the worker `number` among those at `addresses`, each a "host:port"."""
     task = {"type": "worker", "index": number}
-    return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
+    return text_of({"cluster": {"worker": list(addresses)}, "task": task})
 
 
 def place(environment: Mapping[str, str]) -> Place:
