@@ -33,7 +33,7 @@ def test_all_orientations_equal_pillows_in_training_serving_and_predict(tmp_path
     assert len(images) == 8
 
     doors = Doors(tmp_path, images, 3)
-    for found in (doors.transformed, doors.fed(), doors.served(), doors.predicted()):
+    for found in (doors.transformed, doors.fed(), doors.served, doors.predicted):
         for number, image in enumerate(images):
             expected = ImageOps.exif_transpose(Image.open(io.BytesIO(image)))
             np.testing.assert_allclose(found[number], np.asarray(expected), atol=EXACT)
