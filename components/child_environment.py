@@ -41,7 +41,7 @@ def end_with_the_parent() -> None:
     """
 
     def watch():
-        os.read(0, 1)  # What reads from a pipe of a dead process is told so.
+        os.read(0, 1)  # Returns when the parent dies, since that closes the pipe.
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -82,7 +82,10 @@ class PushedModel:
 
     def answer_examples(self, examples: Sequence[bytes]) -> list[Answer]:
         """Answers (batch,) serialized raw tf.train.Examples, one Answer each."""
-        ask = lambda batch: self._examples(examples=batch)  # noqa: E731
+
+        def ask(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._examples(examples=batch)
+
         return self._answers(ask, examples, lambda _, said: said)
 
     def _answers(self, ask: Callable, batch: Sequence[bytes], flaw: Callable) -> list[Answer]:

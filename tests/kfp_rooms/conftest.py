@@ -1,6 +1,5 @@
 """The toy pipeline's modules are importable here and in the steps' processes."""
 
-import contextlib
 import sys
 from pathlib import Path
 
@@ -13,23 +12,6 @@ sys.path.insert(0, HERE)
 @pytest.fixture(autouse=True)
 def _steps_find_the_toy(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", HERE)
-
-
-@pytest.fixture
-def run_here(monkeypatch):
-    """Runs a step's command in this process: the same entrypoint, seconds sooner."""
-
-    def run(command, environment, log):
-        from kfp import entrypoint
-
-        assert command[1:3] == ["-m", "kfp.entrypoint"]
-        with monkeypatch.context() as patch, open(log, "w") as file:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-                return entrypoint.main(command[3:])
-
-    return run
 
 
 @pytest.fixture

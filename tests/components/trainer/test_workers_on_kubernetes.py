@@ -1,6 +1,5 @@
 """The Trainer's step on Kubeflow trains by a Job; a pod is evicted, and the training goes on."""
 
-import contextlib
 import json
 import shutil
 import threading
@@ -11,7 +10,7 @@ import pytest
 import yaml
 from kubernetes import client
 
-from kfp import entrypoint, worker_cluster, worker_step
+from kfp import worker_cluster, worker_step
 from kfp.backend_launcher import launch, place_of
 from kfp.package_rules import read_package
 from kfp.worker_cluster import Cluster
@@ -77,18 +76,6 @@ def executor_input(digits, make_properties, tmp_path):
         "inputs": {"artifacts": inputs, "parameterValues": properties},
         "outputs": {"artifacts": outputs, "outputFile": str(tmp_path / "output_metadata.json")},
     }
-
-
-@pytest.fixture
-def run_here(monkeypatch):
-    def run(command, environment, log):
-        with monkeypatch.context() as patch, open(log, "w") as file:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-                return entrypoint.main(command[3:])
-
-    return run
 
 
 @pytest.mark.slow
