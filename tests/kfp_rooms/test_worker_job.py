@@ -153,7 +153,8 @@ def test_the_package_has_the_job_in_the_trainers_step_which_itself_needs_no_gpu(
     [given] = [one["value"] for one in container["env"] if one["name"] == WORKERS]
     for document in named(json.loads(given), "a", "/work/a", OWNER).values():
         assert mistakes(document) == []
-    others = {n: e for n, e in spec["deploymentSpec"]["executors"].items() if n[:7] != "Trainer"}
+    executors = spec["deploymentSpec"]["executors"].items()
+    others = {name: one for name, one in executors if not name.startswith("Trainer")}
     assert WORKERS not in json.dumps(others)
 
 

@@ -31,7 +31,7 @@ def test_whatever_a_killed_run_leaves_the_next_one_makes_the_same_examples(feed)
     for number in range(KILLS):
         log = feed.folder / f"{number}.log"
         reading = start(read_on_and_on, feed.folder, log=log)
-        while not (log.exists() and log.read_text()):
+        while not (log.exists() and "ready\n" in log.read_text()):
             assert reading.poll() is None
             time.sleep(0.005)
         time.sleep(chance.uniform(0, 0.4))

@@ -11,7 +11,6 @@ from settings.training import Training
 from tests.components.trainer.linear_classifier import (
     BATCH,
     IMAGES,
-    LABELS,
     SIDE,
     plain_sgd,
     steps_of,
@@ -85,4 +84,3 @@ def test_each_part_is_normalised_by_itself_one_after_the_other():
     for part in (pixels[: BATCH // 2], pixels[BATCH // 2 :]):
         mean = 0.5 * mean + 0.5 * part.mean()
     np.testing.assert_allclose(layer.moving_mean.numpy(), [mean], atol=1e-5)
-    assert len(LABELS) == BATCH

@@ -12,7 +12,7 @@ from components.trainer.input.function import input_function
 from components.trainer.input.options import FeedOptions, Workers
 from failures import Failure
 
-LABELS = st.lists(st.integers(-1, 5), min_size=1, max_size=60).filter(lambda all: max(all) >= 0)
+LABELS = st.lists(st.integers(-1, 5), min_size=1, max_size=60).filter(lambda some: max(some) >= 0)
 
 
 @given(LABELS, st.integers(0, 2**31 - 1), st.integers(1, 7))
