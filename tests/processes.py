@@ -5,13 +5,16 @@ them, and a kill ends them alone. What a start itself does is tested in tests/cl
 """
 
 import atexit
+import contextlib
 import functools
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -72,6 +75,26 @@ def start(
 def start_pipeline(*words: str, log: Path, environment: Mapping[str, str] | None = None) -> Process:
     """Starts `python -m pipeline` with words."""
     return start(_pipeline, words, log=log, environment=environment)
+
+
+def wait_for(
+    condition: Callable[[], object], seconds: float = 60, processes: Iterable[Process] = ()
+) -> None:
+    """Waits until `condition()` holds; fails when it takes too long or one of `processes` ends."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert all(process.poll() is None for process in processes), "a process ended by itself"
+        assert time.monotonic() < until, f"it took more than {seconds} s"
+        time.sleep(0.01)
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports of 127.0.0.1 to which nothing listens."""
+    with contextlib.ExitStack() as open_ones:
+        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 @functools.cache

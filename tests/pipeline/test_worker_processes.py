@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from failures import Failure
 from pipeline.worker_processes import check, run_together, shares_of_gpus
 from settings.workers import Workers
+from tests.processes import wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 # A worker without TensorFlow: it notes that it started, and then does what the test says.
@@ -28,14 +28,21 @@ folder, number = Path(sys.argv[1]), place(os.environ).number
 with open(folder / "starts", "a") as file:
     file.write(f"{number} {os.getpid()} {os.environ['TF_CONFIG']}\\n")
 
-def starts():
+def starts(of=number):
     lines = (folder / "starts").read_text().splitlines()
-    return sum(line.startswith(f"{number} ") for line in lines)
+    return sum(line.startswith(f"{of} ") for line in lines)
+
+def both_started():
+    # Who ends before the other has noted its start leaves it one start behind.
+    while starts(1 - number) < starts():
+        time.sleep(0.01)
 
 def killed():
+    both_started()
     os.kill(os.getpid(), signal.SIGKILL)
 
 def others_lost():
+    both_started()
     raise WorkerLost("another worker is gone")
 
 def work(number):
@@ -97,6 +104,7 @@ def test_restarts_end_in_one_line_that_names_who_was_lost(together, tmp_path):
 def test_what_the_user_can_mend_ends_all_without_a_restart(together, tmp_path):
     with pytest.raises(Failure, match=r"^The loss is no number\. \(worker 1; its log is "):
         together("""
+    both_started()
     if number:
         raise Failure("The loss is no number.")
     time.sleep(600)""")
@@ -117,11 +125,12 @@ def test_the_first_workers_progress_is_shown_as_this_processs_own(together, capl
     logger.setLevel(logging.INFO)
     logger.info("epoch %d", number, extra={"completed": 0.5})
     print("what a library prints")""")
-    deadline = time.monotonic() + 10
-    while not caplog.records and time.monotonic() < deadline:
-        time.sleep(0.02)
-    shown = [(r.getMessage(), r.completed) for r in caplog.records if "epoch" in r.getMessage()]
-    assert shown == [("epoch 0", 0.5)]
+
+    def shown():
+        return [(r.getMessage(), r.completed) for r in caplog.records if "epoch" in r.getMessage()]
+
+    wait_for(shown)
+    assert shown() == [("epoch 0", 0.5)]
 
 
 # Stands for the pipeline's own process.
@@ -141,18 +150,16 @@ run_together(command, Workers(workers=2), folder, lambda number: folder / f"{num
 def test_all_workers_end_with_the_process_that_started_them(tmp_path, by):
     words = [sys.executable, "-c", PARENT, str(tmp_path), WORKER % "time.sleep(600)"]
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
-    parent = subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)
     started = tmp_path / "starts"
-    until = time.monotonic() + 60
-    while not started.exists() or len(started.read_text().splitlines()) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    parent.send_signal(by)
-    parent.wait(30)
+    with subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as parent:
+        try:
+            wait_for(lambda: started.exists() and len(started.read_text().splitlines()) == 2)
+            parent.send_signal(by)
+            parent.wait(30)
+        finally:
+            parent.kill()
     pids = [int(line.split()[1]) for line in started.read_text().splitlines()]
-    while any(map(runs, pids)):
-        assert time.monotonic() < until, "a worker is still there"
-        time.sleep(0.05)
+    wait_for(lambda: not any(map(runs, pids)))
 
 
 def runs(pid):
