@@ -9,8 +9,6 @@ import http.server
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from components.trainer.cluster import tf_config
 from tests.kubernetes_schema import mistakes
+from tests.processes import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATH = re.compile(r"/(?:api/v1|apis/batch/v1)/namespaces/([^/]+)/(jobs|services)(?:/([^/]+))?")
@@ -52,8 +51,9 @@ class KubernetesServer:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):
-        for kind, name in list(self.objects):
-            self._delete(kind, name)
+        with self._lock:
+            for kind, name in list(self.objects):
+                self._delete(kind, name)
         self._http.shutdown()
         self._http.server_close()
 
@@ -62,10 +62,6 @@ class KubernetesServer:
         with self._lock:
             self._evicted.add(self.pods[index].pid)
             self.pods[index].kill()
-
-    def kill(self, index):
-        """Ends a pod as the kernel does for its memory."""
-        self.pods[index].send_signal(signal.SIGKILL)
 
     def _answer(self, method, kind, name, body):
         self.before(method, kind)
@@ -86,10 +82,10 @@ class KubernetesServer:
         if (kind, name) in self.objects:
             raise Refused(409, f'{kind} "{name}" already exists')
         self.created.append(body)
-        self.objects[kind, name] = json.loads(json.dumps(body)) | {"status": {}}
+        made = self.objects[kind, name] = json.loads(json.dumps(body)) | {"status": {}}
         if kind == "jobs":
-            threading.Thread(target=self._control, args=(name,), daemon=True).start()
-        return self.objects[kind, name]
+            threading.Thread(target=self._control, args=(name, made), daemon=True).start()
+        return made
 
     def _delete(self, kind, name):
         gone = self.objects.pop((kind, name))
@@ -97,15 +93,17 @@ class KubernetesServer:
             for pod in self.pods.values():
                 pod.kill()
                 pod.wait()
+            self.pods.clear()
         return gone
 
-    def _control(self, name):
-        """The Job controller, for one Job."""
-        job = self.objects["jobs", name]
+    def _control(self, name, job):
+        """The Job controller, for one Job: another one of its name has its own."""
         count, failed, done = job["spec"]["completions"], {}, set()
-        addresses = self._addresses(count)
-        while ("jobs", name) in self.objects:
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+        while True:
             with self._lock:
+                if self.objects.get(("jobs", name)) is not job:
+                    return
                 for index in range(count):
                     pod = self.pods.get(index)
                     if index in done or (pod and pod.poll() is None):
@@ -117,8 +115,7 @@ class KubernetesServer:
                     if why:
                         self._end(job, "Failed", *why)
                         return
-                    if ("jobs", name) in self.objects:
-                        self._start(job["spec"]["template"]["spec"], index, addresses)
+                    self._start(job["spec"]["template"]["spec"], index, addresses)
                 ready = count - len(done)
                 job["status"] |= {"active": ready, "ready": ready, "failed": sum(failed.values())}
                 if len(done) == count:
@@ -163,13 +160,6 @@ class KubernetesServer:
                 stdout=log,
                 stderr=log,
             )
-
-    def _addresses(self, count):
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        ports = [one.getsockname()[1] for one in sockets]
-        for one in sockets:
-            one.close()
-        return [f"127.0.0.1:{port}" for port in ports]
 
     def _handler(server):
         class Handler(http.server.BaseHTTPRequestHandler):
