@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kubernetes import client
 
 from failures import Failure
-from kfp import worker_cluster
+from kfp import worker, worker_cluster
 from kfp.worker_cluster import Cluster
 from kfp.worker_job import named, template
 from kfp.worker_step import still_here
@@ -19,6 +19,7 @@ from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
 from settings.workers import Workers
 from tests.kubernetes_server import KubernetesServer, Refused
+from tests.processes import wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAME = "steadyfeed-workers-1"
@@ -56,6 +57,14 @@ def objects(tmp_path):
     return make
 
 
+def waiting_for(file):
+    """A pod's program that ends when there is a file, or after a minute."""
+    return f"""
+until = time.monotonic() + 60
+while not os.path.exists({str(file)!r}) and time.monotonic() < until:
+    time.sleep(0.02)"""
+
+
 def test_the_job_runs_and_nothing_of_it_is_left(cluster, server, objects):
     cluster.run(objects(WELL))
     assert [one["kind"] for one in server.created] == ["Service", "Job"]
@@ -70,22 +79,27 @@ def test_what_an_earlier_attempt_left_is_deleted_first(cluster, server, objects)
     before = list(server.pods.values())
     cluster.run(objects(WELL))
     assert all(pod.poll() is not None for pod in before)
+    assert sorted(server.starts) == [0, 0, 1, 1]
     assert server.objects == {}
 
 
 def test_an_evicted_pod_is_replaced_however_often(cluster, server, objects, tmp_path):
-    body = f"""
-from pathlib import Path
-while n and not Path({str(tmp_path / "enough")!r}).exists():
-    time.sleep(0.02)"""
-    running = threading.Thread(target=cluster.run, args=(objects(body, restarts=0),))
-    running.start()
-    for evictions in range(1, 4):
-        wait_for(lambda started=evictions: server.starts.count(1) == started)
-        server.evict(1)
-    wait_for(lambda: server.starts.count(1) == 4)
-    (tmp_path / "enough").touch()
-    running.join(30)
+    enough = tmp_path / "enough"
+
+    def evict_three_times():
+        try:
+            for started in range(1, 4):
+                wait_for(lambda started=started: server.starts.count(1) == started)
+                server.evict(1)
+            wait_for(lambda: server.starts.count(1) == 4)
+        finally:
+            enough.touch()
+
+    with ThreadPoolExecutor() as threads:
+        evicting = threads.submit(evict_three_times)
+        cluster.run(objects(waiting_for(enough), restarts=0))
+        evicting.result(60)
+    assert server.starts.count(0) == 1
     assert server.objects == {}
 
 
@@ -124,12 +138,16 @@ def test_an_account_without_the_right_is_told_how_to_get_it(cluster, server, obj
 
 def test_a_job_that_someone_deletes_is_reported(cluster, server, objects):
     def delete_soon():
-        wait_for(lambda: len(server.pods) == 2)
-        server._answer("DELETE", "jobs", NAME, None)
+        try:
+            wait_for(lambda: len(server.pods) == 2)
+        finally:
+            server._answer("DELETE", "jobs", NAME, None)
 
-    threading.Thread(target=delete_soon, daemon=True).start()
-    with pytest.raises(Failure, match="was deleted while its workers trained"):
-        cluster.run(objects("time.sleep(600)"))
+    with ThreadPoolExecutor() as threads:
+        deleting = threads.submit(delete_soon)
+        with pytest.raises(Failure, match="was deleted while its workers trained"):
+            cluster.run(objects("time.sleep(600)"))
+        deleting.result(60)
     assert server.objects == {}
 
 
@@ -143,7 +161,7 @@ import sys
 from pathlib import Path
 from kfp import worker
 
-worker._LONGEST_SILENCE = 2.0
+worker._LONGEST_SILENCE = 0.2
 worker.execute = lambda folder, number: worker.time.sleep(600)
 sys.exit(worker.main(Path(sys.argv[1]), ["a-0.a:2222"]))
 """
@@ -151,24 +169,35 @@ sys.exit(worker.main(Path(sys.argv[1]), ["a-0.a:2222"]))
 
 def test_a_worker_ends_when_the_step_that_made_its_job_is_gone(tmp_path):
     environment = os.environ | {"JOB_COMPLETION_INDEX": "0", "PYTHONPATH": str(PROJECT)}
-    process = subprocess.Popen([sys.executable, "-c", SILENT, str(tmp_path)], env=environment)
-    until = time.monotonic() + 4
-    while time.monotonic() < until:
-        still_here(tmp_path)
-        assert process.poll() is None
-        time.sleep(0.2)
-    assert process.wait(60) == 1
+    words = [sys.executable, "-c", SILENT, str(tmp_path)]
+    assert subprocess.run(words, env=environment, timeout=120, check=False).returncode == 1
     assert "The step that started this training is gone" in (tmp_path / "worker-0.log").read_text()
 
 
-def test_the_step_says_that_it_is_there_for_as_long_as_it_waits(cluster, objects):
-    said = []
-    cluster.run(objects("time.sleep(0.3)"), lambda: said.append(time.monotonic()))
-    assert len(said) > 3
+def test_a_worker_stays_for_as_long_as_the_step_says_that_it_is_there(tmp_path, monkeypatch):
+    now, last = 0.0, 3 * worker._LONGEST_SILENCE
+
+    def sleep(seconds):
+        nonlocal now
+        now += seconds
+        if now <= last:
+            still_here(tmp_path)
+
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
+    monkeypatch.setattr(worker, "time", clock)
+    monkeypatch.setattr(worker, "os", SimpleNamespace(_exit=sys.exit))
+    with pytest.raises(SystemExit, match=r"^1$"):
+        worker._end_without_the_step(tmp_path)
+    assert last + worker._LONGEST_SILENCE <= now <= last + 1.1 * worker._LONGEST_SILENCE
 
 
-def wait_for(condition, seconds=30):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+def test_the_step_says_that_it_is_there_for_as_long_as_it_waits(cluster, objects, tmp_path):
+    said, enough = [], tmp_path / "enough"
+
+    def say():
+        said.append("here")
+        if len(said) == 4:
+            enough.touch()
+
+    cluster.run(objects(waiting_for(enough)), say)
+    assert enough.exists()
