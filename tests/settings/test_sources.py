@@ -57,14 +57,18 @@ def test_a_column_of_weights_is_what_examples_weigh():
     assert named.weight_feature == "trust"
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"), [([], True), ([PHOTOS], True), ([LABELS], True), ([RECORDS], None)]
-)
-def test_every_source_says_whether_there_is_a_validation_split(source, expected):
-    found = load(DIGITS, source).data.source_keys.has_validation
-    assert found is expected or expected is None
-    monitored = [*source, "training.monitor=accuracy"]
-    assert load(DIGITS, monitored).training.monitor == "accuracy"
+@pytest.mark.parametrize("source", [[], [PHOTOS], [LABELS], [RECORDS]])
+def test_every_source_has_a_validation_split_unless_told_otherwise(source):
+    configuration = load(DIGITS, [*source, "training.monitor=accuracy"])
+    assert configuration.data.source_keys.has_validation is True
+    assert configuration.training.monitor == "accuracy"
+
+
+def test_without_a_validation_split_the_loss_alone_can_be_monitored():
+    two = [RECORDS, "data.splits={train: train-*, test: test-*}"]
+    assert load(DIGITS, two).data.source_keys.has_validation is False
+    [line] = mistakes(*two, "training.monitor=accuracy")
+    assert "there is no data.splits.validation to measure; allowed: loss" in line
 
 
 def test_a_key_of_the_source_can_be_replaced():
