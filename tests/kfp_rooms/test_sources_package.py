@@ -15,6 +15,7 @@ from failures import ConfigurationError
 from files import tfrecords
 from kfp.compile_package import compile_package
 from kfp.image_tag import PROJECT
+from kfp.package_rules import read_package
 from kfp.run_package import run_package
 from settings.reading import load
 
@@ -64,6 +65,18 @@ def fill(volume: Path) -> None:
     (volume / "records" / "all.tfrecord").write_bytes(b"".join(records))
 
 
+@pytest.mark.parametrize("source", PLACES)
+def test_data_in_a_volume_are_mounted_for_the_step_that_reads_them(tmp_path, source):
+    package = package_of(tmp_path, source)
+    example_gen, place = PLACES[source]
+
+    _, kubernetes = read_package(package)
+    [mount] = kubernetes[f"{example_gen}_executor"]["pvcMount"]
+    assert mount["mountPath"] == MOUNT
+    assert f"{MOUNT}/{place}" in package.read_text()
+    assert "/home/ann" not in package.read_text()
+
+
 @pytest.mark.slow
 def test_a_manifest_in_a_volume_is_read_by_its_step(tmp_path, run_before, monkeypatch):
     # How examples become a pushed model: test_folder_package.py.
@@ -72,7 +85,6 @@ def test_a_manifest_in_a_volume_is_read_by_its_step(tmp_path, run_before, monkey
     package, ending = package_of(tmp_path, "manifest"), run_before("SchemaGen")
     run = run_package(package, [], "minio://bucket/runs", tmp_path / "work", run_command=ending)
 
-    assert "/home/ann" not in package.read_text()
     assert (run.outcomes[1].component, run.outcomes[1].status) == ("ManifestExampleGen", "ran")
     assert run.outcomes[1].made == "120 examples in 3 splits"
 
