@@ -1,5 +1,6 @@
 """The verb `feed`: does this machine feed an accelerator that is not here?"""
 
+import functools
 import json
 from xml.etree import ElementTree
 
@@ -7,10 +8,8 @@ import pytest
 
 from cli.command_line import main
 from components.trainer.certification.accelerators import PUBLISHED, accelerator
-from components.trainer.certification.certify import certify, inputs
+from components.trainer.certification.certify import inputs
 from failures import ConfigurationError
-from pipeline.transformed import train_files
-from settings.reading import load
 
 
 @pytest.mark.slow
@@ -32,18 +31,22 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
 
 
 @pytest.mark.slow
-def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(digits_run):
-    configuration = load(digits_run.place[1], list(digits_run.place[3::2]))
-    files = train_files(configuration.root)
-    batch_size = configuration.training.batch_size
-    [build] = inputs(configuration, files, ["memory"])
+def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
+    digits_run, tmp_path, monkeypatch, capfd
+):
+    from_memory = functools.partial(inputs, strategies=["memory"])
+    monkeypatch.setattr("components.trainer.certification.certify.inputs", from_memory)
+    words = [*digits_run.place, "--accelerator", "0.001", "--output", str(tmp_path)]
+    code = main(["feed", *words])
 
-    fed = certify(build, accelerator("0.001", batch_size), batch_size)
-
-    assert not fed.enough
-    assert fed.utilisation < 0.5
-    assert fed.accelerators == 0
-    assert fed.cores > 1
+    assert code == 1
+    screen = capfd.readouterr().out
+    assert "waits, below 90%" in screen
+    assert "enough for 0 of them" in screen
+    [found] = json.loads((tmp_path / "feed.json").read_text())["strategies"]
+    assert found["strategy"] == "memory"
+    assert found["utilisation"] < 0.5
+    assert found["cores"] > 1
 
 
 def test_a_root_without_a_run_is_one_line(tmp_path, capfd):
