@@ -89,7 +89,9 @@ def test_seven_lines_and_a_folder_make_a_model_that_serves(here, capfd):
     assert (code, results(said)) == (0, expected("cached")), said
 
     (here / "photos" / "red" / "more.jpg").write_bytes(image_of("red", 3000))
+    # No batch of 5000 images is full, which ends the run before it trains.
     code, said = run(capfd, "run", "--set", "training.batch_size=5000")
+    assert code == 1
     assert "Trainer failed" in said.replace("│", " ")
     assert results(said)["FolderExampleGen"] == "ran"
 
