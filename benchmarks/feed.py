@@ -89,16 +89,16 @@ def held(name: str, file: str, shape: tuple[int, int, int], epochs: int, runs: i
     )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=("ceiling", "plan", "all"), default="all")
     parser.add_argument("--runs", type=int, default=20, help="of each data set, for the ceiling")
     parser.add_argument("--images", type=int, default=2000, help="photographs, for the plan")
     given = parser.parse_args()
-    if given.part != "ceiling":
-        planned.measure(given.images)
+    right = given.part == "ceiling" or planned.measure(given.images)
     if given.part != "plan":
         ceilings(given.runs)
+    return 0 if right else 1
 
 
 def ceilings(runs: int) -> None:

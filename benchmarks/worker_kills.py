@@ -30,15 +30,14 @@ def main() -> int:
     chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory(prefix="worker-kills-") as name:
         root = Path(name)
-        run = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", *_words(root, arguments)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        done = sum(
-            _kill_one(run, arguments.workers, chance, number) for number in range(arguments.kills)
-        )
-        printed, _ = run.communicate()
+        words = [sys.executable, "-m", "pipeline", "run", *_words(root, arguments)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
+            try:
+                kills = range(arguments.kills)
+                done = sum(_kill_one(run, arguments.workers, chance, number) for number in kills)
+                printed, _ = run.communicate()
+            finally:
+                run.terminate()  # It ends its workers.
         accuracy = re.search(r"validation accuracy ([\d.]+)", printed)
         completes = run.returncode == 0 and accuracy and float(accuracy[1]) >= _ACCURACY
         print(f"{done} of {arguments.kills} kills, {'completes' if completes else printed}")

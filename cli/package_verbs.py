@@ -98,8 +98,8 @@ def _compile(arguments):
     print(f"{path}: {len(steps)} steps; run parameters: {', '.join(parameters) or 'none'}")
     if not steps[configuration.data.COMPONENT]["cachingOptions"]:
         print(
-            "Every run reads the data and trains again: Kubeflow's cache cannot tell whether it "
-            "changed."
+            "Every run reads the data and trains again, because Kubeflow's cache cannot tell "
+            "whether the data changed."
         )
 
 

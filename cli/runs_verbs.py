@@ -8,7 +8,7 @@ _OF_ONE = ("show", "stop", "delete")
 _OF_ALL = ("list", "prune")
 _ACTIONS = (
     "list the runs of the pipeline; show, stop or delete the RUN; prune deletes those that "
-    "ended --older-than-days ago, and packages of which there is no run and no schedule"
+    "ended --older-than-days ago, and packages of that age that no run or schedule uses"
 )
 
 

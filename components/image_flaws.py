@@ -9,8 +9,9 @@ from components.image_files import HEAD, KINDS, is_whole, kind_of, other_kind
 
 # How a picture that is not read is refused, in the message of the error.
 REFUSAL = re.compile(r"This is an? [^\[\]]*? Save it as a PNG")
+_UNKNOWN = f"This is no {KINDS}"
 _WORDS = (
-    (re.compile(r"Unknown image file format.*"), f"This is no {KINDS}"),
+    (re.compile(r"Unknown image file format.*"), _UNKNOWN),
     (re.compile(r"Input is empty.*"), "This is an empty image"),
     (re.compile(r"Invalid (JPEG|PNG|GIF) data.*"), r"This is a damaged \1"),
     (re.compile(r"Input size should match .*"), "This is a damaged BMP"),
@@ -35,11 +36,7 @@ def flaw_of(image: bytes, said: str) -> str:
     kind = kind_of(image[:HEAD])
     if not kind:
         other = other_kind(image[:HEAD])
-        return (
-            f"This is {other}, which is not read. Save it as a PNG"
-            if other
-            else (f"This is no {KINDS}")
-        )
+        return f"This is {other}, which is not read. Save it as a PNG" if other else _UNKNOWN
     if not is_whole(image, kind):
         return f"This is a {kind} that is cut off"
     return in_words(said)

@@ -1,5 +1,6 @@
 """Which GPUs a process may use, for whoever shares them out among processes."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,8 @@ def visible_gpus(environment: Mapping[str, str]) -> list[str]:
     """Their names as CUDA_VISIBLE_DEVICES takes them; asks neither CUDA nor TensorFlow."""
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [name for name in visible.split(",") if name not in ("", "-1")]
+        names = (name.strip() for name in visible.split(","))
+        # CUDA looks no further than the first name that is no GPU's.
+        return list(itertools.takewhile(lambda name: name not in ("", "-1"), names))
     files = Path("/dev").glob("nvidia[0-9]*")
     return sorted((file.name.removeprefix("nvidia") for file in files), key=int)

@@ -30,7 +30,8 @@ from pipeline import surroundings
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
-# Variables, of which Kubeflow's cache knows nothing: what they say does not make other results.
+# Variables, as what they say does not make other results: Kubeflow 2.17 leaves them out of its
+# cache's key. Later versions count them (kubeflow/pipelines#14340) and run the step again once.
 WORKERS = "STEADYFEED_WORKERS"  # `worker_job.template`, as JSON
 BEAM = "STEADYFEED_BEAM"  # Beam's arguments, as a JSON list
 _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA

@@ -30,8 +30,8 @@ def prune(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None
         for version in _unused_versions(server, name)
         if version.created_at < oldest
     )
-    say(f"{runs} runs that ended more than {older_than_days} days ago are deleted.")
-    say(f"{versions} packages as old, of which there is no run and no schedule, are deleted.")
+    say(f"Deleted {runs} runs that ended more than {older_than_days} days ago.")
+    say(f"Deleted {versions} packages of that age that no run or schedule uses.")
     return runs, versions
 
 
@@ -47,7 +47,7 @@ def _unused_versions(server: Server, name):
     )
     if pipeline is None:
         return []
-    # Before the runs are looked at: a version that comes meanwhile is none of these.
+    # Listed before the runs, so that a version uploaded meanwhile is not among these.
     versions = server.pages(
         client.pipelines.pipeline_service_list_pipeline_versions,
         "pipeline_versions",

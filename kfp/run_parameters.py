@@ -175,7 +175,8 @@ def _replaceable(configuration):
     single = {
         f"training.{name}": value
         for name, value in configuration.training.part(Training)
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        # A recipe gives defaults, and in a package every key is given.
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and name != "recipe"
     }
     data = configuration.data
     source = getattr(data, data.RUN_KEY)

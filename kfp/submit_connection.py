@@ -16,6 +16,7 @@ from kfp.client import Client
 from failures import Failure
 from kfp.api_server import UNREACHABLE, NotFound, Server
 from kfp.submit_token import credentials, is_readable
+from pipeline.cluster_address import endpoint, ui
 from settings.kubeflow import Kubeflow
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
@@ -42,31 +43,24 @@ def connect(kubeflow: Kubeflow):
     token, from_file = credentials(kubeflow)
     _check_certificates(kubeflow.ca_file)
     client = _client(url, kubeflow, token, from_file)
-    ui = kubeflow.ui_endpoint or os.environ.get("KF_PIPELINES_UI_ENDPOINT") or url
     hint = (
         f"Set the environment variable {kubeflow.token_variable} to a valid token, or "
         "kubeflow.token_file to a file that holds one."
     )
-    server = Server(client, url, ui.rstrip("/"), None, hint, kubeflow.timeout_seconds)
+    server = Server(client, url, ui(kubeflow) or url, None, hint, kubeflow.timeout_seconds)
     if _has_several_users(server):
         server = dataclasses.replace(server, namespace=_namespace(kubeflow, url))
     return server
 
 
 def _url(kubeflow):
-    url = kubeflow.endpoint or os.environ.get("KF_PIPELINES_ENDPOINT")
+    url = endpoint(kubeflow)
     if not url and "KUBERNETES_SERVICE_HOST" in os.environ:
         url = _IN_CLUSTER
     if not url:
         raise Failure(
             "No Kubeflow Pipelines server is named. Set kubeflow.endpoint in the configuration, "
             "or the environment variable KF_PIPELINES_ENDPOINT."
-        )
-    url = (url if "://" in url else f"https://{url}").rstrip("/")
-    if "@" in url:  # The configuration refuses it; this one would go into messages and logs.
-        raise Failure(
-            "KF_PIPELINES_ENDPOINT: the address contains a password or an @. Remove it, and put "
-            f"a token in {kubeflow.token_variable}."
         )
     return url
 

@@ -1,4 +1,4 @@
-"""`python -m kfp.worker FOLDER ADDRESS…`: one of several processes that a step is handed to.
+"""`python -m kfp.worker FOLDER ADDRESS…`: one of the processes that do a step's work.
 
 In a pod of a Job it finds its number in the variable that Kubernetes sets; without a cluster,
 `run_together` has set TF_CONFIG already.
@@ -54,7 +54,10 @@ def _end_without_the_step(folder: Path) -> None:
     said, changed = None, time.monotonic()
     while time.monotonic() - changed < _LONGEST_SILENCE:
         time.sleep(_LONGEST_SILENCE / 20)
-        now = (folder / STEP_IS_HERE).read_bytes() if (folder / STEP_IS_HERE).exists() else None
+        try:
+            now = (folder / STEP_IS_HERE).read_bytes()
+        except OSError:  # Not written yet, or the volume is away: nothing new was heard.
+            continue
         if now != said:
             said, changed = now, time.monotonic()
     logging.error("The step that started this training is gone: this worker ends.")
@@ -63,6 +66,7 @@ def _end_without_the_step(folder: Path) -> None:
 
 def execute(folder: Path, number: int) -> None:
     """Does the step that `worker_step` handed over; the first worker leaves what it made."""
+    surroundings.check_xla()  # The step's variables may be the workers' alone.
     step = json.loads((folder / HANDED_OVER).read_text())
     outputs = step["executor_input"]["outputs"]
     outputs["outputFile"] = str(output_of(folder, number))

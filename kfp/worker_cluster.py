@@ -1,4 +1,4 @@
-"""The part of Kubernetes' API that runs a Job: create, look, delete, as the step's own account."""
+"""Runs a Job through Kubernetes' API, as the step's own service account."""
 
 import json
 import logging
@@ -134,7 +134,7 @@ def _refusal(method: Callable, error: ApiException) -> str:
     except (TypeError, ValueError, KeyError):
         message = str(error.reason)
     hint = ""
-    if error.status in (401, 403):
+    if error.status in (401, 403) and "exceeded quota" not in message:
         hint = " `kubectl apply -k kfp/manifests` gives the steps' account the right to."
     return f"Kubernetes refuses {method.__name__} ({error.status}: {message}).{hint}"
 

@@ -1,4 +1,4 @@
-"""A step whose work several workers do: what it hands over to them, and what it takes back.
+"""A step whose work is done by several workers: hands over its inputs, takes back their outputs.
 
 Kubeflow's launcher brings the step's inputs to its own pod and takes the outputs from there. The
 workers' pods have no launcher, so the files go through a folder that all of them see. It is the
@@ -75,8 +75,11 @@ def output_of(folder: Path, number: int) -> Path:
 
 
 def still_here(folder: Path) -> None:
-    """The step says that it waits for its workers, who end when it does so no longer."""
-    writing.write(folder / STEP_IS_HERE, str(time.time()))
+    """Records that the step still waits for its workers; they end when it no longer does."""
+    try:
+        writing.write(folder / STEP_IS_HERE, str(time.time()))
+    except Failure as failure:  # The next one may succeed; the workers allow minutes.
+        _log.warning("%s", failure)
 
 
 def _run(template: Mapping, name: str, folder: Path) -> None:
@@ -103,7 +106,7 @@ def _without_a_cluster() -> bool:
 
 
 def _explained(failure: Failure, folder: Path, count: int) -> Failure:
-    """What a worker said of itself, which says more than its Job does."""
+    """The worker's own error, if there is one; it says more than the Job's status."""
     for number in range(count):
         said = failure_of(folder, number)
         if said.exists():
@@ -121,7 +124,7 @@ def _keep_logs(folder: Path, count: int) -> None:
 
 
 def _this_pod() -> dict | None:
-    """The owner of the Job: with the step's pod, the Job goes."""
+    """The owner of the Job, which is deleted together with the step's pod."""
     name, uid = (os.environ.get(variable) for variable in ("KFP_POD_NAME", "KFP_POD_UID"))
     return name and uid and {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid}
 
@@ -170,7 +173,7 @@ def _take_outputs(executor_input: Mapping, given: Mapping, folder: Path) -> None
 
 def _copy(source: Path, target: Path) -> None:
     """Copies files that are not there yet: a file's time is part of what a checkpoint knows."""
-    files = [source] if source.is_file() else [f for f in source.rglob("*") if f.is_file()]
+    files = [file for file in source.rglob("*") if file.is_file()]
 
     def copy_one(file: Path) -> None:
         there = target / file.relative_to(source)
@@ -191,7 +194,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     """A run that is stopped sends SIGTERM: the workers must not outlive it."""
 
     def stop(*_):
-        raise Failure("the run was stopped; its workers are ended.")
+        raise Failure("the run was stopped, and its workers were ended.")
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

@@ -1,6 +1,4 @@
-"""What made a pushed version, read back from ML Metadata."""
-
-import os
+"""What made a pushed version, from its own record or from ML Metadata."""
 
 from ml_metadata.proto import metadata_store_pb2
 
@@ -8,6 +6,7 @@ from components.examples.made_of import DATA, SPANS, data_in
 from components.examples.reading import read_data
 from components.model_store.pins import existing
 from failures import Failure
+from pipeline.cluster_address import ui
 from pipeline.metadata_store import component_of, open_store, outputs_of, plain, run_of
 from pipeline.origin import read_origin
 
@@ -67,11 +66,9 @@ def lineage_of(configuration, number):
 def _run_on_a_cluster(record, kubeflow):
     if "trigger" not in record.origin:
         return {}
-    given = os.environ.get
-    ui = kubeflow.ui_endpoint or given("KF_PIPELINES_UI_ENDPOINT")
-    ui = ui or kubeflow.endpoint or given("KF_PIPELINES_ENDPOINT")
+    place = ui(kubeflow)
     return {
-        "run_link": f"{ui.rstrip('/')}/#/runs/details/{record.run}" if ui else None,
+        "run_link": f"{place}/#/runs/details/{record.run}" if place else None,
         "trigger": record.origin["trigger"],
         "scheduled_time": record.origin.get("scheduled_time"),
     }

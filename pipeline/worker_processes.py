@@ -29,7 +29,7 @@ from files.strict_json import text_of
 from settings.workers import Workers
 
 _ASK_EVERY = 0.1  # seconds
-# One that is lost takes the others with it, and each of them has a line to say why.
+# When one worker is lost the others fail too; this is the time that they get to log why.
 _LAST_WORDS = 5.0  # seconds
 _log = logging.getLogger(__name__)
 _progress = logging.getLogger("steadyfeed.progress")
@@ -139,7 +139,7 @@ def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str |
         if failure.exists():
             raise Failure(f"{failure.read_text()} (worker {number}; its log is {log_of(number)})")
         if code == Failure.exit_code:
-            raise Failure(f"worker {number} did not start. Its log is {log_of(number)}")
+            raise Failure(f"worker {number} ended without a word. Its log is {log_of(number)}")
     lost = [number for number, code in enumerate(codes) if code not in (None, 0)]
     if not lost:
         return None
@@ -149,7 +149,7 @@ def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str |
 
 
 def _codes_at_the_end(processes: Sequence[subprocess.Popen]) -> list[int | None]:
-    """The exit codes once all have ended, or soon after one has not ended well; None: it runs."""
+    """Exit codes once all have ended or, shortly after one failed, as they are; None: it runs."""
     until = float("inf")
     while time.monotonic() < until:
         codes = [process.poll() for process in processes]
@@ -196,8 +196,12 @@ def _show(lines) -> None:
     """Reports the first worker's progress as this process's own."""
     with contextlib.suppress(ValueError, OSError):  # closed, or cut off by a kill
         for line in lines:
-            said = json.loads(line)
-            _progress.info("%s", said["message"], extra={"completed": said["completed"]})
+            try:
+                said = json.loads(line)
+                message, completed = said["message"], said["completed"]
+            except (ValueError, TypeError, KeyError):
+                continue  # A library wrote it before standard output was the parent's.
+            _progress.info("%s", message, extra={"completed": completed})
 
 
 class _Sender(logging.Handler):

@@ -27,7 +27,7 @@ _KEYS = {
     "prism": (_OF_A_SERVICE - {"job_service"}) | {"prism_binary"},
     "dataflow": set(),
 }
-# What other keys say already.
+# Options that other keys of this section set.
 _SAID = ("--runner", "--direct_running_mode", "--direct_num_workers", "--job_endpoint")
 _SAID += ("--environment_type", "--environment_config")
 
@@ -38,7 +38,7 @@ class Beam(Section):
             "direct",
             description="direct works in this process, and is the fastest where the data is on "
             "this machine; processes starts several; portable is any job service of Beam; "
-            "dataflow is refused with the reason",
+            "dataflow is not supported",
         )
     )
     processes: Annotated[int, Field(ge=1, le=256)] | None = Field(
@@ -74,7 +74,8 @@ class Beam(Section):
         None, description="how many workers the engine uses at once; omit for its default"
     )
     job_timeout_seconds: Annotated[float, Field(ge=1)] | None = Field(
-        None, description="the longest that one job may take before it is cancelled; omit for ever"
+        None,
+        description="the longest that one job may take before it is cancelled; omit for no limit",
     )
     args: list[str] = Field([], description="further options of Beam itself")
 

@@ -271,7 +271,7 @@ class Training(Section):
                 for name in self.class_weights:
                     if name not in data.mask_classes:
                         allowed = ", ".join(data.mask_classes)
-                        yield "class_weights", f"{name} is no class; allowed: {allowed}"
+                        yield "class_weights", f"{name} is not a class; allowed: {allowed}"
 
     def of_a_checkpoint(self) -> dict[str, Any]:
         """The keys and values that a checkpoint belongs to."""

@@ -28,7 +28,6 @@ _OF_TRAINING = (
     "loss",
     "mixup",
     "optimizer",
-    "recipe",
     "sampling",
     "schedule",
     "weight_decay",

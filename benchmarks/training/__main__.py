@@ -8,12 +8,14 @@ CPU.
 """
 
 import argparse
+import sys
+from collections.abc import Iterator
 
 from benchmarks.training import against_fit, recipes
-from benchmarks.training.workloads import WORKLOADS
+from benchmarks.training.workloads import WORKLOADS, Workload
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=[*WORKLOADS])
     parser.add_argument("--images", type=int, default=1024, help="of each training")
@@ -22,15 +24,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10, help="between two looks at the clock")
     parser.add_argument("--part", choices=["fit", "recipes"], help="omit for both")
     given = parser.parse_args()
+    missed = 0
     for name in given.workloads:
-        workload = WORKLOADS[name]
-        if given.part != "recipes":
-            for xla in (False, True):
-                print(against_fit.line(workload, given.images, given.epochs, given.rounds, xla))
-        if given.part != "fit":
-            for line in recipes.lines(workload, given.rounds, given.steps):
-                print(line, flush=True)
+        for line, holds in _lines(WORKLOADS[name], given):
+            print(line, flush=True)
+            missed += not holds
+    print(f"{missed} bars missed")
+    return 1 if missed else 0
+
+
+def _lines(workload: Workload, given: argparse.Namespace) -> Iterator[tuple[str, bool]]:
+    if given.part != "recipes":
+        for xla in (False, True):
+            yield against_fit.line(workload, given.images, given.epochs, given.rounds, xla)
+    if given.part != "fit":
+        yield from recipes.lines(workload, given.rounds, given.steps)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

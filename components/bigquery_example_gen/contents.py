@@ -96,11 +96,9 @@ def _parts(clients: Clients, table: Table, source: BigquerySource, folder: str) 
 def _joined(parts: Sequence[Part], place: str, key: str | None) -> Part:
     """All streams as one, whatever their order."""
     joined = Part([], {}, {})
-    names = set() if key else None
+    names = set()
     for part in parts:
-        for row in part.rows:
-            if names is None:
-                break  # They are places in streams, which differ.
+        for row in part.rows if key else ():  # Without a key, names are places in streams.
             if row.image_path in names:
                 raise Failure(
                     f"{place}: column {shown(str(key))!r} (data.columns.key) has "

@@ -74,7 +74,7 @@ def serialized(values: Mapping[str, bytes | float]) -> bytes:
 
 
 def serialized_pieces(values: Mapping[str, bytes | float]) -> list[bytes]:
-    """What `serialized` joins, for who writes it without a copy of the values."""
+    """What `serialized` joins, for callers that write it without copying the values."""
     pieces, size = [b""], 0
     for name in sorted(values):
         value = values[name]
@@ -90,7 +90,7 @@ def serialized_pieces(values: Mapping[str, bytes | float]) -> list[bytes]:
 
 @functools.lru_cache(4096)
 def _head(name: str, size: int, is_float: bool) -> bytes:
-    """What stands before a value of so many bytes: an entry of Features.feature, from behind."""
+    """The bytes in front of a value of this size: an entry of Features.feature, innermost first."""
     key = name.encode()
     head = _field(b"\n", size)  # BytesList.value or FloatList.value
     head = _field(b"\x12" if is_float else b"\n", len(head) + size) + head

@@ -90,6 +90,7 @@ _KNOWN = {
     "components.spans.marks": {"Marks"},
     "components.tfrecords_example_gen.contents": {"RecordFiles"},
     "components.tfrecords_example_gen.scan": {"Scan"},
+    "components.transform.corrupt_images": {"CorruptImage"},
     "components.transform.shards": {"ShardResult"},
     "numpy": {"dtype", "ndarray"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},

@@ -18,6 +18,8 @@ from failures import Failure
 from files import writing
 from files.strict_json import text_of
 
+_LONGEST_EXPORT = 3600.0  # seconds that the other workers wait while the first one writes
+
 
 def execute(
     task: Task, best: dict[str, Any], model: types.Artifact, model_run: types.Artifact
@@ -41,7 +43,7 @@ def execute(
     trained, graph = train(task, checkpoints, log, input_report)
     if not is_chief:
         # The chief writes what all workers have made, and cannot do so again without the others.
-        workers.wait_for_all(trained.devices.strategy)
+        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
         return
     log.close(
         best_epoch=trained.best_epoch,
@@ -66,7 +68,7 @@ def execute(
         task.split_files("test") or task.split_files("train"),
     )
     if trained.devices.workers > 1:
-        workers.wait_for_all(trained.devices.strategy)
+        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
     checkpoints.remove()
     _describe_model(trained, model)
     _describe_run(trained, model_run)

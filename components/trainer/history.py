@@ -34,7 +34,7 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True)
 class ClassPart:
-    """What one class brought to a training, over all epochs; for segmentation, its pixels did."""
+    """What one class (for segmentation, its pixels) contributed to a training, over all epochs."""
 
     name: str
     examples: float  # each as often as it was trained with

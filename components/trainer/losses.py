@@ -61,7 +61,7 @@ class Loss:
 
 
 def _losses(logits, labels, smoothing: float, gamma: float) -> tf.Tensor:
-    """(batch, …) float32 against labels of which each is a class.
+    """(batch, …) float32 for labels that are all valid classes.
 
     Smoothing is that of Szegedy and others (2016, arXiv:1512.00567), the focal loss with gamma
     above 0 that of Lin and others (2017, arXiv:1708.02002).

@@ -23,6 +23,7 @@ from components.trainer.optimizer import build_optimizer
 from components.trainer.training import TrainingLoop
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_step import Steps
+from failures import Failure
 from settings.training import Training
 
 
@@ -54,6 +55,7 @@ def prepare(
       Failure: the input cannot be read, or the workers have different checkpoints.
     """
     devices = devices or Devices(tf.distribute.get_strategy())
+    _check_parts(training, devices.strategy.num_replicas_in_sync)
     saved = checkpoints.read()
     first_step = saved.step if saved else 0
     if devices.workers > 1:
@@ -91,6 +93,16 @@ def prepare(
     if saved:
         loop.restore(saved)
     return loop
+
+
+def _check_parts(training: Training, devices: int) -> None:
+    """Each device goes through its own part of the batch in so many parts, none of them empty."""
+    most = training.batch_size // devices
+    if training.gradient_accumulation > max(1, most):
+        raise Failure(
+            f"Trainer: training.gradient_accumulation: given {training.gradient_accumulation} for "
+            f"batch_size {training.batch_size} on {devices} devices; allowed: at most {most}"
+        )
 
 
 def _planner(

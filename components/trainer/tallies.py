@@ -24,7 +24,7 @@ class Totals(NamedTuple):
 
     @property
     def mean_loss(self) -> float:
-        return self.loss / self.weight if self.weight else 0.0
+        return self.loss / self.weight if self.weight else math.nan
 
     @property
     def finite_loss(self) -> float | None:
@@ -37,7 +37,7 @@ class Totals(NamedTuple):
 
 
 class ClassSum(NamedTuple):
-    """What the examples, or for segmentation the pixels, of one class brought to the training."""
+    """What one class (for segmentation, its pixels) contributed to the training."""
 
     examples: float  # each as often as it was trained with
     weight: float
@@ -49,7 +49,7 @@ class Tallies:
 
     Args:
       classes: how many there are.
-      by_class: whether to add up what each class brings, over all epochs.
+      by_class: whether to add up what each class contributes, over all epochs.
       confused: whether to count which class is taken for which, for `measure`.
     """
 

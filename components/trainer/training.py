@@ -193,6 +193,11 @@ class TrainingLoop:
                 "Trainer: no label of the training split is in the vocabulary of the transform "
                 "graph. Run Transform on this split."
             )
+        if not training.weight:
+            raise Failure(
+                "Trainer: all training examples have the weight 0. Correct their weights or "
+                "training.class_weights."
+            )
         with self.steps.averaged():
             weights = [variable.numpy() for variable in self.steps.model.variables]
             validation = self._validate() if self.validation else None

@@ -57,7 +57,7 @@ def warn_of_changes(saved: Checkpoint, precision: str, order: Order) -> None:
         logging.warning("Trainer: the training began in %s and resumes in %s.", began, precision)
     if not before.items() >= order.identity.items():
         logging.warning(
-            "Trainer: the checkpoint at step %d is of another order of the examples: in this "
-            "epoch some of them come twice and others not at all.",
+            "Trainer: the checkpoint at step %d was written with a different order of examples: "
+            "some of them are seen twice in this epoch, and others not at all.",
             saved.step,
         )

@@ -107,7 +107,7 @@ class Steps:
         return [*kept, self.training.variable, self.training.by_class, *average, *scaling]
 
     def averaged(self) -> contextlib.AbstractContextManager:
-        """The model has the weights meanwhile that are evaluated and kept."""
+        """Inside this context the model has the weights that are evaluated and kept."""
         return self._average.in_place() if self._average else contextlib.nullcontext()
 
     def compile_training(self, spec: tuple[tf.TensorSpec, ...], batches: int = 1):

@@ -79,13 +79,13 @@ def train(
 def _check_monitor(metric: str, classes: int, validated: bool) -> None:
     if metric != "loss" and not validated:
         raise Failure(
-            f"Trainer: training.monitor: {metric} is of a validation split, and there is none; "
+            f"Trainer: training.monitor: {metric} needs a validation split, and there is none; "
             "allowed: loss"
         )
     if metric not in ("loss", "accuracy") and classes > _MOST_CONFUSED:
         raise Failure(
-            f"Trainer: training.monitor: {metric} counts which class is taken for which, of "
-            f"{_MOST_CONFUSED:,} classes at most, and there are {classes:,}; "
+            f"Trainer: training.monitor: {metric} needs a confusion matrix, which is kept "
+            f"for at most {_MOST_CONFUSED:,} classes, and there are {classes:,}; "
             "allowed: loss, accuracy"
         )
 

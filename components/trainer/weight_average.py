@@ -40,7 +40,7 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """The model has the averages for its weights meanwhile."""
+        """Inside this context the model has the averaged weights."""
         kept = [variable.numpy() for variable in self._averaged]
         for variable, average in zip(self._averaged, self.variables, strict=True):
             variable.assign(average.numpy())

@@ -37,9 +37,24 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
         )
 
 
-def wait_for_all(strategy: tf.distribute.Strategy) -> None:
-    """Returns once every worker calls it; raises WorkerLost if one is gone."""
-    of_all(strategy, 0)
+def wait_for_all(strategy: tf.distribute.Strategy, seconds: float) -> None:
+    """Returns once every worker calls it.
+
+    Raises:
+      WorkerLost: one is gone, or does not call it for so long.
+    """
+    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=seconds)
+
+    @tf.function(autograph=False)
+    def meet():
+        def sum_up():
+            devices = tf.distribute.get_replica_context()
+            return devices.all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(0), options)
+
+        return strategy.run(sum_up)
+
+    with loss_reported(strategy.num_replicas_in_sync):
+        meet()
 
 
 def first_one_says(strategy: tf.distribute.Strategy, yes: bool) -> bool:
@@ -66,7 +81,7 @@ def _gathering(strategy: tf.distribute.Strategy):
 
 @contextlib.contextmanager
 def loss_reported(workers: int) -> Iterator[None]:
-    """Turns the error of a lost peer into a WorkerLost; of 1 worker, none is."""
+    """Turns the error of a lost peer into a WorkerLost; a single worker has no peers."""
     try:
         yield
     except LOST as error:
@@ -112,8 +127,8 @@ def await_peers(addresses: Sequence[str], worker: int, seconds: float) -> None:
       seconds: the longest wait.
 
     Raises:
-      WorkerLost: a worker did not come.
-      Failure: an address is invalid, or this worker's port is taken.
+      WorkerLost: a worker did not come, or this worker's port is taken.
+      Failure: an address is invalid.
     """
     places = [_place(address) for address in addresses]
     missing = others = [number for number in range(len(places)) if number != worker]
@@ -156,7 +171,8 @@ def _listening(address: str, port: int) -> Iterator[None]:
     try:
         server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
-        raise Failure(
+        # Whoever starts workers draws other ports for the next start.
+        raise WorkerLost(
             f"Trainer: this worker cannot listen at its address {address} of TF_CONFIG "
             f"({error.strerror}). Run each worker in a process of its own, and give it a free port."
         ) from error

@@ -180,7 +180,7 @@ def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job
 
 
 def check_weights(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
-    """Raises a Failure for the first example that has not exactly one weight of 0 or more."""
+    """Raises a Failure for the first example without exactly one weight of 0 or more."""
     name = job.features.weight_feature
     if name is None:
         return

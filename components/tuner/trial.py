@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components import graph_error
 from components.child_environment import end_with_the_parent
-from components.trainer.input.strategy import free_memory
+from components.trainer.input.strategy import MEMORY_SHARE, free_memory
 from components.trainer.task import Task
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_task import train
@@ -66,7 +66,7 @@ def _sharing_memory(task: Task, trials_at_once: int) -> Task:
     """The task, with its share of what the memory strategy would take alone."""
     if task.recipe.training.input.memory_limit_mb is not None:
         return task
-    share = free_memory() / 2 / trials_at_once / 2**20
+    share = MEMORY_SHARE * free_memory() / trials_at_once / 2**20
     return task.varied({_MEMORY_KEY: max(1.0, share)})
 
 

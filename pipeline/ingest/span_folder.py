@@ -115,7 +115,7 @@ class SpanWriter:
         self.examples = self.bytes = 0  # bytes of the messages' values
         self.dead_letters = Counter()  # by kind
         self._folder, self._letters = folder, None
-        self._shard, self._shards, self._shard_bytes = None, 0, 0
+        self._shard, self._shards = None, 0
         self._run, self._run_bytes = [], 0
         # Else reading would wait for the disk: half of the time, and more at the end.
         self._writing, self._syncing = InBackground(2), InBackground(2)
@@ -189,15 +189,14 @@ class SpanWriter:
         self._writing(self._write, self._run)
         self._run, self._run_bytes = [], 0
 
-    def _write(self, records: list[bytes]) -> None:
+    def _write(self, records: list[list[bytes]]) -> None:
         """In the background: appends records to the shard, or to the next one."""
         if self._shard is None:
             path = os.path.join(self._folder, f"messages-{self._shards:05d}.tfrecord")
-            self._shard, self._shard_bytes = open(path, "wb", _BUFFER_BYTES), 0  # noqa: SIM115
+            self._shard = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115
             self._shards += 1
         self._shard.writelines(itertools.chain.from_iterable(map(tfrecords.framed, records)))
-        self._shard_bytes = self._shard.tell()
-        if self._shard_bytes >= _SHARD_BYTES:
+        if self._shard.tell() >= _SHARD_BYTES:
             self._shard.close()
             self._syncing(writing.sync, self._shard.name)
             self._shard = None

@@ -60,3 +60,11 @@ def test_a_scheduled_value_that_json_cannot_carry_is_refused():
         ConfigurationError, match=r"schedule\.parameters\.epochs: given nan; allowed"
     ):
         digits("schedule={cron: '0 3 * * *', parameters: {epochs: .nan}}")
+
+
+def test_a_recipe_cannot_be_a_runs_parameter():
+    configuration = digits(
+        "training.recipe=fine_tune", "kubeflow.parameters={recipe: training.recipe}"
+    )
+    with pytest.raises(ConfigurationError, match=r"given 'training\.recipe'; allowed: a key"):
+        run_parameters(configuration)

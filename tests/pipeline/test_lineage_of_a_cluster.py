@@ -60,3 +60,18 @@ def test_a_run_by_hand_can_be_told_from_a_scheduled_one(pushed, capsys, texts, s
     assert f"started           {started}" in lines
     assert "data              /data/{SPAN}, train 80, test 20" in lines
     assert "spans             7" in lines
+
+
+def test_a_password_in_the_servers_address_is_not_printed(pushed, capsys, monkeypatch):
+    monkeypatch.setenv("KF_PIPELINES_UI_ENDPOINT", "https://ann:secret@kubeflow.example")
+    assert main(["lineage", "1", *pushed(**AT_THREE)]) != 0
+    said = capsys.readouterr()
+    assert "secret" not in said.out + said.err
+    assert "KF_PIPELINES_UI_ENDPOINT: the address contains a password" in said.err
+
+
+def test_an_address_without_a_scheme_gives_a_link_too(pushed, capsys, monkeypatch):
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "kubeflow.example:8888")
+    assert main(["lineage", "1", *pushed(**AT_THREE), "--json"]) == 0
+    link = json.loads(capsys.readouterr().out)["run_link"]
+    assert link == "https://kubeflow.example:8888/#/runs/details/r-1"

@@ -113,7 +113,7 @@ def test_what_the_user_can_mend_ends_all_without_a_restart(together, tmp_path):
 
 def test_a_worker_that_cannot_start_is_not_started_again(tmp_path):
     command = [sys.executable, "-c", "import no_such_module"]
-    with pytest.raises(Failure, match=r"worker 0 did not start\. Its log is "):
+    with pytest.raises(Failure, match=r"worker 0 ended without a word\. Its log is "):
         run_together(command, Workers(workers=2), tmp_path, lambda n: tmp_path / f"{n}.log")
     assert "no_such_module" in (tmp_path / "0.log").read_text()
 
@@ -174,6 +174,8 @@ def runs(pid):
     ("visible", "shares"),
     [
         ("0,1,2,3", ["0,2", "1,3"]),
+        ("0, 1", ["0", "1"]),
+        ("0,1,-1,2", ["0", "1"]),  # CUDA looks no further than the first that is none.
         ("GPU-a,GPU-b", ["GPU-a", "GPU-b"]),
         ("", [None, None]),
         ("-1", [None, None]),

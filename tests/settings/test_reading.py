@@ -147,7 +147,7 @@ TWO = "data.mask_classes={ground: 0, thing: 1}"
         ),
         (
             [MASKS, TWO, "model={name: unet}", "training.class_weights={thing: 2, sky: 1}"],
-            "training.class_weights: sky is no class; allowed: ground, thing",
+            "training.class_weights: sky is not a class; allowed: ground, thing",
         ),
     ],
 )

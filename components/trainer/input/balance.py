@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Balance:
-    """Draws examples class by class, without chance in how often.
+    """Draws examples class by class; how often each one comes is not left to chance.
 
     Each class goes through all its examples, in a new order every time, before one comes again.
     After any number of whole epochs, the classes differ by one example at most, and so do the

@@ -26,7 +26,6 @@ import tensorflow as tf
 from components import graph_error
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import aligned_rows
-from components.trainer.input.order import WINDOW_BYTES
 from components.trainer.input.source import Loading, Source, tf_data_options, traced
 from failures import Failure
 from files import places, writing
@@ -36,7 +35,6 @@ from files.strict_json import text_of
 _FORMAT = 5
 _ONCE_UNFINISHED = ".building"  # how earlier versions called what is being written
 _DESCRIPTION, _EXAMPLES = "description.json", "examples.tfrecord"
-HELD_BYTES = 5 * WINDOW_BYTES
 _READS_AT_ONCE = 2
 _KEPT_SECONDS = 7 * 24 * 3600  # how long an unused folder is kept
 
@@ -67,7 +65,7 @@ def stored(source: Source, folder: str) -> Source:
     parts = source.parts()
     return dataclasses.replace(
         source,
-        in_place=[(str(kept / _EXAMPLES), sum(parts[:number])) for number in range(len(parts))],
+        in_place=[(str(kept / _EXAMPLES), first) for first in np.cumsum([0, *parts])[:-1].tolist()],
         explain=lambda error: Failure(
             f"The input cache {kept} cannot be read: {graph_error.cause(error, 'damaged')}. "
             "Delete the folder and start again."

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 RULE = 1  # to be counted up when the same seed gives another order
 _RUN_BYTES = 1 << 20  # decoded: large enough for a disk, small beside a window
-WINDOW_BYTES = 32 << 20  # decoded: about five are held
+WINDOW_BYTES = 32 << 20  # decoded
+HELD_BYTES = 5 * WINDOW_BYTES  # by the disk and streaming strategies, about
 _PHILOX, _DRAWN = 1, 2  # TensorFlow's name of the generator, and the numbers it draws at once
 _OF_RUNS = 2**62  # where the runs' random numbers begin, behind those of any window
 

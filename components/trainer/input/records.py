@@ -9,12 +9,10 @@ from components import graph_error
 from components.trainer.input.decode import decode_features, decoder
 from components.trainer.input.features import Feature, fixed_example
 from components.trainer.input.order import run_length
-from components.trainer.input.shards import Shards
+from components.trainer.input.shards import FRAMING, Shards
 from components.trainer.input.source import Source
 from failures import Failure
 from files.strict_json import text_of
-
-_FRAMING = 16  # bytes that a TFRecord adds to each record
 
 
 def source(
@@ -37,7 +35,7 @@ def source(
         raise Failure("The input function got no files. Give it the shards of a split.")
     sizes = [_size(file) for file in files]
     pixels = sum(feature.row_bytes for feature in features if feature.dtype == "uint8")
-    at_most = sum(size for size, _ in sizes) // (pixels + _FRAMING)
+    at_most = sum(size for size, _ in sizes) // (pixels + FRAMING)
 
     def decode(serialized):
         return parse(serialized, features, encoded)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.trainer.input.source import cores, traced
 
-_FRAMING = 16  # bytes that a TFRecord adds to each record
+FRAMING = 16  # bytes that a TFRecord adds to each record
 _PIECES_AT_ONCE = 8
 _RUNS_A_PIECE = 4
 _READ_BYTES = 1 << 20
@@ -114,7 +114,7 @@ def _ends(file: str):
     position, size = 0, os.path.getsize(file)
     with open(file, "rb", buffering=0) as stream:
         while header := stream.read(8):
-            position += int.from_bytes(header, "little") + _FRAMING
+            position += int.from_bytes(header, "little") + FRAMING
             if position > size:
                 raise tf.errors.DataLossError(None, None, f"{file} ends within a record")
             stream.seek(position)
@@ -123,4 +123,4 @@ def _ends(file: str):
 
 def _remote_ends(file: str):
     lengths = tf.data.TFRecordDataset(file, buffer_size=_READ_BYTES).map(tf.strings.length)
-    return itertools.accumulate(int(length) + _FRAMING for length in lengths.as_numpy_iterator())
+    return itertools.accumulate(int(length) + FRAMING for length in lengths.as_numpy_iterator())

@@ -10,7 +10,7 @@ from files.places import existing
 
 STRATEGIES = ("auto", "memory", "disk", "streaming")
 # The rest is for the model, its activations and the page cache that reading needs.
-_MEMORY_SHARE = 0.5
+MEMORY_SHARE = 0.5
 _NO_CACHE = "there is no cache_dir for the disk"
 
 
@@ -84,7 +84,7 @@ def _memory(limit_bytes: int | None, workers_here: int) -> tuple[float, str]:
     if limit_bytes is not None:
         return limit_bytes, f"the {readable(limit_bytes)} allowed"
     free = free_memory()
-    limit, room = _MEMORY_SHARE * free, f"half of the {readable(free)} of free memory"
+    limit, room = MEMORY_SHARE * free, f"half of the {readable(free)} of free memory"
     if workers_here > 1:
         return limit / workers_here, f"{room}, shared by {workers_here} workers"
     return limit, room

@@ -3,11 +3,10 @@
 import tensorflow as tf
 
 from components.trainer.input.epochs import Epochs
-from components.trainer.input.order import WINDOW_BYTES, run_length
+from components.trainer.input.order import run_length
 from components.trainer.input.source import Loading, Source, cores, traced
 
 _WINDOWS_AT_ONCE = 2
-HELD_BYTES = 5 * WINDOW_BYTES
 _PIECES_AT_ONCE = 8  # of one window
 
 

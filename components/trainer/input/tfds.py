@@ -108,7 +108,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Files:
-    """The serialized examples of a split, of which each file holds a stretch.
+    """The serialized examples of a split; each file holds a consecutive range of them.
 
     Args:
       stretches: the files, with the first record's number in each and how many there are.

@@ -14,7 +14,14 @@ from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source, cores
 from components.trainer.input.strategy import refusals
 from components.trainer.input_plan.plan import PLAN_FILE, Plan, Stage, duration
-from components.trainer.input_plan.prediction import Consumer, Forecast, pick, predict, warning
+from components.trainer.input_plan.prediction import (
+    Consumer,
+    Costs,
+    Forecast,
+    pick,
+    predict,
+    warning,
+)
 from components.trainer.input_plan.probe import Probe
 from settings.training import Training
 
@@ -77,8 +84,6 @@ class Planner:
             return Plan(strategy, f"{reason}; no probe, as training.input.probe_seconds is 0")
         if size <= seconds * OBVIOUS_BYTES_A_SECOND:
             return Plan(strategy, f"{reason}, and need no probe")
-        if self.options.balanced:
-            return Plan(strategy, f"{reason}; no probe, as it measures no balanced sampling")
         if source.count() < self.training.batch_size:
             return Plan(strategy, reason)  # The input function reports what is wrong.
         return None
@@ -123,7 +128,7 @@ class Planner:
         consumer, more = self.measure_step(steps, probed.batch, MODEL_SHARE * seconds)
         costs = probed.costs
         for stage in more:  # Nothing is fed faster than it is copied.
-            costs = [_at_most(one, stage.images_per_second) for one in costs]
+            costs = [_capped(one, stage.images_per_second) for one in costs]
         course = (consumer, steps, training.epochs, cores())
         forecasts = [self._of_all_workers(predict(one, *course)) for one in costs]
         chosen = pick(forecasts)
@@ -150,7 +155,7 @@ class Planner:
         return dataclasses.replace(forecast, seconds=slowest, refused=refused)
 
 
-def _at_most(costs, images_per_second: float):
+def _capped(costs: Costs, images_per_second: float) -> Costs:
     rate = min(costs.images_per_second, images_per_second)
     return dataclasses.replace(costs, images_per_second=rate)
 
@@ -159,7 +164,7 @@ def _reason(chosen: Forecast, forecasts: Sequence[Forecast], epochs: int) -> str
     name = chosen.strategy
     allowed = [one for one in forecasts if not one.refused]
     if len(allowed) == 1:
-        return f"{name} is all that is possible"
+        return f"{name} is the only strategy that is possible"
     quickest = min(allowed, key=lambda one: one.seconds)
     took = f"{duration(chosen.seconds)} for {epochs} epoch{'s' * (epochs > 1)}"
     if quickest is chosen:

@@ -86,8 +86,9 @@ def predict(costs: Costs, consumer: Consumer, steps: int, epochs: int, cores: in
 def _beside_each_other(costs: Costs, consumer: Consumer, cores: int) -> tuple[float, float]:
     """Seconds that a step waits for its batch, and those that it then takes.
 
-    Loading and computing share the cores fairly: together they want more than there are, so
-    both slow down alike. What is loaded late is loaded while the model waits, on all cores.
+    Loading and computing share the cores fairly: if together they need more than there are,
+    both slow down by the same factor. What is loaded late is loaded while the model waits, on all
+    cores.
     """
     loading = consumer.batch_size / costs.images_per_second
     wanted = costs.core_seconds * consumer.batch_size / loading
@@ -142,7 +143,7 @@ def warning(
     if _SMALLEST_SIDE <= side < 1:
         help_.append(f"smaller stored images, of {side:.0%} of the height and width")
     return (
-        f"No input strategy reaches the model: by {chosen} it gets "
+        f"No input strategy keeps up with the model: with {chosen} it gets "
         f"{usual.images_per_second:,.0f} of the {consumer.images_per_second:,.0f} images/s that "
         f"it takes, and waits {usual.wait:.0%} of the time. "
         f"What would help: {', or '.join(help_) or 'larger batches, or a larger model'}."

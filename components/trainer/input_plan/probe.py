@@ -6,8 +6,6 @@ it is written down twice: memory and disk on the first examples, streaming on al
 
 import contextlib
 import dataclasses
-import os
-import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,14 +13,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from components.trainer.input import disk, memory, streaming
+from components.trainer.input import disk, memory
 from components.trainer.input.features import aligned_rows
 from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
+from components.trainer.input.order import HELD_BYTES
 from components.trainer.input.source import Source, cores, tf_data_options, traced
 from components.trainer.input_plan.plan import Stage
 from components.trainer.input_plan.prediction import Costs
-from components.trainer.input_plan.speed import Speed, at_most
+from components.trainer.input_plan.speed import Speed, at_most, disk_rate
 from failures import Failure
 from files.places import UNFINISHED
 
@@ -31,7 +30,6 @@ _SPEED_PARTS, _LOAD_PARTS = 2, 3
 _LEAST = 0.05  # seconds; a busy machine may stop a shorter measurement for all of its time
 _PART_BYTES = 64 << 20  # of decoded examples, far above the processor's caches
 _SHORT = 0.05  # seconds that a batch takes of a core where batches have to be many
-_READ_BYTES = 1 << 20
 _READY = 16  # batches that the input function has ready at most
 
 
@@ -110,7 +108,7 @@ class Probe:
         return Stage("read", read.images_per_second), Stage("decode", decode.images_per_second)
 
     def _of_one_image(self, elements) -> float:
-        """Seconds of one core that decoding takes: how many are too many for the budget."""
+        """Seconds of one core to decode an image, which limit the size of measured batches."""
         parts = elements if isinstance(elements, tuple) else (elements,)
         self._source.decode(*(part[:1] for part in parts))  # The first call imports libraries.
         count = 1
@@ -225,7 +223,7 @@ class Probe:
 
     def _untried_disk(self, kept: Costs, refused: str | None) -> Costs:
         written = self._examples * self._row
-        held = min(disk.HELD_BYTES, written)
+        held = min(HELD_BYTES, written)
         return dataclasses.replace(
             kept, strategy="disk", memory_bytes=held, disk_bytes=written, refused=refused
         )
@@ -256,7 +254,7 @@ class Probe:
             first_batch_seconds=first,
             images_per_second=rate,
             core_seconds=speed.core_seconds,
-            memory_bytes=min(disk.HELD_BYTES, self._examples * self._row),
+            memory_bytes=min(HELD_BYTES, self._examples * self._row),
             disk_bytes=to_write,
         )
 
@@ -269,19 +267,8 @@ class Probe:
 
     def _rate_of(self, in_place: Iterable[tuple[str, int]]) -> float:
         """Images a second that the disk gives of these files, as the system finds them."""
-        files = {file for file, _ in in_place}
-        files = [file for file in sorted(files) if os.path.getsize(file) > _READ_BYTES]
-        if not files:
-            return float("inf")
-        places, read = random.Random(0), 0
-        began = time.perf_counter()
-        with contextlib.ExitStack() as stack:
-            opened = [stack.enter_context(open(file, "rb", buffering=0)) for file in files[:64]]
-            while (taken := time.perf_counter() - began) < self._each / 2:
-                file = places.choice(opened)
-                file.seek(places.randrange(os.fstat(file.fileno()).st_size - _READ_BYTES))
-                read += len(file.read(_READ_BYTES))
-        return read / taken / self._source.form.record_bytes
+        files = sorted({file for file, _ in in_place})
+        return disk_rate(files, self._each / 2) / self._source.form.record_bytes
 
     def _streaming(self) -> Costs:
         size = min(self._short_batch(), self._examples)
@@ -297,6 +284,6 @@ class Probe:
             first_batch_seconds=first,
             images_per_second=speed.images_per_second,
             core_seconds=speed.core_seconds,
-            memory_bytes=min(streaming.HELD_BYTES, self._examples * self._row),
+            memory_bytes=min(HELD_BYTES, self._examples * self._row),
             disk_bytes=0,
         )

@@ -1,15 +1,21 @@
 """Measures how fast batches come, and what that costs the processor."""
 
+import contextlib
+import os
+import random
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from components.trainer.input.source import cores
 
+_READ_BYTES = 1 << 20
+_MOST_FILES = 64  # opened at once
+
 
 class Speed(NamedTuple):
-    """How fast a consumer gets batches that does nothing else."""
+    """How fast batches reach a consumer that does nothing else."""
 
     images_per_second: float
     core_seconds: float  # of one core's time an image
@@ -34,6 +40,28 @@ def at_most(batches: Iterator, batch_size: int, seconds: float, fewest: int = 1)
     # No thread computes longer than all cores could.
     used = min(max(core_seconds() - worked, 1e-6), taken * cores())
     return Speed(count * batch_size / taken, used / (count * batch_size))
+
+
+def disk_rate(files: Sequence[str], seconds: float) -> float:
+    """Bytes a second that the disk gives of files, as the system finds them.
+
+    Returns:
+      Infinity where no file is large enough to measure.
+    """
+    files = [file for file in files if os.path.getsize(file) > _READ_BYTES]
+    if not files:
+        return float("inf")
+    places, read = random.Random(0), 0
+    began = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        opened = [
+            stack.enter_context(open(file, "rb", buffering=0)) for file in files[:_MOST_FILES]
+        ]
+        while (taken := time.perf_counter() - began) < seconds:
+            file = places.choice(opened)
+            file.seek(places.randrange(os.fstat(file.fileno()).st_size - _READ_BYTES))
+            read += len(file.read(_READ_BYTES))
+    return read / taken
 
 
 def core_seconds() -> float:

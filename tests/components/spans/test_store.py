@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from components.spans.store import keep, load
+from components.transform.corrupt_images import CorruptImage
+from components.transform.shards import ShardResult
 
 
 class Touches:
@@ -47,3 +49,10 @@ def test_a_damaged_file_counts_as_missing(tmp_path):
     (tmp_path / "kept").write_bytes(whole[: len(whole) // 2])
     assert load(str(tmp_path / "kept")) is None
     assert load(str(tmp_path / "absent")) is None
+
+
+def test_what_became_of_a_shard_with_a_corrupt_image_is_read_back(tmp_path):
+    corrupt = CorruptImage("train", "data-00000-of-00001", 3, "it is cut off")
+    found = ShardResult("train", np.zeros(2), 9, Counter({1: 9}), [corrupt], b"digests")
+    keep(str(tmp_path / "kept"), found)
+    assert load(str(tmp_path / "kept")).corrupt == [corrupt]

@@ -192,3 +192,12 @@ def test_a_weight_that_is_no_number_is_refused(weighted, tmp_path):
             artifact(standard_artifacts.TransformGraph, tmp_path / "graph"),
             artifact(standard_artifacts.Examples, tmp_path / "transformed"),
         )
+
+
+def test_examples_that_all_weigh_nothing_are_refused_in_one_line(digits, train_in, tmp_path):
+    rows = {
+        split: [raw_example(digits, row, 0.0) for row in rows] for split, rows in SPLITS.items()
+    }
+    inputs = transformed(tmp_path, rows)
+    with pytest.raises(Failure, match="all training examples have the weight 0"):
+        train_in("weightless", inputs=inputs, features=FEATURES, epochs=1, batch_size=40)

@@ -1,6 +1,7 @@
 """The recipe of a training: each part against the same computation in NumPy."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import tensorflow as tf
 
 from components.trainer.losses import Loss
 from components.trainer.optimizer import build_optimizer
+from components.trainer.preparation import prepare
+from failures import Failure
 from settings.training import Training
 from tests.components.trainer.linear_classifier import (
     BATCH,
@@ -129,3 +132,10 @@ def test_every_schedule_is_positive_from_the_first_step_on(schedule, epochs):
     found = rates(schedule, epochs)
     assert (found[:-1] > 0).all()
     assert np.isfinite(found).all()
+
+
+def test_more_parts_than_a_device_has_images_are_refused_in_one_line():
+    two = SimpleNamespace(strategy=SimpleNamespace(num_replicas_in_sync=2))
+    training = Training.of(batch_size=4, gradient_accumulation=4)
+    with pytest.raises(Failure, match="given 4 for batch_size 4 on 2 devices; allowed: at most 2"):
+        prepare(training, None, None, None, None, None, None, devices=two)

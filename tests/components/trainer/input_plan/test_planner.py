@@ -104,7 +104,7 @@ def test_nothing_of_a_probe_stays_on_the_disk_but_a_lock(planner_of, late, tmp_p
 def test_a_model_that_nothing_reaches_is_told_before_the_training(planner_of, late):
     plan = plan_of(planner_of(4 * RATE, memory_limit=100, cache=False, epochs=3), late)
     assert plan.strategy == "streaming"
-    assert plan.warning.startswith("No input strategy reaches the model")
+    assert plan.warning.startswith("No input strategy keeps up with the model")
     assert "of memory for decoded images" in plan.warning
     assert plan.warning in plan.lines()[-1]
     assert "cores instead" not in plan.warning  # The cores were idle.

@@ -193,7 +193,7 @@ def test_a_probe_before_the_training_does_not_change_the_model(train_in, caplog)
 
     found = read_report(Path(probed.model_run.uri))
     assert found.strategy == "streaming"
-    assert found.reason == "streaming is all that is possible"
+    assert found.reason == "streaming is the only strategy that is possible"
     forecasts = {one.strategy: one for one in found.plan.forecasts}
     assert forecasts["memory"].refused
     assert forecasts["streaming"].later_epochs.images_per_second > 0
