@@ -33,17 +33,16 @@ _SINGLE = {"mixup"}  # not for masks
 
 def lines(workload: Workload, rounds: int, steps: int) -> Iterator[tuple[str, bool]]:
     """A line for each part, the step with it against the plain one in turn; whether it holds."""
-    batch = tuple(map(tf.constant, workload.images(workload.batch_size)))
-    plain = _step(workload, {}, batch)
+    plain = _step(workload, {})
     for name, keys in PARTS.items():
         if workload.segmentation and (name in _SINGLE or "from_scratch" in name):
             continue
-        step = _step(workload, keys, batch)
-        ratios = []
+        step, parts, ratios = _step(workload, keys), _parts(keys), []
         for number in range(rounds):
             order = (plain, step) if number % 2 == 0 else (step, plain)
             taken = {which: _taken(which, steps) for which in order}
-            ratios.append([mine / its for mine, its in zip(taken[step], taken[plain], strict=True)])
+            pairs = zip(taken[step], taken[plain], strict=True)
+            ratios.append([mine / its / parts for mine, its in pairs])
         wall, cpu = (100 * (statistics.median(each) - 1) for each in zip(*ratios, strict=True))
         line = (
             f"{workload.name}, {name}: the step takes {wall:+.1f} % by the clock, {cpu:+.1f} % of "
@@ -52,11 +51,21 @@ def lines(workload: Workload, rounds: int, steps: int) -> Iterator[tuple[str, bo
         yield line, wall <= _BAR
 
 
-def _step(workload: Workload, keys: dict, batch) -> Callable[[], None]:
+def _parts(keys: dict) -> int:
+    """How many parts, each of the plain step's size, make the step's batch.
+
+    Accumulation serves batches that do not fit in memory, so what counts is the cost of a part.
+    """
+    return keys.get("gradient_accumulation", 1)
+
+
+def _step(workload: Workload, keys: dict) -> Callable[[], None]:
     """One compiled training step, warmed up; it returns once the device is done."""
+    batch_size = workload.batch_size * _parts(keys)
+    batch = tuple(map(tf.constant, workload.images(batch_size)))
     changes = {key: keys[key] for key in keys if key in Augmentation.model_fields}
     training = Training.of(
-        batch_size=workload.batch_size, **{k: v for k, v in keys.items() if k not in changes}
+        batch_size=batch_size, **{k: v for k, v in keys.items() if k not in changes}
     )
     steps = Steps(
         workload.build(),
