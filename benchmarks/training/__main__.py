@@ -18,7 +18,6 @@ from benchmarks.training.workloads import WORKLOADS, Workload
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=[*WORKLOADS])
-    parser.add_argument("--images", type=int, default=1024, help="of each training")
     parser.add_argument("--epochs", type=int, default=3, help="of each training, the first unseen")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10, help="between two looks at the clock")
@@ -36,7 +35,7 @@ def main() -> int:
 def _lines(workload: Workload, given: argparse.Namespace) -> Iterator[tuple[str, bool]]:
     if given.part != "recipes":
         for xla in (False, True):
-            yield against_fit.line(workload, given.images, given.epochs, given.rounds, xla)
+            yield against_fit.line(workload, given.epochs, given.rounds, xla)
     if given.part != "fit":
         yield from recipes.lines(workload, given.rounds, given.steps)
 

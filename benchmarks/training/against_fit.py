@@ -24,9 +24,9 @@ from settings.training import Training
 _BAR = 1.0  # of the images/s of `fit`
 
 
-def line(workload: Workload, images: int, epochs: int, rounds: int, xla: bool) -> tuple[str, bool]:
+def line(workload: Workload, epochs: int, rounds: int, xla: bool) -> tuple[str, bool]:
     """Both in turn, with the median of the rounds' ratios; and whether that holds."""
-    examples = workload.images(images)
+    examples = workload.images(workload.batch_size * workload.steps_per_epoch)
     with tempfile.TemporaryDirectory() as folder:
         file = _written(workload, *examples, folder)
         ours, theirs = [], []

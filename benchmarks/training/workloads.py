@@ -13,12 +13,16 @@ CLASSES = 10
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A network, the images that it sees and how many at once."""
+    """A network, the images that it sees, how many at once, and in how many steps an epoch.
+
+    The steps make an epoch take a second or two on two cores.
+    """
 
     name: str
     model: Model
     image_shape: tuple[int, int, int]
     batch_size: int
+    steps_per_epoch: int
 
     @property
     def segmentation(self) -> bool:
@@ -47,8 +51,15 @@ WORKLOADS = {
             Model(name="small_cnn", parameters={"filters": [16, 32, 64]}),
             (48, 48, 3),
             64,
+            64,
         ),
-        Workload("resnet", Model(name="resnet", parameters={}), (48, 48, 3), 32),
-        Workload("unet", Model(name="unet", parameters={"filters": [16, 32, 64]}), (64, 64, 3), 16),
+        Workload("resnet", Model(name="resnet", parameters={}), (48, 48, 3), 16, 8),
+        Workload(
+            "unet",
+            Model(name="unet", parameters={"filters": [16, 32, 64]}),
+            (64, 64, 3),
+            16,
+            16,
+        ),
     )
 }
