@@ -61,27 +61,26 @@ def _predict(arguments):
         masks = images.mask_files(files.paths, arguments.output)
         path = newest_path(place)
         # After what can be checked without it: this import takes seconds.
-        from components.batch_predictor.pushed_model import SEGMENTATION, PushedModel
+        from components.batch_predictor.pushed_model import PushedModel
         from components.mask_palette import mask_png
 
         loaded = PushedModel(path)
-        if masks and loaded.task != SEGMENTATION:
-            raise Failure(
-                f"--output is for masks, and {loaded.path} gives each image one class. Leave it "
-                "out."
-            )
+        if masks and not loaded.gives_masks:
+            raise Failure(f"--output is for masks, and {loaded.path} gives none. Leave it out.")
         skipped = 0
         for file, answer in images.answers(loaded, files.paths):
             if answer.error:
                 skipped += 1
                 complain(f"{shown(file)} is skipped: {answer.error}")
                 continue
-            facts = _facts(file, answer, loaded, arguments.top)
+            facts = {"image": file, **loaded.answers.facts(answer, loaded.labels, arguments.top)}
+            facts["model"] = loaded.path
             if masks:
                 advice = "Name another folder with --output."
                 writing.write(masks[file], mask_png(answer.mask), advice)
                 facts["mask"] = masks[file]
-            print(text_of(facts, ensure_ascii=False) if arguments.json else _text(facts))
+            line = f"{shown(file)}: {loaded.answers.text(facts)}"
+            print(text_of(facts, ensure_ascii=False) if arguments.json else line)
         if skipped:
             complain(f"{skipped} of {len(files.paths)} images were skipped.")
     return int(skipped > 0)
@@ -167,45 +166,3 @@ def _columns(arguments) -> tuple[str, str]:
     if not data or data.source != "manifest":
         return "path", ""
     return data.source_keys.columns.path, data.source_keys.root or ""
-
-
-def _facts(file, answer, loaded, top) -> dict:
-    import numpy as np
-
-    if answer.mask is not None:
-        height, width = answer.mask.shape
-        shares = answer.shares()
-        classes = [
-            {"label": loaded.labels[i], "share": float(shares[i]),
-             "probability": float(answer.probabilities[i])}
-            for i in np.argsort(-shares, kind="stable")
-        ]  # fmt: skip
-        return {
-            "image": file, "classes": classes, "height": height, "width": width,
-            "model": loaded.path,
-        }  # fmt: skip
-    ranked = np.argsort(-answer.probabilities, kind="stable")[:top]
-    return {
-        "image": file,
-        "label": answer.label,
-        "class": answer.class_id,
-        "probability": float(answer.probabilities[answer.class_id]),
-        "top": [
-            {"label": loaded.labels[i], "probability": float(answer.probabilities[i])}
-            for i in ranked
-        ],
-        "model": loaded.path,
-    }
-
-
-def _text(facts) -> str:
-    from components.examples.picture_files import shown
-
-    image = shown(facts["image"])
-    if "classes" in facts:
-        shares = ", ".join(f"{one['label']} {one['share']:.1%}" for one in facts["classes"])
-        return f"{image}: {shares}" + (f"  → {facts['mask']}" if "mask" in facts else "")
-    first, *others = facts["top"]
-    rest = ", ".join(f"{one['label']} {one['probability']:.4f}" for one in others)
-    line = f"{image}: {first['label']} {first['probability']:.4f}"
-    return line + (f"  (then {rest})" if rest else "")

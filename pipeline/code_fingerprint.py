@@ -12,7 +12,9 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 # A text for importlib: a module, or a folder of which one is chosen, as in "models.{name}".
-_CHOSEN = re.compile(r"""["']([a-z_]+\.(?:[a-z_]+(?:\.[a-z_]+)*\.?)?)(?=["'{])""")
+_CHOSEN = re.compile(r"""["']([a-z_]+\.(?:[a-z_]+(?:\.[a-z_]+)*\.?)?)(?=["']|{[a-z_]+}["'])""")
+# One whose folder is chosen, as in "components.tasks.{task}.training".
+_IN_CHOSEN = re.compile(r"""["']([a-z_.]+\.){[a-z_]+}((?:\.[a-z_]+)+)["']""")
 
 
 def code_fingerprint(module):
@@ -54,7 +56,10 @@ def _imports_of(file):
             base = ".".join(filter(None, (package, node.module)))
             # `from components import failure` may name a module, or what a module holds.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {found for name in names for found in _files_of(name)}
+    found = {found for name in names for found in _files_of(name)}
+    for above, below in _IN_CHOSEN.findall(text):
+        found |= set(_ROOT.glob(f"{above}*{below}".replace(".", "/") + ".py"))
+    return found
 
 
 def _statements(body):

@@ -234,6 +234,11 @@ class Training(Section):
         return f"given; recipe {self.recipe} has {known[key]}"
 
     @property
+    def monitors_classes(self) -> bool:
+        """Whether `monitor` is computed from what is counted of each class."""
+        return self.monitor not in ("loss", "accuracy")
+
+    @property
     def mixes(self) -> bool:
         """Whether training images take in parts of others."""
         return bool(self.mixup or self.cutmix)

@@ -1,18 +1,16 @@
 """Predicts many records with one loaded model: in order, resumable, each one counted."""
 
-import base64
 import collections
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from components.batch_predictor.pushed_model import Answer, PushedModel
+from components.batch_predictor.answer import Answer, numbers
+from components.batch_predictor.pushed_model import PushedModel
 from components.batch_predictor.sources import Run, batches
-from components.mask_palette import mask_png
 from failures import Failure
 from files import locks
 from files.strict_json import text_of
@@ -40,9 +38,9 @@ def predict_runs(
 ) -> Tally:
     """Writes `predictions-00000-of-0000n.jsonl`, one file a run and one line a record.
 
-    A line is {"id", "probabilities"} and "class" and "label" or, for segmentation,
-    "shares" of the pixels by class and "mask_png", the base64 of a PNG of class ids; or
-    {"id", "error"}.
+    A line is {"id", "probabilities"} and what the task's answers have beside them: "class" and
+    "label", or for segmentation "shares" of the pixels by class and "mask_png", the base64 of a PNG
+    of class ids. Or it is {"id", "error"}.
 
     A file appears whole, once it is on disk; files that the same job has finished are kept.
 
@@ -142,29 +140,16 @@ def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterato
 
 def _answered(model, batch, ids, are_images) -> tuple[str, int]:
     ask = model.answer_images if are_images else model.answer_examples
-    return "".join(map(_line, ids, ask(batch))), len(batch)
+    columns = model.answers.columns
+    lines = [_line(name, answer, columns) for name, answer in zip(ids, ask(batch), strict=True)]
+    return "".join(lines), len(batch)
 
 
-def _line(name: str | int, answer: Answer) -> str:
+def _line(name: str | int, answer: Answer, columns: Callable[[Answer], dict[str, str]]) -> str:
     if answer.error:
         return text_of({"id": name, "error": answer.error}) + "\n"
-    name, probabilities = text_of(name), _numbers(answer.probabilities)
-    if answer.mask is not None:
-        mask = base64.b64encode(mask_png(answer.mask)).decode()
-        return (
-            f'{{"id": {name}, "shares": {_numbers(answer.shares())}, "mask_png": "{mask}", '
-            f'"probabilities": {probabilities}}}\n'
-        )
-    return (
-        f'{{"id": {name}, "class": {answer.class_id}, "label": {text_of(answer.label)}, '
-        f'"probabilities": {probabilities}}}\n'
-    )
-
-
-def _numbers(values) -> str:
-    # Nine digits give every float32 back exactly; json.dumps would write seventeen.
-    text = ",".join(["%.9g" % value for value in values.tolist()])  # noqa: UP031
-    return f"[{re.sub('-?(nan|inf)', 'null', text) if 'n' in text else text}]"
+    found = {"id": text_of(name), **columns(answer), "probabilities": numbers(answer.probabilities)}
+    return "{" + ", ".join([f'"{key}": {value}' for key, value in found.items()]) + "}\n"
 
 
 def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) -> None:

@@ -1,39 +1,17 @@
 """A pushed SavedModel, called as a server calls it. Imports TensorFlow and nothing larger."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
 from components import graph_error, saved_vocabulary
+from components.batch_predictor.answer import Answer
 from components.image_decode import UNDECODABLE
 from components.image_flaws import flaw_of
 from components.model_store.model_files import local_model
+from components.tasks.answers import answers_of, task_of
 from failures import Failure
 from files import places
-
-CLASSIFICATION, SEGMENTATION = "classification", "segmentation"
-_MASK_BYTES = 64 << 20  # of probabilities at once, for segmentation
-_UNKNOWN_SIZE = 8  # images at once when the signature does not give their size
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model answers for one image, or why it cannot answer.
-
-    For segmentation, `probabilities` are the means over the image's pixels.
-    """
-
-    probabilities: np.ndarray | None = None  # (classes,) float32
-    class_id: int = -1
-    label: str = ""
-    error: str = ""
-    mask: np.ndarray | None = None  # (height, width) uint8 class ids, for segmentation
-
-    def shares(self) -> np.ndarray:
-        """(classes,) float64: the part of the mask's pixels that each class has."""
-        return np.bincount(self.mask.ravel(), minlength=len(self.probabilities)) / self.mask.size
 
 
 class PushedModel:
@@ -42,7 +20,8 @@ class PushedModel:
     Attributes:
       path: of the SavedModel.
       labels: (classes,) the name of each class.
-      task: "classification" or "segmentation".
+      answers: how its task's answers are read and told, `answers.py` of the task's folder.
+      gives_masks: whether it answers with a mask of each image.
     """
 
     def __init__(self, path: str):
@@ -60,8 +39,9 @@ class PushedModel:
             self._images = self._model.signatures["serving_default"]
             self._examples = self._model.signatures["serve_examples"]
             outputs = self._images.structured_outputs
-            self.task = SEGMENTATION if "mask" in outputs else CLASSIFICATION
-            self._most = self._images_at_once(outputs["probabilities"].shape)
+            self.answers = answers_of(task_of(outputs))
+            self.gives_masks = "mask" in outputs
+            self._most = self.answers.at_once(outputs["probabilities"].shape[1:].as_list())
         except graph_error.UNLOADABLE as error:
             cause = graph_error.first_line(error)
             raise Failure(
@@ -89,19 +69,12 @@ class PushedModel:
         return self._answers(ask, examples, lambda _, said: said)
 
     def _answers(self, ask: Callable, batch: Sequence[bytes], flaw: Callable) -> list[Answer]:
-        read = _segmented if self.task == SEGMENTATION else _classified
         most = self._most or len(batch) or 1
         return [
             answer
             for start in range(0, len(batch), most)
-            for answer in _asked(ask, batch[start : start + most], read, flaw)
+            for answer in _asked(ask, batch[start : start + most], self.answers.read, flaw)
         ]
-
-    def _images_at_once(self, shape: tf.TensorShape) -> int | None:
-        if self.task == CLASSIFICATION:
-            return None
-        values = shape[1:].num_elements()  # height * width * classes
-        return max(1, _MASK_BYTES // (4 * values)) if values else _UNKNOWN_SIZE
 
 
 def _asked(ask: Callable, batch: Sequence[bytes], read: Callable, flaw: Callable) -> list[Answer]:
@@ -117,16 +90,6 @@ def _asked(ask: Callable, batch: Sequence[bytes], read: Callable, flaw: Callable
         halves = batch[:middle], batch[middle:]
         return [answer for half in halves for answer in _asked(ask, half, read, flaw)]
     return read({name: tensor.numpy() for name, tensor in answers.items()})
-
-
-def _classified(answers) -> list[Answer]:
-    labels = map(bytes.decode, answers["label"].tolist())
-    return list(map(Answer, answers["probabilities"], answers["class"].tolist(), labels))
-
-
-def _segmented(answers) -> list[Answer]:
-    means = answers["probabilities"].mean(axis=(1, 2))  # (batch, classes) float32
-    return [Answer(mean, mask=mask) for mean, mask in zip(means, answers["mask"], strict=True)]
 
 
 def _cause(error: tf.errors.OpError | UnicodeDecodeError) -> str:

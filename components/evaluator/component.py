@@ -16,6 +16,7 @@ from components.evaluator.reading import BLESSING_FILE, Verdict
 from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
 from components.split_messages import split_folder
+from components.tasks.evaluation import evaluation_of
 from components.typed_component import component
 from failures import Failure
 from files import writing
@@ -90,7 +91,7 @@ def Evaluator(
         evaluation.uri,
         make_pipeline,
     )
-    _describe(evaluation, verdict, counts)
+    _describe(evaluation, features.task, verdict, counts)
     _bless(blessing, verdict)
     blessing.set_string_custom_property("current_model", model.uri)
     blessing.set_int_custom_property("current_model_id", model.id)
@@ -135,14 +136,11 @@ def _bless(blessing, verdict: Verdict) -> None:
     blessing.set_string_custom_property("summary", summary)
 
 
-def _describe(evaluation, verdict, counts) -> None:
+def _describe(evaluation, task: str, verdict, counts) -> None:
     dropped = len(counts.corrupt)
-    unknown = int(counts.models["challenger"].by_label[-1])
+    unknown = counts.models["challenger"].unknown
     values, champion = verdict.metrics, verdict.champion_metrics
-    main, digits = ("mean_iou", 2) if "mean_iou" in values else ("accuracy", 4)
-    scores = f"accuracy {values['accuracy']:.{digits}f}"
-    if main == "mean_iou":
-        scores = f"mean IoU {values[main]:.2f}, pixel {scores}"
+    scores, main, digits = evaluation_of(task).summary(values)
     parts = [f"{scores} on {values['example_count']:,.0f} examples"]
     if champion:
         parts.append(f"champion {champion[main]:.{digits}f}")

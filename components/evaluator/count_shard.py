@@ -6,12 +6,11 @@ from concurrent import futures
 
 import tensorflow as tf
 
-from components.evaluator.classification import Classification
 from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan, ShardBatch
-from components.evaluator.segmentation import Segmentation
 from components.graph_error import cause
 from components.image_decode import UNDECODABLE
+from components.tasks.evaluation import evaluation_of
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from files import tfrecords
 
@@ -22,7 +21,6 @@ _CHANNELS = (3, 1)
 _UNNAMED = "its graph does not say why"
 # TensorFlow quotes a record that it cannot parse, whose bytes are often not UTF-8.
 _UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
-_TASKS = {"classification": Classification, "segmentation": Segmentation}
 
 
 class CountShard:
@@ -44,8 +42,8 @@ class CountShard:
         """
         plan = self._plan
         if self._task is None:
-            self._task = _TASKS[plan.features.task](plan)
-        counts = SplitCounts.zeros([place.name for place in plan.models], len(plan.class_names))
+            self._task = evaluation_of(plan.features.task).Counting(plan)
+        counts = SplitCounts.of(plan)
         waiting = collections.deque()
         with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
             for batch in _batches(path, self._task.batch_size):

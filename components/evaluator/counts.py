@@ -6,11 +6,14 @@ examples, so shards are counted apart and added up.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from components.evaluator.plan import Plan
 from components.evaluator.worst_examples import Ranked, worst_of
+from components.tasks.evaluation import evaluation_of
 from components.transform.corrupt_images import CorruptImage
 from files.strict_json import text_of
 from metrics.counts import Counts
@@ -90,6 +93,21 @@ class ModelCounts(Counts):
         pairs = (numbers, (labels, predicted))
         self.confusion = self.confusion + csr_array(pairs, shape=self.confusion.shape)
 
+    @property
+    def unknown(self) -> int:
+        """Labels that no model knows."""
+        return int(self.by_label[-1])
+
+    def as_lists(self) -> dict[str, list]:
+        pairs = self.confusion.tocoo()
+        return {
+            "shape": pairs.shape,
+            "confusion": np.stack([pairs.row, pairs.col, pairs.data], 1).tolist(),
+            "loss": self.loss.tolist(),
+            "top": self.top.tolist(),
+            "weight": self.weight.tolist(),
+        }
+
     def __iadd__(self, other: Counts) -> "ModelCounts":
         self.confusion = self.confusion + other.confusion
         self.loss += other.loss
@@ -107,14 +125,22 @@ def cross_entropy(of_truth: np.ndarray) -> np.ndarray:
 class SplitCounts:
     """The counts of every model over some shards of a split."""
 
-    models: dict[str, ModelCounts]
+    models: dict[str, Any]  # `Counts` of the task's `evaluation.py`
     examples: int = 0  # images that the models answered
     corrupt: list[CorruptImage] = field(default_factory=list)
     worst: list[Ranked] = field(default_factory=list)  # the challenger's
 
     @classmethod
-    def zeros(cls, models: Iterable[str], classes: int) -> "SplitCounts":
-        return cls({name: ModelCounts.zeros(classes) for name in models})
+    def of(cls, plan: Plan) -> "SplitCounts":
+        """The counts before the first shard."""
+        models = [place.name for place in plan.models]
+        return cls.zeros(models, len(plan.class_names), evaluation_of(plan.features.task).Counts)
+
+    @classmethod
+    def zeros(
+        cls, models: Iterable[str], classes: int, kind: type[Any] = ModelCounts
+    ) -> "SplitCounts":
+        return cls({name: kind.zeros(classes) for name in models})
 
     def __iadd__(self, other: "SplitCounts") -> "SplitCounts":
         """Adds other shards, which come after those counted so far."""
@@ -129,19 +155,8 @@ class SplitCounts:
         """Without the worst examples, whose pictures are files; see reading.py."""
         return text_of(
             {
-                "models": {name: _to_lists(counts) for name, counts in self.models.items()},
+                "models": {name: counts.as_lists() for name, counts in self.models.items()},
                 "examples": self.examples,
                 "corrupt": [asdict(image) for image in self.corrupt],
             }
         )
-
-
-def _to_lists(counts: Counts) -> dict:
-    pairs = counts.confusion.tocoo()
-    return {
-        "shape": pairs.shape,
-        "confusion": np.stack([pairs.row, pairs.col, pairs.data], 1).tolist(),
-        "loss": counts.loss.tolist(),
-        "top": counts.top.tolist(),
-        "weight": counts.weight.tolist(),
-    }

@@ -9,6 +9,7 @@ from components.evaluator.count_shard import CountShard
 from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan
 from components.evaluator.reading import CLASS_NAMES_FILE, COUNTS_FILE, Verdict
+from components.tasks.evaluation import evaluation_of
 from components.transform.corrupt_images import enforce_policy
 from failures import Failure
 from files import writing
@@ -44,10 +45,8 @@ def evaluate(
             "Check the split's expression in the configuration."
         )
     if not challenger.total:
-        raise Failure(
-            f"Evaluator: the masks of split {plan.split} hold no pixel of any class. "
-            "Check the pixel values in mask_classes."
-        )
+        what = evaluation_of(plan.features.task).NOTHING_COUNTED
+        raise Failure(f"Evaluator: split {plan.split}: {what}")
     writing.write(os.path.join(uri, COUNTS_FILE), counts.to_json())
     writing.write(os.path.join(uri, CLASS_NAMES_FILE), text_of(plan.class_names))
     worst_examples.write(counts.worst, uri)
@@ -61,7 +60,7 @@ def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
             f"Evaluator: split {plan.split} has no files in {split_uri}. "
             "Check the split's expression in the configuration."
         )
-    counts = SplitCounts.zeros([place.name for place in plan.models], len(plan.class_names))
+    counts = SplitCounts.of(plan)
     reports = os.path.join(uri, "shards")
     try:
         for of_shard in run_shards(CountShard(plan), shards, reports, make_pipeline):

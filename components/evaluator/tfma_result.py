@@ -20,6 +20,7 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 
 from components.evaluator.bounds import ROUNDING, Bound
 from components.evaluator.reading import Verdict
+from components.tasks.evaluation import evaluation_of
 from files import writing
 from files.strict_json import text_of
 from metrics import catalog
@@ -28,16 +29,7 @@ from settings.data import Features
 from settings.evaluation import Evaluation
 
 UNKNOWN_LABEL = "(in no vocabulary)"
-_MATRIX = matrices.MULTI_CLASS_CONFUSION_MATRIX_AT_THRESHOLDS_NAME
-# TFMA's own metrics of the same meaning, so that the configuration says what was measured.
-# For segmentation the examples of all but the first are pixels.
-_TFMA_METRICS = {
-    "example_count": ("ExampleCount", {}),
-    "accuracy": ("SparseCategoricalAccuracy", {}),
-    "loss": ("SparseCategoricalCrossentropy", {}),
-    _MATRIX: ("MultiClassConfusionMatrixAtThresholds", {"thresholds": [0.0]}),
-}
-_OF_IMAGES = {"top_5_accuracy": ("SparseTopKCategoricalAccuracy", {"k": 5})}
+MATRIX = matrices.MULTI_CLASS_CONFUSION_MATRIX_AT_THRESHOLDS_NAME
 
 
 def model_names(number: int) -> list[str]:
@@ -50,17 +42,16 @@ def eval_config(
 ) -> config_pb2.EvalConfig:
     """The evaluation in TFMA's terms."""
     config = config_pb2.EvalConfig()
-    target = features.target_feature
+    target, task = features.target_feature, evaluation_of(features.task)
     for name in models:
         config.model_specs.add(
             name=name, label_key=target, is_baseline=name == constants.BASELINE_KEY
         )
     config.slicing_specs.add()
-    if evaluation.per_class:
+    if evaluation.per_class and task.OF_ONE_CLASS:
         config.slicing_specs.add(feature_keys=[target])
     spec = config.metrics_specs.add(model_names=models)
-    named = _TFMA_METRICS | (_OF_IMAGES if features.task == "classification" else {})
-    for name, (class_name, arguments) in named.items():
+    for name, (class_name, arguments) in task.TFMA_METRICS.items():
         spec.metrics.add(class_name=class_name, config=text_of({"name": name, **arguments}))
     for metric in sorted({bound.metric for bound in bounds}):
         thresholds = spec.per_slice_thresholds[metric].thresholds.add()
@@ -101,18 +92,18 @@ def sliced_metrics(
       features: of the raw Examples; the target is the key of the slices.
       per_class: whether there is a slice for each class.
     """
-    task = features.task
+    task, number = features.task, evaluation_of(features.task).OF_ONE_CLASS
     whole = {}
     for model, count in counts.items():
         whole |= {_key(name, model): value for name, value in overall[model].items()}
-        whole[_key(_MATRIX, model)] = _confusion_matrix(count.confusion)
+        if number:
+            whole[_key(MATRIX, model)] = _confusion_matrix(count.confusion)
         for name, scores in catalog.per_class(count, task).items():
             for label, score in enumerate(scores):
                 sub_key = metric_types.SubKey(class_id=label)
                 whole[_key(name, model, sub_key)] = float(score)
     slices = [((), whole)]
-    if per_class:
-        number = "example_count" if task == "classification" else "pixel_count"
+    if per_class and number:
         of_models = {
             model: {number: count.by_label.astype(float)} | catalog.by_true_class(count, task)
             for model, count in counts.items()

@@ -1,23 +1,20 @@
 """What is wrong with a served model, in words."""
 
-import base64
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 
 import numpy as np
 
 from components import saved_vocabulary
 from components.serving_check.requests import CLASSIFY, TRANSFORM
+from components.tasks.answers import answers_of
 from files.places import is_file_error
 from settings.serving import Serving
 
 # Of a probability; batches of other sizes are summed in another order, which makes 1e-7.
 TOLERANCE = 1e-5
-_OUTPUTS = {
-    "classification": ("class", "label", "probabilities"),
-    "segmentation": ("mask", "probabilities"),
-}
 _BATCHES = {"one": "batch of 1", "all": "batch of {}", "large": "large batch",
             "after": "after a corrupt image"}  # fmt: skip
 
@@ -101,23 +98,21 @@ def _names(protocols: Mapping) -> list[str]:
 
 
 def _right(names: list[str], expected: Mapping) -> np.ndarray:
-    """(requests, classes) or, for segmentation, (requests, height * width * classes)."""
-    answers = [expected["answers"][name] for name in names]
-    if _task(expected) == "segmentation":
-        answers = [np.frombuffer(base64.b64decode(text), "<f4") for text in answers]
-    return np.array(answers, float)  # nan for the null of a number that is not finite
+    """(requests, values) the probabilities of each request."""
+    from_json = _task(expected).from_json
+    return np.array([from_json(expected["answers"][name]) for name in names], float)
 
 
-def _task(expected: Mapping) -> str:
-    return expected.get("task", "classification")
+def _task(expected: Mapping) -> ModuleType:
+    return answers_of(expected.get("task", "classification"))
 
 
 def _signature_faults(answers: Mapping, right: np.ndarray, expected: Mapping) -> Iterator[str]:
     """What one signature gives, batch by batch: its outputs, their values and their sense."""
-    missing = [name for name in _OUTPUTS[_task(expected)] if name not in answers["all"]]
+    task = _task(expected)
+    missing = [name for name in task.OUTPUTS if name not in answers["all"]]
     if missing:
         yield f"does not give {missing[0]}, only {', '.join(sorted(answers['all']))}"
-    contradictions = _mask_faults if _task(expected) == "segmentation" else _label_faults
     for name, answer in answers.items():
         given = answer["probabilities"]
         count, *shape = given.shape
@@ -131,24 +126,4 @@ def _signature_faults(answers: Mapping, right: np.ndarray, expected: Mapping) ->
                 f"gives other probabilities than the training ({_BATCHES[name].format(count)}, "
                 f"off by {off:.2g})"
             )
-        yield from contradictions(answer, expected["labels"])
-
-
-def _mask_faults(answer: Mapping, labels: list[str]) -> Iterator[str]:
-    mask, best = answer["mask"], answer["probabilities"].argmax(axis=-1)  # (requests, h, w)
-    if mask.dtype != np.uint8 or mask.shape != best.shape:
-        yield (
-            f"gives a mask of {mask.dtype} {list(mask.shape)} where uint8 {list(best.shape)} is due"
-        )
-    if (mask != best).any():
-        yield "gives a mask whose classes are not the most probable ones"
-
-
-def _label_faults(answer: Mapping, labels: list[str]) -> Iterator[str]:
-    best = answer["probabilities"].argmax(axis=-1)  # (requests,)
-    if best.tolist() != answer["class"].tolist():
-        yield "gives a class that is not the most probable one"
-    for text, number in zip(answer["label"].tolist(), best, strict=True):
-        said = text.decode(errors="replace")
-        if said != labels[number]:
-            yield f"gives the label {said!r} where the training has {labels[number]!r}"
+        yield from task.contradictions(answer, expected)

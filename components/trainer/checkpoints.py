@@ -17,6 +17,7 @@ import tensorflow as tf
 
 import augmentations
 import models
+from components import tasks
 from files import writing
 from files.places import content_hash, files_below, read_json
 from files.strict_json import text_of
@@ -26,7 +27,11 @@ _LARGEST_SHARE = 0.02
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
 
 
-_CODE = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
+_ROOMS = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
+_CODE = (
+    *(file for room in _ROOMS for file in sorted(room.rglob("*.py"))),
+    *sorted(Path(tasks.__file__).parent.glob("*/training.py")),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +162,7 @@ def fingerprint(
         "versions": [keras.__version__, tf.__version__],
         "files": [_seen(file) for file in sorted(inputs)],
         # A changed model may well have weights of the same shapes as before.
-        "code": [file.read_text() for room in _CODE for file in sorted(room.rglob("*.py"))],
+        "code": [file.read_text() for file in _CODE],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -1,11 +1,13 @@
 """Runs Trainer: trains, then writes the SavedModel and what is known of the training."""
 
 import os
+from types import ModuleType
 from typing import Any
 
 from tfx import types
 from tfx.utils import path_utils
 
+from components.tasks.training import training_of
 from components.trainer import devices, expected_answers, saved_model, workers
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
@@ -65,13 +67,15 @@ def execute(
         trained.model,
         graph.image_shape,
         graph.labels,
+        task.features.task,
         task.split_files("test") or task.split_files("train"),
     )
     if trained.devices.workers > 1:
         workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
     checkpoints.remove()
-    _describe_model(trained, model)
-    _describe_run(trained, model_run)
+    part = training_of(task.features.task)
+    _describe_model(trained, part, model)
+    _describe_run(trained, part, model_run)
     if best:
         content = text_of(best, indent=2, sort_keys=True) + "\n"
         writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
@@ -90,13 +94,12 @@ def _write_report(report: InputReport, model_run: types.Artifact, checkpoints: C
         raise
 
 
-def _describe_model(trained: Trained, model: types.Artifact) -> None:
+def _describe_model(trained: Trained, part: ModuleType, model: types.Artifact) -> None:
     best = trained.best
     accuracy, split = best.validation_accuracy, "validation"
     if accuracy is None:
         accuracy, split = best.accuracy, "training"
-    of = "pixel " if trained.segmentation else ""
-    reached = f"{split} {of}accuracy {accuracy:.3f}"
+    reached = f"{split} {part.ACCURACY} {accuracy:.3f}"
     if best.validation_mean_iou is not None:
         reached += f", mean IoU {best.validation_mean_iou:.3f}"
         model.set_float_custom_property("mean_iou", best.validation_mean_iou)
@@ -106,14 +109,14 @@ def _describe_model(trained: Trained, model: types.Artifact) -> None:
     model.set_int_custom_property("parameters", trained.model.count_params())
 
 
-def _describe_run(trained: Trained, model_run: types.Artifact) -> None:
+def _describe_run(trained: Trained, part: ModuleType, model_run: types.Artifact) -> None:
     notes = [f"{trained.epochs}, the best one was epoch {trained.best_epoch}"]
     if str(trained.devices) != devices.PLAIN:
         notes.append(f"on {trained.devices}")
     if trained.resumed_at_step:
         notes.append(f"resumed at step {trained.resumed_at_step}")
     left_out = trained.best.validation_left_out
-    if left_out and not trained.segmentation:
+    if left_out and not part.ARE_PICTURES:  # Pixels of no class are nothing to warn of.
         notes.append(f"{left_out} validation examples of unknown labels left out")
     model_run.set_string_custom_property("summary", ", ".join(notes))
     model_run.set_string_custom_property("devices", str(trained.devices))

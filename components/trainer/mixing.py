@@ -47,7 +47,8 @@ class Mixer:
 
         Args:
           images: (batch, height, width, channels) uint8.
-          targets: labels (batch,), or masks (batch, height, width, 1) uint8, which are cut alike.
+          targets: labels (batch,) or (batch, classes) uint8, or masks (batch, height, width, 1)
+            uint8, which are cut alike.
           weights: (batch,) float32, of the examples; None: all 1.
           draws: of `draws`.
         """
@@ -57,7 +58,7 @@ class Mixer:
         others = tf.gather(images, partners)
         weights = tf.ones([size]) if weights is None else weights
         of_others = tf.gather(weights, partners)
-        if targets.dtype == tf.uint8:
+        if targets.shape.rank == 4:
             images, inside = self._cut(images, others, draws)
             masks = tf.where(inside[..., None], tf.gather(targets, partners), targets)
             weights = tf.where(inside, of_others[:, None, None], weights[:, None, None])

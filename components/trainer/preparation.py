@@ -40,6 +40,7 @@ def prepare(
     input_report: InputReport | None = None,
     class_weights: Sequence[float] | None = None,
     mixer: Mixer | None = None,
+    task: str = "classification",
 ) -> TrainingLoop:
     """A training that is ready to run, from its checkpoint if there is one.
 
@@ -50,6 +51,7 @@ def prepare(
       validation: None: the training loss decides which epoch is best.
       devices: by default TensorFlow's one device, in float32.
       class_weights: what the examples of each class weigh, by class id; None: all 1.
+      task: what the model answers, as `Features.task` names it.
 
     Raises:
       Failure: the input cannot be read, or the workers have different checkpoints.
@@ -76,6 +78,7 @@ def prepare(
                 devices.xla,
                 class_weights,
                 mixer,
+                task,
             )
 
     planner = _planner(training, options, checkpoints, saved, devices, steps_of)

@@ -1,11 +1,9 @@
-"""The SavedModel that is evaluated, pushed and served: one graph from encoded image to class.
-
-For segmentation it gives the class of every pixel, at the size that the model sees.
-"""
+"""The SavedModel that is evaluated, pushed and served: one graph from encoded image to answer."""
 
 import keras
 import tensorflow as tf
 
+from components.tasks.signature import signature_of
 from components.trainer.transform_graph import TransformGraph
 from files import writing
 
@@ -18,8 +16,8 @@ class ServingModule(tf.Module):
         # Only the variables, not the Keras model: nothing but the signatures is saved.
         self._weights = [variable.value for variable in model.variables]
         self._transform = graph.saved_model
-        # assets/labels of the SavedModel; a classifier's graph has it from its lookup table.
-        if graph.features.task == "segmentation":
+        # assets/labels of the SavedModel; a graph that looks labels up has it from its table.
+        if not signature_of(graph.features.task).TABLE:
             self._labels = tf.saved_model.Asset(graph.vocabulary_file)
         self.serving_signatures = _signatures(model, graph)
 
@@ -36,24 +34,12 @@ def save(module: ServingModule, folder: str) -> None:
 
 def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
     image, target = graph.features.image_feature, graph.features.target_feature
-    names = tf.constant(graph.labels)
+    task, names = signature_of(graph.features.task), tf.constant(graph.labels)
 
-    def classified(raw_images):
-        probabilities = _probabilities(model, graph.images(raw_images))
-        classes = tf.argmax(probabilities, axis=-1)  # (batch,) int64
-        return {
-            "class": classes,
-            "label": tf.gather(names, classes),
-            "probabilities": probabilities,
-        }
+    def answers(raw_images):
+        logits = _logits(model, graph.images(raw_images))
+        return task.answer(task.probabilities(logits), names)
 
-    def segmented(raw_images):
-        probabilities = _probabilities(model, graph.images(raw_images))
-        # There are at most 255 classes; 255 stands for none.
-        mask = tf.cast(tf.argmax(probabilities, axis=-1), tf.uint8)  # (batch, height, width)
-        return {"mask": mask, "probabilities": probabilities}
-
-    answers = classified if graph.features.task == "classification" else segmented
     # Once in the graph, and not in each signature.
     answered = tf.function(answers, autograph=False)
 
@@ -63,7 +49,7 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
 
     @_batched("examples")
     def serve_examples(examples):
-        # Parsed without label or mask, which clients do not have.
+        # Parsed without the target, which clients do not have.
         return answered(graph.parse(examples, image)[image])
 
     @_batched("examples")
@@ -74,13 +60,13 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
     return {f.__name__: f.get_concrete_function() for f in functions}
 
 
-def _probabilities(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
+def _logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
     """(batch, …, classes) float32 of images (batch, height, width, channels) uint8."""
     # oneDNN's convolutions refuse an empty batch, so a black image stands in for it.
     size = tf.shape(images)[0]
     missing = tf.cast(size == 0, tf.int32)
     filled = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-    return tf.nn.softmax(model(filled, training=False))[:size]
+    return model(filled, training=False)[:size]
 
 
 def _batched(name: str):

@@ -29,7 +29,3 @@ class Trained:
     def epochs(self) -> str:
         """How long it took, in words."""
         return f"{len(self.history)} epoch{'s' * (len(self.history) > 1)}"
-
-    @property
-    def segmentation(self) -> bool:
-        return len(self.model.output_shape) == 4

@@ -215,7 +215,7 @@ class TrainingLoop:
                 learning_rate=float(tf.convert_to_tensor(self.steps.optimizer.learning_rate)),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,
-                validation_mean_iou=self._mean_iou(),
+                validation_mean_iou=self._beside("mean_iou"),
                 monitored=None if math.isnan(monitored) else monitored,
             )
         )
@@ -224,9 +224,10 @@ class TrainingLoop:
         self.steps.training.clear()
         self._seconds = self._waited = 0.0
 
-    def _mean_iou(self) -> float | None:
-        segmentation = len(self.steps.model.output_shape) == 4
-        return self.steps.validation.measure("mean_iou") if segmentation else None
+    def _beside(self, metric: str) -> float | None:
+        """The validation's value of a metric that its task shows beside the others."""
+        is_shown = metric == self.steps.task.METRIC
+        return self.steps.validation.measure(metric) if is_shown else None
 
     def _check_weights(self) -> None:
         for variable in self.steps.model.variables:

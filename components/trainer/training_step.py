@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from components.tasks.training import training_of
 from components.trainer.augmentation import Augmenter
-from components.trainer.losses import Answers, Judged, Loss, class_ids
+from components.trainer.losses import Answers, Judged
 from components.trainer.mixing import Mixer
-from components.trainer.tallies import Tallies
 from components.trainer.weight_average import WeightAverage
 from settings.training import Training
 
@@ -50,6 +50,7 @@ class Steps:
       xla: whether XLA compiles the forward and backward pass.
       class_weights: as `Loss` takes them.
       mixer: mixes the training images; None mixes none.
+      task: what the model answers, as `Features.task` names it.
     """
 
     def __init__(
@@ -62,16 +63,17 @@ class Steps:
         xla: bool = False,
         class_weights: Sequence[float] | None = None,
         mixer: Mixer | None = None,
+        task: str = "classification",
     ):
         self.model = model
         self.optimizer = optimizer
-        self._segmentation = len(model.output_shape) == 4
-        self.training = Tallies(self.classes, by_class=True)
-        confused = self._segmentation or training.monitor not in ("loss", "accuracy")
-        self.validation = Tallies(self.classes, confused=confused)
-        self._loss = Loss(training, class_weights)
+        self.task = training_of(task)
+        self.training = self.task.Tallies(self.classes, by_class=True)
+        confused = self.task.METRIC is not None or training.monitors_classes
+        self.validation = self.task.Tallies(self.classes, confused=confused)
+        self._loss = self.task.Loss(training, class_weights)
         # Without smoothing and class weights, so that trainings by other recipes compare.
-        self._plain_loss = Loss(Training())
+        self._plain_loss = self.task.Loss(Training())
         # Classified are whole images, or each of their pixels.
         self._batch_answers = training.batch_size * math.prod(model.output_shape[1:-1])
         self._options = training
@@ -142,13 +144,13 @@ class Steps:
     def _backwards(self, images, targets, weights, draws, step):
         """(logits, how they were judged, gradients) of a device's part of a batch."""
         if self._augmenter:
-            masks = targets if self._segmentation else None
+            masks = targets if self.task.ARE_PICTURES else None
             images, masks = self._augmenter(images, masks, step)
-            targets = masks if self._segmentation else targets
+            targets = targets if masks is None else masks
         if self._mixer:
             images, answers = self._mixer(images, targets, weights, draws)
         else:
-            answers = [(class_ids(targets), weights)]
+            answers = [(self.task.labels(targets), weights)]
         count = self._options.gradient_accumulation
         if count == 1:
             return self._gradients(images, answers)
@@ -217,7 +219,7 @@ class Steps:
 
         def one_device(images, targets, weights=None):
             logits = self.model(images, training=False)
-            judged = self._plain_loss.judge(logits, class_ids(targets), weights)
+            judged = self._plain_loss.judge(logits, self.task.labels(targets), weights)
             self.validation.add(logits, [judged])
 
         return self._compiled(one_device, spec, 1)

@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable
 
 from components.schema_gen import schema_files
+from components.tasks.training import training_of
 from components.trainer import devices, workers
 from components.trainer.augmentation import Augmenter
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.class_weights import weights_of
 from components.trainer.devices import Devices
-from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
 from components.trainer.input.options import FeedOptions, Workers
 from components.trainer.input_report.report import InputReport
@@ -23,6 +23,7 @@ from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
 from settings.data import WEIGHT
+from settings.training import Training
 
 _MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
 
@@ -47,7 +48,7 @@ def train(
             'Trainer: there are no examples of the split "train". '
             "Check the splits in the configuration's data section."
         )
-    _check_monitor(training.monitor, len(graph.labels), "validation" in task.splits)
+    _check_monitor(training, len(graph.labels), "validation" in task.splits)
     batches = _batches(task, graph)
     options = _feed_options(task, chosen)
     loop = prepare(
@@ -72,17 +73,19 @@ def train(
         input_report=input_report,
         class_weights=weights_of(training.class_weights, graph.labels, graph.class_counts),
         mixer=Mixer(training, task.seed) if training.mixes else None,
+        task=task.features.task,
     )
     return loop.run(), graph
 
 
-def _check_monitor(metric: str, classes: int, validated: bool) -> None:
+def _check_monitor(training: Training, classes: int, validated: bool) -> None:
+    metric = training.monitor
     if metric != "loss" and not validated:
         raise Failure(
             f"Trainer: training.monitor: {metric} needs a validation split, and there is none; "
             "allowed: loss"
         )
-    if metric not in ("loss", "accuracy") and classes > _MOST_CONFUSED:
+    if training.monitors_classes and classes > _MOST_CONFUSED:
         raise Failure(
             f"Trainer: training.monitor: {metric} needs a confusion matrix, which is kept "
             f"for at most {_MOST_CONFUSED:,} classes, and there are {classes:,}; "
@@ -92,12 +95,11 @@ def _check_monitor(metric: str, classes: int, validated: bool) -> None:
 
 def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:
     """The input function of transformed Examples, for all that is the same in every split."""
-    masks = Feature("mask", (*graph.image_shape[:2], 1), "uint8")
     return functools.partial(
         input_function,
         image_shape=graph.image_shape,
         batch_size=task.recipe.training.batch_size,
-        target=LABEL if task.features.task == "classification" else masks,
+        target=training_of(task.features.task).feature(graph.image_shape, len(graph.labels)),
         weight=WEIGHT if task.features.weight_feature else None,
     )
 

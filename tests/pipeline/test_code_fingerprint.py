@@ -68,3 +68,12 @@ def test_a_new_lock_changes_them_all(copy):
     append(copy / "requirements.txt")
     after = [under_test.code_fingerprint(module) for module in (TRAINER, PUSHER)]
     assert all(a != b for a, b in zip(after, before, strict=True))
+
+
+def test_of_a_task_a_component_depends_on_its_own_part_alone(copy):
+    trainer, evaluator = map(under_test.code_fingerprint, (TRAINER, EVALUATOR))
+    append(copy / "components/tasks/segmentation/evaluation.py")
+    assert under_test.code_fingerprint(TRAINER) == trainer
+    assert under_test.code_fingerprint(EVALUATOR) != evaluator
+    append(copy / "components/tasks/segmentation/training.py")
+    assert under_test.code_fingerprint(TRAINER) != trainer

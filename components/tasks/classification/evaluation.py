@@ -1,21 +1,36 @@
-"""Counts a classifier's answers: one class an image."""
+"""Counts a classifier's answers, and the mistakes of highest loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from components.evaluator import worst_examples
-from components.evaluator.counts import SplitCounts
+from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import ServedModel
+from components.evaluator.tfma_result import MATRIX
 from failures import Failure
 
 Answers = list[tuple[np.ndarray, np.ndarray]]  # each model's classes and probabilities
+Counts = ModelCounts
+OF_ONE_CLASS = "example_count"
+NOTHING_COUNTED = "it has no examples."
+TFMA_METRICS = {
+    "example_count": ("ExampleCount", {}),
+    "accuracy": ("SparseCategoricalAccuracy", {}),
+    "loss": ("SparseCategoricalCrossentropy", {}),
+    MATRIX: ("MultiClassConfusionMatrixAtThresholds", {"thresholds": [0.0]}),
+    "top_5_accuracy": ("SparseTopKCategoricalAccuracy", {"k": 5}),
+}
 
 
-class Classification:
+def summary(metrics: Mapping[str, float]) -> tuple[str, str, int]:
+    return f"accuracy {metrics['accuracy']:.4f}", "accuracy", 4
+
+
+class Counting:
     """Loads the models of a plan and counts their answers.
 
     Attributes:

@@ -1,7 +1,7 @@
-"""Counts a segmenting model's answers: one class a pixel."""
+"""Counts the pixels of a segmenting model's answers, and the images of lowest mean IoU."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,14 +11,31 @@ from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import Segmented, ServedSegmenter
+from components.evaluator.tfma_result import MATRIX
 from metrics import mean_iou
 
 # Class probabilities predicted at once: 64 MB of them, and as much again for a few layers.
 _PROBABILITIES = 2**24
 _FEWEST_CLASSES = 32  # Layers have that many channels, whatever the classes.
 
+Counts = ModelCounts
+OF_ONE_CLASS = "pixel_count"
+NOTHING_COUNTED = "its masks hold no pixel of any class. Check the pixel values in mask_classes."
+# The examples of all but the first are pixels.
+TFMA_METRICS = {
+    "example_count": ("ExampleCount", {}),
+    "accuracy": ("SparseCategoricalAccuracy", {}),
+    "loss": ("SparseCategoricalCrossentropy", {}),
+    MATRIX: ("MultiClassConfusionMatrixAtThresholds", {"thresholds": [0.0]}),
+}
 
-class Segmentation:
+
+def summary(metrics: Mapping[str, float]) -> tuple[str, str, int]:
+    iou, accuracy = metrics["mean_iou"], metrics["accuracy"]
+    return f"mean IoU {iou:.2f}, pixel accuracy {accuracy:.2f}", "mean_iou", 2
+
+
+class Counting:
     """Loads the models of a plan and counts the pixels of their answers.
 
     A model is compared with the truth that its own transform gives, at its own image size.

@@ -1,0 +1,29 @@
+"""What is read from the outputs of a task's served model: the file `answers.py` of its folder.
+
+It declares
+
+- `OUTPUTS`: the signature's outputs, by which a model's task is known;
+- `EXPECTED`: of how many images the Trainer keeps the answers for the serving check;
+- `as_json(probabilities)`: those of one image as JSON keeps them, and `from_json`, its inverse, as
+  (values,) float;
+- `contradictions(answer, expected)`: what is wrong between the outputs of a batch, in words;
+- `read(outputs)`: an Answer for each image;
+- `columns(answer)`: what batch-predict writes beside the probabilities, as JSON texts;
+- `facts(answer, labels, top)`: what predict says of an image, and `text(facts)`, that in a line;
+- `at_once(shape)`: how many images fit into memory at once; None for any number.
+"""
+
+import importlib
+from types import ModuleType
+
+from components import tasks
+
+
+def answers_of(task: str) -> ModuleType:
+    return importlib.import_module(f"components.tasks.{task}.answers")
+
+
+def task_of(outputs) -> str | None:
+    """The task of a model with these outputs; None where it is none of ours."""
+    found = (name for name in tasks.NAMES if set(answers_of(name).OUTPUTS) <= set(outputs))
+    return next(found, None)

@@ -1,0 +1,19 @@
+"""How models of a task are trained: the file `training.py` of its folder.
+
+It declares
+
+- `Loss`, made and called as `components.trainer.losses.Loss` is;
+- `Tallies`, made and called as `components.trainer.tallies.Tallies` is;
+- `feature(image_shape, classes)`: the target in the transformed Examples;
+- `labels(targets)`: what `Loss` judges by, of a batch of targets;
+- `ARE_PICTURES`: whether targets are moved by augmentations as their images are;
+- `ACCURACY`: what the accuracy is called in words;
+- `METRIC`: the validation's metric beside loss and accuracy, or None.
+"""
+
+import importlib
+from types import ModuleType
+
+
+def training_of(task: str) -> ModuleType:
+    return importlib.import_module(f"components.tasks.{task}.training")
