@@ -1,4 +1,4 @@
-"""Why a run's steps failed. The API's tasks name no cause, so it comes from the pods' logs.
+"""Why a run's steps failed. The API's tasks name no cause, so it comes from the steps' logs.
 
 The server makes its tasks of Argo's nodes: a step is a node with the name of the task, whose
 child is the node `executor`. A node's id ends in the hash with which its pod's name ends
@@ -8,11 +8,12 @@ child is the node `executor`. A node's id ends in the hash with which its pod's 
 import urllib3
 from kfp_server_api.exceptions import ApiException
 
-from kfp.api_server import Server
+from files.buckets.errors import BucketError
+from kfp.api_server import NotFound, Server
+from kfp.uploaded_log import MOST_BYTES, uploaded_log
 
 _IMPLEMENTATION = "system-container-impl"
 _FAILED = ("FAILED", "ERROR")
-_MOST_BYTES = 1_000_000  # of a log; its end is what counts
 
 
 def steps(run):
@@ -38,7 +39,7 @@ def failures(server: Server, run):
     for step, state in steps(run):
         if state in _FAILED:
             task = next(task for task in tasks if task.display_name == step)
-            yield step, _cause(server, run.run_id, step, _pods(task, tasks))
+            yield step, _cause(server, run, step, _pods(task, tasks))
 
 
 def _tasks(run):
@@ -74,18 +75,39 @@ def _children(task):
     return [child.pod_name for child in task.child_tasks or [] if child.pod_name]
 
 
-def _cause(server, run_id, step, pods):
+def _cause(server, run, step, pods):
     for pod in pods:
-        lines = [line.strip() for line in _log(server, run_id, pod).splitlines() if line.strip()]
-        own = [line for line in lines if line.startswith(f"{step} failed: ")]
-        if own:
-            return own[-1].removeprefix(f"{step} failed: ")
-        if lines:
-            words = _kubectl(server, f"describe pod {pod}")
-            return f"it was ended from outside, as for want of memory; {words} has the reason"
-    if not pods:
-        return "its pod has the reason"
-    return f"its log cannot be read here; try {_kubectl(server, f'logs {pods[-1]} -c main')}"
+        log = _log(server, run.run_id, pod)
+        if log.strip():
+            return _said(step, log, f"{_kubectl(server, f'describe pod {pod}')} has the reason")
+    try:
+        log, missing = _uploaded(server, run, step), "there is none"
+    except BucketError as error:
+        log, missing = None, error.strerror
+    if log:
+        return _said(step, log.text, f"its log is {log.address}")
+    asked = _kubectl(server, f"logs {pods[-1]} -c main" if pods else "get pods")
+    return f"neither its pod nor an uploaded log can be read here ({missing}); try {asked}"
+
+
+def _said(step, log, end):
+    """The cause that a step's log names; where it names none, what that means."""
+    own = [line.strip() for line in log.splitlines() if line.startswith(f"{step} failed: ")]
+    if own:
+        return own[-1].removeprefix(f"{step} failed: ")
+    return f"it was ended from outside, as for want of memory; {end}"
+
+
+def _uploaded(server, run, step):
+    reference, config = run.pipeline_version_reference, run.runtime_config
+    if reference is None:
+        return None
+    get = server.client.pipelines.pipeline_service_get_pipeline
+    try:
+        name = server.call(get, reference.pipeline_id).display_name
+    except NotFound:  # Someone deleted the pipeline.
+        return None
+    return uploaded_log(config and config.pipeline_root, name, run.run_id, step)
 
 
 def _log(server, run_id, pod):
@@ -99,7 +121,7 @@ def _log(server, run_id, pod):
             _return_http_data_only=True,
             _request_timeout=server.timeout,
         )
-        return answer.data[-_MOST_BYTES:].decode(errors="replace")
+        return answer.data[-MOST_BYTES:].decode(errors="replace")
     # The generated client itself fails on errors that come without a body.
     except (ApiException, AttributeError, urllib3.exceptions.HTTPError):
         return ""  # The pod is gone, its log is not for this caller, or it was cut off.

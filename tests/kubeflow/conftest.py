@@ -67,6 +67,7 @@ class PipelinesServer:
             ("GET", r"/pipelines", lambda: self._page("pipelines", self.pipelines, query)),
             ("POST", r"/pipelines", lambda: self._unique(self.pipelines, "pipeline_id", body)),
             ("POST", r"/pipelines/upload_version", lambda: self._upload(query, body)),
+            ("GET", r"/pipelines/([^/]+)", lambda p: self._known(self.pipelines, p)),
             ("GET", r"/pipelines/([^/]+)/versions", lambda p: self._versions(p, query)),
             ("DELETE", r"/pipelines/([^/]+)/versions/([^/]+)", self._delete_version),
             ("GET", r"/experiments", lambda: self._page("experiments", self.experiments, query)),

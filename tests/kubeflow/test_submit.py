@@ -351,6 +351,10 @@ def test_wait_shows_each_state_of_each_task_once(server, run_it, naps):
 POD = "digits-x7k2p-system-container-impl-12"
 ATTEMPT = "digits-x7k2p-retry-system-container-impl-34"
 FAILED = [task("Trainer-driver", "SUCCEEDED", "11"), task("Trainer", "FAILED", "12")]
+NOWHERE = (
+    "neither its pod nor an uploaded log can be read here (set AWS_ENDPOINT_URL to the address "
+    "of the cluster's store)"
+)
 ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED", "33", "34")]
 
 
@@ -376,8 +380,7 @@ ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED"
         (
             FAILED,
             {},
-            "Trainer failed: its log cannot be read here; try "
-            f"`kubectl -n kubeflow logs {POD} -c main`",
+            f"Trainer failed: {NOWHERE}; try `kubectl -n kubeflow logs {POD} -c main`",
         ),
         (
             [task("root-driver", "SUCCEEDED", "10"), task("Trainer-driver", "FAILED")],
@@ -388,8 +391,7 @@ ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED"
         (
             FAILED + 2 * ATTEMPTS,
             {},
-            "Trainer failed: its log cannot be read here; try "
-            f"`kubectl -n kubeflow logs {POD} -c main`",
+            f"Trainer failed: {NOWHERE}; try `kubectl -n kubeflow logs {POD} -c main`",
         ),
     ],
     ids=["own words", "last attempt", "killed", "pod gone", "driver", "two retried steps"],
@@ -411,7 +413,7 @@ def test_a_log_that_is_cut_off_leaves_the_outcome_as_it_is(server, run_it):
     code, said = run_it(wait=True)
 
     assert code == 1
-    assert said[-2].startswith("Trainer failed: its log cannot be read here; try `kubectl")
+    assert said[-2].startswith(f"Trainer failed: {NOWHERE}; try `kubectl")
 
 
 def test_a_task_without_a_name_is_passed_over(server, run_it):
