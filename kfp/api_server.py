@@ -100,6 +100,28 @@ class Server:
                 pause(attempt, wait)
         raise cause
 
+    def get(self, path, **query) -> bytes:
+        """The body of an answer for which the SDK has no method; empty where there is none."""
+        api = self.client.runs.run_service_get_run.__self__.api_client
+        try:
+            answer = api.call_api(
+                path,
+                "GET",
+                query_params=list(query.items()),
+                auth_settings=["Bearer"],
+                _preload_content=False,
+                _return_http_data_only=True,
+                _request_timeout=self.timeout,
+            )
+            return answer.data
+        # The generated client itself fails on errors that come without a body.
+        except (ApiException, AttributeError, urllib3.exceptions.HTTPError):
+            return b""  # It is gone, it is not for this caller, or it was cut off.
+
+    def kubectl(self, words):
+        """The command with which a person asks Kubernetes itself."""
+        return f"`kubectl -n {self.namespace or 'kubeflow'} {words}`"
+
     def stranger(self):
         """The Failure for an answer that does not come from Kubeflow Pipelines."""
         return Failure(

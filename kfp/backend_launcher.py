@@ -1,7 +1,9 @@
 """Stands in for the open-source launcher: copies inputs, runs the command, copies outputs.
 
 As that of kubeflow/pipelines 2.17 (backend/src/v2/component/launcher_v2.go) it numbers the
-log's address by the attempt, and uploads the log of a step that fails.
+log's address by the attempt, and uploads the log of a step that fails. As that of its head without
+ML Metadata (#13986, uploadOutputArtifacts) it fails a step that left one of its outputs out, of
+which 2.17 only warns.
 """
 
 import json
@@ -43,7 +45,8 @@ def launch(container, executor_input, pod, bucket, run_command=run_in_a_process)
       bucket: the folder that holds minio://bucket/key as the file minio/bucket/key.
 
     Raises:
-      Failure: the command failed; the message is the last line of its output.
+      Failure: the command failed, and the message is the last line of its output; or it made no
+        file or folder for an output.
     """
     for record in _records(executor_input["inputs"]).values():
         # Anything outside an object store is passed on, not copied.
@@ -67,7 +70,7 @@ def launch(container, executor_input, pod, bucket, run_command=run_in_a_process)
     written = json.loads(file.read_text()) if file.exists() else {}
     made = written.get("artifacts", {})
     artifacts = {
-        name: _collect(record, made.get(name, {}).get("artifacts"), pod, bucket)
+        name: _collect(name, record, made.get(name, {}).get("artifacts"), pod, bucket)
         for name, record in outputs.items()
     }
     # collectOutputParameters would also look into the output's own file, which no step writes.
@@ -96,10 +99,12 @@ def _command(container, executor_input):
     return [sys.executable if command[0] == "python" else command[0], *command[1:]]
 
 
-def _collect(record, written, pod, bucket):
+def _collect(name, record, written, pod, bucket):
     made = written[0] if written else {}
     uri = made.get("uri") or record["uri"]
     if is_object_store(uri):
+        if not _path(pod, uri).exists():
+            raise Failure(f"its output {name} is missing: it left neither file nor folder")
         _copy(_path(pod, uri), place_of(uri, bucket))
     return {"uri": uri, "metadata": record.get("metadata", {}) | made.get("metadata", {})}
 

@@ -140,7 +140,9 @@ def _check_tasks(spec, executors):
         if task.get("triggerPolicy", {}).get("condition"):
             yield f"task {name}: a condition; let the component decide instead, as Pusher does"
         yield from _check_retries(name, task.get("retryPolicy", {}))
-        for key, source in task.get("inputs", {}).get("parameters", {}).items():
+        given = task.get("inputs", {}).get("parameters", {})
+        yield from _check_given(name, component, given)
+        for key, source in given.items():
             constant = str(source.get("runtimeValue", {}).get("constant", ""))
             yield from _check_constant(f"task {name}: parameter {key}", constant)
             yield from _check_producer(f"task {name}: parameter {key}", source, spec)
@@ -159,6 +161,13 @@ def _check_retries(task, policy):
             f"task {task}: backoffMaxDuration {most:.0f}s; the backend counts it from the start of "
             f"the first attempt, and the waits alone take {waits:.0f}s"
         )
+
+
+def _check_given(task, component, given):
+    """The head without ML Metadata (kubeflow/pipelines#13986, resolveParameters) insists on it."""
+    for key, asked in component.get("inputDefinitions", {}).get("parameters", {}).items():
+        if key not in given and "defaultValue" not in asked and not asked.get("isOptional"):
+            yield f"task {task}: parameter {key} has neither a value nor a default"
 
 
 def _check_constant(place, text):

@@ -2,7 +2,8 @@
 
 from failures import Failure
 from kfp.api_server import NotFound
-from kfp.failed_steps import failures, steps
+from kfp.failed_steps import failures
+from kfp.run_steps import steps
 from kfp.submit_connection import connect
 from kfp.submit_run import ENDED
 from kfp.submit_upload import find_experiment
@@ -24,8 +25,8 @@ def show_run(run_id, kubeflow: Kubeflow, *, say=print):
     server = connect(kubeflow)
     run = _get(server, run_id)
     say(_line(run))
-    for step, state in steps(run):
-        say(f"  {step:<20} {state.lower()}")
+    for step in steps(server, run):
+        say(f"  {step.name:<20} {step.state.lower()}")
     for step, cause in failures(server, run):
         say(f"{step} failed: {cause}")
     say(f"{server.ui}/#/runs/details/{run_id}")

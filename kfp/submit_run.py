@@ -6,7 +6,8 @@ from time import sleep
 
 from failures import Failure
 from kfp.api_server import NotFound, Server
-from kfp.failed_steps import failures, steps
+from kfp.failed_steps import failures
+from kfp.run_steps import steps
 from kfp.run_values import given_values
 from kfp.submit_connection import connect
 from kfp.submit_upload import open_package, upload
@@ -66,10 +67,10 @@ def watch(server: Server, run_id, say):
     try:
         while True:
             run = _get(server, run_id)
-            for name, state in steps(run):
-                if seen.get(name) != state:
-                    seen[name] = state
-                    say(f"  {name:<20} {state.lower()}")
+            for step in steps(server, run):
+                if seen.get(step.name) != step.state:
+                    seen[step.name] = step.state
+                    say(f"  {step.name:<20} {step.state.lower()}")
             state = (run.state or "PENDING").upper()
             if state in ENDED:
                 for name, cause in failures(server, run):

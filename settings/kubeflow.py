@@ -63,7 +63,7 @@ class Kubeflow(Section):
         "steadyfeed", description="without a tag, it gets one that names the code's content"
     )
     pipeline_root: BucketUri | None = Field(
-        None, description="where artifacts go; omit for the cluster's default"
+        None, description="where artifacts go, below the cluster's default; omit for that"
     )
     models: Volume | None = Field(
         Volume(claim="steadyfeed-models", mount_path="/models"),

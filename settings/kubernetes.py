@@ -24,10 +24,21 @@ MountPath = matching(
     rf"{NO_NAME}/[^:{NOT_PLAIN}]+",
     r"an absolute path without a colon, * ? [ ] { } \ $NAME or line breaks",
 )
-Variable = matching(r"[A-Za-z_]\w*", "an environment variable's name")
 
 
-class _PlainVariable(Form):
+class _Variable(Form):
+    """A variable that a step may be given: Kubeflow's own tell its launcher which pod it is in."""
+
+    _OF_KUBEFLOW = ("KFP_POD_NAME", "KFP_POD_UID", "KFP_RETRY_INDEX", "NAMESPACE")
+
+    def __call__(self, given: str) -> str:
+        super().__call__(given)
+        if given in self._OF_KUBEFLOW:
+            raise ValueError(f"{given} is Kubeflow's own; allowed: another name")
+        return given
+
+
+class _PlainVariable(_Variable):
     """A variable that a package may hold, which many can read."""
 
     _SECRET = re.compile(r"ACCESS_KEY|(^|_)(PASSWORD|SECRET|TOKEN)(_|$)", re.IGNORECASE)
@@ -42,9 +53,9 @@ class _PlainVariable(Form):
         return given
 
 
-PlainVariable = Annotated[
-    str, AfterValidator(_PlainVariable(r"[A-Za-z_]\w*", "an environment variable's name"))
-]
+_NAME = (r"[A-Za-z_]\w*", "an environment variable's name")
+Variable = Annotated[str, AfterValidator(_Variable(*_NAME))]
+PlainVariable = Annotated[str, AfterValidator(_PlainVariable(*_NAME))]
 Image = matching(
     r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?",
     "an image's name, with or without a tag or a digest",

@@ -68,6 +68,23 @@ def test_the_properties_of_the_type_arrive_as_its_types():
     assert arrived.id == 3
 
 
+def test_a_record_of_a_backend_without_ml_metadata_is_read_as_well():
+    # kubeflow/pipelines#13986, convertArtifactToRuntimeArtifact in driver/container.go: its name is
+    # the output's, its id a text of its own, and lists and dictionaries are as they were.
+    record = {
+        "name": "examples",
+        "artifactId": "0f6c2b1e-9d52-4a6e-8f3d-1b8f6a1c2d3e",
+        "uri": "minio://bucket/examples",
+        "type": {"schemaTitle": EXAMPLES["instanceSchema"]},
+        "metadata": {"split_names": '["train"]', "span": 7.0, "counts": {"train": [1.0]}},
+    }
+
+    arrived = to_artifact(record, EXAMPLES)
+
+    assert (arrived.split_names, arrived.span) == ('["train"]', 7)
+    assert arrived.get_json_value_custom_property("counts") == {"train": [1.0]}
+
+
 def test_a_custom_property_named_as_one_of_the_type_is_kept_apart():
     examples = standard_artifacts.Examples()
     examples.span = 7

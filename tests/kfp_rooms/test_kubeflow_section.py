@@ -29,6 +29,10 @@ from settings.kubernetes import Step, Volume
         ("every_step", {"tolerations": [{"operator": "Equal", "key": "a"}]}),
         ("every_step", {"tolerations": [{"value": "a"}]}),
         ("every_step", {"secrets": [{"secret": "s", "key": "k", "variable": "1A"}]}),
+        # Kubeflow's own: k8s.go and driver.go of its driver, common.go of its compiler.
+        ("every_step", {"secrets": [{"secret": "s", "key": "k", "variable": "KFP_POD_NAME"}]}),
+        ("every_step", {"environment": {"KFP_RETRY_INDEX": "0"}}),
+        ("every_step", {"environment": {"NAMESPACE": "a"}}),
         ("every_step", {"volumes": [{"claim": "My Claim", "mount_path": "/a"}]}),
         ("every_step", {"volumes": [{"claim": "c", "mount_path": "a"}]}),
         ("every_step", {"volumes": [{"claim": c, "mount_path": p} for c, p in ("a/", "b/")]}),

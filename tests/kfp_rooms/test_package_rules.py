@@ -53,6 +53,9 @@ BREAKS = {
     "Argo reads as the beginning": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"constant": "{{workflow.uid}}"}}
     ),
+    "parameter settings has neither a value nor": lambda s, p: task(s, "Count")["inputs"][
+        "parameters"
+    ].pop("settings"),
     "travel in one argument": lambda s, p: task(s, "Count")["inputs"]["parameters"].update(
         settings={"runtimeValue": {"constant": "x" * 100_001}}
     ),

@@ -80,7 +80,7 @@ class PipelinesServer:
             ),
             ("GET", r"/runs", lambda: self._page("runs", self.runs, query)),
             ("POST", r"/runs", lambda: self._run(body)),
-            ("GET", r"/runs/([^/]+)", lambda r: self._known(self.runs, r)),
+            ("GET", r"/runs/([^/]+)", lambda r: self._shown(r, query)),
             ("POST", r"/runs/([^/:]+):terminate", self._terminate),
             (
                 "DELETE",
@@ -165,6 +165,11 @@ class PipelinesServer:
         self._check_references(body)
         return self._add(self.runs, "run_id", body | {"state": "PENDING"})
 
+    def _shown(self, identity, query):
+        run = self._known(self.runs, identity)
+        # Kubeflow without ML Metadata has a run's tasks in its full view alone (#13986, GetRun).
+        return run if query.get("view") == "FULL" else {k: run[k] for k in run if k != "tasks"}
+
     def _recur(self, body):
         self._check_references(body)
         if not 1 <= int(body.get("max_concurrency", 0)) <= 10:
@@ -208,7 +213,8 @@ class PipelinesServer:
                 query = dict(urllib.parse.parse_qsl(url.query))
                 content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with server._lock:
-                    server.requests.append((self.command, url.path.removeprefix(API)))
+                    view = "?view=FULL" if query.get("view") == "FULL" else ""
+                    server.requests.append((self.command, url.path.removeprefix(API) + view))
                     server.headers.append(dict(self.headers))
                     number = len(server.requests)
                 try:

@@ -309,7 +309,7 @@ def play(server, *scenes):
 
     def show(number):
         method, path = server.requests[-1]
-        if method == "GET" and path.startswith("/runs/"):
+        if method == "GET" and path.startswith("/runs/") and "?" not in path:
             state, tasks = next(scenes)
             [run] = server.runs.values()
             run |= {"state": state, "run_details": {"task_details": tasks}}
@@ -404,6 +404,49 @@ def test_wait_ends_with_the_cause_that_the_step_printed(server, run_it, tasks, l
 
     assert code == 1
     assert said[-2:] == [cause, "The run has ended: failed"]
+
+
+def runtime_task(name, state, *pods, message=""):
+    """As a server without ML Metadata shows it (kubeflow/pipelines#13986, run.proto)."""
+    types = ("DRIVER", *["EXECUTOR"] * (len(pods) - 1))
+    return {
+        "name": name,
+        "state": state,
+        "type": "RUNTIME",
+        "pods": [{"name": pod, "type": kind} for pod, kind in zip(pods, types, strict=True)],
+        "status_metadata": {"message": message},
+    }
+
+
+def test_a_server_without_ml_metadata_shows_its_own_tasks(server, run_it):
+    server.logs = {"digits-x7k2p-12": "Trainer failed: The disk is full.\n"}
+    play(server, ("RUNNING", []), ("FAILED", []))
+    shown = server.before
+
+    def show(number):
+        shown(number)
+        for run in server.runs.values():
+            run["tasks"] = [
+                {"name": "root", "state": "RUNNING", "type": "ROOT"},
+                runtime_task("Transform", "CACHED", "digits-x7k2p-10"),
+                runtime_task("Trainer", "FAILED", "digits-x7k2p-11", "digits-x7k2p-12"),
+                runtime_task("Evaluator", "FAILED", "digits-x7k2p-13", message="no claim\n'a'"),
+            ]
+
+    server.before = show
+    code, said = run_it(wait=True)
+
+    assert code == 1
+    assert [line.split() for line in said if line.startswith("  ")] == [
+        ["Transform", "cached"],
+        ["Trainer", "failed"],
+        ["Evaluator", "failed"],
+    ]
+    assert said[-3:] == [
+        "Trainer failed: The disk is full.",
+        "Evaluator failed: it could not start; no claim 'a'",
+        "The run has ended: failed",
+    ]
 
 
 def test_a_log_that_is_cut_off_leaves_the_outcome_as_it_is(server, run_it):
