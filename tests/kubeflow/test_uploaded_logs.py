@@ -86,7 +86,7 @@ def test_waiting_for_a_run_ends_with_the_uploaded_cause(server, package, cluster
 @pytest.mark.parametrize(
     ("root", "why"),
     [
-        (None, "there is none"),
+        ("minio://mlpipeline/elsewhere", "there is none"),
         ("s3://nowhere/runs", "there is no bucket 'nowhere'"),
     ],
 )
