@@ -17,6 +17,7 @@ from kfp import worker_job
 from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
 from kfp.entrypoint import BEAM
 from kfp.image_tag import with_tag
+from kfp.own_code_image import check_images
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
 from kfp.run_facts import PUSHING_STEP, add_run_facts
@@ -45,6 +46,7 @@ def compile_package(configuration, output):
     from pipeline.create_pipeline import create_pipeline
 
     there = on_a_cluster(configuration)
+    check_images(there)
     parameters = run_parameters(there)
     pipeline = create_pipeline(there)
     steps = [component.id for component in pipeline.components]

@@ -26,7 +26,7 @@ from kfp.launcher_paths import local_path
 from kfp.run_facts import take_run_facts
 from kfp.run_origin import origin_in
 from kfp.run_parameters import replace_keys
-from pipeline import surroundings
+from pipeline import own_code_flag, surroundings
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
@@ -51,6 +51,7 @@ def main(argv=None):
             tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,
             temporary_folder(os.path.join(folder, "tmp")),
         ):
+            own_code_flag.check_own_code(beam_args)
             given = json.loads(step.json_serialized_invocation_args)
             inputs_spec = json.loads(step.json_serialized_inputs_spec_args)
             workers = os.environ.get(WORKERS)

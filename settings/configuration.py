@@ -4,6 +4,7 @@ Nothing here imports TensorFlow, so a mistake is reported in a fraction of a sec
 Relative paths are relative to the folder in which the command is given.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SerializeAsAny, field_validator
@@ -17,6 +18,8 @@ from settings.folders import folder
 from settings.ingest import Ingest
 from settings.ingest import mistake_in as mistake_in_ingest
 from settings.kubeflow import Kubeflow
+from settings.own_code import is_own
+from settings.own_modules import look_in
 from settings.plain_paths import PLAIN
 from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
@@ -44,6 +47,11 @@ class Configuration(Section):
     root: Folder = Field(description="the folder of artifacts, metadata and logs")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         0, description="the seed of everything random"
+    )
+    code: Folder | None = Field(
+        None,
+        description="the folder that holds the packages of your own that sections name as "
+        "package.module:Name; omit for the folder of the configuration's file",
     )
     data: SerializeAsAny[Data] = Field(
         description="what the examples are read from, their splits and their features"
@@ -73,6 +81,15 @@ class Configuration(Section):
     schedule: Schedule | None = Field(
         None, description="when the pipeline runs by itself; omit for never"
     )
+
+    @field_validator("code")
+    @classmethod
+    def _holds_packages(cls, code):
+        if code is not None:
+            if not Path(code).is_dir():
+                raise ValueError("allowed: an existing folder, which holds your packages")
+            look_in(code)
+        return code
 
     @field_validator("ingest")
     @classmethod
@@ -124,7 +141,9 @@ class Configuration(Section):
     @classmethod
     def _is_for_the_task(cls, model, info):
         data = info.data.get("data")
-        if data is not None and models.task_of(model.name) != data.task:
+        if data is None or is_own(model.name):
+            return model  # The Trainer looks at what one's own network answers.
+        if models.task_of(model.name) != data.task:
             fitting = [name for name in models.NAMES if models.task_of(name) == data.task]
             has = "no data.mask_feature" if data.mask_feature is None else "data.mask_feature"
             raise ValueError(

@@ -2,12 +2,29 @@
 
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from failures import did_you_mean
 from metrics import catalog
-from settings.section import Section, one_of
+from settings.own_code import OwnMetric, split
+from settings.section import OneOf, Section
 
-Metric = one_of(catalog.with_bounds())
+
+class _Measured(OneOf):
+    """A metric of this project, or one of one's own that stands in `metrics`."""
+
+    def __init__(self):
+        names = catalog.with_bounds()
+        super().__init__(names, f"{', '.join(sorted(names))}, or one of evaluation.metrics")
+
+    def __call__(self, given: str, info: ValidationInfo) -> str:
+        known = [*self._names, *(metric.key for metric in info.data.get("metrics") or ())]
+        if given not in known:
+            raise ValueError(f"allowed: {self.words}{did_you_mean(given, known)}")
+        return given
+
+
+Metric = Annotated[str, AfterValidator(_Measured())]
 
 
 class Threshold(Section):
@@ -39,18 +56,31 @@ class Change(Section):
 
 
 class Evaluation(Section):
+    metrics: list[OwnMetric] = Field(
+        [], description="metrics of your own, measured beside those of this project"
+    )
     thresholds: dict[Metric, Threshold] = Field({}, description="what a model must reach")
     change: dict[Metric, Change] = Field(
         {}, description="how far a model may fall behind the champion"
     )
     per_class: bool = Field(True, description="also compute the metrics of each class")
 
+    @field_validator("metrics")
+    @classmethod
+    def _have_names_of_their_own(cls, metrics):
+        names = [metric.key for metric in metrics]
+        for name in names:
+            if name in catalog.NAMES or names.count(name) > 1:
+                raise ValueError(f"{name} is there twice; allowed: a name that no other metric has")
+        return metrics
+
     @field_validator("change")
     @classmethod
-    def _limits_what_gets_worse(cls, change):
+    def _limits_what_gets_worse(cls, change, info):
+        own = {metric.key: metric.higher_is_better for metric in info.data.get("metrics", ())}
         for metric, limits in change.items():
             better, key = ("higher", "max_drop"), "max_rise"
-            if not catalog.higher_is_better(metric):
+            if not own.get(metric, catalog.higher_is_better(metric)):
                 better, key = ("lower", "max_rise"), "max_drop"
             if getattr(limits, key) is not None:
                 raise ValueError(f"{metric} is better when {better[0]}; allowed: {better[1]}")
@@ -61,11 +91,21 @@ class Evaluation(Section):
         limits = self.change.get(metric)
         if limits is None:
             return None
-        return limits.max_drop if catalog.higher_is_better(metric) else limits.max_rise
+        return limits.max_drop if self.higher_is_better(metric) else limits.max_rise
+
+    def higher_is_better(self, metric: str) -> bool | None:
+        """The direction in which a metric gets better; None for a name that is not a metric's."""
+        own = {metric.key: metric.higher_is_better for metric in self.metrics}
+        return own.get(metric, catalog.higher_is_better(metric))
+
+    @property
+    def own_modules(self) -> list[str]:
+        """The modules of one's own code that hold `metrics`."""
+        return sorted({split(metric.name)[0] for metric in self.metrics})
 
     def not_measured(self, task: str) -> list[tuple[str, str, str]]:
         """("thresholds" or "change", metric, what is wrong) of bounds that a task cannot have."""
-        known = catalog.with_bounds(task)
+        known = [*catalog.with_bounds(task), *(metric.key for metric in self.metrics)]
         wrong = f"not measured in {task}; allowed: {', '.join(known)}"
         return [
             (key, metric, wrong)

@@ -4,6 +4,7 @@ A line names the file and the line in it, the key, what was given and what is
 allowed, so that it can be put right without opening a document.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from failures import ConfigurationError, Failure
-from settings import mistakes
+from settings import mistakes, own_code
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
@@ -86,6 +87,8 @@ def load(file, overrides=()):
     places = {path: f"{file}:{line}" for path, line in lines.items()}
     for override in overrides:
         _apply(override, given, places)
+    if given.get("code") is None and own_code.is_named_in(given):
+        given["code"] = os.path.dirname(file) or "."
     try:
         configuration = Configuration.model_validate(given)
     except ValidationError as error:

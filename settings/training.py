@@ -13,6 +13,14 @@ from metrics import catalog
 from settings.class_weights import ClassWeights
 from settings.data import Data
 from settings.mistakes import InnerMistakes
+from settings.own_code import (
+    OwnAugmentation,
+    check_parameters,
+    declaration,
+    is_own,
+    own,
+    split,
+)
 from settings.recipes import RECIPES
 from settings.section import Section, one_of
 from settings.training_input import InputFunction, InputReport
@@ -41,17 +49,29 @@ def section_of(name: str, functions: Iterable[Callable]) -> type[Section]:
 @functools.cache
 def parameters_of(model: str) -> type[Section]:
     """The section of what `model.parameters` may hold for the model of this name."""
+    if is_own(model):
+        return declaration("network", model).parameters
     return section_of(model, [models.load(model).network])
 
 
 class Model(Section):
-    name: one_of(models.NAMES) = Field(description="the network, a file of models/")
-    parameters: dict[str, Any] = Field({}, description="the network's own keys, listed below")
+    name: own("network", models.NAMES) = Field(
+        description="the network, a file of models/, or a function or class of your own"
+    )
+    parameters: dict[str, Any] = Field(
+        {},
+        description="the network's own keys, listed below, or those of your own one",
+        validate_default=True,
+    )
 
     @field_validator("parameters")
     @classmethod
     def _fit_the_model(cls, parameters, info):
-        if "name" in info.data:  # Otherwise the name is reported.
+        if "name" not in info.data:  # The name is reported.
+            return parameters
+        if is_own(info.data["name"]):
+            check_parameters("network", info.data["name"], parameters)
+        else:
             kind = parameters_of(info.data["name"])
             try:
                 kind.model_validate(parameters)
@@ -65,6 +85,10 @@ _CHANGES = [f for name in augmentations.NAMES for f in augmentations.functions_o
 
 class Augmentation(section_of("AugmentationKeys", _CHANGES)):
     """Random changes of the training images, on the accelerator; all are off by default."""
+
+    own: list[OwnAugmentation] = Field(
+        [], description="changes of your own, in this order, after all others but blanking"
+    )
 
     @staticmethod
     def keys_of(name: str) -> list[str]:
@@ -90,6 +114,11 @@ class Augmentation(section_of("AugmentationKeys", _CHANGES)):
     def needing_colour(self) -> list[str]:
         """Those of `active` that can change RGB images only."""
         return [name for name in self.active if needs_colour(name)]
+
+    @property
+    def changes(self) -> bool:
+        """Whether any augmentation is on, one's own as well."""
+        return bool(self.active or self.own)
 
 
 def needs_colour(name: str) -> bool:
@@ -133,9 +162,12 @@ class Training(Section):
     gradient_clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="the longest that all gradients together may be; omit for no limit"
     )
-    loss: Literal["cross_entropy", "focal"] = Field(
+    loss: own("loss", ("cross_entropy", "focal")) = Field(
         "cross_entropy",
         description="what is minimised; focal counts less what the model already gets right",
+    )
+    loss_parameters: dict[str, Any] = Field(
+        {}, description="the keys of a loss of your own", validate_default=True
     )
     focal_gamma: Annotated[float, Field(gt=0, le=10)] = Field(
         2.0, description="how much less: the loss times (1 - probability of the class)^gamma"
@@ -252,6 +284,16 @@ class Training(Section):
             raise ValueError(f"allowed with batch_size {size}: {', '.join(allowed)}")
         return parts
 
+    @field_validator("loss_parameters")
+    @classmethod
+    def _fit_the_loss(cls, parameters, info):
+        loss = info.data.get("loss", "")
+        if is_own(loss):
+            check_parameters("loss", loss, parameters)
+        elif parameters and loss:
+            raise ValueError("allowed: only with a loss of your own")
+        return parameters
+
     @field_validator("class_weights")
     @classmethod
     def _weighs_classes_once(cls, weights, info):
@@ -293,3 +335,10 @@ class Recipe(Section):
     model: Model
     augmentation: Augmentation = Augmentation()
     training: Training = Training()
+
+    @property
+    def own_modules(self) -> list[str]:
+        """The modules of one's own code that the training runs."""
+        changes = [change.name for change in self.augmentation.own]
+        names = [self.model.name, self.training.loss, *changes]
+        return sorted({split(name)[0] for name in names if is_own(name)})

@@ -3,12 +3,13 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 import augmentations
 from failures import Failure
 from files.strict_json import text_of
 from settings.data import Data
+from settings.own_code import declaration, is_own, split
 from settings.preprocessing import Preprocessing
 from settings.replace import replaced
 from settings.section import Section
@@ -94,9 +95,29 @@ class Tuner(Section):
     algorithm: Literal["random", "bayesian", "hyperband"] = Field(
         "bayesian", description="how the next values are chosen"
     )
+    stop_poor_after: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None,
+        description="stop a trial after so many epochs, or a later one, while the best of its "
+        "epochs is worse than the median of what the trials before it had reached by then; the "
+        "first three are never stopped; omit to train all to the end",
+    )
     search_space: Annotated[dict[str, Tried], Field(min_length=1)] = Field(
         description="by configuration key: {min, max, log} or {choices: [...]}"
     )
+
+    @field_validator("stop_poor_after")
+    @classmethod
+    def _is_the_only_one_that_stops(cls, after, info):
+        if after is not None and info.data.get("algorithm") == "hyperband":
+            raise ValueError("hyperband stops poor trials by itself; allowed: none beside it")
+        return after
+
+    @property
+    def own_modules(self) -> list[str]:
+        """The modules of one's own code that trials run beside those of the recipe."""
+        losses = self.search_space.get("training.loss")
+        names = losses.examples if losses else []
+        return sorted({split(name)[0] for name in names if is_own(name)})
 
 
 def mistake_in(
@@ -110,7 +131,7 @@ def mistake_in(
             "objective validation_mean_iou needs segmentation; "
             "allowed: validation_loss, validation_accuracy"
         )
-    allowed = _searchable(preprocessing.channels, recipe.model.name)
+    allowed = _searchable(preprocessing.channels, recipe)
     for key, tried in tuner.search_space.items():
         if key not in allowed:
             return f"search_space {key}: unknown key; allowed: {', '.join(allowed)}"
@@ -122,24 +143,35 @@ def mistake_in(
     return None
 
 
-def takes_fractions(key: str, model: str) -> bool:
+def higher_is_better(objective: str) -> bool:
+    return objective != "validation_loss"
+
+
+def takes_fractions(key: str, recipe: Recipe) -> bool:
     """Whether a configuration key of the search space holds a number that need not be whole."""
     section, _, name = key.rpartition(".")
-    path = (name,) if section == "model.parameters" else tuple(key.split("."))
-    found = type_at(parameters_of(model) if section == "model.parameters" else Recipe, path)
+    open_ones = _open_sections(recipe)
+    root, path = (open_ones[section], (name,)) if section in open_ones else (Recipe, key.split("."))
+    found = type_at(root, path)
     return found is not None and found[0] is float
 
 
-def _searchable(channels: int, model: str) -> list[str]:
+def _open_sections(recipe: Recipe) -> dict[str, type[Section]]:
+    """The sections whose keys the network and the loss decide."""
+    loss = recipe.training.loss
+    found = {"model.parameters": parameters_of(recipe.model.name)}
+    if is_own(loss):
+        found["training.loss_parameters"] = declaration("loss", loss).parameters
+    return found
+
+
+def _searchable(channels: int, recipe: Recipe) -> list[str]:
     augmentation = [
         key
         for name in augmentations.NAMES
         if channels == 3 or not needs_colour(name)
         for key in Augmentation.keys_of(name)
     ]
-    keys = {
-        "training": _OF_TRAINING,
-        "model.parameters": parameters_of(model).model_fields,
-        "augmentation": augmentation,
-    }
+    open_ones = {name: kind.model_fields for name, kind in _open_sections(recipe).items()}
+    keys = {"training": _OF_TRAINING, **open_ones, "augmentation": augmentation}
     return [f"{section}.{name}" for section, names in keys.items() for name in names]

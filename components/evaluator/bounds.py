@@ -69,7 +69,7 @@ def bounds_of(
     for metric in evaluation.change if champion else ():
         value, before = challenger.get(metric, math.nan), champion.get(metric, math.nan)
         allowed = evaluation.allowed_change(metric)
-        higher = catalog.higher_is_better(metric)
+        higher = evaluation.higher_is_better(metric)
         limit = before - allowed if higher else before + allowed
         yield Bound(metric, value, higher, limit, allowed, before)
 
@@ -99,7 +99,8 @@ def decide(
 def _reason(bound: Bound, challenger: Mapping[str, float]) -> str:
     if bound.metric in challenger:
         return bound.reason
-    fewest = getattr(catalog.load(bound.metric), "FEWEST_CLASSES", None)
+    known = bound.metric in catalog.NAMES
+    fewest = getattr(catalog.load(bound.metric), "FEWEST_CLASSES", None) if known else None
     return f"{bound.metric} was not measured" + (
         f": it needs at least {fewest} classes" if fewest else ""
     )

@@ -3,7 +3,7 @@
 import os
 
 from components.engine import MakePipeline, run_shards
-from components.evaluator import tfma_result, worst_examples
+from components.evaluator import own_metrics, tfma_result, worst_examples
 from components.evaluator.bounds import bounds_of, decide
 from components.evaluator.count_shard import CountShard
 from components.evaluator.counts import SplitCounts
@@ -76,6 +76,7 @@ def _judge(plan: Plan, split_uri: str, evaluation: Evaluation, counts, uri: str)
     overall = {
         name: {"example_count": float(counts.examples)}
         | catalog.overall(of_model, plan.features.task)
+        | own_metrics.measure(evaluation, of_model, plan.class_names)
         for name, of_model in by_name.items()
     }
     challenger, champion = [*overall.values(), {}][:2]

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import augmentations
 from augmentations import Colours, Draw, Grid
+from components.trainer.own_augmentations import own_changes
 from failures import Failure
 from settings.data import NO_CLASS
 from settings.training import Augmentation
@@ -27,6 +28,7 @@ class Augmenter:
 
     def __init__(self, keys: Augmentation, seed: int):
         self._keys = keys
+        self._own = own_changes(keys)
         self._seed = seed
 
     def __call__(self, images, masks, step):
@@ -53,6 +55,8 @@ class Augmenter:
         recolour = self._recolouring(images, draw)  # of the original: contrast needs its mean
         images, masks, hidden = self._moved(images, masks, draw)
         images = recolour(images)
+        for change in self._own:
+            images, masks = change(images, masks, draw)
         if images.dtype != tf.uint8:
             images = tf.saturate_cast(tf.round(images), tf.uint8)
         hidden = hidden + [blank(images.shape[1:3], draw) for blank in self._functions("blank")]

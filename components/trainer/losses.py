@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components.trainer.own_loss import own_loss
 from settings.data import NO_CLASS
 from settings.training import Training
 
@@ -36,6 +37,7 @@ class Loss:
     def __init__(self, training: Training, class_weights: Sequence[float] | None = None):
         self._smoothing = training.label_smoothing
         self._gamma = training.focal_gamma if training.loss == "focal" else 0.0
+        self._own = own_loss(training)
         self._class_weights = class_weights
 
     def judge(
@@ -55,7 +57,11 @@ class Loss:
         if self._class_weights is not None:
             given *= tf.gather(tf.constant(self._class_weights, tf.float32), safe)
         given = tf.where(counts, given, 0.0)
-        losses = _losses(tf.cast(logits, tf.float32), safe, self._smoothing, self._gamma)
+        logits = tf.cast(logits, tf.float32)
+        if self._own:
+            losses = self._own(logits, _wanted(safe, logits.shape[-1], self._smoothing))
+        else:
+            losses = _losses(logits, safe, self._smoothing, self._gamma)
         # Not times 0: what is no class may have any loss, even an infinite one.
         return Judged(labels, given, tf.where(counts, given * losses, 0.0))
 
@@ -70,14 +76,17 @@ def _losses(logits, labels, smoothing: float, gamma: float) -> tf.Tensor:
         log_likelihoods = tf.nn.log_softmax(logits)
         off = tf.maximum(-tf.math.expm1(log_likelihoods), _LEAST_OFF)  # 1 - p, exact near 0
         terms = -tf.pow(off, gamma) * log_likelihoods
-        classes = logits.shape[-1]
-        wanted = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
-        return tf.reduce_sum(wanted * terms, -1)
+        return tf.reduce_sum(_wanted(labels, logits.shape[-1], smoothing) * terms, -1)
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     if smoothing:
         to_all = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
         entropy = (1 - smoothing) * entropy + smoothing * to_all
     return entropy
+
+
+def _wanted(labels, classes: int, smoothing: float) -> tf.Tensor:
+    """(batch, …, classes) float32: what the probabilities should be."""
+    return tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
 
 
 def class_ids(targets: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,9 @@ import tensorflow as tf
 
 import models
 from components import graph_error
+from components.trainer import own_network
 from failures import Failure
+from settings.own_code import is_own, split
 from settings.training import Model
 
 
@@ -15,12 +17,14 @@ def build_model(
     classes: int,
     pixel_mean: list[float],
     pixel_std: list[float],
+    per_pixel: bool | None = None,
 ) -> keras.Model:
     """The untrained model that the section describes, for images of (height, width, channels).
 
     Args:
       pixel_mean, pixel_std: one for each channel, over the training split, 0..255. Given weights
         replace them with those of their own training.
+      per_pixel: what a network of one's own must answer for: pixels, or the image; None for either.
 
     Returns:
       A model from images (batch, height, width, channels) uint8 to logits float32: (batch,
@@ -29,8 +33,8 @@ def build_model(
     Raises:
       Failure: the network cannot be built for such images, or does not fit into memory.
     """
-    network = models.load(section.name)
-    if section.parameters.get("weights"):
+    network = None if is_own(section.name) else models.load(section.name)
+    if network and section.parameters.get("weights"):
         mean, std = network.PRETRAINED_PIXELS
         pixel_mean, pixel_std = [mean] * image_shape[-1], [std] * image_shape[-1]
     # Bytes cross the bus; floats begin here.
@@ -43,6 +47,8 @@ def build_model(
         name="normalisation",
     )(images)
     try:
+        if network is None:
+            return _own_model(section, images, pixels, classes, per_pixel)
         logits = network.network(pixels, classes, **section.parameters)
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".") + "."
@@ -58,3 +64,8 @@ def build_model(
             "model or image."
         ) from error
     return keras.Model(images, logits, name=section.name)
+
+
+def _own_model(section: Model, images, pixels, classes: int, per_pixel: bool | None) -> keras.Model:
+    logits = own_network.logits_of(section.name, section.parameters, pixels, classes, per_pixel)
+    return keras.Model(images, logits, name=split(section.name)[1])

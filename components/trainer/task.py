@@ -12,6 +12,7 @@ from components.trainer.checkpoints import Checkpoints, fingerprint
 from failures import Failure
 from files.places import files_in, is_remote
 from settings.data import Features
+from settings.own_modules import digest
 from settings.preprocessing import Preprocessing
 from settings.replace import replaced
 from settings.training import Recipe
@@ -65,9 +66,10 @@ class Task:
         """Below `checkpoint_dir`, a folder for these inputs, sections and JSON values."""
         if not self.checkpoint_dir:
             return None
-        return os.path.join(self.checkpoint_dir, prefix + self._fingerprint(also))
+        return os.path.join(self.checkpoint_dir, prefix + self.fingerprint(also))
 
-    def _fingerprint(self, also) -> str:
+    def fingerprint(self, also: Mapping[str, Any]) -> str:
+        """64 hexadecimal digits for all that decides the training, and for these JSON values."""
         training = self.recipe.training.model_dump(mode="json")
         about = {
             "features": self.features.model_dump(mode="json"),
@@ -76,6 +78,7 @@ class Task:
             "augmentation": self.recipe.augmentation.model_dump(mode="json"),
             "training": {key: training[key] for key in self.recipe.training.of_a_checkpoint()},
             "seed": self.seed,
+            "own_code": digest(self.recipe.own_modules),
             **also,
         }
         folders = (self.examples.uri, self.transform_graph.uri)

@@ -17,10 +17,9 @@ from settings.training import Training
 
 def _normalise_over_devices(model: keras.Model) -> None:
     """Makes batch normalisation see the whole batch, so that many devices train as one does."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _normalise_over_devices(layer)
-        elif isinstance(layer, keras.layers.BatchNormalization):
+    # `model.layers` does not look into layers of one's own, which hold others.
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
 
 

@@ -82,7 +82,7 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
         ("data.splits.train=5", "given 5; allowed: text"),
         ("name=My Digits", "given 'My Digits'; allowed: lower-case letters, digits and hyphens"),
         ("preprocessing.height=4", "given 4; allowed: a whole number, 8 to 4,096"),
-        ("evaluation=5", "given 5; allowed: a section with the keys thresholds, change, per_class"),
+        ("evaluation=5", "given 5; allowed: a section with the keys metrics, thresholds, "),
         ("evaluation.thresholds=5", "given 5; allowed: keys (accuracy, "),
         ("kubeflow.every_step.cpu=x", "allowed: a number with a unit of Kubernetes"),
         ("data.schema=schema/none.pbtxt", "which is not a file"),

@@ -1,0 +1,44 @@
+"""One's own code on a cluster: it is there if the image holds it."""
+
+from failures import ConfigurationError
+from kfp.image_tag import with_tag
+
+
+def own_packages(configuration) -> dict[str, set[str]]:
+    """{step: names of the packages of one's own that its image must hold}."""
+    from settings.training import Recipe, Training
+
+    recipe = Recipe(
+        model=configuration.model,
+        augmentation=configuration.augmentation,
+        training=configuration.training.part(Training),
+    )
+    tried = configuration.tuner.own_modules if configuration.tuner else []
+    modules = {
+        "Trainer": [*recipe.own_modules, *tried],
+        "Tuner": [*recipe.own_modules, *tried] if configuration.tuner else [],
+        "Evaluator": configuration.evaluation.own_modules,
+    }
+    return {
+        step: {module.partition(".")[0] for module in named}
+        for step, named in modules.items()
+        if named
+    }
+
+
+def check_images(configuration) -> None:
+    """Refuses images that cannot hold code of one's own: those named by this project's content.
+
+    Raises:
+      ConfigurationError: a step that needs such code has an image without a tag.
+    """
+    kubeflow = configuration.kubeflow
+    for step, packages in own_packages(configuration).items():
+        own = kubeflow.step(step).image
+        image = own or kubeflow.image
+        if with_tag(image) != image:
+            raise ConfigurationError(
+                f"kubeflow.{f'steps.{step}.' if own else ''}image: given {image!r}, which stands "
+                f"for this project alone; allowed: an image that holds "
+                f"{', '.join(sorted(packages))} too, with its tag or digest (docs/own_code.md)"
+            )

@@ -1,0 +1,198 @@
+"""Code of one's own in a training: what it is given, and what becomes of its mistakes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer.augmentation import Augmenter
+from components.trainer.losses import Loss
+from components.trainer.model import build_model
+from failures import Failure
+from settings.own_modules import look_in
+from settings.training import Augmentation, Model, Training
+from tests.own_code.user_package import UserPackage
+
+
+@pytest.fixture
+def kit(tmp_path, monkeypatch):
+    """A user's package with one module `code`; `kit(text)` writes it and gives its name."""
+    package = UserPackage(tmp_path, monkeypatch)
+    look_in(tmp_path)
+
+    def write(text):
+        package.write("code", text)
+        return f"{package.package}.code"
+
+    return write
+
+
+LOGITS = tf.constant([[2.0, 0.0, -1.0], [0.5, 0.25, 1.0]])
+LABELS = tf.constant([0, 1], tf.int64)
+SHIFTED = """
+    import tensorflow as tf
+
+    def shifted(logits, targets, *, by: float = 1.0):
+        return tf.nn.softmax_cross_entropy_with_logits(targets, logits) + by
+"""
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_loss_gets_smoothed_targets_and_is_weighted_like_any_other(kit, smoothing):
+    module = kit(SHIFTED)
+    weights, labels = tf.constant([1.0, 3.0]), tf.constant([0, -1], tf.int64)
+    own = Training.of(
+        loss=f"{module}:shifted", loss_parameters={"by": 2.0}, label_smoothing=smoothing
+    )
+    plain = Loss(Training.of(label_smoothing=smoothing)).judge(LOGITS, LABELS)
+    judged = Loss(own).judge(LOGITS, LABELS, weights)
+    np.testing.assert_allclose(judged.losses, (plain.losses + 2.0) * weights, rtol=1e-5)
+    assert Loss(own).judge(LOGITS, labels, weights).losses[1] == 0  # of no class
+
+
+def test_a_class_may_be_a_loss_and_is_made_with_its_parameters(kit):
+    module = kit("""
+        from dataclasses import dataclass
+
+        @dataclass
+        class Constant:
+            value: float = 1.0
+
+            def __call__(self, targets, logits):
+                return 0 * logits[..., 0] + self.value
+    """)
+    loss = Loss(Training.of(loss=f"{module}:Constant", loss_parameters={"value": 5.0}))
+    assert loss.judge(LOGITS, LABELS).losses.numpy().tolist() == [5.0, 5.0]
+
+
+def test_a_loss_over_the_whole_batch_is_refused_in_one_line(kit):
+    module = kit("""
+        import tensorflow as tf
+
+        def mean(logits, targets):
+            return tf.reduce_mean(logits * targets)
+    """)
+    with pytest.raises(
+        Failure, match=r"answers with the shape \(\); allowed: \(2,\), a number"
+    ) as no:
+        Loss(Training.of(loss=f"{module}:mean")).judge(LOGITS, LABELS)
+    assert "\n" not in str(no.value)
+
+
+CHANGES = """
+    import tensorflow as tf
+
+    def dim(images, draw, *, by: float = 1.0):
+        return images * (1 - by * draw("amount")[:, None, None, None])
+
+    def turned(images, masks):
+        return tf.reverse(images, [1]), tf.reverse(masks, [1])
+
+    def grey(images):
+        return tf.reduce_mean(images, -1, keepdims=True)
+"""
+
+
+def own(*changes):
+    return Augmentation.of(own=[{"name": name, "parameters": given} for name, given in changes])
+
+
+def test_an_augmentation_draws_by_seed_step_and_image(kit):
+    module = kit(CHANGES)
+    images = tf.fill([2, 4, 4, 3], tf.constant(200, tf.uint8))
+    dim = Augmenter(own((f"{module}:dim", {"by": 0.5})), seed=3)
+    first, again, later = (dim(images, None, tf.constant(step, tf.int64))[0] for step in (1, 1, 2))
+    assert first.dtype == tf.uint8
+    assert np.unique(first[0]).size == 1
+    assert 100 <= first[0, 0, 0, 0] < 200
+    assert first[0, 0, 0, 0] != first[1, 0, 0, 0]
+    np.testing.assert_array_equal(first, again)
+    assert (first != later).numpy().all()
+
+
+def test_an_augmentation_that_moves_pixels_moves_those_of_masks(kit):
+    module = kit(CHANGES)
+    images = tf.reshape(tf.range(32, dtype=tf.int32), [1, 4, 4, 2])
+    masks = tf.cast(images[..., :1], tf.uint8)
+    turned = Augmenter(own((f"{module}:turned", {})), seed=3)
+    changed, moved = turned(tf.cast(images, tf.uint8), masks, tf.constant(1, tf.int64))
+    np.testing.assert_array_equal(changed[..., :1], moved)
+    np.testing.assert_array_equal(moved, masks[:, ::-1])
+
+
+def test_an_augmentation_of_another_shape_is_refused_in_one_line(kit):
+    module = kit(CHANGES)
+    with pytest.raises(Failure, match="answers with images of shape ") as refused:
+        Augmenter(own((f"{module}:grey", {})), seed=3)(
+            tf.zeros([1, 4, 4, 3], tf.uint8), None, tf.constant(1, tf.int64)
+        )
+    assert "\n" not in str(refused.value)
+
+
+NETWORKS = """
+    import keras
+    from keras import layers
+
+    def linear(pixels, classes, *, bias: bool = True):
+        return layers.Dense(classes, use_bias=bias)(layers.Flatten()(pixels))
+
+    def per_pixel(pixels, classes):
+        return layers.Conv2D(classes, 1)(pixels)
+
+    def wrong(pixels, classes):
+        return layers.Flatten()(pixels)
+
+    def defect(pixels, classes):
+        return pixels.no_such_attribute
+
+    class Layered(layers.Layer):
+        def __init__(self, classes: int, width: int = 2):
+            super().__init__()
+            self.one, self.two = layers.Dense(width), layers.Dense(classes)
+
+        def call(self, pixels):
+            return self.two(self.one(keras.ops.mean(pixels, (1, 2))))
+"""
+
+
+def built(name, parameters=None, per_pixel=None):
+    section = Model.of(name=name, parameters=parameters or {})
+    return build_model(section, (4, 4, 1), 10, [127.0], [60.0], per_pixel)
+
+
+def test_a_function_or_a_class_is_the_network(kit):
+    module = kit(NETWORKS)
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    linear = built(f"{module}:linear", {"bias": False}, per_pixel=False)
+    assert linear.count_params() == 160
+    assert linear(images).shape == (2, 10)
+    assert built(f"{module}:Layered", {"width": 3})(images).shape == (2, 10)
+    assert built(f"{module}:per_pixel", per_pixel=True)(images).shape == (2, 4, 4, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "per_pixel", "mistake"),
+    [
+        ("wrong", None, r"answers with the shape \(None, 16\); allowed: \(None, 10\) or "),
+        (
+            "linear",
+            True,
+            r"answers with the shape \(None, 10\); allowed: \(None, 4, 4, 10\), where",
+        ),
+        (
+            "defect",
+            None,
+            r"code:defect failed in .*/code.py:15: AttributeError: .*no_such_attribute",
+        ),
+    ],
+)
+def test_a_network_that_cannot_be_used_is_refused_in_one_line(kit, name, per_pixel, mistake):
+    module = kit(NETWORKS)
+    with pytest.raises(Failure, match=mistake) as refused:
+        built(f"{module}:{name}", per_pixel=per_pixel)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_library_that_is_missing_is_named_in_one_line(kit):
+    module = kit("import no_such_library\n\n\ndef net(pixels, classes):\n    pass\n")
+    with pytest.raises(Failure, match="ModuleNotFoundError: No module named 'no_such_library'"):
+        built(f"{module}:net")
