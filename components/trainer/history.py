@@ -52,6 +52,8 @@ class History:
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)  # of a tuner's trial
     classes: tuple[ClassPart, ...] = ()  # by class id; older trainings have none
     monitor: str = "loss"  # the validation's metric by which the best epoch is the best
+    stopped_early: bool = False  # a tuner's trial that was worse than most before it
+    reused: bool = False  # a tuner's trial whose training was done in an earlier search
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -72,6 +74,8 @@ class History:
             found.get("hyperparameters") or {},
             tuple(ClassPart(**part) for part in found.get("classes") or ()),
             found.get("monitor") or "loss",
+            bool(found.get("stopped_early")),
+            bool(found.get("reused")),
         ) if epochs else None  # fmt: skip
 
     @property

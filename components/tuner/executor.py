@@ -3,14 +3,18 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tfx import types
 
 from components.trainer import hyperparameters
 from components.trainer.cluster import place
+from components.trainer.history import History
 from components.trainer.task import Task
-from components.tuner.reading import TRIALS
+from components.tuner.known_trials import KnownTrials
+from components.tuner.reading import TRIALS, read_trials
 from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.trial import objective_of
@@ -42,7 +46,7 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
         raise Failure(
             "Tuner: there is no validation split to compare trials by. Set data.splits.validation."
         )
-    tuner = with_fractions(tuner, task.recipe.model.name)
+    tuner = with_fractions(tuner, task.recipe)
     # The logs lie with the state: after a kill, the results still have all of them.
     folder = _state_folder(task, tuner)
     logs = os.path.join(folder, TRIALS)
@@ -50,12 +54,23 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     trials = Trials(tuner.parallel_trials)
     train_one = trials.run if tuner.parallel_trials > 1 else objective_of
 
+    known = KnownTrials.beside(task.checkpoint_dir)
+
     def try_values(trial: str, values: dict[str, Any], epochs: int) -> float:
-        varied = task.varied({**values, "training.epochs": epochs})
-        return train_one(varied, tuner.objective, os.path.join(logs, trial), values)
+        varied, log = task.varied({**values, "training.epochs": epochs}), os.path.join(logs, trial)
+        history = known.recall(varied, log, values)
+        reached = history and getattr(history.best, tuner.objective)
+        if reached is None:
+            reached = train_one(varied, tuner.objective, log, values, tuner.stop_poor_after)
+            known.keep(varied, log)
+        return reached
+
+    def remark(trial: str) -> str:
+        return _remark(History.read(Path(logs, trial)))
 
     with contextlib.closing(trials):
-        found = search(tuner, folder, try_values, task.seed, trials.close)
+        found = search(tuner, folder, try_values, task.seed, trials.close, remark)
+    histories = [trial.history for trial in read_trials(Path(folder))]
     write_best_hyperparameters(found, {"best_hyperparameters": [best], "tuner_results": [results]})
     writing.copy_files(logs, os.path.join(results.uri, TRIALS), files_below(logs))
     writing.remove(folder)
@@ -63,16 +78,30 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     values = hyperparameters.tunable(trial.hyperparameters.values)
     best.set_string_custom_property("summary", in_words(values))
     best.set_float_custom_property(tuner.objective, trial.score)
-    summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found)}"
+    summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found, histories)}"
     results.set_string_custom_property("summary", summary)
 
 
-def _of_how_many(found) -> str:
+def _remark(history: History | None) -> str:
+    if history is None:
+        return ""
+    if history.reused:
+        return " (of an earlier search)"
+    epochs = len(history.epochs)
+    words = f" (stopped after {epochs} epoch{'s' * (epochs > 1)})"
+    return words if history.stopped_early else ""
+
+
+def _of_how_many(found, histories: Sequence[History]) -> str:
     trials = found.oracle.trials.values()
     trained = sum(trial.status == "COMPLETED" for trial in trials)
     words = f"the best of {trained} trial{'s' * (trained > 1)}"
-    failed = len(trials) - trained
-    return f"{words}; {failed} failed" if failed else words
+    counts = {
+        "stopped early": sum(history.stopped_early for history in histories),
+        "of earlier searches": sum(history.reused for history in histories),
+        "failed": len(trials) - trained,
+    }
+    return "; ".join([words, *(f"{count} {what}" for what, count in counts.items() if count)])
 
 
 def _state_folder(task: Task, tuner: Tuner) -> str:

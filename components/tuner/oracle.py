@@ -8,12 +8,12 @@ import numpy as np
 from keras_tuner import oracles
 
 from files.strict_json import text_of
-from settings.tuner import Tried, Tuner
+from settings.tuner import Tried, Tuner, higher_is_better
 
 
 def build_oracle(tuner: Tuner, seed: int) -> keras_tuner.Oracle:
     """The oracle of `tuner.algorithm`; the same seed proposes the same values."""
-    direction = "min" if tuner.objective == "validation_loss" else "max"
+    direction = "max" if higher_is_better(tuner.objective) else "min"
     options = {
         "objective": keras_tuner.Objective(tuner.objective, direction),
         "hyperparameters": _space(tuner.search_space),

@@ -33,6 +33,7 @@ class Search(base_tuner.BaseTuner):
       try_values: (name of the trial, values by configuration key, epochs) to the objective.
       seed: the same one proposes the same values for the same outcomes.
       end_trials: ends those that run at the same time as one that ends the search.
+      remark: what is reported of a trial, by its name, behind what it reached.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class Search(base_tuner.BaseTuner):
         try_values: Callable[[str, Mapping[str, Any], int], float],
         seed: int,
         end_trials: Callable[[], None] = lambda: None,
+        remark: Callable[[str], str] = lambda trial: "",
     ):
         self._tuner = tuner
+        self._remark = remark
         self._try_values = try_values
         self._end_trials, self._ended = end_trials, False
         self._one_at_a_time = threading.Lock()
@@ -145,7 +148,7 @@ class Search(base_tuner.BaseTuner):
         super().on_trial_end(trial)
         number, of = int(trial.trial_id) + 1, self._tuner.trials
         if trial.status == "COMPLETED":
-            outcome = f"{self._tuner.objective} {trial.score:.4g}"
+            outcome = f"{self._tuner.objective} {trial.score:.4g}{self._remark(trial.trial_id)}"
         else:
             outcome = f"failed: {_reason(trial)}"
         _LOGGER.info(
@@ -164,6 +167,7 @@ def search(
     try_values: Callable[[str, Mapping[str, Any], int], float],
     seed: int,
     end_trials: Callable[[], None] = lambda: None,
+    remark: Callable[[str], str] = lambda trial: "",
 ) -> Search:
     """A finished search with at least one successful trial; see `Search`.
 
@@ -171,11 +175,11 @@ def search(
       Failure: all trials failed.
     """
     try:
-        found = Search(tuner, folder, try_values, seed, end_trials)
+        found = Search(tuner, folder, try_values, seed, end_trials, remark)
     except (ValueError, KeyError, tf.errors.OpError, keras_tuner.errors.FatalError):
         # A kill interrupted KerasTuner's writing: start again, to the same end.
         writing.remove(folder)
-        found = Search(tuner, folder, try_values, seed, end_trials)
+        found = Search(tuner, folder, try_values, seed, end_trials, remark)
     try:
         found.search() if tuner.parallel_trials == 1 else found.search_in_threads()
     except keras_tuner.errors.FatalError as error:

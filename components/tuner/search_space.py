@@ -1,17 +1,18 @@
 """What a search space says beside its own words: where it has fractions, what is in its files."""
 
 from files.places import content_hash
+from settings.training import Recipe
 from settings.tuner import Tried, Tuner, takes_fractions
 
 
-def with_fractions(tuner: Tuner, model: str) -> Tuner:
+def with_fractions(tuner: Tuner, recipe: Recipe) -> Tuner:
     """The section, with ranges of fractions for all keys that take them.
 
     {"augmentation.crop": {"min": 0, "max": 1}} would otherwise try 0 and 1 and nothing between.
     """
     space = {
         key: _of_fractions(tried)
-        if tried.choices is None and takes_fractions(key, model)
+        if tried.choices is None and takes_fractions(key, recipe)
         else tried
         for key, tried in tuner.search_space.items()
     }

@@ -17,6 +17,7 @@ from components.trainer.input.strategy import MEMORY_SHARE, free_memory
 from components.trainer.task import Task
 from components.trainer.training_log import TrainingLog
 from components.trainer.training_task import train
+from components.tuner.poor_trials import PoorTrial, PoorTrials, TrialLog
 from failures import Failure, in_one_line
 from files import writing
 from files.strict_json import text_of
@@ -25,26 +26,40 @@ TRIAL, RESULT = "trial.pickle", "result.json"
 _MEMORY_KEY = "training.input.memory_limit_mb"
 
 
-def objective_of(task: Task, objective: str, log_folder: str, values: dict[str, Any]) -> float:
+def objective_of(
+    task: Task,
+    objective: str,
+    log_folder: str,
+    values: dict[str, Any],
+    stop_after: int | None = None,
+) -> float:
     """What one trial reached in its best epoch.
+
+    Args:
+      stop_after: epochs after which it stops where it is poor; None: it never does.
 
     Raises:
       Failure: it cannot be trained with these values.
       tf.errors.ResourceExhaustedError: it does not fit into the device's memory.
     """
     writing.remove(log_folder)  # It may hold what a killed attempt at this trial logged.
-    log = TrainingLog(log_folder)
+    log, poor, stopped = TrainingLog(log_folder), None, False
+    if stop_after:
+        poor = PoorTrials(objective, stop_after, Path(log_folder).parent)
+        log = TrialLog(log_folder, poor)
     checkpoints = task.checkpoints
     try:
         trained, _ = train(task, checkpoints, log)
+        best_epoch, reached = trained.best_epoch, getattr(trained.best, objective)
+    except PoorTrial:
+        stopped, (best_epoch, reached) = True, poor.best(log.epochs)
     except (Failure, tf.errors.ResourceExhaustedError):
         checkpoints.remove()  # Nothing resumes from here.
         raise
     finally:
         keras.utils.clear_session()  # The next trial's model needs the memory of this one.
-    log.close(best_epoch=trained.best_epoch, hyperparameters=values)
+    log.close(best_epoch=best_epoch, hyperparameters=values, stopped_early=stopped)
     checkpoints.remove()
-    reached = getattr(trained.best, objective)
     if reached is None:
         raise Failure(
             f"Tuner: the best epoch has no {objective}: no label of the validation split is known, "

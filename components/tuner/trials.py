@@ -29,7 +29,14 @@ class Trials:
         self._free = set(range(at_once))
         self._running, self._lock, self._closed = set(), threading.Lock(), False
 
-    def run(self, task: Task, objective: str, log_folder: str, values: dict[str, Any]) -> float:
+    def run(
+        self,
+        task: Task,
+        objective: str,
+        log_folder: str,
+        values: dict[str, Any],
+        stop_after: int | None = None,
+    ) -> float:
         """What `trial.objective_of` returns; to be called by as many threads as there are places.
 
         Raises:
@@ -39,7 +46,9 @@ class Trials:
         with self._lock:
             place = self._free.pop()
         try:
-            return self._run(place, task, objective, log_folder, values)
+            given = {"task": task, "objective": objective, "log_folder": log_folder}
+            given |= {"values": values, "stop_after": stop_after}
+            return self._run(place, given)
         finally:
             self._free.add(place)
 
@@ -50,11 +59,9 @@ class Trials:
             for process in self._running:
                 process.kill()
 
-    def _run(self, place: int, task: Task, objective: str, log_folder: str, values) -> float:
+    def _run(self, place: int, given: dict[str, Any]) -> float:
         with tempfile.TemporaryDirectory(prefix="trial-") as name, tempfile.TemporaryFile() as said:
-            given = {"task": task, "objective": objective, "log_folder": log_folder}
-            given |= {"values": values, "trials_at_once": self._at_once}
-            Path(name, TRIAL).write_bytes(pickle.dumps(given))
+            Path(name, TRIAL).write_bytes(pickle.dumps(given | {"trials_at_once": self._at_once}))
             words = self._process(place, name, said)
             result = read_result(Path(name))
         if result is None:
