@@ -60,7 +60,7 @@ def train(
             len(graph.labels),
             graph.pixel_mean,
             graph.pixel_std,
-            task.features.task == "segmentation",
+            training_of(task.features.task).ARE_PICTURES,
         ),
         training_input=functools.partial(batches, train_files, training=True),
         options=options,
