@@ -175,6 +175,7 @@ def _lines(lineage):
         "transform graph": lineage["transform_graph"],
         "code": f"commit {commit}, {lineage['git_state']}" if commit else "not recorded",
         "lock": lineage["lock_sha256"] or "not recorded",
+        "own code": lineage["own_code"],
     }
     yield from (f"{name:<17} {fact}" for name, fact in facts.items() if fact)
     if lineage["configuration"] is None:

@@ -51,14 +51,14 @@ def function_of(component: str, name: str, parameters: Mapping[str, Any]) -> Cal
 def reported(component: str, name: str) -> Iterator[None]:
     """Turns an exception of one's own code into a Failure that names its file and line.
 
-    TensorFlow's own errors pass: who runs a graph says what they mean.
+    A full memory is not its fault: who builds the model, or trains it, says what to do.
     """
     try:
         yield
     except Failure:
         raise
     except Exception as error:
-        if type(error).__module__.startswith("tensorflow."):
+        if type(error).__name__ == "ResourceExhaustedError":
             raise
         logging.error("%s raised", name, exc_info=True)
         text = str(error).strip().splitlines()

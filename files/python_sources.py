@@ -72,5 +72,7 @@ def _imports_of(file: Path, root: Path) -> set[Path]:
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     found = {found for name in names for found in files_of(name, root)}
     for above, below in _IN_CHOSEN.findall(text):
-        found |= set(root.glob(f"{above}*{below}".replace(".", "/") + ".py"))
+        for file in root.glob(f"{above}*{below}".replace(".", "/") + ".py"):
+            package = file.with_name("__init__.py")
+            found |= {file, package} if package.is_file() else {file}
     return found

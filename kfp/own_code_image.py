@@ -6,17 +6,10 @@ from kfp.image_tag import with_tag
 
 def own_packages(configuration) -> dict[str, set[str]]:
     """{step: names of the packages of one's own that its image must hold}."""
-    from settings.training import Recipe, Training
-
-    recipe = Recipe(
-        model=configuration.model,
-        augmentation=configuration.augmentation,
-        training=configuration.training.part(Training),
-    )
-    tried = configuration.tuner.own_modules if configuration.tuner else []
+    trained = configuration.trained_modules
     modules = {
-        "Trainer": [*recipe.own_modules, *tried],
-        "Tuner": [*recipe.own_modules, *tried] if configuration.tuner else [],
+        "Trainer": trained,
+        "Tuner": trained if configuration.tuner else [],
         "Evaluator": configuration.evaluation.own_modules,
     }
     return {

@@ -22,7 +22,7 @@ from components.validation_gate.component import ValidationGate
 from files.places import content_hash
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.own_code_flag import own_code_flags
-from settings.training import Recipe, Training
+from settings.training import Training
 from settings.training_input import InputReport
 
 
@@ -127,12 +127,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
     for component in components:
         flag = f"--code={code_fingerprint(type(component).__module__)}"
         component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.
-    trained = Recipe(
-        model=configuration.model, augmentation=configuration.augmentation, training=training
-    ).own_modules
-    if configuration.tuner is not None:
-        trained += configuration.tuner.own_modules
-    own_code = own_code_flags(trained)
+    own_code = own_code_flags(configuration.trained_modules)
     for component in (*tuners, trainer):
         component.executor_spec.add_extra_flags(own_code)
     evaluator.executor_spec.add_extra_flags(own_code_flags(configuration.evaluation.own_modules))

@@ -19,8 +19,8 @@ def lineage_of(configuration, number):
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
-      "lock_sha256", "configuration", "data": {"dataset", "fingerprint", "counts", "spans",
-      "snapshot"},
+      "lock_sha256", "own_code", "configuration", "data": {"dataset", "fingerprint", "counts",
+      "spans", "snapshot"},
       "schema", "transform_graph", "steps"}; from a cluster also "run_link" (None without
       an endpoint), "trigger" and "scheduled_time" or None. The origin is None
       for a model that was made before runs kept it.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from files.strict_json import text_of
+from settings.own_modules import digest
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +19,7 @@ class Origin(NamedTuple):
     git_commit: str | None
     git_state: str | None
     lock_sha256: str | None
+    own_code: str | None  # its modules and the state of their files; None without such code
     configuration: dict[str, Any] | None  # as plain data
 
 
@@ -34,18 +36,22 @@ def origin_of(configuration):
 
     `git_commit` is 40 hexadecimal digits and `git_state` "clean" or "dirty"; both
     are "unknown" outside a git checkout, as in a container. `lock_sha256` is of
-    requirements.txt, `configuration` the whole checked configuration as JSON.
+    requirements.txt, `configuration` the whole checked configuration as JSON. `own_code`, only
+    where sections name code of one's own, is its modules and a hash of their files.
     """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")
     state = "unknown" if changes is None else ("dirty" if changes else "clean")
     lock = (_ROOT / "requirements.txt").read_bytes()
     plain = configuration.model_dump(mode="json", by_alias=True)
+    modules = configuration.own_modules
+    own_code = {"own_code": f"{', '.join(modules)}: {digest(modules)}"} if modules else {}
     return {
         "git_commit": commit or "unknown",
         "git_state": state,
         "lock_sha256": hashlib.sha256(lock).hexdigest(),
         "configuration": text_of(plain, sort_keys=True),
+        **own_code,
     }
 
 

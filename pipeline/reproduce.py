@@ -112,7 +112,10 @@ def _compare(original, again, metrics, fingerprint):
     elif fingerprint != known:
         same = False
         print("  The data differs: its fingerprint is another.")
-    commit = origin_of(again)["git_commit"]
+    here = origin_of(again)
+    commit, own_code = here["git_commit"], here.get("own_code")
+    if own_code != original["own_code"]:
+        print(f"  Code of your own differs: {original['own_code']} then, {own_code} now.")
     if commit != original["git_commit"]:
         print(f"  The code differs: commit {original['git_commit']} then, {commit} now.")
     how = "exactly" if deterministic else f"within {TOLERANCE} (losses {LOSS_TOLERANCE})"

@@ -82,6 +82,18 @@ class Configuration(Section):
         None, description="when the pipeline runs by itself; omit for never"
     )
 
+    @property
+    def own_modules(self) -> list[str]:
+        """The modules of one's own code that any section names."""
+        return sorted({*self.trained_modules, *self.evaluation.own_modules})
+
+    @property
+    def trained_modules(self) -> list[str]:
+        """Those that a training runs, the Trainer's or a trial's."""
+        training = self.training.part(Training)
+        recipe = Recipe(model=self.model, augmentation=self.augmentation, training=training)
+        return sorted({*recipe.own_modules, *(self.tuner.own_modules if self.tuner else ())})
+
     @field_validator("code")
     @classmethod
     def _holds_packages(cls, code):

@@ -24,6 +24,7 @@ _ORIGIN = (
     "git_commit",
     "git_state",
     "lock_sha256",
+    "own_code",
     "configuration",
     "trigger",
     "scheduled_time",

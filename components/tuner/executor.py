@@ -14,7 +14,7 @@ from components.trainer.cluster import place
 from components.trainer.history import History
 from components.trainer.task import Task
 from components.tuner.known_trials import KnownTrials
-from components.tuner.reading import TRIALS, read_trials
+from components.tuner.reading import TRIALS, Trial, read_trials
 from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.trial import objective_of
@@ -65,8 +65,10 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
             known.keep(varied, log)
         return reached
 
-    def remark(trial: str) -> str:
-        return _remark(History.read(Path(logs, trial)))
+    def remark(name: str) -> str:
+        history = History.read(Path(logs, name))
+        words = Trial(name, history).remark if history else ""
+        return f" ({words})" if words else ""
 
     with contextlib.closing(trials):
         found = search(tuner, folder, try_values, task.seed, trials.close, remark)
@@ -80,16 +82,6 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
     best.set_float_custom_property(tuner.objective, trial.score)
     summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found, histories)}"
     results.set_string_custom_property("summary", summary)
-
-
-def _remark(history: History | None) -> str:
-    if history is None:
-        return ""
-    if history.reused:
-        return " (of an earlier search)"
-    epochs = len(history.epochs)
-    words = f" (stopped after {epochs} epoch{'s' * (epochs > 1)})"
-    return words if history.stopped_early else ""
 
 
 def _of_how_many(found, histories: Sequence[History]) -> str:

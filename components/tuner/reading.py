@@ -9,10 +9,19 @@ TRIALS = "trials"
 
 
 class Trial(NamedTuple):
-    """A trial that was trained to its end."""
+    """A trial that reached a value of the objective."""
 
     name: str
     history: History
+
+    @property
+    def remark(self) -> str:
+        """What sets it apart from a trial that this search trained to its end; "" for nothing."""
+        if self.history.reused:
+            return "of an earlier search"
+        epochs = len(self.history.epochs)
+        stopped = f"stopped after {epochs} epoch{'s' * (epochs > 1)}"
+        return stopped if self.history.stopped_early else ""
 
 
 def read_trials(folder: Path) -> list[Trial]:

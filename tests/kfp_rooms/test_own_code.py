@@ -4,6 +4,7 @@ import pytest
 
 from failures import ConfigurationError, Failure
 from kfp.own_code_image import check_images, own_packages
+from pipeline.origin import origin_of
 from pipeline.own_code_flag import FLAG, check_own_code, own_code_flags
 from settings.own_modules import look_in
 from settings.reading import load
@@ -49,6 +50,13 @@ def test_a_step_refuses_code_other_than_that_which_was_compiled(tmp_path, monkey
         check_own_code(flags)
     with pytest.raises(Failure, match="there is no package gone"):
         check_own_code([f"{FLAG}gone.nets@0123456789abcdef"])
+
+
+def test_the_origin_of_a_run_names_the_state_of_the_code(example):
+    origin = origin_of(example())
+    names = "vision_kit.changes, vision_kit.losses, vision_kit.nets, vision_kit.scores: "
+    assert origin["own_code"].startswith(names)
+    assert "own_code" not in origin_of(load("configs/digits.yaml"))
 
 
 @pytest.mark.slow

@@ -6,8 +6,10 @@ from tfx.types import standard_artifacts
 from components.trainer.task import Task
 from failures import Failure
 from settings.data import Features
+from settings.own_modules import look_in
 from settings.preprocessing import Preprocessing
 from settings.training import Model, Recipe
+from tests.own_code.user_package import UserPackage
 
 
 @pytest.fixture
@@ -59,6 +61,16 @@ def test_other_examples_start_a_new_training(task, tmp_path):
     before = task.state_folder({})
     (tmp_path / "examples" / "data").write_bytes(b"other records")
     assert task.state_folder({}) != before
+
+
+def test_an_edit_of_ones_own_network_starts_a_new_training(task, tmp_path, monkeypatch):
+    package = UserPackage(tmp_path, monkeypatch)
+    package.write("nets", "def tiny(pixels, classes):\n    pass\n")
+    look_in(tmp_path)
+    own = task.varied({"model": {"name": f"{package.package}.nets:tiny"}})
+    before = own.state_folder({})
+    package.write("nets", "def tiny(pixels, classes):\n    return pixels\n")
+    assert own.state_folder({}) != before
 
 
 def test_hyperparameters_are_checked_like_a_file(task):
