@@ -10,6 +10,8 @@ keys of the section `augmentation`: type, range and description stand in their a
   channels) themselves. It is used where no other file moves pixels, to save the resampling.
 - `recolour(colours, draw, *, …)` returns the `Colours` after the change. All changes of colour are
   one affine transform, rounded once.
+- `repaint(pictures, draw, *, …)` returns pictures (batch, height, width, channels) uint8 whose
+  levels changed otherwise, after all moves and changes of colour.
 - `blank(size, draw, *, …)` returns which pixels are blanked, (batch, height, width) bool.
 
 `draw(name)` gives one number in 0..1 for each picture, (batch,) float32, the same ones for the same
@@ -29,7 +31,7 @@ from typing import Any
 
 Draw = Callable[[str], Any]
 
-STAGES = ("move", "mirror", "recolour", "blank")
+STAGES = ("move", "mirror", "recolour", "repaint", "blank")
 NAMES = tuple(sorted(file.stem for file in Path(__file__).parent.glob("[!_]*.py")))
 
 

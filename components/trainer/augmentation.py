@@ -59,6 +59,8 @@ class Augmenter:
             images, masks = change(images, masks, draw)
         if images.dtype != tf.uint8:
             images = tf.saturate_cast(tf.round(images), tf.uint8)
+        for repaint in self._functions("repaint"):
+            images = repaint(images, draw)
         hidden = hidden + [blank(images.shape[1:3], draw) for blank in self._functions("blank")]
         if hidden:
             # Last of all: blanked pixels are black, whatever the colours became.

@@ -23,6 +23,7 @@ EACH = {
     "hue": {"hue": 0.3},
     "cutout": {"cutout": 0.4},
     "random_erasing": {"random_erasing": 0.9},
+    "randaugment": {"randaugment": 2},
 }
 ALL = {name: value for parameters in EACH.values() for name, value in parameters.items()}
 CLASS_COLOURS = {0: (40, 160, 90), 1: (220, 60, 130)}

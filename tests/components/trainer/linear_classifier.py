@@ -37,13 +37,17 @@ def plain_sgd(**keys) -> Training:
     )
 
 
-def steps_of(training: Training, precision="float32", strategy=None, **keys) -> Steps:
-    """Ready to train; `keys` are those of `Steps`."""
+def steps_of(
+    training: Training, precision="float32", strategy=None, normalised=False, **keys
+) -> Steps:
+    """Ready to train, with batch normalisation if wanted; `keys` are those of `Steps`."""
     devices = Devices(strategy or tf.distribute.get_strategy(), precision=precision)
     keras.utils.set_random_seed(3)
     with devices.strategy.scope(), devices.policy():
         images = keras.Input((SIDE, SIDE, 1), dtype="uint8")
         pixels = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255, dtype="float32")(images))
+        if normalised:
+            pixels = keras.layers.BatchNormalization()(pixels)
         logits = keras.layers.Dense(CLASSES, dtype="float32", bias_initializer="ones")(pixels)
         optimizer = build_optimizer(training, 10, precision)
         model = keras.Model(images, logits)
