@@ -70,6 +70,8 @@ def _show(destination, arguments):
     for name in ("path", "fingerprint", "model_uri", "run", "git_commit", "git_state"):
         if shown.get(name):
             print(f"  {name:<22} {shown[name]}")
+    if facts.get("exports"):
+        print(f"  {'exports':<22} {', '.join(facts['exports'])}")
     for name, value in sorted(facts.get("metrics", {}).items()):
         print(f"  {name:<22} {value:.6g}")
 

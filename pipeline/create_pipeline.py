@@ -107,12 +107,16 @@ def create_pipeline(configuration, metadata_connection_config=None):
     ]  # fmt: skip
     served = {}
     if configuration.serving.check:
+        given = {}
+        if "int8" in configuration.serving.tflite:
+            given["transformed_examples"] = transform.outputs["transformed_examples"]
         serving = ServingCheck(
             examples=raw,
             model=trainer.outputs["model"],
             champion=champion.outputs["champion"],
             features=data.features,
             serving=configuration.serving,
+            **given,
         )
         components.append(serving)
         served["infra_blessing"] = serving.outputs["infra_blessing"]

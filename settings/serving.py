@@ -1,8 +1,8 @@
 """The section `serving`: how a model must serve to be pushed."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from settings.section import Section
 
@@ -24,8 +24,29 @@ class Serving(Section):
         "answers for itself before it takes any other; needs check",
     )
 
+    tflite: list[Literal["float16", "int8"]] = Field(
+        [],
+        description="push TFLite files of the network beside the SavedModel: float16 halves the "
+        "weights, int8 quarters them and computes in whole numbers; needs check",
+    )
+    tflite_tolerance: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="how far a probability of a TFLite file may be from the SavedModel's"
+    )
+    tflite_images: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="transformed training images by which int8 chooses its ranges"
+    )
+
+    @field_validator("tflite")
+    @classmethod
+    def _names_each_once(cls, formats):
+        if len(set(formats)) < len(formats):
+            raise ValueError(f"given {', '.join(formats)}; allowed: each once")
+        return formats
+
     @model_validator(mode="after")
-    def _warms_up_with_what_was_checked(self):
+    def _pushes_what_was_checked(self):
         if self.warm_up and not self.check:
             raise ValueError("warm_up: given true; allowed: false, or with check: true")
+        if self.tflite and not self.check:
+            raise ValueError("tflite: given with check: false; allowed: with check: true")
         return self

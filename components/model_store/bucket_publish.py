@@ -26,7 +26,7 @@ from components.model_store.layout import (
     names,
     version_path,
 )
-from components.model_store.model_files import copy_model, model_files, write_warm_up
+from components.model_store.model_files import copy_beside, copy_model, model_files
 from components.model_store.versions import PushRecord, Version, next_number, read_record
 from files import writing
 from files.buckets import objects
@@ -39,7 +39,7 @@ def add_to_bucket(
     model: str,
     destination: str,
     decide: Callable[[], PushRecord | Version],
-    warm_up: bytes | None = None,
+    beside: str | None = None,
 ) -> Version:
     """As `publish.add`, with a version's number given by the store's conditional write."""
     decided = decide()
@@ -50,7 +50,7 @@ def add_to_bucket(
     try:
         # Not the record of the version that a rollback copies.
         writing.copy_files(model, staged, [path for path in model_files(model) if path != RECORD])
-        write_warm_up(staged, warm_up)
+        copy_beside(beside, staged)
         claimed = _claimed(destination, decide)
         if isinstance(claimed, Version):
             return claimed
@@ -108,8 +108,11 @@ def _half_made(destination: str, record: PushRecord) -> tuple[int, PushRecord] |
     found = read_record(path) if number else None
     if found is None or is_saved_model(path):
         return None
-    same = (found.fingerprint, found.restored_from) == (record.fingerprint, record.restored_from)
-    return (number, found) if same else None
+
+    def identity(record: PushRecord):
+        return record.fingerprint, record.restored_from, record.exports
+
+    return (number, found) if identity(found) == identity(record) else None
 
 
 def _seconds(text: str, form: str | None = None) -> float | None:

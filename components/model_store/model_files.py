@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from components.model_store.layout import RECORD, SAVED_MODEL_FILES, WARM_UP
+from components.model_store.layout import SAVED_MODEL_FILES, is_beside
 from failures import Failure
 from files import writing
 from files.buckets.addresses import is_bucket
@@ -48,21 +48,22 @@ def local_model(folder: str) -> Iterator[str]:
         yield copy
 
 
-def write_warm_up(folder: str, requests: bytes | None) -> None:
-    """Puts requests to warm up with where TensorFlow Serving looks for them, if there are any."""
-    if requests is not None:
-        writing.write(os.path.join(folder, WARM_UP), requests)
+def copy_beside(source: str | None, target: str) -> None:
+    """Copies what stands beside a SavedModel, if there is anything, into its folder."""
+    if source:
+        writing.copy_files(source, target, files_below(source))
 
 
 def model_fingerprint(folder: str) -> str:
     """A hash over names and contents of a SavedModel's files.
 
-    The push record, the requests to warm up with and the modification times do not count, so a
-    model has the same fingerprint in the pipeline root and in the push destination.
+    What stands beside them (the push record, requests to warm up with, TFLite files) and the
+    modification times do not count, so a model has the same fingerprint in the pipeline root and
+    in the push destination.
     """
     digest = hashlib.sha256()
     for path in model_files(folder):
-        if path in (RECORD, WARM_UP):
+        if is_beside(path):
             continue
         content = sha256(os.path.join(folder, path))
         digest.update(path.encode() + b"\0" + bytes.fromhex(content))

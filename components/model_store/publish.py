@@ -7,15 +7,13 @@ from pathlib import Path
 from components.model_store.bucket_publish import add_to_bucket
 from components.model_store.layout import RECORD, free_number, version_path
 from components.model_store.locking import locked, unfinished_folder
-from components.model_store.model_files import copy_model, write_warm_up
+from components.model_store.model_files import copy_beside, copy_model
 from components.model_store.versions import PushRecord, Version, find, next_number
 from files import writing
 from files.buckets.addresses import is_bucket
 
 
-def publish(
-    model: str, destination: str, record: PushRecord, warm_up: bytes | None = None
-) -> Version:
+def publish(model: str, destination: str, record: PushRecord, beside: str | None = None) -> Version:
     """Makes `model` the next version, or finds it when it is one already.
 
     On a local or mounted file system the version appears in one step, once it is on disk; any
@@ -24,7 +22,8 @@ def publish(
     of numbers where the store has conditional writes, as S3 and Cloud Storage do.
 
     Args:
-      warm_up: requests that TensorFlow Serving answers for itself before any others.
+      record: a version that lacks one of its `exports` is not that model.
+      beside: a folder with further files of the version, as requests to warm up with.
 
     Raises:
       Failure: the destination cannot be written. Nothing half-made is left there.
@@ -34,7 +33,10 @@ def publish(
         "Free space or change its permissions, or set another push destination, and run again.",
     ):
         return add(
-            model, destination, lambda: find(destination, record.fingerprint) or record, warm_up
+            model,
+            destination,
+            lambda: find(destination, record.fingerprint, record.exports) or record,
+            beside,
         )
 
 
@@ -42,7 +44,7 @@ def add(
     model: str,
     destination: str,
     decide: Callable[[], PushRecord | Version],
-    warm_up: bytes | None = None,
+    beside: str | None = None,
 ) -> Version:
     """Makes `model` the next version, or returns the version that it is already.
 
@@ -52,12 +54,12 @@ def add(
         bucket before and after.
     """
     if is_bucket(destination):
-        return add_to_bucket(model, destination, decide, warm_up)
+        return add_to_bucket(model, destination, decide, beside)
     place = Path(destination)
     place.mkdir(parents=True, exist_ok=True)
     with unfinished_folder(place) as folder:
         copy_model(model, str(folder))
-        write_warm_up(str(folder), warm_up)
+        copy_beside(beside, str(folder))
         with locked(place):
             decided = decide()
             if isinstance(decided, Version):

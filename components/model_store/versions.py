@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Annotated
 
@@ -33,6 +33,7 @@ class PushRecord:
     run: str = ""  # id of the pipeline run that pushed it
     restored_from: int | None = None  # by a rollback, from this version
     replaced: int | None = None  # the version in service when it was rolled back
+    exports: tuple[str, ...] = ()  # files in other formats, as tflite/int8.tflite
     # What the model was made from, where its artifact records it: git_commit, configuration …
     origin: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,10 +70,11 @@ def newest(destination: str) -> Version | None:
     return versions[-1] if versions else None
 
 
-def find(destination: str, fingerprint: str) -> Version | None:
-    """The oldest version that was pushed with this content, if there is one."""
+def find(destination: str, fingerprint: str, exports: Iterable[str] = ()) -> Version | None:
+    """The oldest version that was pushed with this content and these exports, if there is one."""
     for version in list_versions(destination):
-        if version.record and version.record.fingerprint == fingerprint:
+        record = version.record
+        if record and record.fingerprint == fingerprint and set(exports) <= set(record.exports):
             return version
     return None
 

@@ -10,11 +10,12 @@ from tfx.utils import path_utils
 
 from components.evaluator.reading import Verdict, read_verdict
 from components.examples.made_of import DATA, SPANS
-from components.model_store.layout import RECORD, WARM_UP_FILE
+from components.model_store.layout import RECORD, exports
 from components.model_store.model_files import model_fingerprint
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from components.pusher.driver import Driver
+from components.serving_check.reading import beside
 from components.typed_component import component
 from files import places, writing
 
@@ -49,7 +50,8 @@ def Pusher(
     one step, so a server that reads the folder never sees half a model. A model that is there
     already, because a run was killed after its push, is found by its content and not pushed
     twice. Beside the model is steadyfeed.json, which records what made it; TensorFlow Serving
-    ignores it. Requests that ServingCheck wrote for warming up are put where it looks for them.
+    ignores it. What ServingCheck left for it is in the same version: requests for warming up, where
+    TensorFlow Serving looks for them, and TFLite files.
 
     Args:
       pushed_model: custom properties as TFX sets them: `pushed` (0 or 1) and, when pushed,
@@ -68,16 +70,17 @@ def Pusher(
         writing.write(note, "not pushed\n")
         return
     folder = path_utils.serving_model_path(model.uri)
+    further = beside(infra_blessing.uri) if infra_blessing else None
     record = PushRecord(
         fingerprint=model_fingerprint(folder),
         model_uri=model.get_string_custom_property(_STORE_URI) or model.uri,
         pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         metrics=verdict.metrics if verdict else {},
         run=run_id,
+        exports=exports(places.files_below(further)) if further else (),
         origin={name: text for name in _ORIGIN if (text := model.get_string_custom_property(name))},
     )
-    warm_up = _warm_up(infra_blessing)
-    version = publish(folder, push_destination, record, warm_up)
+    version = publish(folder, push_destination, record, further)
     pushed_model.set_int_custom_property("pushed", 1)
     pushed_model.set_string_custom_property("pushed_destination", version.path)
     pushed_model.set_string_custom_property("pushed_version", str(version.number))
@@ -94,10 +97,3 @@ def _refusal(verdict: Verdict | None, blessing, infra_blessing) -> str | None:
     if infra_blessing and not fileio.exists(os.path.join(infra_blessing.uri, "INFRA_BLESSED")):
         return infra_blessing.get_string_custom_property("summary") or "the model does not serve"
     return None
-
-
-def _warm_up(infra_blessing) -> bytes | None:
-    file = infra_blessing and os.path.join(infra_blessing.uri, WARM_UP_FILE)
-    if not file or not fileio.exists(file):
-        return None
-    return places.read(file, "Remove the artifact and run again.")

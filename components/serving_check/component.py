@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 
 from components.model_store.layout import is_saved_model
 from components.serving_check import faults, requests, served
-from components.serving_check.reading import RESULT_FILE
+from components.serving_check.reading import RESULT_FILE, beside
 from components.split_messages import split_folder
 from components.typed_component import component
 from failures import Failure
@@ -31,6 +31,7 @@ def ServingCheck(
     infra_blessing: OutputArtifact[InfraBlessing],
     features: Features,
     serving: Serving,
+    transformed_examples: InputArtifact[Examples] = None,
     split: Parameter[str] = "test",
     large_batch: Parameter[int] = 64,
 ):
@@ -46,8 +47,10 @@ def ServingCheck(
       model: the challenger.
       champion: what ChampionResolver found; its latency is measured beside.
       infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
-        `summary` and serving.json give the causes, latency and memory. With `serving.warm_up`,
-        requests for the Pusher to put beside the model.
+        `summary` and serving.json give the causes, latency and memory. What the Pusher is to put
+        beside the model is below beside/: with `serving.warm_up` requests, with `serving.tflite`
+        TFLite files.
+      transformed_examples: of Transform, by which TFLite int8 chooses its ranges.
       large_batch: requests in the large batch, > 0.
 
     Raises:
@@ -69,11 +72,23 @@ def ServingCheck(
     figures = {name: served.figures(result) for name, result in results.items()}
     causes = faults.find(path, results["challenger"], expected)
     causes = causes or faults.over_limits(figures, serving)
+    if serving.tflite and not causes:
+        # What makes it takes a second to import.
+        from components.serving_check import tflite
+
+        pixels = []
+        if "int8" in serving.tflite:
+            pixels = tflite.training_pixels(transformed_examples, serving.tflite_images)
+        protocols = results["challenger"]["protocols"]
+        converted, causes = tflite.convert(path, serving, protocols, pixels)
+        figures["tflite"] = tflite.figures(converted, path)
+        if not causes:
+            tflite.write(converted, beside(infra_blessing.uri))
     if serving.warm_up and not causes:
         # Its messages come from a package that only this and a server over gRPC need.
         from components.serving_check import warm_up
 
-        warm_up.write(infra_blessing.uri, asked)
+        warm_up.write(beside(infra_blessing.uri), asked)
     _write(infra_blessing, causes, server, figures)
 
 
@@ -109,4 +124,8 @@ def _write(blessing, causes: list[str], server: str, figures: Mapping[str, Mappi
             f"serves: p50 {challenger['p50_ms']:.1f} ms, p99 {challenger['p99_ms']:.1f} ms, "
             f"{challenger['memory_mb']:.0f} MiB"
         )
+    for name, lite in figures.get("tflite", {}).items():
+        size, whole = (lite[key] / 1e6 for key in ("bytes", "saved_model_bytes"))
+        difference = f"off by up to {lite['difference']:.2g}"
+        summary += f"; TFLite {name} {size:.2f} MB of {whole:.2f}, {difference}"
     blessing.set_string_custom_property("summary", summary)

@@ -1,5 +1,6 @@
 """Reads what ServingCheck left without TensorFlow, whose import takes seconds."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,14 @@ class Figures(NamedTuple):
     requests: int | None = None
 
 
+class Lite(NamedTuple):
+    """A TFLite file beside the SavedModel."""
+
+    bytes: int
+    saved_model_bytes: int
+    difference: float | None  # the largest of a probability; None for one that is no number
+
+
 class Result(NamedTuple):
     """The outcome of the check; `causes` are empty exactly when the model serves."""
 
@@ -25,6 +34,12 @@ class Result(NamedTuple):
     server: str
     challenger: Figures | None
     champion: Figures | None
+    tflite: dict[str, Lite]  # by format
+
+
+def beside(folder: str) -> str:
+    """The folder, below an InfraBlessing's, of what is pushed beside the model."""
+    return os.path.join(folder, "beside")
 
 
 def read_result(folder: Path) -> Result | None:
@@ -36,4 +51,5 @@ def read_result(folder: Path) -> Result | None:
         Figures(*map(model.get, Figures._fields)) if (model := found.get(name)) else None
         for name in ("challenger", "champion")
     )
-    return Result(found["blessed"], found["causes"], found["server"], *figures)
+    tflite = {name: Lite(**lite) for name, lite in found.get("tflite", {}).items()}
+    return Result(found["blessed"], found["causes"], found["server"], *figures, tflite)

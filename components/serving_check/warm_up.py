@@ -6,7 +6,7 @@ Source: TensorFlow Serving, "SavedModel Warmup": a TFRecord file of PredictionLo
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.model_store.layout import WARM_UP_FILE
+from components.model_store.layout import WARM_UP
 from components.serving_check.requests import CLASSIFY, Requests
 from files import tfrecords, writing
 
@@ -15,13 +15,17 @@ _BY_IMAGE = {CLASSIFY[0]: "image"}
 
 
 def write(folder: str, requests: Requests) -> None:
-    """Writes one request for each signature, of the first of the texts that it was asked."""
+    """Writes one request for each signature, of the first of the texts that it was asked.
+
+    Args:
+      folder: of what is pushed beside the model.
+    """
     records = [
         _request(signature, texts[0]).SerializeToString()
         for signature, texts in requests.texts.items()
     ]
     content = b"".join(map(tfrecords.frame, records))
-    writing.write(f"{folder}/{WARM_UP_FILE}", content)
+    writing.write(f"{folder}/{WARM_UP}", content)
 
 
 def _request(signature: str, text: bytes) -> prediction_log_pb2.PredictionLog:

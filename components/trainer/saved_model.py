@@ -1,5 +1,7 @@
 """The SavedModel that is evaluated, pushed and served: one graph from encoded image to answer."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -13,13 +15,15 @@ class ServingModule(tf.Module):
 
     def __init__(self, model: keras.Model, graph: TransformGraph):
         super().__init__()
-        # Only the variables, not the Keras model: nothing but the signatures is saved.
+        # Only the variables, not the Keras model: nothing but the functions is saved.
         self._weights = [variable.value for variable in model.variables]
         self._transform = graph.saved_model
         # assets/labels of the SavedModel; a graph that looks labels up has it from its table.
         if not signature_of(graph.features.task).TABLE:
             self._labels = tf.saved_model.Asset(graph.vocabulary_file)
-        self.serving_signatures = _signatures(model, graph)
+        # From pixels to probabilities: what formats that cannot decode an image are made of.
+        self.network = _network(model, graph)
+        self.serving_signatures = _signatures(self.network, graph)
 
 
 def save(module: ServingModule, folder: str) -> None:
@@ -32,13 +36,23 @@ def save(module: ServingModule, folder: str) -> None:
         tf.saved_model.save(module, unfinished, signatures=module.serving_signatures)
 
 
-def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
+def _network(model: keras.Model, graph: TransformGraph) -> Callable:
+    image_shape, probabilities = graph.image_shape, signature_of(graph.features.task).probabilities
+    pixels = tf.TensorSpec([None, *image_shape], tf.uint8, name="pixels")
+
+    @tf.function(input_signature=[pixels], autograph=False)
+    def network(pixels):
+        return probabilities(model(pixels, training=False))
+
+    return network
+
+
+def _signatures(network: Callable, graph: TransformGraph) -> dict:
     image, target = graph.features.image_feature, graph.features.target_feature
     task, names = signature_of(graph.features.task), tf.constant(graph.labels)
 
     def answers(raw_images):
-        logits = _logits(model, graph.images(raw_images))
-        return task.answer(task.probabilities(logits), names)
+        return task.answer(_probabilities(network, graph.images(raw_images)), names)
 
     # Once in the graph, and not in each signature.
     answered = tf.function(answers, autograph=False)
@@ -60,13 +74,13 @@ def _signatures(model: keras.Model, graph: TransformGraph) -> dict:
     return {f.__name__: f.get_concrete_function() for f in functions}
 
 
-def _logits(model: keras.Model, images: tf.Tensor) -> tf.Tensor:
+def _probabilities(network: Callable, images: tf.Tensor) -> tf.Tensor:
     """(batch, …, classes) float32 of images (batch, height, width, channels) uint8."""
     # oneDNN's convolutions refuse an empty batch, so a black image stands in for it.
     size = tf.shape(images)[0]
     missing = tf.cast(size == 0, tf.int32)
     filled = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-    return model(filled, training=False)[:size]
+    return network(filled)[:size]
 
 
 def _batched(name: str):

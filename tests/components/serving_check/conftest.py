@@ -58,13 +58,25 @@ class Room:
             file.write_text(json.dumps(reported))
         return made
 
-    def check(self, model, champion=None, **config):
+    def transformed(self):
+        """What Transform makes of the pictures, as the split "train"."""
+        made = self.artifact(standard_artifacts.Examples, "transformed")
+        made.split_names = artifact_utils.encode_split_names(["train"])
+        split = self.folder / "transformed" / "Split-train"
+        split.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(split / "data-00000-of-00001")) as writer:
+            for picture in self.pictures:
+                writer.write(example(picture.tobytes()))
+        return made
+
+    def check(self, model, champion=None, transformed=None, **config):
         """(summary of the check, summary of the push, whether it was pushed)."""
         examples = self.artifact(standard_artifacts.Examples, "examples")
         examples.split_names = artifact_utils.encode_split_names(["test"])
         infra = self.artifact(standard_artifacts.InfraBlessing, "infra")
         champion = champion or self.artifact(standard_artifacts.Model, "no champion")
         artifacts = {"examples": examples, "model": model, "champion": champion}
+        artifacts |= {"transformed_examples": transformed} if transformed else {}
         made = ServingCheck(
             **{name: channel_utils.as_channel([given]) for name, given in artifacts.items()},
             **config,

@@ -41,6 +41,7 @@ def probabilities_of(images, task="classification"):
 def save_model(
     folder, task="classification", labels=LABELS, names=None, darker=0, one_crashes=False,
     large_differs=False, slow=0, nan=False, mask_shift=0, on_corrupt=None, needs=None,
+    network_differs=False, no_lite=False,
 ):  # fmt: skip
     """Saves a model; each argument but the first two is a fault.
 
@@ -57,6 +58,8 @@ def save_model(
       mask_shift: added to the classes of the mask.
       on_corrupt: "answer" a corrupt image as a black one, or "die" of it.
       needs: a file that each request reads.
+      network_differs: the network alone gives other probabilities.
+      no_lite: it has an operation that TFLite lacks.
     """
     module = tf.Module()
     module.vocabulary, module.table = _vocabulary(folder, names or labels)
@@ -106,6 +109,15 @@ def save_model(
         "serve_examples": lambda examples: answer(_parsed(examples, "image")["image"]),
         "transform_features": lambda examples: transformed(examples),
     }
+
+    @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 1], tf.uint8)])
+    def network(pixels):
+        answers = probabilities_of(pixels[..., 0], task)
+        if no_lite:
+            answers = tf.strings.to_number(tf.strings.as_string(answers))
+        return answers + 0.2 * network_differs
+
+    module.network = network
     signatures = {}
     for name, function in functions.items():
         [argument] = inspect.signature(function).parameters

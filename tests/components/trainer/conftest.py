@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.serving_check import tflite
 from components.trainer import devices
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.component import Trainer_Executor
@@ -27,6 +28,7 @@ from components.trainer.training_log import TrainingLog
 from components.transform.executor import execute as transform
 from settings.data import Features
 from settings.preprocessing import Preprocessing
+from settings.serving import Serving
 from settings.training import Augmentation, Model, Training
 
 SIDE = 12
@@ -303,3 +305,24 @@ def train_once():
 @pytest.fixture(scope="session")
 def make_properties():
     return exec_properties
+
+
+@pytest.fixture(scope="session")
+def as_tflite():
+    """A function (run, records, transformed Examples): its TFLite files, and what is wrong."""
+
+    def converted(run: Run, records: list[bytes], examples):
+        signatures, asked = run.load().signatures, tf.constant(records)
+        answers = {
+            name: {"all": {key: value.numpy() for key, value in given(examples=asked).items()}}
+            for name, given in (
+                ("transform_features", signatures["transform_features"]),
+                ("serving_default", signatures["serve_examples"]),
+            )
+        }
+        serving = Serving(tflite=["float16", "int8"])
+        pixels = tflite.training_pixels(examples, serving.tflite_images)
+        folder = str(run.serving_folder)
+        return tflite.convert(folder, serving, {"": {"answers": answers}}, pixels)
+
+    return converted

@@ -192,3 +192,11 @@ def test_mean_iou_is_that_of_its_definition():
     assert counted.measure("mean_iou") == pytest.approx(np.mean(ious))
     counted.clear()
     assert counted.measure("mean_iou") is None
+
+
+def test_tflite_files_of_a_unet_answer_like_the_signature(segmenter, inputs, as_tflite):
+    records = [raw_example(seed) for seed in list(SPLITS["test"])[:4]]
+    made, causes = as_tflite(segmenter, records, inputs["transformed_examples"][0])
+    assert causes == []
+    assert made["float16"].difference < 0.01
+    assert made["int8"].difference < 0.1

@@ -92,3 +92,12 @@ def test_what_else_is_in_a_batch_changes_no_answer(signatures, encode, test_pict
     batch = tf.constant([images[row] for row in rows])
     together = signatures["serving_default"](image=batch)["probabilities"].numpy()
     np.testing.assert_allclose(together, alone[rows], atol=1e-5)
+
+
+def test_tflite_files_answer_like_the_signature(digits, trained, as_tflite):
+    examples = digits.inputs["transformed_examples"][0]
+    made, causes = as_tflite(trained, digits.records("test")[:16], examples)
+    assert causes == []
+    assert made["float16"].difference < 0.005
+    assert made["int8"].difference < 0.1
+    assert len(made["int8"].content) < len(made["float16"].content)
