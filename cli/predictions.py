@@ -39,6 +39,12 @@ def add_verbs(verbs):
     batch.add_argument("--data-dir", metavar="FOLDER", help="where TFDS keeps its datasets")
     batch.set_defaults(verb=_batch_predict)
     for verb in (predict, batch):
+        verb.add_argument(
+            "--reject-below",
+            type=float,
+            metavar="P",
+            help="mark answers of a lower probability as rejected, 0 to 1",
+        )
         add_place(verb, "--model", "a push destination or a SavedModel")
 
 
@@ -46,9 +52,11 @@ def _predict(arguments):
     """Predicts images and prints an answer for each; 1 when one was skipped."""
     if arguments.top < 1:
         raise ConfigurationError(f"--top {arguments.top}; allowed: 1 or more")
+    _check_threshold(arguments.reject_below)
     place = place_of(arguments)
     with chatter_away() as screen:
         from components.batch_predictor import images
+        from components.batch_predictor.answer import is_below
         from components.examples.picture_files import shown
         from components.model_store.layout import newest_path
 
@@ -67,7 +75,8 @@ def _predict(arguments):
         loaded = PushedModel(path)
         if masks and not loaded.gives_masks:
             raise Failure(f"--output is for masks, and {loaded.path} gives none. Leave it out.")
-        skipped = 0
+        _refuse_threshold(arguments.reject_below, loaded)
+        skipped = rejected = 0
         for file, answer in images.answers(loaded, files.paths):
             if answer.error:
                 skipped += 1
@@ -75,12 +84,21 @@ def _predict(arguments):
                 continue
             facts = {"image": file, **loaded.answers.facts(answer, loaded.labels, arguments.top)}
             facts["model"] = loaded.path
+            if arguments.reject_below is not None:
+                confidence = loaded.answers.confidence(answer)
+                facts["rejected"] = is_below(confidence, arguments.reject_below)
+                rejected += facts["rejected"]
             if masks:
                 advice = "Name another folder with --output."
                 writing.write(masks[file], mask_png(answer.mask), advice)
                 facts["mask"] = masks[file]
             line = f"{shown(file)}: {loaded.answers.text(facts)}"
             print(text_of(facts, ensure_ascii=False) if arguments.json else line)
+        if rejected:
+            complain(
+                f"{rejected} of {len(files.paths)} images are rejected: their probability is "
+                f"below {arguments.reject_below:g}."
+            )
         if skipped:
             complain(f"{skipped} of {len(files.paths)} images were skipped.")
     return int(skipped > 0)
@@ -88,6 +106,7 @@ def _predict(arguments):
 
 def _batch_predict(arguments):
     """Predicts everything and prints how much it was; 1 when a record got no answer."""
+    _check_threshold(arguments.reject_below)
     place = place_of(arguments)
     is_dataset = arguments.input.startswith(("tfds:", "hf:"))
     if is_dataset != (arguments.split is not None):
@@ -117,17 +136,36 @@ def _batch_predict(arguments):
         total = sum(run.count for run in runs)
         console.print(f"steadyfeed: {total:,} records for {path}")
         loaded = PushedModel(path)
+        _refuse_threshold(arguments.reject_below, loaded)
         began = time.monotonic()
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("predicting", total=total)
             tally = predict_runs(
-                loaded, runs, arguments.output, lambda count: bar.advance(task, count)
+                loaded,
+                runs,
+                arguments.output,
+                lambda count: bar.advance(task, count),
+                arguments.reject_below,
             )
+        rejected = "" if arguments.reject_below is None else f" and {tally.rejected:,} rejected"
         console.print(
             f"steadyfeed: {tally.records:,} predictions in {arguments.output}, {tally.failed:,} "
-            f"of them errors, in {time.monotonic() - began:.1f} s"
+            f"of them errors{rejected}, in {time.monotonic() - began:.1f} s"
         )
     return int(tally.failed > 0)
+
+
+def _check_threshold(threshold):
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ConfigurationError(f"--reject-below {threshold:g}; allowed: 0 to 1")
+
+
+def _refuse_threshold(threshold, loaded):
+    if threshold is not None and not hasattr(loaded.answers, "confidence"):
+        raise Failure(
+            f"--reject-below is for models that give an image one class, and {loaded.path} does "
+            "not. Leave it out."
+        )
 
 
 def _cached(arguments) -> Cached:

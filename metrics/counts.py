@@ -19,6 +19,8 @@ class Counts:
     loss: _Numbers = None  # (n + 1,) float64: summed cross-entropy, weighted, nats
     top: _Numbers = None  # (n + 1,) int64: true class among the five likeliest
     weight: _Numbers = None  # (n + 1,) float64: of what is in `loss`; None: each weighs 1
+    # (bins, 3) float64: examples, right ones and summed confidence by confidence; none for pixels
+    reliability: _Numbers = None
 
     @property
     def classes(self) -> int:

@@ -8,7 +8,7 @@ import jinja2
 
 from files.strict_json import text_of
 from metrics import catalog
-from report import charts
+from report import charts, reliability
 
 _MISSING = object()
 
@@ -56,7 +56,8 @@ def _environment():
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": figure, "percent": percent}
-    environment.globals |= {"better": better, "changed_keys": changed_keys, "charts": charts}
+    environment.globals |= {"better": better, "changed_keys": changed_keys}
+    environment.globals |= {"charts": charts, "reliability": reliability}
     return environment
 
 

@@ -9,7 +9,12 @@ from pydantic import ValidationError
 
 from components.champion_resolver.reading import read_version
 from components.evaluator.bounds import bounds_of
-from components.evaluator.reading import read_confusion, read_verdict, read_worst_examples
+from components.evaluator.reading import (
+    read_confusion,
+    read_reliability,
+    read_verdict,
+    read_worst_examples,
+)
 from components.example_validator.anomalies_files import read_folder as read_anomalies
 from components.examples.reading import read_data
 from components.pusher.reading import read_pushed
@@ -17,6 +22,7 @@ from components.serving_check.reading import read_result
 from components.statistics_gen.statistics_files import read_folder as read_statistics
 from components.trainer.history import History, read_devices
 from components.trainer.input_report.reading import read_report
+from components.trainer.temperature import Calibration
 from components.transform.reading import read_dropped, read_mask_pixels
 from components.tuner.reading import read_trials
 from files.strict_json import text_of
@@ -160,8 +166,10 @@ class Run:
     history = _left("Trainer", "model_run", History.read)
     devices = _said("Trainer", "model_run", read_devices)
     input_report = _left("Trainer", "model_run", read_report)
+    calibration = _left("Trainer", "model", Calibration.read)
     verdict = _left("Evaluator", "blessing", read_verdict)
     confusion = _left("Evaluator", "evaluation", read_confusion)
+    reliability = _left("Evaluator", "evaluation", read_reliability)
     worst_examples = _left("Evaluator", "evaluation", read_worst_examples, [])
     serving = _left("ServingCheck", "infra_blessing", read_result)
 

@@ -17,6 +17,11 @@ class Answer:
     mask: np.ndarray | None = None  # (height, width) uint8 class ids, for segmentation
 
 
+def is_below(confidence: float, threshold: float) -> bool:
+    """Whether a confidence is lower, or no number."""
+    return not confidence >= threshold
+
+
 def numbers(values: np.ndarray) -> str:
     """(values,) float as a JSON array."""
     # Nine digits give every float32 back exactly; json.dumps would write seventeen.

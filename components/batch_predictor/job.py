@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
-from components.batch_predictor.answer import Answer, numbers
+from components.batch_predictor.answer import Answer, is_below, numbers
 from components.batch_predictor.pushed_model import PushedModel
 from components.batch_predictor.sources import Run, batches
 from failures import Failure
@@ -24,10 +25,11 @@ _THREADS = 2  # A serving graph keeps about one core busy while it decodes.
 
 @dataclass(frozen=True)
 class Tally:
-    """How many records there were, and how many the model could not answer."""
+    """How many records there were, how many got no answer, and how many one that is rejected."""
 
     records: int
     failed: int
+    rejected: int
 
 
 def predict_runs(
@@ -35,12 +37,14 @@ def predict_runs(
     runs: Sequence[Run],
     output: str,
     progress: Callable[[int], None],
+    reject_below: float | None = None,
 ) -> Tally:
     """Writes `predictions-00000-of-0000n.jsonl`, one file a run and one line a record.
 
     A line is {"id", "probabilities"} and what the task's answers have beside them: "class" and
     "label", or for segmentation "shares" of the pixels by class and "mask_png", the base64 of a PNG
-    of class ids. Or it is {"id", "error"}.
+    of class ids. Or it is {"id", "error"}. With `reject_below`, a class has "rejected": whether its
+    probability is lower.
 
     A file appears whole, once it is on disk; files that the same job has finished are kept.
 
@@ -52,24 +56,26 @@ def predict_runs(
     """
     folder = Path(output)
     try:
-        failed = 0
+        failed = rejected = 0
         folder.mkdir(parents=True, exist_ok=True)
         refuse_other_files(folder)  # Before the lock, which is a file in the folder.
         with _alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
-            _claim(folder, model, runs)
+            _claim(folder, model, runs, reject_below)
             for number, run in enumerate(runs):
                 file = folder / f"predictions-{number:05}-of-{len(runs):05}.jsonl"
                 if file.exists():
                     progress(run.count)
                 else:
-                    _write(file, _lines(model, run, threads), progress)
-                failed += _check(file, run)
+                    _write(file, _lines(model, run, threads, reject_below), progress)
+                of_file = _check(file, run)
+                failed += of_file.failed
+                rejected += of_file.rejected
     except OSError as error:
         raise Failure(
             f"--output {output} cannot be written: {error.strerror or error}. Free space, or "
             "name another folder; the same command continues with the unfinished files."
         ) from error
-    return Tally(sum(run.count for run in runs), failed)
+    return Tally(sum(run.count for run in runs), failed, rejected)
 
 
 def _alone_in(folder: Path) -> BinaryIO:
@@ -83,18 +89,22 @@ def _alone_in(folder: Path) -> BinaryIO:
         ) from None
 
 
-def _claim(folder: Path, model: PushedModel, runs: Sequence[Run]) -> None:
+def _claim(
+    folder: Path, model: PushedModel, runs: Sequence[Run], reject_below: float | None
+) -> None:
     job = {
         "model": os.path.abspath(model.path),
         "runs": [[run.place, run.start, run.count, _changed(run)] for run in runs],
     }
+    if reject_below is not None:
+        job["reject_below"] = reject_below
     text = text_of(job, indent=1, sort_keys=True)
     file = folder / JOB
     if file.exists():
         if file.read_text() != text:
             raise Failure(
-                f"--output {folder} holds predictions of another model or other data. Name "
-                "another folder, or remove this one."
+                f"--output {folder} holds predictions of another model or other data, or by "
+                "another --reject-below. Name another folder, or remove this one."
             )
     else:
         _write(file, iter([(text, 0)]), lambda _: None)
@@ -123,14 +133,16 @@ def _changed(run: Run) -> float | str:
         ) from error
 
 
-def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterator[tuple[str, int]]:
+def _lines(
+    model: PushedModel, run: Run, threads: ThreadPoolExecutor, reject_below: float | None
+) -> Iterator[tuple[str, int]]:
     """(lines of a batch, records in it), in order, a few batches ahead at most."""
     waiting = collections.deque()
     first = run.start
     for batch in batches(run):
         names = run.names[first - run.start : first - run.start + len(batch)]
         ids = names or range(first, first + len(batch))
-        waiting.append(threads.submit(_answered, model, batch, ids, bool(run.names)))
+        waiting.append(threads.submit(_answered, model, batch, ids, bool(run.names), reject_below))
         first += len(batch)
         if len(waiting) > 2 * _THREADS:
             yield waiting.popleft().result()
@@ -138,17 +150,22 @@ def _lines(model: PushedModel, run: Run, threads: ThreadPoolExecutor) -> Iterato
         yield waiting.popleft().result()
 
 
-def _answered(model, batch, ids, are_images) -> tuple[str, int]:
+def _answered(model, batch, ids, are_images, reject_below) -> tuple[str, int]:
     ask = model.answer_images if are_images else model.answer_examples
-    columns = model.answers.columns
-    lines = [_line(name, answer, columns) for name, answer in zip(ids, ask(batch), strict=True)]
+    lines = [
+        _line(name, answer, model.answers, reject_below)
+        for name, answer in zip(ids, ask(batch), strict=True)
+    ]
     return "".join(lines), len(batch)
 
 
-def _line(name: str | int, answer: Answer, columns: Callable[[Answer], dict[str, str]]) -> str:
+def _line(name: str | int, answer: Answer, answers: ModuleType, reject_below: float | None) -> str:
     if answer.error:
         return text_of({"id": name, "error": answer.error}) + "\n"
-    found = {"id": text_of(name), **columns(answer), "probabilities": numbers(answer.probabilities)}
+    found = {"id": text_of(name), **answers.columns(answer)}
+    if reject_below is not None:
+        found["rejected"] = text_of(is_below(answers.confidence(answer), reject_below))
+    found["probabilities"] = numbers(answer.probabilities)
     return "{" + ", ".join([f'"{key}": {value}' for key, value in found.items()]) + "}\n"
 
 
@@ -159,16 +176,17 @@ def _write(file: Path, chunks: Iterator[tuple[str, int]], progress: Callable) ->
             progress(records)
 
 
-def _check(file: Path, run: Run) -> int:
-    """How many lines hold an error; there must be a line for each record."""
-    lines = failed = 0
+def _check(file: Path, run: Run) -> Tally:
+    """What a file holds; there must be a line for each record."""
+    lines = failed = rejected = 0
     with file.open("rb") as text:
         for line in text:
             lines += 1
             failed += b'"probabilities": [' not in line
+            rejected += b', "rejected": true, "probabilities": [' in line
     if lines != run.count:
         raise Failure(
             f"{file} holds {lines} predictions for {run.count} records of {run.place}. Remove "
             "the file and run the command again."
         )
-    return failed
+    return Tally(lines, failed, rejected)

@@ -17,6 +17,7 @@ from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
 from components.split_messages import split_folder
 from components.tasks.evaluation import evaluation_of
+from components.trainer.temperature import Calibration
 from components.typed_component import component
 from failures import Failure
 from files import writing
@@ -74,6 +75,7 @@ def Evaluator(
     from components.evaluator.evaluation import evaluate
 
     models = _models(model, champion)
+    calibration = Calibration.read(model.uri)
     verdict, counts = evaluate(
         Plan(
             models=models,
@@ -84,6 +86,7 @@ def Evaluator(
             features=features,
             label_is_bytes=_label_is_bytes(schema, features),
             batch_size=batch_size,
+            temperature=calibration.temperature if calibration else 1.0,
         ),
         split_folder(examples, split, "Evaluator"),
         criteria,

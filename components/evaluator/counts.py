@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from components.evaluator.plan import Plan
+from components.evaluator.reliability import BINS, binned
 from components.evaluator.worst_examples import Ranked, worst_of
 from components.tasks.evaluation import evaluation_of
 from components.transform.corrupt_images import CorruptImage
@@ -23,7 +24,7 @@ _SMALLEST_PROBABILITY = 1e-7  # Keras clips there as well; the loss stays finite
 
 
 class ModelCounts(Counts):
-    """One model's counts, which grow batch by batch; `top` stays 0 for pixels."""
+    """One model's counts, which grow batch by batch; `top` and `reliability` stay 0 for pixels."""
 
     @classmethod
     def zeros(cls, classes: int) -> "ModelCounts":
@@ -32,6 +33,7 @@ class ModelCounts(Counts):
             np.zeros(classes + 1),
             np.zeros(classes + 1, np.int64),
             np.zeros(classes + 1),
+            np.zeros((BINS, 3)),
         )
 
     def add(
@@ -63,6 +65,7 @@ class ModelCounts(Counts):
         np.add.at(self.loss, labels, weights * losses)
         np.add.at(self.weight, labels, weights)
         np.add.at(self.top, labels, (of_label > 0) & (likelier < _TOP))
+        self.reliability += binned(probabilities.max(axis=1), labels == predicted)
         return losses
 
     def add_pixels(
@@ -106,6 +109,7 @@ class ModelCounts(Counts):
             "loss": self.loss.tolist(),
             "top": self.top.tolist(),
             "weight": self.weight.tolist(),
+            "reliability": self.reliability.tolist(),
         }
 
     def __iadd__(self, other: Counts) -> "ModelCounts":
@@ -113,6 +117,7 @@ class ModelCounts(Counts):
         self.loss += other.loss
         self.top += other.top
         self.weight += other.weight
+        self.reliability += other.reliability
         return self
 
 
@@ -129,6 +134,8 @@ class SplitCounts:
     examples: int = 0  # images that the models answered
     corrupt: list[CorruptImage] = field(default_factory=list)
     worst: list[Ranked] = field(default_factory=list)  # the challenger's
+    # The challenger's `reliability`, had its logits not been divided by its temperature.
+    uncalibrated: np.ndarray = field(default_factory=lambda: np.zeros((BINS, 3)))
 
     @classmethod
     def of(cls, plan: Plan) -> "SplitCounts":
@@ -149,6 +156,7 @@ class SplitCounts:
         self.examples += other.examples
         self.corrupt += other.corrupt
         self.worst = worst_of([*self.worst, *other.worst])
+        self.uncalibrated += other.uncalibrated
         return self
 
     def to_json(self) -> str:
@@ -156,6 +164,7 @@ class SplitCounts:
         return text_of(
             {
                 "models": {name: counts.as_lists() for name, counts in self.models.items()},
+                "uncalibrated": self.uncalibrated.tolist(),
                 "examples": self.examples,
                 "corrupt": [asdict(image) for image in self.corrupt],
             }

@@ -49,6 +49,7 @@ class Plan:
     features: Features
     label_is_bytes: bool  # Otherwise labels are integers.
     batch_size: int  # the most examples that are predicted at once
+    temperature: float = 1.0  # by which the challenger's logits are divided
 
 
 class ShardBatch(NamedTuple):

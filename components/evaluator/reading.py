@@ -91,6 +91,26 @@ def read_confusion(folder: Path, model: str = "challenger") -> Confusion | None:
     return Confusion(names, {(true, said): number for true, said, number in entries if number})
 
 
+class Reliability(NamedTuple):
+    """A classifier's answers to the test split by their confidence.
+
+    Each is a list of bins of equal width over 0..1: examples, right ones, summed confidence.
+    """
+
+    bins: list[list[float]]
+    uncalibrated: list[list[float]]  # as if its logits had not been divided by its temperature
+
+
+def read_reliability(folder: Path) -> Reliability | None:
+    """The challenger's, below a ModelEvaluation's local folder; None where it was not counted."""
+    counts = places.read_json(folder / COUNTS_FILE) or {}
+    found = counts.get("models", {}).get("challenger", {}).get("reliability") or ()
+    # Of a model that answered with nan, sums are null.
+    if not any(row[0] for row in found) or any(None in row for row in found):
+        return None
+    return Reliability(found, counts["uncalibrated"])
+
+
 class WorstExample(NamedTuple):
     """One of the examples that the challenger got most wrong.
 

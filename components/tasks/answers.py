@@ -10,6 +10,7 @@ It declares
 - `read(outputs)`: an Answer for each image;
 - `columns(answer)`: what batch-predict writes beside the probabilities, as JSON texts;
 - `facts(answer, labels, top)`: what predict says of an image, and `text(facts)`, that in a line;
+- `confidence(answer)`, only if predict may reject an answer: its probability, 0..1;
 - `at_once(shape)`: how many images fit into memory at once; None for any number.
 """
 

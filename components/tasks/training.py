@@ -8,6 +8,7 @@ It declares
 - `labels(targets)`: what `Loss` judges by, of a batch of targets;
 - `ARE_PICTURES`: whether targets are moved by augmentations as their images are;
 - `ACCURACY`: what the accuracy is called in words;
+- `CALIBRATES`, only if so: whether a temperature is fitted to the logits, of one label each;
 - `METRIC`: the validation's metric beside loss and accuracy, or None.
 """
 

@@ -4,18 +4,22 @@ import os
 from types import ModuleType
 from typing import Any
 
+import keras
 from tfx import types
 from tfx.utils import path_utils
 
 from components.tasks.training import training_of
 from components.trainer import devices, expected_answers, saved_model, workers
+from components.trainer.calibration import calibrate
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
 from components.trainer.input_report.report import InputReport
 from components.trainer.task import Task
+from components.trainer.temperature import Calibration
 from components.trainer.trained import Trained
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_task import train
+from components.trainer.training_task import train, validation_once
+from components.trainer.transform_graph import TransformGraph
 from failures import Failure
 from files import writing
 from files.strict_json import text_of
@@ -30,7 +34,8 @@ def execute(
 
     Args:
       best: a Tuner's hyperparameters by configuration key, which win over the task's.
-      model: gets the SavedModel below `Format-Serving/`, and the expected answers.
+      model: gets the SavedModel below `Format-Serving/`, the expected answers and, for a
+        calibrated classifier, its temperature.
       model_run: gets TensorBoard's logs, `history.json` and the input report.
 
     Raises:
@@ -60,11 +65,14 @@ def execute(
     )
     if input_report:
         _write_report(input_report, model_run, checkpoints)
-    module = saved_model.ServingModule(trained.model, graph)
+    network, calibration = _calibrated(trained, task, graph)
+    if calibration:
+        calibration.write(model.uri)
+    module = saved_model.ServingModule(network, graph)
     saved_model.save(module, path_utils.serving_model_dir(model.uri))
     expected_answers.write(
         os.path.join(model.uri, expected_answers.FILE),
-        trained.model,
+        network,
         graph.image_shape,
         graph.labels,
         task.features.task,
@@ -75,10 +83,20 @@ def execute(
     checkpoints.remove()
     part = training_of(task.features.task)
     _describe_model(trained, part, model)
-    _describe_run(trained, part, model_run)
+    _describe_run(trained, calibration, part, model_run)
     if best:
         content = text_of(best, indent=2, sort_keys=True) + "\n"
         writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
+
+
+def _calibrated(
+    trained: Trained, task: Task, graph: TransformGraph
+) -> tuple[keras.Model, Calibration | None]:
+    validation = None
+    part = training_of(task.features.task)
+    if task.recipe.training.calibration == "temperature" and getattr(part, "CALIBRATES", False):
+        validation = validation_once(task, graph)
+    return calibrate(trained.model, validation) if validation else (trained.model, None)
 
 
 def _write_report(report: InputReport, model_run: types.Artifact, checkpoints: Checkpoints) -> None:
@@ -109,12 +127,16 @@ def _describe_model(trained: Trained, part: ModuleType, model: types.Artifact) -
     model.set_int_custom_property("parameters", trained.model.count_params())
 
 
-def _describe_run(trained: Trained, part: ModuleType, model_run: types.Artifact) -> None:
+def _describe_run(
+    trained: Trained, calibration: Calibration | None, part: ModuleType, model_run: types.Artifact
+) -> None:
     notes = [f"{trained.epochs}, the best one was epoch {trained.best_epoch}"]
     if str(trained.devices) != devices.PLAIN:
         notes.append(f"on {trained.devices}")
     if trained.resumed_at_step:
         notes.append(f"resumed at step {trained.resumed_at_step}")
+    if calibration:
+        notes.append(f"temperature {calibration.temperature:.3g}")
     left_out = trained.best.validation_left_out
     if left_out and not part.ARE_PICTURES:  # Pixels of no class are nothing to warn of.
         notes.append(f"{left_out} validation examples of unknown labels left out")

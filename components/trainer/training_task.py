@@ -79,6 +79,13 @@ def train(
     return loop.run(), graph
 
 
+def validation_once(task: Task, graph: TransformGraph) -> Input | None:
+    """The whole validation split, once, for one process; None without one."""
+    files = task.split_files("validation")
+    options = FeedOptions(strategy="streaming")
+    return _batches(task, graph)(files, training=False, options=options) if files else None
+
+
 def _check_monitor(training: Training, classes: int, validated: bool) -> None:
     metric = training.monitor
     if metric != "loss" and not validated:

@@ -1,6 +1,6 @@
 """Evaluation: bounds, metrics against the champion's, each class, confusion, mistakes."""
 
-from report import pictures
+from report import pictures, reliability
 from report.advice import rule
 
 _MATRIX = 30  # classes up to which the whole matrix is shown
@@ -16,6 +16,7 @@ def view(run, previous):
         "bounds": [(bound, rule(bound)) for bound in run.bounds],
         "worst": _worst(run),
         "legend": pictures.legend(run.confusion.names) if run.confusion else [],
+        "reliability": _reliability(run),
     }
     if not run.confusion:
         return found
@@ -26,6 +27,14 @@ def view(run, previous):
         "matrix": classes if len(classes) <= _MATRIX else [],
         "pairs": run.confusion.mistakes()[:_PAIRS],
     }
+
+
+def _reliability(run):
+    """The Lines of the reliability diagram; [] where confidence was not counted."""
+    if not run.reliability:
+        return []
+    temperature = run.calibration and run.calibration.temperature
+    return reliability.lines(run.reliability, temperature)
 
 
 def _listed(classes, score):

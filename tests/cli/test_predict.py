@@ -234,12 +234,41 @@ def test_probabilities_that_are_no_numbers_are_null_in_every_line(predict, desti
     predict_runs(PushedModel(f"{destination}/1"), runs, str(tmp_path / "out"), lambda _: None)
     [line] = lines_of(tmp_path / "out")
     assert line["probabilities"] == [None] * 6
+    _, [said], _ = predict([tmp_path / "white.png"], destination, "--reject-below", 0.1)
+    assert " rejected" in said
 
 
 def test_masks_are_not_asked_of_a_classifier(predict, destination, folder, tmp_path):
     code, _, [line] = predict([folder], destination, "--output", tmp_path / "masks")
     assert code == 1
     assert "--output is for masks" in line
+
+
+def test_answers_below_the_threshold_are_rejected_in_every_form(
+    predict, destination, folder, images, tmp_path
+):
+    highest = served(destination, images).max(axis=1)
+    threshold = float(np.sort(highest)[[29, 30]].mean())  # 30 of 70 are below
+    code, said, complained = predict([folder], destination, "--reject-below", threshold)
+    assert code == 0
+    assert [" rejected" in line for line in said] == (highest < threshold).tolist()
+    assert complained[-1].endswith(f"are rejected: their probability is below {threshold:g}.")
+    code, said, _ = predict([folder], destination, "--reject-below", threshold, "--json")
+    assert [json.loads(line)["rejected"] for line in said] == (highest < threshold).tolist()
+    assert all(json.loads(line)["label"] in CLASSES for line in said)
+    model, output = PushedModel(f"{destination}/1"), str(tmp_path / "out")
+    runs = sources.runs_of(str(folder))[0]
+    tally = predict_runs(model, runs, output, lambda _: None, threshold)
+    assert (tally.records, tally.failed, tally.rejected) == (70, 0, 30)
+    assert [line["rejected"] for line in lines_of(output)] == (highest < threshold).tolist()
+    with pytest.raises(Failure, match="or by another --reject-below"):
+        predict_runs(model, runs, output, lambda _: None, 0.5)
+
+
+def test_a_threshold_that_is_no_probability_is_a_mistake(predict, destination, folder):
+    code, _, [line] = predict([folder], destination, "--reject-below", "1.5")
+    assert code == 2
+    assert "--reject-below 1.5; allowed: 0 to 1" in line
 
 
 def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):

@@ -124,3 +124,9 @@ def test_batch_predict_writes_each_mask(model, folder, pictures, tmp_path):
         assert line["shares"] == pytest.approx(
             [(masks[number] == one).mean() for one in range(len(LABELS))]
         )
+
+
+def test_masks_are_not_rejected_as_a_whole(predict, model, folder):
+    code, _, [line] = predict([folder], model, "--reject-below", 0.5)
+    assert code == 1
+    assert "--reject-below is for models that give an image one class" in line

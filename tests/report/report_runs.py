@@ -131,7 +131,15 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
         "metrics": {"accuracy": 0.98 if blessed else 0.91, "loss": 0.3},
         "champion_metrics": {"accuracy": 0.95, "loss": 0.4},
     }
-    counts = {"models": {"challenger": {"confusion": [[0, 0, 9], [0, 1, 2], [1, 1, 10]]}}}
+    bins = [[0, 0, 0]] * 13
+    of_challenger = {
+        "confusion": [[0, 0, 9], [0, 1, 2], [1, 1, 10]],
+        "reliability": [*bins, [12, 10, 10.9], [9, 9, 8.7]],
+    }
+    counts = {
+        "models": {"challenger": of_challenger},
+        "uncalibrated": [*bins, [1, 0, 0.9], [20, 19, 19.9]],
+    }
     evaluation = {
         "counts.json": counts,
         "class_names.json": names,
@@ -142,12 +150,15 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
         "worst/00.png": png(200),
     }  # fmt: skip
     figures = {"p50_ms": 1.2, "p99_ms": 1.5, "memory_mb": 380.0, "requests": 100}
+    lite = {"int8": {"bytes": 70_000, "saved_model_bytes": 280_000, "difference": 0.0123}}
     serving = {"blessed": True, "causes": [], "server": "C library", "challenger": figures}
+    serving["tflite"] = lite
     statistics = {"Split-train/FeatureStats.pb": feature_statistics(labels, size)}
     contributions = [
         {"name": name, "examples": 5.0 * label, "weight": 5.0 * label * heavy, "loss": heavy}
         for name, label, heavy in zip(names, labels, (0.5, 1.5), strict=True)
     ]
+    calibration = {"temperature": 1.75, "examples": 40, "loss_before": 0.5, "loss_after": 0.4}
     model_run = {
         "history.json": {"best_epoch": 5, "epochs": epochs, "classes": contributions},
         "input_report.json": input_report(),
@@ -166,7 +177,10 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
         },
         "Trainer": {
             "inputs": ["examples"],
-            "outputs": {"model": {"said": {"summary": "accuracy 0.9"}}, "model_run": model_run},
+            "outputs": {
+                "model": {"said": {"summary": "accuracy 0.9"}, "calibration.json": calibration},
+                "model_run": model_run,
+            },
         },
         "Evaluator": {
             "inputs": ["examples", "model"],

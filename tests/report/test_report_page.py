@@ -61,6 +61,30 @@ def test_the_training_says_what_each_class_contributed(page):
     assert "0.571" in table  # of the weight: 20 of 35
 
 
+def test_the_reliability_diagram_has_the_calibration_error_before_and_after(page):
+    part = section(page, "evaluation").partition("<h3>Confidence</h3>")[2]
+    words = " ".join(re.sub("<.*?>", "", part.partition("<div")[0]).split())
+    # (|10 - 10.9| + |9 - 8.7|) / 21 and (0.9 + 0.9) / 21
+    assert "width: 0.0571 calibrated, 0.0857 before." in words
+    assert "temperature 1.75, fitted on 40 examples" in words
+    label = "expected calibration error 0.0571 calibrated, 0.0857 before"
+    assert label in re.search(r'aria-label="Right answers by confidence; (.*?)"', part)[1]
+    assert [len(line.split()) for line in re.findall(r'points="(.*?)"', part)] == [2, 2]
+
+
+def test_tflite_files_are_reported_with_their_size_and_largest_difference(page):
+    row = re.search(r"int8</th>(.*?)</tr>", section(page, "serving"))[1]
+    assert row == "<td>0.07&nbsp;MB</td><td>25.0\xa0%</td><td>0.012</td>"
+
+
+def test_a_run_from_before_confidence_was_counted_has_its_report(root):
+    steps = classified()
+    of_challenger = steps["Evaluator"]["outputs"]["evaluation"]["counts.json"]["models"]
+    del of_challenger["challenger"]["reliability"]
+    root.add_run("2026-11-20T02:57:25", steps)
+    assert "Confidence" not in section(page_of(root), "evaluation")
+
+
 def test_of_very_many_classes_only_the_weakest_are_listed(root):
     classes = 21_841
     steps = classified()

@@ -48,15 +48,19 @@ def facts(answer: Answer, labels: Sequence[str], top: int) -> dict[str, Any]:
     return {
         "label": answer.label,
         "class": answer.class_id,
-        "probability": float(answer.probabilities[answer.class_id]),
+        "probability": confidence(answer),
         "top": [
             {"label": labels[i], "probability": float(answer.probabilities[i])} for i in ranked
         ],
     }
 
 
+def confidence(answer: Answer) -> float:
+    return float(answer.probabilities[answer.class_id])
+
+
 def text(facts: Mapping[str, Any]) -> str:
     first, *others = facts["top"]
     rest = ", ".join(f"{one['label']} {one['probability']:.4f}" for one in others)
-    line = f"{first['label']} {first['probability']:.4f}"
+    line = f"{first['label']} {first['probability']:.4f}" + " rejected" * facts.get("rejected", 0)
     return line + (f"  (then {rest})" if rest else "")

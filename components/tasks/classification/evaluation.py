@@ -9,6 +9,7 @@ from components.evaluator import worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
+from components.evaluator.reliability import binned, uncalibrated
 from components.evaluator.served_model import ServedModel
 from components.evaluator.tfma_result import MATRIX
 from failures import Failure
@@ -63,6 +64,9 @@ class Counting:
             counts.models[model.place.name].add(labels, *answer, weights)
             for model, answer in zip(self.models, answers, strict=True)
         ]
+        predicted, probabilities = answers[0]
+        before = uncalibrated(probabilities, self._plan.temperature)
+        counts.uncalibrated += binned(before, labels == predicted)
         self._remember_worst(batch, labels, answers[0], losses[0], counts)
 
     def _remember_worst(

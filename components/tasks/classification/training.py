@@ -7,6 +7,7 @@ from components.trainer.input.features import LABEL, Feature
 
 Loss, Tallies = losses.Loss, tallies.Tallies
 ARE_PICTURES = False
+CALIBRATES = True
 ACCURACY, METRIC = "accuracy", None
 
 

@@ -47,6 +47,8 @@ def test_shards_add_up_to_the_whole(examples, cuts):
     assert (added.confusion != whole.confusion).nnz == 0
     np.testing.assert_array_equal(added.top, whole.top)
     np.testing.assert_allclose(added.loss, whole.loss)
+    np.testing.assert_allclose(added.reliability, whole.reliability)
+    assert whole.reliability[:, 0].sum() == len(examples)
     assert whole.confusion.sum() == len(examples)
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from PIL import Image
 
-from components.evaluator.reading import read_verdict
+from components.evaluator.reading import read_reliability, read_verdict
+from components.trainer.temperature import Calibration
 from failures import Failure
 from tests.components.evaluator.brightness_model import LEVELS, example
 from tests.components.evaluator.conftest import PETS
@@ -292,3 +294,20 @@ def test_images_that_the_models_decoder_refuses_are_corrupt(workshop, pets):
     assert result.summary == "accuracy 1.0000 on 10 examples; corrupt images dropped: 2"
     with pytest.raises(Failure, match=r"record 0 of data_tfrecord.*an animated WebP"):
         workshop.evaluate(examples, model)
+
+
+def test_confidence_is_counted_as_it_is_and_as_it_was_before_the_calibration(workshop, pets):
+    model = workshop.model("m", PETS)
+    Calibration(2.0, 10, 0.5, 0.4).write(model.uri)
+    result = workshop.evaluate(workshop.examples(pets[:7], pets[7:]), model)
+    # All ten answers are right, and of probability 0.6 beside 0.24 and 0.16 or the like.
+    assert result.number("expected_calibration_error") == pytest.approx(0.4, abs=1e-6)
+    found = read_reliability(Path(result.uri))
+    [(examples, right, confidence)] = [row for row in found.bins if row[0]]
+    assert (examples, right, confidence) == (10, 10, pytest.approx(6, abs=1e-5))
+    sharper = 0.0
+    for label in (0, 1, 2):
+        rest = np.delete(np.array([3, 2, 1.0]), label)
+        others = 0.4 * rest / rest.sum()
+        sharper += (4, 4, 2)[label] * 0.36 / (0.36 + (others**2).sum())
+    assert sum(row[2] for row in found.uncalibrated) == pytest.approx(sharper, abs=1e-5)

@@ -1,0 +1,37 @@
+"""How sure a classifier is, beside how often it is right."""
+
+import numpy as np
+
+from metrics.expected_calibration_error import BINS
+
+
+def binned(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The answers to a batch by their confidence.
+
+    Args:
+      confidence: (batch,) float, the probability of each answer.
+      right: (batch,) bool.
+
+    Returns:
+      (BINS, 3) float64: examples, right ones and summed confidence of the bins (0, 1/15],
+      (1/15, 2/15] …
+    """
+    confidence = confidence.astype(np.float64)
+    bins = np.ceil(np.nan_to_num(confidence) * BINS).astype(int).clip(1, BINS) - 1
+    columns = np.ones(len(right)), right, confidence
+    return np.stack([np.bincount(bins, column, BINS) for column in columns], axis=1)
+
+
+def uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """(batch,) the confidence, had the logits not been divided by the temperature.
+
+    Args:
+      probabilities: (batch, classes) float, 0 for classes that the model does not know.
+    """
+    highest = probabilities.max(axis=1)
+    if temperature == 1:
+        return highest
+    # Of float32, as 20,000 classes have many: p^t / sum(p^t), without the smallest numbers.
+    with np.errstate(divide="ignore"):  # of a probability of 0
+        logits = np.log(probabilities / highest[:, np.newaxis])
+    return 1 / np.exp(np.float32(temperature) * logits).sum(axis=1)

@@ -1,0 +1,98 @@
+"""Temperature scaling: a classifier's logits are divided by one number, fitted after the training.
+
+It changes how sure the answers are, and not which they are. Source: Guo and others (2017,
+arXiv:1706.04599).
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import brentq
+
+from components.trainer import training_faults
+from components.trainer.input.function import Input
+from components.trainer.temperature import Calibration
+
+_LOWEST, _HIGHEST = 0.01, 100.0
+_MOST_BYTES = 256 << 20  # of logits: 67,000 examples of 1,000 classes
+
+
+def calibrate(
+    model: keras.Model, validation: Input
+) -> tuple[keras.Model, Calibration] | tuple[keras.Model, None]:
+    """The model with its logits divided by the fitted temperature, and what is known of it.
+
+    Args:
+      model: from images (batch, height, width, channels) uint8 to logits (batch, classes).
+      validation: examples that it was not trained with. Labels that are no class do not count;
+        where no label counts, the model stays as it is.
+
+    Raises:
+      Failure: the validation cannot be read.
+    """
+    logits, labels, weights = _answers(model, validation)
+    if not weights.sum():
+        return model, None
+    temperature = fit(logits, labels, weights)
+    before, after = (_loss(logits / t, labels, weights) for t in (1.0, temperature))
+    scaled = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")
+    calibrated = keras.Model(model.input, scaled(model.output), name=model.name)
+    return calibrated, Calibration(temperature, len(labels), before, after)
+
+
+def fit(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The temperature that minimises the cross-entropy of softmax(logits / temperature).
+
+    Labels are smoothed by 1 / (examples + 2), Platt's (1999) guard against overconfidence: without
+    a mistake among them, answers would otherwise be made as sure as numbers can be. The loss is
+    convex in 1 / temperature, so the root of its slope is the only minimum.
+
+    Args:
+      logits: (examples, classes) float.
+      labels: (examples,) int, each a class.
+      weights: (examples,) float of 0 or more, not all 0; None: all 1.
+    """
+    weights = np.ones(len(labels)) if weights is None else weights
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    smoothing = 1 / (len(labels) + 2)
+    wanted = (1 - smoothing) * shifted[np.arange(len(labels)), labels]
+    wanted = wanted + smoothing * shifted.mean(axis=1, dtype=np.float64)
+
+    def slope(sharpness: float) -> float:
+        likely = np.exp(sharpness * shifted)
+        expected = np.einsum("ec,ec->e", likely, shifted) / likely.sum(axis=1)
+        return float(weights @ (expected - wanted))
+
+    if not slope(1.0):
+        return 1.0  # Also where all logits are equal, which no temperature changes.
+    if slope(1 / _HIGHEST) >= 0:
+        return _HIGHEST
+    if slope(1 / _LOWEST) <= 0:
+        return _LOWEST
+    return 1 / brentq(slope, 1 / _HIGHEST, 1 / _LOWEST)
+
+
+def _answers(model, validation: Input) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits (examples, classes), labels and weights (examples,) of the labels that are classes."""
+    classes = model.output_shape[-1]
+    images_spec = validation.element_spec[0]
+    forward = tf.function(
+        lambda images: model(images, training=False), input_signature=[images_spec], autograph=False
+    )
+    most, parts, examples = _MOST_BYTES // (4 * classes), [], 0
+    for images, labels, *weights in training_faults.readable(validation.dataset, validation, 1):
+        labels = labels.numpy()
+        weights = weights[0].numpy() if weights else np.ones(len(labels))
+        known = (labels >= 0) & (labels < classes)
+        parts.append((forward(images).numpy()[known], labels[known], weights[known]))
+        examples += len(labels)
+        if examples >= most:
+            break
+    logits, labels, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return logits, labels, weights
+
+
+def _loss(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
+    return float(np.average(losses, weights=weights))

@@ -1,0 +1,26 @@
+"""How far a model's confidence is from the part of its answers that are right, on average.
+
+The sum over bins of confidence of |accuracy - mean confidence|, each times its part of the images,
+with the bins (0, 1/15], (1/15, 2/15] … Source: Guo and others (2017, arXiv:1706.04599), equation 3,
+after Naeini and others (2015). It is nan where confidence was not counted.
+"""
+
+import math
+
+from metrics.counts import Counts
+
+TASKS = ("classification",)
+HIGHER_IS_BETTER = False
+PER_CLASS = False
+BINS = 15
+
+
+def measure(counts: Counts) -> float:
+    return math.nan if counts.reliability is None else error(counts.reliability)
+
+
+def error(reliability) -> float:
+    """Of the bins of `Counts.reliability`."""
+    examples, right, confidence = zip(*reliability, strict=True)
+    apart = sum(abs(r - c) for r, c in zip(right, confidence, strict=True))
+    return float(apart / sum(examples)) if sum(examples) else math.nan

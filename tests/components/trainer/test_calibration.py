@@ -1,0 +1,88 @@
+"""Temperature scaling: as sure as it is right, and in what is served."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from components.trainer.calibration import fit
+from components.trainer.temperature import Calibration
+
+EXAMPLES, CLASSES = 400, 5
+
+
+def drawn(temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and labels drawn from softmax(logits / temperature)."""
+    chance = np.random.default_rng(7)
+    logits = chance.normal(0, 4, (EXAMPLES, CLASSES)).astype(np.float32)
+    noise = chance.gumbel(size=(EXAMPLES, CLASSES))
+    return logits, (logits / temperature + noise).argmax(axis=1)
+
+
+def smoothed_loss(logits, labels, weights, temperature) -> float:
+    wanted = np.full(logits.shape, 1 / (len(labels) + 2) / logits.shape[1])
+    wanted[np.arange(len(labels)), labels] += 1 - 1 / (len(labels) + 2)
+    losses = -(wanted * log_softmax(logits.astype(float) / temperature, axis=1)).sum(axis=1)
+    return np.average(losses, weights=weights)
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_temperature_is_where_a_search_finds_the_lowest_loss(true, weighted):
+    logits, labels = drawn(true)
+    weights = np.random.default_rng(1).uniform(0, 2, EXAMPLES) if weighted else np.ones(EXAMPLES)
+    found = fit(logits, labels, weights if weighted else None)
+    searched = minimize_scalar(
+        lambda t: smoothed_loss(logits, labels, weights, t), bounds=(0.01, 100), method="bounded"
+    )
+    assert found == pytest.approx(searched.x, rel=1e-3)
+    assert found == pytest.approx(true, rel=0.25)
+    assert fit(logits, labels, weights if weighted else None) == found
+
+
+def test_without_a_mistake_among_few_examples_answers_do_not_become_certain():
+    logits = np.eye(10, dtype=np.float32) * 5
+    temperature = fit(logits, np.arange(10))
+    confidence = np.exp(log_softmax(logits / temperature, axis=1)).max()
+    assert confidence == pytest.approx(1 - 0.9 / 12, abs=1e-3)
+
+
+def test_logits_that_say_nothing_or_the_opposite_stay_finite():
+    assert fit(np.zeros((4, 3), np.float32), np.arange(4) % 3) == 1
+    wrong = np.eye(4, dtype=np.float32)
+    assert fit(wrong, (np.arange(4) + 1) % 4) == 100
+
+
+def test_what_is_served_are_the_calibrated_probabilities(digits, trained):
+    found = Calibration.read(trained.model.uri)
+    assert found.examples == 80
+    assert found.loss_after < found.loss_before
+    assert f"temperature {found.temperature:.3g}" in trained.model_run.get_string_custom_property(
+        "summary"
+    )
+    best = trained.history["epochs"][trained.history["best_epoch"] - 1]
+    assert found.loss_before == pytest.approx(best["validation_loss"], abs=1e-4)
+    signatures = trained.load().signatures
+    records = tf.constant(digits.records("validation"))
+    labels = signatures["transform_features"](examples=records)["label"].numpy()
+    answers = signatures["serve_examples"](examples=records)
+    of_truth = answers["probabilities"].numpy()[np.arange(80), labels]
+    assert -np.log(of_truth).mean() == pytest.approx(found.loss_after, abs=1e-4)
+    assert np.mean(answers["class"] == labels) == pytest.approx(best["validation_accuracy"])
+    file = Path(trained.model.uri, "expected_answers.json")
+    expected = json.loads(file.read_text())["answers"]
+    tests = tf.constant(digits.records("test"))
+    served = signatures["serve_examples"](examples=tests)["probabilities"].numpy()
+    for answer in expected.values():
+        assert np.abs(served - np.array(answer)).max(axis=1).min() < 1e-5
+
+
+@pytest.mark.slow
+def test_it_can_be_switched_off(train_in):
+    run = train_in("plain", epochs=1, calibration="none")
+    assert Calibration.read(run.model.uri) is None
+    assert "temperature" not in run.model_run.get_string_custom_property("summary")
