@@ -55,6 +55,24 @@ def turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(upright[::down, ::right], (None, None, image.shape[2]))
 
 
+def as_stored(
+    window: tuple[int, int, int, int], size: tuple[int, int], orientation: int
+) -> tuple[int, int, int, int]:
+    """Where a window of a turned picture lies in the picture as it is stored.
+
+    Args:
+      window: top, left, height and width, in pixels.
+      size: the turned picture's height and width.
+      orientation: 1 to 8.
+    """
+    top, left, height, width = window
+    down, right = _STEPS[orientation]
+    top = top if down > 0 else size[0] - top - height
+    left = left if right > 0 else size[1] - left - width
+    lies = _AXES[orientation][0] == 1
+    return (left, top, width, height) if lies else (top, left, height, width)
+
+
 def orientations(encoded: tf.Tensor, parts: Parts) -> tf.Tensor:
     """The orientation of JPEGs, PNGs and WebPs; 1, upright, of all others.
 

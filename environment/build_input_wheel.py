@@ -22,6 +22,7 @@ PACKAGE = "steadyfeed_input"
 ROOT_MODULE = "components.trainer.input.function"
 _INIT = f'''"""Feeds image models in TensorFlow; start with `from_tfds` or `input_function`."""
 
+from {PACKAGE}.components.trainer.input.crop import RandomCrop
 from {PACKAGE}.components.trainer.input.features import LABEL, Feature
 from {PACKAGE}.components.trainer.input.function import Input, feed, from_tfds, input_function
 from {PACKAGE}.components.trainer.input.options import FeedOptions, Workers

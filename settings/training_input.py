@@ -13,17 +13,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class InputFunction(Section):
-    strategy: Literal["auto", "memory", "disk", "streaming"] = Field(
+    strategy: Literal["auto", "memory", "disk", "compressed", "streaming"] = Field(
         "auto",
-        description="where decoded images are kept between epochs; auto chooses what is predicted "
-        "to train quickest",
+        description="where images are kept between epochs: decoded in memory or on the disk, "
+        "compressed in memory as JPEGs, which lose a little, or nowhere with streaming; auto "
+        "chooses what is predicted to train quickest",
     )
     cache_dir: CacheFolder | None = Field(
         None, description="a folder on a local disk for the disk strategy; omit for one below root"
     )
     memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="MiB that the memory strategy may use; omit for half of the free memory",
+        description="MiB that the strategies memory and compressed may use; omit for half of the "
+        "free memory",
     )
     probe_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,

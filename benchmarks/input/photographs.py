@@ -13,6 +13,7 @@ BATCH = 64
 _SHARDS = 8
 _FORMAT = 3  # to be counted up when what is written changes
 _QUALITY = 90
+_LARGE = (1500, 2000)  # height and width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,36 @@ def make(folder: Path, count: int) -> Photographs:
     return load(folder)
 
 
+def make_large(folder: Path, count: int) -> list[str]:
+    """TFRecord shards of Examples with JPEGs of 2,000x1,500, unless they are there."""
+    import tensorflow as tf
+
+    folder = folder / f"photographs-large-{count}-{_FORMAT}"
+    done = folder / "done"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        random, pictures = np.random.default_rng(0), _pictures()
+        for shard in range(_SHARDS):
+            name = f"data_tfrecord-{shard:05d}-of-{_SHARDS:05d}"
+            with tf.io.TFRecordWriter(str(folder / name)) as writer:
+                for number in range(shard, count, _SHARDS):
+                    picture = _mirrored(pictures[number % len(pictures)], random)
+                    writer.write(example(_encoded(picture), number))
+        done.touch()
+    return sorted(map(str, folder.glob("data_tfrecord-*")))
+
+
+def _mirrored(picture: np.ndarray, random: np.random.Generator):
+    """A picture of 2,000x1,500 of another one and its mirror images, so not enlarged."""
+    from PIL import Image
+
+    height, width, _ = picture.shape
+    top, left = random.integers(0, height), random.integers(0, width)
+    more = ((top, _LARGE[0]), (left, _LARGE[1]), (0, 0))
+    filled = np.pad(picture, more, mode="symmetric")[: _LARGE[0], : _LARGE[1]]
+    return Image.fromarray(filled)
+
+
 def jpegs(count: int):
     """`count` different photographs, encoded."""
     with ThreadPoolExecutor() as pool:  # Pillow lets other threads run meanwhile.
@@ -84,8 +115,12 @@ def _crops(count: int):
 def _jpeg(crop) -> bytes:
     from PIL import Image
 
+    return _encoded(crop.resize((500, 375), Image.Resampling.BICUBIC))
+
+
+def _encoded(picture) -> bytes:
     file = io.BytesIO()
-    crop.resize((500, 375), Image.Resampling.BICUBIC).save(file, "JPEG", quality=_QUALITY)
+    picture.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()
 
 

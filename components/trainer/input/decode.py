@@ -7,12 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from components.exif_orientation import orientations, turned
-from components.image_decode import decode_image
+from components.image_decode import UNDECODABLE, decode_image
 from components.mask_decode import decode_mask
-from components.picture_parts import find
+from components.picture_parts import find, may_tell
 from components.trainer.input import jpeg
+from components.trainer.input.crop import RandomCrop, decode_windows
 from components.trainer.input.features import Feature, aligned_rows
 from components.trainer.input.jpeg import JPEG, RATIOS
+from components.trainer.input.python_calls import numpy_function
 
 _AT_ONCE = 32
 
@@ -57,25 +59,55 @@ def decode_images(
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not a whole image.
     """
-    turns = _turns(encoded, exif_orientation)
-    if not jpeg.available():
-        return _by_ops(encoded, turns, shape)
-    if tf.executing_eagerly():
-        return tf.constant(_quickly(encoded.numpy(), turns.numpy(), shape))
 
-    def quickly(images, turns):
+    def quickly(images):
+        return _quickly(images, shape, exif_orientation)
+
+    def by_ops():
+        return _by_ops(encoded, _turns(encoded, exif_orientation), shape)
+
+    if not jpeg.available():
+        return by_ops()
+    if tf.executing_eagerly():
+        return tf.constant(quickly(encoded.numpy()))
+    rows = tf.cond(tf.reduce_any(_is_jpeg(encoded)), lambda: _in_python(quickly, [encoded]), by_ops)
+    return tf.ensure_shape(rows, (encoded.shape[0], math.prod(shape)))
+
+
+def decode_crops(
+    values: tuple[tf.Tensor, ...],
+    features: tuple[Feature, ...],
+    crop: RandomCrop,
+    draws: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
+    """As `decode_features`, of a window of each image; beside it may only stand numbers.
+
+    Args:
+      draws: (batch, DRAWS) float32 in 0..1, which decide where the windows are.
+    """
+    image, *beside = features
+
+    def cropped(images, draws):
+        rows = aligned_rows(len(images), image.row_bytes)
+        turns = _turns_quickly(images, image.exif_orientation)
+        decode_windows(images, turns, draws, crop, image.shape, rows)
+        return rows
+
+    rows = _in_python(cropped, [values[0], draws])
+    rows = tf.ensure_shape(rows, (values[0].shape[0], image.row_bytes))
+    numbers = (tf.cast(v, f.dtype) for v, f in zip(values[1:], beside, strict=True))
+    return rows, *numbers
+
+
+def _in_python(decode: Callable, inputs: list[tf.Tensor]) -> tf.Tensor:
+    def decoded(*values):
         try:
-            return _quickly(images, turns, shape)
-        except tf.errors.InvalidArgumentError as error:
+            return decode(*values)
+        except UNDECODABLE as error:
             # numpy_function makes that of a ValueError, and of nothing else.
             raise ValueError(error.message) from error
 
-    rows = tf.cond(
-        tf.reduce_any(_is_jpeg(encoded)),
-        lambda: tf.numpy_function(quickly, [encoded, turns], tf.uint8, stateful=False),
-        lambda: _by_ops(encoded, turns, shape),
-    )
-    return tf.ensure_shape(rows, (encoded.shape[0], math.prod(shape)))
+    return numpy_function(decoded, inputs, tf.uint8)
 
 
 def decoder(image: Feature) -> list:
@@ -90,11 +122,22 @@ def _turns(encoded: tf.Tensor, exif_orientation: bool) -> tf.Tensor:
     return orientations(encoded, find(encoded))
 
 
+def _turns_quickly(images: np.ndarray, exif_orientation: bool) -> np.ndarray:
+    """As `_turns`: most JPEGs tell nothing, and need no search of their parts."""
+    turns = np.ones(len(images), np.int32)
+    telling = [n for n, one in enumerate(images) if not one.startswith(JPEG) or may_tell(one)]
+    if exif_orientation and telling:
+        with tf.device("CPU"):
+            turns[telling] = _turns(tf.constant(images[telling]), True).numpy()
+    return turns
+
+
 def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
 
 
-def _quickly(images: np.ndarray, turns: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def _quickly(images: np.ndarray, shape: tuple[int, int, int], exif_orientation: bool) -> np.ndarray:
+    turns = _turns_quickly(images, exif_orientation)
     rows = aligned_rows(len(images), math.prod(shape))
     left = jpeg.decode_rows(images, turns, shape, rows)
     if left:

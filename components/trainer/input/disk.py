@@ -26,6 +26,7 @@ import tensorflow as tf
 from components import graph_error
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import aligned_rows
+from components.trainer.input.python_calls import numpy_function
 from components.trainer.input.source import Loading, Source, tf_data_options, traced
 from failures import Failure
 from files import places, writing
@@ -228,7 +229,7 @@ def batches(source: Source, epochs: Epochs) -> Loading:
 
     @traced
     def read(pieces, numbers):
-        window = tf.numpy_function(load, [pieces], tf.uint8, stateful=False)
+        window = numpy_function(load, [pieces], tf.uint8)
         return tf.ensure_shape(window, (None, record)), numbers
 
     @traced

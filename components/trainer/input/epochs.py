@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer.input.order import Order
+from components.trainer.input.python_calls import numpy_function
 from components.trainer.input.source import traced
 
 _ENDLESS = 2**40  # epochs
@@ -38,10 +39,10 @@ class Epochs:
             if not self.balanced:
                 return self._split(order.numbers(epoch))
             seed = tf.constant(order.seed, tf.int64)
-            numbers = tf.numpy_function(self.balanced, [seed, epoch], tf.int64, stateful=False)
+            numbers = numpy_function(self.balanced, [seed, epoch], tf.int64)
             return self._split(tf.ensure_shape(numbers, (order.examples,))[: order.positions])
 
-        return self._endless(self._chained(batches_of, batches_a_part=1))
+        return self.endless(self._chained(batches_of, batches_a_part=1))
 
     def plans(self) -> tf.data.Dataset:
         """What to read for each window, and the places in it, batch after batch: `Order`'s
@@ -80,7 +81,7 @@ class Epochs:
         batches = windows.interleave(batches_of, cycle_length=1, num_parallel_calls=1)
         passed = self.first_step % order.steps_per_epoch % order.batches_a_window
         batches = batches.skip(passed) if passed else batches
-        return self._endless(
+        return self.endless(
             batches.map(traced(lambda window, places: (window, self._share(places))))
             if self.workers > 1
             else batches
@@ -104,7 +105,7 @@ class Epochs:
         skipped = passed // batches_a_part
         return parts.skip(skipped) if skipped else parts
 
-    def _endless(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    def endless(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Marked as endless if it repeats: otherwise workers ask each other before every step
         whether more data follow."""
         if not self.repeat:

@@ -8,11 +8,13 @@ import dataclasses
 import functools
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from components.trainer.input import disk, memory, records, scattered, streaming, tfds
+from components.trainer.input import compressed, disk, memory, records, scattered, streaming, tfds
 from components.trainer.input.balance import Balance
+from components.trainer.input.crop import RandomCrop
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import LABEL, Feature, image_feature
 from components.trainer.input.load_times import LoadTimes
@@ -37,7 +39,7 @@ class Input:
     """
 
     dataset: tf.data.Dataset
-    strategy: str  # "memory", "disk" or "streaming"
+    strategy: str  # "memory", "disk", "compressed" or "streaming"
     reason: str  # why this strategy, half a sentence for people
     order: Order = dataclasses.field(repr=False)  # which example comes when
     source: Source = dataclasses.field(repr=False)
@@ -137,36 +139,28 @@ def feed(
     balanced = options.balanced and training
     if balanced and source.features[1].dtype != "int64":
         raise Failure("Balanced sampling needs one label for each example. Leave it out for masks.")
-    strategy, reason = choose(
-        options.strategy,
-        source.at_most * source.row_bytes,
-        options.cache_dir,
-        options.memory_limit_bytes,
-        functools.partial(disk.bytes_to_write, source, options.cache_dir),
-        options.workers.here,
-    )
-    # What is predicted may be streaming, which cannot be balanced.
-    if options.plan and options.strategy == "auto" and not balanced:
-        strategy, reason = options.plan(source, strategy, reason)
+    crop = options.crop if training else None
+    strategy, reason = _strategy(source, options, balanced, crop)
     if strategy == "disk":
         source = disk.stored(source, options.cache_dir)
     order = _order(source, batch_size, training, options)
     _check_examples(source, order)
-    arrays = memory.load(source) if strategy == "memory" else None
+    kept = {"memory": memory, "compressed": compressed}.get(strategy)
+    store = kept and kept.load(source)
     epochs = Epochs(
         order,
         repeat=_given(options.repeat, training),
         first_step=options.first_step,
         worker=options.workers.rank,
         workers=options.workers.count,
-        balanced=_balance(source, strategy, reason, arrays).numbers if balanced else None,
+        balanced=_balance(source, strategy, reason, store).numbers if balanced else None,
     )
-    if strategy == "memory":
-        elements, load = memory.batches(arrays, source.features, epochs)
+    if kept:
+        elements, load = kept.batches(store, source.features, epochs)
+    elif strategy == "streaming":
+        elements, load = streaming.batches(source, epochs, crop)
     else:
-        by = {"disk": disk, "streaming": streaming}[strategy]
-        batches_in = scattered.batches if balanced else by.batches
-        elements, load = batches_in(source, epochs)
+        elements, load = (scattered if balanced else disk).batches(source, epochs)
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
     calls = 2 * cores() if strategy == "memory" else cores()
     load_times = LoadTimes(options.first_step) if options.timed else None
@@ -184,11 +178,36 @@ def feed(
     )
 
 
+def _strategy(
+    source: Source, options: FeedOptions, balanced: bool, crop: RandomCrop | None
+) -> tuple[str, str]:
+    """The strategy and the reason for it."""
+    if crop and not source.decode_crops:
+        raise Failure(
+            f"Random crops need encoded images with labels, and {source.name} has decoded ones, or "
+            "masks. Leave crop out: a model can crop decoded images itself."
+        )
+    if crop:
+        return "streaming", "random crops are decoded anew in every epoch"
+    strategy, reason = choose(
+        options.strategy,
+        source.at_most * source.row_bytes,
+        options.cache_dir,
+        options.memory_limit_bytes,
+        functools.partial(disk.bytes_to_write, source, options.cache_dir),
+        options.workers.here,
+    )
+    # What is predicted may be streaming, which cannot be balanced.
+    if options.plan and options.strategy == "auto" and not balanced:
+        return options.plan(source, strategy, reason)
+    return strategy, reason
+
+
 def _order(source: Source, batch_size: int, training: bool, options: FeedOptions) -> Order:
     seed = options.seed
     return Order(
         parts=tuple(source.parts()),
-        row_bytes=source.row_bytes,
+        row_bytes=source.held_bytes,
         batch_size=batch_size,
         shuffle=training,
         seed=random.SystemRandom().getrandbits(31) if seed is None else seed,
@@ -196,15 +215,16 @@ def _order(source: Source, batch_size: int, training: bool, options: FeedOptions
     )
 
 
-def _balance(
-    source: Source, strategy: str, reason: str, arrays: Sequence[tf.Tensor] | None
-) -> Balance:
+def _balance(source: Source, strategy: str, reason: str, store: Any) -> Balance:
     if strategy == "streaming":
         raise Failure(
             f"Balanced sampling takes examples in any order, and streaming ({reason}) has "
             "them in one. Set the input strategy to memory or disk, or free the memory."
         )
-    labels = arrays[1].numpy() if arrays else scattered.labels(source)
+    if strategy == "compressed":
+        labels = compressed.numbers_of(store)[0]
+    else:
+        labels = store[1].numpy() if store else scattered.labels(source)
     if labels.max() < 0:
         raise Failure(f"{source.name} has no example of any class. Run the Transform again.")
     return Balance(labels)

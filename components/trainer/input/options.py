@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from components.trainer.input.crop import RandomCrop
 from failures import Failure
 
 
@@ -21,7 +22,8 @@ class FeedOptions:
     """How a source is fed; all of it has a default."""
 
     seed: int | None = None  # the same one gives the same batches; None: a new order each time
-    # "memory", "disk", "streaming", or "auto": the first that the data and the machine allow.
+    # "memory", "disk", "compressed", "streaming", or "auto": the first that the data and the
+    # machine allow, but for "compressed", which only a `plan` chooses.
     strategy: str = "auto"
     cache_dir: str | None = None  # a folder on a local disk for the disk strategy
     memory_limit_bytes: int | None = None  # for the memory strategy; None: half of what is free
@@ -30,6 +32,8 @@ class FeedOptions:
     deterministic: bool | None = None  # a later batch never comes first; None: with a seed
     # Every class comes equally often in training: of a rare one, each example many times.
     balanced: bool = False
+    # A window of each training image, another one each time; of encoded images, by streaming.
+    crop: RandomCrop | None = None
     first_step: int = 0  # batches to skip, to resume a training
     workers: Workers = Workers()
     # With "auto": maps a source, and the (strategy, reason) that its size gives, to those to use.
@@ -39,6 +43,8 @@ class FeedOptions:
     def check(self, batch_size: int, training: bool) -> None:
         """Raises a Failure for a value out of range."""
         rank, count = self.workers.rank, self.workers.count
+        if self.crop:
+            self._check_crop()
         if batch_size < 1:
             raise Failure(f"The batch size is {batch_size}. Set it to 1 or more.")
         if self.first_step < 0:
@@ -52,6 +58,15 @@ class FeedOptions:
             raise Failure(
                 "Workers without a common order read some examples twice and others never. "
                 "Give all workers the same seed, and leave deterministic unset."
+            )
+
+    def _check_crop(self) -> None:
+        self.crop.check()
+        if self.strategy not in ("auto", "streaming") or self.balanced:
+            given = "balanced sampling" if self.balanced else self.strategy
+            raise Failure(
+                "Random crops are decoded anew in every epoch, which goes with streaming, not "
+                f"with {given}. Set the strategy to streaming, or leave crop out."
             )
 
 

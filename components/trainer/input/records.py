@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input.decode import decode_features, decoder
+from components.trainer.input.decode import decode_crops, decode_features, decoder
 from components.trainer.input.features import Feature, fixed_example
-from components.trainer.input.order import run_length
 from components.trainer.input.shards import FRAMING, Shards
 from components.trainer.input.source import Source
 from failures import Failure
@@ -40,6 +39,9 @@ def source(
     def decode(serialized):
         return parse(serialized, features, encoded)
 
+    def cropped(crop, draws, serialized):
+        return decode_crops(_values(serialized, features), features, crop, draws)
+
     def explained(error):
         return explain(files, features, decode, error)
 
@@ -53,8 +55,12 @@ def source(
 
     form = fixed_example(features)
     fixed = {file for file in files if not encoded and form.may_fill(file)}
-    run = run_length(sum(feature.row_bytes for feature in features))
-    shards = Shards(files, run, lambda file: form.record_bytes if file in fixed else None)
+    shards = Shards(
+        files,
+        sum(feature.row_bytes for feature in features),
+        None if encoded else 0,
+        lambda file: form.record_bytes if file in fixed else None,
+    )
     in_place = fixed.issuperset(files) and not any("://" in file for file in files)
     return Source(
         name=_named(files),
@@ -63,9 +69,11 @@ def source(
         elements=elements,
         read=shards.read,
         decode=decode,
+        decode_crops=cropped if encoded and all(f.row_shape == () for f in features[1:]) else None,
         at_most=sum(parts()) if encoded else at_most,
         parts=parts,
         explain=explained,
+        stored_bytes=shards.stored_bytes if encoded else 0,
         in_place=[(file, 0) for file in files] if in_place else (),
     )
 

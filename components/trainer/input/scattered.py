@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import aligned_rows
+from components.trainer.input.python_calls import numpy_function
 from components.trainer.input.source import Loading, Source, traced
 
 
@@ -24,7 +25,7 @@ def batches(source: Source, epochs: Epochs) -> Loading:
 
     @traced
     def gather(numbers):
-        records = tf.numpy_function(load, [numbers], tf.uint8, stateful=False)
+        records = numpy_function(load, [numbers], tf.uint8)
         records = tf.ensure_shape(records, (numbers.shape[0], record))
         return tuple(f.restore(source.form.values(records, f.name)) for f in source.features)
 

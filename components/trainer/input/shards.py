@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from components.trainer.input.order import run_length
 from components.trainer.input.source import cores, traced
 
 FRAMING = 16  # bytes that a TFRecord adds to each record
@@ -21,7 +22,8 @@ class Shards:
 
     Args:
       files: their paths, local or remote.
-      run: how many records lie between two places that the index knows.
+      row_bytes: what a record takes of memory once it is decoded.
+      stored_bytes: what one takes before that, on average; None: it is read from the files.
       record_bytes: maps a file to the size of each of its records with their framing, if all have
         the same one; None: sizes are read from the file.
     """
@@ -29,11 +31,12 @@ class Shards:
     def __init__(
         self,
         files: Sequence[str],
-        run: int,
+        row_bytes: int,
+        stored_bytes: int | None = 0,
         record_bytes: Callable[[str], int | None] = lambda file: None,
     ):
         self._files = list(files)
-        self._run = run
+        self._row_bytes, self._stored_bytes = row_bytes, stored_bytes
         self._record_bytes = record_bytes
 
     @functools.cached_property
@@ -43,7 +46,19 @@ class Shards:
         Raises:
           tf.errors.DataLossError: a file ends within a record.
         """
-        return tuple(count for count, _ in self._index)
+        return tuple(len(ends) - 1 for ends in self._ends)
+
+    @functools.cached_property
+    def stored_bytes(self) -> int:
+        """What an undecoded record takes of memory, on average."""
+        if self._stored_bytes is not None:
+            return self._stored_bytes
+        return sum(int(ends[-1]) for ends in self._ends) // max(1, sum(self.counts))
+
+    @functools.cached_property
+    def _run(self) -> int:
+        """How many records lie between two places that the index knows."""
+        return run_length(max(self._row_bytes, self.stored_bytes))
 
     def read(self, part: tf.Tensor, first: tf.Tensor, count: tf.Tensor) -> tf.data.Dataset:
         """The records of file number `part` from number `first` on, `count` of them."""
@@ -83,7 +98,7 @@ class Shards:
     def _places(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The files' names, the bytes at which runs start and files end, and where among these
         each file's are."""
-        starts = [starts for _, starts in self._index]
+        starts = [np.array([*e[: -1 : self._run], e[-1]], np.int64) for e in self._ends]
         begins = np.cumsum([0, *map(len, starts)])[:-1]
         with tf.init_scope(), tf.device("CPU"):
             return (
@@ -93,23 +108,20 @@ class Shards:
             )
 
     @functools.cached_property
-    def _index(self) -> list[tuple[int, np.ndarray]]:
-        """Of each file: its records, and the bytes at which runs start and the file ends."""
-        return [self._indexed(file) for file in self._files]
+    def _ends(self) -> list[Sequence[int]]:
+        """Of each file: 0, and the bytes at which its records end."""
+        return [self._ends_in(file) for file in self._files]
 
-    def _indexed(self, file: str) -> tuple[int, np.ndarray]:
+    def _ends_in(self, file: str) -> Sequence[int]:
         if size := self._record_bytes(file):
-            ends = range(0, tf.io.gfile.stat(file).length + 1, size)
-        else:
-            # Not `files.tfrecords`: it needs google-crc32c, which the wheel does not, and
-            # TensorFlow verifies the checksums when it reads.
-            ends = _remote_ends(file) if "://" in file else _ends(file)
-            ends = np.fromiter(itertools.chain([0], ends), np.int64)
-        count = len(ends) - 1
-        return count, np.array([*ends[0 : count : self._run], ends[count]], np.int64)
+            return range(0, tf.io.gfile.stat(file).length + 1, size)
+        # Not `files.tfrecords`: it needs google-crc32c, which the wheel does not, and
+        # TensorFlow verifies the checksums when it reads.
+        ends = _remote_ends(file) if "://" in file else _local_ends(file)
+        return np.fromiter(itertools.chain([0], ends), np.int64)
 
 
-def _ends(file: str):
+def _local_ends(file: str):
     """The bytes at which the records of a local file end, by their lengths alone."""
     position, size = 0, os.path.getsize(file)
     with open(file, "rb", buffering=0) as stream:

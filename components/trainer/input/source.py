@@ -37,10 +37,15 @@ class Source:
     read: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.data.Dataset]
     # Maps a batch of elements to one tensor a feature, (batch, *row_shape).
     decode: Callable[..., tuple[tf.Tensor, ...]]
+    # As `decode`, of a window of each image that a RandomCrop, the first argument, finds by the
+    # second, (batch, DRAWS) float32; None where images are stored decoded or have masks.
+    decode_crops: Callable[..., tuple[tf.Tensor, ...]] | None
     at_most: int  # an upper bound of the number of examples, known without reading them
     parts: Callable[[], Sequence[int]]  # the number of examples of each part, which is a file
     explain: Callable[[tf.errors.OpError], Failure]  # says what is wrong with which file
     # Of each part a local file that holds it in `form`, and the part's first record there.
+    # The mean size of an undecoded example; 0 where it is that of a decoded one.
+    stored_bytes: int = 0
     in_place: Sequence[tuple[str, int]] = ()
     lock: BinaryIO | None = None  # keeps the files from being removed while the source lives
 
@@ -55,9 +60,14 @@ class Source:
         return sum(feature.row_bytes for feature in self.features)
 
     @property
+    def held_bytes(self) -> int:
+        """What an example takes of memory on its way, before or after decoding."""
+        return max(self.row_bytes, self.stored_bytes)
+
+    @property
     def chunk(self) -> int:
         """How many examples are quickly decoded at once."""
-        return max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.row_bytes))
+        return max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.held_bytes))
 
     def part(self, count: int) -> "Source":
         """At most the first `count` examples, as a source of its own."""
@@ -75,10 +85,18 @@ class Source:
         """The number of examples."""
         return sum(self.parts())
 
-    def chunks(self, size: int | None = None) -> tf.data.Dataset:
-        """All examples once, decoded, `size` or `chunk` at a time, always in the same order."""
-        chunks = self.elements().batch(size or self.chunk)
-        chunks = chunks.map(traced(self.decode), cores())
+    def chunks(self, change: Callable = lambda *rows: rows) -> tf.data.Dataset:
+        """All examples once, decoded, `chunk` at a time, always in the same order.
+
+        Args:
+          change: of decoded ones; it runs beside the decoding.
+        """
+
+        @traced
+        def decode(*elements):
+            return change(*self.decode(*elements))
+
+        chunks = self.elements().batch(self.chunk).map(decode, cores())
         return chunks.prefetch(2).with_options(tf_data_options(deterministic=True))
 
 

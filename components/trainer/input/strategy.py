@@ -8,7 +8,7 @@ from pathlib import Path
 from failures import Failure
 from files.places import existing
 
-STRATEGIES = ("auto", "memory", "disk", "streaming")
+STRATEGIES = ("auto", "memory", "disk", "compressed", "streaming")
 # The rest is for the model, its activations and the page cache that reading needs.
 MEMORY_SHARE = 0.5
 _NO_CACHE = "there is no cache_dir for the disk"
@@ -69,14 +69,19 @@ def refusals(
       to_write: the bytes that the disk strategy still has to write below `cache_dir`.
     """
     found = {}
-    limit, room = _memory(memory_limit_bytes, workers_here)
-    if decoded_bytes > limit:
-        found["memory"] = f"{readable(decoded_bytes)} exceed {room}"
+    if reason := beyond_memory(decoded_bytes, memory_limit_bytes, workers_here):
+        found["memory"] = reason
     if not cache_dir:
         found["disk"] = _NO_CACHE
     elif to_write > (free := shutil.disk_usage(existing(cache_dir)).free):
         found["disk"] = f"{readable(to_write)} exceed the {readable(free)} free in {cache_dir}"
     return found
+
+
+def beyond_memory(size: float, limit_bytes: int | None, workers_here: int = 1) -> str | None:
+    """Why that many bytes are too many to keep in memory, half a sentence; None if they fit."""
+    limit, room = _memory(limit_bytes, workers_here)
+    return f"{readable(size)} exceed {room}" if size > limit else None
 
 
 def _memory(limit_bytes: int | None, workers_here: int) -> tuple[float, str]:

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from components.trainer.input import crop as crops
+from components.trainer.input.crop import RandomCrop
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.order import run_length
 from components.trainer.input.source import Loading, Source, cores, traced
@@ -10,9 +12,9 @@ _WINDOWS_AT_ONCE = 2
 _PIECES_AT_ONCE = 8  # of one window
 
 
-def batches(source: Source, epochs: Epochs) -> Loading:
+def batches(source: Source, epochs: Epochs, crop: RandomCrop | None = None) -> Loading:
     """Batches of undecoded examples, read in runs, and the function that decodes them."""
-    run, window = run_length(source.row_bytes), epochs.order.window
+    run, window = run_length(source.held_bytes), epochs.order.window
 
     @traced
     def read(pieces, places):
@@ -27,11 +29,18 @@ def batches(source: Source, epochs: Epochs) -> Loading:
         return tf.data.Dataset.zip(examples.batch(window), tf.data.Dataset.from_tensors(places))
 
     @traced
-    def decode(window, places):
-        rows = source.decode(*(tf.gather(part, places) for part in tf.nest.flatten(window)))
+    def decode(window, places, draws=None):
+        elements = [tf.gather(part, places) for part in tf.nest.flatten(window)]
+        if draws is None:
+            rows = source.decode(*elements)
+        else:
+            rows = source.decode_crops(crop, draws[: tf.shape(places)[0]], *elements)
         return tuple(f.restore(r) for f, r in zip(source.features, rows, strict=True))
 
     windows = epochs.plans().interleave(
         read, cycle_length=_WINDOWS_AT_ONCE, num_parallel_calls=_WINDOWS_AT_ONCE
     )
-    return epochs.cut(windows), decode
+    if not crop:
+        return epochs.cut(windows), decode
+    drawn = tf.data.Dataset.zip(epochs.cut(windows), crops.draws(epochs))
+    return epochs.endless(drawn.map(traced(lambda batch, draws: (*batch, draws)))), decode

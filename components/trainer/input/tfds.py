@@ -11,9 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from components import graph_error
-from components.trainer.input.decode import decode_features, decoder
+from components.trainer.input.decode import decode_crops, decode_features, decoder
 from components.trainer.input.features import Feature
-from components.trainer.input.order import run_length
 from components.trainer.input.shards import Shards
 from components.trainer.input.source import Source, cores
 from failures import Failure
@@ -75,8 +74,8 @@ def source(
     decoders = tfds.decode.PartialDecoding(
         _nested({feature.name: True for feature in features}), decoders=_nested(encoded)
     )
-    run = run_length(sum(feature.row_bytes for feature in features))
-    files = _Files(builder.info.splits[split].file_instructions, builder.info.file_format, run)
+    row_bytes = sum(feature.row_bytes for feature in features)
+    stretches = builder.info.splits[split].file_instructions
     kept = decoders.extract_features(builder.info.features)
     paths = [feature.name.split("/") for feature in features]
 
@@ -85,6 +84,14 @@ def source(
         return tuple(functools.reduce(operator.getitem, path, example) for path in paths)
 
     described = f"Dataset {builder.info.full_name}, split {split}"
+    try:
+        files = _Files(stretches, builder.info.file_format, row_bytes)
+    except tf.errors.OpError as error:
+        raise _explain(described, error) from error
+
+    def cropped(crop, draws, *values):
+        return decode_crops(values, features, crop, draws)
+
     return Source(
         name=described,
         identity=text_of([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
@@ -92,9 +99,11 @@ def source(
         elements=lambda: files.all().map(values, cores()),
         read=lambda *piece: files.read(*piece).map(values),
         decode=lambda *values: decode_features(values, features),
+        decode_crops=cropped if target.dtype != "uint8" else None,
         at_most=examples,
         parts=lambda: files.counts,
         explain=lambda error: _explain(described, error),
+        stored_bytes=files.stored_bytes,
     )
 
 
@@ -112,15 +121,19 @@ class _Files:
 
     Args:
       stretches: the files, with the first record's number in each and how many there are.
-      run: as of `Shards`.
+      row_bytes: as of `Shards`.
     """
 
-    def __init__(self, stretches: Sequence[Any], file_format: Any, run: int):
+    def __init__(self, stretches: Sequence[Any], file_format: Any, row_bytes: int):
         self._names = [os.fspath(one.filename) for one in stretches]
         self._skips = [one.skip for one in stretches]
         self.counts = tuple(one.take for one in stretches)
         self._format = file_format.value
-        self._shards = Shards(self._names, run) if self._format == "tfrecord" else None
+        # Without reading the files, which may lie in a bucket.
+        size = sum(tf.io.gfile.stat(name).length for name in self._names)
+        self.stored_bytes = size // sum(one.examples_in_shard for one in stretches)
+        of_records = self._format == "tfrecord"
+        self._shards = Shards(self._names, row_bytes, self.stored_bytes) if of_records else None
 
     def all(self) -> tf.data.Dataset:
         """One file after the other; not by `read`, which first looks for the records' places."""

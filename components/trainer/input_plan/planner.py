@@ -3,16 +3,17 @@
 import contextlib
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.input import disk
+from components.trainer.input import compressed, disk
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source, cores
-from components.trainer.input.strategy import refusals
+from components.trainer.input.strategy import beyond_memory, refusals
 from components.trainer.input_plan.plan import PLAN_FILE, Plan, Stage, duration
 from components.trainer.input_plan.prediction import (
     Consumer,
@@ -96,8 +97,16 @@ class Planner:
         )
         with contextlib.suppress(KeyError, TypeError, ValueError):  # Another version wrote it.
             found = Plan.from_content(content) if content else found
-        possible = int(bool(found) and found.strategy not in self._refusals(source))
+        possible = int(bool(found) and self._possible(found, source))
         return found if all(self.of_all(possible)) else None
+
+    def _possible(self, plan: Plan, source: Source) -> bool:
+        if plan.strategy != "compressed":
+            return plan.strategy not in self._refusals(source)
+        # How much the data compress is known from a probe alone.
+        size = plan.chosen.memory_bytes if plan.chosen else math.inf
+        limit, workers = self.options.memory_limit_bytes, self.options.workers.here
+        return not compressed.refusal(source) and not beyond_memory(size, limit, workers)
 
     def _refusals(self, source: Source) -> dict[str, str]:
         folder = self.options.cache_dir

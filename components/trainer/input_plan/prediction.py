@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from components.trainer.input.strategy import readable
 
-PREFERRED = ("memory", "disk", "streaming")  # of those whose difference is within the noise
+# Of those whose difference is within the noise.
+PREFERRED = ("memory", "disk", "streaming", "compressed")
+_IN_MEMORY = {"memory": "decoded images", "compressed": "images as JPEGs"}
 _NOISE = 0.05  # of the total time: a probe of some seconds tells no smaller difference
 _MOST_CORES = 1024
 _SMALLEST_SIDE = 0.25  # nobody wants images of a smaller part of their height and width
@@ -162,9 +164,9 @@ def _cores_limit(costs: Costs, consumer: Consumer, cores: int) -> bool:
 
 
 def _room(costs: Costs) -> str:
-    if costs.strategy == "memory":
+    if costs.strategy in _IN_MEMORY:
         return (
-            f"{readable(costs.memory_bytes)} of memory for decoded images "
+            f"{readable(costs.memory_bytes)} of memory for {_IN_MEMORY[costs.strategy]} "
             "(training.input.memory_limit_mb)"
         )
     return (

@@ -8,20 +8,21 @@ import contextlib
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tensorflow as tf
 
-from components.trainer.input import disk, memory
+from components.trainer.input import compressed, disk, memory
 from components.trainer.input.features import aligned_rows
 from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.order import HELD_BYTES
 from components.trainer.input.source import Source, cores, tf_data_options, traced
+from components.trainer.input.strategy import beyond_memory
 from components.trainer.input_plan.plan import Stage
 from components.trainer.input_plan.prediction import Costs
-from components.trainer.input_plan.speed import Speed, at_most, disk_rate
+from components.trainer.input_plan.speed import Speed, at_most, disk_rate, pace
 from failures import Failure
 from files.places import UNFINISHED
 
@@ -37,7 +38,7 @@ _READY = 16  # batches that the input function has ready at most
 class Probed:
     """What was measured."""
 
-    costs: tuple[Costs, ...]  # of memory, disk and streaming
+    costs: tuple[Costs, ...]  # of memory, disk, streaming and, if that is needed, compressed
     stages: tuple[Stage, ...]
     batch: tuple[tf.Tensor, ...]  # as this worker trains on
 
@@ -80,7 +81,10 @@ class Probe:
         try:
             read, decode = self._read_and_decode()
             kept, gather, batch = self._memory()
-            found = (kept, self._disk(kept, refused), self._streaming())
+            found = [kept, self._disk(kept, refused), self._streaming()]
+            # What fits decoded needs no decoding in every epoch, and loses nothing.
+            if "memory" in refused and not compressed.refusal(self._source):
+                found.append(self._compressed())
         except tf.errors.OpError as error:
             raise self._source.explain(error) from error
         costs = tuple(
@@ -135,24 +139,6 @@ class Probe:
         options = dataclasses.replace(self._options, strategy=strategy)
         return feed(source, batch_size, training=True, options=options)
 
-    def _pace(self, filling: Iterator[int]) -> tuple[float, float, int]:
-        """How quickly a store is filled that yields how many examples it has.
-
-        Returns:
-          Seconds before the first example, seconds for each, and how many came meanwhile.
-        """
-        began, marks = time.perf_counter(), []
-        for count in filling:
-            marks.append((time.perf_counter() - began, count))
-            # The cores give their first chunks at the same time.
-            if len(marks) > 2 * cores() and marks[-1][0] > _LOAD_PARTS * self._each:
-                break
-        (start, few), (end, many) = marks[min(cores(), len(marks)) - 1], marks[-1]
-        if many == few:
-            return 0.0, end / many, many
-        each = (end - start) / (many - few)
-        return max(0.0, start - few * each), each, many
-
     def _part(self, filled: int) -> int:
         """Examples of a part that is as quick to prepare as `filled` ones were."""
         most = max(_PART_BYTES // self._row, 1)
@@ -182,7 +168,7 @@ class Probe:
         limit = min(self._examples, max(1, 4 * _PART_BYTES // self._row))
         part = self._source.part(limit)
         arrays = [aligned_rows(limit, *f.row_shape, dtype=f.dtype) for f in part.features]
-        start, each, filled = self._pace(memory.filling(part, arrays))
+        start, each, filled = pace(_LOAD_PARTS * self._each, memory.filling(part, arrays))
         del arrays
         size, count = self._part_batch(), self._part(filled)
         began = time.perf_counter()
@@ -200,6 +186,27 @@ class Probe:
             disk_bytes=0,
         )
         return costs, speed.images_per_second, self._whole_batch(next(iter(made.dataset)))
+
+    def _compressed(self) -> Costs:
+        store = compressed.Store()
+        start, each, filled = pace(
+            _LOAD_PARTS * self._each, compressed.filling(self._source, store)
+        )
+        size, count = self._part_batch(), self._part(filled)
+        made = self._feed(self._source.part(count), "compressed", size)
+        first, speed = self._speed(made, size)
+        kept = store.image_bytes * self._examples // filled
+        workers = self._options.workers.here
+        return Costs(
+            strategy="compressed",
+            prepare_seconds=self._more + start + each * self._examples,
+            first_batch_seconds=first,
+            images_per_second=speed.images_per_second,
+            core_seconds=speed.core_seconds,
+            memory_bytes=kept,
+            disk_bytes=0,
+            refused=beyond_memory(kept, self._options.memory_limit_bytes, workers),
+        )
 
     def _whole_batch(self, batch: tuple) -> tuple:
         wanted = self._batch // self._options.workers.count
@@ -245,9 +252,10 @@ class Probe:
             self._forget(made, count)
             files = [] if to_write else self._source.in_place
             if files:
-                start, each, _ = self._pace(disk.verifying(self._source))
+                start, each, _ = pace(_LOAD_PARTS * self._each, disk.verifying(self._source))
             start += self._more
-        rate = min(speed.images_per_second, self._rate_of(files))
+        read = disk_rate(sorted({file for file, _ in files}), self._each / 2)
+        rate = min(speed.images_per_second, read / self._source.form.record_bytes)
         return Costs(
             strategy="disk",
             prepare_seconds=start + each * self._examples,
@@ -263,12 +271,7 @@ class Probe:
         with tempfile.TemporaryDirectory(UNFINISHED, "probe-", folder) as place:
             copying = disk.copying(self._source, f"{place}/examples")
             with contextlib.closing(copying):
-                return self._pace(copying)
-
-    def _rate_of(self, in_place: Iterable[tuple[str, int]]) -> float:
-        """Images a second that the disk gives of these files, as the system finds them."""
-        files = sorted({file for file, _ in in_place})
-        return disk_rate(files, self._each / 2) / self._source.form.record_bytes
+                return pace(_LOAD_PARTS * self._each, copying)
 
     def _streaming(self) -> Costs:
         size = min(self._short_batch(), self._examples)

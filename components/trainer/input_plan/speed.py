@@ -1,4 +1,4 @@
-"""Measures how fast batches come, and what that costs the processor."""
+"""Measures how fast batches come, what that costs the processor, and how fast data are read."""
 
 import contextlib
 import os
@@ -68,3 +68,25 @@ def core_seconds() -> float:
     """The time that this process has used of all cores together."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def pace(seconds: float, filling: Iterator[int]) -> tuple[float, float, int]:
+    """How quickly a store is filled that yields how many examples it has.
+
+    Args:
+      seconds: how long to measure at least, unless it is full before.
+
+    Returns:
+      Seconds before the first example, seconds for each, and how many came meanwhile.
+    """
+    began, marks = time.perf_counter(), []
+    for count in filling:
+        marks.append((time.perf_counter() - began, count))
+        # The cores give their first chunks at the same time.
+        if len(marks) > 2 * cores() and marks[-1][0] > seconds:
+            break
+    (start, few), (end, many) = marks[min(cores(), len(marks)) - 1], marks[-1]
+    if many == few:
+        return 0.0, end / many, many
+    each = (end - start) / (many - few)
+    return max(0.0, start - few * each), each, many

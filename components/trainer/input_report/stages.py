@@ -28,7 +28,8 @@ _WORDS = {
     "ForeverRepeat": None,
     "Root": None,
 }
-_WORK = {"memory": "gather", "disk": "read", "streaming": "decode"}  # of maps
+# What maps do.
+_WORK = {"memory": "gather", "disk": "read", "compressed": "decode", "streaming": "decode"}
 _BATCHES = 32
 
 

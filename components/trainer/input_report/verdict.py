@@ -55,6 +55,8 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
             f"{where}Raise training.input.memory_limit_mb, or name a local disk in "
             "training.input.cache_dir, so that images are decoded only once."
         )
+    if strategy == "compressed":
+        return f"{where}Raise training.input.memory_limit_mb so that memory holds decoded images."
     if strategy == "disk":
         return (
             f"{where}Raise training.input.memory_limit_mb so that the images fit into memory, "

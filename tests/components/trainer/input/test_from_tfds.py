@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from components.trainer.input import order
 from components.trainer.input.decode import decode_images, decode_masks
 from components.trainer.input.function import from_tfds, input_function
 from failures import Failure
@@ -62,6 +63,35 @@ def test_the_same_dataset_serves_fit_and_next_and_numpy(data_dir):
 def test_what_is_not_there_is_one_clear_line(name, split, image, said, data_dir):
     with pytest.raises(Failure, match=said):
         fed(from_tfds, name, split, (8, 8, 1), 4, training=True, image=image, data_dir=data_dir)
+
+
+def test_images_that_are_large_before_they_are_resized_are_held_by_few(tmp_path, monkeypatch):
+    path, noise = str(tmp_path / "shard"), np.random.default_rng(0)
+    with tf.io.TFRecordWriter(path) as writer:
+        for number in range(10):
+            example = tf.train.Example()
+            image = _encode(noise.integers(0, 256, (200, 200, 3), np.uint8), "PNG")
+            example.features.feature["image"].bytes_list.value.append(image)
+            example.features.feature["label"].int64_list.value.append(number)
+            writer.write(example.SerializeToString())
+    monkeypatch.setattr(order, "WINDOW_BYTES", 500_000)
+    seen = []
+    for strategy in ("memory", "streaming"):
+        made = fed(
+            input_function,
+            [path],
+            (8, 8, 3),
+            2,
+            training=True,
+            encoded=True,
+            seed=1,
+            strategy=strategy,
+        )
+        assert 120_000 < made.source.stored_bytes < 122_000
+        assert made.source.chunk == (4 << 20) // made.source.stored_bytes
+        assert made.order.window == 4  # of 42,000 images of 8x8
+        seen.append([labels.tolist() for _, labels in made.dataset.take(10).as_numpy_iterator()])
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("strategy", ["memory", "streaming"])

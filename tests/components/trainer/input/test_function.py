@@ -214,7 +214,7 @@ def test_an_iterator_can_be_dropped_in_the_middle(forty, batches_of):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"strategy": "ram"}, "auto, memory, disk, streaming"),
+        ({"strategy": "ram"}, "auto, memory, disk, compressed, streaming"),
         ({"strategy": "disk", "cache_dir": None}, "no cache_dir"),
         ({"batch_size": 0}, "batch size is 0"),
         ({"batch_size": 41}, "41 is above the 40 examples"),

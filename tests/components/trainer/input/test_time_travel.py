@@ -15,7 +15,7 @@ from tests.components.trainer.input.conftest import fed
 
 SHAPE = (4, 3, 3)
 EXAMPLES, BATCH = 146, 12  # 12 steps an epoch; two examples fill no batch
-STRATEGIES = ("memory", "disk", "streaming")
+STRATEGIES = ("memory", "disk", "compressed", "streaming")
 KILLS = 20  # `python -m benchmarks.time_travel` kills processes, fifty times
 
 

@@ -26,6 +26,42 @@ print(cv2.resize(np.zeros((4, 4), np.uint8), (2, 2)).shape)
 """
 
 
+# Every read is in progress for long, so one is at the end.
+LIVE = """
+import time
+import numpy as np
+import tensorflow as tf
+from components.trainer.input import disk
+from components.trainer.input.function import input_function
+from components.trainer.input.options import FeedOptions
+from components.transform.encoding import FixedExample
+
+form = FixedExample({{"image": 3 << 20, "label": "int64"}})
+with tf.io.TFRecordWriter({file!r}) as writer:
+    for number in range(24):
+        writer.write(form.encode({{"image": bytes(3 << 20), "label": number}}))
+
+at_once = disk._load
+def slowly(*arguments):
+    time.sleep(0.3)
+    return at_once(*arguments)
+disk._load = slowly
+
+options = FeedOptions(strategy="disk", cache_dir={folder!r}, seed=1)
+made = input_function([{file!r}], (1024, 1024, 3), 2, training=True, options=options)
+batches = iter(made.dataset)
+print(next(batches)[0].shape)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_ends_while_the_disk_is_read_for_a_live_iterator(tmp_path):
+    code = LIVE.format(file=str(tmp_path / "shard"), folder=str(tmp_path))
+    how = {"capture_output": True, "text": True, "timeout": 300}
+    ran = subprocess.run([sys.executable, "-c", code], **how)
+    assert (ran.stdout, ran.returncode) == ("(2, 1024, 1024, 3)\n", 0), ran.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "threads"), [("import cv2; cv2.setNumThreads(7)", "7"), ("", "os.cpu_count()")]

@@ -1,11 +1,14 @@
 """The plan of a training's input, on digits whose decoder sleeps for a known time an image."""
 
 import dataclasses
+import io
 import threading
 import time
 
 import pytest
 import tensorflow as tf
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from components.trainer.certification.emulation import StandIn
 from components.trainer.checkpoints import Checkpoints
@@ -28,7 +31,10 @@ ALWAYS = 0.001  # so short a probe measures the smallest data
 def late(digits):
     """A source whose decoder takes no processor, so that a busy machine changes little."""
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    source = records_source(files, (image_feature(SHAPE), LABEL))
+    return slowed(records_source(files, (image_feature(SHAPE), LABEL)))
+
+
+def slowed(source):
     one_at_a_time = threading.Lock()
 
     def sleep(serialized):
@@ -52,8 +58,7 @@ def planner_of(tmp_path):
 
         def step(steps_per_epoch, batch, seconds):
             images, labels = batch
-            assert images.shape == (BATCH, *SHAPE)
-            assert labels.shape == (BATCH,)
+            assert len(images) == len(labels) == BATCH
             measured.append(steps_per_epoch)
             return Consumer(BATCH, BATCH / rate), []
 
@@ -98,6 +103,36 @@ def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late):
 def test_nothing_of_a_probe_stays_on_the_disk_but_a_lock(planner_of, late, tmp_path):
     plan_of(planner_of(RATE), late)
     assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """A source of photographs in a JPEG each, which decode as slowly as `late`."""
+    china = Image.fromarray(load_sample_image("china.jpg"))
+    path = str(tmp_path / "shard")
+    with tf.io.TFRecordWriter(path) as writer:
+        for number in range(3 * BATCH):
+            file, example = io.BytesIO(), tf.train.Example()
+            china.crop((number, number, number + 200, number + 200)).save(file, "JPEG")
+            example.features.feature["image"].bytes_list.value.append(file.getvalue())
+            example.features.feature["label"].int64_list.value.append(number)
+            writer.write(example.SerializeToString())
+    return slowed(records_source([path], (image_feature((96, 96, 3)), LABEL), encoded=True))
+
+
+@pytest.mark.slow
+def test_what_fits_into_memory_as_jpegs_alone_is_kept_so(planner_of, photographs):
+    decoded = photographs.at_most * photographs.row_bytes
+    keys = {"memory_limit": decoded // 3, "cache": False, "epochs": 40}
+    plan = plan_of(planner_of(20 * RATE, **keys), photographs)
+    assert plan.strategy == "compressed"
+    assert plan.chosen.memory_bytes < decoded / 3
+    assert plan.chosen.seconds < plan.forecasts[2].seconds / 3
+
+    smaller = planner_of(20 * RATE, **keys | {"memory_limit": decoded // 50})
+    plan = plan_of(smaller, photographs)
+    assert plan.strategy == "streaming"
+    assert "exceed" in plan.forecasts[3].refused
 
 
 @pytest.mark.slow
