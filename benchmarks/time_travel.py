@@ -24,7 +24,7 @@ import numpy as np
 EXAMPLES, SIDE, BATCH = 4096, 96, 64  # 113 MB of pixels: four windows of an epoch's order
 STEPS = EXAMPLES // BATCH
 EVERY = 4  # steps between checkpoints
-STRATEGIES = ("memory", "disk", "streaming")
+STRATEGIES = ("memory", "disk", "compressed", "streaming")
 PLACES = ((1, 1), (1, 2), (2, 1))  # workers, devices of each
 _SEED = 3
 _LONGEST = 1.5  # seconds from a part's first checkpoint to the kill

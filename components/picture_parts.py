@@ -90,8 +90,17 @@ class Parts(NamedTuple):
 
 
 def may_tell(jpeg: bytes) -> bool:
-    """Whether a JPEG may have EXIF or XMP, by a look that is much quicker than `find`."""
-    return _EXIF in jpeg or _XMP_OF_JPEG in jpeg
+    """Whether a JPEG may have EXIF or XMP: a look at usual files that is quicker than `find`."""
+    at = 2
+    while jpeg[at : at + 1] == b"\xff":
+        marker = jpeg[at + 1] if at + 1 < len(jpeg) else _NO_MARKER
+        length, sort = _MARKERS[marker]
+        if sort == _END:
+            return False
+        if marker == _APP1 or length:
+            break
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4])
+    return True
 
 
 # Eager steps are slow, and a second trace is.

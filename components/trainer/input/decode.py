@@ -1,5 +1,6 @@
 """Encoded images to raw pixels of one size, by TensorFlow's ops or quicker ones."""
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -63,14 +64,11 @@ def decode_images(
     def quickly(images):
         return _quickly(images, shape, exif_orientation)
 
-    def by_ops():
-        return _by_ops(encoded, _turns(encoded, exif_orientation), shape)
-
     if not jpeg.available():
-        return by_ops()
+        return _by_ops(encoded, _turns(encoded, exif_orientation), shape)
     if tf.executing_eagerly():
         return tf.constant(quickly(encoded.numpy()))
-    rows = tf.cond(tf.reduce_any(_is_jpeg(encoded)), lambda: _in_python(quickly, [encoded]), by_ops)
+    rows = _in_python(quickly, [encoded])
     return tf.ensure_shape(rows, (encoded.shape[0], math.prod(shape)))
 
 
@@ -142,8 +140,17 @@ def _quickly(images: np.ndarray, shape: tuple[int, int, int], exif_orientation: 
     left = jpeg.decode_rows(images, turns, shape, rows)
     if left:
         with tf.device("CPU"):
-            rows[left] = _by_ops(tf.constant(images[left]), tf.constant(turns[left]), shape)
+            others = tf.constant(images[left]), tf.constant(turns[left])
+            rows[left] = _function_by_ops(shape)(*others).numpy()
     return rows
+
+
+@functools.cache
+def _function_by_ops(shape: tuple[int, int, int]) -> Callable:
+    """`_by_ops`, traced where it is first needed: that takes a second, and most never need it."""
+    texts, turns = tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32)
+    by_ops = functools.partial(_by_ops, shape=shape)
+    return tf.function(by_ops, input_signature=[texts, turns], autograph=False)
 
 
 def _by_ops(encoded: tf.Tensor, turns: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
