@@ -89,7 +89,7 @@ def quick_resizing() -> Iterator[ModuleType]:
 
 
 def decode_whole(images: Sequence[bytes], channels: int, rows: np.ndarray) -> None:
-    """Decodes JPEGs as they are, each into its row.
+    """Decodes JPEGs as they are, each into its row, in the exact way.
 
     Args:
       images: (batch,) encoded images of one size, not CMYK.
@@ -97,7 +97,7 @@ def decode_whole(images: Sequence[bytes], channels: int, rows: np.ndarray) -> No
     """
     simplejpeg, _ = _libraries()
     for image, row in zip(images, rows, strict=True):
-        simplejpeg.decode_jpeg(image, _space(channels), fastdct=True, fastupsample=True, buffer=row)
+        simplejpeg.decode_jpeg(image, _space(channels), buffer=row)
 
 
 def encode(pictures: np.ndarray, quality: int) -> list[bytes]:

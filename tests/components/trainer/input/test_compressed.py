@@ -50,7 +50,7 @@ def test_batches_are_those_of_decoded_images_but_for_the_loss(arguments, photogr
     found = _batches(photographs, "compressed", 5, **arguments)
     for (images, *numbers), (again, *as_numbers) in zip(exact, found, strict=True):
         assert again.shape == images.shape
-        assert 0 < np.abs(again.astype(int) - images).mean() < 4
+        assert 0 < np.abs(again.astype(int) - images).mean() < 6
         for one, other in zip(numbers, as_numbers, strict=True):
             np.testing.assert_array_equal(other, one)
 

@@ -17,7 +17,7 @@ from failures import Failure
 from tests.components.trainer.input.conftest import fed
 
 WIDTH, HEIGHT = 317, 211
-SHAPE = (24, 32, 3)
+SHAPE = (64, 96, 3)  # so that windows of a quarter are not shrunk by the decoder
 EXAMPLES, BATCH = 14, 4
 HALF = RandomCrop(area=(0.25, 0.25), aspect=(1.5, 1.5))
 
