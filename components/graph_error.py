@@ -11,6 +11,7 @@ _NOISE = ("Detected at", "Graph execution", "File ", "<", "[[", "Error executing
 # Names of nodes and iterators, which would fill the line before its cause.
 _NAMES = re.compile(
     r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*"
+    r"|ValueError: "  # how numpy_function calls what a function raised
     r"|StringToNumberOp could not correctly convert string: "  # of a decoder here
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from components import graph_error
 from components.exif_orientation import orientations, turned
 from components.image_decode import UNDECODABLE, decode_image
 from components.mask_decode import decode_mask
@@ -103,7 +104,7 @@ def _in_python(decode: Callable, inputs: list[tf.Tensor]) -> tf.Tensor:
             return decode(*values)
         except UNDECODABLE as error:
             # numpy_function makes that of a ValueError, and of nothing else.
-            raise ValueError(error.message) from error
+            raise ValueError(graph_error.cause(error, "It is damaged")) from error
 
     return numpy_function(decoded, inputs, tf.uint8)
 
