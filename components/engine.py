@@ -1,4 +1,4 @@
-"""Where the work on shards runs: in this process, or on the workers of a Beam runner.
+"""Where the work on shards runs: in this process, or on an engine of the section `beam`.
 
 Beam's in-memory runner only uses threads of this very process; a pipeline there costs the
 better part of a second before its first record, and saves nothing. On any other runner, as of
@@ -10,31 +10,50 @@ import copy
 import functools
 import itertools
 import logging
-import pickle
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
-import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from tfx.dsl.components.base import base_beam_executor
 
-from components.engine_job import JobPipeline
-from failures import Failure
-from files import places, writing
+from components import shard_reports
+from components.engine_job import BeamEngine, JobOptions
+from components.engine_processes import ProcessEngine
+from failures import EngineFailure
+from files import writing
 
-# What Beam takes for its runner inside one process.
+# What Beam takes for its runner on one machine.
 _LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
+_log = logging.getLogger(__name__)
 _progress = logging.getLogger("steadyfeed.progress")
 
-MakePipeline = Callable[[], beam.Pipeline]
+
+class Engine(Protocol):
+    """Has work done elsewhere than in this process.
+
+    Attributes:
+      name: what it is, for messages.
+      retries: how many times it is given again what it has left undone.
+    """
+
+    name: str
+    retries: int
+
+    def do(self, work: Callable[[tuple[int, Any]], None], shards: Sequence[tuple[int, Any]]):
+        """Calls the work with each numbered shard, at least once.
+
+        Raises:
+          EngineFailure: it failed itself; some of the work may be done.
+        """
 
 
 class EngineExecutor(base_beam_executor.BaseBeamExecutor):
     """A BaseBeamExecutor that knows whether to use Beam at all.
 
     Attributes:
-      make_pipeline: makes an empty pipeline on the runner; None where this process works.
+      engine: None where this process works.
     """
 
     def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None):
@@ -44,54 +63,81 @@ class EngineExecutor(base_beam_executor.BaseBeamExecutor):
         # workers have this very environment.
         context.beam_pipeline_args = None
         super().__init__(context)
-        self.make_pipeline: MakePipeline | None = None
+        component = type(self).__name__.removesuffix("_Executor")
         if context.make_beam_pipeline_fn:
-            self.make_pipeline = context.make_beam_pipeline_fn
-        elif not runs_in_process(arguments):
-            component = type(self).__name__.removesuffix("_Executor")
-            self.make_pipeline = functools.partial(JobPipeline, component, arguments)
+            self.engine = BeamEngine(component, make_pipeline=context.make_beam_pipeline_fn)
+        else:
+            self.engine = engine_of(component, arguments)
 
 
-def runs_in_process(beam_pipeline_args: Sequence[str]) -> bool:
-    """Whether these arguments name Beam's in-memory runner, as no arguments do."""
+def engine_of(component: str, beam_pipeline_args: Sequence[str]) -> Engine | None:
+    """What these arguments ask for; None for this process, as no arguments do."""
     asked = PipelineOptions(list(beam_pipeline_args))
-    runner = asked.view_as(StandardOptions).runner or ""
-    mode = asked.view_as(DirectOptions).direct_running_mode
-    return runner.rpartition(".")[-1] in _LOCAL_RUNNERS and mode == "in_memory"
+    runner, direct = asked.view_as(StandardOptions).runner or "", asked.view_as(DirectOptions)
+    if runner.rpartition(".")[-1] in _LOCAL_RUNNERS:
+        if direct.direct_running_mode == "in_memory":
+            return None
+        if direct.direct_running_mode == "multi_processing":
+            job = asked.view_as(JobOptions)
+            return ProcessEngine(
+                direct.direct_num_workers, job.job_retries or 0, job.job_timeout_seconds
+            )
+    return BeamEngine(component, beam_pipeline_args)
 
 
 def run_shards(
     work: Callable[[Any], Any],
     shards: Sequence[Any],
     folder: str,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
     threads: int = 1,
 ) -> Iterator[Any]:
     """Does the work on every shard, and yields the results in the shards' order.
 
     Args:
-      work: shard -> result. On Beam both are pickled, so what it loads it loads when called.
+      work: shard -> result. An engine pickles both, so what the work loads it loads when called.
       shards: what to work on, one work item each.
-      folder: where Beam's workers leave results; in reach of all of them, and emptied first.
-      make_pipeline: makes an empty pipeline on the runner; None works in this process.
+      folder: where an engine's workers leave results; in reach of all of them, and emptied first.
+      engine: where the work is done; None works in this process.
       threads: how many shards this process works on at once.
 
     Raises:
-      Failure: the first that the work raised, in the shards' order; or the runner lost a shard.
+      EngineFailure: the engine failed, more often than it may.
+      Exception: the first that the work raised, in the shards' order.
     """
-    if make_pipeline is None:
+    if engine is None:
         yield from _in_process(work, shards, threads)
         return
     writing.remove(folder)
-    with make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(list(enumerate(shards)))
-            | "Spread" >> beam.Reshuffle()
-            | "Work" >> beam.Map(_report, work, folder)
-        )
+    _do_all(engine, work, shards, folder)
     for number in range(len(shards)):
-        yield _reported(folder, number)
+        yield shard_reports.result(folder, number)
+
+
+def _do_all(engine: Engine, work: Callable, shards: Sequence[Any], folder: str) -> None:
+    """Gives the engine all shards, and those that it leaves undone as often as it may have them."""
+    leave_report = functools.partial(shard_reports.leave, work=work, folder=folder)
+    left = list(enumerate(shards))
+    for attempt in range(1, 2 + engine.retries):
+        failure = None
+        try:
+            if left:
+                engine.do(leave_report, left)
+        except EngineFailure as failed:
+            failure = failed
+        # An engine has been seen to lose records, and to fail after the last one.
+        left = [one for one in left if not shard_reports.is_there(folder, one[0])]
+        if not left:
+            return
+        cause = failure or f"{engine.name} ended, and no worker has reported these shards"
+        undone = f"{len(left):,} of {len(shards):,} shards are undone"
+        _log.warning("%s; %s after attempt %d", cause, undone, attempt)
+        if attempt <= engine.retries:
+            time.sleep(min(2**attempt, 30))  # An engine that lost a machine looks for another.
+    raise EngineFailure(
+        f"{str(cause).rstrip('.')}. {undone} after {attempt} attempt{'s' * (attempt > 1)}; "
+        "beam.retries sets how often the engine gets them again."
+    ) from failure
 
 
 def _in_process(work, shards, threads: int) -> Iterator[Any]:
@@ -116,38 +162,3 @@ def in_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -
                 yield result
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _report(numbered: tuple[int, Any], work, folder: str) -> None:
-    """Leaves a shard's result or failure as a file, for the machine that asked for the work.
-
-    Beam wraps what a worker raises, on some runners into nothing but text. A failure that the
-    user can mend therefore travels like a result, and all else is the engine's own.
-    """
-    number, shard = numbered
-    try:
-        report = work(shard), None
-    except Failure as failure:
-        report = None, str(failure)
-    # A worker that is lost and done again writes the same report once more.
-    writing.write(_report_file(folder, number), pickle.dumps(report))
-
-
-def _reported(folder: str, number: int) -> Any:
-    try:
-        with places.opened(_report_file(folder, number)) as file:
-            result, failure = pickle.loads(file.read())
-    except Exception as error:
-        if not places.is_missing(error):
-            raise
-        raise Failure(
-            f"The Beam runner lost shard {number}: no worker reported it. Run again; if that "
-            "does not help, choose another beam.engine."
-        ) from error
-    if failure is not None:
-        raise Failure(failure)
-    return result
-
-
-def _report_file(folder: str, number: int) -> str:
-    return f"{folder}/{number:06d}.pickle"

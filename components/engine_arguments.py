@@ -1,8 +1,8 @@
 """The section `beam` in Beam's own words, and whether what it names is there."""
 
 import os
-import socket
 
+from components.reachable import unreachable
 from failures import Failure
 from settings.beam import Beam
 
@@ -10,7 +10,6 @@ _JARS = {
     "flink": ("FlinkRunner", "flink_master", "flink_job_server_jar"),
     "spark": ("SparkRunner", "spark_master_url", "spark_job_server_jar"),
 }
-_CONNECT_SECONDS = 5.0
 
 
 def beam_arguments(beam: Beam) -> list[str]:
@@ -25,6 +24,7 @@ def beam_arguments(beam: Beam) -> list[str]:
         }
     else:
         given = _of_a_service(beam) | _workers(beam)
+    given |= {"job_timeout_seconds": beam.job_timeout_seconds, "job_retries": beam.retries}
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     return words + list(beam.args)
 
@@ -37,7 +37,7 @@ def check(beam: Beam) -> None:
             raise Failure(f"beam.{key}: {file} is no file. Name it, or choose another beam.engine.")
     for key in ("job_service", "worker_pool"):
         address = getattr(beam, key)
-        if address and (cause := _unreachable(address)):
+        if address and (cause := unreachable(address)):
             raise Failure(
                 f"beam.{key}: nothing answers at {address} ({cause}). Start it, or choose another "
                 "beam.engine."
@@ -59,14 +59,4 @@ def _workers(beam: Beam) -> dict:
         "environment_config": beam.worker_pool or beam.worker_image,
         "environment_cache_millis": 1000 * beam.worker_cache_seconds,
         "parallelism": beam.parallelism,
-        "job_timeout_seconds": beam.job_timeout_seconds,
     }
-
-
-def _unreachable(address: str) -> str | None:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        return getattr(error, "strerror", None) or str(error)
-    return None

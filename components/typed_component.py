@@ -12,8 +12,8 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 
 from settings.section import Section
 
-_MAKE_PIPELINE, _RUN_ID = "make_pipeline", "run_id"
-_FROM_EXECUTOR = {_MAKE_PIPELINE, _RUN_ID}
+_ENGINE, _RUN_ID = "engine", "run_id"
+_FROM_EXECUTOR = {_ENGINE, _RUN_ID}
 
 
 def component(function: Callable[..., None] | None = None, /, *, check=None, driver=None):
@@ -28,8 +28,8 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
 
     Args:
       function: every parameter annotated: InputArtifact, OutputArtifact, Parameter or a Section.
-        Beside these it may take `make_pipeline`, with which it works on Beam where the runner
-        asks for that, as `engine.run_shards` does, else None; and `run_id`, "" where unknown.
+        Beside these it may take `engine`, on which it works where the runner asks for one, as
+        `engine.run_shards` does, else None; and `run_id`, "" where unknown.
       check: called with the sections that it takes, by name, when the component is made; it raises
         a Failure.
       driver: the component's driver, such as a CacheDriver.
@@ -62,7 +62,7 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
     bases = [made]
     if wanted := _FROM_EXECUTOR & parameters.keys():
         members["EXECUTOR_SPEC"] = _informed(made.EXECUTOR_SPEC.executor_class, wanted)
-    if _MAKE_PIPELINE in wanted:
+    if _ENGINE in wanted:
         bases.append(base_beam_component.BaseBeamComponent)
     return type(function.__name__, tuple(bases), members)
 
@@ -70,7 +70,7 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
 def _informed(executor, wanted: Collection[str]) -> executor_spec.ExecutorSpec:
     """The executor of a function, which passes it more than TFX does."""
     bases, spec = (executor,), executor_spec.ExecutorClassSpec
-    if _MAKE_PIPELINE in wanted:
+    if _ENGINE in wanted:
         from components.engine import EngineExecutor  # Beam, which other components do without
 
         bases, spec = (EngineExecutor, executor), executor_spec.BeamExecutorSpec
@@ -78,7 +78,7 @@ def _informed(executor, wanted: Collection[str]) -> executor_spec.ExecutorSpec:
     def __init__(self, context=None):
         bases[0].__init__(self, context)
         known = {
-            _MAKE_PIPELINE: getattr(self, _MAKE_PIPELINE, None),
+            _ENGINE: getattr(self, _ENGINE, None),
             _RUN_ID: getattr(context, "pipeline_run_id", None) or "",
         }
         self._FUNCTION = functools.partial(self._FUNCTION, **{name: known[name] for name in wanted})

@@ -16,6 +16,10 @@ class Failure(Exception):
     exit_code = 1
 
 
+class EngineFailure(Failure):
+    """The engine of the section `beam` failed, not the work: the same may succeed there later."""
+
+
 class ConfigurationError(Exception):
     """The mistakes in a configuration or a command, one line each; nothing has run yet."""
 

@@ -17,10 +17,11 @@ _OF_A_SERVICE = {
     "worker_cache_seconds",
     "parallelism",
     "job_timeout_seconds",
+    "retries",
 }
 _KEYS = {
     "direct": set(),
-    "processes": {"processes"},
+    "processes": {"processes", "job_timeout_seconds", "retries"},
     "portable": _OF_A_SERVICE,
     "flink": _OF_A_SERVICE | {"master", "job_server_jar"},
     "spark": _OF_A_SERVICE | {"master", "job_server_jar"},
@@ -76,6 +77,11 @@ class Beam(Section):
     job_timeout_seconds: Annotated[float, Field(ge=1)] | None = Field(
         None,
         description="the longest that one job may take before it is cancelled; omit for no limit",
+    )
+    retries: Annotated[int, Field(ge=0, le=100)] = Field(
+        2,
+        description="how many times a job that the engine fails, or that takes too long, is "
+        "started again, for the shards that it left undone",
     )
     args: list[str] = Field([], description="further options of Beam itself")
 

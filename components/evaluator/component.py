@@ -10,9 +10,10 @@ from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEv
 from tfx.utils import path_utils
 
 from components.champion_resolver.reading import read_note
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.evaluator.plan import ModelPlace, Plan
 from components.evaluator.reading import BLESSING_FILE, Verdict
+from components.examples.counted import check_read
 from components.model_store.layout import is_saved_model
 from components.schema_gen import schema_files
 from components.split_messages import split_folder
@@ -45,7 +46,7 @@ def Evaluator(
     preprocessing: Preprocessing,
     split: Parameter[str] = "test",
     batch_size: Parameter[int] = 128,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
 ):
     """Evaluates a model on raw Examples, through its own serving graph.
 
@@ -69,7 +70,8 @@ def Evaluator(
       batch_size: examples predicted at once, > 0.
 
     Raises:
-      Failure: a bound is on a metric of another task, or the split or a model cannot be used.
+      Failure: a bound is on a metric of another task, the split or a model cannot be used, or
+        examples of the split are missing.
     """
     # TFMA takes seconds to import, which a run that is cached need not spend.
     from components.evaluator.evaluation import evaluate
@@ -92,8 +94,10 @@ def Evaluator(
         criteria,
         preprocessing,
         evaluation.uri,
-        make_pipeline,
+        engine,
     )
+    seen = counts.examples + len(counts.corrupt)
+    check_read("Evaluator", examples, {split: seen})
     _describe(evaluation, features.task, verdict, counts)
     _bless(blessing, verdict)
     blessing.set_string_custom_property("current_model", model.uri)

@@ -2,7 +2,7 @@
 
 import os
 
-from components.engine import MakePipeline, run_shards
+from components.engine import Engine, run_shards
 from components.evaluator import own_metrics, tfma_result, worst_examples
 from components.evaluator.bounds import bounds_of, decide
 from components.evaluator.count_shard import CountShard
@@ -26,7 +26,7 @@ def evaluate(
     evaluation: Evaluation,
     preprocessing: Preprocessing,
     uri: str,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Verdict, SplitCounts]:
     """Counts, computes the metrics, compares them with their bounds and writes them.
 
@@ -36,7 +36,7 @@ def evaluate(
     Raises:
       Failure: the split or a model cannot be used.
     """
-    counts = _count(plan, split_uri, uri, make_pipeline)
+    counts = _count(plan, split_uri, uri, engine)
     enforce_policy("Evaluator", counts.corrupt, preprocessing)
     challenger = counts.models[plan.models[0].name]
     if not counts.examples:
@@ -53,7 +53,7 @@ def evaluate(
     return _judge(plan, split_uri, evaluation, counts, uri), counts
 
 
-def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
+def _count(plan: Plan, split_uri: str, uri: str, engine) -> SplitCounts:
     shards = files_in(split_uri)
     if not shards:
         raise Failure(
@@ -63,7 +63,7 @@ def _count(plan: Plan, split_uri: str, uri: str, make_pipeline) -> SplitCounts:
     counts = SplitCounts.of(plan)
     reports = os.path.join(uri, "shards")
     try:
-        for of_shard in run_shards(CountShard(plan), shards, reports, make_pipeline):
+        for of_shard in run_shards(CountShard(plan), shards, reports, engine):
             counts += of_shard
     finally:
         writing.remove(reports)

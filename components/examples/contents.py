@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from components.cache_driver import CacheDriver
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.examples import entries, entry_shards
+from components.examples.counted import check_written
 from components.examples.draws import check_roles
 from components.examples.entries import Entry
 from components.examples.findings import log_lines, remarks
-from components.examples.shards import all_or_none, checked_count, write_all
+from components.examples.shards import all_or_none, write_all
 from settings.data import Features
 from settings.section import Section
 
@@ -64,12 +65,12 @@ class OnePlace(Contents):
         folders: Mapping[str, str],
         features: Features,
         uri: str,
-        make_pipeline: MakePipeline | None,
+        engine: Engine | None,
     ) -> None:
         """Writes the examples of each split as shards into its folder; all of them, or none.
 
         Args:
-          uri: the folder above, for what Beam's workers report.
+          uri: the folder above, for what an engine's workers report.
 
         Raises:
           Failure: a file changes meanwhile or cannot be read, or a shard cannot be written.
@@ -130,7 +131,7 @@ class ImageFiles(OnePlace):
         """What reads the content of an entry."""
         return functools.partial(entry_shards.read_file, self.folder)
 
-    def write(self, folders, features, uri, make_pipeline):
+    def write(self, folders, features, uri, engine):
         work = {
             role: entry_shards.plan(found, self.reader(), folders[role], features)
             for role, found in self.roles.items()
@@ -138,10 +139,9 @@ class ImageFiles(OnePlace):
         }
         every = [shard for plan in work.values() for shard in plan]
         with all_or_none([shard.path for shard in every]):
-            write_all(entry_shards.write, every, uri, make_pipeline)
-        for role, plan in work.items():
-            written = [(shard.path, len(shard.entries)) for shard in plan]
-            checked_count(written, len(self.roles[role]), self.name)
+            numbers = iter(write_all(entry_shards.write, every, uri, engine))
+            written = {role: sum(next(numbers) for _ in plan) for role, plan in work.items()}
+            check_written(written, self.counts, self.name)
 
     def together(self, parts, name):
         roles, findings = defaultdict(list), defaultdict(list)

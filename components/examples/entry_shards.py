@@ -59,13 +59,16 @@ def plan(entries: Sequence[Entry], read: Read, split_uri: str, features: Feature
     ]
 
 
-def write(shard: Shard) -> None:
+def write(shard: Shard) -> int:
     """Writes the shard.
+
+    Returns:
+      How many examples there are in it.
 
     Raises:
       Failure: a file is not what it was, or cannot be read; or the shard cannot be written.
     """
-    write_shard(shard.path, _records(shard))
+    return write_shard(shard.path, _records(shard))
 
 
 def _records(shard: Shard) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.examples.contents import Contents, OnePlace
 from components.examples.describing import describe
 from components.spans.contents import Window
@@ -24,7 +24,7 @@ def ingest(
     source: Spanned,
     store: SpanStore,
     fingerprint: str,
-    make_pipeline: MakePipeline | None,
+    engine: Engine | None,
 ) -> None:
     """Writes the examples of each split into the shards of an Examples artifact.
 
@@ -47,10 +47,10 @@ def ingest(
     spans, new = [], []
     if isinstance(found, Window):
         most_bytes = source.span_store_gb * 1e9
-        spans, new = write_window(found, features, examples, store, most_bytes, make_pipeline)
+        spans, new = write_window(found, features, examples, store, most_bytes, engine)
     else:
         folders = {role: artifact_utils.get_split_uri([examples], role) for role in found.counts}
-        found.write(folders, features, examples.uri, make_pipeline)
+        found.write(folders, features, examples.uri, engine)
     newest = spans[-1] if spans else None
     names = getattr(source, "class_names", None)
     describe(

@@ -5,17 +5,24 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from components.engine import MakePipeline, run_shards
+from components.engine import Engine, run_shards
 from files import writing
-from files.places import exists, opened
+from files.places import opened
 from files.writing import reported, whole_file
 
 
-def write_shard(path: str, runs: Iterable[bytes]) -> None:
-    """Writes one shard of bytes that are whole TFRecords; raises Failure as `shard_writer`."""
+def write_shard(path: str, runs: Iterable[bytes]) -> int:
+    """Writes one shard of bytes that are whole TFRecords; raises Failure as `shard_writer`.
+
+    Returns:
+      How many runs of bytes there were.
+    """
+    count = 0
     with shard_writer(path) as write:
         for run in runs:
             write(run)
+            count += 1
+    return count
 
 
 @contextlib.contextmanager
@@ -57,40 +64,24 @@ def write_all(
     write: Callable[[Any], Any],
     shards: Sequence[Any],
     uri: str,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
 ) -> list[Any]:
-    """Writes shards, several at once: in threads, or on the workers of a Beam runner.
+    """Writes shards, several at once: in threads, or on the workers of an engine.
 
     Args:
       write: writes one shard; as the work of `run_shards`.
       shards: what it is called with.
       uri: folder of the artifact.
-      make_pipeline: makes the Beam pipeline whose runner writes; None for threads.
+      engine: which writes; None for threads.
 
     Returns:
       What `write` returned for each.
 
     Raises:
-      Failure: what `write` raises, or the runner lost a shard.
+      Failure: what `write` raises, or the engine failed.
     """
     reports = f"{uri}/unfinished"
     try:
-        return list(run_shards(write, shards, reports, make_pipeline, threads=os.cpu_count()))
+        return list(run_shards(write, shards, reports, engine, threads=os.cpu_count()))
     finally:
         writing.remove(reports)
-
-
-def checked_count(shards: Sequence[tuple[str, int]], expected: int, source: str) -> int:
-    """Counts what is in a split's shards: each has its name only when all of it is in it.
-
-    Beam runners have been seen to lose records: that must stop a run, not pass unnoticed.
-
-    Args:
-      shards: the path of each, and the number of its records.
-      expected: how many examples the source has.
-      source: the source's name, for the message.
-    """
-    count = sum(records for path, records in shards if exists(path))
-    if count != expected:
-        raise RuntimeError(f"{count:,} examples are in {shards[0][0]}, {source} has {expected:,}")
-    return count

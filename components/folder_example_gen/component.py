@@ -3,7 +3,7 @@
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types.standard_artifacts import Examples
 
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.examples.contents import last_read
 from components.examples.entry_shards import check_features
 from components.examples.ingest import ingest
@@ -27,7 +27,7 @@ def FolderExampleGen(
     examples: OutputArtifact[Examples],
     span_store: SpanStore = NO_STORE,
     fingerprint: Parameter[str] = "",
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
 ):
     """Reads images in folders of their classes, or with masks, into Examples, byte for byte.
 
@@ -58,5 +58,5 @@ def FolderExampleGen(
         source=source,
         store=span_store,
         fingerprint=fingerprint,
-        make_pipeline=make_pipeline,
+        engine=engine,
     )

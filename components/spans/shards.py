@@ -5,7 +5,7 @@ import os
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.examples.shard_names import shard_path
 from components.examples.shards import all_or_none
 from components.spans import reading
@@ -27,7 +27,7 @@ def write_window(
     examples: types.Artifact,
     store: SpanStore,
     most_bytes: float,
-    make_pipeline: MakePipeline | None,
+    engine: Engine | None,
 ) -> tuple[list[SpanShards], list[SpanShards]]:
     """Writes the shards of spans that the store lacks, and gives all of them to an artifact.
 
@@ -46,9 +46,7 @@ def write_window(
     passing = f"{examples.uri}/spans"
     keeping = store or SpanStore(folder=passing, code=store.code)
     try:
-        new = [
-            _write(span, window.pattern, features, keeping, make_pipeline) for span in window.spans
-        ]
+        new = [_write(span, window.pattern, features, keeping, engine) for span in window.spans]
         found = _gathered(window, examples, keeping)
     finally:
         writing.remove(passing)
@@ -65,7 +63,7 @@ def _write(
     pattern: str,
     features: Features,
     store: SpanStore,
-    make_pipeline: MakePipeline | None,
+    engine: Engine | None,
 ) -> bool:
     """Writes the shards of a span, unless the store has them; returns whether it did."""
     folder = store.examples(span.key)
@@ -78,7 +76,7 @@ def _write(
             with writing.whole_folder(folder) as unfinished:
                 contents, counts = span.contents, span.contents.counts
                 folders = {role: f"{unfinished}/Split-{role}" for role in counts}
-                contents.write(folders, features, unfinished, make_pipeline)
+                contents.write(folders, features, unfinished, engine)
                 record(unfinished, pattern, span.place, counts, contents.fingerprint)
     return True
 

@@ -1,8 +1,9 @@
-"""Statistics of image Examples by TFDV's own generators, read in this process."""
+"""Statistics of image Examples by TFDV's own generators, gathered shard by shard."""
 
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 
+from components.engine import Engine, run_shards
 from failures import Failure
 from files import tfrecords
 from files.places import files_in
@@ -72,12 +74,37 @@ def split_statistics(
     return merged([accumulated(paths, options)], options)
 
 
-def accumulated(paths: Sequence[str], options: tfdv.StatsOptions) -> Accumulators:
-    """What TFDV's generators gather from all examples in `paths`; raises as `split_statistics`."""
+def accumulated(
+    paths: Sequence[str],
+    options: tfdv.StatsOptions,
+    folder: str = "",
+    engine: Engine | None = None,
+) -> Accumulators:
+    """What TFDV's generators gather from all examples in `paths`; raises as `split_statistics`.
+
+    Args:
+      folder, engine: as for `run_shards`.
+    """
     generators = stats_impl.get_generators(options, in_memory=True)
-    accumulators = [generator.create_accumulator() for generator in generators]
-    decoder = example_coder.ExamplesToRecordBatchDecoder()
-    for path in paths:
+    each = run_shards(GatherShard(options.to_json()), paths, folder, engine)
+    whole = next(each)
+    for path, gathered in zip(paths[1:], each, strict=True):
+        with _naming(path):
+            whole = _merged(generators, whole, gathered)
+    return whole
+
+
+@dataclass(frozen=True)
+class GatherShard:
+    """The work on a shard: what TFDV's generators gather from its examples."""
+
+    options: str  # TFDV's, as JSON
+
+    def __call__(self, path: str) -> Accumulators:
+        options = tfdv.StatsOptions.from_json(self.options)
+        generators = stats_impl.get_generators(options, in_memory=True)
+        accumulators = [generator.create_accumulator() for generator in generators]
+        decoder = example_coder.ExamplesToRecordBatchDecoder()
         for _, records in tfrecords.batches(path, MAX_BATCH_RECORDS, next_step=NEXT_STEP):
             with _naming(path):
                 batch = decoder.DecodeBatch(records)
@@ -85,10 +112,10 @@ def accumulated(paths: Sequence[str], options: tfdv.StatsOptions) -> Accumulator
                     generator.add_input(accumulator, batch)
                     for generator, accumulator in zip(generators, accumulators, strict=True)
                 ]
-    return [
-        generator.compact(accumulator)
-        for generator, accumulator in zip(generators, accumulators, strict=True)
-    ]
+        return [
+            generator.compact(accumulator)
+            for generator, accumulator in zip(generators, accumulators, strict=True)
+        ]
 
 
 def merged(
@@ -100,11 +127,17 @@ def merged(
     sketches, and means within that of its rounding.
     """
     generators = stats_impl.get_generators(options, in_memory=True)
-    whole = [
-        generator.merge_accumulators(gathered) if len(parts) > 1 else gathered[0]
+    whole = _merged(generators, *parts)
+    return stats_impl.extract_statistics_output(whole, generators)
+
+
+def _merged(generators: Sequence[Any], *parts: Accumulators) -> Accumulators:
+    if len(parts) == 1:
+        return parts[0]
+    return [
+        generator.merge_accumulators(gathered)
         for generator, gathered in zip(generators, zip(*parts, strict=True), strict=True)
     ]
-    return stats_impl.extract_statistics_output(whole, generators)
 
 
 def _binary_features(paths: Sequence[str]) -> list[str]:

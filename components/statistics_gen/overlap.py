@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from tfx_bsl.coders import example_coder
 
-from components.engine import MakePipeline, run_shards
+from components.engine import Engine, run_shards
 from components.statistics_gen.image_statistics import MAX_BATCH_RECORDS, NEXT_STEP
 from components.statistics_gen.parts import Parts
 from components.statistics_gen.statistics_files import OVERLAP_FILE, Overlap
@@ -46,7 +46,7 @@ def write(
     uri: str,
     parts: Parts,
     image_feature: str,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
     names: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> None:
     """Writes, for each two splits that share images, how many different ones.
@@ -54,13 +54,13 @@ def write(
     Args:
       uri: the folder of the statistics.
       parts: the TFRecord files of each split.
-      make_pipeline: makes the Beam pipeline that reads; None reads in this process.
+      engine: which reads; None reads in this process.
       names: of two splits, the names of some images that they share, as far as they are known.
     """
     work, folder = DigestsOf(image_feature), os.path.join(uri, "shards")
 
     def digests_of(paths: Sequence[str]) -> np.ndarray:
-        return np.unique(np.concatenate([*run_shards(work, paths, folder, make_pipeline)]))
+        return np.unique(np.concatenate([*run_shards(work, paths, folder, engine)]))
 
     try:
         digests = {

@@ -6,9 +6,9 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
-from components.engine import MakePipeline
+from components.engine import Engine
+from components.examples.counted import check_written
 from components.examples.describing import describe
-from components.examples.shards import checked_count
 from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import check_pictures, class_names
 from components.tfds_example_gen.driver import Driver, select
@@ -27,7 +27,7 @@ def TfdsExampleGen(
     examples: OutputArtifact[Examples],
     span: Parameter[int] = 0,
     fingerprint: Parameter[str] = "",
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
 ):
     """Reads a TFDS dataset into Examples, each record as TFDS stores it.
 
@@ -68,21 +68,18 @@ def TfdsExampleGen(
         for role, pieces in roles.items()
     }
     every_shard = [shard for plan in work.values() for shard in plan]
-    each = iter(workers.write_all(every_shard, examples.uri, make_pipeline))
-    left_out = {role: sum((next(each) for _ in plan), Counter()) for role, plan in work.items()}
+    each = iter(workers.write_all(every_shard, examples.uri, engine))
+    copied = {role: sum((next(each) for _ in plan), Counter()) for role, plan in work.items()}
+    counts = {role: found.pop(None, 0) for role, found in copied.items()}
     expressions = source.splits.by_role()
-    counts = {
-        role: checked_count(
-            [(shard.path, shard.piece.take) for shard in plan],
-            builder.info.splits[expressions[role]].num_examples,
-            builder.info.full_name,
-        )
-        - left_out[role].total()
-        for role, plan in work.items()
+    expected = {
+        role: builder.info.splits[expressions[role]].num_examples - left_out.total()
+        for role, left_out in copied.items()
     }
+    check_written(counts, expected, builder.info.full_name)
     if empty := [role for role, count in counts.items() if not count]:
         raise Failure(f"exclude_labels leaves no example in split {empty[0]}. Name fewer labels.")
-    labels = sum(left_out.values(), Counter())
+    labels = sum(copied.values(), Counter())
     said = [f"left out: {', '.join(f'{n} {labels[n]:,}' for n in source.exclude_labels)}"]
     describe(
         examples,

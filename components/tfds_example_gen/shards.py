@@ -13,7 +13,7 @@ from files.places import size
 NEXT_STEP = "Copy the file again, or delete the dataset's folder and prepare it again."
 
 
-def write(shard: Shard, offset: int) -> Counter[str]:
+def write(shard: Shard, offset: int) -> Counter[str | None]:
     """Copies the shard's records into its file, verifying each of them.
 
     Args:
@@ -21,23 +21,24 @@ def write(shard: Shard, offset: int) -> Counter[str]:
         offset: Byte at which its records begin in the source, for TFRecords.
 
     Returns:
-        How many records were left out, by their label.
+        How many records were left out, by their label; of None, how many were written.
 
     Raises:
         Failure: A record cannot be read, or the file cannot be written.
     """
-    left_out = Counter()
-    write_shard(shard.path, _kept(shard, offset, left_out))
-    return left_out
+    counts = Counter()
+    write_shard(shard.path, _kept(shard, offset, counts))
+    return counts
 
 
-def _kept(shard: Shard, offset: int, left_out: Counter[str]) -> Iterator[bytes]:
+def _kept(shard: Shard, offset: int, counts: Counter[str | None]) -> Iterator[bytes]:
     for run, records in _runs(shard, offset):
+        labels = [None] * len(records)
         if shard.exclusion:
             labels = list(map(shard.exclusion.label_of, records))
-            left_out.update(filter(None, labels))
             kept = [one for one, label in zip(records, labels, strict=True) if label is None]
             run = b"".join(map(tfrecords.frame, kept))
+        counts.update(labels)
         yield run
 
 

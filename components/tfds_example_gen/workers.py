@@ -1,4 +1,4 @@
-"""Writes all shards of a run, several at once: in threads, or on the workers of a Beam runner."""
+"""Writes all shards of a run, several at once: in threads, or on the workers of an engine."""
 
 import functools
 import os
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.examples.shards import all_or_none
 from components.examples.shards import write_all as write_shards
 from components.tfds_example_gen import shards
@@ -15,17 +15,17 @@ from files import tfrecords
 
 
 def write_all(
-    work: Sequence[Shard], uri: str, make_pipeline: MakePipeline | None = None
-) -> list[Counter[str]]:
+    work: Sequence[Shard], uri: str, engine: Engine | None = None
+) -> list[Counter[str | None]]:
     """Writes shards; where it fails, nothing of any is left.
 
     Args:
         work: What to write. Their folders are emptied first.
         uri: Folder of the artifact.
-        make_pipeline: Makes the Beam pipeline whose runner writes; None for threads.
+        engine: Which writes; None for threads.
 
     Returns:
-        Of each shard, how many records were left out, by their label.
+        Of each, what `shards.write` returned.
 
     Raises:
         Failure: A record cannot be read, or a file cannot be written.
@@ -33,10 +33,10 @@ def write_all(
     with all_or_none([shard.path for shard in work]):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             placed = list(zip(work, _offsets(work, pool), strict=True))
-        return write_shards(_write, placed, uri, make_pipeline)
+        return write_shards(_write, placed, uri, engine)
 
 
-def _write(placed: tuple[Shard, int]) -> Counter[str]:
+def _write(placed: tuple[Shard, int]) -> Counter[str | None]:
     return shards.write(*placed)
 
 

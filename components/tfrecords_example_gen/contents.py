@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,10 +14,11 @@ import numpy as np
 
 from components.engine import in_threads
 from components.examples.contents import OnePlace
+from components.examples.counted import check_written
 from components.examples.draws import BY_DEFAULT, check_splits, listed
 from components.examples.local_copies import local
 from components.examples.picture_files import shown
-from components.examples.shards import all_or_none, checked_count, write_all
+from components.examples.shards import all_or_none, write_all
 from components.spans.contents import WindowDriver
 from components.tfrecords_example_gen import pieces
 from components.tfrecords_example_gen.scan import Scan, scan
@@ -82,17 +84,12 @@ class RecordFiles(OnePlace):
                 found[first, second] = [self._named(digest, other) for digest in both]
         return found
 
-    def write(self, folders, features, uri, make_pipeline):
+    def write(self, folders, features, uri, engine):
         work = pieces.plan(self.scans, self.role_of, [folders[role] for role in self.roles])
         with all_or_none([path for piece in work for path in piece.targets.values()]):
-            write_all(pieces.write, work, uri, make_pipeline)
-        for number, role in enumerate(self.roles):
-            written = [
-                (piece.targets[number], int((piece.role_of == number).sum()))
-                for piece in work
-                if number in piece.targets
-            ]
-            checked_count(written, self.counts[role], self.name)
+            total = sum(write_all(pieces.write, work, uri, engine), Counter())
+            written = {role: total[number] for number, role in enumerate(self.roles)}
+            check_written(written, self.counts, self.name)
 
     def together(self, parts, name):
         scans = [one for _, part in parts for one in part.scans]

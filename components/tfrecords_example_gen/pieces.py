@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,13 +59,16 @@ def plan(
     return pieces
 
 
-def write(piece: Piece) -> None:
+def write(piece: Piece) -> Counter[int]:
     """Writes the shards of a piece.
+
+    Returns:
+      How many records there are in the shard of each split.
 
     Raises:
       Failure: the file cannot be read or is not what it was, or a shard cannot be written.
     """
-    digests = hashlib.sha256()
+    digests, written = hashlib.sha256(), Counter()
     with contextlib.ExitStack() as stack:
         writers = {
             role: stack.enter_context(shard_writer(path)) for role, path in piece.targets.items()
@@ -73,5 +77,7 @@ def write(piece: Piece) -> None:
         for role, record in zip(piece.role_of.tolist(), records, strict=False):
             digests.update(hashlib.sha256(record).digest()[:16])
             writers[role](tfrecords.frame(record))
+            written[role] += 1
         if digests.digest() != piece.digest:
             raise Failure(f"{shown(os.fspath(piece.path))} changed while it was read. Run again.")
+    return written

@@ -7,7 +7,7 @@ from tfx.dsl.component.experimental.annotations import (
 )
 from tfx.types import standard_artifacts
 
-from components.engine import MakePipeline
+from components.engine import Engine
 from components.spans.store import NO_STORE, SpanStore
 from components.typed_component import component
 from settings.data import Features
@@ -25,12 +25,12 @@ def Transform(
     checked_anomalies: InputArtifact[standard_artifacts.ExampleAnomalies] = None,
     span_store: SpanStore = NO_STORE,
     max_overlap: Parameter[float] = 1.0,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
 ):
     """Decodes images (and masks), resizes them to one size and numbers the labels.
 
-    Everything is learnt from the split `train`. With no Beam arguments, or those of Beam's
-    in-memory runner, it runs in this process on all cores; with another runner's, there.
+    Everything is learnt from the split `train`. Without an engine it runs in this process, on
+    all cores.
 
     Args:
       examples: with a split `train`; its custom property `class_names` names the classes.
@@ -56,8 +56,8 @@ def Transform(
         split's, 0 to 1; `summary` warns of them in any case.
 
     Raises:
-      Failure: the schema, a file, a label, an image or a mask cannot be used; or two splits share
-        more images than allowed.
+      Failure: the schema, a file, a label, an image or a mask cannot be used; two splits share
+        more images than allowed; or examples are missing.
     """
     # TensorFlow takes seconds to import; building a pipeline does not need it.
     from components.transform.executor import execute
@@ -70,7 +70,7 @@ def Transform(
         features,
         transform_graph,
         transformed_examples,
-        make_pipeline,
+        engine,
         span_store,
         max_overlap,
     )

@@ -18,7 +18,8 @@ import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.engine import MakePipeline
+from components.engine import Engine
+from components.examples.counted import check_read
 from components.examples.made_of import pass_on
 from components.schema_gen import schema_files
 from components.spans.store import NO_STORE, SpanStore
@@ -52,7 +53,7 @@ def execute(
     features: Features,
     graph: types.Artifact,
     transformed: types.Artifact,
-    make_pipeline: MakePipeline | None = None,
+    engine: Engine | None = None,
     store: SpanStore = NO_STORE,
     max_overlap: float = 1.0,
 ) -> None:
@@ -74,30 +75,31 @@ def execute(
     kept = kept_shards(examples.uri, job.shards, store)
     with writing.reported(os.path.dirname(transformed.uri)):
         try:
-            results = _write(job, kept, make_pipeline)
+            results = _write(job, kept, engine)
             digests = [result.digests for result in results]
             shared = pixel_overlap.check(list(zip(job.shards, digests, strict=True)), max_overlap)
         finally:
             writing.remove(job.temp_dir)
         if not places.is_remote(graph.uri):
             writing.sync(graph.uri)
+    check_read("Transform", examples, _read(results))
     remarks = [*filter(None, [kept.words]), *(f"warning: {line}" for line in shared)]
     _describe(examples, transformed, graph, results, job, remarks)
 
 
-def _write(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> list[ShardResult]:
+def _write(job: Job, kept: KeptShards, engine: Engine | None) -> list[ShardResult]:
     for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
         writing.make_folder(folder)
     writing.make_folder(job.temp_dir)
     if job.features.target == "mask":
-        results = _transform(job, None, kept, make_pipeline)
+        results = _transform(job, None, kept, engine)
     else:
-        labels = vocabulary.content(_labels(job, kept, make_pipeline), job.class_names)
-        results = _transform(job, labels, kept, make_pipeline)
+        labels = vocabulary.content(_labels(job, kept, engine), job.class_names)
+        results = _transform(job, labels, kept, engine)
         met = {number for result in _train(results) for number in result.targets}
         if (remaining := vocabulary.only(labels, met)) != labels:
             # All images of a class were corrupt, which is known only now.
-            results = _transform(job, remaining, kept, make_pipeline)
+            results = _transform(job, remaining, kept, engine)
     check_training_split(results, job)
     if job.features.target == "mask":
         masks.write_assets(train_targets(results), _vocabulary_file(job), job)
@@ -117,13 +119,11 @@ def _write_label_statistics(examples: Counter[int], job: Job) -> None:
     writing.write(f"{job.graph_uri}/{LABEL_STATISTICS}", text_of(content))
 
 
-def _labels(job: Job, kept: KeptShards, make_pipeline: MakePipeline | None) -> vocabulary.Labels:
+def _labels(job: Job, kept: KeptShards, engine: Engine | None) -> vocabulary.Labels:
     """The labels of the training split."""
     found, depends = set(), ["labels", job.features.label_feature, _type_names(job)]
     work, reports = vocabulary.LabelsOfShard(job), f"{job.temp_dir}/reports/labels"
-    for shard, labels, is_new in kept.results(
-        work, job.train_shards, depends, reports, make_pipeline
-    ):
+    for shard, labels, is_new in kept.results(work, job.train_shards, depends, reports, engine):
         found |= labels
         if is_new:
             kept.keep(shard, depends, labels)
@@ -135,7 +135,7 @@ def _type_names(job: Job) -> dict[str, str]:
 
 
 def _transform(
-    job: Job, labels: bytes | None, kept: KeptShards, make_pipeline: MakePipeline | None
+    job: Job, labels: bytes | None, kept: KeptShards, engine: Engine | None
 ) -> list[ShardResult]:
     """Writes the graph with this vocabulary, and every transformed file."""
     vocabulary_file = None
@@ -151,7 +151,7 @@ def _transform(
     if labels is not None:
         earlier = kept.earlier(job.shards, depends_of)
         work = RelabelShard(work, earlier, labels, job.forms)
-    for shard, result, is_new in kept.results(work, job.shards, depends, reports, make_pipeline):
+    for shard, result, is_new in kept.results(work, job.shards, depends, reports, engine):
         results.append(result)
         corrupt += [replace(image, file=shard.file) for image in result.corrupt]
         enforce_policy("Transform", corrupt, job.options)
@@ -217,6 +217,14 @@ def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
 def train_targets(results: Sequence[ShardResult]) -> Counter[int]:
     """Examples of the training split by class, or its masks' pixels by class id."""
     return sum((result.targets for result in _train(results)), Counter())
+
+
+def _read(results: Sequence[ShardResult]) -> Counter[str]:
+    """Raw examples by split."""
+    read = Counter()
+    for result in results:
+        read[result.split] += result.written + len(result.corrupt)
+    return read
 
 
 def _train(results: Sequence[ShardResult]) -> list[ShardResult]:

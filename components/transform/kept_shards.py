@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.engine import MakePipeline, run_shards
+from components.engine import Engine, run_shards
 from components.spans import reading
 from components.spans.reading import SpanShards
 from components.spans.store import SpanStore, keep, load
@@ -40,14 +40,14 @@ class KeptShards:
         shards: Sequence[Shard],
         depends: Any,
         reports: str,
-        make_pipeline: MakePipeline | None,
+        engine: Engine | None,
     ) -> Iterator[tuple[Shard, Any, bool]]:
         """Each shard, what the work gives for it, and whether it was made just now.
 
         Args:
           work: on a shard whose target may be a file of the store.
           depends: JSON values that the result depends on, beside the shard and the code.
-          reports, make_pipeline: as for `run_shards`.
+          reports, engine: as for `run_shards`.
         """
         kept = [self._load(shard, depends) for shard in shards]
         new = [
@@ -55,7 +55,7 @@ class KeptShards:
             for shard, result in zip(shards, kept, strict=True)
             if result is None
         ]
-        made = run_shards(work, new, reports, make_pipeline)
+        made = run_shards(work, new, reports, engine)
         for shard, result in zip(shards, kept, strict=True):
             yield shard, next(made) if result is None else result, result is None
 

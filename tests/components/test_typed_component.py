@@ -90,11 +90,11 @@ def Checked(
     schema: InputArtifact[Schema],
     model: OutputArtifact[Model],
     validation: Validation,
-    make_pipeline=None,
+    engine=None,
     run_id: str = "",
 ):
     """Notes what its executor knows."""
-    given = json.dumps([make_pipeline is not None, run_id])
+    given = json.dumps([engine is not None, run_id])
     model.set_string_custom_property("given", given)
 
 

@@ -41,9 +41,9 @@ def test_other_workers_or_another_engine_do_nothing_again():
 
 
 @component
-def Where(examples: OutputArtifact[Examples], number: Parameter[int] = 1, make_pipeline=None):
+def Where(examples: OutputArtifact[Examples], number: Parameter[int] = 1, engine=None):
     """Notes whether it works on Beam."""
-    examples.set_string_custom_property("on_beam", json.dumps([number, make_pipeline is not None]))
+    examples.set_string_custom_property("on_beam", json.dumps([number, engine is not None]))
 
 
 @pytest.fixture

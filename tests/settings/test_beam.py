@@ -18,11 +18,12 @@ SERVICE = {"job_service": "localhost:8099"}
         ({}, {}),
         ({"args": ["--temp_location=/scratch"]}, {"temp_location": "/scratch"}),
         (
-            {"engine": "processes"},
+            {"engine": "processes", "retries": 5},
             {
                 "runner": "DirectRunner",
                 "direct_running_mode": "multi_processing",
                 "direct_num_workers": 0,
+                "job_retries": 5,
             },
         ),
         (
@@ -83,6 +84,8 @@ def test_beam_reads_from_the_arguments_what_the_section_says(given, options):
     arguments = beam_arguments(Beam.of(**given))
     assert JobOptions in PipelineOptions.__subclasses__()
     read = PipelineOptions(arguments).get_all_options(drop_default=True)
+    if given.get("engine") and "retries" not in given:
+        options = options | {"job_retries": 2}
     assert {name: value for name, value in read.items() if value is not None} == options
 
 
@@ -94,6 +97,7 @@ def test_beam_reads_from_the_arguments_what_the_section_says(given, options):
         ({"engine": "flink"}, "engine flink; allowed: with either job_service or job_server_jar"),
         ({"engine": "prism"}, "engine prism without prism_binary"),
         ({"processes": 4}, "processes with engine direct; allowed: with processes"),
+        ({"retries": 1}, "retries with engine direct; allowed: with processes, portable, flink"),
         ({"engine": "processes", "parallelism": 4}, "parallelism with engine processes; allowed"),
         ({"engine": "portable", "workers": "external"} | SERVICE, "worker_pool; allowed: both"),
         ({"engine": "portable", "job_service": "flink"}, "host:port"),

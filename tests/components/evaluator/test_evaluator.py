@@ -55,6 +55,13 @@ def test_a_beam_runner_counts_the_same(workshop, pets):
     assert (there.summary, there.verdict) == (here.summary, here.verdict)
 
 
+def test_a_shard_that_is_gone_is_noticed_by_the_number_of_examples(workshop, pets):
+    examples = workshop.examples(pets[:3])
+    examples.set_string_custom_property("counts", '{"test": 10}')
+    with pytest.raises(Failure, match=r"^Evaluator: .* wrote 10 exa.* 'test', and 3 were read"):
+        workshop.evaluate(examples, workshop.model("m", PETS))
+
+
 def test_a_model_below_its_threshold_is_not_blessed_and_the_reason_is_given(workshop, pets):
     model = workshop.model("m", PETS, **OWLS_FOR_DOGS)
     result = workshop.evaluate(workshop.examples(pets), model)

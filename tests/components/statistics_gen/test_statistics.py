@@ -19,6 +19,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 from components.statistics_gen import image_statistics, statistics_files
+from failures import Failure
 from settings.data import Features
 
 MASKS = {"mask_feature": "mask", "mask_classes": {"background": 0, "pet": 1}}
@@ -195,6 +196,17 @@ def test_images_that_two_splits_share_have_the_names_that_the_source_gives(
 
     summary = compute(examples).get_string_custom_property("summary")
     assert summary.endswith("warning: train and test share 1 image (a.png as b.png)")
+
+
+def test_a_shard_that_is_missing_is_noticed_by_the_number_of_examples(
+    records, make_examples, compute
+):
+    examples = make_examples(train=[records[:20], records[20:]])
+    examples.set_string_custom_property("counts", '{"train": 50}')
+    pathlib.Path(examples.uri, "Split-train", "data_tfrecord-00001-of-00002").unlink()
+
+    with pytest.raises(Failure, match=r"^StatisticsGen: .* wrote 50 .* 'train', and 20 were read"):
+        compute(examples)
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Small real data for Transform: encoded images, Examples artifacts and a run of the executor."""
 
-import functools
 import io
 import json
 import random
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +16,7 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.engine import engine_of
 from components.transform.executor import execute
 from settings.data import Features
 from settings.preprocessing import Preprocessing
@@ -154,9 +153,7 @@ class Workplace:
             Features.of(**features),
             graph,
             transformed,
-            functools.partial(beam.Pipeline, argv=list(beam_pipeline_args))
-            if beam_pipeline_args
-            else None,
+            engine_of("Transform", beam_pipeline_args),
             max_overlap=max_overlap,
         )
         return Transformed(graph, transformed)

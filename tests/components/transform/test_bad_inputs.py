@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +155,14 @@ def test_a_truncated_file_is_named(workplace, make):
     with pytest.raises(
         Failure, match=r"Split-train.* is damaged at record 8 .*the file ends within it"
     ):
+        workplace.run(raw)
+
+
+def test_a_file_that_is_gone_is_noticed_by_the_number_of_examples(workplace, make):
+    raw = workplace.raw({"train": raw_examples(6, 0)})
+    raw.set_string_custom_property("counts", '{"train": 6}')
+    Path(raw.uri, "Split-train", "data_tfrecord-00001-of-00002").unlink()
+    with pytest.raises(Failure, match=r"^Transform: .* wrote 6 ex.* split 'train', and 3 were"):
         workplace.run(raw)
 
 

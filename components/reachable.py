@@ -1,0 +1,15 @@
+"""Whether something answers at an address."""
+
+import socket
+
+_CONNECT_SECONDS = 5.0
+
+
+def unreachable(address: str) -> str | None:
+    """Why nothing can be reached at "host:port" or "[IPv6]:port"; None where something answers."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None

@@ -1,0 +1,53 @@
+"""Work on shards, in a module that another process imports in no time."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from failures import Failure
+
+
+def double(number):
+    return 2 * number
+
+
+def refuse_odd(number):
+    if number % 2:
+        raise Failure(f"{number} is odd. Take another one.")
+    return number
+
+
+def break_down(number):
+    raise ValueError(f"a defect at {number}")
+
+
+class Awkward(Exception):
+    """Can be pickled, and not read again."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+def break_down_awkwardly(number):
+    raise Awkward("no", number)
+
+
+def sleep_long(number):
+    time.sleep(4)
+    return number
+
+
+def be_killed_once(shard):
+    """Of (folder, number) the double, but the first process that gets number 3 is killed."""
+    folder, number = shard
+    killed = Path(folder, "killed")
+    if number == 3 and not killed.exists():
+        killed.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def block_the_report(folder):
+    """Leaves a file where the folder of the reports would be."""
+    Path(folder).write_text("")
