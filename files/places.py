@@ -81,15 +81,6 @@ def sha256(path) -> str:
     return digest.hexdigest()
 
 
-def content_hash(path: str | None) -> str:
-    """16 hexadecimal digits; "" where there is no such local file, or none is named.
-
-    A path alone does not show that the file has changed.
-    """
-    is_file = isinstance(path, str) and os.path.isfile(path)
-    return sha256(path)[:16] if is_file and os.access(path, os.R_OK) else ""
-
-
 def existing(folder) -> Path:
     """A local folder, or the nearest one above it that is there."""
     folder = Path(folder).absolute()

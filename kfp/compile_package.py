@@ -2,7 +2,7 @@
 
 TFX's compiler writes the graph. What the open-source backend needs beyond that is added to
 the compiled document, so that neither TFX nor the SDK is patched. Nothing here touches a
-bucket or the network.
+bucket or the network, but for the version of `model.weights` where those are in a bucket.
 """
 
 from collections.abc import Sequence

@@ -6,8 +6,10 @@ A file declares
 - `network(pixels, classes, *, …)`, which returns the logits. Its keyword parameters are the keys
   of `model.parameters`: type, range and description stand in their annotations
   (`Annotated[float, Field(ge=0, description="…")]`), and nowhere else;
-- `PRETRAINED_PIXELS`, if a parameter is called `weights`: mean and standard deviation of the
-  pixels, 0..255, that such weights were trained with.
+- `PRETRAINED_PIXELS`, if files of weights without the classifier are published for it: mean and
+  standard deviation of the pixels, 0..255, that those were trained with;
+- `OWN_PREPROCESSING = True`, if it takes pixels from 0 to 255 and normalises them itself. All
+  others get them normalised.
 
 It imports Keras and TensorFlow inside its functions only: checking a configuration reads these
 signatures, and must not take seconds. A file whose name begins with an underscore is not a network.

@@ -26,7 +26,6 @@ def network(
         ),
     ] = 1.0,
     dropout: _backbone.Dropout = 0.0,
-    weights: _backbone.Weights = None,
 ):
     """Logits (batch, classes) float32.
 
@@ -51,4 +50,4 @@ def network(
             made = applications.MobileNetV3Small(include_preprocessing=False, **options)
         case "v3_large":
             made = applications.MobileNetV3Large(include_preprocessing=False, **options)
-    return _backbone.classify(_backbone.prepare(made, weights)(pixels), classes, dropout)
+    return _backbone.classify(_backbone.prepare(made)(pixels), classes, dropout)

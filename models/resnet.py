@@ -16,7 +16,6 @@ def network(
     *,
     depth: Annotated[Literal[50, 101, 152], Field(description="the number of layers")] = 50,
     dropout: _backbone.Dropout = 0.0,
-    weights: _backbone.Weights = None,
 ):
     """Logits (batch, classes) float32.
 
@@ -29,4 +28,4 @@ def network(
     pixels = _backbone.room_for(pixels)
     build = getattr(keras.applications, f"ResNet{depth}V2")
     made = build(include_top=False, weights=None, input_shape=pixels.shape[1:], pooling="avg")
-    return _backbone.classify(_backbone.prepare(made, weights)(pixels), classes, dropout)
+    return _backbone.classify(_backbone.prepare(made)(pixels), classes, dropout)

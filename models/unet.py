@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from models import _blocks
+
 TASK = "segmentation"
 
 
@@ -35,36 +37,19 @@ def network(
 
     height, width = pixels.shape[1:3]
     *upper, lowest = filters
-    edges = [_missing(side, 2 ** len(upper)) for side in (height, width)]
+    edges = [_blocks.missing(side, 2 ** len(upper)) for side in (height, width)]
     # Every level must halve evenly; 0 is the mean of normalised pixels.
     features = layers.ZeroPadding2D(edges)(pixels)
     skipped = []
     for count in upper:
-        features = _convolutions(features, count)
+        features = _blocks.convolutions(features, count)
         skipped.append(features)
         features = layers.MaxPooling2D(2)(features)
-    features = _convolutions(features, lowest)
+    features = _blocks.convolutions(features, lowest)
     if dropout:
         features = layers.SpatialDropout2D(dropout)(features)
     for count, level in zip(reversed(upper), reversed(skipped), strict=True):
         features = layers.Conv2DTranspose(count, 2, strides=2)(features)
-        features = _convolutions(layers.Concatenate()([level, features]), count)
+        features = _blocks.convolutions(layers.Concatenate()([level, features]), count)
     logits = layers.Conv2D(classes, 1, dtype="float32")(features)
     return layers.Cropping2D(edges, dtype="float32")(logits)
-
-
-def _convolutions(features, count: int):
-    from keras import layers
-
-    for _ in range(2):
-        features = layers.Conv2D(count, 3, padding="same", use_bias=False)(features)
-        # A momentum of 0.99 would need more steps than a small dataset has in all its epochs.
-        features = layers.BatchNormalization(momentum=0.9)(features)
-        features = layers.ReLU()(features)
-    return features
-
-
-def _missing(side: int, divisor: int) -> tuple[int, int]:
-    """Pixels to add before and after, so that `divisor` divides the side."""
-    missing = -side % divisor
-    return missing // 2, missing - missing // 2

@@ -15,11 +15,11 @@ from components.serving_check.component import ServingCheck
 from components.spans.store import SPANS, SpanStore
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
+from components.trainer.weights_place import version_of
 from components.transform.component import Transform
 from components.tuner.component import Tuner
 from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
-from files.places import content_hash
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.own_code_flag import own_code_flags
 from settings.training import Training
@@ -35,7 +35,8 @@ def create_pipeline(configuration, metadata_connection_config=None):
         Kubeflow the platform keeps its own, and this is None.
 
     Returns:
-      A tfx Pipeline. Building it touches no data and no network. The section `beam` is no part of
+      A tfx Pipeline. Building it touches no data, and the network only to ask a bucket which
+      version of `model.weights` it holds. The section `beam` is no part of
       it: Beam's arguments would count in the cache key, so each runner adds them by itself.
     """
     data, push = configuration.data, configuration.push
@@ -135,10 +136,10 @@ def create_pipeline(configuration, metadata_connection_config=None):
     for component in (*tuners, trainer):
         component.executor_spec.add_extra_flags(own_code)
     evaluator.executor_spec.add_extra_flags(own_code_flags(configuration.evaluation.own_modules))
-    # Weights files are named by their paths; the cache key needs their content.
-    weights = configuration.model.parameters.get("weights")
+    # Weights are named by their place; the cache key needs their content.
+    weights = configuration.model.weights
     for component in (*tuners, trainer) if weights else ():
-        component.executor_spec.add_extra_flags([f"--weights={content_hash(weights)}"])
+        component.executor_spec.add_extra_flags([f"--weights={version_of(weights)}"])
     for component in tuners:
         tried = weights_tried(configuration.tuner)
         component.executor_spec.add_extra_flags([f"--weights-tried={','.join(tried)}"])

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from failures import ConfigurationError, Failure
-from settings import mistakes, own_code
+from settings import first_weights, mistakes, own_code
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
@@ -163,22 +163,29 @@ def _place_of(path, places, file):
 
 
 def _check_files(configuration, places, file):
-    weights = ("model", "parameters", "weights")
-    named = [(("data", "schema"), configuration.data.schema_file)]
-    named.append((weights, configuration.model.parameters.get("weights")))
-    if configuration.tuner is not None:
-        tried = configuration.tuner.search_space.get(".".join(weights))
-        path = ("tuner", "search_space", ".".join(weights))
-        named += [(path, choice) for choice in getattr(tried, "choices", None) or ()]
-    for path, given in named:
-        if given is not None and not Path(given).is_file():
-            allowed = "a weights file, or nothing, which begins with random weights"
-            if path[-1] == "schema":
-                allowed = "a schema in text form, or nothing, which infers one"
+    schema = configuration.data.schema_file
+    if schema is not None and not Path(schema).is_file():
+        path = ("data", "schema")
+        raise ConfigurationError(
+            f"{_place_of(path, places, file)}: {'.'.join(path)}: given {schema!r}, which is not a "
+            "file; allowed: a schema in text form, or nothing, which infers one"
+        )
+    for path, weights in _weights(configuration):
+        if mistake := first_weights.mistake_in(weights):
             raise ConfigurationError(
-                f"{_place_of(path, places, file)}: {'.'.join(path)}: given {given!r}, "
-                f"which is not a file; allowed: {allowed}"
+                f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}"
             )
+
+
+def _weights(configuration):
+    """(the key, the place) of all weights that a training may begin with."""
+    key = ("model", "weights")
+    named = [(key, configuration.model.weights)]
+    if configuration.tuner is not None:
+        tried = configuration.tuner.search_space.get(".".join(key))
+        path = ("tuner", "search_space", ".".join(key))
+        named += [(path, choice) for choice in getattr(tried, "choices", None) or ()]
+    return [(path, place) for path, place in named if place is not None]
 
 
 def _check_metrics(configuration, places, file):
@@ -193,3 +200,14 @@ def _check_training(configuration, places, file):
     for key, mistake in configuration.training.mistakes_for(configuration.data):
         path = ("training", key)
         raise ConfigurationError(f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}")
+    training = configuration.training
+    # A network of one's own may load weights by itself.
+    at_random = not (_weights(configuration) or own_code.is_own(configuration.model.name))
+    if training.freeze_epochs and at_random:
+        path = ("training", "freeze_epochs")
+        by = f" (of recipe {training.recipe})" if training.remark("freeze_epochs") else ""
+        raise ConfigurationError(
+            f"{_place_of(path, places, file)}: {'.'.join(path)}: given {training.freeze_epochs}"
+            f"{by}, and model.weights is missing; allowed without it: 0, as random weights must "
+            "be trained"
+        )

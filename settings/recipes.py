@@ -11,8 +11,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "mixup": 0.2,
         "ema_decay": 0.995,
     },
-    # Weights of another task: small steps, which must not undo what they know.
+    # Weights of another task: small steps, which must not undo what they know, and none at all
+    # below the new classifier before that one has learnt something.
     "fine_tune": {
+        "freeze_epochs": 1,
+        "layer_decay": 0.7,
         "learning_rate": 0.0001,
         "optimizer": "adamw",
         "weight_decay": 0.01,

@@ -12,6 +12,7 @@ import models
 from metrics import catalog
 from settings.class_weights import ClassWeights
 from settings.data import Data
+from settings.first_weights import Weights
 from settings.mistakes import InnerMistakes
 from settings.own_code import (
     OwnAugmentation,
@@ -57,6 +58,12 @@ def parameters_of(model: str) -> type[Section]:
 class Model(Section):
     name: own("network", models.NAMES) = Field(
         description="the network, a file of models/, or a function or class of your own"
+    )
+    weights: Weights | None = Field(
+        None,
+        description="what the training begins with: a model that this project trained (a pushed "
+        "version or Trainer's artifact), or a file of Keras weights without the classifier; what "
+        "does not fit another number of classes stays random; omit for random weights",
     )
     parameters: dict[str, Any] = Field(
         {},
@@ -198,6 +205,21 @@ class Training(Section):
         description="evaluate and export an exponential moving average of the weights, of which "
         "each step keeps this share; 0.999 is usual; omit for the weights themselves",
     )
+    freeze_epochs: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        0,
+        description="epochs, from the first on, in which the layers that began with weights of "
+        "model.weights keep them; as many as epochs for the whole training",
+    )
+    freeze_to: str | None = Field(
+        None,
+        description="the last layer that freeze_epochs freezes, by its name in Keras; omit for "
+        "the whole backbone, or all layers but the last one where there is none",
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="share of the learning rate above it that each stage of the backbone learns "
+        "at; a stage ends where the features' sides shrink; 1 is the same rate everywhere",
+    )
     gradient_accumulation: Annotated[int, Field(ge=1, le=64)] = Field(
         1,
         description="parts in which a step goes through its batch, one after the other, so that a "
@@ -301,6 +323,13 @@ class Training(Section):
         elif parameters and loss:
             raise ValueError("allowed: only with a loss of your own")
         return parameters
+
+    @field_validator("freeze_to")
+    @classmethod
+    def _is_for_some_epochs(cls, layer, info):
+        if layer is not None and info.data.get("freeze_epochs") == 0:
+            raise ValueError("allowed with training.freeze_epochs above 0")
+        return layer
 
     @field_validator("class_weights")
     @classmethod

@@ -23,8 +23,10 @@ _OF_TRAINING = (
     "early_stopping_patience",
     "ema_decay",
     "focal_gamma",
+    "freeze_epochs",
     "gradient_clip_norm",
     "label_smoothing",
+    "layer_decay",
     "learning_rate",
     "loss",
     "mixup",
@@ -173,5 +175,10 @@ def _searchable(channels: int, recipe: Recipe) -> list[str]:
         for key in Augmentation.keys_of(name)
     ]
     open_ones = {name: kind.model_fields for name, kind in _open_sections(recipe).items()}
-    keys = {"training": _OF_TRAINING, **open_ones, "augmentation": augmentation}
+    keys = {
+        "training": _OF_TRAINING,
+        "model": ["weights"],
+        **open_ones,
+        "augmentation": augmentation,
+    }
     return [f"{section}.{name}" for section, names in keys.items() for name in names]

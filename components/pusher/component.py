@@ -29,6 +29,8 @@ _ORIGIN = (
     "configuration",
     "trigger",
     "scheduled_time",
+    "first_weights",
+    "first_weights_sha256",
     DATA,
     SPANS,
 )

@@ -19,7 +19,7 @@ import augmentations
 import models
 from components import tasks
 from files import writing
-from files.places import content_hash, files_below, read_json
+from files.places import files_below, read_json
 from files.strict_json import text_of
 
 # A checkpoint of a large model takes seconds: writing never takes more of the training than this.
@@ -147,18 +147,19 @@ def _numbered(arrays: np.lib.npyio.NpzFile, prefix: str) -> list[np.ndarray]:
     return [arrays[f"{prefix}_{i}"] for i in range(count)]
 
 
-def fingerprint(
-    folders: Iterable[str], about: Mapping[str, Any], weights: str | None = None
-) -> str:
+def fingerprint(folders: Iterable[str], about: Mapping[str, Any], weights: str = "") -> str:
     """64 hexadecimal digits that change with any input, any of `about`, and this code.
 
-    Names, sizes and times of the files in `folders` stand for their content; `weights` counts by
-    its content, because each worker may have a copy of its own.
+    Names, sizes and times of the files in `folders` stand for their content.
+
+    Args:
+      weights: stands for the content of `model.weights`, of which each worker may have a copy of
+        its own.
     """
     inputs = [os.path.join(folder, file) for folder in folders for file in files_below(folder)]
     content = {
         "about": dict(about),
-        "weights": content_hash(weights),
+        "weights": weights,
         "versions": [keras.__version__, tf.__version__],
         "files": [_seen(file) for file in sorted(inputs)],
         # A changed model may well have weights of the same shapes as before.

@@ -9,7 +9,7 @@ from tfx import types
 from tfx.utils import path_utils
 
 from components.tasks.training import training_of
-from components.trainer import devices, expected_answers, saved_model, workers
+from components.trainer import devices, expected_answers, network_file, saved_model, workers
 from components.trainer.calibration import calibrate
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
@@ -69,7 +69,9 @@ def execute(
     if calibration:
         calibration.write(model.uri)
     module = saved_model.ServingModule(network, graph)
-    saved_model.save(module, path_utils.serving_model_dir(model.uri))
+    folder = path_utils.serving_model_dir(model.uri)
+    saved_model.save(module, folder)
+    network_file.write(folder, trained.model, graph.labels)
     expected_answers.write(
         os.path.join(model.uri, expected_answers.FILE),
         network,
@@ -125,12 +127,18 @@ def _describe_model(trained: Trained, part: ModuleType, model: types.Artifact) -
     model.set_string_custom_property("split", split)
     model.set_float_custom_property("accuracy", accuracy)
     model.set_int_custom_property("parameters", trained.model.count_params())
+    if trained.first_weights:
+        model.set_string_custom_property("first_weights", trained.first_weights.place)
+        fingerprint = trained.first_weights.fingerprint
+        model.set_string_custom_property("first_weights_sha256", fingerprint)
 
 
 def _describe_run(
     trained: Trained, calibration: Calibration | None, part: ModuleType, model_run: types.Artifact
 ) -> None:
     notes = [f"{trained.epochs}, the best one was epoch {trained.best_epoch}"]
+    if trained.first_weights:
+        notes.append(f"began with the weights of {trained.first_weights.place}")
     if str(trained.devices) != devices.PLAIN:
         notes.append(f"on {trained.devices}")
     if trained.resumed_at_step:

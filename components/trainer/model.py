@@ -1,11 +1,14 @@
 """Builds the model: uint8 images in, logits out, everything in between inside the model."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
 import models
 from components import graph_error
 from components.trainer import own_network
+from components.trainer.first_weights import FirstWeights, KerasFile
 from failures import Failure
 from settings.own_code import is_own, split
 from settings.training import Model
@@ -18,6 +21,8 @@ def build_model(
     pixel_mean: list[float],
     pixel_std: list[float],
     per_pixel: bool | None = None,
+    first_weights: FirstWeights | KerasFile | None = None,
+    labels: Sequence[str] = (),
 ) -> keras.Model:
     """The untrained model that the section describes, for images of (height, width, channels).
 
@@ -25,6 +30,8 @@ def build_model(
       pixel_mean, pixel_std: one for each channel, over the training split, 0..255. Given weights
         replace them with those of their own training.
       per_pixel: what a network of one's own must answer for: pixels, or the image; None for either.
+      first_weights: what `model.weights` names; None for random weights.
+      labels: the names of the classes, by which given weights are those of the last layer or not.
 
     Returns:
       A model from images (batch, height, width, channels) uint8 to logits float32: (batch,
@@ -34,9 +41,15 @@ def build_model(
       Failure: the network cannot be built for such images, or does not fit into memory.
     """
     network = None if is_own(section.name) else models.load(section.name)
-    if network and section.parameters.get("weights"):
+    channels = image_shape[-1]
+    if getattr(network, "OWN_PREPROCESSING", False):
+        pixel_mean, pixel_std = [0.0] * channels, [1.0] * channels
+    elif isinstance(first_weights, FirstWeights):
+        first_weights.check_channels(channels)
+        pixel_mean, pixel_std = first_weights.pixels
+    elif first_weights and hasattr(network, "PRETRAINED_PIXELS"):
         mean, std = network.PRETRAINED_PIXELS
-        pixel_mean, pixel_std = [mean] * image_shape[-1], [std] * image_shape[-1]
+        pixel_mean, pixel_std = [mean] * channels, [std] * channels
     # Bytes cross the bus; floats begin here.
     images = keras.Input(image_shape, dtype="uint8", name="image")
     pixels = keras.layers.Normalization(
@@ -48,8 +61,10 @@ def build_model(
     )(images)
     try:
         if network is None:
-            return _own_model(section, images, pixels, classes, per_pixel)
-        logits = network.network(pixels, classes, **section.parameters)
+            model = _own_model(section, images, pixels, classes, per_pixel)
+        else:
+            logits = network.network(pixels, classes, **section.parameters)
+            model = keras.Model(images, logits, name=section.name)
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".") + "."
         raise Failure(
@@ -63,7 +78,9 @@ def build_model(
             f"device's memory ({graph_error.cause(error, 'out of memory')}). Choose a smaller "
             "model or image."
         ) from error
-    return keras.Model(images, logits, name=section.name)
+    if first_weights:
+        first_weights.give_to(model, labels)
+    return model
 
 
 def _own_model(section: Model, images, pixels, classes: int, per_pixel: bool | None) -> keras.Model:

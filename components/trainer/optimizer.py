@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from components.trainer.layer_rates import by_layer
 from settings.training import Training
 
 
@@ -27,13 +28,18 @@ def _optimizer(training: Training, steps_per_epoch: int) -> keras.Optimizer:
     decay = training.weight_decay
     match training.optimizer:
         case "adam":
-            return keras.optimizers.Adam(rate, weight_decay=decay or None)
+            kind, options = keras.optimizers.Adam, {"weight_decay": decay or None}
         case "adamw":
-            return keras.optimizers.AdamW(rate, weight_decay=0.004 if decay is None else decay)
+            kind = keras.optimizers.AdamW
+            options = {"weight_decay": 0.004 if decay is None else decay}
         case _:
-            return keras.optimizers.SGD(
-                rate, momentum=0.9, nesterov=True, weight_decay=decay or None
-            )
+            kind = keras.optimizers.SGD
+            options = {"momentum": 0.9, "nesterov": True, "weight_decay": decay or None}
+    if training.freeze_epochs or training.layer_decay < 1:
+        optimizer = by_layer(kind)(rate, **options)
+        optimizer.late_steps = training.freeze_epochs * steps_per_epoch
+        return optimizer
+    return kind(rate, **options)
 
 
 def _rate(training: Training, steps_per_epoch: int):

@@ -9,6 +9,7 @@ from tfx import types
 from tfx.types import artifact_utils
 
 from components.trainer.checkpoints import Checkpoints, fingerprint
+from components.trainer.weights_place import version_of
 from failures import Failure
 from files.places import files_in, is_remote
 from settings.data import Features
@@ -82,7 +83,7 @@ class Task:
             **also,
         }
         folders = (self.examples.uri, self.transform_graph.uri)
-        return fingerprint(folders, about, self.recipe.model.parameters.get("weights"))
+        return fingerprint(folders, about, version_of(self.recipe.model.weights))
 
     @property
     def cache_folder(self) -> str | None:

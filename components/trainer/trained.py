@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from components.trainer.devices import Devices
+from components.trainer.first_weights import FirstWeights, KerasFile
 from components.trainer.history import Epoch
 from components.trainer.tallies import ClassSum
 
@@ -20,6 +21,7 @@ class Trained:
     devices: Devices  # what it was computed on
     input: str  # how the data came, for people
     class_sums: list[ClassSum]  # by class id
+    first_weights: FirstWeights | KerasFile | None = None  # None: it began at random
 
     @property
     def best(self) -> Epoch:

@@ -100,16 +100,21 @@ class TrainingLoop:
 
     def _compile(self) -> None:
         self._batches = distributed(self.input.dataset, self.devices)
-        # The last steps of an epoch, too few to be taken at once, are taken one by one.
-        self._train = {
-            steps: self.steps.compile_training(self._batches.element_spec, steps)
-            for steps in {1, self._at_once}
-        }
+        self._choose_steps()
         if self.validation:
             self._validation_batches = distributed(self.validation.dataset, self.devices)
             self._validation_step = self.steps.compile_validation(
                 self._validation_batches.element_spec
             )
+
+    def _choose_steps(self) -> None:
+        """What the steps of the epoch that begins, or goes on, are compiled to."""
+        frozen = self.steps.freezing.holds(self._step // self.input.steps_per_epoch)
+        # The last steps of an epoch, too few to be taken at once, are taken one by one.
+        self._train = {
+            steps: self.steps.compile_training(self._batches.element_spec, steps, frozen)
+            for steps in {1, self._at_once}
+        }
 
     def _run(self) -> None:
         batches = giving_way(self._batches) if self.devices.accelerated else self._batches
@@ -130,6 +135,8 @@ class TrainingLoop:
             epoch_ended = self._step % self.input.steps_per_epoch == 0
             if epoch_ended:
                 self._end_epoch()
+                if self._step < self._last_step:
+                    self._choose_steps()
             elif self.devices.workers == 1 and self._progress.due():
                 self._report(self._totals())
             if self._checkpoint_due(steps, epoch_ended):

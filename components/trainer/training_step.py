@@ -8,7 +8,9 @@ import keras
 import tensorflow as tf
 
 from components.tasks.training import training_of
+from components.trainer import layer_rates
 from components.trainer.augmentation import Augmenter
+from components.trainer.freezing import Freezing
 from components.trainer.losses import Answers, Judged
 from components.trainer.mixing import Mixer
 from components.trainer.weight_average import WeightAverage
@@ -90,6 +92,12 @@ class Steps:
             inner.exclude_from_weight_decay(var_list=vectors)
         # A compiled step cannot create variables.
         optimizer.build(model.trainable_variables)
+        self.freezing = Freezing(model, training)
+        if layer_rates.is_by_layer(inner):
+            inner.follow(
+                layer_rates.shares_of(model, training.layer_decay),
+                {id(one) for layer in self.freezing.layers for one in layer.variables},
+            )
         self._average = None
         if training.ema_decay:
             self._average = WeightAverage(model, strategy, training.ema_decay)
@@ -111,18 +119,24 @@ class Steps:
         """Inside this context the model has the weights that are evaluated and kept."""
         return self._average.in_place() if self._average else contextlib.nullcontext()
 
-    def compile_training(self, spec: tuple[tf.TensorSpec, ...], batches: int = 1):
+    def compile_training(
+        self, spec: tuple[tf.TensorSpec, ...], batches: int = 1, frozen: bool | None = None
+    ):
         """A function of a list of `batches` batches that trains on each in turn.
 
         A batch is images, targets and, if examples differ in it, what each weighs. The same
         arguments give the same function, which is compiled once.
+
+        Args:
+          frozen: whether `freezing.layers` stay as they are; None: as at the training's end.
         """
-        key = (tuple(spec), batches)
+        frozen = self.freezing.for_good if frozen is None else frozen
+        key = (tuple(spec), batches, frozen)
         if key not in self._compiled_training:
-            self._compiled_training[key] = self._training(spec, batches)
+            self._compiled_training[key] = self._training(spec, batches, frozen)
         return self._compiled_training[key]
 
-    def _training(self, spec: tuple[tf.TensorSpec, ...], batches: int):
+    def _training(self, spec: tuple[tf.TensorSpec, ...], batches: int, frozen: bool):
         backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
         backwards = backwards if self._xla else self._backwards
 
@@ -138,7 +152,7 @@ class Steps:
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(logits, judged)
 
-        return self._compiled(one_device, spec, batches, self._average_weights)
+        return self._compiled(one_device, spec, batches, self._average_weights, frozen)
 
     def _backwards(self, images, targets, weights, draws, step):
         """(logits, how they were judged, gradients) of a device's part of a batch."""
@@ -223,12 +237,14 @@ class Steps:
 
         return self._compiled(one_device, spec, 1)
 
-    def _compiled(self, one_device, spec, batches: int, after=lambda: None):
+    def _compiled(self, one_device, spec, batches: int, after=lambda: None, frozen: bool = False):
         # A smaller last batch needs no retracing: the dataset's specification has None there.
         @tf.function(input_signature=[[tuple(spec)] * batches], autograph=False)
         def steps(batches):
-            for batch in batches:
-                self._strategy.run(one_device, args=batch)
-                after()
+            # While this is traced, and around all devices, whose traces take turns.
+            with self.freezing.applied(frozen):
+                for batch in batches:
+                    self._strategy.run(one_device, args=batch)
+                    after()
 
         return steps

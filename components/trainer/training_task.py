@@ -1,12 +1,13 @@
 """One training of Trainer itself or of a Tuner's trial, from the artifacts it is given."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
 
 from components.schema_gen import schema_files
 from components.tasks.training import training_of
-from components.trainer import devices, workers
+from components.trainer import devices, first_weights, workers
 from components.trainer.augmentation import Augmenter
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.class_weights import weights_of
@@ -51,6 +52,7 @@ def train(
     _check_monitor(training, len(graph.labels), "validation" in task.splits)
     batches = _batches(task, graph)
     options = _feed_options(task, chosen)
+    given = first_weights.read(task.recipe.model.weights)
     loop = prepare(
         training,
         build_model=functools.partial(
@@ -61,6 +63,8 @@ def train(
             graph.pixel_mean,
             graph.pixel_std,
             training_of(task.features.task).ARE_PICTURES,
+            given,
+            graph.labels,
         ),
         training_input=functools.partial(batches, train_files, training=True),
         options=options,
@@ -76,7 +80,7 @@ def train(
         mixer=Mixer(training, task.seed) if training.mixes else None,
         task=task.features.task,
     )
-    return loop.run(), graph
+    return dataclasses.replace(loop.run(), first_weights=given), graph
 
 
 def validation_once(task: Task, graph: TransformGraph) -> Input | None:

@@ -1,6 +1,6 @@
 """What a search space says beside its own words: where it has fractions, what is in its files."""
 
-from files.places import content_hash
+from components.trainer.weights_place import version_of
 from settings.training import Recipe
 from settings.tuner import Tried, Tuner, takes_fractions
 
@@ -20,9 +20,9 @@ def with_fractions(tuner: Tuner, recipe: Recipe) -> Tuner:
 
 
 def weights_tried(tuner: Tuner) -> list[str]:
-    """The content of each weights file to choose from, as hashes; [] if there are none."""
-    tried = tuner.search_space.get("model.parameters.weights")
-    return [content_hash(file) for file in (tried and tried.choices) or []]
+    """What stands for the content of all weights to choose from; [] if there are none."""
+    tried = tuner.search_space.get("model.weights")
+    return [version_of(place) for place in (tried and tried.choices) or []]
 
 
 def _of_fractions(tried: Tried) -> Tried:

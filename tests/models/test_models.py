@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import models
+from components.trainer import first_weights
 from components.trainer.model import build_model
 from failures import Failure
 from settings.training import Model, parameters_of
@@ -24,10 +25,12 @@ def section(name, **parameters) -> Model:
     return Model.of(name=name, parameters=parameters)
 
 
-def build(parameters, shape=(32, 32, 3), classes=10):
+def build(parameters, shape=(32, 32, 3), classes=10, weights=None):
     channels = shape[-1]
     model = section(**parameters)
-    return build_model(model, shape, classes, [100.0] * channels, [50.0] * channels)
+    first = first_weights.read(weights)
+    statistics = [100.0] * channels, [50.0] * channels
+    return build_model(model, shape, classes, *statistics, first_weights=first)
 
 
 @pytest.fixture
@@ -168,14 +171,14 @@ def test_the_unet_learns_which_pixels_are_ink():
 @pytest.mark.slow
 def test_given_weights_are_what_the_backbone_begins_with(weights):
     file, saved = weights
-    model = build({"name": "mobilenet", "alpha": 0.1, "weights": file})
+    model = build({"name": "mobilenet", "alpha": 0.1}, weights=file)
     for found, wanted in zip(backbone_of(model).get_weights(), saved, strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.slow
 def test_a_backbone_with_given_weights_is_evaluated_as_it_is_trained_after_some_steps(weights):
-    model = build({"name": "mobilenet", "alpha": 0.1, "weights": weights[0]})
+    model = build({"name": "mobilenet", "alpha": 0.1}, weights=weights[0])
     images = np.random.default_rng(0).integers(0, 100, (16, 32, 32, 3), np.uint8)
     train = tf.function(lambda: model(images, training=True))
     for _ in range(150):
@@ -185,7 +188,7 @@ def test_a_backbone_with_given_weights_is_evaluated_as_it_is_trained_after_some_
 
 
 def test_given_weights_see_pixels_from_minus_one_to_one_as_they_were_trained(weights):
-    model = build({"name": "mobilenet", "alpha": 0.1, "weights": weights[0]})
+    model = build({"name": "mobilenet", "alpha": 0.1}, weights=weights[0])
     pixels = model.get_layer("normalisation")(tf.constant([[[[0, 0, 255]]]], tf.uint8))
     np.testing.assert_allclose(pixels.numpy().ravel(), [-1, -1, 1])
 
@@ -205,7 +208,7 @@ def test_weights_of_another_model_and_wrong_parameters_are_refused_in_one_line(
     weights, parameters, shape, message
 ):
     with pytest.raises(Failure, match=message) as refused:
-        build({"name": "mobilenet", "weights": weights[0]} | parameters, shape)
+        build({"name": "mobilenet"} | parameters, shape, weights=weights[0])
     assert "\n" not in str(refused.value)
 
 
@@ -217,7 +220,7 @@ def test_a_file_without_weights_is_refused_in_one_line(tmp_path, name):
         if content:
             file.write_text(content)
         with pytest.raises(Failure, match="weights") as refused:
-            build({"name": "mobilenet", "alpha": 0.1, "weights": str(file)})
+            build({"name": "mobilenet", "alpha": 0.1}, weights=str(file))
         assert "\n" not in str(refused.value)
 
 
@@ -234,7 +237,7 @@ def test_a_file_without_weights_is_refused_in_one_line(tmp_path, name):
         ({"name": "unet", "filters": []}, "allowed: a list of a whole number, above 0, at least 1"),
         ({"name": "mobilenet", "alpha": float("inf")}, "alpha: given inf; allowed: a number"),
         ({"name": "resnet", "depth": 18}, "depth: given 18; allowed: 50, 101 or 152"),
-        ({"name": "resnet", "blocks": 2}, "blocks: unknown key; allowed: depth, dropout, weights"),
+        ({"name": "resnet", "blocks": 2}, "blocks: unknown key; allowed: depth, dropout"),
         pytest.param(
             {"name": "small_cnn", "filters": [10**6, 10**6]},
             "does not fit into the device's memory",

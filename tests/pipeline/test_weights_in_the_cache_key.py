@@ -3,6 +3,7 @@
 import pytest
 
 from components.trainer.checkpoints import fingerprint
+from components.trainer.weights_place import version_of
 from pipeline.create_pipeline import create_pipeline
 from settings.reading import load
 
@@ -11,7 +12,7 @@ RATES = "{training.learning_rate: {min: 0.001, max: 0.01}}"
 
 def flags_of(weights, tried=RATES):
     """{component: its executor's flags}, which TFX's cache key holds."""
-    model = f"{{name: mobilenet, parameters: {{weights: {weights}}}}}"
+    model = f"{{name: mobilenet, weights: {weights}}}"
     tuner = f"{{trials: 2, epochs: 1, search_space: {tried}}}"
     configuration = load("configs/digits.yaml", [f"model={model}", f"tuner={tuner}"])
     made = create_pipeline(configuration).components
@@ -34,7 +35,7 @@ def test_other_content_is_trained_anew_and_nothing_else_is_done_again(weights):
 
 
 def test_other_content_of_weights_that_are_tried_is_searched_anew(weights):
-    tried = f"{{model.parameters.weights: {{choices: [null, {weights}]}}}}"
+    tried = f"{{model.weights: {{choices: [null, {weights}]}}}}"
     one = flags_of("null", tried)
     assert flags_of("null", tried) == one
     weights.write_bytes(b"two")
@@ -43,9 +44,9 @@ def test_other_content_of_weights_that_are_tried_is_searched_anew(weights):
 
 
 def test_a_checkpoint_of_other_weights_is_not_used(weights):
-    before = fingerprint([], {}, str(weights))
-    assert fingerprint([], {}, str(weights)) == before
+    before = fingerprint([], {}, version_of(str(weights)))
+    assert fingerprint([], {}, version_of(str(weights))) == before
     weights.write_bytes(b"two")
-    other = fingerprint([], {}, str(weights))
+    other = fingerprint([], {}, version_of(str(weights)))
     weights.unlink()
-    assert len({before, other, fingerprint([], {}, str(weights))}) == 3
+    assert len({before, other, fingerprint([], {}, version_of(str(weights)))}) == 3

@@ -178,7 +178,7 @@ def test_a_parameter_without_a_default_must_be_given(project):
         ("KIT.net:tiny", "there is no KIT/net.py in "),
         ("no_such_kit.nets:tiny", "there is no package no_such_kit in "),
         ("models.resnet:network", "models is a package of this project; give your own another"),
-        ("KIT/nets.py:tiny", "allowed: mobilenet, resnet, small_cnn, unet, or package.module:Name"),
+        ("KIT/nets.py:tiny", "mobilenet, resnet, small_cnn, unet, or package.module:Name"),
         ("KIT.nets:NUMBER", "KIT/nets.py:7: NUMBER is neither a function nor a class"),
         ("KIT.nets:wrong", "KIT/nets.py:9: wrong does not take classes and pixels; allowed: a "),
         ("KIT.nets:untyped", "KIT/nets.py:12: parameter depth of untyped has no type hint and no"),

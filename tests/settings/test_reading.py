@@ -299,7 +299,7 @@ def test_a_models_parameter_of_another_type_is_reported_before_anything_runs(
 
 
 def test_a_models_parameters_of_their_types_are_read():
-    parameters = "{variant: v3_large, alpha: 1, dropout: 0.2, weights: null}"
+    parameters = "{variant: v3_large, alpha: 1, dropout: 0.2}"
     model = load(DIGITS, [f"model={{name: mobilenet, parameters: {parameters}}}"]).model
     assert model.parameters["alpha"] == 1
 
@@ -353,12 +353,8 @@ def test_a_search_space_is_read():
         (["tuner.search_space={model.parameters.filters: {min: 4, max: 8}}"], "given 4; allowed"),
         (["tuner.search_space={model.parameters.dropout: {choices: [none]}}"], "given 'none'"),
         (
-            [
-                "model.name=mobilenet",
-                "model.parameters={}",
-                "tuner.search_space={model.parameters.weights: {choices: [null, nowhere.h5]}}",
-            ],
-            "model.parameters.weights: given 'nowhere.h5', which is not a file",
+            ["tuner.search_space={model.weights: {choices: [null, nowhere.h5]}}"],
+            "model.weights: given 'nowhere.h5', where no weights are",
         ),
         (
             ["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"],
@@ -396,10 +392,24 @@ def test_colour_changes_of_grey_images_are_refused():
     assert "preprocessing.channels 1" in line
 
 
-def test_a_weights_file_that_is_none_is_refused():
-    weights = "model.parameters={weights: nowhere.weights.h5}"
-    [line] = mistakes(DIGITS, "model.name=mobilenet", weights)
-    assert "model.parameters.weights: given 'nowhere.weights.h5', which is not a file" in line
+def test_weights_that_are_not_there_are_refused_before_anything_runs():
+    for place in ("nowhere.weights.h5", "configs", "README.md"):
+        [line] = mistakes(DIGITS, f"model.weights={place}")
+        assert f"--set: model.weights: given '{place}', where no weights are; allowed: a" in line
+    # What is in a bucket is asked for when the run begins.
+    assert load(DIGITS, ["model.weights=s3://models/digits/7"]).model.weights
+
+
+def test_layers_are_frozen_only_where_the_training_begins_with_given_weights():
+    weights = "model.weights=s3://models/digits/7"
+    for key, by in (("recipe=fine_tune", " (of recipe fine_tune)"), ("freeze_epochs=1", "")):
+        [line] = mistakes(DIGITS, f"training.{key}")
+        assert f"training.freeze_epochs: given 1{by}, and model.weights is missing" in line
+        assert load(DIGITS, [f"training.{key}", weights]).training.freeze_epochs == 1
+    tried = "tuner.search_space={model.weights: {choices: [null, 's3://models/digits/7']}}"
+    assert load(DIGITS, ["training.recipe=fine_tune", *TUNER, tried])
+    [line] = mistakes(DIGITS, "training.freeze_to=conv2d")
+    assert "freeze_to: given 'conv2d'; allowed with training.freeze_epochs above 0" in line
 
 
 def test_workers_that_cannot_share_a_batch_alike_are_one_line():

@@ -58,9 +58,9 @@ def mixer_of(training: Training) -> Mixer | None:
     return Mixer(training, seed=5) if training.mixes else None
 
 
-def train(steps: Steps, count: int = 1, batch=(IMAGES, LABELS)) -> None:
+def train(steps: Steps, count: int = 1, batch=(IMAGES, LABELS), **keys) -> None:
     spec = tuple(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch)
-    step = steps.compile_training(spec)
+    step = steps.compile_training(spec, **keys)
     for _ in range(count):
         step([tuple(map(tf.constant, batch))])
 

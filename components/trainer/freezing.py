@@ -1,0 +1,70 @@
+"""Layers that keep their weights and statistics for the first epochs of a training."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from components.trainer import stages
+from failures import Failure, did_you_mean
+from settings.training import Training
+
+
+class Freezing:
+    """Which layers a training freezes, and for how long.
+
+    Frozen batch normalisation normalises by its statistics, as in evaluation: Keras does so for
+    any that is not trainable.
+
+    Args:
+      training: says how many epochs, and up to which layer.
+
+    Raises:
+      Failure: there is no such layer, or nothing would be left to train.
+    """
+
+    def __init__(self, model: keras.Model, training: Training):
+        self._epochs = training.freeze_epochs
+        self.for_good = 0 < training.epochs <= training.freeze_epochs
+        self.layers = _frozen(model, training.freeze_to) if training.freeze_epochs else []
+
+    def holds(self, epochs: int) -> bool:
+        """Whether the layers are frozen after so many whole epochs."""
+        return epochs < self._epochs
+
+    @contextlib.contextmanager
+    def applied(self, frozen: bool) -> Iterator[None]:
+        """Steps that are traced in the block leave the layers as they are, if `frozen`."""
+        held = [layer for layer in self.layers if frozen and layer.trainable]
+        for layer in held:
+            layer.trainable = False
+        try:
+            yield
+        finally:
+            for layer in held:
+                layer.trainable = True
+
+
+def _frozen(model: keras.Model, last: str | None) -> list[keras.layers.Layer]:
+    if last is None:
+        return stages.body(model)
+    layers = stages.leaves(model)
+    names = [layer.name for layer in layers]
+    if last not in names:
+        inner = stages.backbone(model) or model
+        raise Failure(
+            f"Trainer: training.freeze_to: given {last!r}, which is no layer of {inner.name}; "
+            f"allowed: {_some(names)}{did_you_mean(last, names)}"
+        )
+    frozen = layers[: names.index(last) + 1]
+    if stages.last_with_weights(model) in frozen:
+        raise Failure(
+            f"Trainer: training.freeze_to: given {last!r}, with which no layer is left to train; "
+            f"allowed: one before {stages.last_with_weights(model).name}"
+        )
+    return frozen
+
+
+def _some(names: list[str]) -> str:
+    few = names if len(names) <= 8 else [*names[:4], "…", *names[-4:]]
+    return ", ".join(few)

@@ -1,0 +1,125 @@
+"""A training that begins with the weights of another one."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from components.trainer import first_weights
+from components.trainer.model import build_model
+from components.trainer.weights_place import fingerprint_of, version_of
+from failures import Failure
+from settings.first_weights import mistake_in
+from settings.training import Model
+from tests.components.trainer.conftest import MODEL, NAMES, SIDE
+
+
+def build(given, labels=NAMES, channels=1, **keys):
+    section = Model.of(**MODEL | keys)
+    shape = (SIDE, SIDE, channels)
+    return build_model(
+        section, shape, len(labels), [1.0], [1.0], first_weights=given, labels=labels
+    )
+
+
+def equal(model, values) -> list[bool]:
+    return [np.array_equal(one.numpy(), two) for one, two in zip(model.variables, values)]  # noqa: B905
+
+
+@pytest.fixture(scope="module")
+def given(trained):
+    return first_weights.read(str(trained.serving_folder))
+
+
+def test_a_model_begins_with_all_of_an_earlier_ones_weights_and_sees_pixels_as_that_one(
+    given, trained
+):
+    model = build(given)
+    assert len(model.variables) == len(given.values)
+    assert all(equal(model, given.values))
+    statistics = json.loads((trained.serving_folder / "assets.extra/network.json").read_text())
+    assert statistics["classes"] == NAMES
+    mean = model.get_layer("normalisation").mean
+    assert np.ravel(mean) == pytest.approx(statistics["pixel_mean"])
+    assert np.ravel(mean) != 1.0
+
+
+@pytest.mark.parametrize("labels", [NAMES[:5], NAMES[::-1]], ids=["fewer", "others"])
+def test_the_last_layer_is_replaced_where_the_classes_are_others(given, labels):
+    model = build(given, labels)
+    found = equal(model, given.values)
+    assert found == [True] * (len(found) - 2) + [False] * 2
+
+
+def test_weights_that_do_not_fit_are_refused_in_one_line(given):
+    with pytest.raises(
+        Failure, match=r"of small_cnn, do not fit small_cnn: its array 1 has the sh"
+    ):
+        build(given, parameters={"filters": [4, 16]})
+    with pytest.raises(Failure, match=r"trained with preprocessing\.channels 1; given 3"):
+        build(given, channels=3)
+
+
+def test_a_pushed_version_and_a_folder_of_trainer_hold_the_same(given, trained, tmp_path):
+    pushed = tmp_path / "pushed" / "7"
+    shutil.copytree(trained.serving_folder, pushed)
+    (pushed / "steadyfeed.json").write_text("{}")
+    for place in (pushed, trained.model.uri):
+        found = first_weights.read(str(place))
+        assert found.fingerprint == given.fingerprint == fingerprint_of(str(place))
+        assert all(map(np.array_equal, found.values, given.values))
+
+
+def test_a_place_without_weights_is_refused_in_one_line(trained, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("nowhere", "empty", "nowhere.weights.h5"):
+        place = str(tmp_path / name)
+        assert "where no weights are; allowed: a folder with saved_model.pb" in mistake_in(place)
+        assert version_of(place) == ""
+        with pytest.raises(Failure, match="where no weights are"):
+            first_weights.read(place)
+    other = tmp_path / "other"
+    shutil.copytree(trained.serving_folder, other)
+    shutil.rmtree(other / "assets.extra")
+    with pytest.raises(Failure, match="does not say which network it is"):
+        first_weights.read(str(other))
+
+
+def test_a_file_of_keras_weights_needs_a_backbone(tmp_path):
+    file = tmp_path / "some.weights.h5"
+    file.write_bytes(b"")
+    with pytest.raises(Failure, match="allowed with small_cnn, which has no backbone of its own"):
+        build(first_weights.KerasFile(str(file), ""))
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_another_ones_weights_and_records_which(
+    trained, given, train_in, digits
+):
+    model = MODEL | {"weights": trained.model.uri}
+    run = train_in("tuned", model=model, freeze_epochs=1, epochs=1, learning_rate=1e-3)
+    before = trained.history["epochs"][trained.history["best_epoch"] - 1]
+    assert run.history["epochs"][0]["validation_accuracy"] >= before["validation_accuracy"] - 0.02
+    found = first_weights.read(str(run.serving_folder)).values
+    same = [np.array_equal(one, two) for one, two in zip(found, given.values, strict=True)]
+    assert same == [True] * (len(same) - 2) + [False] * 2
+    assert run.model.get_string_custom_property("first_weights") == trained.model.uri
+    recorded = run.model.get_string_custom_property("first_weights_sha256")
+    assert recorded == given.fingerprint
+    summary = run.model_run.get_string_custom_property("summary")
+    assert f"began with the weights of {trained.model.uri}" in summary
+
+
+def test_weights_in_a_bucket_are_read_and_told_apart_by_their_version(given, trained, bucket):
+    bucket.put_folder(trained.serving_folder, "models/7")
+    place = f"{bucket.address}/models/7"
+    found = first_weights.read(place)
+    assert found.fingerprint == given.fingerprint
+    assert all(map(np.array_equal, found.values, given.values))
+    version = version_of(place)
+    assert version == version_of(f"{place}/") != ""
+    bucket.put("models/7/assets.extra/network.json", b"{}")
+    assert version_of(place) != version
+    with pytest.raises(Failure, match="where no weights are"):
+        version_of(f"{bucket.address}/models/8")

@@ -1,0 +1,134 @@
+"""Frozen layers, and layers that learn at rates of their own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer.checkpoints import Checkpoints
+from components.trainer.optimizer import build_optimizer
+from components.trainer.stages import body, stages_of
+from components.trainer.training_step import Steps
+from failures import Failure
+from settings.training import Training
+from tests.components.trainer.linear_classifier import BATCH, CLASSES, SIDE, train
+from tests.components.trainer.test_resume import Kept
+
+RATE = 0.1
+
+
+def steps_of(steps_per_epoch=2, xla=False, **keys) -> Steps:
+    """A network of two stages below its classifier, ready to train."""
+    training = Training.of(
+        batch_size=BATCH, schedule="constant", learning_rate=RATE, **{"optimizer": "sgd"} | keys
+    )
+    keras.utils.set_random_seed(3)
+    images = keras.Input((SIDE, SIDE, 1), dtype="uint8")
+    features = keras.layers.Rescaling(1 / 255)(images)
+    features = keras.layers.Conv2D(4, 2, padding="same", name="first")(features)
+    features = keras.layers.BatchNormalization(momentum=0.5, name="normal")(features)
+    features = keras.layers.Conv2D(4, 2, strides=2, padding="same", name="second")(features)
+    logits = keras.layers.Dense(CLASSES, name="classifier")(keras.layers.Flatten()(features))
+    model = keras.Model(images, logits)
+    optimizer = build_optimizer(training, steps_per_epoch)
+    return Steps(model, optimizer, training, tf.distribute.get_strategy(), xla=xla)
+
+
+def weights_of(steps: Steps) -> dict[str, np.ndarray]:
+    """Of every layer all weights and statistics, in one row."""
+    return {
+        layer.name: np.concatenate([weight.numpy().ravel() for weight in layer.weights])
+        for layer in steps.model.layers
+        if layer.weights
+    }
+
+
+def moved(steps: Steps, count: int, **keys) -> dict[str, float]:
+    """How far each layer's weights went at most in so many steps."""
+    before = weights_of(steps)
+    train(steps, count, **keys)
+    return {name: np.abs(now - before[name]).max() for name, now in weights_of(steps).items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("xla", [False, True])
+def test_frozen_layers_keep_weights_and_statistics_to_the_bit_until_they_are_unfrozen(xla):
+    steps = steps_of(xla=xla, optimizer="adamw", weight_decay=0.1, ema_decay=0.9, freeze_epochs=1)
+    frozen = moved(steps, 3, frozen=True)
+    assert frozen["classifier"] > 0
+    assert frozen["first"] == frozen["normal"] == frozen["second"] == 0
+    with steps.averaged():
+        averaged = weights_of(steps)
+    assert all((averaged[name] == weights_of(steps)[name]).all() for name in ("first", "normal"))
+    assert min(moved(steps, 1, frozen=False).values()) > 0
+
+
+@pytest.mark.slow
+def test_frozen_layers_are_normalised_by_their_statistics():
+    steps = steps_of(freeze_epochs=1)
+    evaluated = steps.model(tf.zeros([1, SIDE, SIDE, 1], tf.uint8), training=False)
+    with steps.freezing.applied(True):
+        trained = steps.model(tf.zeros([1, SIDE, SIDE, 1], tf.uint8), training=True)
+    np.testing.assert_array_equal(trained, evaluated)
+    assert all(layer.trainable for layer in steps.model.layers)
+
+
+def test_a_training_freezes_up_to_a_layer_by_its_name():
+    steps = steps_of(freeze_epochs=10, freeze_to="normal")
+    assert [layer.name for layer in steps.freezing.layers][-2:] == ["first", "normal"]
+    assert steps.freezing.for_good
+    with pytest.raises(Failure, match=r"given 'norm', which is no layer.*did you mean normal"):
+        steps_of(freeze_epochs=1, freeze_to="norm")
+    with pytest.raises(Failure, match="no layer is left to train; allowed: one before classifier"):
+        steps_of(freeze_epochs=1, freeze_to="classifier")
+
+
+def test_the_stages_of_a_model_end_where_its_features_shrink():
+    layers = body(steps_of().model)
+    stages = dict(zip([layer.name for layer in layers], stages_of(layers), strict=True))
+    assert (stages["first"], stages["normal"], stages["second"]) == (0, 0, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_each_stage_learns_at_its_share_of_the_rate_weight_decay_included(decay):
+    plain = steps_of(weight_decay=decay)
+    slower = steps_of(weight_decay=decay, layer_decay=0.5)
+    before = weights_of(plain)
+    for steps in (plain, slower):
+        train(steps)
+    full, found = weights_of(plain), weights_of(slower)
+    count = {"first": 20, "second": 68, "classifier": 68}  # without statistics
+    for name, share in (("first", 0.25), ("second", 0.5), ("classifier", 1.0)):
+        there = slice(0, count[name])
+        wanted = share * (full[name] - before[name])[there]
+        np.testing.assert_allclose((found[name] - before[name])[there], wanted, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_adams_first_step_after_the_frozen_ones_is_as_long_as_its_first_of_all():
+    steps = steps_of(steps_per_epoch=50, optimizer="adam", freeze_epochs=1)
+    train(steps, 50, frozen=True)
+    # Adam begins with steps of the learning rate; without correction this would be 3.1 of them.
+    assert moved(steps, 1, frozen=False)["first"] == pytest.approx(RATE, rel=0.01)
+
+
+@pytest.mark.slow
+def test_killed_in_its_frozen_epochs_a_training_ends_with_the_same_weights(train_digits, tmp_path):
+    keys = {"freeze_epochs": 2, "layer_decay": 0.5, "epochs": 3, "optimizer": "adam"}
+    whole = train_digits(Kept(tmp_path), tmp_path / "whole", **keys)
+    kept = {step: Checkpoints(str(tmp_path / str(step)), None, 1e9).read() for step in (1, 30, 31)}
+    count = len(whole.model.variables)
+    same = {
+        step: [
+            np.array_equal(one, two)
+            for one, two in zip(kept[1].variables[:count], kept[step].variables, strict=False)
+        ]
+        for step in (30, 31)
+    }
+    assert same[30] == [True] * (count - 2) + [False, False]  # all but the classifier
+    assert not any(same[31])
+    resumed = train_digits(Checkpoints(str(tmp_path / "22"), None, 1e9), tmp_path / "log", **keys)
+    assert resumed.resumed_at_step == 22
+    for left, right in zip(resumed.model.variables, whole.model.variables, strict=True):
+        np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-5)
