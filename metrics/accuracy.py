@@ -1,17 +1,18 @@
 """The part of the images, or of the pixels, whose most probable class is the true one.
 
+Of images with any number of classes, the part whose classes are all right, and no other is said.
 Labels in no vocabulary count as wrong.
 """
 
 from metrics.counts import Counts, Scores
 
-TASKS = ("classification", "segmentation")
+TASKS = ("classification", "multi_label", "segmentation")
 HIGHER_IS_BETTER = True
 PER_CLASS = False
 
 
 def measure(counts: Counts) -> float:
-    return float(counts.right.sum() / counts.total)
+    return float(counts.correct / counts.total)
 
 
 def by_true_class(counts: Counts) -> Scores:

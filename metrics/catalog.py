@@ -24,6 +24,13 @@ def with_bounds(task: str | None = None) -> list[str]:
     return [name for name, file in _files(task).items() if not file.PER_CLASS]
 
 
+def counted(task: str | None = None) -> list[str]:
+    """Those with a bound that need no probabilities, so that the Trainer measures them as well."""
+    return [
+        name for name in with_bounds(task) if not getattr(load(name), "OF_PROBABILITIES", False)
+    ]
+
+
 def higher_is_better(name: str) -> bool | None:
     """The direction in which a metric gets better; None for a name that is not a metric's."""
     return load(name).HIGHER_IS_BETTER if name in NAMES else None

@@ -1,6 +1,6 @@
 """What a model answered, counted: all that a metric is computed from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # NumPy arrays, without NumPy's import: the (n,) or (n + 1,) float64 values of the classes.
@@ -32,6 +32,11 @@ class Counts:
         return self.confusion.sum()
 
     @property
+    def correct(self) -> float:
+        """All that was classified correctly."""
+        return self.right.sum()
+
+    @property
     def right(self) -> _Numbers:
         """(n,) by class: true and predicted."""
         return self.confusion.diagonal()
@@ -55,3 +60,35 @@ class Counts:
     def by_label(self) -> _Numbers:
         """(n + 1,) by true class, with labels in no vocabulary behind the others."""
         return self.confusion.sum(axis=1)
+
+
+@dataclass
+class LabelCounts:
+    """The counts of one model that gives an image any number of `n` classes."""
+
+    right: _Numbers  # (n,) images by class: true and predicted
+    predicted: _Numbers  # (n,) images by predicted class
+    actual: _Numbers  # (n,) images by true class
+    total: float = 0  # images
+    correct: float = 0  # images whose classes are all right, and no other is predicted
+    loss: _Numbers = None  # (n,) float64: summed binary cross-entropy, weighted, nats
+    weight: _Numbers = None  # (n,) float64: of what is in `loss`
+    # Of some images each, (images, n) float32 probabilities, and bool, which classes are true.
+    answers: list[tuple[_Numbers, _Numbers]] = field(default_factory=list)
+
+    @property
+    def classes(self) -> int:
+        return len(self.actual)
+
+    @property
+    def weighed(self) -> _Numbers:
+        return self.weight
+
+    @property
+    def scores(self) -> tuple[_Numbers, _Numbers]:
+        """The `answers` of all images together."""
+        import numpy as np
+
+        none = np.zeros((0, self.classes), np.float32)
+        scores, truth = zip(*[(none, none > 0), *self.answers], strict=True)
+        return np.concatenate(scores), np.concatenate(truth)

@@ -12,6 +12,7 @@ from metrics.counts import Counts
 TASKS = ("classification",)
 HIGHER_IS_BETTER = False
 PER_CLASS = False
+OF_PROBABILITIES = True
 BINS = 15
 
 

@@ -7,7 +7,7 @@ import math
 
 from metrics.counts import Counts, Scores
 
-TASKS = ("classification", "segmentation")
+TASKS = ("classification", "multi_label", "segmentation")
 HIGHER_IS_BETTER = False
 PER_CLASS = False
 

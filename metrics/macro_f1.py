@@ -3,7 +3,7 @@
 from metrics import f1
 from metrics.counts import Counts
 
-TASKS = ("classification", "segmentation")
+TASKS = ("classification", "multi_label", "segmentation")
 HIGHER_IS_BETTER = True
 PER_CLASS = False
 

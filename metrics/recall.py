@@ -2,7 +2,7 @@
 
 from metrics.counts import Counts, Scores
 
-TASKS = ("classification", "segmentation")
+TASKS = ("classification", "multi_label", "segmentation")
 HIGHER_IS_BETTER = True
 PER_CLASS = True
 

@@ -6,6 +6,7 @@ TASKS = ("classification",)
 HIGHER_IS_BETTER = True
 PER_CLASS = False
 FEWEST_CLASSES = 10
+OF_PROBABILITIES = True
 
 
 def measure(counts: Counts) -> float:

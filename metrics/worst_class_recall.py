@@ -3,7 +3,7 @@
 from metrics import recall
 from metrics.counts import Counts
 
-TASKS = ("classification",)
+TASKS = ("classification", "multi_label")
 HIGHER_IS_BETTER = True
 PER_CLASS = False
 

@@ -95,16 +95,16 @@ def _from_curves(run):
 
 
 def _weakest(run):
-    classes = [c for c in run.confusion.classes if c.actual] if run.confusion else []
+    classes = [c for c in run.classes if c.actual]
     if len(classes) < 2:
         return
-    score, title, noun = ("recall", "recall", "examples")
-    if run.is_segmentation:
-        score, title, noun = ("iou", "IoU", "pixels")
+    score, noun = run.task.SCORE, run.task.NOUN
+    title = run.task.SCORES[score]
     weakest = min(classes, key=lambda c: getattr(c, score))
     if getattr(weakest, score) > _WELL_KNOWN:
         return
-    mixed = [said for _, true, said in run.confusion.mistakes() if true == weakest.name]
+    mistakes = run.confusion.mistakes() if run.confusion else []
+    mixed = [said for _, true, said in mistakes if true == weakest.name]
     most = f", most often mistaken for {mixed[0]}" if mixed else ""
     yield (
         f"The weakest class is {weakest.name}: {title} {getattr(weakest, score):.3f} on "

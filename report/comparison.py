@@ -36,11 +36,11 @@ def _training(a, b):
 
 
 def _classes(a, b):
-    if not a.confusion or not b.confusion:
+    if not a.classes or not b.classes or a.task is not b.task:
         return None
-    scores = ["iou", "recall", "precision"] if b.is_segmentation else ["recall", "precision"]
-    before = {c.name: c for c in a.confusion.classes}
-    now = {c.name: c for c in b.confusion.classes}
+    scores = list(reversed(b.task.SCORES))
+    before = {c.name: c for c in a.classes}
+    now = {c.name: c for c in b.classes}
     rows = [
         (name, [(getattr(before[name], score), getattr(now[name], score)) for score in scores])
         for name in now
@@ -49,7 +49,7 @@ def _classes(a, b):
     of_one = sorted({*before} ^ {*now})
     rows.sort(key=lambda row: -abs(row[1][0][1] - row[1][0][0]))
     return {
-        "scores": ["IoU" if score == "iou" else score for score in scores],
+        "scores": [b.task.SCORES[score] for score in scores],
         "rows": rows[:_CLASSES],
         "of_one": of_one[:_CLASSES],
         "more": len(of_one) - _CLASSES,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from components import tasks
 from files.strict_json import text_of
 from metrics import catalog
 from report import charts, reliability
@@ -49,7 +50,10 @@ def sections(folder, parts, *runs):
 @functools.cache  # It keeps the templates, whose compilation takes a second.
 def _environment():
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        # Each task has the template of its own in its folder.
+        loader=jinja2.FileSystemLoader(
+            [Path(__file__).parent / "templates", Path(tasks.__file__).parent]
+        ),
         autoescape=True,  # names, paths and messages come from the user's data
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -20,7 +20,8 @@ from components.examples.reading import read_data
 from components.pusher.reading import read_pushed
 from components.serving_check.reading import read_result
 from components.statistics_gen.statistics_files import read_folder as read_statistics
-from components.trainer.history import History, read_devices
+from components.tasks.report import report_of
+from components.trainer.history import History, read_devices, read_thresholds
 from components.trainer.input_report.reading import read_report
 from components.trainer.temperature import Calibration
 from components.transform.reading import read_dropped, read_mask_pixels
@@ -138,6 +139,17 @@ class Run:
     def is_segmentation(self):
         return self.features.task == "segmentation"
 
+    @property
+    def task(self):
+        """How its task is shown: `report.py` of the task's folder."""
+        return report_of(self.features.task)
+
+    @functools.cached_property
+    def classes(self):
+        """The scores of each class by class id; [] where they were not counted."""
+        found = self.output("Evaluator", "evaluation")
+        return self.task.classes(found.folder) if found else []
+
     def output(self, component, name):
         """An Output, or None."""
         node = self.nodes.get(component)
@@ -164,6 +176,7 @@ class Run:
     mask_pixels = _left("Transform", "transform_graph", read_mask_pixels)
     trials = _left("Tuner", "tuner_results", read_trials, [])
     history = _left("Trainer", "model_run", History.read)
+    thresholds = _left("Trainer", "model_run", read_thresholds, {})
     devices = _said("Trainer", "model_run", read_devices)
     input_report = _left("Trainer", "model_run", read_report)
     calibration = _left("Trainer", "model", Calibration.read)

@@ -155,8 +155,8 @@ class Configuration(Section):
         data = info.data.get("data")
         if data is None or is_own(model.name):
             return model  # The Trainer looks at what one's own network answers.
-        if models.task_of(model.name) != data.task:
-            fitting = [name for name in models.NAMES if models.task_of(name) == data.task]
+        if models.task_of(model.name) != data.network_task:
+            fitting = [name for name in models.NAMES if models.task_of(name) == data.network_task]
             has = "no data.mask_feature" if data.mask_feature is None else "data.mask_feature"
             raise ValueError(
                 f"{model.name} is for {models.task_of(model.name)}, and there is {has}; "

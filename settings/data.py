@@ -43,6 +43,11 @@ class Features(Section):
     label_feature: str = Field(
         "label", description="the feature that holds the class; not read when mask_feature is set"
     )
+    multi_label: bool = Field(
+        False,
+        description="whether label_feature holds any number of classes, none as well; true selects "
+        "multi-label classification",
+    )
     mask_feature: str | None = Field(
         None, description="the feature that holds the mask; setting it selects segmentation"
     )
@@ -64,6 +69,13 @@ class Features(Section):
     def _is_not_the_image(cls, mask, info):
         if mask is not None and mask == info.data.get("image_feature"):
             raise ValueError("allowed: another feature than data.image_feature")
+        return mask
+
+    @field_validator("mask_feature")
+    @classmethod
+    def _replaces_labels(cls, mask, info):
+        if mask is not None and info.data.get("multi_label"):
+            raise ValueError("allowed: only without data.multi_label")
         return mask
 
     @field_validator("mask_classes")
@@ -104,13 +116,22 @@ class Features(Section):
         return [int(v[1:], 16) for v in self.mask_classes.values() if isinstance(v, str)]
 
     @property
-    def task(self) -> Literal["classification", "segmentation"]:
+    def task(self) -> Literal["classification", "multi_label", "segmentation"]:
+        if self.mask_feature is not None:
+            return "segmentation"
+        return "multi_label" if self.multi_label else "classification"
+
+    @property
+    def network_task(self) -> Literal["classification", "segmentation"]:
+        """The `TASK` of the networks that fit: they answer for whole images, or for pixels."""
         return "classification" if self.mask_feature is None else "segmentation"
 
     @property
-    def target(self) -> Literal["label", "mask"]:
+    def target(self) -> Literal["label", "labels", "mask"]:
         """The feature of a transformed Example that stands beside the image."""
-        return "label" if self.mask_feature is None else "mask"
+        return {"classification": "label", "multi_label": "labels", "segmentation": "mask"}[
+            self.task
+        ]
 
     @property
     def target_feature(self) -> str:
@@ -124,7 +145,7 @@ class Features(Section):
 
     @property
     def label(self) -> str | None:
-        """The feature of a raw Example that holds the class, if it is read."""
+        """The feature of a raw Example that holds the class or classes, if it is read."""
         return self.label_feature if self.mask_feature is None else None
 
 
@@ -156,6 +177,13 @@ class Data(Features):
             return kind.model_validate(given)
         except ValidationError as error:
             raise InnerMistakes(kind, error) from None
+
+    @model_validator(mode="after")
+    def _labels_fit_the_source(self) -> Self:
+        mistake = type(self) is not Data and self.source_keys.mistake_in_labels(self.multi_label)
+        if mistake:
+            raise ValueError(mistake)
+        return self
 
     @property
     def source_keys(self) -> Source:

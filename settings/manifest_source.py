@@ -97,6 +97,7 @@ class ManifestSource(RowSplits, Spanned, Cached):
     """Images that a CSV, JSONL or Parquet file names, with their classes or masks."""
 
     COMPONENT, PLACE, RUN_KEY = "ManifestExampleGen", "path", "path"
+    MULTI_LABEL = True
 
     path: ManifestFile = Field(description="the manifest: one row for each image")
     root: ImageRoot | None = Field(
@@ -105,6 +106,11 @@ class ManifestSource(RowSplits, Spanned, Cached):
         "at the manifest's folder; omit for the manifest's folder",
     )
     columns: Columns = Field(Columns(), description="the names of the manifest's columns")
+    label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = Field(
+        None,
+        description="with multi_label, what separates the classes in a cell of the label column, "
+        "such as ;; omit where cells are lists of JSONL or Parquet",
+    )
 
     @property
     def image_root(self) -> str:
@@ -119,6 +125,16 @@ class ManifestSource(RowSplits, Spanned, Cached):
     def addresses(self):
         places = [self.path, self.image_root]
         return places if all(map(is_bucket, places)) else []
+
+    def mistake_in_labels(self, multi_label):
+        if self.label_separator and not multi_label:
+            return "label_separator is given; allowed: only with multi_label: true"
+        if multi_label and self.path.endswith(".csv") and not self.label_separator:
+            return (
+                "label_separator is missing, and a CSV has no lists; allowed: what separates the "
+                "classes of a cell, such as ';'"
+            )
+        return None
 
     @property
     def weighs(self) -> bool:

@@ -15,6 +15,7 @@ class Source(Section):
     PLACE: ClassVar[str | None]
     RUN_KEY: ClassVar[str]  # the key that each run of a package may replace
     MAX_OVERLAP: ClassVar[float | None] = 0.0  # validation.max_overlap where it is left out
+    MULTI_LABEL: ClassVar[bool] = False  # whether it can give an image several classes
 
     @property
     def is_fixed(self) -> bool:
@@ -25,6 +26,12 @@ class Source(Section):
     def weighs(self) -> bool:
         """Whether it writes what each example weighs, as the feature `WEIGHT`."""
         return False
+
+    def mistake_in_labels(self, multi_label: bool) -> str | None:
+        """Why it cannot give images several classes, or one, if these are wanted; else None."""
+        if multi_label and not self.MULTI_LABEL:
+            return "multi_label: true needs source: tfds, manifest or tfrecords"
+        return None
 
     @property
     def has_validation(self) -> bool:

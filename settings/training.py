@@ -133,9 +133,7 @@ def needs_colour(name: str) -> bool:
     return getattr(augmentations.load(name), "NEEDS_COLOUR", False)
 
 
-# All but these come from which class is taken for which, which the Trainer counts.
-_OF_PROBABILITIES = ("expected_calibration_error", "top_5_accuracy")
-Monitored = one_of([name for name in catalog.with_bounds() if name not in _OF_PROBABILITIES])
+Monitored = one_of(catalog.counted())
 
 
 class Training(Section):
@@ -340,17 +338,19 @@ class Training(Section):
 
     def mistakes_for(self, data: Data) -> Iterator[tuple[str, str]]:
         """(key, what is wrong with it) of what does not fit the examples."""
-        if self.monitor not in catalog.with_bounds(data.task):
-            allowed = ", ".join(catalog.with_bounds(data.task))
+        if self.monitor not in catalog.counted(data.task):
+            allowed = ", ".join(catalog.counted(data.task))
             yield "monitor", f"{self.monitor} is not of {data.task}; allowed: {allowed}"
         if self.monitor != "loss" and not data.source_keys.has_validation:
             yield "monitor", "there is no data.splits.validation to measure; allowed: loss"
+        if self.sampling == "balanced" and data.task != "classification":
+            yield "sampling", "balanced needs one class for each image; allowed: shuffled"
+        if data.task == "multi_label" and is_own(self.loss):
+            yield "loss", f"given {self.loss}; allowed with several labels: cross_entropy, focal"
         if data.task == "segmentation":
             if self.mixup:
                 by = f" (of recipe {self.recipe})" if "mixup" not in self.model_fields_set else ""
                 yield "mixup", f"given {self.mixup}{by}; allowed: 0, as masks cannot be added"
-            if self.sampling == "balanced":
-                yield "sampling", "balanced needs classification; allowed: shuffled"
             if isinstance(self.class_weights, dict):
                 for name in self.class_weights:
                     if name not in data.mask_classes:

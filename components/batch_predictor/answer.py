@@ -15,6 +15,7 @@ class Answer:
     label: str = ""
     error: str = ""
     mask: np.ndarray | None = None  # (height, width) uint8 class ids, for segmentation
+    labels: tuple[str, ...] = ()  # for multi-label classification, the most probable first
 
 
 def is_below(confidence: float, threshold: float) -> bool:

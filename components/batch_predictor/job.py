@@ -43,8 +43,8 @@ def predict_runs(
 
     A line is {"id", "probabilities"} and what the task's answers have beside them: "class" and
     "label", or for segmentation "shares" of the pixels by class and "mask_png", the base64 of a PNG
-    of class ids. Or it is {"id", "error"}. With `reject_below`, a class has "rejected": whether its
-    probability is lower.
+    of class ids, or for multi-label classification "labels". Or it is {"id", "error"}. With
+    `reject_below`, a class has "rejected": whether its probability is lower.
 
     A file appears whole, once it is on disk; files that the same job has finished are kept.
 

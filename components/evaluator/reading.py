@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from files import places
-from metrics import iou, precision, recall
-from metrics.counts import Counts
+from metrics import f1, iou, precision, recall
+from metrics.counts import Counts, LabelCounts
 
 BLESSING_FILE = "blessing.json"
 COUNTS_FILE, CLASS_NAMES_FILE = "counts.json", "class_names.json"
@@ -87,7 +87,9 @@ def read_confusion(folder: Path, model: str = "challenger") -> Confusion | None:
     names = places.read_json(folder / CLASS_NAMES_FILE)
     if not counts or not names or model not in counts["models"]:
         return None
-    entries = counts["models"][model]["confusion"]
+    entries = counts["models"][model].get("confusion")
+    if entries is None:
+        return None
     return Confusion(names, {(true, said): number for true, said, number in entries if number})
 
 
@@ -111,11 +113,49 @@ def read_reliability(folder: Path) -> Reliability | None:
     return Reliability(found, counts["uncalibrated"])
 
 
+def read_classes(folder: Path) -> list[ClassCounts]:
+    """The challenger's classes by class id; [] where they were not counted."""
+    found = read_confusion(folder)
+    return found.classes if found else []
+
+
+class LabelScores(NamedTuple):
+    """One class of the test split, counted in images with any number of classes."""
+
+    name: str
+    actual: int  # that have it
+    predicted: int  # that the model gives it to
+    right: int  # both
+    average_precision: float
+    precision: float
+    recall: float
+    f1: float
+
+
+def read_label_scores(folder: Path) -> list[LabelScores]:
+    """The challenger's classes by class id; [] where they were not counted."""
+    import numpy as np
+
+    counts, names = (places.read_json(folder / file) for file in (COUNTS_FILE, CLASS_NAMES_FILE))
+    found = counts and names and counts["models"].get("challenger")
+    if not found or "labels" not in found:
+        return []
+    actual, predicted, right = np.array(found["labels"]).T
+    counted = LabelCounts(right, predicted, actual)
+    scores = [metric.measure(counted).tolist() for metric in (precision, recall, f1)]
+    return [
+        LabelScores(name, *numbers, *values)
+        for name, numbers, *values in zip(
+            names, found["labels"], found["average_precision"], *scores, strict=True
+        )
+    ]
+
+
 class WorstExample(NamedTuple):
     """One of the examples that the challenger got most wrong.
 
-    `facts` are "true", "predicted" and "probability" of an image, "loss" and "iou" of a
-    mask; `pictures` are encoded, by "image", "truth" and "prediction".
+    `facts` are "loss" and, of an image, "true", "predicted" and, with one class, "probability", or,
+    of a mask, "iou"; `pictures` are encoded, by "image", "truth" and "prediction".
     """
 
     file: str  # the shard's name

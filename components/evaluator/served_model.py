@@ -14,7 +14,7 @@ _UNNAMED = "its graph does not say why"
 _SIGNATURES = ("serve_examples", "transform_features")
 
 
-class _Served:
+class Served:
     """A loaded model, whose classes have positions in a joint vocabulary of n names.
 
     Attributes:
@@ -45,7 +45,7 @@ class _Served:
             )
 
 
-class ServedModel(_Served):
+class ServedModel(Served):
     """Classifies serialized raw Examples."""
 
     def __init__(self, place: ModelPlace, class_names: list[str]):
@@ -111,7 +111,7 @@ class Segmented:
         return pixels.reshape(*self.mask.shape[1:], -1)
 
 
-class ServedSegmenter(_Served):
+class ServedSegmenter(Served):
     """Segments serialized raw Examples.
 
     Attributes:

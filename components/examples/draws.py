@@ -51,8 +51,11 @@ def check_names(labels: Iterable[str], place: str, where: str) -> None:
 
 def check_roles(roles: Roles, place: str, way_on: str) -> None:
     """Checks the entries that a model is to be trained on and measured by, as `check_splits`."""
-    labels = {role: {entry.label for entry in entries} for role, entries in roles.items()}
-    has_classes = set().union(*labels.values()) - {""}
+    labels = {
+        role: {name for entry in entries for name in entry.classes}
+        for role, entries in roles.items()
+    }
+    has_classes = set().union(*labels.values())
     counts = {role: len(entries) for role, entries in roles.items()}
     check_splits(counts, labels if has_classes else None, place, way_on)
 

@@ -13,7 +13,7 @@ Roles = Mapping[str, Sequence["Entry"]]  # by split
 
 
 class Entry(NamedTuple):
-    """An image with its class or its mask.
+    """An image with its class or classes, or its mask.
 
     The order of the fields makes that of the Examples, which therefore follows from the content.
     """
@@ -25,14 +25,20 @@ class Entry(NamedTuple):
     mask_path: str = ""  # "" where classes are read
     mask_digest: bytes = b""
     sample_weight: float | None = None  # above or equal to 0
+    labels: tuple[str, ...] | None = None  # sorted, where an image has any number of classes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.labels or ((self.label,) if self.label else ())
 
     @property
     def content(self) -> bytes:
         """All that its Example depends on, besides the names of features."""
         parts = [self.digest, self.label.encode(), b"\n", self.mask_digest]
-        return b"".join(parts) + (
-            b"" if self.sample_weight is None else repr(self.sample_weight).encode()
-        )
+        if self.sample_weight is not None:
+            parts.append(repr(self.sample_weight).encode())
+        parts += [b"\n" + name.encode() for name in self.labels or ()]
+        return b"".join(parts)
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
@@ -80,7 +86,7 @@ def shared(roles: Roles) -> dict[tuple[str, str], list[str]]:
 
 
 def _copies(roles: Roles) -> list[list[tuple]]:
-    """(path, split, class, mask) of the entries of each image that there is more than once."""
+    """(path, split, classes, mask) of the entries of each image that there is more than once."""
     seen, places = set(), {}  # A list for each image would double the memory of a source.
     for entry in itertools.chain.from_iterable(roles.values()):
         if entry.digest in seen:
@@ -89,6 +95,6 @@ def _copies(roles: Roles) -> list[list[tuple]]:
     for role, entries in roles.items():
         for entry in entries:
             if entry.digest in places:
-                found = entry.path, role, entry.label, entry.mask_digest
+                found = entry.path, role, entry.classes, entry.mask_digest
                 places[entry.digest].append(found)
     return [sorted(found) for found in places.values()]

@@ -76,7 +76,9 @@ def _records(shard: Shard) -> Iterator[bytes]:
     for entry in shard.entries:
         image = shard.read(entry.path, entry.digest)
         values = {features.image_feature: image}
-        if features.mask_feature is None:
+        if features.multi_label:
+            values[features.label_feature] = [name.encode() for name in entry.classes]
+        elif features.mask_feature is None:
             values[features.label_feature] = entry.label.encode()
         else:
             mask = shard.read(entry.mask_path, entry.mask_digest)

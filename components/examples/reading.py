@@ -65,23 +65,25 @@ def read_examples(folder: Path, split: str) -> Iterator[dict[str, list]]:
                 yield {name: _values(feature) for name, feature in features.items()}
 
 
-def serialized(values: Mapping[str, bytes | float]) -> bytes:
-    """A tf.train.Example with one value in each feature; equal values give equal bytes.
+def serialized(values: Mapping[str, bytes | float | list[bytes]]) -> bytes:
+    """A tf.train.Example with one value in each feature, or several; equal ones give equal bytes.
 
     Takes a third of protobuf's time, which copies an image three times.
     """
     return b"".join(serialized_pieces(values))
 
 
-def serialized_pieces(values: Mapping[str, bytes | float]) -> list[bytes]:
+def serialized_pieces(values: Mapping[str, bytes | float | list[bytes]]) -> list[bytes]:
     """What `serialized` joins, for callers that write it without copying the values."""
     pieces, size = [b""], 0
     for name in sorted(values):
         value = values[name]
-        is_float = not isinstance(value, bytes)
-        if is_float:
+        kind = type(value) if isinstance(value, bytes | list) else float
+        if kind is float:
             value = _float(value)
-        head = _head(name, len(value), is_float)
+        elif kind is list:
+            value = b"".join(_field(b"\n", len(one)) + one for one in value)
+        head = _head(name, len(value), kind)
         pieces += head, value
         size += len(head) + len(value)
     pieces[0] = _field(b"\n", size)
@@ -89,11 +91,12 @@ def serialized_pieces(values: Mapping[str, bytes | float]) -> list[bytes]:
 
 
 @functools.lru_cache(4096)
-def _head(name: str, size: int, is_float: bool) -> bytes:
+def _head(name: str, size: int, kind: type) -> bytes:
     """The bytes in front of a value of this size: an entry of Features.feature, innermost first."""
     key = name.encode()
-    head = _field(b"\n", size)  # BytesList.value or FloatList.value
-    head = _field(b"\x12" if is_float else b"\n", len(head) + size) + head
+    # BytesList.value or FloatList.value; a list has one before each value.
+    head = b"" if kind is list else _field(b"\n", size)
+    head = _field(b"\x12" if kind is float else b"\n", len(head) + size) + head
     head = _field(b"\n", len(key)) + key + _field(b"\x12", len(head) + size) + head
     return _field(b"\n", len(head) + size) + head
 

@@ -54,7 +54,7 @@ def laid_out(
     roles = {role: [] for role in by_role}
     for role, row in placed:
         roles[role].append(_entry(row, pictures))
-    check_names({row.label for row in rows} - {""}, place, "class")
+    check_names({name for row in rows for name in row.classes}, place, "class")
     if unmasked:
         findings["unmasked"] = unmasked
     return {role: in_order(entries) for role, entries in roles.items()}, findings
@@ -70,6 +70,7 @@ def _entry(row: Row, pictures: Mapping[str, Picture]) -> Entry:
         row.mask_path,
         mask.digest if mask else b"",
         row.sample_weight,
+        row.labels,
     )
 
 

@@ -20,6 +20,15 @@ class Row(NamedTuple):
     named_split: str
     moment: float  # seconds or units of the user's own; 0 where not read
     sample_weight: float | None
+    labels: tuple[str, ...] | None = None  # sorted, where any number is read; None without a label
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.labels or ((self.label,) if self.label else ())
+
+    @property
+    def is_labelled(self) -> bool:
+        return bool(self.label) or self.labels is not None
 
 
 class Rows(NamedTuple):
@@ -82,17 +91,34 @@ def column_names(
 
 
 class RowReader:
-    """Makes a Row of the cells of one; a cell that cannot be one is a Failure with its place."""
+    """Makes a Row of the cells of one; a cell that cannot be one is a Failure with its place.
 
-    def __init__(self, place: str, names: Mapping[str, str], next_step: str):
+    Args:
+      names: of the columns that are read, by key.
+      several: whether a label is any number of classes: a list, or a text.
+      separator: what separates them in a text; None: a text is one class.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        names: Mapping[str, str],
+        next_step: str,
+        *,
+        several: bool = False,
+        separator: str | None = None,
+    ):
         self._place, self._next_step = place, next_step
-        self.names = names  # of the columns that are read, by key
+        self.names = names
+        self._several, self._separator = several, separator
         self._kind = None  # of the first time
 
     def row(self, where: str, cells: Mapping[str, Any], image_path: str, mask_path: str) -> Row:
         return Row(
             image_path=image_path,
-            label=sys.intern(self.text(where, cells, "label")),  # Few, and of many rows.
+            # Few, and of many rows.
+            label="" if self._several else sys.intern(self.text(where, cells, "label")),
+            labels=self._labels(where, cells) if self._several else None,
             mask_path=mask_path,
             group=self._group(where, cells),
             named_split=sys.intern(self.text(where, cells, "split")),
@@ -108,6 +134,23 @@ class RowReader:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise self.refused(where, key, value, "a text or a whole number")
         return str(value)
+
+    def _labels(self, where: str, cells: Mapping[str, Any]) -> tuple[str, ...] | None:
+        value = cells.get(self.names["label"]) if "label" in self.names else None
+        if isinstance(value, str):
+            parts = value.split(self._separator) if self._separator else [value]
+            found = [part.strip() for part in parts]
+        elif isinstance(value, list):
+            found = value
+        else:
+            found = [value]
+        if value is None or value == "":
+            return None
+        for one in found:
+            if isinstance(one, bool) or not isinstance(one, str | int):
+                wanted = "a list of texts or whole numbers"
+                raise self.refused(where, "label", value, wanted)
+        return tuple(sorted({sys.intern(str(one)) for one in found} - {""}))
 
     def _group(self, where: str, cells: Mapping[str, Any]) -> str:
         group = self.text(where, cells, "group")

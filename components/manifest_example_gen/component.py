@@ -38,11 +38,11 @@ def ManifestExampleGen(
       source: the manifest and its splits, as in `path="photos/labels.csv"`.
       features: the names of the features that get the image and its class or mask.
       examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of
-        tf.train.Example: the files' bytes, and the class as text. The order follows from the
-        content. Custom properties: `dataset` (the path), `fingerprint`, `counts` (JSON, role to
-        number), `span` and, if there is one, `version` of the newest span, `spans` (JSON, of a
-        window), `summary`. Beside the splits of a window, spans.json has which shards are of which
-        span.
+        tf.train.Example: the files' bytes, and the class, or any number of them, as text. The order
+        follows from the content. Custom properties: `dataset` (the path), `fingerprint`, `counts`
+        (JSON, role to number), `span` and, if there is one, `version` of the newest span, `spans`
+        (JSON, of a window), `summary`. Beside the splits of a window, spans.json has which shards
+        are of which span.
       span_store: where the shards of each span are kept, if the path is a pattern of spans.
       fingerprint: the driver's answer, where a driver runs: the cache key holds that one.
 

@@ -36,7 +36,7 @@ def read(source: ManifestSource, features: Features) -> ImageFiles:
     file, folder = _located(source)
     path, root = file.path, folder.path
     has_masks = features.mask_feature is not None
-    manifest = rows.read(source, path, root, has_masks)
+    manifest = rows.read(source, path, root, has_masks, features.multi_label)
     images = dict.fromkeys(row.image_path for row in manifest.rows)
     masks = dict.fromkeys(row.mask_path for row in manifest.rows if row.mask_path)
     pictures, findings = _examined(root, images)

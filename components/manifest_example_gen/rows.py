@@ -13,12 +13,15 @@ from settings.manifest_source import ManifestSource
 NEXT_STEP = "Correct the manifest, then run again."
 
 
-def read(source: ManifestSource, path: str, root: str, has_masks: bool) -> Rows:
+def read(
+    source: ManifestSource, path: str, root: str, has_masks: bool, multi_label: bool = False
+) -> Rows:
     """Reads a manifest.
 
     Args:
       path, root: absolute; the manifest, and the folder that images stay below.
       has_masks: whether masks are read instead of classes.
+      multi_label: whether an image has any number of classes.
 
     Raises:
       Failure: the file cannot be read, a column is missing, or a cell is not what it must be.
@@ -31,7 +34,8 @@ def read(source: ManifestSource, path: str, root: str, has_masks: bool) -> Rows:
     way = split_by(source, table.columns)
     unread = ["label" if has_masks else "mask"]
     names = column_names(source, way, unread, table.columns, place, NEXT_STEP)
-    rows, findings = _distinct(_Reader(place, root, names), table.rows)
+    several = {"several": multi_label, "separator": source.label_separator}
+    rows, findings = _distinct(_Reader(place, root, names, several), table.rows)
     if not rows:
         unlabelled = findings.get("unlabelled")
         why = f"all {len(unlabelled):,} rows lack a label" if unlabelled else "it has no rows"
@@ -47,7 +51,7 @@ def _distinct(reader: "_Reader", found: Iterator[tuple[str, Mapping[str, Any]]])
         row = reader.read(where, cells)
         if row in rows:
             findings.setdefault("repeated", []).append(where)
-        elif "label" in reader.names and not row.label:
+        elif "label" in reader.names and not row.is_labelled:
             findings.setdefault("unlabelled", []).append(where)
         else:
             rows[row] = None
@@ -57,8 +61,8 @@ def _distinct(reader: "_Reader", found: Iterator[tuple[str, Mapping[str, Any]]])
 class _Reader(RowReader):
     """A reader of rows whose paths stay below a root."""
 
-    def __init__(self, place: str, root: str, names: Mapping[str, str]):
-        super().__init__(place, names, NEXT_STEP)
+    def __init__(self, place: str, root: str, names: Mapping[str, str], several: Mapping[str, Any]):
+        super().__init__(place, names, NEXT_STEP, **several)
         self._root, self._above = root, os.path.join(root, "")
 
     def read(self, where: str, cells: Mapping[str, Any]):

@@ -22,12 +22,12 @@ def inferred_schema(
     Args:
       statistics: statistics by split name.
       features: images and masks become BYTES images, one in every example. The label gets
-        one value in every example and, as domain, the classes of all splits: names, or the
-        range of the ids.
+        one value in every example, or any number of them with `multi_label`, and, as domain, the
+        classes of all splits: names, or the range of the ids.
 
     Raises:
       Failure: train is missing or empty, or lacks one of these features, or images
-        or masks are no bytes.
+        or masks are no bytes, or there are several labels without `multi_label`.
     """
     if TRAIN not in statistics:
         raise Failure(
@@ -45,7 +45,10 @@ def inferred_schema(
             _require_once(feature)
             feature.image_domain.SetInParent()
         elif feature.name == features.label:
-            _require_once(feature)
+            if features.multi_label:
+                _allow_any_number(feature)
+            else:
+                _require_once(feature)
             _set_classes(schema, feature, statistics)
         else:
             feature.ClearField("domain")
@@ -69,6 +72,12 @@ def _check_features(
                 f"{', '.join(sorted(found))}. Set {key} to one of them."
             )
         kind = statistics_pb2.FeatureNameStatistics.Type.Name(found[name].type)
+        most = statistics_files.common(found[name]).max_num_values
+        if key == "label_feature" and most > 1 and not features.multi_label:
+            raise Failure(
+                f"The label feature {name!r} holds up to {most} classes in an example of {TRAIN}. "
+                "Set data.multi_label: true, or set label_feature to a feature of one class."
+            )
         if key != "label_feature" and kind not in ("BYTES", "STRING"):
             raise Failure(
                 f"The {key.replace('_', ' ')} {name!r} holds {kind} values instead of encoded "
@@ -82,6 +91,12 @@ def _require_once(feature: schema_pb2.Feature) -> None:
     feature.presence.min_count = 1
     feature.ClearField("value_count")
     feature.shape.CopyFrom(schema_pb2.FixedShape(dim=[schema_pb2.FixedShape.Dim(size=1)]))
+
+
+def _allow_any_number(feature: schema_pb2.Feature) -> None:
+    # An image may have no class, and more of them than those of train have.
+    for field in ("presence", "shape", "value_count"):
+        feature.ClearField(field)
 
 
 def _set_classes(

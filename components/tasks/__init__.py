@@ -6,7 +6,8 @@ that has the same name says what it declares and loads it:
 - `training.py`: the loss, what is counted of an epoch, and the target's feature;
 - `signature.py`: the outputs of the served model;
 - `answers.py`: what is read from these outputs, without TensorFlow;
-- `evaluation.py`: what the Evaluator counts and names.
+- `evaluation.py`: what the Evaluator counts and names;
+- `report.py` and `report.html`: the section of the report.
 
 A component imports the part that it needs and no other, so that an edit of what is counted runs no
 training again. A task's metrics are those files of `metrics/` that name it in `TASKS`.

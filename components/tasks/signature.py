@@ -3,7 +3,8 @@
 It declares
 
 - `probabilities(logits)`: (batch, …, classes) float32 of logits of the same shape;
-- `answer(probabilities, names)`: the signature's outputs; names is (classes,) string;
+- `answer(probabilities, names)`: the signature's outputs; names is (classes,) string, and behind
+  it comes what the training chose, if `training.py` chooses anything;
 - `TABLE`: whether the transform graph looks classes up in the vocabulary, which is then an asset of
   the model by itself.
 """

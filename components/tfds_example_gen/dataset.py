@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,11 @@ from settings.plain_paths import WITHOUT, is_plain
 
 # The datasets that come with the project, and the modules that register them. They take
 # no download, so that they are prepared wherever they are missing.
-EMBEDDED = {"digits": "datasets.digits", "digit_scenes": "datasets.digit_scenes"}
+EMBEDDED = {
+    "digits": "datasets.digits",
+    "digit_pairs": "datasets.digit_pairs",
+    "digit_scenes": "datasets.digit_scenes",
+}
 
 # Before the name of a dataset of Hugging Face. The package `datasets`, by which TFDS prepares it,
 # needs a newer pyarrow than TFX allows; what is prepared can be read without it.
@@ -137,11 +141,25 @@ def load(
 
 def class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
     """Returns the names of each label feature's classes, in the order of their ids."""
+    found = (
+        pair for pairs in kinds(builder.info.features).items() for pair in _in_sequences(*pairs)
+    )
     return {
         name: feature.names
-        for name, feature in kinds(builder.info.features).items()
+        for name, feature in found
         if isinstance(feature, tfds.features.ClassLabel) and feature.names
     }
+
+
+def _in_sequences(name: str, feature) -> Iterator[tuple[str, tfds.features.FeatureConnector]]:
+    """What sequences are of, by the names that it has in an Example, such as "objects/label"."""
+    if not isinstance(feature, tfds.features.Sequence):
+        yield name, feature
+    elif isinstance(feature.feature, tfds.features.FeaturesDict):
+        for key, inner in feature.feature.items():
+            yield from _in_sequences(f"{name}/{key}", inner)
+    else:
+        yield from _in_sequences(name, feature.feature)
 
 
 def check_pictures(builder: tfds.core.DatasetBuilder, names: Iterable[str]) -> None:

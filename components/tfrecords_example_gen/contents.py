@@ -66,9 +66,10 @@ class RecordFiles(OnePlace):
             )
         labels = {
             role: {
-                one.names[label]
+                name
                 for one, mine in self._pairs()
                 for label in np.unique(one.labels[mine == number])
+                for name in one.names[label]
             }
             for number, role in enumerate(self.roles)
         }
@@ -191,7 +192,7 @@ def _check_labels(scans: Sequence[Scan], class_names: Sequence[str], features: F
             "data.class_names are names of whole numbers. Leave data.class_names out."
         )
     for one in scans:
-        for label in one.names:
+        for label in itertools.chain.from_iterable(one.names):
             if not 0 <= int(label) < len(class_names):
                 raise Failure(
                     f"{shown(one.path)}: label {label} is none of the {len(class_names)} "

@@ -1,6 +1,6 @@
 """Takes image and class out of a serialized Example, or says why it cannot be used."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -26,8 +26,8 @@ class ExampleCheck:
     def __init__(self, features: Features):
         self._features, self._message = features, example_message()
 
-    def __call__(self, record: bytes, kind: str) -> tuple[bytes, str, str]:
-        """Image, class as text ("" where masks are read) and what classes are.
+    def __call__(self, record: bytes, kind: str) -> tuple[bytes, tuple[str, ...], str]:
+        """Image, classes as texts (none where masks are read) and what classes are, or `kind`.
 
         Args:
           record: a serialized Example.
@@ -44,26 +44,37 @@ class ExampleCheck:
         image = self._one(found, "image_feature", ("bytes",))
         if features.mask_feature is not None:
             self._one(found, "mask_feature", ("bytes",))
-            return image, "", ""
-        label = self._one(found, "label_feature", (kind,) if kind else ("bytes", "int64"))
-        if isinstance(label, int):
-            return image, str(label), "int64"
-        text = label_text(label)
-        if text is None:
+            return image, (), ""
+        kinds = (kind,) if kind else ("bytes", "int64")
+        if features.multi_label:
+            labels = self._values(found, "label_feature", kinds, is_one=False)
+        else:
+            labels = [self._one(found, "label_feature", kinds)]
+        if not labels:
+            return image, (), kind
+        if isinstance(labels[0], int):
+            return image, tuple(map(str, labels)), "int64"
+        texts = tuple(map(label_text, labels))
+        if None in texts:
             raise self._refused("label_feature", "holds no printable text", found)
-        return image, text, "bytes"
+        return image, texts, "bytes"
 
     def _one(self, found: Mapping[str, Any], key: str, kinds: tuple[str, ...]) -> Any:
+        return self._values(found, key, kinds, is_one=True)[0]
+
+    def _values(
+        self, found: Mapping[str, Any], key: str, kinds: tuple[str, ...], is_one: bool
+    ) -> Sequence[Any]:
         name = getattr(self._features, key)
         if name not in found:
             raise self._refused(key, "is missing", found)
         kind = found[name].WhichOneof("kind")
         values = getattr(found[name], kind).value if kind else ()
-        if len(values) != 1:
+        if is_one and len(values) != 1:
             raise self._refused(key, f"has {len(values)} values instead of one", found)
-        if _KINDS[kind] not in kinds:
+        if values and _KINDS[kind] not in kinds:
             raise self._refused(key, f"is {_KINDS[kind]} instead of {' or '.join(kinds)}", found)
-        return values[0]
+        return values
 
     def _refused(self, key: str, what: str, found: Mapping[str, Any]) -> Unusable:
         there = ", ".join(

@@ -23,7 +23,7 @@ class Scan(NamedTuple):
     images: np.ndarray  # (records,) uint64, the beginning of the SHA-256 of the image
     records: np.ndarray  # (records, 16) uint8, the beginning of the SHA-256 of the record
     labels: np.ndarray  # (records,) int32, places in `names`
-    names: list[str]  # the classes, as texts; [""] where masks are read
+    names: list[tuple[str, ...]]  # the classes that a record has, as texts; [()] with masks
     kind: str  # "bytes" or "int64": what labels are; "" where masks are read
     bytes: int  # of all records
 
@@ -42,13 +42,13 @@ def scan(path: str, features: Features) -> Scan:
     for run in tfrecords.runs(path, next_step=NEXT_STEP):
         for record in run.records:
             try:
-                image, label, kind = check(record, kind)
+                image, classes, kind = check(record, kind)
             except Unusable as error:
                 place = f"{shown(path)}, record {number:,} (byte {offset:,})"
                 raise _refused(place, error) from None
             images += hashlib.sha256(image).digest()[:8]
             records += hashlib.sha256(record).digest()[:16]
-            labels.append(names.setdefault(label, len(names)))
+            labels.append(names.setdefault(classes, len(names)))
             number, offset = number + 1, offset + len(record) + _FRAME_BYTES
     return Scan(
         path,

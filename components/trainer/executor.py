@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+import numpy as np
 from tfx import types
 from tfx.utils import path_utils
 
@@ -13,6 +14,7 @@ from components.trainer import devices, expected_answers, network_file, saved_mo
 from components.trainer.calibration import calibrate
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
+from components.trainer.history import THRESHOLDS_FILE
 from components.trainer.input_report.report import InputReport
 from components.trainer.task import Task
 from components.trainer.temperature import Calibration
@@ -65,10 +67,16 @@ def execute(
     )
     if input_report:
         _write_report(input_report, model_run, checkpoints)
+    part = training_of(task.features.task)
     network, calibration = _calibrated(trained, task, graph)
     if calibration:
         calibration.write(model.uri)
-    module = saved_model.ServingModule(network, graph)
+    chosen = None
+    if hasattr(part, "choose"):
+        files = task.split_files("validation")
+        chosen = part.choose(network, graph.image_shape, len(graph.labels), files)
+        _write_thresholds(model_run, graph.labels, chosen)
+    module = saved_model.ServingModule(network, graph, chosen)
     folder = path_utils.serving_model_dir(model.uri)
     saved_model.save(module, folder)
     network_file.write(folder, trained.model, graph.labels)
@@ -79,11 +87,11 @@ def execute(
         graph.labels,
         task.features.task,
         task.split_files("test") or task.split_files("train"),
+        chosen,
     )
     if trained.devices.workers > 1:
         workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
     checkpoints.remove()
-    part = training_of(task.features.task)
     _describe_model(trained, part, model)
     _describe_run(trained, calibration, part, model_run)
     if best:
@@ -99,6 +107,11 @@ def _calibrated(
     if task.recipe.training.calibration == "temperature" and getattr(part, "CALIBRATES", False):
         validation = validation_once(task, graph)
     return calibrate(trained.model, validation) if validation else (trained.model, None)
+
+
+def _write_thresholds(model_run: types.Artifact, labels: list[str], chosen: np.ndarray) -> None:
+    content = text_of(dict(zip(labels, chosen.tolist(), strict=True)), indent=2) + "\n"
+    writing.write(os.path.join(model_run.uri, THRESHOLDS_FILE), content)
 
 
 def _write_report(report: InputReport, model_run: types.Artifact, checkpoints: Checkpoints) -> None:

@@ -19,7 +19,13 @@ FILE = "expected_answers.json"
 
 
 def write(
-    file: str, model, image_shape, labels: Sequence[str], task: str, shards: Sequence[str]
+    file: str,
+    model,
+    image_shape,
+    labels: Sequence[str],
+    task: str,
+    shards: Sequence[str],
+    chosen: np.ndarray | None = None,
 ) -> None:
     """Writes the answers to the first records of the first of `shards` of transformed Examples."""
     spec = {"image": tf.io.FixedLenFeature([], tf.string)}
@@ -34,7 +40,7 @@ def write(
         with tf.device("/CPU:0"):
             logits = model(images, training=False)
             probabilities = signature_of(task).probabilities(logits).numpy()
-    write_answers(file, labels, pixels, probabilities, task)
+    write_answers(file, labels, pixels, probabilities, task, chosen)
 
 
 def write_answers(
@@ -43,12 +49,14 @@ def write_answers(
     pixels: Sequence[bytes],
     probabilities,
     task: str = "classification",
+    chosen: np.ndarray | None = None,
 ) -> None:
     """Writes answers as JSON: the task, the labels, and an answer for each image.
 
     Args:
       pixels: (images,) raw transformed pixels.
       probabilities: (images, …, classes), 0..1.
+      chosen: (classes,) thresholds, for a task that has them.
     """
     as_json = answers_of(task).as_json
     answers = {
@@ -56,4 +64,6 @@ def write_answers(
         for image, answer in zip(pixels, probabilities, strict=True)
     }
     content = {"task": task, "labels": list(labels), "answers": answers}
+    if chosen is not None:
+        content["thresholds"] = chosen.tolist()
     writing.write(file, text_of(content))

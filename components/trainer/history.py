@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from files import places
 
-HISTORY_FILE = "history.json"
+HISTORY_FILE, THRESHOLDS_FILE = "history.json", "thresholds.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +87,11 @@ class History:
     def best(self) -> Epoch:
         """The best epoch, or the last one where none is recorded."""
         return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
+
+def read_thresholds(folder: Path) -> dict[str, float]:
+    """The probability from which on an image has a class, by its name; {} for other tasks."""
+    return places.read_json(folder / THRESHOLDS_FILE) or {}
 
 
 def read_devices(properties: Mapping[str, Any]) -> str | None:

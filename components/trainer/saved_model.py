@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.tasks.signature import signature_of
@@ -13,7 +14,8 @@ from files import writing
 class ServingModule(tf.Module):
     """A trained model behind the preprocessing graph that its training images went through."""
 
-    def __init__(self, model: keras.Model, graph: TransformGraph):
+    def __init__(self, model: keras.Model, graph: TransformGraph, chosen: np.ndarray | None = None):
+        """`chosen` is what the task's `training.py` chose on the validation split."""
         super().__init__()
         # Only the variables, not the Keras model: nothing but the functions is saved.
         self._weights = [variable.value for variable in model.variables]
@@ -23,7 +25,7 @@ class ServingModule(tf.Module):
             self._labels = tf.saved_model.Asset(graph.vocabulary_file)
         # From pixels to probabilities: what formats that cannot decode an image are made of.
         self.network = _network(model, graph)
-        self.serving_signatures = _signatures(self.network, graph)
+        self.serving_signatures = _signatures(self.network, graph, chosen)
 
 
 def save(module: ServingModule, folder: str) -> None:
@@ -47,12 +49,13 @@ def _network(model: keras.Model, graph: TransformGraph) -> Callable:
     return network
 
 
-def _signatures(network: Callable, graph: TransformGraph) -> dict:
+def _signatures(network: Callable, graph: TransformGraph, chosen: np.ndarray | None) -> dict:
     image, target = graph.features.image_feature, graph.features.target_feature
     task, names = signature_of(graph.features.task), tf.constant(graph.labels)
+    by = () if chosen is None else (tf.constant(chosen),)
 
     def answers(raw_images):
-        return task.answer(_probabilities(network, graph.images(raw_images)), names)
+        return task.answer(_probabilities(network, graph.images(raw_images)), names, *by)
 
     # Once in the graph, and not in each signature.
     answered = tf.function(answers, autograph=False)

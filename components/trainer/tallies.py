@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from components.trainer.losses import Judged
 from metrics import catalog
-from metrics.counts import Counts
+from metrics.counts import Counts, LabelCounts
 
 
 class Totals(NamedTuple):
@@ -53,49 +54,66 @@ class Tallies:
       confused: whether to count which class is taken for which, for `measure`.
     """
 
+    CELLS: int | None = None  # of each class, in what `confused` counts; None: the classes
+
     def __init__(self, classes: int, by_class: bool = False, confused: bool = False):
         self.variable = _sum_over_devices([len(Totals._fields)])
         self.by_class = _sum_over_devices([classes, len(ClassSum._fields)]) if by_class else None
-        self._confusion = _sum_over_devices([classes, classes]) if confused else None
+        cells = [classes, self.CELLS or classes]
+        self._confusion = _sum_over_devices(cells) if confused else None
 
     def add(self, logits: tf.Tensor, judged: Sequence[Judged]) -> None:
         """Adds a batch's logits (batch, …, classes), and how they were judged.
 
         Answers are right by the labels of the first; those of others only have weight and loss.
         """
-        classes, labels = logits.shape[-1], judged[0].labels
-        counts = (labels >= 0) & (labels < classes)
-        predicted = tf.argmax(logits, -1, output_type=labels.dtype)
-        correct = counts & (predicted == labels)
-        count = tf.math.count_nonzero
+        count, labels = tf.math.count_nonzero, judged[0].labels
         loss = tf.add_n([tf.reduce_sum(one.losses) for one in judged])
         sums = (
             loss,
             tf.add_n([tf.reduce_sum(one.weights) for one in judged]),
-            count(correct),
-            count(counts),
-            count(labels == -1),
-            count((labels < -1) | (labels >= classes)),
+            *map(count, self._counts(logits, labels)),
             count(~tf.math.is_finite(loss)),
         )
         self.variable.assign_add(tf.stack([tf.cast(value, tf.float64) for value in sums]))
         if self.by_class is not None:
             for number, one in enumerate(judged):
-                is_first = tf.fill(tf.shape(one.weights), float(number == 0))
-                brought = tf.stack([is_first, one.weights, one.losses], -1)
-                # Negative numbers of segments are left out.
-                known = (one.labels >= 0) & (one.labels < classes)
-                segments = tf.where(known, one.labels, -tf.ones_like(one.labels))
-                sums = tf.math.unsorted_segment_sum(brought, segments, classes)
-                self.by_class.assign_add(tf.cast(sums, tf.float64))
+                brought = self._by_class(one, number == 0)
+                self.by_class.assign_add(tf.cast(brought, tf.float64))
         if self._confusion is not None:
-            # Pixels that do not count fall into a cell behind the last one.
-            cells = tf.where(counts, labels * classes + predicted, classes * classes)
-            ones = tf.ones_like(cells, tf.int32)
-            sums = tf.math.unsorted_segment_sum(ones, cells, classes * classes + 1)
-            self._confusion.assign_add(
-                tf.cast(tf.reshape(sums[:-1], (classes, classes)), tf.float64)
-            )
+            self._confusion.assign_add(self._cells(logits, labels))
+
+    def _counts(self, logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Which answers are right, count, are left out and are misfits, as bool."""
+        classes = logits.shape[-1]
+        counts = (labels >= 0) & (labels < classes)
+        right = counts & (tf.argmax(logits, -1, output_type=labels.dtype) == labels)
+        return right, counts, labels == -1, (labels < -1) | (labels >= classes)
+
+    def _by_class(self, judged: Judged, is_first: bool) -> tf.Tensor:
+        """(classes, 3) what a batch brings to each ClassSum."""
+        classes = self.by_class.shape[0]
+        number = tf.fill(tf.shape(judged.weights), float(is_first))
+        brought = tf.stack([number, judged.weights, judged.losses], -1)
+        # Negative numbers of segments are left out.
+        known = (judged.labels >= 0) & (judged.labels < classes)
+        segments = tf.where(known, judged.labels, -tf.ones_like(judged.labels))
+        return tf.math.unsorted_segment_sum(brought, segments, classes)
+
+    def _cells(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """(classes, classes) float64, how often which class is taken for which."""
+        classes = logits.shape[-1]
+        predicted = tf.argmax(logits, -1, output_type=labels.dtype)
+        counts = (labels >= 0) & (labels < classes)
+        # Pixels that do not count fall into a cell behind the last one.
+        cells = tf.where(counts, labels * classes + predicted, classes * classes)
+        ones = tf.ones_like(cells, tf.int32)
+        sums = tf.math.unsorted_segment_sum(ones, cells, classes * classes + 1)
+        return tf.cast(tf.reshape(sums[:-1], (classes, classes)), tf.float64)
+
+    def _measured(self, cells: np.ndarray) -> Counts | LabelCounts:
+        """What metrics are computed from, of the sums of `_cells`."""
+        return Counts(cells)
 
     def class_sums(self) -> list[ClassSum]:
         """By class id, since the training began."""
@@ -108,7 +126,7 @@ class Tallies:
         """The metric of this name; None where no confusion is counted, or nothing was."""
         if self._confusion is None:
             return None
-        counts = Counts(self._confusion.numpy())
+        counts = self._measured(self._confusion.numpy())
         value = catalog.load(metric).measure(counts) if counts.total else math.nan
         return None if math.isnan(value) else value
 

@@ -42,9 +42,10 @@ def Transform(
         a label that the training split lacks). The vocabulary `labels` has one label a line, ids
         in rising order, texts in lexicographical order; `pixel_statistics.json` has the images'
         shape, and mean and standard deviation by channel, 0 to 255; `label_statistics.json` the
-        training split's examples by class. For segmentation, `mask` replaces the label: raw uint8
-        class ids, height * width of them, 255 for pixels of no class; `labels` has the classes'
-        names, and `mask_statistics.json` the training split's pixels by class.
+        training split's examples by class. With `multi_label`, `labels` replaces `label`: raw
+        uint8, 1 or 0 for each line of the vocabulary. For segmentation, `mask` replaces the label:
+        raw uint8 class ids, height * width of them, 255 for pixels of no class; `labels` has the
+        classes' names, and `mask_statistics.json` the training split's pixels by class.
       transformed_examples: `Split-<role>/transformed_examples-00000-of-0000n`, uncompressed
         TFRecords of these two features, and of `sample_weight` (float) if features name one,
         all records of one size. Its custom properties:

@@ -25,6 +25,7 @@ from components.schema_gen import schema_files
 from components.spans.store import NO_STORE, SpanStore
 from components.transform import (
     masks,
+    multi_hot,
     pixel_overlap,
     pixel_statistics,
     transform_graph,
@@ -94,7 +95,10 @@ def _write(job: Job, kept: KeptShards, engine: Engine | None) -> list[ShardResul
     if job.features.target == "mask":
         results = _transform(job, None, kept, engine)
     else:
-        labels = vocabulary.content(_labels(job, kept, engine), job.class_names)
+        found = _labels(job, kept, engine)
+        if job.features.multi_label:
+            multi_hot.check_vocabulary(found, job)
+        labels = vocabulary.content(found, job.class_names)
         results = _transform(job, labels, kept, engine)
         met = {number for result in _train(results) for number in result.targets}
         if (remaining := vocabulary.only(labels, met)) != labels:
@@ -140,6 +144,7 @@ def _transform(
     """Writes the graph with this vocabulary, and every transformed file."""
     vocabulary_file = None
     if labels is not None:
+        job = replace(job, classes=labels.count(b"\n"))
         vocabulary_file = f"{job.temp_dir}/{vocabulary.NAME}"
         writing.write(vocabulary_file, labels)
     for part in ("transform_fn", "transformed_metadata"):  # of a vocabulary that was too long
@@ -148,7 +153,8 @@ def _transform(
     results, corrupt, depends = [], [], _depends(job, labels)
     work, reports = TransformShard(job, transform_graph.load), f"{job.temp_dir}/reports/shards"
     earlier, depends_of = {}, functools.partial(_depends, job)
-    if labels is not None:
+    renumbers = job.features.target == "label"
+    if renumbers:
         earlier = kept.earlier(job.shards, depends_of)
         work = RelabelShard(work, earlier, labels, job.forms)
     for shard, result, is_new in kept.results(work, job.shards, depends, reports, engine):
@@ -158,7 +164,7 @@ def _transform(
         if is_new:
             if shard.source not in earlier:
                 kept.new.add(shard)
-            if labels is not None and not result.targets[OUT_OF_VOCABULARY]:
+            if renumbers and not result.targets[OUT_OF_VOCABULARY]:
                 kept.keep_classes(shard, depends_of, labels)
             kept.keep(shard, depends, result)  # Last: with it, the shard counts as done.
         kept.publish(shard, depends)
@@ -215,7 +221,7 @@ def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
 
 
 def train_targets(results: Sequence[ShardResult]) -> Counter[int]:
-    """Examples of the training split by class, or its masks' pixels by class id."""
+    """Examples of the training split by class, or its masks' pixels, by class id."""
     return sum((result.targets for result in _train(results)), Counter())
 
 
@@ -252,7 +258,7 @@ def _describe(
             unknown[result.split] += result.targets[OUT_OF_VOCABULARY]
     with tf.io.gfile.GFile(_vocabulary_file(job)) as file:
         classes = sum(1 for _ in file)
-    pictures = "images" if job.features.target == "label" else "images and masks"
+    pictures = "images and masks" if job.features.target == "mask" else "images"
     size = "x".join(map(str, job.options.shape))
     summary = f"{sum(written.values()):,} {pictures} of {size}, {classes:,} classes"
     if any(dropped.values()):

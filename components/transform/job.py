@@ -39,6 +39,7 @@ class Job:
     graph_uri: str
     temp_dir: str  # which every worker reaches; whoever starts the job removes it
     weight_type: tf.DType | None = None  # of the raw examples' weights, if they have any
+    classes: int = 0  # of the vocabulary, once it is known
 
     @property
     def train_shards(self) -> list[Shard]:
@@ -47,10 +48,23 @@ class Job:
     @property
     def forms(self) -> dict[str, int | str]:
         """Each transformed feature's form, as `FixedExample` takes it."""
-        mask = math.prod(self.options.shape[:2])
-        target = {"label": "int64"} if self.features.target == "label" else {"mask": mask}
+        of_target = {
+            "label": "int64",
+            "labels": self.classes,
+            "mask": math.prod(self.options.shape[:2]),
+        }
+        target = self.features.target
         weight = {WEIGHT: "float32"} if self.weight_type else {}
-        return {"image": math.prod(self.options.shape), **target, **weight}
+        return {"image": math.prod(self.options.shape), target: of_target[target], **weight}
+
+    @property
+    def raw_spec(self) -> dict[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]:
+        """How the raw features that are read are parsed, by name."""
+        spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in self.types.items()}
+        if self.features.multi_label:
+            label = self.features.label_feature
+            spec[label] = tf.io.VarLenFeature(self.types[label])
+        return spec
 
 
 def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list[Shard]:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from components.engine import in_threads
 from components.image_decode import UNDECODABLE
-from components.transform import masks, pixel_overlap, pixel_statistics
+from components.transform import masks, multi_hot, pixel_overlap, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
@@ -31,7 +31,7 @@ _THREADS = _CORES + 2
 # cannot parse in its message, and its bytes are often not UTF-8.
 UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
 
-# serialized examples (batch,) string -> image (batch,) string, label (batch,) int64 or
+# serialized examples (batch,) string -> image (batch,) string, label (batch,) int64, or labels or
 # mask (batch,) string, weight (batch,) float32, pixel sums (batch, 2, channels) int64
 TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]]
 
@@ -43,7 +43,8 @@ class ShardResult:
     split: str
     pixels: np.ndarray  # of its images, as `pixel_statistics.of_batch`
     written: int = 0  # transformed examples
-    targets: Counter[int] = dataclasses.field(default_factory=Counter)  # or pixels, by class id
+    # Examples or, of masks, pixels, by class id.
+    targets: Counter[int] = dataclasses.field(default_factory=Counter)
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)  # left out
     digests: bytes = b""  # of its images, as `pixel_overlap.digests`
 
@@ -87,8 +88,7 @@ class TransformShard:
                     values = {"image": image, target: value, WEIGHT: weight}
                     writer.write(form.encode(values))
                 result.written += len(images)
-                counted = targets if target == "label" else b"".join(targets)
-                result.targets.update(_counts(counted))
+                result.targets.update(_counts(targets, job))
                 result.pixels += pixels
                 result.corrupt += corrupt
                 if len(result.corrupt) > job.options.corrupt_allowed:
@@ -97,10 +97,12 @@ class TransformShard:
         return result
 
 
-def _counts(values: Sequence[int] | bytes) -> Counter[int]:
-    if not isinstance(values, bytes):
-        return Counter(values)
-    counts = np.bincount(np.frombuffer(values, np.uint8))  # by pixel value
+def _counts(targets: Sequence[int] | Sequence[bytes], job: Job) -> Counter[int]:
+    if job.features.target == "label":
+        return Counter(targets)
+    if job.features.target == "labels":
+        return multi_hot.counts(targets, job.classes)
+    counts = np.bincount(np.frombuffer(b"".join(targets), np.uint8))  # by pixel value
     return Counter({value: int(counts[value]) for value in np.flatnonzero(counts).tolist()})
 
 
@@ -132,7 +134,7 @@ def transform_batch(
     try:
         images, targets, weights, sums = transform(tf.constant(serialized))
     except UNUSABLE:
-        check = check_labels if job.features.target == "label" else masks.check_masks
+        check = masks.check_masks if job.features.target == "mask" else check_labels
         check(serialized, first, shard, job)
         check_weights(serialized, first, shard, job)
         good, corrupt = split_corrupt(
@@ -156,7 +158,8 @@ def transform_batch(
 
 
 def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
-    """Raises a Failure for the first example that has not exactly one label of the right type."""
+    """Raises a Failure for the first example that has not exactly one label of the right type, or
+    with `multi_label` not only such labels."""
     name = job.features.label_feature
     wanted = "int64_list" if job.types[name] == tf.int64 else "bytes_list"
     for number, record in enumerate(serialized, start=first):
@@ -167,12 +170,13 @@ def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job
             raise Failure(f"{where} is not a tf.train.Example. Repair the dataset.") from error
         kind = feature.WhichOneof("kind") if feature else None
         count = len(getattr(feature, kind).value) if kind else 0
-        if count != 1:
+        if count != 1 and not job.features.multi_label:
+            several = "Set data.multi_label, name" if count else "Name"
             raise Failure(
                 f"{where} has {count} values of label_feature {name!r}, and every example needs "
-                "one. Name another label_feature or repair the dataset."
+                f"one. {several} another label_feature or repair the dataset."
             )
-        if kind != wanted:
+        if count and kind != wanted:
             raise Failure(
                 f"{where} has a {kind} for label_feature {name!r}, and the schema says {wanted}. "
                 "Repair the dataset: every split needs labels of one type."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -29,7 +30,8 @@ def raw_types(schema: schema_pb2.Schema, features: Features) -> dict[str, tf.DTy
       Failure: the schema lacks one of them, or its type cannot be used.
     """
     types = {feature.name: feature.type for feature in schema.feature}
-    roles = {"image": features.image_feature, features.target: features.target_feature}
+    target = "mask" if features.target == "mask" else "label"
+    roles = {"image": features.image_feature, target: features.target_feature}
     for role, name in roles.items():
         if name not in types:
             raise Failure(
@@ -87,8 +89,9 @@ def write(job: Job, vocabulary_file: str | None) -> None:
             features=job.features,
             class_names=job.class_names,
             vocabulary_file=vocabulary_file,
+            classes=job.classes,
         ),
-        {name: tf.TensorSpec([None], dtype) for name, dtype in job.types.items()},
+        {name: _tensor(kind) for name, kind in job.raw_spec.items()},
         context,
     )
     # TFT's `analyze_in_place` would trace all of it once more, to find out the metadata.
@@ -98,20 +101,26 @@ def write(job: Job, vocabulary_file: str | None) -> None:
         "transform_fn",
         f"{job.graph_uri}/{tft.TFTransformOutput.TRANSFORM_FN_DIR}",
     )
-    _write_metadata(job, tft.TFTransformOutput.RAW_METADATA_DIR, job.types)
-    types, domains = {"image": tf.string, "mask": tf.string}, {}
-    if vocabulary_file is not None:
+    _write_metadata(job, tft.TFTransformOutput.RAW_METADATA_DIR, job.raw_spec)
+    types, domains = {"image": tf.string, job.features.target: tf.string}, {}
+    if job.features.target == "label":
         types = {"image": tf.string, "label": tf.int64}
         with places.opened(vocabulary_file) as file:
             last = sum(1 for _ in file) - 1
         domains["label"] = schema_pb2.IntDomain(
             min=preprocessing.OUT_OF_VOCABULARY, max=last, is_categorical=True
         )
-    _write_metadata(job, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, types, domains)
+    _write_metadata(job, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, _spec(types), domains)
 
 
-def _write_metadata(job: Job, folder: str, types: Mapping[str, tf.DType], domains=None) -> None:
-    metadata = dataset_metadata.DatasetMetadata.from_feature_spec(_spec(types), domains)
+def _tensor(kind: tf.io.FixedLenFeature | tf.io.VarLenFeature) -> tf.TypeSpec:
+    if isinstance(kind, tf.io.VarLenFeature):
+        return tf.SparseTensorSpec([None, None], kind.dtype)
+    return tf.TensorSpec([None], kind.dtype)
+
+
+def _write_metadata(job: Job, folder: str, spec: Mapping[str, Any], domains=None) -> None:
+    metadata = dataset_metadata.DatasetMetadata.from_feature_spec(spec, domains)
     metadata_io.write_metadata(metadata, f"{job.graph_uri}/{folder}")
 
 
@@ -119,9 +128,9 @@ def load(job: Job) -> TransformBatch:
     """The saved graph as a function of serialized raw examples.
 
     Returns:
-      A function of (batch,) serialized examples that gives image (batch,) string,
-      label (batch,) int64 or mask (batch,) string, what the examples weigh (batch,) float32, and
-      the images' pixel sums (batch, 2, channels) int64.
+      A function of (batch,) serialized examples that gives image (batch,) string, label (batch,)
+      int64, or labels or mask (batch,) string, what the examples weigh (batch,) float32, and the
+      images' pixel sums (batch, 2, channels) int64.
     """
     layer = tft.TFTransformOutput(job.graph_uri).transform_features_layer()
     weight = {job.features.weight_feature: job.weight_type} if job.weight_type else {}
@@ -129,7 +138,7 @@ def load(job: Job) -> TransformBatch:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def transform(serialized):
         with tf.device("CPU:0"):  # no image goes to an accelerator and back
-            parsed = tf.io.parse_example(serialized, _spec({**job.types, **weight}))
+            parsed = tf.io.parse_example(serialized, {**job.raw_spec, **_spec(weight)})
             weights = tf.ones_like(serialized, tf.float32)
             if weight:  # The graph does not know them: nothing that is served has any.
                 weights = tf.cast(parsed.pop(*weight), tf.float32)

@@ -29,7 +29,7 @@ class LabelsOfShard:
 
     def __call__(self, shard: Shard) -> Labels:
         label = self.job.features.label_feature
-        spec = {label: tf.io.FixedLenFeature([], self.job.types[label])}
+        spec = {label: self.job.raw_spec[label]}
         labels = set()
         for first, batch in shards.batches(shard, _LABELS_AT_ONCE):
             try:
@@ -37,7 +37,8 @@ class LabelsOfShard:
             except shards.UNUSABLE:
                 shards.check_labels(batch, first, shard, self.job)
                 raise
-            labels |= set(np.unique(parsed[label].numpy()).tolist())
+            found = parsed[label].values if self.job.features.multi_label else parsed[label]
+            labels |= set(np.unique(found.numpy()).tolist())
         return labels
 
 

@@ -62,7 +62,7 @@ class ExampleMessages:
         if not value:
             raise DeadLetter("empty", "the value is empty")
         try:
-            image, label, kind = self._check(value, self.label_kind)
+            image, classes, kind = self._check(value, self.label_kind)
         except Unusable as error:
             known = error.key is not None
             raise DeadLetter("feature" if known else "no Example", str(error)) from None
@@ -70,8 +70,10 @@ class ExampleMessages:
         names = self._class_names
         if names and kind == "bytes":
             raise DeadLetter("class", "the class is bytes; data.class_names are of whole numbers")
-        if names and kind and not 0 <= int(label) < len(names):
-            raise DeadLetter("class", f"class {label} is none of the {len(names)} data.class_names")
+        for label in classes if names else ():
+            if not 0 <= int(label) < len(names):
+                wrong = f"class {label} is none of the {len(names)} data.class_names"
+                raise DeadLetter("class", wrong)
         self.label_kind = kind
         return [value]
 

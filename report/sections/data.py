@@ -67,7 +67,10 @@ def _samples(run, folder):
 def _label(values, names):
     if not values:
         return "(no label)"
-    value = values[0]
+    return ", ".join(_name(value, names) for value in values)
+
+
+def _name(value, names):
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else str(value)

@@ -17,14 +17,13 @@ def view(run, previous):
         "worst": _worst(run),
         "legend": pictures.legend(run.confusion.names) if run.confusion else [],
         "reliability": _reliability(run),
+        "classes": _listed(run.classes, run.task.SCORE),
+        "more": len(run.classes) - _LISTED,
     }
     if not run.confusion:
         return found
-    classes = run.confusion.classes
     return found | {
-        "classes": _listed(classes, "iou" if run.is_segmentation else "recall"),
-        "more": len(classes) - _LISTED,
-        "matrix": classes if len(classes) <= _MATRIX else [],
+        "matrix": run.classes if len(run.classes) <= _MATRIX else [],
         "pairs": run.confusion.mistakes()[:_PAIRS],
     }
 
@@ -48,19 +47,7 @@ def _worst(run):
     """[(number, WorstExample, [(alternative text, Picture)])], without damaged pictures."""
     found = []
     for number, one in enumerate(run.worst_examples, 1):
-        image = pictures.picture(one.pictures["image"])
-        if run.is_segmentation:
-            shown = [
-                (f"Image {number}", image),
-                (f"Truth of image {number}", pictures.mask_picture(one.pictures["truth"])),
-                (
-                    f"Prediction for image {number}",
-                    pictures.mask_picture(one.pictures["prediction"]),
-                ),
-            ]
-        else:
-            true, said = one.facts["true"], one.facts["predicted"]
-            shown = [(f"Mistake {number}: {true}, predicted as {said}", image)]
+        shown = run.task.shown(one, number, pictures)
         if all(picture for _, picture in shown):
             found.append((number, one, shown))
     return found

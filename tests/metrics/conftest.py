@@ -1,4 +1,4 @@
-"""Labels and answers of images, of 12 classes that all occur, and what is counted of them."""
+"""Labels and answers of images, of 12 classes, and what is counted of them."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from metrics.counts import Counts
+from metrics.counts import Counts, LabelCounts
 
 CLASSES = 12
 
@@ -38,3 +38,26 @@ def answers():
 def nobody_knows():
     """Three images of class 0 in the vocabulary (a, b), and one whose label is not in it."""
     return Counts(np.array([[2, 1], [0, 0], [1, 0]]), np.array([0.3, 0, 2.0]), np.array([3, 0, 0]))
+
+
+@pytest.fixture(scope="session")
+def labelled():
+    """Images with any number of classes, of which the last never occurs: which ones are true and
+    predicted, (200, 12) bool, the probabilities, many of which are equal, and the counts."""
+    chance = np.random.default_rng(1)
+    truth = chance.random((200, CLASSES)) < 0.3
+    truth[:, -1] = False
+    scores = np.round(np.clip(chance.normal(0.4 + 0.3 * truth, 0.25), 0, 1), 2).astype(np.float32)
+    predicted = scores >= 0.5
+    losses = -np.log(np.clip(np.where(truth, scores, 1 - scores), 1e-7, 1))
+    counts = LabelCounts(
+        (truth & predicted).sum(axis=0),
+        predicted.sum(axis=0),
+        truth.sum(axis=0),
+        total=200,
+        correct=int((truth == predicted).all(axis=1).sum()),
+        loss=losses.sum(axis=0) / CLASSES,
+        weight=np.full(CLASSES, 200 / CLASSES),
+        answers=[(scores[:70], truth[:70]), (scores[70:], truth[70:])],
+    )
+    return SimpleNamespace(truth=truth, predicted=predicted, scores=scores, counts=counts)

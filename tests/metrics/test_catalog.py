@@ -12,7 +12,12 @@ from metrics import catalog
 from metrics.counts import Counts
 from settings.evaluation import Evaluation, Threshold
 
-TASKS = ("classification", "segmentation")
+TASKS = ("classification", "multi_label", "segmentation")
+
+
+@pytest.fixture
+def counts(task, answers, labelled):
+    return labelled.counts if task == "multi_label" else answers.counts
 
 
 @pytest.mark.parametrize("name", catalog.NAMES)
@@ -25,8 +30,8 @@ def test_a_metric_declares_what_it_is_and_has_a_test(name):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_what_can_have_a_bound_is_measured(task, answers):
-    measured = catalog.overall(answers.counts, task)
+def test_what_can_have_a_bound_is_measured(task, counts):
+    measured = catalog.overall(counts, task)
     assert list(measured) == catalog.with_bounds(task)
     assert all(isinstance(value, float) for value in measured.values())
     bounds = Evaluation(thresholds={name: Threshold(min=0) for name in measured})
@@ -34,8 +39,8 @@ def test_what_can_have_a_bound_is_measured(task, answers):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_each_class_has_a_value_of_each_per_class_metric(task, answers):
-    measured = catalog.per_class(answers.counts, task)
+def test_each_class_has_a_value_of_each_per_class_metric(task, counts):
+    measured = catalog.per_class(counts, task)
     assert ("iou" in measured) == (task == "segmentation")
     assert {len(scores) for scores in measured.values()} == {12}
 
@@ -43,6 +48,14 @@ def test_each_class_has_a_value_of_each_per_class_metric(task, answers):
 def test_every_metric_is_nan_where_nothing_was_counted():
     values = catalog.overall(Counts(np.zeros((3, 2), int)), "segmentation")
     assert all(map(math.isnan, values.values()))
+
+
+def test_what_needs_probabilities_is_not_counted_in_training():
+    assert set(catalog.with_bounds()) - set(catalog.counted()) == {
+        "expected_calibration_error",
+        "mean_average_precision",
+        "top_5_accuracy",
+    }
 
 
 def test_finding_the_metrics_imports_neither_numpy_nor_tensorflow():

@@ -233,6 +233,10 @@ METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
             "training.loss_parameters.epsilon: given 'a'; allowed: a number",
         ),
         (["training.loss_parameters={epsilon: 1}"], "allowed: only with a loss of your own"),
+        (
+            ["training.loss=KIT.others:poly", "data.multi_label=true"],
+            "training.loss: given KIT.others:poly; allowed with several labels: cross_entropy",
+        ),
         (["training.loss=focall"], "allowed: cross_entropy, focal, or package.module:Name of your"),
         ([METRIC % "poly"], "evaluation.metrics.0.name: given 'KIT.others:poly'; KIT/others.py:8"),
         (

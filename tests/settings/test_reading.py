@@ -151,7 +151,7 @@ TWO = "data.mask_classes={ground: 0, thing: 1}"
         ),
         (
             [MASKS, TWO, "model={name: unet}", "training.sampling=balanced"],
-            "training.sampling: balanced needs classification; allowed: shuffled",
+            "training.sampling: balanced needs one class for each image; allowed: shuffled",
         ),
         (
             [MASKS, TWO, "model={name: unet}", "training.class_weights={thing: 2, sky: 1}"],
@@ -162,6 +162,59 @@ TWO = "data.mask_classes={ground: 0, thing: 1}"
 def test_what_does_not_fit_segmentation_is_told_in_one_line(overrides, expected):
     [line] = mistakes(DIGITS, *overrides)
     assert expected in line
+
+
+SEVERAL = "data.multi_label=true"
+PHOTOS = "data={source: manifest, path: photos/labels.csv, multi_label: true}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            [SEVERAL, MASKS, TWO],
+            "data.mask_feature: given 'mask'; allowed: only without data.multi",
+        ),
+        (
+            [SEVERAL, "model.name=unet"],
+            "unet is for segmentation, and there is no data.mask_feature",
+        ),
+        (
+            [SEVERAL, "training.sampling=balanced"],
+            "training.sampling: balanced needs one class for each image; allowed: shuffled",
+        ),
+        (
+            [SEVERAL, "training.monitor=mean_average_precision"],
+            "training.monitor: given 'mean_average_precision'; allowed: accuracy, loss",
+        ),
+        (
+            [SEVERAL, "evaluation.thresholds={mean_iou: {min: 1}}"],
+            "evaluation.thresholds.mean_iou: not measured in multi_label; allowed: accuracy, loss",
+        ),
+        (
+            ["evaluation.thresholds={mean_average_precision: {min: 1}}"],
+            "mean_average_precision: not measured in classification; allowed: accuracy",
+        ),
+        (
+            ["data={source: folder, path: photos, multi_label: true}"],
+            "multi_label: true needs source: tfds, manifest or tfrecords",
+        ),
+        ([PHOTOS], "label_separator is missing, and a CSV has no lists; allowed: what"),
+        (
+            ["data={source: manifest, path: photos/labels.csv, label_separator: ;}"],
+            "label_separator is given; allowed: only with multi_label: true",
+        ),
+    ],
+)
+def test_what_does_not_fit_several_labels_is_reported_in_one_line(overrides, expected):
+    [line] = mistakes(DIGITS, *overrides)
+    assert expected in line
+
+
+def test_networks_for_whole_images_give_several_labels_too():
+    assert load(DIGITS, [SEVERAL]).data.task == "multi_label"
+    data = {"label_separator": ";", "multi_label": True, "path": "photos/labels.csv"}
+    assert load(DIGITS, [f"data={data | {'source': 'manifest'}}"]).data.task == "multi_label"
 
 
 def test_a_password_in_a_refused_url_is_not_repeated():

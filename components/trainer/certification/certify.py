@@ -7,13 +7,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import tensorflow as tf
+
+from components.tasks.training import training_of
 from components.trainer.certification.accelerators import Accelerator
 from components.trainer.certification.emulation import waits
-from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.threads import giving_way
 from components.trainer.input_plan.speed import at_most
+from files import tfrecords
 
 _SECONDS = 2.0  # of measuring what the input gives at its fastest
 _WARM_SECONDS = 10.0  # after which an epoch counts as seen
@@ -45,8 +48,8 @@ def inputs(
       configuration: a whole one; it says the image's shape, the target, the batch and the seed.
     """
     shape = configuration.preprocessing.shape
-    masks = Feature("mask", (*shape[:2], 1), "uint8")
-    classes = configuration.data.features.task == "classification"
+    task = configuration.data.features.task
+    target = training_of(task).feature(shape, _classes(files))
     given = configuration.training.input
     for strategy in strategies:
         options = FeedOptions(
@@ -60,9 +63,15 @@ def inputs(
             shape,
             configuration.training.batch_size,
             training=True,
-            target=LABEL if classes else masks,
+            target=target,
             options=options,
         )
+
+
+def _classes(files: Sequence[str]) -> int:
+    """Of how many classes an example's labels are; 0 where it has one label or a mask."""
+    features = tf.train.Example.FromString(next(tfrecords.records(files[0]))).features.feature
+    return len(features["labels"].bytes_list.value[0]) if "labels" in features else 0
 
 
 def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: int) -> Fed:

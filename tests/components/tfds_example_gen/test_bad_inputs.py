@@ -89,8 +89,8 @@ def test_an_unknown_dataset_names_the_prepared_and_the_embedded_ones(ingest, dat
     message = failure_of(ingest, "no_such_thing", data_dir, train="train")
 
     assert (
-        f"Prepared in {data_dir}: scenery_photos; coming with the project: digit_scenes, digits."
-        in message
+        f"Prepared in {data_dir}: scenery_photos; coming with the project: digit_pairs, "
+        "digit_scenes, digits." in message
     )
 
 

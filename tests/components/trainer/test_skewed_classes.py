@@ -176,7 +176,7 @@ def test_the_best_epoch_is_the_best_by_the_metric_that_is_monitored(train_in):
 def test_a_metric_without_a_validation_split_is_refused(digits, train_in):
     inputs = digits.inputs
     inputs["transformed_examples"][0].split_names = '["train"]'
-    with pytest.raises(Failure, match="monitor: accuracy is of a validation split, and there is"):
+    with pytest.raises(Failure, match="monitor: accuracy needs a validation split, and there is"):
         train_in("alone", inputs=inputs, monitor="accuracy")
 
 

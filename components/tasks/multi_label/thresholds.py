@@ -1,0 +1,50 @@
+"""The probability from which on an image has a class, chosen by F1 on the validation split."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+DEFAULT = 0.5  # of a class that no validation example has, and without a validation split
+_AT_ONCE = 256  # images
+
+
+def choose(
+    model, image_shape: tuple[int, int, int], classes: int, files: Sequence[str]
+) -> np.ndarray:
+    """(classes,) float32, of a trained model and the validation's transformed Examples.
+
+    Memory holds five bytes for each example and class.
+    """
+    if not files:
+        return np.full(classes, DEFAULT, np.float32)
+    scores, truth = [], []
+    spec = dict.fromkeys(("image", "labels"), tf.io.FixedLenFeature([], tf.string))
+    for records in tf.data.TFRecordDataset(list(files)).batch(_AT_ONCE):
+        parsed = tf.io.parse_example(records, spec)
+        images = tf.reshape(tf.io.decode_raw(parsed["image"], tf.uint8), (-1, *image_shape))
+        scores.append(tf.sigmoid(model(images, training=False)).numpy())
+        truth.append(tf.io.decode_raw(parsed["labels"], tf.uint8).numpy() > 0)
+    columns = zip(np.concatenate(scores).T, np.concatenate(truth).T, strict=True)
+    return np.array([best(*column) for column in columns], np.float32)
+
+
+def best(scores: np.ndarray, truth: np.ndarray) -> np.float32:
+    """The threshold of the highest F1, in the middle between two probabilities.
+
+    Of several, it is the highest one. Without an image of the class it is `DEFAULT`.
+
+    Args:
+      scores: (images,) float32, probabilities of one class.
+      truth: (images,) bool, whether an image has it.
+    """
+    if not truth.any():
+        return np.float32(DEFAULT)
+    order = np.argsort(-scores, kind="stable")
+    scores, right = scores[order], np.cumsum(truth[order])
+    last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each probability
+    f1 = 2 * right[last] / (last + 1 + right[-1])
+    here = last[np.argmax(f1)]
+    above, below = scores[here], scores[here + 1] if here + 1 < len(scores) else np.float32(0)
+    middle = np.float32((above + below) / 2)
+    return middle if middle > below else above

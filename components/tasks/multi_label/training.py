@@ -1,0 +1,92 @@
+"""Binary cross-entropy against each class: an image has any number of them."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from components.tasks.multi_label import thresholds
+from components.trainer import tallies
+from components.trainer.input.features import Feature
+from components.trainer.losses import Judged
+from metrics.counts import LabelCounts
+from settings.training import Training
+
+ARE_PICTURES = False
+ACCURACY, METRIC = "exact match", None
+choose = thresholds.choose
+
+
+def feature(image_shape: tuple[int, int, int], classes: int) -> Feature:
+    return Feature("labels", (classes,), "uint8")
+
+
+def labels(targets: tf.Tensor) -> tf.Tensor:
+    """(batch, classes) uint8, 1 for the classes that an image has."""
+    return targets
+
+
+class Loss:
+    """The mean over the classes of each one's binary cross-entropy.
+
+    Args:
+      training: says which loss, and how labels are smoothed.
+      class_weights: (classes,) what the loss of each class weighs; None: all 1.
+    """
+
+    def __init__(self, training: Training, class_weights: Sequence[float] | None = None):
+        self._smoothing = training.label_smoothing
+        self._gamma = training.focal_gamma if training.loss == "focal" else 0.0
+        self._class_weights = class_weights
+
+    def judge(
+        self, logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> Judged:
+        """What logits (batch, classes) are worth against labels (batch, classes).
+
+        Args:
+          weights: (batch,) float32, of the examples; None: all 1.
+        """
+        logits, classes = tf.cast(logits, tf.float32), logits.shape[-1]
+        given = tf.ones_like(logits) / classes
+        if weights is not None:
+            given *= weights[:, tf.newaxis]
+        if self._class_weights is not None:
+            given *= tf.constant(self._class_weights, tf.float32)
+        wanted = tf.cast(labels, tf.float32) * (1 - self._smoothing) + self._smoothing / 2
+        return Judged(labels, given, given * _losses(logits, wanted, self._gamma))
+
+
+def _losses(logits: tf.Tensor, wanted: tf.Tensor, gamma: float) -> tf.Tensor:
+    """(batch, classes) float32; with gamma above 0, the focal loss of Lin and others (2017,
+    arXiv:1708.02002)."""
+    if not gamma:
+        return tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
+    of_true, of_false = tf.nn.softplus(-logits), tf.nn.softplus(logits)  # -log p, -log(1 - p)
+    # By exp of the logarithm: p and 1 - p stay exact near 0.
+    as_true = wanted * tf.exp(-gamma * of_false) * of_true
+    as_false = (1 - wanted) * tf.exp(-gamma * of_true) * of_false
+    return as_true + as_false
+
+
+class Tallies(tallies.Tallies):
+    """Sums over the images of an epoch; one is right if all its classes are, at half a chance."""
+
+    CELLS = 3  # of each class: images in which it is right, predicted and true
+
+    def _counts(self, logits, labels):
+        predicted = logits > 0
+        right = tf.reduce_all(predicted == (labels > 0), axis=-1)
+        none = tf.zeros_like(right)
+        return right, tf.ones_like(right), none, none
+
+    def _by_class(self, judged: Judged, is_first: bool) -> tf.Tensor:
+        has = float(is_first) * tf.cast(judged.labels, tf.float32)
+        return tf.reduce_sum(tf.stack([has, judged.weights, judged.losses], -1), axis=0)
+
+    def _cells(self, logits, labels) -> tf.Tensor:
+        predicted, true = logits > 0, labels > 0
+        cells = tf.stack([predicted & true, predicted, true], -1)  # (batch, classes, 3)
+        return tf.reduce_sum(tf.cast(cells, tf.float64), axis=0)
+
+    def _measured(self, cells) -> LabelCounts:
+        return LabelCounts(*cells.T, total=cells.sum())

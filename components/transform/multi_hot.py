@@ -1,0 +1,49 @@
+"""Labels of images that have any number of classes: how they are written, checked and counted."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.examples.draws import listed
+from components.transform.job import TRAIN, Job
+from failures import Failure
+
+
+def multi_hot(rows: tf.Tensor, ids: tf.Tensor, batch: tf.Tensor, classes: int) -> tf.Tensor:
+    """(batch,) string of exactly `classes` raw uint8, 1 for the classes that an example has.
+
+    Args:
+      rows: (labels,) int64, the example of each label.
+      ids: (labels,) int64, its class; -1 for a label that is left out.
+      batch: () int64.
+    """
+    places = tf.boolean_mask(tf.stack([rows, ids], axis=1), ids >= 0)
+    shape = tf.stack([batch, tf.constant(classes, tf.int64)])
+    times = tf.scatter_nd(places, tf.ones_like(places[:, 0]), shape)  # (batch, classes)
+    return tf.strings.reduce_join(tf.gather([b"\0", b"\1"], tf.minimum(times, 1)), axis=1)
+
+
+def counts(rows: Sequence[bytes], classes: int) -> Counter[int]:
+    """How many of the examples, as `multi_hot` gives them, have each class that any has."""
+    has = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, classes).sum(axis=0, dtype=np.int64)
+    return Counter({number: int(has[number]) for number in np.flatnonzero(has).tolist()})
+
+
+def check_vocabulary(labels: set[int] | set[bytes], job: Job) -> None:
+    """Raises a Failure where the labels of the training split are none, or one is not a class."""
+    feature = job.features.label_feature
+    names = job.class_names
+    strange = labels - set(range(len(names))) if names else labels & {b""}
+    if strange:
+        limit = f"from 0 to {len(names) - 1}" if names else "not empty"
+        raise Failure(
+            f"Transform: split {TRAIN!r} has labels in feature {feature!r} that are not a class: "
+            f"{listed(map(repr, strange))}; labels are {limit}. Repair the dataset."
+        )
+    if not labels:
+        raise Failure(
+            f"Transform: no example of split {TRAIN!r} has a label in feature {feature!r}. Name "
+            "another label_feature or repair the dataset."
+        )

@@ -1,0 +1,148 @@
+"""Images with any number of classes: the loss, what is counted, and the thresholds."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import expit
+from sklearn.metrics import accuracy_score, f1_score
+
+from components.serving_check import faults
+from components.serving_check.requests import CLASSIFY, TRANSFORM
+from components.tasks.multi_label import answers, signature
+from components.tasks.multi_label.thresholds import best
+from components.tasks.multi_label.training import Loss, Tallies
+from components.trainer.expected_answers import write_answers
+from components.trainer.mixing import Mixer
+from components.transform import multi_hot
+from settings.training import Training
+from tests.components.trainer.linear_classifier import CLASSES, IMAGES, plain_sgd, steps_of, train
+
+CHANCE = np.random.default_rng(4)
+LABELS = (CHANCE.random((6, CLASSES)) < 0.4).astype(np.uint8)
+LOGITS = CHANCE.normal(0, 3, (6, CLASSES)).astype(np.float32)
+EXAMPLE_WEIGHTS = np.array([1, 0, 2, 0.5, 1, 3], np.float32)
+CLASS_WEIGHTS = [0.5, 2.0, 0.0, 1.5]
+
+
+def by_hand(logits, labels, smoothing=0.0, gamma=0.0):
+    """(batch, classes) the focal binary cross-entropy, as it is defined."""
+    p, wanted = expit(logits.astype(float)), labels * (1 - smoothing) + smoothing / 2
+    as_true = -wanted * (1 - p) ** gamma * np.log(p)
+    return as_true - (1 - wanted) * p**gamma * np.log(1 - p)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_the_loss_is_that_of_its_definition(smoothing, gamma):
+    focal = {"loss": "focal", "focal_gamma": gamma} if gamma else {}
+    loss = Loss(Training(label_smoothing=smoothing, **focal), CLASS_WEIGHTS)
+    found = loss.judge(tf.constant(LOGITS), tf.constant(LABELS), tf.constant(EXAMPLE_WEIGHTS))
+    weights = EXAMPLE_WEIGHTS[:, None] * CLASS_WEIGHTS / CLASSES
+    np.testing.assert_allclose(found.weights, weights, atol=1e-6)
+    expected = weights * by_hand(LOGITS, LABELS, smoothing, gamma)
+    np.testing.assert_allclose(found.losses, expected, atol=1e-5)
+
+
+def test_a_step_goes_the_way_of_the_mean_over_images_and_classes():
+    steps = steps_of(plain_sgd(), task="multi_label")
+    kernel, bias = (weight.numpy() for weight in steps.model.trainable_variables)
+    pixels = IMAGES.reshape(6, -1) / 255
+    off = (expit(pixels @ kernel + bias) - LABELS) / LABELS.size
+    train(steps, batch=(IMAGES, LABELS))
+    found = steps.model.trainable_variables[0].numpy()
+    np.testing.assert_allclose(found, kernel - 1.9 * 0.1 * pixels.T @ off, atol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", [{"mixup": 0.4}, {"cutmix": 1.0}])
+def test_mixed_images_have_the_labels_of_both_by_their_shares(recipe):
+    training = plain_sgd(**recipe)
+    mixer = Mixer(training, seed=5)
+    draws = mixer.draws(tf.constant(6), tf.constant(0, tf.int64), tf.constant(0), 1)
+    _, ((own, share), (other, rest)) = mixer(tf.constant(IMAGES), tf.constant(LABELS), None, draws)
+    np.testing.assert_allclose(share + rest, np.ones(6), atol=1e-6)
+    np.testing.assert_array_equal(own, LABELS)
+    np.testing.assert_array_equal(other, LABELS[[1, 0, 3, 2, 5, 4]])
+
+
+def test_an_epoch_counts_exact_matches_and_what_each_class_brings():
+    tallies = Tallies(CLASSES, by_class=True, confused=True)
+    loss = Loss(Training())
+    for half in (slice(0, 2), slice(2, 6)):
+        logits, labels = tf.constant(LOGITS[half]), tf.constant(LABELS[half])
+        tallies.add(logits, [loss.judge(logits, labels)])
+    totals, predicted = tallies.totals(), LOGITS > 0
+    assert totals.accuracy == pytest.approx(accuracy_score(LABELS, predicted))
+    assert totals.mean_loss == pytest.approx(by_hand(LOGITS, LABELS).mean(), abs=1e-5)
+    assert (totals.left_out, totals.misfits, totals.broken_steps) == (0, 0, 0)
+    assert [one.examples for one in tallies.class_sums()] == LABELS.sum(axis=0).tolist()
+    expected = f1_score(LABELS, predicted, average="micro")
+    assert tallies.measure("micro_f1") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_threshold_has_a_higher_f1_than_the_one_that_is_chosen(seed):
+    chance = np.random.default_rng(seed)
+    truth = chance.random(40) < 0.3
+    truth[0] = True
+    scores = np.round(np.clip(chance.normal(0.3 + 0.3 * truth, 0.2), 0, 1), 1).astype(np.float32)
+    found = best(scores, truth)
+    reached = [f1_score(truth, scores >= threshold) for threshold in np.unique(scores)]
+    assert f1_score(truth, scores >= found) == pytest.approx(max(reached))
+
+
+def test_a_class_that_no_image_has_keeps_half_a_chance():
+    assert best(np.array([0.1, 0.9], np.float32), np.array([False, False])) == 0.5
+
+
+def test_labels_above_their_thresholds_are_answered_with_the_most_probable_first():
+    probabilities = np.array([[0.6, 0.1, 0.9], [0.4, 0.2, 0.3]], np.float32)
+    thresholds = np.array([0.5, 0.05, 0.95], np.float32)
+    found = signature.answer(tf.constant(probabilities), tf.constant(["a", "b", "c"]), thresholds)
+    assert found["labels"].numpy().tolist() == [[b"a", b"b", b""], [b"b", b"", b""]]
+    assert found["predicted"].numpy().tolist() == [[1, 1, 0], [0, 1, 0]]
+    read = answers.read({name: value.numpy() for name, value in found.items()})
+    assert [one.labels for one in read] == [("a", "b"), ("b",)]
+    said = answers.facts(read[0], ["a", "b", "c"], top=1)
+    assert said["labels"] == ["a", "b"]
+    assert answers.text(said) == "a, b  (c 0.9000)"
+    assert answers.columns(read[1]) == {"labels": '["b"]'}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        ({}, None),
+        ({"predicted": [[1, 1, 1]]}, "other classes than those whose probability reaches"),
+        ({"labels": [[b"a", b"c", b""]]}, "gives the labels"),
+        ({"probabilities": [[0.6, 0.11, 0.9]]}, "gives other probabilities than the training"),
+    ],
+)
+def test_the_serving_check_finds_labels_that_contradict_the_probabilities(tmp_path, spoil, fault):
+    labels, probabilities = ["a", "b", "c"], np.array([[0.6, 0.1, 0.9]], np.float32)
+    thresholds = np.array([0.5, 0.05, 0.95], np.float32)
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "labels").write_text("a\nb\nc\n")
+    file = tmp_path / "expected_answers.json"
+    write_answers(str(file), labels, [b"pixels"], probabilities, "multi_label", thresholds)
+    answer = {
+        "labels": np.array([[b"a", b"b", b""]], object),
+        "predicted": np.array([[1, 1, 0]], np.uint8),
+        "probabilities": probabilities,
+    }
+    answer |= {name: np.array(value, answer[name].dtype) for name, value in spoil.items()}
+    said = {
+        "answers": {name: {"all": answer} for name in CLASSIFY}
+        | {TRANSFORM: {"all": {"image": np.array([b"pixels"], object)}}},
+        "corrupt": dict.fromkeys(CLASSIFY, True),
+    }
+    found = faults.find(str(tmp_path), {"protocols": {"": said}}, json.loads(file.read_text()))
+    assert (fault in found[0]) if fault else found == []
+
+
+def test_examples_without_a_label_and_with_an_unknown_one_have_no_class_of_it():
+    rows, ids = tf.constant([0, 0, 2, 2], tf.int64), tf.constant([1, 1, -1, 2], tf.int64)
+    found = multi_hot.multi_hot(rows, ids, tf.constant(3, tf.int64), 3).numpy().tolist()
+    assert found == [b"\0\1\0", b"\0\0\0", b"\0\0\1"]
+    assert multi_hot.counts(found, 3) == {1: 1, 2: 1}
