@@ -154,6 +154,7 @@ def _apply(override, given, places):
     except Failure as failure:
         raise ConfigurationError(f"--set {override}: {failure}") from None
     places[path] = "--set"
+    places[tuple(int(part) if part.isdecimal() else part for part in path)] = "--set"
 
 
 def _place_of(path, places, file):

@@ -87,14 +87,24 @@ class Form:
 def put(keys: dict[str, Any], key: str, value: Any) -> None:
     """Sets the value of the dotted `key` in nested dicts, and makes those that are missing.
 
+    A number is an item of a list that is there, as in augmentation.own.0.name.
+
     Raises:
-      Failure: a part of the key holds a single value.
+      Failure: a part of the key holds a single value, or a list has no such item.
     """
     *above, last = key.split(".")
     for i, name in enumerate(above):
-        if keys.get(name) is None:
+        if isinstance(keys, dict) and keys.get(name) is None:
             keys[name] = {}
-        keys = keys[name]
-        if not isinstance(keys, dict):
+        keys = keys[_place(keys, name, above[:i])]
+        if not isinstance(keys, dict | list):
             raise Failure(f"{'.'.join(above[: i + 1])} has no keys")
-    keys[last] = value
+    keys[_place(keys, last, above)] = value
+
+
+def _place(keys: dict[str, Any] | list, name: str, above: list[str]) -> str | int:
+    if isinstance(keys, dict):
+        return name
+    if name.isdecimal() and int(name) < len(keys):
+        return int(name)
+    raise Failure(f"{'.'.join(above)} is a list of {len(keys)}; allowed: a number below that")

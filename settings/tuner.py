@@ -159,11 +159,14 @@ def takes_fractions(key: str, recipe: Recipe) -> bool:
 
 
 def _open_sections(recipe: Recipe) -> dict[str, type[Section]]:
-    """The sections whose keys the network and the loss decide."""
+    """The sections whose keys the network, or other code of one's own, decides."""
     loss = recipe.training.loss
     found = {"model.parameters": parameters_of(recipe.model.name)}
     if is_own(loss):
         found["training.loss_parameters"] = declaration("loss", loss).parameters
+    for number, change in enumerate(recipe.augmentation.own):
+        kind = declaration("augmentation", change.name).parameters
+        found[f"augmentation.own.{number}.parameters"] = kind
     return found
 
 

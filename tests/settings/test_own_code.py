@@ -11,7 +11,8 @@ from failures import ConfigurationError, Failure
 from settings import own_modules
 from settings.own_code import declaration
 from settings.reading import load
-from settings.training import Recipe
+from settings.training import Recipe, Training
+from settings.tuner import takes_fractions
 from tests.own_code.user_package import UserPackage, forget_afterwards
 from tests.test_rooms import FLOORS, rooms
 
@@ -277,6 +278,34 @@ def test_its_parameters_can_be_searched(project):
     assert "model.parameters.depth: given 'deep'; allowed: a whole number" in line
     [line] = project.mistakes(name, f"tuner={search % ('width', '1, 2')}")
     assert "model.parameters.width: unknown key; allowed: " in line
+
+
+def test_parameters_of_an_augmentation_and_of_a_loss_can_be_searched(project):
+    project.write("others", OTHERS)
+    keys = "augmentation.own.0.parameters.thickness", "training.loss_parameters.epsilon"
+    space = ", ".join(f"{key}: {{min: 0, max: %s}}" for key in keys)
+    given = AUGMENTATION % "", "training.loss=KIT.others:poly"
+    search = f"tuner={{trials: 2, epochs: 1, search_space: {{{space}}}}}"
+    made = project.load("{name: small_cnn}", *given, search % (1, 2))
+    recipe = Recipe(
+        model=made.model, augmentation=made.augmentation, training=made.training.part(Training)
+    )
+    assert [takes_fractions(key, recipe) for key in keys] == [True, True]
+    [line] = project.mistakes("{name: small_cnn}", *given, search % ("1", "[]"))
+    assert "tuner" in line
+
+
+def test_set_reaches_an_item_of_a_list(project):
+    project.write("others", OTHERS)
+    given = AUGMENTATION % "", "augmentation.own.0.parameters.thickness=0.5"
+    made = project.load("{name: small_cnn}", *given)
+    assert made.augmentation.own[0].parameters == {"thickness": 0.5}
+    [line] = project.mistakes("{name: small_cnn}", given[0], "augmentation.own.0.name=KIT.others:f")
+    assert line.startswith(
+        "--set: augmentation.own.0.name: given 'KIT.others:f'; KIT/others.py has"
+    )
+    [line] = project.mistakes("{name: small_cnn}", given[0], "augmentation.own.1.name=x:y")
+    assert line.endswith("augmentation.own is a list of 1; allowed: a number below that")
 
 
 def test_an_edit_of_what_the_module_imports_is_another_state_of_the_code(project):
