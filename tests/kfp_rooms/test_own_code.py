@@ -2,8 +2,10 @@
 
 import pytest
 
+from cli.command_line import main
 from failures import ConfigurationError, Failure
 from kfp.own_code_image import check_images, own_packages
+from kfp.package_rules import read_package
 from pipeline.origin import origin_of
 from pipeline.own_code_flag import FLAG, check_own_code, own_code_flags
 from settings.own_modules import look_in
@@ -60,15 +62,25 @@ def test_the_origin_of_a_run_names_the_state_of_the_code(example):
 
 
 @pytest.mark.slow
-def test_the_state_of_the_code_is_an_argument_of_the_steps_that_run_it(example):
-    from pipeline.create_pipeline import create_pipeline
+def test_a_package_carries_the_state_of_the_code_to_the_steps_that_run_it(
+    monkeypatch, tmp_path, capfd
+):
+    forget_afterwards(monkeypatch)
+    words = ["compile", "--config", EXAMPLE, "--output", str(tmp_path / "own.yaml")]
+    assert main(words) == 2
+    assert "kubeflow.image: given 'steadyfeed', which stands for" in capfd.readouterr().err
 
+    assert main([*words, "--set", "kubeflow.image=registry/photos:1"]) == 0
+    assert "The image must hold vision_kit: see docs/own_code.md." in capfd.readouterr().out
+    spec, _ = read_package(tmp_path / "own.yaml")
+    executors = spec["deploymentSpec"]["executors"]
     flags = {
-        component.id: [flag for flag in component.executor_spec.extra_flags if FLAG in flag]
-        for component in create_pipeline(example()).components
+        name.removesuffix("_executor"): argument
+        for name, executor in executors.items()
+        for argument in executor["container"]["args"]
+        if argument.startswith(FLAG)
     }
-    named = {step: given for step, given in flags.items() if given}
-    trainer = "vision_kit.changes,vision_kit.losses,vision_kit.nets@"
-    assert set(named) == {"Trainer", "Evaluator"}
-    assert named["Trainer"][0].startswith(FLAG + trainer)
-    assert named["Evaluator"][0].startswith(f"{FLAG}vision_kit.scores@")
+    trained = "vision_kit.changes,vision_kit.losses,vision_kit.nets@"
+    assert set(flags) == {"Trainer", "Evaluator"}
+    assert flags["Trainer"].startswith(FLAG + trained)
+    assert flags["Evaluator"].startswith(f"{FLAG}vision_kit.scores@")
