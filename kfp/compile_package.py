@@ -23,6 +23,7 @@ from kfp.platform_document import platform_document
 from kfp.run_facts import PUSHING_STEP, add_run_facts
 from kfp.run_origin import origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
+from pipeline.code_fingerprint import CODE
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
 from settings.workers import Workers
@@ -113,6 +114,7 @@ def compile_pipeline(
             if name == worker_job.STEP and workers and workers.workers > 1:
                 job = worker_job.template(kubeflow, workers, _image(step, kubeflow), _ENVIRONMENT)
                 given, step = worker_job.variable(job), worker_job.waiting(kubeflow, step)
+            executor["container"]["args"] += _state_of_files(components.get(name))
             _finish_container(executor["container"], name, step, kubeflow, given or {})
             steps[_EXECUTOR.format(name)] = step
     platform = platform_document(steps)
@@ -152,6 +154,15 @@ def _add_parameter(spec, parameter):
             task["inputs"]["parameters"][parameter.input] = {
                 "componentInputParameter": parameter.name
             }
+
+
+def _state_of_files(component):
+    """What TFX's compiler leaves out: the state of files that neither image nor artifacts hold.
+
+    The cache's key holds a step's arguments. That of this project's code is the image's tag.
+    """
+    flags = getattr(component and component.executor_spec, "extra_flags", [])
+    return [flag for flag in flags if not flag.startswith(CODE)]
 
 
 def _step(name, kubeflow, asked):

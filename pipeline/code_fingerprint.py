@@ -9,6 +9,7 @@ from pathlib import Path
 
 from files import python_sources
 
+CODE = "--code="  # before the fingerprint, in a component's arguments
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -20,7 +20,7 @@ from components.transform.component import Transform
 from components.tuner.component import Tuner
 from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
-from pipeline.code_fingerprint import code_fingerprint
+from pipeline.code_fingerprint import CODE, code_fingerprint
 from pipeline.own_code_flag import own_code_flags
 from settings.training import Training
 from settings.training_input import InputReport
@@ -130,7 +130,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
         )
     )
     for component in components:
-        flag = f"--code={code_fingerprint(type(component).__module__)}"
+        flag = f"{CODE}{code_fingerprint(type(component).__module__)}"
         component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.
     own_code = own_code_flags(configuration.trained_modules)
     for component in (*tuners, trainer):

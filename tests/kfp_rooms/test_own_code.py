@@ -4,6 +4,7 @@ import pytest
 
 from cli.command_line import main
 from failures import ConfigurationError, Failure
+from kfp import entrypoint
 from kfp.own_code_image import check_images, own_packages
 from kfp.package_rules import read_package
 from pipeline.origin import origin_of
@@ -59,6 +60,14 @@ def test_the_origin_of_a_run_names_the_state_of_the_code(example):
     names = "vision_kit.changes, vision_kit.losses, vision_kit.nets, vision_kit.scores: "
     assert origin["own_code"].startswith(names)
     assert "own_code" not in origin_of(load("configs/digits.yaml"))
+
+
+def test_a_step_in_an_image_without_the_code_fails_with_one_line(capfd):
+    step = ["--executor_class_path", "components.trainer.component.Trainer_Executor"]
+    step += ["--component_id", "Trainer", "--json_serialized_invocation_args", "{}"]
+    assert entrypoint.main([*step, f"{FLAG}gone.nets@0123456789abcdef"]) == 1
+    [line] = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Trainer")]
+    assert line.startswith("Trainer failed: there is no package gone; the key `code` names the ")
 
 
 @pytest.mark.slow
