@@ -12,9 +12,14 @@ def leaves(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def backbone(model: keras.Model) -> keras.Model | None:
-    """The one model within it; None where there is none, or several."""
+    """The one model within it; None where there is none, or several.
+
+    Nor is it one that holds the classifier, as a network of one's own may.
+    """
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    return inner[0] if len(inner) == 1 else None
+    if len(inner) != 1 or last_with_weights(model) in leaves(inner[0]):
+        return None
+    return inner[0]
 
 
 def body(model: keras.Model) -> list[keras.layers.Layer]:

@@ -1,10 +1,12 @@
 """Code of one's own in a training: what it is given, and what becomes of its mistakes."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.trainer.augmentation import Augmenter
+from components.trainer.freezing import Freezing
 from components.trainer.losses import Loss
 from components.trainer.model import build_model
 from failures import Failure
@@ -167,6 +169,27 @@ def test_a_function_or_a_class_is_the_network(kit):
     assert linear(images).shape == (2, 10)
     assert built(f"{module}:Layered", {"width": 3})(images).shape == (2, 10)
     assert built(f"{module}:per_pixel", per_pixel=True)(images).shape == (2, 4, 4, 10)
+
+
+def test_all_but_the_classifier_of_a_model_of_ones_own_is_its_body(kit):
+    module = kit("""
+        import keras
+        from keras import layers
+
+        class Net(keras.Model):
+            def __init__(self, classes: int):
+                super().__init__()
+                self.block, self.norm = layers.Conv2D(3, 3), layers.BatchNormalization()
+                self.pool, self.head = layers.GlobalMaxPooling2D(), layers.Dense(classes)
+
+            def call(self, pixels, training=None):
+                return self.head(self.pool(self.norm(self.block(pixels), training=training)))
+    """)
+    model = built(f"{module}:Net")
+    frozen = Freezing(model, Training.of(freeze_epochs=1, epochs=2)).layers
+    [net] = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    assert {net.block, net.norm} <= set(frozen)
+    assert net.head not in frozen
 
 
 @pytest.mark.parametrize(
