@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,10 +27,11 @@ from components.trainer.input.features import LABEL, image_feature
 from components.trainer.input.function import feed
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source, cores
-from components.trainer.input_plan.speed import Speed, at_most
+from components.trainer.input_plan.speed import Speed, at_most, core_seconds
 
 QUARTER = RandomCrop(area=(0.25, 0.25), aspect=(4 / 3, 4 / 3))
 _READY = 16  # batches that the input function has ready at most
+_SETTLED = 0.2  # seconds without work
 _CROPS, _LATER, _MEMORY = 2, 3, 1 / 8  # the bars
 
 
@@ -146,6 +148,7 @@ def in_turn(rounds: int, seconds: float, ways: dict[str, Callable]) -> dict[str,
     found = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
+            _settle()
             with way() as batches:
                 at_most(batches, BATCH, seconds / 3, fewest=_READY)
                 found[name].append(at_most(batches, BATCH, seconds, fewest=cores()))
@@ -157,6 +160,15 @@ def in_turn(rounds: int, seconds: float, ways: dict[str, Callable]) -> dict[str,
             flush=True,
         )
     return speeds
+
+
+def _settle() -> None:
+    """Waits until the other ways have filled their buffers."""
+    while True:
+        before = core_seconds()
+        time.sleep(_SETTLED)
+        if core_seconds() - before < _SETTLED / 10:
+            return
 
 
 def _ratio(what: str, ours: Speed, other: Speed, bar: float | None = None) -> None:

@@ -1,7 +1,7 @@
 """Random windows of encoded images, decoded alone and resized to the wanted shape.
 
-A JPEG decoder still has to read all that stands before the window's last row, but it transforms,
-colours and stores the window only, and shrinks it on the way where it is much too large.
+A JPEG decoder has to read all that stands before the window's last row, but nothing below it, and
+it shrinks the picture on the way where the window is much too large.
 """
 
 import dataclasses
@@ -147,6 +147,8 @@ def _jpeg_size(image: bytes) -> tuple[int, int] | None:
     """Height and width as stored of a JPEG that is decoded in windows; None for other images."""
     if not image.startswith(jpeg.JPEG):
         return None
+    if jpeg.available() and (size := jpeg.size_of(image)):
+        return size
     height, width, colours = tf.io.extract_jpeg_shape(image).numpy().tolist()
     return (height, width) if colours <= _THREE_COLOURS else None
 
@@ -171,11 +173,16 @@ def decode_window(
     top, left = window.top // ratio, window.left // ratio
     height = max(1, min(window.height // ratio, high - top))
     width = max(1, min(window.width // ratio, broad - left))
+    block = _BLOCKS // ratio
+    end = min(-(-(top + height) // block) * block, high)
+    upper = None
+    if jpeg.available():
+        upper = jpeg.decode_upper(image, min(end * ratio, size[0]), channels, ratio)
+    if upper is not None:
+        return upper[top : top + height, left : left + width]
     # Rows are skipped in whole blocks: libjpeg-turbo up to 3.1 mistakes rows within one (its
     # issue 915).
-    block = _BLOCKS // ratio
     first = top // block * block
-    end = min(-(-(top + height) // block) * block, high)
     decoded = tf.raw_ops.DecodeAndCropJpeg(
         contents=image,
         crop_window=[first, left, end - first, width],

@@ -7,7 +7,9 @@ that is the faster resizing. Both release Python's lock while they work.
 import contextlib
 import functools
 import importlib.util
+import math
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from types import ModuleType
@@ -17,6 +19,13 @@ import numpy as np
 JPEG = b"\xff\xd8\xff"
 RATIOS = (1, 2, 4, 8)  # by which a JPEG decoder shrinks an image at little cost
 _RGB = 3
+_FOUR_COLOURS = ("CMYK", "YCCK")
+# ITU-T T.81, B.1.1 and B.2.2: the markers of frames, and where in one the height stands.
+_BASELINE = (0xC0, 0xC1)
+_OTHER_FRAMES = (*range(0xC2, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xDB))
+_HEIGHT, _FRAME_BYTES = 5, 9
+# Before the picture's end, or before a mark that divides what lies below.
+_LEFT_OVER = re.compile("extraneous bytes before marker 0xd[0-79]")
 _DECODED_BYTES = 1 << 20  # the first size of a thread's buffer
 
 _of_thread = threading.local()
@@ -88,6 +97,59 @@ def quick_resizing() -> Iterator[ModuleType]:
         cv2.ipp.setUseIPP_NotExact(not exact)
 
 
+def size_of(image: bytes) -> tuple[int, int] | None:
+    """Height and width as stored; None of images that TensorFlow's ops have to read."""
+    simplejpeg, _ = _libraries()
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(image)
+    except ValueError:
+        return None
+    return None if colours in _FOUR_COLOURS else (height, width)
+
+
+def decode_upper(image: bytes, end: int, channels: int, ratio: int) -> np.ndarray | None:
+    """The rows of a JPEG above row `end`, shrunk by `ratio`, decoded as all of it would be.
+
+    The decoder is told that the picture ends there: it reads nothing of what lies below.
+
+    Args:
+      end: a multiple of 32, or the height of the picture.
+      ratio: one of RATIOS.
+
+    Returns:
+      (rows / ratio, width / ratio, channels) uint8, in memory that the thread's next call reuses;
+      None if the image is damaged above, or not of the usual kind: baseline, in one scan.
+    """
+    place, size = _place_of_height(image), size_of(image)
+    if place is None or size is None:
+        return None
+    height, width = -(-end // ratio), -(-size[1] // ratio)
+    buffer = _buffer(height * width * channels)
+    if end != size[0]:
+        image = b"".join((image[:place], end.to_bytes(2), image[place + 2 :]))
+    simplejpeg, _ = _libraries()
+    try:
+        _decode_into(simplejpeg, image, (height, width), channels, ratio, buffer)
+    except ValueError as error:
+        # Not reading what lies below is the only complaint, after the last row was decoded.
+        if not _LEFT_OVER.search(str(error)):
+            return None
+    return buffer[: height * width * channels].reshape(height, width, channels)
+
+
+def _place_of_height(image: bytes) -> int | None:
+    """Where the height stands in a JPEG of the usual kind."""
+    at = 2
+    while image[at : at + 1] == b"\xff" and at + _FRAME_BYTES < len(image):
+        marker = image[at + 1]
+        if marker in _BASELINE:
+            return at + _HEIGHT
+        if marker in _OTHER_FRAMES:
+            break
+        at += 2 + int.from_bytes(image[at + 2 : at + 4])
+    return None
+
+
 def decode_whole(images: Sequence[bytes], channels: int, rows: np.ndarray) -> None:
     """Decodes JPEGs as they are, each into its row, in the exact way.
 
@@ -120,20 +182,26 @@ def _space(channels: int) -> str:
 def _decode(simplejpeg: ModuleType, image: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     """(height, width, channels) uint8, in memory that the thread's next call reuses."""
     height, width, colours, _ = simplejpeg.decode_jpeg_header(image)
-    if colours in ("CMYK", "YCCK"):
+    if colours in _FOUR_COLOURS:
         raise ValueError("TensorFlow turns four colours into three in its own way.")
     scale = min(height / shape[0], width / shape[1])  # how much larger than needed
     ratio = max(ratio for ratio in RATIOS if ratio == 1 or ratio <= scale)
-    height, width = -(-height // ratio), -(-width // ratio)
+    size = -(-height // ratio), -(-width // ratio)
+    return _decode_into(
+        simplejpeg, image, size, shape[2], ratio, _buffer(math.prod(size) * shape[2])
+    )
+
+
+def _decode_into(simplejpeg: ModuleType, image, size, channels, ratio, buffer) -> np.ndarray:
     return simplejpeg.decode_jpeg(
         image,
-        _space(shape[2]),
+        _space(channels),
         fastdct=True,
         fastupsample=True,
-        min_height=height,
-        min_width=width,
+        min_height=size[0],
+        min_width=size[1],
         min_factor=ratio,
-        buffer=_buffer(height * width * shape[2]),
+        buffer=buffer,
     )
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from components.exif_orientation import turned
+from components.trainer.input import jpeg
 from components.trainer.input.crop import RandomCrop, Window, decode_window, decode_windows
 from components.trainer.input.decode import decode_images
 from components.trainer.input.function import input_function
@@ -52,9 +53,13 @@ def _whole(image: bytes, channels=3, ratio=1) -> np.ndarray:
     ids=str,
 )
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_window_decoded_alone_has_the_pixels_of_the_whole_picture(mode, arguments, photograph):
+@pytest.mark.parametrize("installed", [True, False], ids=["quick decoder", "TensorFlow"])
+def test_a_window_decoded_alone_has_the_pixels_of_the_whole_picture(
+    installed, mode, arguments, photograph, monkeypatch
+):
+    monkeypatch.setattr(jpeg, "available", lambda: installed)
     image = _encoded(photograph.convert(mode), **arguments)
-    draws = np.random.default_rng(0).uniform(size=(12, 4))
+    draws = np.random.default_rng(0).uniform(size=(8, 4))
     for channels in (1, 3):
         for ratio in (1, 2, 4, 8):
             whole = _whole(image, channels, ratio)
@@ -67,6 +72,15 @@ def test_a_window_decoded_alone_has_the_pixels_of_the_whole_picture(mode, argume
                 assert abs(width - window.width / ratio) <= 1 or width == 1
                 expected = whole[top : top + height, left : left + width]
                 np.testing.assert_array_equal(found, expected, f"{window} {ratio}")
+
+
+def test_only_damage_above_the_end_of_a_window_is_met(photograph):
+    image = _encoded(photograph)
+    upper = Window(10, 20, 60, 90)
+    found = decode_window(image[: 3 * len(image) // 4], (HEIGHT, WIDTH), upper, 3)
+    np.testing.assert_array_equal(found, decode_window(image, (HEIGHT, WIDTH), upper, 3))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?i)jpeg"):
+        decode_window(image[: len(image) // 4], (HEIGHT, WIDTH), upper, 3)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
