@@ -109,7 +109,7 @@ def create_pipeline(configuration, metadata_connection_config=None):
     served = {}
     if configuration.serving.check:
         given = {}
-        if "int8" in configuration.serving.tflite:
+        if "tflite_int8" in configuration.serving.export:
             given["transformed_examples"] = transform.outputs["transformed_examples"]
         serving = ServingCheck(
             examples=raw,

@@ -24,19 +24,19 @@ class Serving(Section):
         "answers for itself before it takes any other; needs check",
     )
 
-    tflite: list[Literal["float16", "int8"]] = Field(
+    export: list[Literal["tflite_float16", "tflite_int8"]] = Field(
         [],
-        description="push TFLite files of the network beside the SavedModel: float16 halves the "
-        "weights, int8 quarters them and computes in whole numbers; needs check",
+        description="push files of the network in these formats beside the SavedModel; float16 "
+        "halves the weights, int8 quarters them and computes in whole numbers; needs check",
     )
-    tflite_tolerance: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1, description="how far a probability of a TFLite file may be from the SavedModel's"
+    export_tolerance: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="how far a probability of an exported file may be from the SavedModel's"
     )
-    tflite_images: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        100, description="transformed training images by which int8 chooses its ranges"
+    export_images: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="transformed training images by which tflite_int8 chooses its ranges"
     )
 
-    @field_validator("tflite")
+    @field_validator("export")
     @classmethod
     def _names_each_once(cls, formats):
         if len(set(formats)) < len(formats):
@@ -47,6 +47,6 @@ class Serving(Section):
     def _pushes_what_was_checked(self):
         if self.warm_up and not self.check:
             raise ValueError("warm_up: given true; allowed: false, or with check: true")
-        if self.tflite and not self.check:
-            raise ValueError("tflite: given with check: false; allowed: with check: true")
+        if self.export and not self.check:
+            raise ValueError("export: given with check: false; allowed: with check: true")
         return self

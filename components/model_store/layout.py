@@ -13,19 +13,19 @@ from files import places
 HIGHEST_NUMBER = 2**63 - 1  # TensorFlow Serving keeps versions in an int64.
 RECORD = "steadyfeed.json"  # beside each pushed model: what made it
 WARM_UP = "assets.extra/tf_serving_warmup_requests"  # where TensorFlow Serving looks for them
-_EXPORTS = "tflite/"  # files in other formats
+EXPORTS = "exports"  # a folder of files in other formats
 _NEXT_STEP = "Correct this or set another push destination, then run again."
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 def is_beside(path: str) -> bool:
     """Whether a file of a version, named relative to its folder, is no part of its SavedModel."""
-    return path in (RECORD, WARM_UP) or path.startswith(_EXPORTS)
+    return path in (RECORD, WARM_UP) or path.startswith(f"{EXPORTS}/")
 
 
 def exports(paths: Iterable[str]) -> tuple[str, ...]:
     """Those of the files of a version that are the model in other formats."""
-    return tuple(sorted(path for path in paths if path.startswith(_EXPORTS)))
+    return tuple(sorted(path for path in paths if path.startswith(f"{EXPORTS}/")))
 
 
 def is_version_name(name: str) -> bool:

@@ -57,7 +57,7 @@ def copy_beside(source: str | None, target: str) -> None:
 def model_fingerprint(folder: str) -> str:
     """A hash over names and contents of a SavedModel's files.
 
-    What stands beside them (the push record, requests to warm up with, TFLite files) and the
+    What stands beside them (the push record, requests to warm up with, exports) and the
     modification times do not count, so a model has the same fingerprint in the pipeline root and
     in the push destination.
     """

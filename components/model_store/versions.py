@@ -33,7 +33,7 @@ class PushRecord:
     run: str = ""  # id of the pipeline run that pushed it
     restored_from: int | None = None  # by a rollback, from this version
     replaced: int | None = None  # the version in service when it was rolled back
-    exports: tuple[str, ...] = ()  # files in other formats, as tflite/int8.tflite
+    exports: tuple[str, ...] = ()  # files in other formats, as exports/int8.tflite
     # What the model was made from, where its artifact records it: git_commit, configuration …
     origin: Mapping[str, str] = field(default_factory=dict)
 

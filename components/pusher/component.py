@@ -53,7 +53,7 @@ def Pusher(
     already, because a run was killed after its push, is found by its content and not pushed
     twice. Beside the model is steadyfeed.json, which records what made it; TensorFlow Serving
     ignores it. What ServingCheck left for it is in the same version: requests for warming up, where
-    TensorFlow Serving looks for them, and TFLite files.
+    TensorFlow Serving looks for them, and files in other formats.
 
     Args:
       pushed_model: custom properties as TFX sets them: `pushed` (0 or 1) and, when pushed,

@@ -48,9 +48,9 @@ def ServingCheck(
       champion: what ChampionResolver found; its latency is measured beside.
       infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
         `summary` and serving.json give the causes, latency and memory. What the Pusher is to put
-        beside the model is below beside/: with `serving.warm_up` requests, with `serving.tflite`
-        TFLite files.
-      transformed_examples: of Transform, by which TFLite int8 chooses its ranges.
+        beside the model is below beside/: with `serving.warm_up` requests, with `serving.export`
+        files in other formats.
+      transformed_examples: of Transform, by which tflite_int8 chooses its ranges.
       large_batch: requests in the large batch, > 0.
 
     Raises:
@@ -72,18 +72,17 @@ def ServingCheck(
     figures = {name: served.figures(result) for name, result in results.items()}
     causes = faults.find(path, results["challenger"], expected)
     causes = causes or faults.over_limits(figures, serving)
-    if serving.tflite and not causes:
-        # What makes it takes a second to import.
-        from components.serving_check import tflite
+    if serving.export and not causes:
+        from components.serving_check import exports
 
         pixels = []
-        if "int8" in serving.tflite:
-            pixels = tflite.training_pixels(transformed_examples, serving.tflite_images)
+        if "tflite_int8" in serving.export:
+            pixels = exports.training_pixels(transformed_examples, serving.export_images)
         protocols = results["challenger"]["protocols"]
-        converted, causes = tflite.convert(path, serving, protocols, pixels)
-        figures["tflite"] = tflite.figures(converted, path)
+        made, causes = exports.export(path, serving, protocols, pixels)
+        figures["exports"] = exports.figures(made, path)
         if not causes:
-            tflite.write(converted, beside(infra_blessing.uri))
+            exports.write(made, beside(infra_blessing.uri))
     if serving.warm_up and not causes:
         # Its messages come from a package that only this and a server over gRPC need.
         from components.serving_check import warm_up
@@ -124,8 +123,8 @@ def _write(blessing, causes: list[str], server: str, figures: Mapping[str, Mappi
             f"serves: p50 {challenger['p50_ms']:.1f} ms, p99 {challenger['p99_ms']:.1f} ms, "
             f"{challenger['memory_mb']:.0f} MiB"
         )
-    for name, lite in figures.get("tflite", {}).items():
-        size, whole = (lite[key] / 1e6 for key in ("bytes", "saved_model_bytes"))
-        difference = f"off by up to {lite['difference']:.2g}"
-        summary += f"; TFLite {name} {size:.2f} MB of {whole:.2f}, {difference}"
+    for name, export in figures.get("exports", {}).items():
+        size, whole = (export[key] / 1e6 for key in ("bytes", "saved_model_bytes"))
+        difference = f"off by up to {export['difference']:.2g}"
+        summary += f"; {name} {size:.2f} MB of {whole:.2f}, {difference}"
     blessing.set_string_custom_property("summary", summary)

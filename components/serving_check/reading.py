@@ -18,8 +18,8 @@ class Figures(NamedTuple):
     requests: int | None = None
 
 
-class Lite(NamedTuple):
-    """A TFLite file beside the SavedModel."""
+class Export(NamedTuple):
+    """A file in another format beside the SavedModel."""
 
     bytes: int
     saved_model_bytes: int
@@ -34,7 +34,7 @@ class Result(NamedTuple):
     server: str
     challenger: Figures | None
     champion: Figures | None
-    tflite: dict[str, Lite]  # by format
+    exports: dict[str, Export]  # by format
 
 
 def beside(folder: str) -> str:
@@ -51,5 +51,5 @@ def read_result(folder: Path) -> Result | None:
         Figures(*map(model.get, Figures._fields)) if (model := found.get(name)) else None
         for name in ("challenger", "champion")
     )
-    tflite = {name: Lite(**lite) for name, lite in found.get("tflite", {}).items()}
-    return Result(found["blessed"], found["causes"], found["server"], *figures, tflite)
+    exports = {name: Export(**export) for name, export in found.get("exports", {}).items()}
+    return Result(found["blessed"], found["causes"], found["server"], *figures, exports)

@@ -150,9 +150,9 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
         "worst/00.png": png(200),
     }  # fmt: skip
     figures = {"p50_ms": 1.2, "p99_ms": 1.5, "memory_mb": 380.0, "requests": 100}
-    lite = {"int8": {"bytes": 70_000, "saved_model_bytes": 280_000, "difference": 0.0123}}
+    exports = {"tflite_int8": {"bytes": 70_000, "saved_model_bytes": 280_000, "difference": 0.0123}}
     serving = {"blessed": True, "causes": [], "server": "C library", "challenger": figures}
-    serving["tflite"] = lite
+    serving["exports"] = exports
     statistics = {"Split-train/FeatureStats.pb": feature_statistics(labels, size)}
     contributions = [
         {"name": name, "examples": 5.0 * label, "weight": 5.0 * label * heavy, "loss": heavy}

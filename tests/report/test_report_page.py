@@ -72,8 +72,8 @@ def test_the_reliability_diagram_has_the_calibration_error_before_and_after(page
     assert [len(line.split()) for line in re.findall(r'points="(.*?)"', part)] == [2, 2]
 
 
-def test_tflite_files_are_reported_with_their_size_and_largest_difference(page):
-    row = re.search(r"int8</th>(.*?)</tr>", section(page, "serving"))[1]
+def test_exported_files_are_reported_with_their_size_and_largest_difference(page):
+    row = re.search(r"tflite_int8</th>(.*?)</tr>", section(page, "serving"))[1]
     assert row == "<td>0.07&nbsp;MB</td><td>25.0\xa0%</td><td>0.012</td>"
 
 

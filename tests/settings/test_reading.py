@@ -41,12 +41,12 @@ def test_requests_to_warm_up_with_need_the_check_that_makes_them():
     assert line.endswith("warm_up: given true; allowed: false, or with check: true")
 
 
-def test_tflite_files_need_the_check_that_compares_them():
-    assert load(DIGITS, ["serving.tflite=[int8]"]).serving.tflite == ["int8"]
-    [line] = mistakes(DIGITS, "serving.tflite=[int8]", "serving.check=false")
-    assert line.endswith("tflite: given with check: false; allowed: with check: true")
-    [line] = mistakes(DIGITS, "serving.tflite=[int8, int8]")
-    assert "given int8, int8; allowed: each once" in line
+def test_exported_files_need_the_check_that_compares_them():
+    assert load(DIGITS, ["serving.export=[tflite_int8]"]).serving.export == ["tflite_int8"]
+    [line] = mistakes(DIGITS, "serving.export=[tflite_int8]", "serving.check=false")
+    assert line.endswith("export: given with check: false; allowed: with check: true")
+    [line] = mistakes(DIGITS, "serving.export=[tflite_int8, tflite_int8]")
+    assert "given tflite_int8, tflite_int8; allowed: each once" in line
 
 
 def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):

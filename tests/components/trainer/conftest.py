@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.serving_check import tflite
+from components.serving_check import exports
 from components.trainer import devices
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.component import Trainer_Executor
@@ -320,9 +320,9 @@ def as_tflite():
                 ("serving_default", signatures["serve_examples"]),
             )
         }
-        serving = Serving(tflite=["float16", "int8"])
-        pixels = tflite.training_pixels(examples, serving.tflite_images)
+        serving = Serving(export=["tflite_float16", "tflite_int8"])
+        pixels = exports.training_pixels(examples, serving.export_images)
         folder = str(run.serving_folder)
-        return tflite.convert(folder, serving, {"": {"answers": answers}}, pixels)
+        return exports.export(folder, serving, {"": {"answers": answers}}, pixels)
 
     return converted

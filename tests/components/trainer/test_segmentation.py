@@ -198,5 +198,5 @@ def test_tflite_files_of_a_unet_answer_like_the_signature(segmenter, inputs, as_
     records = [raw_example(seed) for seed in list(SPLITS["test"])[:4]]
     made, causes = as_tflite(segmenter, records, inputs["transformed_examples"][0])
     assert causes == []
-    assert made["float16"].difference < 0.01
-    assert made["int8"].difference < 0.1
+    assert made["tflite_float16"].difference < 0.01
+    assert made["tflite_int8"].difference < 0.1

@@ -98,6 +98,6 @@ def test_tflite_files_answer_like_the_signature(digits, trained, as_tflite):
     examples = digits.inputs["transformed_examples"][0]
     made, causes = as_tflite(trained, digits.records("test")[:16], examples)
     assert causes == []
-    assert made["float16"].difference < 0.005
-    assert made["int8"].difference < 0.1
-    assert len(made["int8"].content) < len(made["float16"].content)
+    assert made["tflite_float16"].difference < 0.005
+    assert made["tflite_int8"].difference < 0.1
+    assert len(made["tflite_int8"].content) < len(made["tflite_float16"].content)

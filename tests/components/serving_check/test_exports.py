@@ -1,4 +1,4 @@
-"""TFLite files are made of the served network, compared with it, and pushed with it at once."""
+"""Files in other formats are made of the served network, compared with it, and pushed with it."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,8 @@ from failures import Failure
 from settings.serving import Serving
 from tests.components.serving_check.small_models import probabilities_of
 
-BOTH = Serving(tflite=["float16", "int8"])
+BOTH = Serving(export=["tflite_float16", "tflite_int8"])
+ONE = Serving(export=["tflite_float16"])
 
 
 def answers_of(file, pictures):
@@ -26,20 +27,23 @@ def answers_of(file, pictures):
 
 
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
-def test_both_files_answer_like_the_model_and_stand_beside_it(room, tmp_path, pictures, task):
+def test_both_tflite_files_answer_like_the_model_and_stand_beside_it(
+    room, tmp_path, pictures, task
+):
     model = room.model(task=task)
     summary, _, pushed = room.check(model, transformed=room.transformed(), serving=BOTH)
     assert pushed
-    report = json.loads((tmp_path / "infra" / "serving.json").read_text())["tflite"]
+    report = json.loads((tmp_path / "infra" / "serving.json").read_text())["exports"]
     expected = probabilities_of(pictures, task).numpy()
     version = tmp_path / "pushed" / "1"
     for name, bound in (("float16", 1e-3), ("int8", 0.03)):
-        file = version / "tflite" / f"{name}.tflite"
+        file = version / "exports" / f"{name}.tflite"
         off = np.abs(answers_of(file, pictures) - expected).max()
         assert off <= bound
-        assert report[name]["difference"] == pytest.approx(off, abs=1e-6)
-        assert report[name]["bytes"] == file.stat().st_size
-        assert f"TFLite {name} " in summary
+        reported = report[f"tflite_{name}"]
+        assert reported["difference"] == pytest.approx(off, abs=1e-6)
+        assert reported["bytes"] == file.stat().st_size
+        assert f"; tflite_{name} " in summary
     # They do not make it another model.
     assert model_fingerprint(str(version)) == model_fingerprint(f"{model.uri}/Format-Serving")
     assert tf.saved_model.load(str(version)).signatures
@@ -48,12 +52,15 @@ def test_both_files_answer_like_the_model_and_stand_beside_it(room, tmp_path, pi
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        ({"network_differs": True}, "TFLite float16 is off by up to 0.2, above tflite_tolerance"),
-        ({"no_lite": True}, "the model cannot be made TFLite float16: "),
+        (
+            {"network_differs": True},
+            "tflite_float16 is off by up to 0.2, above export_tolerance 0.1",
+        ),
+        ({"not_exportable": True}, "the model cannot be made tflite_float16: "),
     ],
 )
 def test_a_file_that_differs_or_cannot_be_made_stops_the_push(room, tmp_path, fault, cause):
-    summary, push, pushed = room.check(room.model(**fault), serving=Serving(tflite=["float16"]))
+    summary, push, pushed = room.check(room.model(**fault), serving=ONE)
     assert cause in summary
     assert cause in push
     assert "\n" not in summary
@@ -66,16 +73,16 @@ def test_a_model_is_pushed_again_for_files_that_its_version_lacks_and_not_twice(
     keys = {"transformed": room.transformed()}
     assert room.check(model, **keys)[2]
     for _ in range(2):
-        room.check(model, **keys, serving=Serving(tflite=["float16"]))
+        room.check(model, **keys, serving=ONE)
         made = [version.record.exports for version in list_versions(destination)]
-        assert made == [(), ("tflite/float16.tflite",)]
+        assert made == [(), ("exports/float16.tflite",)]
     # A version's files go with it into a rollback.
     roll_back(destination)
-    assert roll_back(destination, 2).record.exports == ("tflite/float16.tflite",)
-    assert Path(destination, "4", "tflite", "float16.tflite").exists()
+    assert roll_back(destination, 2).record.exports == ("exports/float16.tflite",)
+    assert Path(destination, "4", "exports", "float16.tflite").exists()
 
 
 def test_int8_without_training_images_is_refused_in_one_line(room):
-    with pytest.raises(Failure, match="int8 needs transformed_examples") as refused:
-        room.check(room.model(), serving=Serving(tflite=["int8"]))
+    with pytest.raises(Failure, match="tflite_int8 needs transformed_examples") as refused:
+        room.check(room.model(), serving=Serving(export=["tflite_int8"]))
     assert "\n" not in str(refused.value)
