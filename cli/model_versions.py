@@ -6,7 +6,8 @@ from cli.configuration_arguments import add_configuration, add_place, configurat
 from files.strict_json import text_of
 from pipeline.quiet import chatter_away
 
-_IN_THE_LIST = ("accuracy", "mean_iou", "loss")  # `show` has every metric.
+# `show` has every metric.
+_IN_THE_LIST = ("accuracy", "mean_iou", "mean_average_precision", "loss")
 
 
 def add_verbs(verbs):

@@ -71,12 +71,12 @@ def execute(
     network, calibration = _calibrated(trained, task, graph)
     if calibration:
         calibration.write(model.uri)
-    chosen = None
+    chosen, assets = None, []
     if hasattr(part, "choose"):
         files = task.split_files("validation")
         chosen = part.choose(network, graph.image_shape, len(graph.labels), files)
-        _write_thresholds(model_run, graph.labels, chosen)
-    module = saved_model.ServingModule(network, graph, chosen)
+        assets.append(_write_thresholds(model_run, graph.labels, chosen))
+    module = saved_model.ServingModule(network, graph, chosen, assets)
     folder = path_utils.serving_model_dir(model.uri)
     saved_model.save(module, folder)
     network_file.write(folder, trained.model, graph.labels)
@@ -109,9 +109,12 @@ def _calibrated(
     return calibrate(trained.model, validation) if validation else (trained.model, None)
 
 
-def _write_thresholds(model_run: types.Artifact, labels: list[str], chosen: np.ndarray) -> None:
+def _write_thresholds(model_run: types.Artifact, labels: list[str], chosen: np.ndarray) -> str:
+    """The path of the file."""
+    file = os.path.join(model_run.uri, THRESHOLDS_FILE)
     content = text_of(dict(zip(labels, chosen.tolist(), strict=True)), indent=2) + "\n"
-    writing.write(os.path.join(model_run.uri, THRESHOLDS_FILE), content)
+    writing.write(file, content)
+    return file
 
 
 def _write_report(report: InputReport, model_run: types.Artifact, checkpoints: Checkpoints) -> None:

@@ -1,6 +1,6 @@
 """The SavedModel that is evaluated, pushed and served: one graph from encoded image to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -12,11 +12,22 @@ from files import writing
 
 
 class ServingModule(tf.Module):
-    """A trained model behind the preprocessing graph that its training images went through."""
+    """A trained model behind the preprocessing graph that its training images went through.
 
-    def __init__(self, model: keras.Model, graph: TransformGraph, chosen: np.ndarray | None = None):
-        """`chosen` is what the task's `training.py` chose on the validation split."""
+    Args:
+      chosen: what the task's `training.py` chose on the validation split, if it chooses anything.
+      assets: files that clients find in the folder `assets` of the SavedModel.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        graph: TransformGraph,
+        chosen: np.ndarray | None = None,
+        assets: Sequence[str] = (),
+    ):
         super().__init__()
+        self._assets = [tf.saved_model.Asset(file) for file in assets]
         # Only the variables, not the Keras model: nothing but the functions is saved.
         self._weights = [variable.value for variable in model.variables]
         self._transform = graph.saved_model

@@ -98,6 +98,8 @@ def test_the_thresholds_of_the_validation_decide_which_labels_are_served(run, te
     thresholds = only(run.root / "root", "Trainer/model_run/*/thresholds.json")
     assert list(thresholds) == [str(digit) for digit in range(10)]
     limits = np.array([*thresholds.values()], np.float32)
+    asset = run.root / "pushed" / "1" / "assets" / "thresholds.json"
+    assert json.loads(asset.read_text()) == thresholds
     np.testing.assert_array_equal(tested.predicted > 0, tested.probabilities >= limits)
     for texts, row, scores in zip(
         tested.labels, tested.predicted, tested.probabilities, strict=True

@@ -6,21 +6,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import expit
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 
 from components.serving_check import faults
 from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.tasks.multi_label import answers, signature
+from components.tasks.multi_label.evaluation import Counts
+from components.tasks.multi_label.served_model import Labelled
 from components.tasks.multi_label.thresholds import best
 from components.tasks.multi_label.training import Loss, Tallies
 from components.trainer.expected_answers import write_answers
 from components.trainer.mixing import Mixer
 from components.transform import multi_hot
+from metrics import catalog
 from settings.training import Training
 from tests.components.trainer.linear_classifier import CLASSES, IMAGES, plain_sgd, steps_of, train
 
 CHANCE = np.random.default_rng(4)
 LABELS = (CHANCE.random((6, CLASSES)) < 0.4).astype(np.uint8)
+LABELS[0] = 1  # Every class occurs.
 LOGITS = CHANCE.normal(0, 3, (6, CLASSES)).astype(np.float32)
 EXAMPLE_WEIGHTS = np.array([1, 0, 2, 0.5, 1, 3], np.float32)
 CLASS_WEIGHTS = [0.5, 2.0, 0.0, 1.5]
@@ -79,6 +83,28 @@ def test_an_epoch_counts_exact_matches_and_what_each_class_brings():
     assert [one.examples for one in tallies.class_sums()] == LABELS.sum(axis=0).tolist()
     expected = f1_score(LABELS, predicted, average="micro")
     assert tallies.measure("micro_f1") == pytest.approx(expected)
+
+
+def test_the_evaluation_counts_the_same_in_one_batch_and_in_several():
+    truth, scores = LABELS > 0, expit(LOGITS).astype(np.float32)
+    answer = Labelled(scores >= 0.5, scores, truth)
+    unknown = np.array([0, 0, 1, 0, 0, 0])  # labels that no model knows: a mistake of their image
+    whole, parts = Counts.zeros(CLASSES), Counts.zeros(CLASSES)
+    losses = whole.add(truth, answer, unknown, EXAMPLE_WEIGHTS)
+    for half in (slice(0, 2), slice(2, 6)):
+        part, some = Counts.zeros(CLASSES), Labelled(*(values[half] for values in answer))
+        part.add(truth[half], some, unknown[half], EXAMPLE_WEIGHTS[half])
+        parts += part
+    right = (truth == answer.predicted).all(axis=1) & (unknown == 0)
+    for counts in (whole, parts):
+        overall = catalog.overall(counts, "multi_label")
+        assert overall["accuracy"] == right.mean()
+        expected = np.average(losses, weights=EXAMPLE_WEIGHTS)
+        assert overall["loss"] == pytest.approx(expected, abs=1e-6)
+        expected = average_precision_score(truth, scores)
+        assert overall["mean_average_precision"] == pytest.approx(expected, abs=1e-6)
+        assert (counts.unknown, counts.total) == (1, 6)
+    np.testing.assert_allclose(losses, by_hand(LOGITS, LABELS).mean(axis=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(20))
