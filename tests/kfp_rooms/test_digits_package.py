@@ -1,5 +1,6 @@
 """The default configuration, compiled and run as the backend would run it."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -182,25 +183,32 @@ def modules(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_forked(modules):
+def run_forked(modules, tmp_path_factory):
     """Runs a step's command in a process of its own in which nothing of this project is loaded."""
     here, folder = Path(__file__).parent, {"MODULES_OF_STEPS": str(modules)}
     path = {"PYTHONPATH": f"{here / 'modules_recorder'}{os.pathsep}{PROJECT}"}
-    with subprocess.Popen(
-        [sys.executable, str(here / "forked_steps.py")],
-        env=os.environ | path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as forking:
+    errors = tmp_path_factory.mktemp("forking") / "stderr"
+    with (
+        open(errors, "w") as file,
+        subprocess.Popen(
+            [sys.executable, str(here / "forked_steps.py")],
+            env=os.environ | path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        ) as forking,
+    ):
 
         def run(command, environment, log):
             assert command[:3] == [sys.executable, "-m", "kfp.entrypoint"]
             environment = {**os.environ, **path, **folder, **environment}
             step = {"words": command[3:], "environment": environment, "log": str(log)}
-            print(json.dumps(step), file=forking.stdin, flush=True)
-            return int(forking.stdout.readline())
+            with contextlib.suppress(BrokenPipeError):  # It is gone: it gives no code either.
+                print(json.dumps(step), file=forking.stdin, flush=True)
+            code = forking.stdout.readline()
+            assert code, errors.read_text()
+            return int(code)
 
         yield run
         forking.stdin.close()

@@ -148,12 +148,13 @@ def test_large_models_learn_digits(parameters):
     keras.utils.set_random_seed(1)
     model = build(parameters)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # Tracing the graphs of their steps takes longer than the steps.
-    model.compile(keras.optimizers.Adam(0.003), loss, run_eagerly=True)
+    # Tracing a graph takes longer than the steps: one of the two is trained as Trainer does.
+    run_eagerly = parameters is not LARGE[0]
+    model.compile(keras.optimizers.Adam(0.003), loss, run_eagerly=run_eagerly)
     losses = model.fit(
         images.astype(np.uint8), digits.target[:16], batch_size=16, epochs=8, verbose=0
     ).history["loss"]
-    assert min(losses[-3:]) < 0.6 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
 
 
 @pytest.mark.slow

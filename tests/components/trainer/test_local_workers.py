@@ -4,8 +4,7 @@ import functools
 import json
 import os
 import signal
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,14 @@ from tfx.proto.orchestration.executable_spec_pb2 import PythonClassExecutableSpe
 from components.trainer.checkpoints import Checkpoints
 from pipeline.workers_operator import WorkersOperator
 from settings.workers import Workers
+from tests.processes import wait_for
 
 EXECUTOR = "components.trainer.component.Trainer_Executor"
 
 
 @pytest.fixture
 def start(digits, make_artifact, make_properties, tmp_path):
-    """Starts two workers as the local runner does; gives the outputs, and waits for the end."""
+    """Starts two workers as the local runner does; gives the future of their outputs."""
     from tfx.types import standard_artifacts
 
     def starting(**properties):
@@ -44,12 +44,10 @@ def start(digits, make_artifact, make_properties, tmp_path):
             workers=Workers(workers=2),
             log_of=lambda number: tmp_path / f"worker-{number}.log",
         )
-        made = []
-        running = threading.Thread(target=lambda: made.append(operator.run_executor(execution)))
-        running.start()
-        return running, made
+        return threads.submit(operator.run_executor, execution)
 
-    return starting
+    with ThreadPoolExecutor() as threads:
+        yield starting
 
 
 def worker(number: int) -> int:
@@ -71,19 +69,15 @@ def worker(number: int) -> int:
 @pytest.mark.slow
 def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(start, train_in, tmp_path):
     # 120 steps an epoch: the first checkpoint is due by the clock.
-    running, made = start(batch_size=2, epochs=3, checkpoint_every_seconds=0.001)
-    until = time.monotonic() + 300
-    while not list(tmp_path.glob("checkpoints/*/checkpoint")):
-        assert running.is_alive()
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    os.kill(worker(1), signal.SIGKILL)
+    training = start(batch_size=2, epochs=3, checkpoint_every_seconds=0.001)
+    wait_for(lambda: training.done() or list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
+    assert not training.done(), training.result()
     [folder] = (tmp_path / "checkpoints").iterdir()
     reached = Checkpoints(str(folder), None, 1).read().step
-    running.join(300)
-    [output] = made
+    os.kill(worker(1), signal.SIGKILL)
+    output = training.result(300)
     history = json.loads((tmp_path / "model_run" / "history.json").read_text())
-    assert 0 < reached < 120
+    assert 0 < reached < 3 * 120
     assert history["resumed_at_step"] >= reached
     assert history["devices"] == "2 CPUs, 2 workers, float32"
     [model] = output.output_artifacts["model"].artifacts

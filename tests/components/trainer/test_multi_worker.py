@@ -20,7 +20,7 @@ from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
 from settings.training import Training
 from tests.components.trainer import trainer_process
-from tests.processes import Process
+from tests.processes import Process, free_ports, wait_for
 from tests.processes import start as start_process
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
@@ -77,16 +77,6 @@ def start_two(start):
     return starting
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for listening in sockets:
-        listening.bind(("127.0.0.1", 0))
-    ports = [listening.getsockname()[1] for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
-
-
 def ended(process: Process, out: Path, seconds: float = 120) -> str:
     """The output of a process, which is to end well."""
     code = process.wait(seconds)
@@ -137,7 +127,9 @@ def test_workers_of_unequal_memory_read_the_same_batches(trained, start_two, tmp
     assert "fit into the 104.9 MB allowed" in history(tmp_path / "worker_0")["input"]
 
 
-RESUMED = {"epochs": EPOCHS, "checkpoint_every_steps": 5, "schedule": "constant"}
+# 240 steps: enough are left after the first checkpoint.
+WHOLE = {"epochs": EPOCHS, "batch_size": 4, "schedule": "constant"}
+RESUMED = WHOLE | {"checkpoint_every_steps": 5}
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +137,7 @@ def killed(start_two, tmp_path_factory) -> Path:
     """Where two workers wrote, with `checkpoints`, of whom the second one was killed."""
     folder = tmp_path_factory.mktemp("killed")
     workers = start_two(folder, [folder / "checkpoints"] * 2, **RESUMED)
-    wait_for_checkpoint(folder / "checkpoints", workers)
+    wait_for(lambda: list(folder.glob("checkpoints/*/checkpoint")), 120, workers)
     workers[1].kill()
     assert workers[0].wait(60) == 1
     return folder
@@ -177,7 +169,7 @@ def test_a_restart_of_killed_workers_goes_on(killed, train_in, start_two, tmp_pa
     for index, process in enumerate(start_two(again, [checkpoints] * 2, **RESUMED)):
         ended(process, again / f"worker_{index}")
     assert history(again / "worker_0")["resumed_at_step"] == reached > 0
-    whole = train_in("whole", epochs=EPOCHS, schedule="constant")
+    whole = train_in("whole", **WHOLE)
     np.testing.assert_allclose(metrics(again / "worker_0"), whole.metrics, rtol=1e-3, atol=1e-5)
 
 
@@ -255,14 +247,6 @@ def test_a_port_that_is_taken_is_reported_in_one_line():
         with pytest.raises(Failure, match="cannot listen at its address") as reported:
             await_peers(addresses, 0, 5)
     assert "\n" not in str(reported.value)
-
-
-def wait_for_checkpoint(checkpoints: Path, processes: list, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not list(checkpoints.glob("*/checkpoint")):
-        assert all(process.poll() is None for process in processes), "ended by themselves"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.trainer.checkpoints import Checkpoint, Checkpoints, fingerprint
 from tests.components.trainer import trainer_process
-from tests.processes import start
+from tests.processes import start, wait_for
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
 
@@ -121,7 +121,7 @@ def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(
     }
     process = start(trainer_process.main, task, log=tmp_path / "killed.log")
     try:
-        wait_for(lambda: list(checkpoints.glob("*/checkpoint")), process)
+        wait_for(lambda: list(checkpoints.glob("*/checkpoint")), 120, [process])
         time.sleep(0.1)  # somewhere in a later step, or in the middle of writing
     finally:
         process.kill()
@@ -134,14 +134,6 @@ def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(
     assert not list(checkpoints.iterdir())
     whole = train_in("whole", epochs=12)
     np.testing.assert_allclose(resumed.metrics, whole.metrics, rtol=TOLERANCE)
-
-
-def wait_for(holds, process, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert process.poll() is None, "the training ended by itself"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def checkpoint(step=7) -> Checkpoint:
