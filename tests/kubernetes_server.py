@@ -18,7 +18,7 @@ from pathlib import Path
 
 from components.trainer.cluster import tf_config
 from tests.kubernetes_schema import mistakes
-from tests.processes import free_ports
+from tests.processes import Fork, free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATH = re.compile(r"/(?:api/v1|apis/batch/v1)/namespaces/([^/]+)/(jobs|services)(?:/([^/]+))?")
@@ -151,8 +151,9 @@ class KubernetesServer:
         python, *rest = container["command"]
         assert python == "python"
         self.starts.append(index)
+        begin = Fork if rest[0] == "-m" else subprocess.Popen
         with open(self._folder / f"pod-{index}.log", "ab") as log:
-            self.pods[index] = subprocess.Popen(
+            self.pods[index] = begin(
                 [sys.executable, *rest, *container["args"]],
                 cwd=ROOT,
                 env={**os.environ, **environment},

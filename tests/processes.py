@@ -7,8 +7,10 @@ them, and a kill ends them alone. What a start itself does is tested in tests/cl
 import atexit
 import contextlib
 import functools
+import gc
 import multiprocessing
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -16,7 +18,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -54,6 +58,59 @@ class Process:
     def kill(self) -> None:
         self._process.kill()
 
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
+
+
+class Fork(Process):
+    """In place of `subprocess.Popen([python, "-m", MODULE, *words], …)` in a session of its own."""
+
+    def __init__(self, command, *, env, stdin, stdout, stderr, **_):
+        _, option, module, *words = command
+        assert option == "-m", command
+        self.stdin = self.stdout = None
+        with contextlib.ExitStack() as until_forked:
+            ends = []
+            for name, given in {"stdin": stdin, "stdout": stdout, "stderr": stderr}.items():
+                if given == subprocess.PIPE:
+                    read, write = os.pipe()
+                    end, ours = (read, write) if name == "stdin" else (write, read)
+                    setattr(self, name, os.fdopen(ours, "wb" if name == "stdin" else "rb"))
+                elif given == subprocess.DEVNULL:
+                    end = os.open(os.devnull, os.O_RDWR)
+                else:
+                    end = os.dup(given.fileno())
+                ends.append(until_forked.enter_context(Connection(end)))
+            super().__init__(_started(_begin_module, module, words, ends, dict(env)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for stream in filter(None, (self.stdin, self.stdout)):
+            stream.close()
+        self.wait()
+
+
+def forking(fresh: Callable[[int], bool]) -> SimpleNamespace:
+    """In place of the module `subprocess` where that starts `python -m …` for several processes.
+
+    Args:
+      fresh: whether the process of a number, counted from 0, is to import all it needs itself.
+
+    Returns:
+      What has `started` as well: the processes in order.
+    """
+    started = []
+
+    def begin(*given, **more):
+        started.append((subprocess.Popen if fresh(len(started)) else Fork)(*given, **more))
+        return started[-1]
+
+    named = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL")}
+    return SimpleNamespace(Popen=begin, started=started, **named)
+
 
 def start(
     function: Callable, *arguments, log: Path, environment: Mapping[str, str] | None = None
@@ -66,10 +123,7 @@ def start(
       environment: replaces os.environ.
     """
     given = dict(os.environ if environment is None else environment)
-    process = CONTEXT.Process(target=_begin, args=(function, arguments, str(log), given))
-    _start_server()
-    process.start()
-    return Process(process)
+    return Process(_started(_begin, function, arguments, str(log), given))
 
 
 def start_pipeline(*words: str, log: Path, environment: Mapping[str, str] | None = None) -> Process:
@@ -97,6 +151,13 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+def _started(target, *arguments):
+    process = CONTEXT.Process(target=target, args=arguments)
+    _start_server()
+    process.start()
+    return process
+
+
 @functools.cache
 def _start_server():
     """Starts what all processes are forked from, without what TensorFlow says when imported."""
@@ -114,11 +175,16 @@ def _start_server():
             os.environ["PYTHONPATH"] = path
 
 
-def _begin(function, arguments, log, environment):
+def _enter(environment):
+    gc.freeze()  # What the imports made is for no collection to look through.
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # read TMPDIR anew
     os.chdir(ROOT)
+
+
+def _begin(function, arguments, log, environment):
+    _enter(environment)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -133,3 +199,17 @@ def _pipeline(words):
     from cli.command_line import main
 
     sys.exit(main(list(words)))
+
+
+def _begin_module(module, words, ends, environment):
+    _enter(environment)
+    os.setsid()
+    for number, end in enumerate(ends):
+        os.dup2(end.fileno(), number)
+        end.close()
+    sys.argv[1:] = words
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()

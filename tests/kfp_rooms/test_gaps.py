@@ -29,6 +29,7 @@ from kfp.compile_package import compile_pipeline
 from kfp.launcher_paths import ROOT_VARIABLE, local_path
 from kfp.package_rules import PackageRefused, check_package, read_package
 from settings.kubeflow import Kubeflow
+from tests.processes import Fork
 
 KUBEFLOW = Kubeflow(image="toy:1")
 COUNT = {"count": 4, "scale": 1.5, "settings": "{}"}
@@ -287,19 +288,18 @@ def test_a_crash_in_a_destructor_is_not_a_failure_of_the_step(tmp_path):
         "        atexit.register(os.abort)\n"
     )
     given = {"outputs": {"outputFile": str(tmp_path / "out.json")}}
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "kfp.entrypoint",
-            "--executor_class_path=crashing.Executor",
-            f"--json_serialized_invocation_args={json.dumps(given)}",
-        ],
-        env=os.environ | {"PYTHONPATH": str(tmp_path), "_KFP_RUNTIME": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [
+        sys.executable,
+        "-m",
+        "kfp.entrypoint",
+        "--executor_class_path=crashing.Executor",
+        f"--json_serialized_invocation_args={json.dumps(given)}",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "_KFP_RUNTIME": "true"}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    with open(tmp_path / "log", "wb") as log:
+        step = Fork(command, env=environment, stderr=log, **streams)
+        code = step.wait(60)
 
-    assert done.returncode == 0, done.stderr
+    assert code == 0, (tmp_path / "log").read_text()
     assert json.loads((tmp_path / "out.json").read_text()) == {"artifacts": {}}

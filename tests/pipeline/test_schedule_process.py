@@ -7,15 +7,16 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
 
-from pipeline.local_schedule import Outcome, firings
+from pipeline.local_schedule import Outcome, World, firings, serve
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
 from pipeline.schedule_store import Run, ScheduleStore
+from settings.schedule import Schedule
+from tests.processes import start, wait_for
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
@@ -31,13 +32,6 @@ def processes(folder, code, is_stopping=lambda: False, grace_seconds=60.0):
         is_stopping,
         grace_seconds,
     )
-
-
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
 
 
 def test_a_run_gets_its_scheduled_time_and_gives_its_results(tmp_path):
@@ -130,48 +124,51 @@ def kill_what_is_left(folder):
                 os.killpg(int(process.read_text()), signal.SIGKILL)
 
 
-# Serves a schedule of every minute by a clock on which a minute takes 0.2 s.
-_DRIVER = """
-import datetime, json, sys, time
-from pipeline.local_schedule import World, serve
-from settings.schedule import Schedule
-from pipeline.schedule_process import RunProcesses
-from pipeline.schedule_store import ScheduleStore
-folder, began = sys.argv[1], float(sys.argv[2])
-start = datetime.datetime.fromisoformat("2026-03-28T23:00:00+00:00")
-now = lambda: start + datetime.timedelta(seconds=(time.time() - began) * 300)
-is_stopping = lambda: False
-job = ("import os, sys, time; time.sleep(0.05);"
-       "f = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT);"
-       "os.write(f, (os.environ['STEADYFEED_SCHEDULED_TIME'] + chr(10)).encode())")
-runs = RunProcesses(folder + "/runs", lambda _: [sys.executable, "-S", "-c", job,
-                                                 folder + "/done"], is_stopping)
-world = World(now, lambda t: time.sleep(max(0, (t - now()).total_seconds() / 300)),
-              is_stopping, lambda line: None)
-print("up", flush=True)
-serve(Schedule(cron="* * * * *", time_zone="Europe/Berlin"),
-      ScheduleStore(folder + "/state.sqlite"), runs, world)
+JOB = """
+import os, sys, time
+time.sleep(0.05)
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(file, (os.environ["STEADYFEED_SCHEDULED_TIME"] + "\\n").encode())
 """
+
+
+def serve_quickly(folder, began):
+    """Serves a schedule of every minute by a clock on which a minute takes 0.2 s."""
+    first = datetime.datetime(2026, 3, 28, 23, tzinfo=datetime.UTC)
+
+    def now():
+        return first + datetime.timedelta(seconds=(time.time() - began) * 300)
+
+    def sleep_until(then):
+        time.sleep(max(0, (then - now()).total_seconds() / 300))
+
+    def command(_):
+        return [sys.executable, "-S", "-c", JOB, str(folder / "done")]
+
+    world = World(now, sleep_until, lambda: False, lambda line: None)
+    print("up", flush=True)
+    serve(
+        Schedule(cron="* * * * *", time_zone="Europe/Berlin"),
+        ScheduleStore(folder / "state.sqlite"),
+        RunProcesses(str(folder / "runs"), command, lambda: False),
+        world,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("all_die", [False, True], ids=["the schedule", "the schedule and the run"])
 def test_killed_with_9_at_10_random_moments_it_loses_no_run_and_doubles_none(tmp_path, all_die):
-    chance, began = random.Random(11), str(time.time())
+    chance, began, log = random.Random(11), time.time(), tmp_path / "log"
     for _ in range(10):
-        driver = subprocess.Popen(
-            [sys.executable, "-c", _DRIVER, str(tmp_path), began],
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        with driver.stdout as printed:
-            assert printed.readline() == b"up\n"  # The imports take long on a busy machine.
+        log.unlink(missing_ok=True)
+        driver = start(serve_quickly, tmp_path, began, log=log)
+        wait_for(lambda: log.exists() and log.read_text().startswith("up\n"), 60, [driver])
         time.sleep(chance.uniform(0.2, 0.7))
         driver.kill()
         driver.wait()
         if all_die:
             kill_what_is_left(tmp_path / "runs")
-    driver = subprocess.Popen([sys.executable, "-c", _DRIVER, str(tmp_path), began])
+    driver = start(serve_quickly, tmp_path, began, log=log)
     store = ScheduleStore(tmp_path / "state.sqlite")
     before = len(store.history(1000))
     wait_for(lambda: len(store.history(1000)) > before + 2)

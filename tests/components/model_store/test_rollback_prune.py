@@ -1,14 +1,14 @@
 """Rollback, pins and prune; and all of them at once, killed, with a server reading."""
 
+import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from components.model_store.model_files import model_fingerprint
 from components.model_store.pins import pin, pinned, unpin
@@ -19,27 +19,23 @@ from components.model_store.versions import PushRecord, list_versions, newest
 from failures import Failure
 from files import writing
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
+from tests.processes import start, wait_for
 
-ROOT = Path(__file__).resolve().parents[3]
-# Loads the newest version again and again, as a server would, until it is told to stop.
-READER = """
-import os, sys
-import tensorflow as tf
-destination, stop = sys.argv[1:]
-loads = failures = 0
-print("ready", flush=True)
-while not os.path.exists(stop):
-    numbers = [int(name) for name in os.listdir(destination) if name.isdigit()]
-    if numbers:
-        try:
-            model = tf.saved_model.load(os.path.join(destination, str(max(numbers))))
-            model.signatures["answer"]()
-        except Exception as error:
-            failures += 1
-            print(error, file=sys.stderr)
-        loads += 1
-print(loads, failures, flush=True)
-"""
+
+def read_on_and_on(destination, stop, found):
+    """Loads the newest version again and again, as a server would, until it is told to stop."""
+    loads, failures = 0, []
+    print("ready", flush=True)
+    while not stop.exists():
+        versions = [int(name) for name in os.listdir(destination) if name.isdigit()]
+        if versions:
+            try:
+                model = tf.saved_model.load(str(destination / str(max(versions))))
+                model.signatures["answer"]()
+            except Exception as error:
+                failures.append(repr(error))
+            loads += 1
+    found.write_text(json.dumps([loads, failures]))
 
 
 @pytest.fixture(scope="module")
@@ -194,20 +190,18 @@ def interleave(count, destination, models, seed):
 
 @pytest.mark.slow
 def test_no_load_fails_and_no_version_is_lost_whoever_is_killed(models, tmp_path):
-    destination, stop = tmp_path / "pushed", tmp_path / "stop"
+    destination, stop, found = (tmp_path / name for name in ("pushed", "stop", "found"))
     destination.mkdir()
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    reader = subprocess.Popen(
-        [sys.executable, "-c", READER, str(destination), str(stop)],
-        stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
-    )  # fmt: skip
+    log = tmp_path / "log"
+    reader = start(read_on_and_on, destination, stop, found, log=log)
     try:
-        assert reader.stdout.readline() == "ready\n"
+        wait_for(lambda: log.exists() and "ready\n" in log.read_text(), 60, [reader])
         killed, removed = interleave(60, str(destination), models, seed=60)
     finally:
         stop.touch()
-        reported, _ = reader.communicate(timeout=60)
-    loads, failures = map(int, reported.split())
+        code = reader.wait(60)
+    assert code == 0, log.read_text()
+    loads, failures = json.loads(found.read_text())
     print(f"60 interleavings, {killed} kills, {removed} pruned; {loads} loads")
     assert killed
     assert removed

@@ -1,11 +1,8 @@
 """`training.workers` on one machine: a worker is killed, and the training ends as if none were."""
 
-import functools
 import json
-import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +10,10 @@ from tfx.orchestration.portable import data_types, outputs_utils
 from tfx.proto.orchestration.executable_spec_pb2 import PythonClassExecutableSpec
 
 from components.trainer.checkpoints import Checkpoints
+from pipeline import worker_processes
 from pipeline.workers_operator import WorkersOperator
 from settings.workers import Workers
-from tests.processes import wait_for
+from tests.processes import forking, wait_for
 
 EXECUTOR = "components.trainer.component.Trainer_Executor"
 
@@ -50,39 +48,34 @@ def start(digits, make_artifact, make_properties, tmp_path):
         yield starting
 
 
-def worker(number: int) -> int:
-    """The process of a worker that this process started."""
-    for child in functools.reduce(
-        lambda found, task: found + (task / "children").read_text().split(),
-        Path("/proc/self/task").iterdir(),
-        [],
-    ):
-        command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        if b"pipeline.worker" in command:
-            variables = Path(f"/proc/{child}/environ").read_text().split("\0")
-            [given] = [v for v in variables if v.startswith("TF_CONFIG=")]
-            if json.loads(given.partition("=")[2])["task"]["index"] == number:
-                return int(child)
-    raise AssertionError(f"worker {number} does not run")
+@pytest.fixture
+def workers(monkeypatch):
+    """The workers that were started, in order; those that start again are fresh processes."""
+    stand_in = forking(fresh=lambda number: number >= 2)
+    monkeypatch.setattr(worker_processes, "subprocess", stand_in)
+    return stand_in.started
 
 
 @pytest.mark.slow
-def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(start, train_in, tmp_path):
+def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(
+    start, workers, train_in, tmp_path
+):
     # 120 steps an epoch: the first checkpoint is due by the clock.
-    training = start(batch_size=2, epochs=3, checkpoint_every_seconds=0.001)
+    training = start(batch_size=2, epochs=2, checkpoint_every_seconds=0.001)
     wait_for(lambda: training.done() or list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
     assert not training.done(), training.result()
     [folder] = (tmp_path / "checkpoints").iterdir()
     reached = Checkpoints(str(folder), None, 1).read().step
-    os.kill(worker(1), signal.SIGKILL)
+    workers[1].kill()
     output = training.result(300)
     history = json.loads((tmp_path / "model_run" / "history.json").read_text())
-    assert 0 < reached < 3 * 120
+    assert 0 < reached < 2 * 120
     assert history["resumed_at_step"] >= reached
+    assert [worker.returncode for worker in workers[1:]] == [-signal.SIGKILL, 0, 0]
     assert history["devices"] == "2 CPUs, 2 workers, float32"
     [model] = output.output_artifacts["model"].artifacts
-    assert "in 3 epochs" in model.custom_properties["summary"].string_value
-    whole = train_in("whole", batch_size=2, epochs=3)
+    assert "in 2 epochs" in model.custom_properties["summary"].string_value
+    whole = train_in("whole", batch_size=2, epochs=2)
     for ours, alone in zip(history["epochs"], whole.history["epochs"], strict=True):
         np.testing.assert_allclose(ours["loss"], alone["loss"], rtol=1e-3, atol=1e-5)
     assert (tmp_path / "model" / "Format-Serving" / "saved_model.pb").exists()

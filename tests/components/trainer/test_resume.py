@@ -116,7 +116,7 @@ def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(
         "out": str(tmp_path / "killed"),
         "logical_devices": 1,
         "properties": make_properties(
-            checkpoint_dir=checkpoints, checkpoint_every_steps=1, epochs=12
+            checkpoint_dir=checkpoints, checkpoint_every_steps=1, epochs=6
         ),
     }
     process = start(trainer_process.main, task, log=tmp_path / "killed.log")
@@ -129,10 +129,10 @@ def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(
     assert not (tmp_path / "killed" / "model" / "Format-Serving").exists()
     [folder] = checkpoints.iterdir()
     killed_at = Checkpoints(str(folder), None, 1).read().step
-    resumed = train_in("resumed", checkpoint_dir=checkpoints, checkpoint_every_steps=1, epochs=12)
+    resumed = train_in("resumed", checkpoint_dir=checkpoints, checkpoint_every_steps=1, epochs=6)
     assert resumed.history["resumed_at_step"] == killed_at > 0
     assert not list(checkpoints.iterdir())
-    whole = train_in("whole", epochs=12)
+    whole = train_in("whole", epochs=6)
     np.testing.assert_allclose(resumed.metrics, whole.metrics, rtol=TOLERANCE)
 
 

@@ -10,8 +10,10 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.trainer.hyperparameters import read_best
+from components.tuner import trials
 from components.tuner.reading import read_trials
 from failures import Failure
+from tests.processes import forking
 
 pytestmark = pytest.mark.slow
 
@@ -58,13 +60,18 @@ def test_trainer_trains_with_the_best_hyperparameters_and_records_them(found, tr
 
 
 @pytest.mark.slow
-def test_two_trials_at_a_time_reach_what_they_reach_one_after_another(search_in, found, tmp_path):
+def test_two_trials_at_a_time_reach_what_they_reach_one_after_another(
+    search_in, found, tmp_path, monkeypatch
+):
+    processes = forking(fresh=lambda number: number == 0)
+    monkeypatch.setattr(trials, "subprocess", processes)
     together = search_in(parallel_trials=2, checkpoint_dir=tmp_path)
     assert best(together) == best(found)
     scores = [[trial["score"] for trial in results(search)] for search in (together, found)]
     np.testing.assert_allclose(*scores, rtol=1e-4)
-    trials = read_trials(Path(together["tuner_results"][0].uri))
-    assert [trial.name for trial in trials] == ["0", "1"]
+    read = read_trials(Path(together["tuner_results"][0].uri))
+    assert [trial.name for trial in read] == ["0", "1"]
+    assert [process.returncode for process in processes.started] == [0, 0]
     assert not list(tmp_path.iterdir())
 
 
