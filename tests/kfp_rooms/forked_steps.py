@@ -1,52 +1,49 @@
-"""Runs steps in processes that begin with the libraries imported, and nothing of this project.
+"""A step in a process that begins with the libraries imported, and nothing of this project."""
 
-    python forked_steps.py
-
-Forks a process for each line of standard input, {"words", "environment", "log"} in JSON, which
-does what `python -m kfp.entrypoint WORDS` does; answers with a line that holds its exit code.
-"""
-
-import importlib
-import json
+import functools
 import os
 import runpy
 import sys
-import tempfile
+from pathlib import Path
 
-LIBRARIES = (
-    "tensorflow",
-    "apache_beam",
-    "tensorflow_model_analysis",
-    "tensorflow_data_validation",
-    "tensorflow_transform",
-    "tfx.orchestration.portable.outputs_utils",
-)
+PROJECT = Path(__file__).resolve().parents[2]
 
 
-def main():
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    for line in sys.stdin:
-        step = json.loads(line)
-        child = os.fork()
-        if not child:
-            _run(**step)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+def is_ours(file: Path) -> bool:
+    """Whether a file is of the project: not of the libraries below it, and not of its tests."""
+    others = (PROJECT / ".venv", PROJECT / "tests")
+    return file.is_relative_to(PROJECT) and not any(map(file.is_relative_to, others))
 
 
-def _run(words, environment, log):
-    os.environ.clear()
-    os.environ.update(environment)
-    tempfile.tempdir = None  # read TMPDIR anew
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+def run_step(words: list[str], notes: str) -> None:
+    """Does what `python -m kfp.entrypoint WORDS` does.
+
+    Args:
+      notes: the file in which the step lists, at its end, the modules that it has imported.
+    """
+    _forget_the_project()
+    os._exit = functools.partial(_note_and_exit, notes, os._exit)
     sys.argv[1:] = words
-    try:
-        runpy.run_module("kfp.entrypoint", run_name="__main__", alter_sys=True)
-    finally:
-        os._exit(1)  # The entrypoint ends the process itself.
+    runpy.run_module("kfp.entrypoint", run_name="__main__", alter_sys=True)
 
 
-if __name__ == "__main__":
-    main()
+def _forget_the_project():
+    for name, module in list(sys.modules.items()):
+        place = _place(module)
+        if place and is_ours(Path(place)):
+            del sys.modules[name]
+            above, _, last = name.rpartition(".")
+            if above in sys.modules:  # The SDK's kfp has modules of ours.
+                vars(sys.modules[above]).pop(last, None)
+
+
+def _place(module) -> str | None:
+    """A module's file, or a package's folder where it has no file."""
+    known = getattr(module, "__dict__", {})  # Asking a lazy module itself would import it.
+    return known.get("__file__") or next(iter(known.get("__path__") or ()), None)
+
+
+def _note_and_exit(notes, leave, code):
+    files = {getattr(module, "__dict__", {}).get("__file__") for module in sys.modules.values()}
+    Path(notes).write_text("\n".join(sorted(filter(None, files))))
+    leave(code)

@@ -1,6 +1,5 @@
 """The default configuration, compiled and run as the backend would run it."""
 
-import contextlib
 import importlib.metadata
 import json
 import os
@@ -22,6 +21,8 @@ from pipeline.code_fingerprint import sources_of
 from pipeline.create_pipeline import create_pipeline
 from pipeline.origin import origin_of
 from settings.reading import load
+from tests.kfp_rooms import forked_steps
+from tests.processes import start
 
 DIGITS = "configs/digits.yaml"
 # The same seed, and sums of floats in another order: a few of 359 test images at most.
@@ -183,35 +184,17 @@ def modules(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_forked(modules, tmp_path_factory):
+def run_forked(modules):
     """Runs a step's command in a process of its own in which nothing of this project is loaded."""
-    here, folder = Path(__file__).parent, {"MODULES_OF_STEPS": str(modules)}
-    path = {"PYTHONPATH": f"{here / 'modules_recorder'}{os.pathsep}{PROJECT}"}
-    errors = tmp_path_factory.mktemp("forking") / "stderr"
-    with (
-        open(errors, "w") as file,
-        subprocess.Popen(
-            [sys.executable, str(here / "forked_steps.py")],
-            env=os.environ | path,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=file,
-            text=True,
-        ) as forking,
-    ):
 
-        def run(command, environment, log):
-            assert command[:3] == [sys.executable, "-m", "kfp.entrypoint"]
-            environment = {**os.environ, **path, **folder, **environment}
-            step = {"words": command[3:], "environment": environment, "log": str(log)}
-            with contextlib.suppress(BrokenPipeError):  # It is gone: it gives no code either.
-                print(json.dumps(step), file=forking.stdin, flush=True)
-            code = forking.stdout.readline()
-            assert code, errors.read_text()
-            return int(code)
+    def run(command, environment, log):
+        assert command[:3] == [sys.executable, "-m", "kfp.entrypoint"]
+        words = command[3:]
+        notes = str(modules / words[words.index("--component_id") + 1])
+        given = {"environment": os.environ | environment, "log": log}
+        return start(forked_steps.run_step, words, notes, **given).wait()
 
-        yield run
-        forking.stdin.close()
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -243,12 +226,10 @@ def test_every_module_that_a_step_imports_is_part_of_its_codes_fingerprint(run_b
         files = map(Path, (modules / component.id).read_text().splitlines())
         ours = {
             file
-            for file in files
-            if file.is_relative_to(PROJECT)
-            and not file.is_relative_to(PROJECT / ".venv")
-            and not file.is_relative_to(PROJECT / "tests")
-            and of_runners.isdisjoint([file, *file.parents])
+            for file in filter(forked_steps.is_ours, files)
+            if of_runners.isdisjoint([file, *file.parents])
         }
+        assert ours, component.id
         assert ours - sources_of(type(component).__module__) == set(), component.id
 
 
