@@ -139,7 +139,7 @@ def _without_the_model(step: FedStep, source: Input, ceiling: float, seconds: fl
         next(batches)
         count += 1
     alone = count * step.batch_size / (time.perf_counter() - began)
-    waited = waits(batches, step.batch_size / ceiling)
+    waited = waits(batches, step.batch_size / ceiling, seconds)
     rate = ceiling * (1 - waited.share)
     emulated = {"wait_share": waited.share, "wait_p99": waited.p99, "images_per_second": rate}
     return {"input_alone": alone, "emulated": emulated}

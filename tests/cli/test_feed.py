@@ -8,15 +8,24 @@ import pytest
 
 from cli.command_line import main
 from components.trainer.certification.accelerators import PUBLISHED, accelerator
-from components.trainer.certification.certify import inputs
+from components.trainer.certification.certify import certify, inputs
 from failures import ConfigurationError
+
+CERTIFICATION = "components.trainer.certification.certify"
+
+
+@pytest.fixture
+def quickly(monkeypatch):
+    """Every measurement takes a tenth of its time."""
+    monkeypatch.setattr(f"{CERTIFICATION}.certify", functools.partial(certify, seconds=0.2))
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quickly")
 def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd):
     folder = tmp_path / "feed"
     cache = ("--set", f"training.input.cache_dir={tmp_path / 'cache'}")
-    words = [*digits_run.place, *cache, "--accelerator", "200", "--output", str(folder)]
+    words = [*digits_run.place, *cache, "--accelerator", "50", "--output", str(folder)]
     code = main(["feed", *words])
 
     assert code == 0
@@ -31,11 +40,12 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quickly")
 def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
     digits_run, tmp_path, monkeypatch, capfd
 ):
     from_memory = functools.partial(inputs, strategies=["memory"])
-    monkeypatch.setattr("components.trainer.certification.certify.inputs", from_memory)
+    monkeypatch.setattr(f"{CERTIFICATION}.inputs", from_memory)
     words = [*digits_run.place, "--accelerator", "0.001", "--output", str(tmp_path)]
     code = main(["feed", *words])
 

@@ -18,7 +18,6 @@ from components.trainer.input.threads import giving_way
 from components.trainer.input_plan.speed import at_most
 from files import tfrecords
 
-_SECONDS = 2.0  # of measuring what the input gives at its fastest
 _WARM_SECONDS = 10.0  # after which an epoch counts as seen
 
 
@@ -74,13 +73,16 @@ def _classes(files: Sequence[str]) -> int:
     return len(features["labels"].bytes_list.value[0]) if "labels" in features else 0
 
 
-def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: int) -> Fed:
+def certify(
+    build: Callable[[], Input], accelerator: Accelerator, batch_size: int, seconds: float = 2.0
+) -> Fed:
     """Feeds the accelerator's stand-in with the batches of `build`.
 
     Args:
       build: the training's input, endless and in batches of `batch_size`.
       accelerator: takes its published time for its published number of images, and so in
         proportion for this batch.
+      seconds: about how long each measurement takes, of which there are four.
     """
     began = time.perf_counter()
     source = build()
@@ -88,9 +90,9 @@ def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: in
     next(batches)
     loaded = time.perf_counter() - began
     _warm_up(batches, source.steps_per_epoch)
-    alone = at_most(batches, batch_size, _SECONDS)
+    alone = at_most(batches, batch_size, seconds)
     step = accelerator.seconds * batch_size / accelerator.images
-    waited = waits(batches, step)
+    waited = waits(batches, step, seconds)
     needed = accelerator.images_per_second
     return Fed(
         strategy=source.strategy,

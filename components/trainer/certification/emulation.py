@@ -14,7 +14,6 @@ import numpy as np
 
 from components.trainer.devices import BATCHES_ON_DEVICE
 
-_SECONDS = 2.0  # of one round
 _ROUNDS = 3
 _FEWEST_STEPS = 10
 
@@ -28,13 +27,14 @@ class Waits(NamedTuple):
     longest: float
 
 
-def waits(iterator: Iterator, step: float) -> Waits:
+def waits(iterator: Iterator, step: float, seconds: float = 2.0) -> Waits:
     """What a consumer of `step` seconds a batch waits for its batches.
 
     Args:
       iterator: of batches, already at its full speed.
+      seconds: about how long each of the rounds takes.
     """
-    found = [_round(iterator, step) for _ in range(_ROUNDS)]
+    found = [_round(iterator, step, seconds) for _ in range(_ROUNDS)]
     return Waits(*np.median(found, axis=0).tolist())
 
 
@@ -62,10 +62,10 @@ class StandIn:
         return waited
 
 
-def _round(iterator: Iterator, step: float) -> Waits:
+def _round(iterator: Iterator, step: float, seconds: float) -> Waits:
     device = StandIn(step, BATCHES_ON_DEVICE + 1)
     waited, began = [], time.perf_counter()
-    while len(waited) < _FEWEST_STEPS or time.perf_counter() - began < _SECONDS:
+    while len(waited) < _FEWEST_STEPS or time.perf_counter() - began < seconds:
         waited.append(device.take(iterator))
     share = sum(waited) / (sum(waited) + len(waited) * step)
     return Waits(share, *np.percentile(waited, (50, 99)), max(waited))
