@@ -49,7 +49,7 @@ def test_the_same_dataset_serves_fit_and_next_and_numpy(data_dir):
     np.testing.assert_array_equal(as_numpy, images)
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss)
+    model.compile("adam", loss, jit_compile=False)
     model.fit(made.dataset, steps_per_epoch=3, epochs=2, verbose=0)
 
 
