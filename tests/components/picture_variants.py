@@ -1,6 +1,7 @@
 """Every way to write a picture of one size, and what Pillow reads from each."""
 
 import base64
+import functools
 import itertools
 import struct
 
@@ -34,12 +35,13 @@ ARITHMETIC = [
 ]
 
 
-def variants(size: tuple[int, int]):
+@functools.cache
+def variants(size: tuple[int, int]) -> tuple[tuple[str, bytes, int], ...]:
     """(name, bytes, the largest difference) of each way to write a picture of (height, width)."""
-    for made in (_pngs, _bmps, _gifs, _few_colours, _webps, _jpegs, turned):
-        yield from made(size)
+    ways = [_pngs, _bmps, _gifs, _few_colours, _webps, _jpegs, turned]
     if size == (20, 28):
-        yield from oddly_turned(size)
+        ways.append(oddly_turned)
+    return tuple(written for way in ways for written in way(size))
 
 
 def _pngs(size):

@@ -9,11 +9,11 @@ from components.image_files import HEAD, is_whole, kind_named, kind_of, other_ki
 from tests.components.picture_variants import variants
 from tests.components.pictures import encode, picture
 
-VARIANTS = list(variants((20, 28)))
+SIZE = (20, 28)
 
 
 def test_every_way_to_write_a_picture_is_whole():
-    for variant, content, _ in VARIANTS:
+    for variant, content, _ in variants(SIZE):
         kind = kind_of(content[:HEAD])
         assert kind.lower() in ("jpeg", "png", "gif", "bmp", "webp"), variant
         assert is_whole(content, kind), variant
@@ -21,7 +21,7 @@ def test_every_way_to_write_a_picture_is_whole():
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
 def test_no_picture_that_was_cut_off_is_whole(share):
-    for variant, content, _ in VARIANTS:
+    for variant, content, _ in variants(SIZE):
         kind = kind_of(content[:HEAD])
         # Behind a GIF's first picture may be more.
         if kind != "GIF" and "behind the end" not in variant:
@@ -82,7 +82,7 @@ def test_images_of_formats_that_are_not_read_are_known(kind):
 
 
 def test_no_image_that_is_read_counts_as_one_that_is_not():
-    assert not [name for name, content, _ in VARIANTS if other_kind(content[:HEAD])]
+    assert not [name for name, content, _ in variants(SIZE) if other_kind(content[:HEAD])]
 
 
 def test_a_suffix_promises_a_kind_in_any_case():
