@@ -1,6 +1,9 @@
 """Runs of the command line in this process: TensorFlow is imported once for them all."""
 
+import contextlib
 import dataclasses
+import functools
+import sqlite3
 
 import pytest
 
@@ -50,3 +53,15 @@ def pipeline(tmp_path, data_dir, capfd):
         return Run(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def after_digits(pipeline, digits_run, tmp_path):
+    """`pipeline` on a root that remembers digits_run: what no override changes is cached."""
+    (tmp_path / "root").mkdir()
+    given, made = (
+        sqlite3.connect(r / "metadata.sqlite") for r in (digits_run.root, tmp_path / "root")
+    )
+    with contextlib.closing(given), contextlib.closing(made):
+        given.backup(made)
+    return functools.partial(pipeline, f"data.data_dir={digits_run.root}/data")

@@ -176,31 +176,31 @@ def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
     ],
 )
 def test_a_configuration_that_does_not_fit_the_data_says_where(
-    pipeline, override, component, expected
+    after_digits, override, component, expected
 ):
     overrides = [override]
     if "learning_rate" in override:
         overrides += ["training.optimizer=sgd", "training.schedule=constant"]
-    check_failed(pipeline(*overrides), component, expected)
+    check_failed(after_digits(*overrides), component, expected)
 
 
 @pytest.mark.slow
-def test_anomalies_stop_the_run_before_transform(pipeline, tmp_path):
+def test_anomalies_stop_the_run_before_transform(after_digits, tmp_path):
     schema = tmp_path / "schema.pbtxt"
     schema.write_text(
         'feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }\n'
         'feature { name: "label" type: INT int_domain { min: 0 max: 4 } }\n'
     )
-    run = pipeline(f"data.schema={schema}")
+    run = after_digits(f"data.schema={schema}")
     check_failed(run, "ValidationGate", "label")
     assert "Transform" not in leftovers(tmp_path / "root")
 
 
 @pytest.mark.slow
-def test_a_destination_that_cannot_be_written_keeps_the_model(pipeline, tmp_path):
+def test_a_destination_that_cannot_be_written_keeps_the_model(after_digits, tmp_path):
     (tmp_path / "file").touch()
     destination = f"push.destination={tmp_path / 'file' / 'pushed'}"
-    run = pipeline(destination, "training.epochs=2", "serving.check=false")
+    run = after_digits(destination, "training.epochs=2", "serving.check=false")
     assert run.code == 1, run.said
     assert "failed: " in run.err
     assert str(tmp_path / "file") in run.err

@@ -29,10 +29,10 @@ def test_digits_is_trained_blessed_pushed_and_then_cached(digits_run):
 
 @pytest.mark.slow
 def test_a_challenger_far_behind_the_champion_is_not_pushed_and_that_is_no_failure(
-    pipeline, digits_run
+    after_digits, digits_run
 ):
     pushed = digits_run.root / "pushed"
-    weak = pipeline(
+    weak = after_digits(
         f"push.destination={pushed}",
         "training.epochs=1",
         "training.learning_rate=0.00001",
@@ -40,6 +40,7 @@ def test_a_challenger_far_behind_the_champion_is_not_pushed_and_that_is_no_failu
     )
     assert weak.code == 0, weak.said
     assert "not blessed" in weak.out
+    assert results(weak.out)["Transform"] == "cached"
     assert versions(pushed) == ["1"]
 
 

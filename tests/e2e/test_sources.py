@@ -50,7 +50,8 @@ def digits(tmp_path_factory) -> Path:
 
 
 def run(capfd, root: Path, *overrides, config="configs/digits.yaml") -> tuple[int, str]:
-    words = [f"root={root}", f"push.destination={root}/pushed", *overrides]
+    # How a model serves: test_digits, test_segmentation.
+    words = [f"root={root}", f"push.destination={root}/pushed", "serving.check=false", *overrides]
     capfd.readouterr()
     code = main(["run", "--config", config, *(w for word in words for w in ("--set", word))])
     said = capfd.readouterr()
@@ -59,7 +60,7 @@ def run(capfd, root: Path, *overrides, config="configs/digits.yaml") -> tuple[in
 
 def expected_steps(example_gen: str) -> dict[str, str]:
     names = [example_gen if name == "TfdsExampleGen" else name for name in COMPONENTS]
-    return dict.fromkeys(names, "ran")
+    return dict.fromkeys((name for name in names if name != "ServingCheck"), "ran")
 
 
 def examples_of(root: Path, example_gen: str) -> dict[str, str]:

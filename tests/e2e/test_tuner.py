@@ -19,8 +19,8 @@ SEARCH = (
 
 
 @pytest.mark.slow
-def test_digits_are_trained_with_what_the_tuner_found_and_pushed(pipeline, tmp_path):
-    run = pipeline(*SEARCH)
+def test_digits_are_trained_with_what_the_tuner_found_and_pushed(after_digits, tmp_path):
+    run = after_digits(*SEARCH)
     assert run.code == 0, run.said
     assert results(run.out)["Tuner"] == "ran"
     assert "learning_rate 0.004" in run.out
@@ -28,5 +28,5 @@ def test_digits_are_trained_with_what_the_tuner_found_and_pushed(pipeline, tmp_p
     [recorded] = (tmp_path / "root" / "Trainer" / "model_run").glob("*/hyperparameters.json")
     assert json.loads(recorded.read_text()) == {"training.learning_rate": 0.004}
 
-    again = pipeline(*SEARCH)
+    again = after_digits(*SEARCH)
     assert set(results(again.out).values()) == {"cached"}
