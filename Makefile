@@ -27,7 +27,7 @@ run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 TOGETHER := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup lint  ## the tests; those that measure time run first and alone
-	@$(PY) -m pytest -m measured
+	@$(PY) -m pytest -m measured $$(grep -rlF mark.measured --include='test_*.py' tests)
 	@$(PY) -m pytest -m "not measured and not server" $(TOGETHER)
 
 servers: setup  ## the tests that start a server of S3, Cloud Storage or Kafka
