@@ -27,13 +27,18 @@ def configuration_of(arguments, *overrides):
     return load(arguments.config, [*arguments.set, *overrides])
 
 
-def place_of(arguments):
-    """The place that a command names, or the push destination of its configuration."""
+def configuration_or_none(arguments):
+    """The configuration of a command that may name a place instead."""
     if arguments.config is not None:
-        return configuration_of(arguments).push.destination
+        return configuration_of(arguments)
     if arguments.set:
         raise ConfigurationError("--set replaces a value in a file; give --config as well")
-    return arguments.place
+    return None
+
+
+def place_of(arguments, configuration):
+    """The place that a command names, or the push destination of its `configuration_or_none`."""
+    return configuration.push.destination if configuration else arguments.place
 
 
 def _add_set(verb):

@@ -2,7 +2,13 @@
 
 from dataclasses import asdict
 
-from cli.configuration_arguments import add_configuration, add_place, configuration_of, place_of
+from cli.configuration_arguments import (
+    add_configuration,
+    add_place,
+    configuration_of,
+    configuration_or_none,
+    place_of,
+)
 from files.strict_json import text_of
 from pipeline.quiet import chatter_away
 
@@ -36,7 +42,7 @@ def add_verbs(verbs):
 
 
 def _models(arguments):
-    destination = place_of(arguments)
+    destination = place_of(arguments, configuration_or_none(arguments))
     with chatter_away():  # TensorFlow is loaded for its file functions.
         arguments.act(destination, arguments)
 

@@ -2,13 +2,14 @@
 
 import time
 
-from cli.configuration_arguments import add_place, configuration_of, place_of
+from cli.configuration_arguments import add_place, configuration_or_none, place_of
 from failures import ConfigurationError, Failure
 from files import writing
 from files.strict_json import text_of
 from pipeline.quiet import chatter_away
 from settings.bigquery_source import BigquerySource
 from settings.buckets import Cached
+from settings.configuration import Configuration
 
 _BIGQUERY = "bigquery:"
 
@@ -53,7 +54,7 @@ def _predict(arguments):
     if arguments.top < 1:
         raise ConfigurationError(f"--top {arguments.top}; allowed: 1 or more")
     _check_threshold(arguments.reject_below)
-    place = place_of(arguments)
+    configuration = configuration_or_none(arguments)
     with chatter_away() as screen:
         from components.batch_predictor import images
         from components.batch_predictor.answer import is_below
@@ -63,11 +64,11 @@ def _predict(arguments):
         def complain(line):
             print(f"steadyfeed: {line}", file=screen, flush=True)
 
-        files, left_out = images.expand(arguments.images, _cached(arguments))
+        files, left_out = images.expand(arguments.images, _cached(configuration))
         if left_out:
             complain(f"{left_out}.")
         masks = images.mask_files(files.paths, arguments.output)
-        path = newest_path(place)
+        path = newest_path(place_of(arguments, configuration))
         # After what can be checked without it: this import takes seconds.
         from components.batch_predictor.pushed_model import PushedModel
         from components.mask_palette import mask_png
@@ -107,7 +108,7 @@ def _predict(arguments):
 def _batch_predict(arguments):
     """Predicts everything and prints how much it was; 1 when a record got no answer."""
     _check_threshold(arguments.reject_below)
-    place = place_of(arguments)
+    configuration = configuration_or_none(arguments)
     is_dataset = arguments.input.startswith(("tfds:", "hf:"))
     if is_dataset != (arguments.split is not None):
         raise ConfigurationError("batch-predict: tfds:NAME or hf:NAME and --split go together")
@@ -121,13 +122,15 @@ def _batch_predict(arguments):
         from components.model_store.layout import newest_path
 
         console = Console(file=screen, highlight=False, soft_wrap=True)
-        path = newest_path(place)
+        path = newest_path(place_of(arguments, configuration))
         if arguments.input.startswith(_BIGQUERY):
             from components.batch_predictor.table_rows import runs_of_table
 
-            runs = runs_of_table(_table(arguments), arguments.output)
+            runs = runs_of_table(_table(arguments, configuration), arguments.output)
         elif arguments.split is None:
-            runs, left_out = runs_of(arguments.input, *_columns(arguments), _cached(arguments))
+            runs, left_out = runs_of(
+                arguments.input, *_columns(configuration), _cached(configuration)
+            )
             if left_out:
                 console.print(f"steadyfeed: {left_out}.", markup=False)
         else:
@@ -168,16 +171,16 @@ def _refuse_threshold(threshold, loaded):
         )
 
 
-def _cached(arguments) -> Cached:
+def _cached(configuration: Configuration | None) -> Cached:
     """Where buckets are copied to."""
-    source = arguments.config and configuration_of(arguments).data.source_keys
+    source = configuration and configuration.data.source_keys
     return source.part(Cached) if isinstance(source, Cached) else Cached()
 
 
-def _table(arguments) -> BigquerySource:
+def _table(arguments, configuration: Configuration | None) -> BigquerySource:
     """The table that --input names, or what the configuration reads."""
     table = arguments.input.removeprefix(_BIGQUERY)
-    source = arguments.config and configuration_of(arguments).data.source_keys
+    source = configuration and configuration.data.source_keys
     if not isinstance(source, BigquerySource):
         if not table:
             raise ConfigurationError(
@@ -198,9 +201,9 @@ def _table(arguments) -> BigquerySource:
         ) from None
 
 
-def _columns(arguments) -> tuple[str, str]:
+def _columns(configuration: Configuration | None) -> tuple[str, str]:
     """Which column of a manifest has the images' paths and where these begin, where configured."""
-    data = arguments.config and configuration_of(arguments).data
-    if not data or data.source != "manifest":
+    if not configuration or configuration.data.source != "manifest":
         return "path", ""
-    return data.source_keys.columns.path, data.source_keys.root or ""
+    source = configuration.data.source_keys
+    return source.columns.path, source.root or ""
