@@ -27,6 +27,7 @@ from kfp.run_facts import take_run_facts
 from kfp.run_origin import origin_in
 from kfp.run_parameters import replace_keys
 from pipeline import own_code_flag, surroundings
+from pipeline.program import LOG_FORMAT, leave
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
@@ -40,9 +41,7 @@ _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
 def main(argv=None):
     step, beam_args = _parse(argv)
     surroundings.pin()  # whatever the image or the step's variables say
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     try:
         if _COMPILES.search(step.executor_class_path):
             surroundings.check_xla()
@@ -213,9 +212,4 @@ def _bring_home(artifact, given):
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Everything is written. Destructors of native libraries have crashed here, which would
-    # turn a finished step into a failed one.
-    os._exit(code)
+    leave(main())

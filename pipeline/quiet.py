@@ -9,12 +9,14 @@ import logging
 import os
 import sys
 
+from pipeline.program import LOG_FORMAT
+
 
 @contextlib.contextmanager
 def chatter_to(log):
     """Sends stdout, stderr and logging to the file `log`; yields the screen, a text file."""
     handler = logging.StreamHandler(open(log, "a", encoding="utf-8"))  # noqa: SIM115
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
     root = logging.getLogger()
     level = root.level
     with (

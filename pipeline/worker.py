@@ -1,7 +1,6 @@
 """`python -m pipeline.worker FOLDER`: one worker of a training that the local runner started."""
 
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tfx.proto.orchestration.execution_invocation_pb2 import ExecutionInvocation
 from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
 
 from files import writing
+from pipeline.program import LOG_FORMAT, leave
 from pipeline.worker_processes import as_worker
 
 _EXECUTOR, _EXECUTION, _OUTPUT = "executor.pb", "execution.pb", "output.pb"
@@ -47,12 +47,6 @@ def output_of(folder: Path) -> ExecutorOutput:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     place = Path(sys.argv[1])
-    code = as_worker(lambda number: execute(place, number), place)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Everything is written; destructors of native libraries have crashed at the end of processes.
-    os._exit(code)
+    leave(as_worker(lambda number: execute(place, number), place))
