@@ -19,6 +19,7 @@ from files import writing
 from kfp.entrypoint import run
 from kfp.worker_step import HANDED_OVER, STEP_IS_HERE, log_of, output_of
 from pipeline import surroundings
+from pipeline.program import LOG_FORMAT, leave
 from pipeline.temporary_folder import temporary_folder
 from pipeline.worker_processes import as_worker, exit_code_of
 
@@ -35,11 +36,8 @@ def main(folder: Path, addresses: list[str]) -> int:
     if _INDEX in os.environ:
         # The pods' own logs go with them.
         handlers.append(logging.FileHandler(log_of(folder, number)))
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=handlers,
-    )
+    # By force: what a library logged while it was imported has set a handler already.
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     if _INDEX in os.environ:
         threading.Thread(target=_end_without_the_step, args=(folder,), daemon=True).start()
         return exit_code_of(lambda number: execute(folder, number), folder, number)
@@ -83,8 +81,4 @@ def execute(folder: Path, number: int) -> None:
 
 
 if __name__ == "__main__":
-    code = main(Path(sys.argv[1]), sys.argv[2:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Everything is written; destructors of native libraries have crashed at the end of processes.
-    os._exit(code)
+    leave(main(Path(sys.argv[1]), sys.argv[2:]))

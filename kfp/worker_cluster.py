@@ -102,7 +102,11 @@ class Cluster:
             sleep(_LOOK_EVERY)
 
     def _call(self, method: Callable, about, **options) -> dict | None:
-        """The answer; None where there is nothing of that name. A passing error is waited out."""
+        """The answer; None where there is no object of that name. A passing error is waited out.
+
+        Args:
+          about: an object's name, or an object to create.
+        """
         until, repeated = monotonic() + _LONGEST_SILENCE, False
         given = (self._namespace, about) if isinstance(about, dict) else (about, self._namespace)
         while True:
@@ -112,7 +116,7 @@ class Cluster:
                 )
                 return json.loads(answer.data)
             except ApiException as error:
-                if error.status == 404:
+                if error.status == 404 and not isinstance(about, dict):
                     return None
                 if error.status == 409 and repeated:
                     return {}  # The call before had its effect, though its answer was lost.

@@ -136,6 +136,16 @@ def test_an_account_without_the_right_is_told_how_to_get_it(cluster, server, obj
     assert server.objects == {}
 
 
+def test_a_namespace_that_is_gone_is_reported_when_the_job_is_made(cluster, server, objects):
+    def refuse(method, kind):
+        if (method, kind) == ("POST", "jobs"):
+            raise Refused(404, 'namespaces "kubeflow" not found')
+
+    server.before = refuse
+    with pytest.raises(Failure, match=r'create_namespaced_job .404: namespaces "kubeflow" not'):
+        cluster.run(objects(WELL))
+
+
 def test_a_job_that_someone_deletes_is_reported(cluster, server, objects):
     def delete_soon():
         try:
@@ -157,10 +167,11 @@ def test_outside_of_a_pod_there_is_no_api_to_ask():
 
 
 SILENT = """
-import sys
+import logging, sys
 from pathlib import Path
 from kfp import worker
 
+logging.warning("as a library may say while it is imported")
 worker._LONGEST_SILENCE = 0.2
 worker.execute = lambda folder, number: worker.time.sleep(600)
 sys.exit(worker.main(Path(sys.argv[1]), ["a-0.a:2222"]))
