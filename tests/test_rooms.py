@@ -15,7 +15,7 @@ FLOORS = (
     {"kfp"},
     {"pipeline"},
     {"components"},
-    {"settings", "datasets", "input_report"},
+    {"settings", "datasets"},
     {"models", "augmentations", "metrics"},
     {"files"},
     {"failures"},
