@@ -28,7 +28,7 @@ def values(seed: int, height: int, width: int, most: int = 3) -> np.ndarray:
     return np.kron(patches, np.ones((4, 4), np.uint8))[:height, :width]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def record(make):
     """A function of a seed: an example with an image and a mask of the same size."""
 
@@ -61,16 +61,25 @@ def pairs(transformed, split: str) -> list[tuple[bytes, bytes]]:
     return found
 
 
-@pytest.fixture
-def splits(record):
+def splits_of(record) -> dict[str, list[bytes]]:
     return {
         "train": [record(seed) for seed in range(11)],
         "test": [record(seed) for seed in range(20, 25)],
     }
 
 
-def test_images_and_masks_have_one_size_and_their_classes_are_named(workplace, splits):
-    transformed = transform(workplace, splits)
+@pytest.fixture
+def splits(record):
+    return splits_of(record)
+
+
+@pytest.fixture(scope="module")
+def transformed(module_workplace, record):
+    """Of what `splits` is. Tests only read it."""
+    return transform(module_workplace, splits_of(record))
+
+
+def test_images_and_masks_have_one_size_and_their_classes_are_named(transformed, splits):
     for split, records in splits.items():
         found = pairs(transformed, split)
         assert len(found) == len(records)
@@ -81,8 +90,7 @@ def test_images_and_masks_have_one_size_and_their_classes_are_named(workplace, s
     assert "images and masks" in transformed.property("summary")
 
 
-def test_pixels_are_counted_by_class_over_train(workplace, splits):
-    transformed = transform(workplace, splits)
+def test_pixels_are_counted_by_class_over_train(transformed):
     counted = read_mask_pixels(Path(transformed.graph.uri))
     ids = np.concatenate([np.frombuffer(m, np.uint8) for _, m in pairs(transformed, "train")])
     assert counted.of_class == {
@@ -107,8 +115,8 @@ def test_the_graph_gives_the_same_in_serving_and_images_without_masks(workplace,
 
 
 @pytest.mark.slow
-def test_on_beam_the_files_and_the_graph_are_the_same(workplace, splits):
-    here = transform(workplace, splits)
+def test_on_beam_the_files_and_the_graph_are_the_same(workplace, splits, transformed):
+    here = transformed
     there = transform(workplace, splits, to="beam", beam_pipeline_args=ON_BEAM)
     for split in splits:
         assert pairs(there, split) == pairs(here, split)
