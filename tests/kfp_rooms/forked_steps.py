@@ -28,13 +28,13 @@ def run_step(words: list[str], notes: str) -> None:
 
 
 def _forget_the_project():
-    for name, module in list(sys.modules.items()):
-        place = _place(module)
-        if place and is_ours(Path(place)):
-            del sys.modules[name]
-            above, _, last = name.rpartition(".")
-            if above in sys.modules:  # The SDK's kfp has modules of ours.
-                vars(sys.modules[above]).pop(last, None)
+    # All of them before the first goes: a package without a file looks for the one above it.
+    places = {name: _place(module) for name, module in sys.modules.items()}
+    for name in [name for name, place in places.items() if place and is_ours(Path(place))]:
+        del sys.modules[name]
+        above, _, last = name.rpartition(".")
+        if above in sys.modules:  # The SDK's kfp has modules of ours.
+            vars(sys.modules[above]).pop(last, None)
 
 
 def _place(module) -> str | None:

@@ -148,9 +148,8 @@ def test_large_models_learn_digits(parameters):
     keras.utils.set_random_seed(1)
     model = build(parameters)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # Tracing a graph takes longer than the steps: one of the two is trained as Trainer does.
-    how = {"jit_compile": False} if parameters is LARGE[0] else {"run_eagerly": True}
-    model.compile(keras.optimizers.Adam(0.003), loss, **how)
+    # Tracing the graphs of their steps takes longer than the steps.
+    model.compile(keras.optimizers.Adam(0.003), loss, run_eagerly=True)
     losses = model.fit(
         images.astype(np.uint8), digits.target[:16], batch_size=16, epochs=8, verbose=0
     ).history["loss"]
