@@ -92,11 +92,21 @@ def _records(side):
 
 
 def _command(container, executor_input):
-    text = text_of(executor_input)
+    text = text_of(_as_sent(executor_input))
     words = [*container["command"], *container.get("args", [])]
     command = [word.replace("{{$}}", text) for word in words]
     # In the image, `python` is its environment's; here it is this one.
     return [sys.executable if command[0] == "python" else command[0], *command[1:]]
+
+
+def _as_sent(value, depth=0):
+    """As protojson writes it: no point in a whole number, and nothing that is empty at the top."""
+    if isinstance(value, dict):
+        sent = {key: _as_sent(inner, depth + 1) for key, inner in value.items()}
+        return {k: v for k, v in sent.items() if v != {}} if depth == 1 else sent
+    if isinstance(value, list):
+        return [_as_sent(inner, depth + 1) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _collect(name, record, written, pod, bucket):
