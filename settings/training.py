@@ -62,8 +62,8 @@ class Model(Section):
     weights: Weights | None = Field(
         None,
         description="what the training begins with: a model that this project trained (a pushed "
-        "version or Trainer's artifact), or a file of Keras weights without the classifier; what "
-        "does not fit another number of classes stays random; omit for random weights",
+        "version or Trainer's artifact), or a file of Keras weights without the classifier; a "
+        "last layer of other classes begins anew; omit for random weights",
     )
     parameters: dict[str, Any] = Field(
         {},

@@ -43,8 +43,8 @@ class FirstWeights:
     def give_to(self, model: keras.Model, classes: Sequence[str]) -> None:
         """Makes them the weights of the model, as far as they mean something to its classes.
 
-        The last layer begins at random where the classes are others. Of a model of another kind
-        that has the same backbone, the backbone's weights are given.
+        The last layer begins at 0 where the classes are others. Of a model of another kind that has
+        the same backbone, the backbone's weights are given.
 
         Raises:
           Failure: neither all layers but the last one nor the backbone are the same.
@@ -54,12 +54,15 @@ class FirstWeights:
         if _fit(own[:-last], self.values[:-last]):
             same = list(classes) == list(self.classes) and _fit(own, self.values)
             _assign(model, own if same else own[:-last], self.values)
+            if not same:
+                _clear_last(model)
             return
         inner = stages.backbone(model)
         body = _floating(inner.variables) if inner else []
         if not body or not _fit(body, self.values[: len(body)]):
             raise self._misfit(model, own)
         _assign(model, body, self.values)
+        _clear_last(model)
 
     def check_channels(self, channels: int) -> None:
         """Raises Failure where they were trained with another number of colours."""
@@ -113,6 +116,7 @@ class KerasFile:
                 "classifier, or change model.parameters and preprocessing.channels to those of "
                 "the weights."
             ) from error
+        _clear_last(model)
 
 
 def read(place: str | None) -> FirstWeights | KerasFile | None:
@@ -159,6 +163,15 @@ def _floating(variables: Sequence) -> list:
 
 def _fit(variables: Sequence, values: Sequence[np.ndarray]) -> bool:
     return [tuple(variable.shape) for variable in variables] == [value.shape for value in values]
+
+
+def _clear_last(model: keras.Model) -> None:
+    """Random answers to features that mean something take many steps to forget.
+
+    As in Big Transfer (Kolesnikov and others, 2020, arXiv:1912.11370).
+    """
+    for variable in stages.last_with_weights(model).trainable_variables:
+        variable.assign(np.zeros(variable.shape, np.float32))
 
 
 def _assign(model: keras.Model, variables: Sequence, values: Sequence[np.ndarray]) -> None:

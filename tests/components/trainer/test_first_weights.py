@@ -50,6 +50,7 @@ def test_the_last_layer_is_replaced_where_the_classes_are_others(given, labels):
     model = build(given, labels)
     found = equal(model, given.values)
     assert found == [True] * (len(found) - 2) + [False] * 2
+    assert not any(model.layers[-1].kernel.numpy().ravel())
 
 
 def test_weights_that_do_not_fit_are_refused_in_one_line(given):
