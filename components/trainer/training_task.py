@@ -49,7 +49,8 @@ def train(
             'Trainer: there are no examples of the split "train". '
             "Check the splits in the configuration's data section."
         )
-    _check_monitor(training, len(graph.labels), "validation" in task.splits)
+    confuses = training_of(task.features.task).Tallies.CELLS is None
+    _check_monitor(training, len(graph.labels), "validation" in task.splits, confuses)
     batches = _batches(task, graph)
     options = _feed_options(task, chosen)
     given = first_weights.read(task.recipe.model.weights)
@@ -90,14 +91,14 @@ def validation_once(task: Task, graph: TransformGraph) -> Input | None:
     return _batches(task, graph)(files, training=False, options=options) if files else None
 
 
-def _check_monitor(training: Training, classes: int, validated: bool) -> None:
+def _check_monitor(training: Training, classes: int, validated: bool, confuses: bool) -> None:
     metric = training.monitor
     if metric != "loss" and not validated:
         raise Failure(
             f"Trainer: training.monitor: {metric} needs a validation split, and there is none; "
             "allowed: loss"
         )
-    if training.monitors_classes and classes > _MOST_CONFUSED:
+    if confuses and training.monitors_classes and classes > _MOST_CONFUSED:
         raise Failure(
             f"Trainer: training.monitor: {metric} needs a confusion matrix, which is kept "
             f"for at most {_MOST_CONFUSED:,} classes, and there are {classes:,}; "

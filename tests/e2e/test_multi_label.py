@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_model_analysis as tfma
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss
 
 from benchmarks.kills import COMPONENTS
@@ -72,6 +73,7 @@ def test_pairs_are_labelled_blessed_pushed_and_reported(run):
     text = page.read_text()
     assert re.search(r"mAP 0\.\d+, macro F1 0\.\d+ on 120 examples", text)
     assert "average precision" in text
+    assert "Thresholds, chosen on the validation split" in text
     assert "serves: p50" in text
     assert (run.root / "pushed" / "1" / "saved_model.pb").exists()
     assert len(list((run.root / "root").glob("*/"))) >= len(COMPONENTS)
@@ -92,6 +94,12 @@ def test_the_metrics_are_what_scikit_learn_computes_of_the_served_answers(run, t
     }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     assert metrics["mean_average_precision"] > 0.6
+    [folder] = (run.root / "root").glob("Evaluator/evaluation/*")
+    [(_, slices)] = tfma.load_eval_result(str(folder)).slicing_metrics
+    of_all, of_three = slices[""][""], slices[""]["classId:3"]
+    assert of_all["macro_f1"]["doubleValue"] == metrics["macro_f1"]
+    expected = average_precision_score(truth[:, 3], scores[:, 3])
+    assert of_three["average_precision"]["doubleValue"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_thresholds_of_the_validation_decide_which_labels_are_served(run, tested):

@@ -1,4 +1,5 @@
-"""Features of unusual kinds: nested labels keep their names, images of floats are refused."""
+"""Features of unusual kinds: nested labels and lists of them keep their names, images of floats are
+refused."""
 
 import json
 
@@ -10,7 +11,7 @@ from failures import Failure
 
 
 class NestedScans(tfds.core.GeneratorBasedBuilder):
-    """A label within a FeaturesDict, and the same picture as bytes and as floats."""
+    """Labels within other features, and the same picture as bytes and as floats."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -22,6 +23,10 @@ class NestedScans(tfds.core.GeneratorBasedBuilder):
                     "image": tfds.features.Image(shape=(4, 4, 1)),
                     "depth": tfds.features.Image(shape=(4, 4, 1), dtype=np.float32),
                     "meta": {"label": tfds.features.ClassLabel(names=["cat", "dog"])},
+                    "tags": tfds.features.Sequence(tfds.features.ClassLabel(names=["a", "b"])),
+                    "objects": tfds.features.Sequence(
+                        {"label": tfds.features.ClassLabel(names=["car", "bus"])}
+                    ),
                 }
             ),
         )
@@ -39,6 +44,8 @@ class NestedScans(tfds.core.GeneratorBasedBuilder):
                     "image": pixels,
                     "depth": pixels.astype(np.float32),
                     "meta": {"label": number % 2},
+                    "tags": [0, 1][:number],
+                    "objects": {"label": [1]},
                 },
             )
 
@@ -51,11 +58,15 @@ def scans(tmp_path_factory) -> str:
     return folder
 
 
-def test_the_classes_of_a_nested_label_keep_their_names(ingest, scans):
+def test_the_classes_of_nested_labels_keep_their_names(ingest, scans):
     examples = ingest("nested_scans", scans)
 
     names = json.loads(examples.get_string_custom_property("class_names"))
-    assert names == {"meta/label": ["cat", "dog"]}
+    assert names == {
+        "meta/label": ["cat", "dog"],
+        "tags": ["a", "b"],
+        "objects/label": ["car", "bus"],
+    }
 
 
 def test_an_image_of_floats_is_refused_and_not_read_as_its_bit_pattern(ingest, scans):

@@ -18,14 +18,15 @@ from tests.components.trainer.linear_classifier import (
     CLASSES,
     LABELS,
     RECIPES,
+    TASKS,
     TWO_IMAGES,
-    TWO_LABELS,
     after_one_step,
     gradients,
     losses,
     mixer_of,
     plain_sgd,
     steps_of,
+    targets_of,
     train,
     train_on_two_devices,
     weights_of,
@@ -80,8 +81,9 @@ def test_two_devices_and_xla_train_as_one_device_does(recipe, on_two_devices):
     trained = []
     for xla in (False, True):
         training = plain_sgd(**RECIPES[recipe])
-        steps = steps_of(training, xla=xla, class_weights=CLASS_WEIGHTS, mixer=mixer_of(training))
-        train(steps, 3, (TWO_IMAGES, TWO_LABELS))
+        keys = {"mixer": mixer_of(training), "task": TASKS.get(recipe, "classification")}
+        steps = steps_of(training, xla=xla, class_weights=CLASS_WEIGHTS, **keys)
+        train(steps, 3, (TWO_IMAGES, targets_of(recipe)))
         with steps.averaged():
             trained.append(weights_of(steps))
     one, compiled = trained
