@@ -16,10 +16,10 @@ _IN_WORDS = "package.module:Name of your own"
 # What a function may ask for by these names, and what it must ask for. docs/own_code.md describes
 # them. What makes an instance of a network's class gets `classes` if it asks for it.
 _INPUTS = {
-    "network": ({"pixels", "classes"}, {"pixels", "classes"}),
-    "augmentation": ({"images", "masks", "draw"}, {"images"}),
-    "metric": ({"counts", "class_names"}, {"counts"}),
-    "loss": ({"logits", "targets"}, {"logits", "targets"}),
+    "network": ({"pixels", "classes"}, {"pixels", "classes"}, set()),
+    "augmentation": ({"images", "masks", "draw"}, {"images"}, {"images"}),
+    "metric": ({"counts", "class_names"}, {"counts"}, {"counts"}),
+    "loss": ({"logits", "targets"}, {"logits", "targets"}, {"logits", "targets"}),
 }
 
 

@@ -1,38 +1,22 @@
 """The parameters of a function or class of one's own: its type hints, as a section's keys.
 
-They are read from the syntax tree. Of a hint, only what a configuration can give has a meaning:
-numbers, texts, lists and mappings of them, `Literal`, `Annotated` with pydantic's `Field`.
+They are read from the syntax tree, in which `own_hints` finds the types.
 """
 
 import ast
-import collections.abc
 import contextlib
 import dataclasses
-import typing
+import functools
 import warnings
-from collections.abc import Mapping, Sequence, Set
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Set
+from typing import Any
 
-import annotated_types
-import pydantic
 from pydantic import create_model
 
+from settings.own_hints import ALLOWED, Unclear, evaluated, type_of
 from settings.own_modules import Module, Unreadable
 from settings.section import Section
 
-ALLOWED = (
-    "int, float, str, bool, Literal, list[…], tuple[…, …], dict[str, …], Annotated[…, Field(…)], "
-    "and each of these | None"
-)
-_BUILT_IN = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict)}
-# Modules whose names mean what they mean in Python.
-_OPEN = {
-    "typing": typing,
-    "collections.abc": collections.abc,
-    "pydantic": pydantic,
-    "annotated_types": annotated_types,
-}
-_PLAIN = (int, float, str, bool)
 _NEEDED = object()  # what stands for the default of a parameter that has none
 
 
@@ -60,12 +44,15 @@ class _Parameter:
     node: ast.AST
 
 
-def declared(module: str, name: str, inputs: Set[str], needed: Set[str]) -> Declared:
+def declared(
+    module: str, name: str, inputs: Set[str], needed: Set[str], of_instances: Set[str]
+) -> Declared:
     """What `name` of a module declares.
 
     Args:
       inputs: the names that are given by the caller, and are no parameters.
       needed: those of `inputs` that a function must take.
+      of_instances: those that `__call__` of a class must take.
 
     Raises:
       Unreadable: there is no such function or class, or a parameter has no usable type hint.
@@ -77,11 +64,15 @@ def declared(module: str, name: str, inputs: Set[str], needed: Set[str]) -> Decl
         found = _of_class(node, place)
     else:
         raise Unreadable(f"{place.at(node)}: {name} is neither a function nor a class")
-    names = {parameter.name for parameter in found}
-    is_class = isinstance(node, ast.ClassDef)
-    if not is_class and needed - names:
+    if isinstance(node, ast.FunctionDef):
+        missing = needed - {parameter.name for parameter in found}
+    else:
+        call = _method("__call__", node, place)
+        taken = {parameter.name for parameter in call} if call else of_instances
+        missing = of_instances - taken
+    if missing:
         raise Unreadable(
-            f"{place.at(node)}: {name} does not take {' and '.join(sorted(needed - names))}; "
+            f"{place.at(node)}: {name} does not take {' and '.join(sorted(missing))}; "
             f"allowed: a function of {' and '.join(sorted(needed))}, or a class"
         )
     read = {p.name: _key_of(p, name) for p in found if p.name not in inputs}
@@ -117,10 +108,9 @@ def _of_arguments(given: ast.arguments, module: Module) -> list[_Parameter]:
 
 def _of_class(node: ast.ClassDef, module: Module) -> list[_Parameter]:
     """The parameters with which an instance is made: of __init__, or the fields of a dataclass."""
-    for part in node.body:
-        if isinstance(part, ast.FunctionDef) and part.name == "__init__":
-            return _of_arguments(part.args, module)[1:]
-    found = [parameter for base in node.bases for parameter in _of_base(base, module)]
+    if made := _own_method("__init__", node, module):
+        return made[1:]
+    found = [parameter for base in node.bases for parameter in _of_base(base, module, _of_class)]
     if not _has_fields(node, module):
         return found
     own = [
@@ -138,14 +128,30 @@ def _of_class(node: ast.ClassDef, module: Module) -> list[_Parameter]:
     return list({parameter.name: parameter for parameter in [*found, *own]}.values())
 
 
-def _of_base(base: ast.expr, module: Module) -> list[_Parameter]:
+def _own_method(name: str, node: ast.ClassDef, module: Module) -> list[_Parameter]:
+    """The parameters of a method of the class itself, `self` first; [] where it has none."""
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and part.name == name:
+            return _of_arguments(part.args, module)
+    return []
+
+
+def _method(name: str, node: ast.ClassDef, module: Module) -> list[_Parameter]:
+    """As `_own_method`, also of the class's bases among one's own code."""
+    found = _own_method(name, node, module)
+    for base in node.bases if not found else ():
+        found = found or _of_base(base, module, functools.partial(_method, name))
+    return found
+
+
+def _of_base(base: ast.expr, module: Module, read: Callable) -> list[_Parameter]:
     if not isinstance(base, ast.Name):
         return []
     try:
         place, node = module.find(base.id)
     except Unreadable:
         return []  # of a library, whose __init__ is nobody's own
-    return _of_class(node, place) if isinstance(node, ast.ClassDef) else []
+    return read(node, place) if isinstance(node, ast.ClassDef) else []
 
 
 def _has_fields(node: ast.ClassDef, module: Module) -> bool:
@@ -161,12 +167,9 @@ def _has_fields(node: ast.ClassDef, module: Module) -> bool:
 def _key_of(parameter: _Parameter, of: str) -> tuple[Any, Any] | None:
     """The type and default of a section's key; None for what no configuration can give."""
     module, hint = parameter.module, parameter.hint
-    usable = None
     if hint is not None and not parameter.name.startswith("_"):
-        with contextlib.suppress(_Unclear):
-            usable = _usable(_evaluated(_unquoted(hint), module))
-    if usable is not None:
-        return usable, _default_of(parameter)
+        with contextlib.suppress(Unclear):
+            return type_of(hint, module), _default_of(parameter)
     if parameter.default is not _NEEDED:
         return None
     has = "no type hint" if hint is None else f"the type hint {ast.unparse(hint)}"
@@ -176,124 +179,10 @@ def _key_of(parameter: _Parameter, of: str) -> tuple[Any, Any] | None:
     )
 
 
-def _unquoted(hint: ast.expr) -> ast.expr:
-    """The hint that a text holds, as one writes it for names that are defined further down."""
-    if isinstance(hint, ast.Constant) and isinstance(hint.value, str):
-        with contextlib.suppress(SyntaxError):
-            return ast.parse(hint.value, mode="eval").body
-    return hint
-
-
 def _default_of(parameter: _Parameter) -> Any:
     if parameter.default is _NEEDED:
         return ...
     try:
-        return _evaluated(parameter.default, parameter.module)
-    except _Unclear:
+        return evaluated(parameter.default, parameter.module)
+    except Unclear:
         return None  # Nobody reads it: a key that is not given is not passed on.
-
-
-class _Unclear(Exception):
-    """An expression that means nothing to a configuration."""
-
-
-def _evaluated(node: ast.expr, module: Module) -> Any:
-    """The value of an expression of literals, type hints and names for them."""
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.Name(id=name):
-            return _named(name, module)
-        case ast.Attribute(value=inner, attr=name):
-            return _attribute(_evaluated(inner, module), name)
-        case ast.Subscript(value=generic, slice=inside):
-            of = _evaluated(inside, module)
-            return _applied(lambda kind: kind[of], _evaluated(generic, module))
-        case ast.Tuple(elts=parts):
-            return tuple(_evaluated(part, module) for part in parts)
-        case ast.List(elts=parts):
-            return [_evaluated(part, module) for part in parts]
-        case ast.Dict(keys=keys, values=values) if None not in keys:
-            pairs = zip(keys, values, strict=True)
-            return {_evaluated(k, module): _evaluated(v, module) for k, v in pairs}
-        case ast.UnaryOp(op=ast.USub(), operand=number):
-            return _applied(lambda value: -value, _evaluated(number, module))
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            either = _evaluated(left, module), _evaluated(right, module)
-            return _applied(lambda types: typing.Union[types], either)  # noqa: UP007
-        case ast.Call(func=called, args=args, keywords=named) if all(k.arg for k in named):
-            return _applied(
-                lambda function: function(
-                    *(_evaluated(one, module) for one in args),
-                    **{one.arg: _evaluated(one.value, module) for one in named},
-                ),
-                _evaluated(called, module),
-            )
-    raise _Unclear
-
-
-def _named(name: str, module: Module) -> Any:
-    if name not in module.names:
-        if name in _BUILT_IN:
-            return _BUILT_IN[name]
-        raise _Unclear
-    found = module.names[name]
-    if isinstance(found, tuple):
-        base, attribute = found
-        if base in _OPEN:
-            return _OPEN[base] if attribute is None else _attribute(_OPEN[base], attribute)
-        if attribute is not None and f"{base}.{attribute}" in _OPEN:
-            return _OPEN[f"{base}.{attribute}"]
-    try:
-        place, node = module.find(name)
-    except Unreadable:
-        raise _Unclear from None
-    if isinstance(node, ast.stmt):
-        raise _Unclear  # a function or a class
-    return _evaluated(node, place)
-
-
-def _attribute(value: Any, name: str) -> Any:
-    if value not in _OPEN.values() or not hasattr(value, name):
-        raise _Unclear
-    return getattr(value, name)
-
-
-def _applied(function, value: Any) -> Any:
-    try:
-        return function(value)
-    except _Unclear:
-        raise
-    except Exception:  # A wrong hint raises what it likes.
-        raise _Unclear from None
-
-
-def _usable(hint: Any) -> Any:
-    """The hint as a section's key has it: a configuration has lists, and no tuples."""
-    if hint in _PLAIN:
-        return hint
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        return Annotated[(_usable(inner[0]), *inner[1:])]
-    if origin is Literal and all(type(value) in (int, str, bool) for value in inner):
-        return hint
-    if origin in (list, collections.abc.Sequence) and len(inner) == 1:
-        return Sequence[_usable(inner[0])]
-    if origin is tuple and inner:
-        of = {one for one in inner if one is not Ellipsis}
-        if len(of) == 1:
-            return Sequence[_usable(of.pop())]
-    if origin in (dict, collections.abc.Mapping) and inner and inner[0] is str:
-        return dict[str, _usable(inner[1])]
-    if origin is typing.Union:
-        return _either(inner)
-    raise _Unclear
-
-
-def _either(inner: tuple) -> Any:
-    others = [one for one in inner if one not in (None, type(None))]
-    if len(others) == 1:
-        return typing.Optional[_usable(others[0])]  # noqa: UP045
-    if all(one in _PLAIN for one in others):
-        return typing.Union[inner]  # noqa: UP007
-    raise _Unclear

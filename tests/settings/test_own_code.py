@@ -216,6 +216,13 @@ OTHERS = """
 
     def poly(logits, targets, *, epsilon: float = 1.0):
         pass
+
+    class Keras:
+        def __call__(self, y_true, y_pred):
+            pass
+
+    class Inherits(Keras):
+        pass
 """
 AUGMENTATION = 'augmentation.own=[{name: "KIT.others:fog", parameters: {%s}}]'
 METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
@@ -233,6 +240,7 @@ METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
             ["training.loss=KIT.others:poly", "training.loss_parameters={epsilon: a}"],
             "training.loss_parameters.epsilon: given 'a'; allowed: a number",
         ),
+        (["training.loss=KIT.others:Inherits"], "others.py:15: Inherits does not take logits and"),
         (["training.loss_parameters={epsilon: 1}"], "allowed: only with a loss of your own"),
         (
             ["training.loss=KIT.others:poly", "data.multi_label=true"],
