@@ -345,8 +345,6 @@ class Training(Section):
             yield "monitor", "there is no data.splits.validation to measure; allowed: loss"
         if self.sampling == "balanced" and data.task != "classification":
             yield "sampling", "balanced needs one class for each image; allowed: shuffled"
-        if data.task == "multi_label" and is_own(self.loss):
-            yield "loss", f"given {self.loss}; allowed with several labels: cross_entropy, focal"
         if data.task == "segmentation":
             if self.mixup:
                 by = f" (of recipe {self.recipe})" if "mixup" not in self.model_fields_set else ""

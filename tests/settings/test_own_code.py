@@ -242,10 +242,6 @@ METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
         ),
         (["training.loss=KIT.others:Inherits"], "others.py:15: Inherits does not take logits and"),
         (["training.loss_parameters={epsilon: 1}"], "allowed: only with a loss of your own"),
-        (
-            ["training.loss=KIT.others:poly", "data.multi_label=true"],
-            "training.loss: given KIT.others:poly; allowed with several labels: cross_entropy",
-        ),
         (["training.loss=focall"], "allowed: cross_entropy, focal, or package.module:Name of your"),
         ([METRIC % "poly"], "evaluation.metrics.0.name: given 'KIT.others:poly'; KIT/others.py:8"),
         (

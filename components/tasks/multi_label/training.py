@@ -8,6 +8,7 @@ from components.tasks.multi_label import thresholds
 from components.trainer import tallies
 from components.trainer.input.features import Feature
 from components.trainer.losses import Judged
+from components.trainer.own_loss import own_loss
 from metrics.counts import LabelCounts
 from settings.training import Training
 
@@ -36,6 +37,7 @@ class Loss:
     def __init__(self, training: Training, class_weights: Sequence[float] | None = None):
         self._smoothing = training.label_smoothing
         self._gamma = training.focal_gamma if training.loss == "focal" else 0.0
+        self._own = own_loss(training)
         self._class_weights = class_weights
 
     def judge(
@@ -53,7 +55,12 @@ class Loss:
         if self._class_weights is not None:
             given *= tf.constant(self._class_weights, tf.float32)
         wanted = tf.cast(labels, tf.float32) * (1 - self._smoothing) + self._smoothing / 2
-        return Judged(labels, given, given * _losses(logits, wanted, self._gamma))
+        if self._own:
+            # One's own loss is the image's: each class brings its share of it.
+            losses = self._own(logits, wanted)[:, tf.newaxis]
+        else:
+            losses = _losses(logits, wanted, self._gamma)
+        return Judged(labels, given, given * losses)
 
 
 def _losses(logits: tf.Tensor, wanted: tf.Tensor, gamma: float) -> tf.Tensor:

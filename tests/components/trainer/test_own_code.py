@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.tasks.multi_label import training as multi_label
 from components.trainer.augmentation import Augmenter
 from components.trainer.freezing import Freezing
 from components.trainer.losses import Loss
@@ -49,6 +50,21 @@ def test_a_loss_gets_smoothed_targets_and_is_weighted_like_any_other(kit, smooth
     judged = Loss(own).judge(LOGITS, LABELS, weights)
     np.testing.assert_allclose(judged.losses, (plain.losses + 2.0) * weights, rtol=1e-5)
     assert Loss(own).judge(LOGITS, labels, weights).losses[1] == 0  # of no class
+
+
+def test_of_several_labels_a_loss_is_that_of_the_image(kit):
+    module = kit("""
+        import tensorflow as tf
+
+        def binary(logits, targets):
+            return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits), -1)
+    """)
+    labels, weights = tf.constant([[1, 0, 1], [0, 0, 0]], tf.uint8), tf.constant([1.0, 3.0])
+    plain, own = (
+        multi_label.Loss(Training.of(loss=loss, label_smoothing=0.1)).judge(LOGITS, labels, weights)
+        for loss in ("cross_entropy", f"{module}:binary")
+    )
+    np.testing.assert_allclose(*(tf.reduce_sum(one.losses, -1) for one in (plain, own)), rtol=1e-5)
 
 
 def test_a_class_may_be_a_loss_and_is_made_with_its_parameters(kit):
