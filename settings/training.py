@@ -94,7 +94,7 @@ class Augmentation(section_of("AugmentationKeys", _CHANGES)):
     """Random changes of the training images, on the accelerator; all are off by default."""
 
     own: list[OwnAugmentation] = Field(
-        [], description="changes of your own, in this order, after all others but blanking"
+        [], description="changes of your own, in this order, after those that move and recolour"
     )
 
     @staticmethod
