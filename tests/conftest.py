@@ -57,6 +57,8 @@ def _remove(folder):
         time.sleep(0.1)
 
 
+# Only a power failure would tell the difference, and tests wait long for a busy disk.
+os.fsync = lambda descriptor: None
 # A worker of pytest-xdist starts in the environment that the first process made.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _enter_own_environment()

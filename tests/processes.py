@@ -177,6 +177,7 @@ def _start_server():
 
 def _enter(environment):
     gc.freeze()  # What the imports made is for no collection to look through.
+    os.fsync = lambda descriptor: None  # as tests/conftest.py does
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # read TMPDIR anew

@@ -41,6 +41,17 @@ def test_a_file_replaces_the_one_before_and_missing_folders_are_made(tmp_path):
     assert os.listdir(file.parent) == ["file"]
 
 
+def test_a_file_is_on_disk_before_it_has_its_name_and_then_its_name_is(tmp_path, monkeypatch):
+    done, replace = [], os.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    )
+    monkeypatch.setattr(os, "replace", lambda *names: done.append("named") or replace(*names))
+    writing.write(tmp_path / "file", "content")
+    assert done[0].startswith(f"{tmp_path}/file")
+    assert done[1:] == ["named", str(tmp_path)]
+
+
 def test_of_many_writers_at_once_each_is_whole(tmp_path):
     file = tmp_path / "file"
     texts = [str(number) * 200_000 for number in range(8)]
