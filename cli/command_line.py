@@ -18,6 +18,7 @@ import select
 import sys
 
 from cli import (
+    data_service_verbs,
     feed_verb,
     ingest_verbs,
     model_versions,
@@ -41,6 +42,7 @@ _VERBS = (
     model_versions,
     predictions,
     feed_verb,
+    data_service_verbs,
 )
 _INTERRUPTED = 130
 _READER_GONE = 141

@@ -62,6 +62,11 @@ def on_a_cluster(configuration):
             f"beam.engine: given {configuration.beam.engine!r}, whose workers cannot reach the "
             "files of a step, which lie in its own pod; allowed on Kubeflow: direct, processes"
         )
+    if configuration.training.input.data_service:
+        raise ConfigurationError(
+            "training.input.data_service: its workers cannot reach the files of a step, which lie "
+            "in its own pod; allowed on Kubeflow: none"
+        )
     destination = kubeflow.push_destination
     if destination is None and is_bucket(configuration.push.destination):
         destination = configuration.push.destination

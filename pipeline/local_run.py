@@ -14,7 +14,7 @@ from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
 from files import writing
 from files.strict_json import text_of
-from pipeline import worker_processes
+from pipeline import data_service, worker_processes
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
@@ -39,6 +39,7 @@ def run_locally(configuration, write_report, results=None):
     """
     worker_processes.check(configuration.training, os.environ)
     engine_arguments.check(configuration.beam)
+    data_service.check(configuration.training.input)
     began = datetime.datetime.now()
     root = Path(configuration.root)
     with hold(root), temporary_folder(root / ".tmp"):

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from settings.folders import folder
 from settings.plain_paths import PLAIN
-from settings.section import Section
+from settings.section import Section, matching
 
 CacheFolder = folder(PLAIN, "a folder")
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -27,11 +27,28 @@ class InputFunction(Section):
         description="MiB that the strategies memory and compressed may use; omit for half of the "
         "free memory",
     )
+    data_service: matching(r"grpc://[\w.-]+:\d{1,5}", "grpc://host:port") | None = Field(
+        None,
+        description="dispatcher of a tf.data service whose workers read and decode the training "
+        "images, for streaming alone: what a lost worker had is left out of the epoch",
+    )
+    data_service_timeout_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        300.0,
+        description="the longest that a batch of data_service may take before the training ends",
+    )
     probe_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,
         description="about how many seconds strategy auto measures before it chooses; images that "
         "decode to less than 16 MiB for each of them need no measuring; 0 goes by their size alone",
     )
+
+    @model_validator(mode="after")
+    def _streams_from_a_service(self):
+        if self.data_service and self.strategy not in ("auto", "streaming"):
+            raise ValueError(
+                f"data_service with strategy {self.strategy}; allowed: with auto or streaming"
+            )
+        return self
 
 
 class InputReport(Section):

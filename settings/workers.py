@@ -36,3 +36,15 @@ class WorkersTraining(Training, Workers):
                 "workers"
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_service_gives_its_batches_in_any_order(self):
+        refused = {
+            f"workers {self.workers}": self.workers > 1,
+            "deterministic true": self.deterministic,
+            "sampling balanced": self.sampling == "balanced",
+        }
+        for words, given in refused.items():
+            if given and self.input.data_service:
+                raise ValueError(f"input.data_service with {words}; allowed: without it")
+        return self

@@ -9,6 +9,7 @@ import tensorflow as tf
 from components import graph_error
 from components.trainer import workers
 from components.trainer.checkpoints import Checkpoint
+from components.trainer.input import data_service
 from components.trainer.input.function import Input
 from components.trainer.input.order import Order
 from components.trainer.tallies import Totals
@@ -16,7 +17,12 @@ from failures import Failure
 
 
 def readable(batches, source: Input, worker_count: int) -> Iterator:
-    """The batches; an error in reading them becomes a Failure that names the file."""
+    """The batches; an error in reading them becomes a Failure that names the file.
+
+    So does a data service that gives none in time, by its address.
+    """
+    if source.service:
+        batches = data_service.in_time(batches, source.service)
     try:
         yield from batches
     except tf.errors.OpError as error:

@@ -13,7 +13,7 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.class_weights import weights_of
 from components.trainer.devices import Devices
 from components.trainer.input.function import Input, input_function
-from components.trainer.input.options import FeedOptions, Workers
+from components.trainer.input.options import DataService, FeedOptions, Workers
 from components.trainer.input_report.report import InputReport
 from components.trainer.mixing import Mixer
 from components.trainer.model import build_model
@@ -125,6 +125,8 @@ def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
         cache_dir=task.cache_folder,
         memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
         balanced=task.recipe.training.sampling == "balanced",
+        service=given.data_service
+        and DataService(given.data_service, given.data_service_timeout_seconds),
         workers=Workers(chosen.place.number, chosen.workers, chosen.place.workers_here),
     )
 

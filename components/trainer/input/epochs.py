@@ -10,7 +10,7 @@ from components.trainer.input.order import Order
 from components.trainer.input.python_calls import numpy_function
 from components.trainer.input.source import traced
 
-_ENDLESS = 2**40  # epochs
+ENDLESS = 2**40  # epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Epochs:
           batches_a_part: how many batches a part is, but for an epoch's last one.
         """
         first_epoch, passed = divmod(self.first_step, self.order.steps_per_epoch)
-        last = _ENDLESS if self.repeat else first_epoch + 1
+        last = ENDLESS if self.repeat else first_epoch + 1
         # Parallel, though with one call: it prepares the next epoch while this one is read.
         parts = tf.data.Dataset.range(first_epoch, last).interleave(
             traced(parts_of), cycle_length=1, num_parallel_calls=1

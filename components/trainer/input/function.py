@@ -12,13 +12,22 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.trainer.input import compressed, disk, memory, records, scattered, streaming, tfds
+from components.trainer.input import (
+    compressed,
+    data_service,
+    disk,
+    memory,
+    records,
+    scattered,
+    streaming,
+    tfds,
+)
 from components.trainer.input.balance import Balance
 from components.trainer.input.crop import RandomCrop
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import LABEL, Feature, image_feature
 from components.trainer.input.load_times import LoadTimes
-from components.trainer.input.options import DEFAULTS, FeedOptions
+from components.trainer.input.options import DEFAULTS, DataService, FeedOptions
 from components.trainer.input.order import Order
 from components.trainer.input.source import Source, cores, tf_data_options
 from components.trainer.input.strategy import choose
@@ -44,6 +53,7 @@ class Input:
     order: Order = dataclasses.field(repr=False)  # which example comes when
     source: Source = dataclasses.field(repr=False)
     load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)  # if asked for
+    service: DataService | None = None  # what decodes in place of this machine
 
     @property
     def examples(self) -> int:
@@ -139,8 +149,8 @@ def feed(
     balanced = options.balanced and training
     if balanced and source.features[1].dtype != "int64":
         raise Failure("Balanced sampling needs one label for each example. Leave it out for masks.")
-    crop = options.crop if training else None
-    strategy, reason = _strategy(source, options, balanced, crop)
+    crop, service = (options.crop, options.service) if training else (None, None)
+    strategy, reason = _strategy(source, options, balanced, crop, service)
     if strategy == "disk":
         source = disk.stored(source, options.cache_dir)
     order = _order(source, batch_size, training, options)
@@ -155,7 +165,9 @@ def feed(
         workers=options.workers.count,
         balanced=_balance(source, strategy, reason, store).numbers if balanced else None,
     )
-    if kept:
+    if service:
+        elements, load = data_service.batches(source, epochs, service), _as_it_is
+    elif kept:
         elements, load = kept.batches(store, source.features, epochs)
     elif strategy == "streaming":
         elements, load = streaming.batches(source, epochs, crop)
@@ -163,7 +175,7 @@ def feed(
         elements, load = (scattered if balanced else disk).batches(source, epochs)
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
     calls = 2 * cores() if strategy == "memory" else cores()
-    load_times = LoadTimes(options.first_step) if options.timed else None
+    load_times = LoadTimes(options.first_step) if options.timed and not service else None
     mapped = load_times.loaded if load_times else tf.data.Dataset.map
     batches = mapped(elements, load, calls)
     dataset = batches.prefetch(_ready(batch_size * source.row_bytes))
@@ -175,13 +187,20 @@ def feed(
         order=order,
         source=source,
         load_times=load_times,
+        service=service,
     )
 
 
 def _strategy(
-    source: Source, options: FeedOptions, balanced: bool, crop: RandomCrop | None
+    source: Source,
+    options: FeedOptions,
+    balanced: bool,
+    crop: RandomCrop | None,
+    service: DataService | None,
 ) -> tuple[str, str]:
     """The strategy and the reason for it."""
+    if service:
+        return "streaming", f"the data service at {service.address} reads and decodes"
     if crop and not source.decode_crops:
         raise Failure(
             f"Random crops need encoded images with labels, and {source.name} has decoded ones, or "
@@ -228,6 +247,10 @@ def _balance(source: Source, strategy: str, reason: str, store: Any) -> Balance:
     if labels.max() < 0:
         raise Failure(f"{source.name} has no example of any class. Run the Transform again.")
     return Balance(labels)
+
+
+def _as_it_is(*batch: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return batch
 
 
 def _given(value: bool | None, otherwise: bool) -> bool:

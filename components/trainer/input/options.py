@@ -18,6 +18,14 @@ class Workers:
 
 
 @dataclasses.dataclass(frozen=True)
+class DataService:
+    """A tf.data service whose workers read and decode in place of this machine."""
+
+    address: str  # of its dispatcher, as in "grpc://localhost:5050"
+    timeout_seconds: float = 300.0  # the longest that one batch may take
+
+
+@dataclasses.dataclass(frozen=True)
 class FeedOptions:
     """How a source is fed; all of it has a default."""
 
@@ -38,6 +46,8 @@ class FeedOptions:
     workers: Workers = Workers()
     # With "auto": maps a source, and the (strategy, reason) that its size gives, to those to use.
     plan: Callable[[Any, str, str], tuple[str, str]] | None = None
+    # Streams the batches of a training in any order, and without those of workers that are lost.
+    service: DataService | None = None
     timed: bool = False  # record in `Input.load_times` when each batch is loaded
 
     def check(self, batch_size: int, training: bool) -> None:
@@ -54,10 +64,19 @@ class FeedOptions:
                 f"Worker {rank} of {count} cannot take its share of a batch of {batch_size}. "
                 "Number the workers from 0, and make the batch size a multiple of their number."
             )
+        if self.service and training:
+            self._check_service()
         if count > 1 and training and (self.seed is None or self.deterministic is False):
             raise Failure(
                 "Workers without a common order read some examples twice and others never. "
                 "Give all workers the same seed, and leave deterministic unset."
+            )
+
+    def _check_service(self) -> None:
+        if self.workers.count > 1 or self.balanced or self.deterministic or self.crop:
+            raise Failure(
+                "A data service gives its batches in any order, each to one process. Leave it out "
+                "for several workers, balanced sampling, random crops and deterministic trainings."
             )
 
     def _check_crop(self) -> None:

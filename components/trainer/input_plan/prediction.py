@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from components.trainer.input.strategy import readable
 
@@ -11,6 +11,7 @@ PREFERRED = ("memory", "disk", "streaming", "compressed")
 _IN_MEMORY = {"memory": "decoded images", "compressed": "images as JPEGs"}
 _NOISE = 0.05  # of the total time: a probe of some seconds tells no smaller difference
 _MOST_CORES = 1024
+_MOST_SERVICE_WORKERS = 256
 _SMALLEST_SIDE = 0.25  # nobody wants images of a smaller part of their height and width
 _BOUND = 0.5  # from this share of their time on, the cores are what limits
 
@@ -141,6 +142,11 @@ def warning(
     needed = next((n for n in range(cores + 1, _MOST_CORES) if fed(_scaled(best, n / cores), n)), 0)
     if needed and _cores_limit(best, consumer, cores):
         help_.insert(0, f"{needed} cores instead of {cores}")
+    if workers := _service_workers(allowed, fed, cores, consumer):
+        help_.append(
+            f"a tf.data service of {workers} workers like this machine "
+            "(training.input.data_service)"
+        )
     side = math.sqrt(best.images_per_second / consumer.images_per_second)
     if _SMALLEST_SIDE <= side < 1:
         help_.append(f"smaller stored images, of {side:.0%} of the height and width")
@@ -154,6 +160,18 @@ def warning(
 
 def _scaled(costs: Costs, times: float) -> Costs:
     return dataclasses.replace(costs, images_per_second=costs.images_per_second * times)
+
+
+def _service_workers(
+    allowed: Iterable[Costs], fed: Callable[[Costs], bool], cores: int, consumer: Consumer
+) -> int:
+    """How many machines like this one have to decode in its place; 0 where that would not help."""
+    for one in allowed:
+        if one.strategy == "streaming" and _cores_limit(one, consumer, cores):
+            elsewhere = dataclasses.replace(one, core_seconds=0.0)
+            counts = range(2, _MOST_SERVICE_WORKERS + 1)
+            return next((n for n in counts if fed(_scaled(elsewhere, n))), 0)
+    return 0
 
 
 def _cores_limit(costs: Costs, consumer: Consumer, cores: int) -> bool:

@@ -107,10 +107,11 @@ class InputReport:
             budget = max(budget, _STARVED_STAGES_SECONDS)
         # If the first batch took longer than the budget, so would that of a second reader.
         measured = []
-        if budget >= max(_STAGES_SECONDS, calls.wait[0]):
+        if not source.service and budget >= max(_STAGES_SECONDS, calls.wait[0]):
             measured = stages(source.dataset, budget, source.strategy)
+        by = "service" if source.service else source.strategy
         line, verdict, advice = judge(
-            found, measured, source.strategy, self.parameters.max_wait, int(calls.steps.sum())
+            found, measured, by, self.parameters.max_wait, int(calls.steps.sum())
         )
         self.content = {
             "line": line,

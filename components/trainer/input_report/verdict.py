@@ -14,6 +14,7 @@ def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float
 
     Args:
       found, stages: the results of `figures` and of `stages`, which may be empty.
+      strategy: the input's, or "service" where a data service streams.
       limit: the largest share of the steps' time that may be spent waiting, 0..1.
       steps: the number of steps measured.
 
@@ -42,6 +43,8 @@ def _bound(share: float) -> str:
 
 
 def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
+    if strategy == "service":
+        return "Start more workers of the data service (training.input.data_service)."
     slowest = max(stages, key=lambda stage: stage["share"], default=None)
     where = ""
     if slowest:

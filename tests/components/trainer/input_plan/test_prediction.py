@@ -113,6 +113,7 @@ def test_where_no_strategy_reaches_the_model_the_warning_says_what_would():
     assert "by streaming it gets 1,000 of the 2,000 images/s" in said
     assert "waits 50% of the time" in said
     assert "4 cores instead of 2" in said
+    assert "a tf.data service of 2 workers like this machine" in said
     assert "9.0 GB of memory" in said
     assert "a disk cache: 9.1 GB" in said
     assert "smaller stored images, of 71% of the height and width" in said
@@ -121,6 +122,7 @@ def test_where_no_strategy_reaches_the_model_the_warning_says_what_would():
 def test_more_cores_are_not_advised_where_the_cores_are_idle():
     waiting = dataclasses.replace(STREAMING, core_seconds=0.0001)  # for a disk or a network
     assert "cores" not in warned(waiting)
+    assert "data service" not in warned(waiting)
 
 
 def test_no_room_is_advised_for_what_would_not_reach_the_model_either():

@@ -1,0 +1,154 @@
+"""A tf.data service gives the batches of streaming, and what it promises outlives its processes."""
+
+import os
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from components.trainer.input import order
+from components.trainer.input.data_service import in_time
+from components.trainer.input.function import input_function
+from components.trainer.input.options import DataService, FeedOptions
+from failures import Failure
+from tests import processes
+from tests.components.trainer.input.conftest import SHAPE
+
+BATCH, EXAMPLES = 20, 600
+STEPS = EXAMPLES // BATCH
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A function (role, words) that starts a process of the service."""
+    folder, started = tmp_path_factory.mktemp("service"), []
+
+    def start(role, *words):
+        log = folder / f"{len(started)}-{role}.log"
+        process = processes.start_pipeline("data-service", role, *words, log=log)
+        started.append(process)
+        processes.wait_for(
+            lambda: log.exists() and f"{role} at " in log.read_text(), 120, [process]
+        )
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def service(start, tmp_path):
+    """A dispatcher and two workers: `address`, `start_dispatcher()`, and the processes."""
+    [port] = processes.free_ports(1)
+    state = str(tmp_path / "state")
+
+    def start_dispatcher():
+        return start("dispatcher", "--port", str(port), "--work-dir", state)
+
+    def start_worker():
+        return start("worker", "--dispatcher", f"localhost:{port}", "--host", "localhost")
+
+    return SimpleNamespace(
+        address=f"grpc://localhost:{port}",
+        start_dispatcher=start_dispatcher,
+        dispatcher=start_dispatcher(),
+        workers=[start_worker(), start_worker()],
+    )
+
+
+@pytest.fixture
+def batches_of(write_shards, monkeypatch):
+    """A function (address or None, options) -> a dataset of batches, two to a window."""
+    monkeypatch.setattr(order, "WINDOW_BYTES", 44 * 2 * BATCH)  # two batches of these examples
+    files = write_shards(EXAMPLES)
+
+    def make(address, **keys):
+        service = DataService(address, 60.0) if address else None
+        options = FeedOptions(seed=3, strategy="streaming", service=service, **keys)
+        return input_function(files, SHAPE, BATCH, training=True, options=options).dataset
+
+    return make
+
+
+def taken(dataset):
+    """The numbers of the examples of each batch, as a training takes them."""
+    for _, labels in dataset:
+        yield tuple(labels.numpy().tolist())
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_batches_of_streaming_each_once_an_epoch(service, batches_of):
+    expected = list(taken(batches_of(None).take(4 * STEPS)))
+    found = list(taken(batches_of(service.address, repeat=False)))
+    assert sorted(found) == sorted(expected[:STEPS])
+    resumed = list(taken(batches_of(service.address, first_step=STEPS - 4, repeat=False)))
+    assert sorted(resumed) == sorted(expected[STEPS - 4 : STEPS])
+    endless = list(taken(batches_of(service.address).take(2 * STEPS)))
+    assert len(set(endless)) == 2 * STEPS
+    assert set(endless) <= set(expected)
+
+
+@pytest.mark.slow
+def test_a_restarted_dispatcher_loses_nothing_and_a_killed_worker_what_it_had(service, batches_of):
+    expected = list(taken(batches_of(None).take(6 * STEPS)))
+    found, reader = [], taken(batches_of(service.address, repeat=False))
+    found += [next(reader) for _ in range(3)]
+    service.dispatcher.kill()
+    service.dispatcher.wait()
+    service.start_dispatcher()
+    found += reader
+    assert sorted(found) == sorted(expected[:STEPS])
+
+    endless = in_time(taken(batches_of(service.address)), DataService(service.address, 60.0))
+    found = [next(endless) for _ in range(3)]
+    service.workers[0].kill()
+    found += [next(endless) for _ in range(3 * STEPS)]
+    assert len(found) == len(set(found))
+    assert set(found) <= set(expected)
+
+
+@pytest.mark.slow
+def test_workers_that_hang_end_the_training_in_the_configured_time(service, batches_of):
+    patient = DataService(service.address, 2.0)
+    reader = in_time(taken(batches_of(service.address)), patient)
+    next(reader)
+    for worker in service.workers:
+        os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(Failure, match=r"^No batch came from .* within 2 seconds\."):
+            list(reader)
+    finally:
+        for worker in service.workers:
+            os.kill(worker.pid, signal.SIGCONT)
+
+
+def test_batches_that_come_in_time_are_passed_on_to_their_end():
+    assert list(in_time(range(5), DataService("grpc://here:1", 60.0))) == [0, 1, 2, 3, 4]
+
+
+def test_an_error_in_reading_is_passed_on():
+    def broken():
+        yield 1
+        raise OSError("no such file")
+
+    with pytest.raises(OSError, match="no such file"):
+        list(in_time(broken(), DataService("grpc://here:1", 60.0)))
+
+
+def test_the_first_batch_too_has_to_come_in_time():
+    def hanging():
+        threading.Event().wait(30)
+        yield 1
+
+    with pytest.raises(Failure, match=r"data service at grpc://here:1 within 0\.1 seconds"):
+        list(in_time(hanging(), DataService("grpc://here:1", 0.1)))
+
+
+@pytest.mark.parametrize("keys", [{"balanced": True}, {"deterministic": True}])
+def test_what_needs_an_order_is_refused(write_shards, keys):
+    options = FeedOptions(seed=1, service=DataService("grpc://here:1"), **keys)
+    with pytest.raises(Failure, match="gives its batches in any order"):
+        input_function(write_shards(10), SHAPE, 5, training=True, options=options)

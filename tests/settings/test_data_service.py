@@ -1,0 +1,40 @@
+"""What a tf.data service cannot do is refused before anything runs."""
+
+import pytest
+
+from failures import ConfigurationError, Failure
+from kfp.run_parameters import on_a_cluster
+from pipeline.data_service import check
+from settings.reading import load
+
+GIVEN = "training.input.data_service=grpc://localhost:1"
+
+
+@pytest.mark.parametrize(
+    ("others", "mistake"),
+    [
+        (["training.input.data_service=localhost:1"], "allowed: grpc://host:port"),
+        ([GIVEN, "training.input.strategy=disk"], "data_service with strategy disk; allowed: with"),
+        ([GIVEN, "training.workers=2"], "input.data_service with workers 2; allowed: without it"),
+        ([GIVEN, "training.deterministic=true"], "input.data_service with deterministic true"),
+        ([GIVEN, "training.sampling=balanced"], "input.data_service with sampling balanced"),
+    ],
+)
+def test_what_does_not_go_with_a_service_is_refused_in_one_line(others, mistake):
+    with pytest.raises(ConfigurationError) as refused:
+        load("configs/digits.yaml", others)
+    assert mistake in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_service_that_does_not_answer_is_reported_before_the_run():
+    with pytest.raises(
+        Failure, match=r"^training\.input\.data_service: nothing answers at grpc://"
+    ):
+        check(load("configs/digits.yaml", [GIVEN]).training.input)
+    check(load("configs/digits.yaml").training.input)
+
+
+def test_a_service_that_sees_no_pods_files_is_refused_for_kubeflow():
+    with pytest.raises(ConfigurationError, match=r"^training\.input\.data_service: its workers"):
+        on_a_cluster(load("configs/digits.yaml", [GIVEN]))
