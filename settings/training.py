@@ -240,7 +240,7 @@ class Training(Section):
         "temperature",
         description="temperature divides a classifier's logits by one number, fitted on the "
         "validation split after the training, so that of its answers with probability 0.8, four "
-        "of five are right; which class is the likeliest stays; not for masks",
+        "of five are right; which class is the likeliest stays; only with one label an image",
         json_schema_extra=KEEPS_CHECKPOINT,
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(
