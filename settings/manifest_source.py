@@ -109,7 +109,7 @@ class ManifestSource(RowSplits, Spanned, Cached):
     label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = Field(
         None,
         description="with multi_label, what separates the classes in a cell of the label column, "
-        "such as ;; omit where cells are lists of JSONL or Parquet",
+        'such as ";"; omit where cells are lists of JSONL or Parquet',
     )
 
     @property

@@ -29,7 +29,7 @@ def Trainer(
 
     Args:
       transformed_examples: of Transform: `image` as height*width*channels raw uint8, and `label`,
-        or `mask` as height*width raw uint8.
+        `labels` as raw uint8, one for each class, or `mask` as height*width raw uint8.
       transform_graph: of Transform.
       schema: of the raw Examples.
       model: a SavedModel below `Format-Serving/`.
