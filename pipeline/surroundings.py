@@ -23,6 +23,8 @@ def pin() -> None:
     """Sets variables aside; to be called before the libraries that read them are imported."""
     for name in _SET_ASIDE:
         os.environ.pop(name, None)
+    if os.environ.get("COLUMNS") == "0":  # Rich would print nothing on a screen without columns.
+        del os.environ["COLUMNS"]
     # TensorFlow describes its build on stderr at every start, before any log can catch it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # The user's own Keras may compute with JAX or PyTorch; this project's models cannot.

@@ -13,21 +13,36 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def bad_surroundings(tmp_path):
     """Variables that Python, Keras, TensorFlow and Beam read, none of them as they should be."""
-    (tmp_path / "file").touch()
+    (tmp_path / "keras.json").write_text('{"backend": "jax", "floatx": "float16"}')
     return {
         **os.environ,
         "HOME": "/no/such/home",
         "TMPDIR": "/no/such/folder",
+        "COLUMNS": "0",
         "LC_ALL": "C",
+        "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
         "PYTHONHASHSEED": "1",
         "PYTHONOPTIMIZE": "1",
         "PYTHONWARNINGS": "error",
         "HTTP_PROXY": "nonsense://a:b",
         "HTTPS_PROXY": "%%%",
         "KERAS_BACKEND": "jax",
-        "KERAS_HOME": str(tmp_path / "file"),
+        "KERAS_HOME": str(tmp_path),
         "TF_XLA_FLAGS": "--no_such_flag",
     }
+
+
+@pytest.fixture
+def other_surroundings(bad_surroundings, tmp_path):
+    """Some of the variables, as bad in another way."""
+    (tmp_path / "file").touch()
+    others = {
+        "HOME": "/dev/null",
+        "HTTPS_PROXY": "http://127.0.0.1:1",
+        "KERAS_BACKEND": "torch",
+        "KERAS_HOME": str(tmp_path / "file"),
+    }
+    return bad_surroundings | others
 
 
 def pipeline(environment, *words):
@@ -39,7 +54,7 @@ def pipeline(environment, *words):
 
 @pytest.mark.slow
 def test_a_run_and_a_prediction_go_as_anywhere_and_only_their_user_can_read_them(
-    tmp_path, data_dir, bad_surroundings
+    tmp_path, data_dir, bad_surroundings, other_surroundings
 ):
     root, pushed = tmp_path / "root", tmp_path / "pushed"
     values = {
@@ -57,7 +72,7 @@ def test_a_run_and_a_prediction_go_as_anywhere_and_only_their_user_can_read_them
 
     batch = ["--input", "tfds:digits", "--split", "test[:9]", "--data-dir", data_dir]
     done = pipeline(
-        bad_surroundings, "batch-predict", *batch, "--output", tmp_path / "out", "--model", pushed
+        other_surroundings, "batch-predict", *batch, "--output", tmp_path / "out", "--model", pushed
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""

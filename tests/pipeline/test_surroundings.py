@@ -1,4 +1,7 @@
-"""What a user's own variables and flags change: nothing, or one line before anything runs."""
+"""What a user's own variables and flags change: nothing, or one line before anything runs.
+
+That they change nothing is seen of a whole run in tests/e2e/test_surroundings.py.
+"""
 
 import os
 import subprocess
@@ -9,15 +12,6 @@ import pytest
 from pipeline import surroundings
 
 CHECK = ("-m", "pipeline", "check", "--config", "configs/digits.yaml")
-# Imports what reads the variables, as a run does.
-LIBRARIES = (
-    "-c",
-    "import runpy, sys; sys.argv[1:] = ['check', '--config', 'configs/digits.yaml']\n"
-    "try: runpy.run_module('pipeline', run_name='__main__')\n"
-    "except SystemExit as error: assert not error.code, error.code\n"
-    "import pipeline.create_pipeline, keras, tensorflow as tf\n"
-    "print(tf.ones(1).numpy(), keras.backend.backend())",
-)
 
 
 def python(*words, **variables):
@@ -25,27 +19,6 @@ def python(*words, **variables):
     return subprocess.run(
         [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
     )
-
-
-@pytest.mark.slow
-def test_no_variable_of_the_users_stops_a_library(tmp_path):
-    # In one process, whose last line names the cause; tests/e2e/test_surroundings.py runs
-    # digits without asserts (PYTHONOPTIMIZE=1) and with other values.
-    (tmp_path / "keras.json").write_text('{"backend": "jax", "floatx": "float16"}')
-    variables = {
-        "KERAS_HOME": str(tmp_path),
-        "PYTHONWARNINGS": "error",
-        "LC_ALL": "C",
-        "HOME": "/dev/null",
-        "COLUMNS": "0",
-        "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
-        "TF_XLA_FLAGS": "--no_such_flag",
-        "KERAS_BACKEND": "torch",
-        "HTTPS_PROXY": "http://127.0.0.1:1",
-    }
-    done = python(*LIBRARIES, **variables)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "[1.] tensorflow"
 
 
 @pytest.mark.parametrize(
