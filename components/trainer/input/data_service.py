@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
-from components.trainer.input import streaming
+from components.trainer.input import decode, streaming
 from components.trainer.input.epochs import ENDLESS, Epochs
 from components.trainer.input.options import DataService
 from components.trainer.input.source import Source, traced
@@ -34,9 +34,13 @@ def batches(source: Source, epochs: Epochs, service: DataService) -> tf.data.Dat
         first=first_epoch * order.windows + passed // order.batches_a_window,
         last=last_epoch * order.windows,
     )
-    elements, decode = streaming.batches(source, dealt)
-    # As many at once as the worker's machine has cores, not as this one has.
-    decoded = elements.map(traced(decode), tf.data.AUTOTUNE).with_options(_options())
+    elements, load = streaming.batches(source, dealt)
+    outside = decode.elsewhere.set(True)
+    try:
+        # As many at once as the worker's machine has cores, not as this one has.
+        decoded = elements.map(traced(load), tf.data.AUTOTUNE).with_options(_options())
+    finally:
+        decode.elsewhere.reset(outside)
     fewest, most = _ASKED_BATCHES
     found = decoded.apply(
         tf.data.experimental.service.distribute(

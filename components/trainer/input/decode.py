@@ -1,5 +1,6 @@
 """Encoded images to raw pixels of one size, by TensorFlow's ops or quicker ones."""
 
+import contextvars
 import functools
 import math
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from components.trainer.input.jpeg import JPEG, RATIOS
 from components.trainer.input.python_calls import numpy_function
 
 _AT_ONCE = 32
+# Set while a dataset is made that other processes run: no function of Python goes there.
+elsewhere = contextvars.ContextVar("elsewhere", default=False)
 
 
 def decode_features(
@@ -48,7 +51,7 @@ def decode_images(
     """Decodes JPEG, PNG, BMP, GIF or WebP images and stretches them to `shape`.
 
     Bilinearly, with half-pixel centres.  JPEGs go through `jpeg` where it is available,
-    all else through TensorFlow's ops.
+    all else, and what is decoded `elsewhere`, through TensorFlow's ops.
 
     Args:
       encoded: (batch,) string.
@@ -65,7 +68,7 @@ def decode_images(
     def quickly(images):
         return _quickly(images, shape, exif_orientation)
 
-    if not jpeg.available():
+    if elsewhere.get() or not jpeg.available():
         return _by_ops(encoded, _turns(encoded, exif_orientation), shape)
     if tf.executing_eagerly():
         return tf.constant(quickly(encoded.numpy()))

@@ -5,7 +5,9 @@ import signal
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.trainer.input import order
 from components.trainer.input.data_service import in_time
@@ -89,6 +91,29 @@ def test_two_workers_give_the_batches_of_streaming_each_once_an_epoch(service, b
     endless = list(taken(batches_of(service.address).take(2 * STEPS)))
     assert len(set(endless)) == 2 * STEPS
     assert set(endless) <= set(expected)
+
+
+@pytest.mark.slow
+def test_encoded_images_are_decoded_there(service, tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (20, *SHAPE), np.uint8)
+    with tf.io.TFRecordWriter(str(tmp_path / "shard")) as writer:
+        for number, image in enumerate(pixels):
+            png = tf.io.encode_png(image).numpy()
+            features = {
+                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[number])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    options = FeedOptions(seed=3, service=DataService(service.address, 60.0), repeat=False)
+    files = [str(tmp_path / "shard")]
+    made = input_function(files, SHAPE, 5, training=True, encoded=True, options=options)
+    found = {
+        int(n): image for images, ns in made.dataset for image, n in zip(images, ns, strict=True)
+    }
+    assert sorted(found) == list(range(20))
+    for number, image in found.items():
+        np.testing.assert_array_equal(image, pixels[number])
 
 
 @pytest.mark.slow
