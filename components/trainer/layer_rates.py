@@ -33,6 +33,7 @@ class _ByLayer:
         ids = [id(variable) for variable in self._trainable_variables]
         self._shares = tuple(shares.get(one, 1.0) for one in ids)
         self._late = tuple(one in late for one in ids)
+        self._decay = self.weight_decay
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -42,17 +43,17 @@ class _ByLayer:
         super().update_step(gradient, variable, rate)
 
     def _apply_weight_decay(self, variables):
-        whole = self.weight_decay
-        if not whole:
+        if not self._decay:
             return
         by_share = {}
         for variable in variables:
             share = self._shares[self._get_variable_index(variable)]
             by_share.setdefault(share, []).append(variable)
         for share, some in by_share.items():
-            self.weight_decay = whole * share
+            # Several devices come here in turns: each sets it anew, and never by what it was.
+            self.weight_decay = self._decay * share
             super()._apply_weight_decay(some)
-        self.weight_decay = whole
+        self.weight_decay = self._decay
 
     def _correction(self):
         """What makes Adam's step as long as if its averages had begun with the late layers.

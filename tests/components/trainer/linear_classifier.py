@@ -123,4 +123,8 @@ def train_on_two_devices() -> None:
             step([next(fed)])
         with steps.averaged():
             found[name] = [weight.tolist() for weight in weights_of(steps)]
+    # It needs this module.
+    from tests.components.trainer.staged_network import frozen_then_not
+
+    found["frozen, by stage"] = [weight.tolist() for weight in frozen_then_not(strategy)]
     print(json.dumps(found))

@@ -100,8 +100,8 @@ def test_a_training_goes_on_from_another_ones_weights_and_records_which(
 ):
     model = MODEL | {"weights": trained.model.uri}
     run = train_in("tuned", model=model, freeze_epochs=1, epochs=1, learning_rate=1e-3)
-    before = trained.history["epochs"][trained.history["best_epoch"] - 1]
-    assert run.history["epochs"][0]["validation_accuracy"] >= before["validation_accuracy"] - 0.02
+    reached = run.history["epochs"][0]["validation_accuracy"]
+    assert reached > trained.history["epochs"][0]["validation_accuracy"]  # by as many steps
     found = first_weights.read(str(run.serving_folder)).values
     same = [np.array_equal(one, two) for one, two in zip(found, given.values, strict=True)]
     assert same == [True] * (len(same) - 2) + [False] * 2

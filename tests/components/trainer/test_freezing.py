@@ -1,37 +1,16 @@
 """Frozen layers, and layers that learn at rates of their own."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.optimizer import build_optimizer
 from components.trainer.stages import body, stages_of
 from components.trainer.training_step import Steps
 from failures import Failure
-from settings.training import Training
-from tests.components.trainer.linear_classifier import BATCH, CLASSES, SIDE, train
+from tests.components.trainer.linear_classifier import SIDE, train
+from tests.components.trainer.staged_network import RATE, steps_of
 from tests.components.trainer.test_resume import Kept
-
-RATE = 0.1
-
-
-def steps_of(steps_per_epoch=2, xla=False, **keys) -> Steps:
-    """A network of two stages below its classifier, ready to train."""
-    training = Training.of(
-        batch_size=BATCH, schedule="constant", learning_rate=RATE, **{"optimizer": "sgd"} | keys
-    )
-    keras.utils.set_random_seed(3)
-    images = keras.Input((SIDE, SIDE, 1), dtype="uint8")
-    features = keras.layers.Rescaling(1 / 255)(images)
-    features = keras.layers.Conv2D(4, 2, padding="same", name="first")(features)
-    features = keras.layers.BatchNormalization(momentum=0.5, name="normal")(features)
-    features = keras.layers.Conv2D(4, 2, strides=2, padding="same", name="second")(features)
-    logits = keras.layers.Dense(CLASSES, name="classifier")(keras.layers.Flatten()(features))
-    model = keras.Model(images, logits)
-    optimizer = build_optimizer(training, steps_per_epoch)
-    return Steps(model, optimizer, training, tf.distribute.get_strategy(), xla=xla)
 
 
 def weights_of(steps: Steps) -> dict[str, np.ndarray]:

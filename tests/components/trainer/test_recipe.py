@@ -31,6 +31,7 @@ from tests.components.trainer.linear_classifier import (
     train_on_two_devices,
     weights_of,
 )
+from tests.components.trainer.staged_network import frozen_then_not
 from tests.processes import start
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,12 @@ def test_two_devices_and_xla_train_as_one_device_does(recipe, on_two_devices):
     one, compiled = trained
     for mine, xla, two in zip(one, compiled, on_two_devices[recipe], strict=True):
         np.testing.assert_allclose(xla, mine, atol=1e-5)
+        np.testing.assert_allclose(two, mine, atol=1e-5)
+
+
+def test_two_devices_freeze_and_train_each_stage_as_one_device_does(on_two_devices):
+    found = frozen_then_not(tf.distribute.get_strategy())
+    for mine, two in zip(found, on_two_devices["frozen, by stage"], strict=True):
         np.testing.assert_allclose(two, mine, atol=1e-5)
 
 
