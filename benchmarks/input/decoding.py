@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks.input import photographs
-from benchmarks.input.photographs import BATCH, SHAPE
+from benchmarks.input.photographs import SHAPE
 from components.trainer.input import compressed, crop, jpeg, records
 from components.trainer.input.crop import RandomCrop
 from components.trainer.input.features import LABEL, image_feature
@@ -29,6 +29,7 @@ from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source, cores
 from components.trainer.input_plan.speed import Speed, at_most, core_seconds
 
+BATCH = 16  # so that what is ready of large photographs is soon taken
 QUARTER = RandomCrop(area=(0.25, 0.25), aspect=(4 / 3, 4 / 3))
 _READY = 16  # batches that the input function has ready at most
 _SETTLED = 0.2  # seconds without work

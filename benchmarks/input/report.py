@@ -47,7 +47,7 @@ def promises(rates: dict, kinds: dict[str, str], waits: dict) -> Iterator[str]:
         ("later epochs in RAM ÷ usual tf.data", later, variants.USUAL, 0, 60),
         ("later epochs in RAM ÷ best peer", later, best_peer("later"), 0, 2.5),
         ("later epochs in RAM ÷ memcpy", later, limits.MEMCPY, 0, 0.7),
-        ("first epoch ÷ best of PyTorch and Grain", first, best_peer("first"), 0, 2),
+        ("first epoch ÷ best of PyTorch and Grain", first, best_peer("first"), 0, 2.5),
         ("first epoch ÷ full decode on all cores at once", first, limits.DECODE, 0, 1),
         ("  in core time", first, limits.DECODE, 1, 1),
     ):
