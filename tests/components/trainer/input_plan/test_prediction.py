@@ -110,7 +110,7 @@ def test_where_no_strategy_reaches_the_model_the_warning_says_what_would():
     small = dataclasses.replace(MEMORY, refused="9.0 GB exceed 4.0 GB")
     full = dataclasses.replace(DISK, refused="there is no cache_dir for the disk")
     said = warned(small, full, STREAMING)
-    assert "by streaming it gets 1,000 of the 2,000 images/s" in said
+    assert "with streaming it gets 1,000 of the 2,000 images/s" in said
     assert "waits 50% of the time" in said
     assert "4 cores instead of 2" in said
     assert "a tf.data service of 2 workers like this machine" in said
