@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from keras import applications
 
-from components.trainer.first_weights import KerasFile
+from components.trainer import stages
+from components.trainer.first_weights import FirstWeights, KerasFile
 from components.trainer.model import build_model
 from components.trainer.stages import backbone
 from failures import Failure
@@ -116,6 +117,16 @@ def test_a_file_of_keras_weights_is_what_both_begin_with(classifier, segmenter, 
             backbone(model).get_weights(), published.get_weights(), strict=True
         ):
             np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.slow
+def test_a_u_net_begins_with_the_backbone_of_a_classifier(classifier, segmenter):
+    values = [v.numpy() + 1 for v in classifier.variables if "float" in v.dtype]
+    given = FirstWeights("somewhere", "", "backbone", ["a"], ([0.0], [1.0]), values)
+    given.give_to(segmenter, ["b"])
+    found = [v.numpy() for v in backbone(segmenter).variables if "float" in v.dtype]
+    assert all(map(np.array_equal, found, values))
+    assert not any(stages.last_with_weights(segmenter).kernel.numpy().ravel())
 
 
 def test_an_architecture_that_is_none_or_that_no_u_net_can_use_is_refused_in_one_line():
