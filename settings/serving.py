@@ -24,7 +24,7 @@ class Serving(Section):
         "answers for itself before it takes any other; needs check",
     )
 
-    export: list[Literal["tflite_float16", "tflite_int8"]] = Field(
+    export: list[Literal["tflite_float16", "tflite_int8", "onnx"]] = Field(
         [],
         description="push files of the network in these formats beside the SavedModel; float16 "
         "halves the weights, int8 quarters them and computes in whole numbers; needs check",

@@ -2,6 +2,9 @@
 
 They hold the network alone, from pixels to probabilities: none of them decodes JPEG or PNG. What
 calls them decodes and resizes as Transform does.
+
+A kind of format is one file, `export_<kind>.py`: `made` makes the content of a file, `answers` has
+it answer, and `ERRORS` are raised for a model that it cannot hold.
 """
 
 import importlib
@@ -25,6 +28,7 @@ from settings.serving import Serving
 _FILES = {
     "tflite_float16": "float16.tflite",
     "tflite_int8": "int8.tflite",
+    "onnx": "model.onnx",
 }
 
 

@@ -42,11 +42,11 @@ def test_requests_to_warm_up_with_need_the_check_that_makes_them():
 
 
 def test_exported_files_need_the_check_that_compares_them():
-    assert load(DIGITS, ["serving.export=[tflite_int8]"]).serving.export == ["tflite_int8"]
-    [line] = mistakes(DIGITS, "serving.export=[tflite_int8]", "serving.check=false")
+    assert load(DIGITS, ["serving.export=[onnx]"]).serving.export == ["onnx"]
+    [line] = mistakes(DIGITS, "serving.export=[onnx]", "serving.check=false")
     assert line.endswith("export: given with check: false; allowed: with check: true")
-    [line] = mistakes(DIGITS, "serving.export=[tflite_int8, tflite_int8]")
-    assert "given tflite_int8, tflite_int8; allowed: each once" in line
+    [line] = mistakes(DIGITS, "serving.export=[onnx, onnx]")
+    assert "given onnx, onnx; allowed: each once" in line
 
 
 def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):

@@ -49,6 +49,28 @@ def test_both_tflite_files_answer_like_the_model_and_stand_beside_it(
     assert tf.saved_model.load(str(version)).signatures
 
 
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_an_onnx_file_answers_batches_like_the_model(room, tmp_path, pictures, task):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    summary, _, pushed = room.check(room.model(task=task), serving=Serving(export=["onnx"]))
+    assert pushed
+    assert "; onnx " in summary
+    file = str(tmp_path / "pushed" / "1" / "exports" / "model.onnx")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    [answers] = session.run(["probabilities"], {"pixels": pictures[..., None]})
+    np.testing.assert_allclose(answers, probabilities_of(pictures, task), atol=1e-6)
+
+
+def test_an_operation_that_onnx_lacks_stops_the_push(room):
+    pytest.importorskip("tf2onnx")
+    summary, _, pushed = room.check(
+        room.model(not_exportable=True), serving=Serving(export=["onnx"])
+    )
+    assert "the model cannot be made onnx: " in summary
+    assert not pushed
+
+
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
