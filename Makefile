@@ -30,7 +30,7 @@ test: setup lint  ## the tests; those that measure time run first and alone
 	@$(PY) -m pytest -m measured $$(grep -rlF mark.measured --include='test_*.py' tests)
 	@$(PY) -m pytest -m "not measured and not server" $(TOGETHER)
 
-servers: setup  ## the tests that start a server of S3, Cloud Storage or Kafka
+servers: setup  ## the tests that start a server of S3, Cloud Storage, Kafka or Flink
 	@$(PY) -m pytest -m "server and not measured" $(TOGETHER)
 
 quick: setup lint  ## the tests of a second or less each
