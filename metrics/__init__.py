@@ -13,6 +13,7 @@ A metric's file declares
   alone: an array with an element for each true class;
 - `OF_PROBABILITIES`, only if it needs more than which classes are right, predicted and true, so
   that the Trainer, which counts these, does not measure it;
+- `HIGHEST`, only if its values do not end at 1, so that a bound of 95 is not refused;
 - `FEWEST_CLASSES`, only if the metric says little about fewer classes, and is not measured then.
 
 It needs NumPy at most, and only inside its functions: checking a configuration reads these

@@ -36,6 +36,11 @@ def higher_is_better(name: str) -> bool | None:
     return load(name).HIGHER_IS_BETTER if name in NAMES else None
 
 
+def highest(name: str) -> float:
+    """The highest value that the metric `name` can have; none is below 0."""
+    return getattr(load(name), "HIGHEST", 1.0)
+
+
 def overall(counts: Counts, task: str) -> dict[str, float]:
     """Each metric over the whole split.
 

@@ -10,6 +10,7 @@ from metrics.counts import Counts, Scores
 TASKS = ("classification", "multi_label", "segmentation")
 HIGHER_IS_BETTER = False
 PER_CLASS = False
+HIGHEST = math.inf
 
 
 def measure(counts: Counts) -> float:

@@ -27,6 +27,12 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"models.{name}")
 
 
+def has_backbone(name: str) -> bool:
+    """Whether files of weights are published for what the network `name` sees through."""
+    file = load(name)
+    return any(hasattr(file, mark) for mark in ("PRETRAINED_PIXELS", "OWN_PREPROCESSING"))
+
+
 def task_of(name: str) -> str:
     """The task of the network `name`: "classification" or "segmentation"."""
     return load(name).TASK

@@ -1,5 +1,7 @@
 """The section `evaluation`: what a model must reach to be pushed."""
 
+import math
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -113,3 +115,13 @@ class Evaluation(Section):
             for metric in getattr(self, key)
             if metric not in known
         ]
+
+    def never_reached(self) -> Iterator[tuple[str, str, str, str]]:
+        """("thresholds" or "change", metric, its key, what is wrong) of bounds out of range."""
+        for section in ("thresholds", "change"):
+            for metric, bounds in getattr(self, section).items():
+                most = catalog.highest(metric) if metric in catalog.NAMES else None
+                for key, bound in bounds if most else ():
+                    if bound is not None and not 0 <= bound <= most:
+                        allowed = "0 or more" if most == math.inf else f"a number, 0 to {most:g}"
+                        yield section, metric, key, f"given {bound}; allowed: {allowed}"

@@ -2,6 +2,7 @@
 
 import os
 
+import models
 from files.buckets.addresses import is_bucket
 from settings.buckets import ADDRESS, IN_WORDS
 from settings.folders import folder
@@ -18,6 +19,18 @@ Weights = folder(rf"{ADDRESS}|{PLAIN}", f"a file or a folder of this machine, or
 def is_keras_file(place: str) -> bool:
     """Whether the name is one of a file that Keras writes."""
     return place.endswith(KERAS_FILES)
+
+
+def misfit(place: str, network: str) -> str | None:
+    """What is wrong with the place for a network of models/, whatever is there."""
+    if not is_keras_file(place) or models.has_backbone(network):
+        return None
+    fitting = ", ".join(filter(models.has_backbone, models.NAMES))
+    return (
+        f"given {place!r}, a file of Keras weights, which are those of a backbone, and {network} "
+        f"has none; allowed: the folder of a model that this project trained, or model.name "
+        f"{fitting}"
+    )
 
 
 def mistake_in(place: str) -> str | None:

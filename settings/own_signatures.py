@@ -70,6 +70,10 @@ def declared(
         call = _method("__call__", node, place)
         taken = {parameter.name for parameter in call} if call else of_instances
         missing = of_instances - taken
+        if not call and not node.bases:
+            raise Unreadable(
+                f"{place.at(node)}: {name} has no __call__; allowed: a function, or a class with it"
+            )
     if missing:
         raise Unreadable(
             f"{place.at(node)}: {name} does not take {' and '.join(sorted(missing))}; "

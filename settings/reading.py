@@ -16,6 +16,7 @@ from settings import first_weights, mistakes, own_code
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
+from settings.training_mistakes import mistakes_in
 
 
 class _Loader(yaml.SafeLoader):
@@ -171,8 +172,12 @@ def _check_files(configuration, places, file):
             f"{_place_of(path, places, file)}: {'.'.join(path)}: given {schema!r}, which is not a "
             "file; allowed: a schema in text form, or nothing, which infers one"
         )
+    network = configuration.model.name
     for path, weights in _weights(configuration):
-        if mistake := first_weights.mistake_in(weights):
+        mistake = first_weights.mistake_in(weights)
+        if not mistake and not own_code.is_own(network):
+            mistake = first_weights.misfit(weights, network)
+        if mistake:
             raise ConfigurationError(
                 f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}"
             )
@@ -182,33 +187,43 @@ def _weights(configuration):
     """(the key, the place) of all weights that a training may begin with."""
     key = ("model", "weights")
     named = [(key, configuration.model.weights)]
-    if configuration.tuner is not None:
-        tried = configuration.tuner.search_space.get(".".join(key))
-        path = ("tuner", "search_space", ".".join(key))
-        named += [(path, choice) for choice in getattr(tried, "choices", None) or ()]
+    path = ("tuner", "search_space", ".".join(key))
+    tried = getattr(_tried(configuration, key), "choices", None)
+    named += [(path, choice) for choice in tried or ()]
     return [(path, place) for path, place in named if place is not None]
 
 
 def _check_metrics(configuration, places, file):
-    """A bound can only be on a metric that the task has."""
-    for *path, mistake in configuration.evaluation.not_measured(configuration.data.task):
+    """A bound can only be on a metric that the task has, and where its values are."""
+    evaluation = configuration.evaluation
+    unmeasured = evaluation.not_measured(configuration.data.task)
+    for *path, mistake in (*unmeasured, *evaluation.never_reached()):
         key = ("evaluation", *path)
         raise ConfigurationError(f"{_place_of(key, places, file)}: {'.'.join(key)}: {mistake}")
 
 
 def _check_training(configuration, places, file):
     """A recipe must fit the examples."""
-    for key, mistake in configuration.training.mistakes_for(configuration.data):
-        path = ("training", key)
+    for key, mistake in mistakes_in(configuration.training, configuration.data):
+        path = ("training", *key.split("."))
         raise ConfigurationError(f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}")
     training = configuration.training
     # A network of one's own may load weights by itself.
     at_random = not (_weights(configuration) or own_code.is_own(configuration.model.name))
-    if training.freeze_epochs and at_random:
-        path = ("training", "freeze_epochs")
-        by = f" (of recipe {training.recipe})" if training.remark("freeze_epochs") else ""
+    path, wrong = ("training", "freeze_epochs"), training.freeze_epochs
+    by = training.origin("freeze_epochs")
+    if tried := _tried(configuration, path):
+        path, by = ("tuner", "search_space", ".".join(path)), ""
+        wrong = max(tried.examples)
+    if wrong and at_random:
         raise ConfigurationError(
-            f"{_place_of(path, places, file)}: {'.'.join(path)}: given {training.freeze_epochs}"
+            f"{_place_of(path, places, file)}: {'.'.join(path)}: given {wrong}"
             f"{by}, and model.weights is missing; allowed without it: 0, as random weights must "
             "be trained"
         )
+
+
+def _tried(configuration, path):
+    """What the Tuner tries for the key at a path; None for a key that it leaves alone."""
+    tuner = configuration.tuner
+    return tuner and tuner.search_space.get(".".join(path))

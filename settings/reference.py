@@ -20,8 +20,9 @@ _HEAD = """\
 # Every key of a configuration
 
 This page is generated: `.venv/bin/python -m settings.reference > docs/configuration.md`.
-In a key, `…` stands for a name or a number of your own. To omit a key that has a default, leave it
-out or write `null`. `python -m pipeline check --config FILE` prints every key with its value.
+In a key, `…` stands for a name or a number of your own. A key that is left out has its default;
+`null` is allowed where it is the default, or where the last column says so.
+`python -m pipeline check --config FILE` prints every key with its value.
 """
 _TABLE = "| key | default | allowed | meaning |\n|---|---|---|---|"
 

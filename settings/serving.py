@@ -40,7 +40,7 @@ class Serving(Section):
     @classmethod
     def _names_each_once(cls, formats):
         if len(set(formats)) < len(formats):
-            raise ValueError(f"given {', '.join(formats)}; allowed: each once")
+            raise ValueError("allowed: each once")
         return formats
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
@@ -11,7 +11,6 @@ import augmentations
 import models
 from metrics import catalog
 from settings.class_weights import ClassWeights
-from settings.data import Data
 from settings.first_weights import Weights
 from settings.mistakes import InnerMistakes
 from settings.own_code import (
@@ -208,7 +207,7 @@ class Training(Section):
         description="epochs, from the first on, in which the layers that began with weights of "
         "model.weights keep them; as many as epochs for the whole training",
     )
-    freeze_to: str | None = Field(
+    freeze_to: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="the last layer that freeze_epochs freezes, by its name in Keras; omit for "
         "the whole backbone, or all layers but the last one where there is none",
@@ -293,6 +292,11 @@ class Training(Section):
             return f"of recipe {self.recipe}"
         return f"given; recipe {self.recipe} has {known[key]}"
 
+    def origin(self, key: str) -> str:
+        """Words to write behind the value of a key: empty where the recipe did not give it."""
+        of_recipe = key in RECIPES.get(self.recipe, {}) and key not in self.model_fields_set
+        return f" (of recipe {self.recipe})" if of_recipe else ""
+
     @property
     def monitors_classes(self) -> bool:
         """Whether `monitor` is computed from what is counted of each class."""
@@ -335,25 +339,6 @@ class Training(Section):
         if weights == "balanced" and info.data.get("sampling") == "balanced":
             raise ValueError("allowed: balanced here or in training.sampling, not in both")
         return weights
-
-    def mistakes_for(self, data: Data) -> Iterator[tuple[str, str]]:
-        """(key, what is wrong with it) of what does not fit the examples."""
-        if self.monitor not in catalog.counted(data.task):
-            allowed = ", ".join(catalog.counted(data.task))
-            yield "monitor", f"{self.monitor} is not of {data.task}; allowed: {allowed}"
-        if self.monitor != "loss" and not data.source_keys.has_validation:
-            yield "monitor", "there is no data.splits.validation to measure; allowed: loss"
-        if self.sampling == "balanced" and data.task != "classification":
-            yield "sampling", "balanced needs one class for each image; allowed: shuffled"
-        if data.task == "segmentation":
-            if self.mixup:
-                by = f" (of recipe {self.recipe})" if "mixup" not in self.model_fields_set else ""
-                yield "mixup", f"given {self.mixup}{by}; allowed: 0, as masks cannot be added"
-            if isinstance(self.class_weights, dict):
-                for name in self.class_weights:
-                    if name not in data.mask_classes:
-                        allowed = ", ".join(data.mask_classes)
-                        yield "class_weights", f"{name} is not a class; allowed: {allowed}"
 
     def of_a_checkpoint(self) -> dict[str, Any]:
         """The keys and values that a checkpoint belongs to."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 import augmentations
-from failures import Failure
+from failures import Failure, did_you_mean
 from files.strict_json import text_of
 from settings.data import Data
 from settings.own_code import declaration, is_own, split
@@ -14,6 +14,7 @@ from settings.preprocessing import Preprocessing
 from settings.replace import replaced
 from settings.section import Section
 from settings.training import Augmentation, Recipe, needs_colour, parameters_of
+from settings.training_mistakes import mistakes_in
 from settings.types_in_words import type_at
 
 _OF_TRAINING = (
@@ -109,9 +110,14 @@ class Tuner(Section):
 
     @field_validator("stop_poor_after")
     @classmethod
-    def _is_the_only_one_that_stops(cls, after, info):
+    def _stops_before_the_end_and_alone(cls, after, info):
         if after is not None and info.data.get("algorithm") == "hyperband":
             raise ValueError("hyperband stops poor trials by itself; allowed: none beside it")
+        if after is not None and after >= info.data.get("epochs", after + 1):
+            raise ValueError(
+                f"a trial of {info.data['epochs']} epochs has ended by then; allowed: fewer than "
+                "tuner.epochs"
+            )
         return after
 
     @property
@@ -136,13 +142,22 @@ def mistake_in(
     allowed = _searchable(preprocessing.channels, recipe)
     for key, tried in tuner.search_space.items():
         if key not in allowed:
-            return f"search_space {key}: unknown key; allowed: {', '.join(allowed)}"
+            return f"search_space {key}: unknown key{_suggestion(key, allowed)}"
         for value in tried.examples:
             try:
-                replaced(recipe, {key: value})
+                varied = replaced(recipe, {key: value})
             except Failure as failure:
                 return f"search_space {failure}"
+            for wrong, mistake in mistakes_in(varied.training, data):
+                if f"training.{wrong}" == key:
+                    return f"search_space {key}: {mistake}"
     return None
+
+
+def _suggestion(key: str, allowed: list[str]) -> str:
+    section, _, name = key.rpartition(".")
+    beside = [one.rpartition(".")[2] for one in allowed if one.rpartition(".")[0] == section]
+    return did_you_mean(name, beside) or f"; allowed: {', '.join(allowed)}"
 
 
 def higher_is_better(objective: str) -> bool:

@@ -38,6 +38,16 @@ class WorkersTraining(Training, Workers):
         return self
 
     @model_validator(mode="after")
+    def _each_worker_has_an_image_for_every_part(self):
+        share = max(1, self.batch_size // self.workers)
+        if self.workers > 1 and self.gradient_accumulation > share:
+            raise ValueError(
+                f"gradient_accumulation {self.gradient_accumulation} for batch_size "
+                f"{self.batch_size} and {self.workers} workers; allowed: at most {share}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_service_gives_its_batches_in_any_order(self):
         refused = {
             f"workers {self.workers}": self.workers > 1,

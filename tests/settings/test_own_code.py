@@ -115,6 +115,9 @@ HINTS = """
         def __call__(self, pixels):
             pass
 
+        def __call__(self, pixels):
+            pass
+
     class Wider(Fields):
         pass
 
@@ -122,7 +125,7 @@ HINTS = """
         classes: int
         depth: pydantic.PositiveInt = Field(3, description="how many")
 
-    class Layered:
+    class Layered(keras.Model):
         def __init__(self, classes: int, *, depth: int, name=None):
             pass
 """
@@ -223,6 +226,9 @@ OTHERS = """
 
     class Inherits(Keras):
         pass
+
+    class Plain:
+        pass
 """
 AUGMENTATION = 'augmentation.own=[{name: "KIT.others:fog", parameters: {%s}}]'
 METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
@@ -241,6 +247,7 @@ METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
             "training.loss_parameters.epsilon: given 'a'; allowed: a number",
         ),
         (["training.loss=KIT.others:Inherits"], "others.py:15: Inherits does not take logits and"),
+        (["training.loss=KIT.others:Plain"], "Plain has no __call__; allowed: a function, or a cl"),
         (["training.loss_parameters={epsilon: 1}"], "allowed: only with a loss of your own"),
         (["training.loss=focall"], "allowed: cross_entropy, focal, or package.module:Name of your"),
         ([METRIC % "poly"], "evaluation.metrics.0.name: given 'KIT.others:poly'; KIT/others.py:8"),
@@ -280,8 +287,8 @@ def test_its_parameters_can_be_searched(project):
     assert project.load(name, f"tuner={search % ('depth', '1, 2')}").tuner
     [line] = project.mistakes(name, f"tuner={search % ('depth', '1, deep')}")
     assert "model.parameters.depth: given 'deep'; allowed: a whole number" in line
-    [line] = project.mistakes(name, f"tuner={search % ('width', '1, 2')}")
-    assert "model.parameters.width: unknown key; allowed: " in line
+    [line] = project.mistakes(name, f"tuner={search % ('zoom', '1, 2')}")
+    assert "model.parameters.zoom: unknown key; allowed: " in line
 
 
 def test_parameters_of_an_augmentation_and_of_a_loss_can_be_searched(project):

@@ -46,7 +46,7 @@ def test_exported_files_need_the_check_that_compares_them():
     [line] = mistakes(DIGITS, "serving.export=[onnx]", "serving.check=false")
     assert line.endswith("export: given with check: false; allowed: with check: true")
     [line] = mistakes(DIGITS, "serving.export=[onnx, onnx]")
-    assert "given onnx, onnx; allowed: each once" in line
+    assert "given ['onnx', 'onnx']; allowed: each once" in line
 
 
 def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):
@@ -80,6 +80,14 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
             "given 5; allowed with batch_size 12: 1, 2, 3, 4, 6, 12",
         ),
         ("training.monitor=mean_iou", "mean_iou is not of classification; allowed: accuracy, "),
+        (
+            "training={sampling: balanced, input: {strategy: streaming}}",
+            "training.sampling: balanced takes images from anywhere, and streaming has them in one",
+        ),
+        ("training={freeze_epochs: 1, freeze_to: ''}", "freeze_to: given ''; allowed: text, not"),
+        ("evaluation.thresholds.accuracy.min=95", "accuracy.min: given 95.0; allowed: a number"),
+        ("evaluation.thresholds.loss={max: -1}", "loss.max: given -1.0; allowed: 0 or more"),
+        ("evaluation.change.accuracy.max_drop=2", "max_drop: given 2.0; allowed: a number"),
         ("training.monitor=top_5_accuracy", "given 'top_5_accuracy'; allowed: accuracy, loss, "),
         ("training.recipe=fine", "allowed: 'from_scratch', 'fine_tune' or 'segmentation'"),
         ("data.weight_feature=label", "given 'label'; allowed: another feature than "),
@@ -156,6 +164,14 @@ TWO = "data.mask_classes={ground: 0, thing: 1}"
         (
             [MASKS, TWO, "model={name: unet}", "training.class_weights={thing: 2, sky: 1}"],
             "training.class_weights: sky is not a class; allowed: ground, thing",
+        ),
+        (
+            [MASKS, TWO, "model={name: unet}", "training.class_weights={thing: 0, ground: 0}"],
+            "training.class_weights: every class has the weight 0",
+        ),
+        (
+            [MASKS, TWO, "model={name: unet}", "training.input.strategy=compressed"],
+            "training.input.strategy: given compressed, and masks as JPEGs would not keep",
         ),
     ],
 )
@@ -389,7 +405,7 @@ def test_a_search_space_is_read():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["tuner.search_space={training.learning: {min: 0.1, max: 1}}"], "training.learning_rate"),
+        (["tuner.search_space={training.learning: {min: 0.1, max: 1}}"], "mean learning_rate?"),
         (["tuner.search_space={training.epochs: {min: 1, max: 9}}"], "unknown key"),
         (["tuner.search_space={model.parameters.depth: {min: 1, max: 9}}"], "parameters.filters"),
         (["tuner.search_space={augmentation.hue: {min: 0.0, max: 0.1}}"], "unknown key"),
@@ -431,6 +447,24 @@ def test_a_search_space_is_read():
         ([RATE, "tuner.objective=validation_mean_iou"], "needs segmentation"),
         ([RATE, "data.splits.validation=null"], "data.splits.validation, which is missing"),
         ([RATE, "tuner.trials=0"], "tuner.trials: given 0"),
+        ([RATE, "tuner.stop_poor_after=2", "tuner.epochs=2"], "allowed: fewer than tuner.epochs"),
+        (
+            ["tuner.search_space={training.freeze_epochs: {min: 0, max: 2}}"],
+            "training.freeze_epochs: given 2, and model.weights is missing",
+        ),
+        (
+            [SEVERAL, "tuner.search_space={training.sampling: {choices: [shuffled, balanced]}}"],
+            "training.sampling: balanced needs one class for each image",
+        ),
+        (
+            [
+                MASKS,
+                TWO,
+                "model={name: unet}",
+                "tuner.search_space={training.mixup: {choices: [0.0, 0.2]}}",
+            ],
+            "training.mixup: given 0.2; allowed: 0, as masks cannot be added",
+        ),
     ],
 )
 def test_a_search_that_cannot_be_done_is_refused_in_one_line(overrides, expected):
@@ -453,6 +487,21 @@ def test_weights_that_are_not_there_are_refused_before_anything_runs():
     assert load(DIGITS, ["model.weights=s3://models/digits/7"]).model.weights
 
 
+def test_a_file_of_a_backbones_weights_is_refused_for_a_network_that_has_none(tmp_path):
+    file = tmp_path / "backbone.weights.h5"
+    file.touch()
+    for place in (str(file), "s3://models/backbone.keras"):
+        [line] = mistakes(DIGITS, f"model.weights={place}")
+        assert f"given '{place}', a file of Keras weights, which are those of a backbone" in line
+        assert line.endswith("or model.name backbone, backbone_unet, mobilenet, resnet")
+        assert load(DIGITS, [f"model={{name: backbone, weights: '{place}'}}"]).model.weights
+
+
+def test_what_does_not_fit_says_that_the_recipe_gave_it():
+    [line] = mistakes(DIGITS, "training.recipe=segmentation")
+    assert "training.monitor: mean_iou (of recipe segmentation) is not of classification" in line
+
+
 def test_layers_are_frozen_only_where_the_training_begins_with_given_weights():
     weights = "model.weights=s3://models/digits/7"
     for key, by in (("recipe=fine_tune", " (of recipe fine_tune)"), ("freeze_epochs=1", "")):
@@ -468,6 +517,8 @@ def test_layers_are_frozen_only_where_the_training_begins_with_given_weights():
 def test_workers_that_cannot_share_a_batch_alike_are_one_line():
     [line] = mistakes(DIGITS, "training.workers=3")
     assert "batch_size 32 for 3 workers; allowed: a multiple of workers" in line
+    [line] = mistakes(DIGITS, "training.workers=16", "training.gradient_accumulation=4")
+    assert "4 for batch_size 32 and 16 workers; allowed: at most 2" in line
     tried = "{training.batch_size: {min: 8, max: 32}}"
     tuner = f"tuner={{trials: 2, epochs: 1, search_space: {tried}}}"
     [line] = mistakes(DIGITS, "training.workers=2", tuner)

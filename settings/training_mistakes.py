@@ -1,0 +1,42 @@
+"""What in the section `training` does not fit the examples, or itself."""
+
+from collections.abc import Iterable, Iterator
+
+from metrics import catalog
+from settings.data import Data
+from settings.training import Training
+
+
+def mistakes_in(training: Training, data: Data) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong with it) of what cannot be trained with examples of this kind."""
+    monitored = f"{training.monitor}{training.origin('monitor')}"
+    if training.monitor not in catalog.counted(data.task):
+        allowed = ", ".join(catalog.counted(data.task))
+        yield "monitor", f"{monitored} is not of {data.task}; allowed: {allowed}"
+    if training.monitor != "loss" and not data.source_keys.has_validation:
+        reason = "there is no data.splits.validation to measure"
+        yield "monitor", f"given {monitored}; {reason}; allowed: loss"
+    if training.sampling == "balanced":
+        if data.task != "classification":
+            yield "sampling", "balanced needs one class for each image; allowed: shuffled"
+        if training.input.strategy == "streaming":
+            reason = "balanced takes images from anywhere, and streaming has them in one order"
+            yield "sampling", f"{reason}; allowed: shuffled, or another training.input.strategy"
+    if data.task == "segmentation":
+        yield from _for_masks(training, data.mask_classes)
+
+
+def _for_masks(training: Training, classes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    if training.mixup:
+        by = training.origin("mixup")
+        yield "mixup", f"given {training.mixup}{by}; allowed: 0, as masks cannot be added"
+    if training.input.strategy == "compressed":
+        reason = "given compressed, and masks as JPEGs would not keep their classes"
+        yield "input.strategy", f"{reason}; allowed: auto, memory, disk, streaming"
+    if isinstance(training.class_weights, dict):
+        for name in training.class_weights:
+            if name not in classes:
+                allowed = ", ".join(classes)
+                yield "class_weights", f"{name} is not a class; allowed: {allowed}"
+        if not any(training.class_weights.get(name, 1.0) for name in classes):
+            yield "class_weights", "every class has the weight 0; allowed: one above 0 or more"
