@@ -64,7 +64,7 @@ def test_a_scheduled_value_that_json_cannot_carry_is_refused():
 
 def test_a_recipe_cannot_be_a_runs_parameter():
     configuration = digits(
-        "training.recipe=fine_tune", "kubeflow.parameters={recipe: training.recipe}"
+        "training.recipe=from_scratch", "kubeflow.parameters={recipe: training.recipe}"
     )
     with pytest.raises(ConfigurationError, match=r"given 'training\.recipe'; allowed: a key"):
         run_parameters(configuration)
