@@ -90,14 +90,14 @@ def _compile(arguments):
         raise ConfigurationError(f"--output {arguments.output}: a folder; allowed: a file's name")
     configuration = configuration_of(arguments)
     path = _compiled(configuration, arguments.config, arguments.output)
-    from kfp.own_code_image import own_packages
+    from kfp.needed_packages import needed_packages
     from kfp.package_rules import read_package
     from kfp.run_values import parameters_of
 
     spec, _ = read_package(path)
     steps, parameters = spec["root"]["dag"]["tasks"], sorted(parameters_of(spec))
     print(f"{path}: {len(steps)} steps; run parameters: {', '.join(parameters) or 'none'}")
-    if packages := set().union(*own_packages(configuration).values()):
+    if packages := set().union(*needed_packages(configuration).values()):
         print(f"The image must hold {', '.join(sorted(packages))}: see docs/own_code.md.")
     if not steps[configuration.data.COMPONENT]["cachingOptions"]:
         print(

@@ -45,6 +45,8 @@ NOT_IN_THE_IMAGE = {
     "jupyterlab-widgets",
     "libclang",
     "moto",
+    "onnx",  # it and the next one are large, and for exports to ONNX alone, as is tf2onnx
+    "onnxruntime",
     "pg8000",
     "pluggy",
     "pymysql",
@@ -56,6 +58,7 @@ NOT_IN_THE_IMAGE = {
     "ruff",
     "s3transfer",
     "tensorflow",  # -cpu takes its place: the same code without the kernels for GPUs
+    "tf2onnx",
     "widgetsnbextension",
     "xmltodict",
 }

@@ -17,7 +17,7 @@ from kfp import worker_job
 from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
 from kfp.entrypoint import BEAM
 from kfp.image_tag import with_tag
-from kfp.own_code_image import check_images
+from kfp.needed_packages import check_images
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
 from kfp.run_facts import PUSHING_STEP, add_run_facts

@@ -105,7 +105,13 @@ def write(exports: Mapping[str, Export], folder: str) -> None:
 def _format(name: str) -> ModuleType:
     """The module that makes files of a format and has them answer; their imports take seconds."""
     kind = name.partition("_")[0]
-    return importlib.import_module(f"components.serving_check.export_{kind}")
+    try:
+        return importlib.import_module(f"components.serving_check.export_{kind}")
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"ServingCheck: serving.export {name} needs the package {error.name}, which is not "
+            "installed. Add it to the image (docs/run.md), or leave the format out."
+        ) from None
 
 
 def _compared_with(protocols: Mapping, shape) -> tuple[np.ndarray, np.ndarray]:

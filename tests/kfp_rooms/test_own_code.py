@@ -5,7 +5,7 @@ import pytest
 from cli.command_line import main
 from failures import ConfigurationError, Failure
 from kfp import entrypoint
-from kfp.own_code_image import check_images, own_packages
+from kfp.needed_packages import check_images, needed_packages
 from kfp.package_rules import read_package
 from pipeline.origin import origin_of
 from pipeline.own_code_flag import FLAG, check_own_code, own_code_flags
@@ -34,11 +34,18 @@ def test_an_image_that_stands_for_this_project_alone_is_refused_in_one_line(exam
     check_images(load("configs/digits.yaml"))
 
 
+def test_an_image_that_lacks_the_packages_of_onnx_is_refused_too():
+    configuration = load("configs/digits.yaml", ["serving.export=[onnx]"])
+    with pytest.raises(ConfigurationError, match="an image that holds onnxruntime, tf2onnx too"):
+        check_images(configuration)
+    assert needed_packages(configuration) == {"ServingCheck": {"onnxruntime", "tf2onnx"}}
+
+
 def test_each_step_that_runs_such_code_needs_an_image_that_holds_it(example):
     overrides = "kubeflow.image=registry/photos:1", "kubeflow.steps.Trainer.image=registry/gpu"
     with pytest.raises(ConfigurationError, match=r"kubeflow\.steps\.Trainer\.image: given 'regis"):
         check_images(example(*overrides))
-    assert own_packages(example()) == {"Trainer": {"vision_kit"}, "Evaluator": {"vision_kit"}}
+    assert needed_packages(example()) == {"Trainer": {"vision_kit"}, "Evaluator": {"vision_kit"}}
 
 
 def test_a_step_refuses_code_other_than_that_which_was_compiled(tmp_path, monkeypatch):

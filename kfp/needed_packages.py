@@ -1,17 +1,19 @@
-"""One's own code on a cluster: it is there if the image holds it."""
+"""Packages that steps need and this project's image lacks: an image of one's own has them."""
 
 from failures import ConfigurationError
 from kfp.image_tag import with_tag
 
 
-def own_packages(configuration) -> dict[str, set[str]]:
-    """{step: names of the packages of one's own that its image must hold}."""
+def needed_packages(configuration) -> dict[str, set[str]]:
+    """{step: names of the packages that its image must hold beside this project}."""
     trained = configuration.trained_modules
     modules = {
         "Trainer": trained,
         "Tuner": trained if configuration.tuner else [],
         "Evaluator": configuration.evaluation.own_modules,
     }
+    if "onnx" in configuration.serving.export:
+        modules["ServingCheck"] = ["onnxruntime", "tf2onnx"]
     return {
         step: {module.partition(".")[0] for module in named}
         for step, named in modules.items()
@@ -20,13 +22,13 @@ def own_packages(configuration) -> dict[str, set[str]]:
 
 
 def check_images(configuration) -> None:
-    """Refuses images that cannot hold code of one's own: those named by this project's content.
+    """Refuses images that cannot hold such packages: those named by this project's content.
 
     Raises:
-      ConfigurationError: a step that needs such code has an image without a tag.
+      ConfigurationError: a step that needs one has an image without a tag.
     """
     kubeflow = configuration.kubeflow
-    for step, packages in own_packages(configuration).items():
+    for step, packages in needed_packages(configuration).items():
         own = kubeflow.step(step).image
         image = own or kubeflow.image
         if with_tag(image) != image:
