@@ -1,6 +1,7 @@
 """Files in other formats are made of the served network, compared with it, and pushed with it."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,8 @@ def test_both_tflite_files_answer_like_the_model_and_stand_beside_it(
 
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_an_onnx_file_answers_batches_like_the_model(room, tmp_path, pictures, task):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("tf2onnx")
+    import onnxruntime
+
     summary, _, pushed = room.check(room.model(task=task), serving=Serving(export=["onnx"]))
     assert pushed
     assert "; onnx " in summary
@@ -62,8 +63,14 @@ def test_an_onnx_file_answers_batches_like_the_model(room, tmp_path, pictures, t
     np.testing.assert_allclose(answers, probabilities_of(pictures, task), atol=1e-6)
 
 
+def test_an_image_without_the_packages_of_onnx_is_reported_in_one_line(room, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "components.serving_check.export_onnx", raising=False)
+    with pytest.raises(Failure, match=r"export onnx needs the package onnxruntime, which is not"):
+        room.check(room.model(), serving=Serving(export=["onnx"]))
+
+
 def test_an_operation_that_onnx_lacks_stops_the_push(room):
-    pytest.importorskip("tf2onnx")
     summary, _, pushed = room.check(
         room.model(not_exportable=True), serving=Serving(export=["onnx"])
     )
