@@ -30,7 +30,8 @@ from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
 from components.transform.encoding import FixedExample
 from metrics.expected_calibration_error import error
-from settings.training import Model, Training
+from settings.model import Model
+from settings.training import Training
 
 SPLITS = {"train": 0.5, "validation": 0.25, "test": 0.25}
 PATCH = 16  # pixels

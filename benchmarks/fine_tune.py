@@ -34,7 +34,8 @@ from components.trainer.training_log import TrainingLog
 from components.transform.encoding import FixedExample
 from datasets import digit_scenes
 from datasets.digits import test_rows
-from settings.training import Model, Training
+from settings.model import Model
+from settings.training import Training
 
 FROM_SCRATCH = {"learning_rate": 0.01}
 FINE_TUNED = {"recipe": "fine_tune"}

@@ -26,7 +26,8 @@ from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
 from components.transform.encoding import FixedExample
-from settings.training import Model, Training
+from settings.model import Model
+from settings.training import Training
 
 SHAPE, CLASSES = (8, 8, 1), 10
 RARE, COMMON = (3, 8), 150  # classes, and images of each other class

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, SerializeAsAny, field_validator
 
 import models
+from settings.augmentation import Augmentation
 from settings.beam import Beam
 from settings.buckets import ADDRESS, IN_WORDS
 from settings.data import Data
@@ -18,6 +19,7 @@ from settings.folders import folder
 from settings.ingest import Ingest
 from settings.ingest import mistake_in as mistake_in_ingest
 from settings.kubeflow import Kubeflow
+from settings.model import Model
 from settings.own_code import is_own
 from settings.own_modules import look_in
 from settings.plain_paths import PLAIN
@@ -25,7 +27,7 @@ from settings.preprocessing import Preprocessing
 from settings.schedule import Schedule
 from settings.section import Section, matching
 from settings.serving import Serving
-from settings.training import Augmentation, Model, Recipe, Training
+from settings.training import Recipe, Training
 from settings.tuner import Tuner, mistake_in
 from settings.validation import Validation
 from settings.workers import WorkersTraining

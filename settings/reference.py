@@ -11,9 +11,9 @@ import models
 from files.strict_json import text_of
 from settings.configuration import Configuration
 from settings.data import Data
+from settings.model import Model, parameters_of
 from settings.section import Section
 from settings.sources import SOURCES
-from settings.training import Model, parameters_of
 from settings.types_in_words import fields, in_words, plain
 
 _HEAD = """\

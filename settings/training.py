@@ -1,22 +1,15 @@
-"""The sections `model`, `augmentation` and `training`: what decides how a model is trained."""
+"""The section `training`, and the recipe that it makes with `model` and `augmentation`."""
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-import augmentations
-import models
 from metrics import catalog
+from settings.augmentation import Augmentation
 from settings.class_weights import ClassWeights
-from settings.first_weights import Weights
-from settings.mistakes import InnerMistakes
+from settings.model import Model
 from settings.own_code import (
-    OwnAugmentation,
     check_parameters,
-    declaration,
     is_own,
     own,
     split,
@@ -27,109 +20,6 @@ from settings.training_input import InputFunction, InputReport
 
 # Marks a key that may change between a kill and the resumed training: the checkpoint stays valid.
 KEEPS_CHECKPOINT = {"keeps_checkpoint": True}
-
-
-def keyword_parameters(function: Callable) -> dict[str, tuple[Any, Any]]:
-    """The annotation and the default of each keyword-only parameter, by name."""
-    return {
-        parameter.name: (parameter.annotation, parameter.default)
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-
-
-def section_of(name: str, functions: Iterable[Callable]) -> type[Section]:
-    """A section whose keys are the keyword parameters of these functions."""
-    keys = {}
-    for function in functions:
-        keys |= keyword_parameters(function)
-    return create_model(name, __base__=Section, **keys)
-
-
-@functools.cache
-def parameters_of(model: str) -> type[Section]:
-    """The section of what `model.parameters` may hold for the model of this name."""
-    if is_own(model):
-        return declaration("network", model).parameters
-    return section_of(model, [models.load(model).network])
-
-
-class Model(Section):
-    name: own("network", models.NAMES) = Field(
-        description="the network, a file of models/, or a function or class of your own"
-    )
-    weights: Weights | None = Field(
-        None,
-        description="what the training begins with: a model that this project trained (a pushed "
-        "version or Trainer's artifact), or a file of Keras weights without the classifier; a "
-        "last layer of other classes begins anew; omit for random weights",
-    )
-    parameters: dict[str, Any] = Field(
-        {},
-        description="the network's own keys, listed below, or those of your own one",
-        validate_default=True,
-    )
-
-    @field_validator("parameters")
-    @classmethod
-    def _fit_the_model(cls, parameters, info):
-        if "name" not in info.data:  # The name is reported.
-            return parameters
-        if is_own(info.data["name"]):
-            check_parameters("network", info.data["name"], parameters)
-        else:
-            kind = parameters_of(info.data["name"])
-            try:
-                kind.model_validate(parameters)
-            except ValidationError as error:
-                raise InnerMistakes(kind, error) from None
-        return parameters
-
-
-_CHANGES = [f for name in augmentations.NAMES for f in augmentations.functions_of(name).values()]
-
-
-class Augmentation(section_of("AugmentationKeys", _CHANGES)):
-    """Random changes of the training images, on the accelerator; all are off by default."""
-
-    own: list[OwnAugmentation] = Field(
-        [], description="changes of your own, in this order, after those that move and recolour"
-    )
-
-    @staticmethod
-    def keys_of(name: str) -> list[str]:
-        """The keys that the augmentation `name`, a file of augmentations/, declares."""
-        functions = augmentations.functions_of(name).values()
-        return list(dict.fromkeys(key for f in functions for key in keyword_parameters(f)))
-
-    def given_to(self, function: Callable) -> dict[str, Any]:
-        """The values of the keys that a function of an augmentation takes."""
-        return {key: getattr(self, key) for key in keyword_parameters(function)}
-
-    @property
-    def active(self) -> list[str]:
-        """The augmentations that change something, in the order in which they take part."""
-        defaults = {key: field.default for key, field in type(self).model_fields.items()}
-        return [
-            name
-            for name in augmentations.NAMES
-            if any(getattr(self, key) != defaults[key] for key in self.keys_of(name))
-        ]
-
-    @property
-    def needing_colour(self) -> list[str]:
-        """Those of `active` that can change RGB images only."""
-        return [name for name in self.active if needs_colour(name)]
-
-    @property
-    def changes(self) -> bool:
-        """Whether any augmentation is on, one's own as well."""
-        return bool(self.active or self.own)
-
-
-def needs_colour(name: str) -> bool:
-    """Whether the augmentation `name` can change RGB images only."""
-    return getattr(augmentations.load(name), "NEEDS_COLOUR", False)
 
 
 Monitored = one_of(catalog.counted())

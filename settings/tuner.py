@@ -8,12 +8,14 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 import augmentations
 from failures import Failure, did_you_mean
 from files.strict_json import text_of
+from settings.augmentation import Augmentation, needs_colour
 from settings.data import Data
+from settings.model import parameters_of
 from settings.own_code import declaration, is_own, split
 from settings.preprocessing import Preprocessing
 from settings.replace import replaced
 from settings.section import Section
-from settings.training import Augmentation, Recipe, needs_colour, parameters_of
+from settings.training import Recipe
 from settings.training_mistakes import mistakes_in
 from settings.types_in_words import type_at
 

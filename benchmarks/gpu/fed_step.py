@@ -16,7 +16,8 @@ from components.trainer.input.threads import giving_way
 from components.trainer.model import build_model
 from components.trainer.optimizer import build_optimizer
 from components.trainer.training_step import Steps
-from settings.training import Model, Training
+from settings.model import Model
+from settings.training import Training
 
 _MEAN, _STD = 120.0, 70.0  # of pixels, 0..255; nearer is of no use to a measurement
 

@@ -11,8 +11,9 @@ from components.trainer.augmentation import Augmenter
 from components.trainer.mixing import Mixer
 from components.trainer.optimizer import build_optimizer
 from components.trainer.training_step import Steps
+from settings.augmentation import Augmentation
 from settings.recipes import RECIPES
-from settings.training import Augmentation, Training
+from settings.training import Training
 
 _SEED, _BAR = 1, 10  # percent
 PARTS = {

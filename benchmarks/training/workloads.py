@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from components.trainer.model import build_model
-from settings.training import Model
+from settings.model import Model
 
 CLASSES = 10
 

@@ -15,8 +15,8 @@ import augmentations
 from augmentations import Colours, Draw, Grid
 from components.trainer.own_augmentations import own_changes
 from failures import Failure
+from settings.augmentation import Augmentation
 from settings.data import NO_CLASS
-from settings.training import Augmentation
 
 
 class Augmenter:

@@ -4,9 +4,11 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.types import standard_artifacts
 
 from components.typed_component import component
+from settings.augmentation import Augmentation
 from settings.data import Features
+from settings.model import Model
 from settings.preprocessing import Preprocessing
-from settings.training import Augmentation, Model, Training
+from settings.training import Training
 
 
 @component

@@ -10,8 +10,8 @@ from components import graph_error
 from components.trainer import own_network
 from components.trainer.first_weights import FirstWeights, KerasFile
 from failures import Failure
+from settings.model import Model
 from settings.own_code import is_own, split
-from settings.training import Model
 
 
 def build_model(

@@ -7,8 +7,8 @@ import tensorflow as tf
 from augmentations import Draw
 from components import own_code
 from failures import Failure
+from settings.augmentation import Augmentation
 from settings.own_code import OwnAugmentation
-from settings.training import Augmentation
 
 
 def own_changes(keys: Augmentation) -> list[Callable]:

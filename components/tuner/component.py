@@ -5,9 +5,11 @@ from tfx.types import standard_artifacts
 
 from components.typed_component import component
 from settings import tuner as sections
+from settings.augmentation import Augmentation
 from settings.data import Features
+from settings.model import Model
 from settings.preprocessing import Preprocessing
-from settings.training import Augmentation, Model, Training
+from settings.training import Training
 
 
 @component

@@ -10,8 +10,8 @@ from sklearn.datasets import load_sample_image
 import augmentations
 from components.trainer.augmentation import Augmenter
 from failures import Failure
+from settings.augmentation import Augmentation
 from settings.data import NO_CLASS
-from settings.training import Augmentation
 
 EACH = {
     "flip": {"flip": "both"},

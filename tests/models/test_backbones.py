@@ -14,7 +14,7 @@ from components.trainer.model import build_model
 from components.trainer.stages import backbone
 from failures import Failure
 from models import _architectures
-from settings.training import Model
+from settings.model import Model
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.float32)
 SMALL = "MobileNetV3Small"

@@ -12,7 +12,7 @@ import models
 from components.trainer import first_weights
 from components.trainer.model import build_model
 from failures import Failure
-from settings.training import Model, parameters_of
+from settings.model import Model, parameters_of
 
 LARGE = [
     {"name": "mobilenet", "alpha": 0.35},

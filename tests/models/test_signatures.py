@@ -5,14 +5,16 @@ import subprocess
 import sys
 
 import models
-from settings.training import Augmentation, parameters_of
+from settings.augmentation import Augmentation
+from settings.model import parameters_of
 
 _READ_ALL = """
 import json, sys, time
 import pydantic
 began = time.perf_counter()
 import models, augmentations
-from settings.training import Augmentation, parameters_of
+from settings.augmentation import Augmentation
+from settings.model import parameters_of
 sections = [parameters_of(name) for name in models.NAMES]
 heavy = sorted({"tensorflow", "keras", "numpy"} & set(sys.modules))
 print(json.dumps({"heavy": heavy, "seconds": time.perf_counter() - began}))

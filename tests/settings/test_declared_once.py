@@ -6,9 +6,9 @@ from pathlib import Path
 
 import models
 from settings.configuration import Configuration
+from settings.model import parameters_of
 from settings.section import Section
 from settings.sources import SOURCES
-from settings.training import parameters_of
 from settings.types_in_words import fields, plain
 
 PROJECT = Path(__file__).resolve().parents[2]

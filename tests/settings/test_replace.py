@@ -7,9 +7,10 @@ import pytest
 from failures import Failure
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
+from settings.model import Model
 from settings.replace import replaced
 from settings.section import Section
-from settings.training import Model, Training
+from settings.training import Training
 from settings.training_input import InputFunction
 
 

@@ -26,10 +26,12 @@ from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
 from components.transform.executor import execute as transform
+from settings.augmentation import Augmentation
 from settings.data import Features
+from settings.model import Model
 from settings.preprocessing import Preprocessing
 from settings.serving import Serving
-from settings.training import Augmentation, Model, Training
+from settings.training import Training
 
 SIDE = 12
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]

@@ -13,8 +13,9 @@ from tensorflow.python.framework import config
 from tfx.types import channel, standard_artifacts
 
 from components.trainer.component import Trainer
+from settings.model import Model
 from settings.preprocessing import Preprocessing
-from settings.training import Model, Training
+from settings.training import Training
 
 
 def scalars(run, part: str) -> dict[str, list[float]]:

@@ -11,7 +11,7 @@ from components.trainer.model import build_model
 from components.trainer.weights_place import fingerprint_of, version_of
 from failures import Failure
 from settings.first_weights import mistake_in
-from settings.training import Model
+from settings.model import Model
 from tests.components.trainer.conftest import MODEL, NAMES, SIDE
 
 

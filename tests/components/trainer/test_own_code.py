@@ -11,8 +11,10 @@ from components.trainer.freezing import Freezing
 from components.trainer.losses import Loss
 from components.trainer.model import build_model
 from failures import Failure
+from settings.augmentation import Augmentation
+from settings.model import Model
 from settings.own_modules import look_in
-from settings.training import Augmentation, Model, Training
+from settings.training import Training
 from tests.own_code.user_package import UserPackage
 
 

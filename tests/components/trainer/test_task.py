@@ -6,9 +6,10 @@ from tfx.types import standard_artifacts
 from components.trainer.task import Task
 from failures import Failure
 from settings.data import Features
+from settings.model import Model
 from settings.own_modules import look_in
 from settings.preprocessing import Preprocessing
-from settings.training import Model, Recipe
+from settings.training import Recipe
 from tests.own_code.user_package import UserPackage
 
 

@@ -27,7 +27,8 @@ from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
 from failures import Failure
-from settings.training import Model, Training
+from settings.model import Model
+from settings.training import Training
 from settings.training_input import InputReport as Limits
 
 pytestmark = pytest.mark.slow
