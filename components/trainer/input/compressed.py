@@ -27,7 +27,7 @@ class Store:
     """Examples in the sequence of their numbers."""
 
     images: list[bytes] = dataclasses.field(default_factory=list)  # JPEGs
-    beside: list[list[np.ndarray]] = dataclasses.field(default_factory=list)  # numbers, by chunk
+    beside: list[list[np.ndarray]] = dataclasses.field(default_factory=list)  # by chunk
 
     @property
     def image_bytes(self) -> int:
@@ -39,7 +39,7 @@ def refusal(source: Source) -> str | None:
     image, *others = source.features
     if not jpeg.available():
         return "the packages simplejpeg and OpenCV are not installed"
-    if any(feature.dtype == "uint8" for feature in others):
+    if any(len(feature.shape) > 1 for feature in others):
         return "masks as JPEGs would not keep their classes"
     if image.shape[2] not in (1, 3):
         return f"JPEGs have 1 or 3 channels, and these images {image.shape[2]}"

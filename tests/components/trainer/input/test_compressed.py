@@ -23,14 +23,23 @@ def photographs(tmp_path_factory) -> list[str]:
     """Windows of a photograph as Transform writes them, each fifth of class 1."""
     china, form = (
         load_sample_image("china.jpg"),
-        FixedExample({"image": int(np.prod(SHAPE)), "label": "int64", "sample_weight": "float32"}),
+        FixedExample(
+            {
+                "image": int(np.prod(SHAPE)),
+                "label": "int64",
+                "several": 3,
+                "sample_weight": "float32",
+            }
+        ),
     )
     path = str(tmp_path_factory.mktemp("photographs") / "shard")
     with tf.io.TFRecordWriter(path) as writer:
         for number in range(EXAMPLES):
             top, left = 10 * number, 15 * number
             image = china[top : top + SHAPE[0], left : left + SHAPE[1]].tobytes()
-            values = {"image": image, "label": int(number % 5 == 0), "sample_weight": number}
+            several = bytes([number % 2, number % 3 == 0, 1])
+            values = {"image": image, "label": int(number % 5 == 0), "several": several}
+            values["sample_weight"] = number
             writer.write(form.encode(values))
     return [path]
 
@@ -43,7 +52,14 @@ def _batches(photographs, strategy: str, count: int, **arguments) -> list:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{}, {"first_step": 4, "worker": 1, "workers": 2}, {"balanced": True}], ids=str
+    "arguments",
+    [
+        {},
+        {"first_step": 4, "worker": 1, "workers": 2},
+        {"balanced": True},
+        {"target": Feature("several", (3,), "uint8")},
+    ],
+    ids=str,
 )
 def test_batches_are_those_of_decoded_images_but_for_the_loss(arguments, photographs):
     exact = _batches(photographs, "memory", 5, **arguments)
