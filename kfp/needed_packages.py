@@ -11,9 +11,8 @@ def needed_packages(configuration) -> dict[str, set[str]]:
         "Trainer": trained,
         "Tuner": trained if configuration.tuner else [],
         "Evaluator": configuration.evaluation.own_modules,
+        "ServingCheck": configuration.serving.packages,
     }
-    if "onnx" in configuration.serving.export:
-        modules["ServingCheck"] = ["onnxruntime", "tf2onnx"]
     return {
         step: {module.partition(".")[0] for module in named}
         for step, named in modules.items()

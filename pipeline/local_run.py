@@ -10,6 +10,7 @@ from pathlib import Path
 from components import engine_arguments
 from components.model_store.layout import served_instead
 from components.pusher.reading import read_pushed
+from components.serving_check import installed
 from components.trainer.input_report.reading import read_lines
 from failures import Failure, in_one_line
 from files import writing
@@ -33,13 +34,14 @@ def run_locally(configuration, write_report, results=None):
 
     Raises:
       Failure: a component failed, another run holds the root, or what the sections
-        `training` and `beam` name cannot work here.
+        `training`, `beam` and `serving` name cannot work here.
       OSError: the root cannot be written.
       KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
     worker_processes.check(configuration.training, os.environ)
     engine_arguments.check(configuration.beam)
     data_service.check(configuration.training.input)
+    installed.check(configuration.serving)
     began = datetime.datetime.now()
     root = Path(configuration.root)
     with hold(root), temporary_folder(root / ".tmp"):

@@ -36,6 +36,11 @@ class Serving(Section):
         100, description="transformed training images by which tflite_int8 chooses its ranges"
     )
 
+    @property
+    def packages(self) -> list[str]:
+        """Those that `export` needs and the image of this project lacks."""
+        return ["onnxruntime", "tf2onnx"] if "onnx" in self.export else []
+
     @field_validator("export")
     @classmethod
     def _names_each_once(cls, formats):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from failures import ConfigurationError
+from components.serving_check import installed
+from failures import ConfigurationError, Failure
 from settings.configuration import Configuration
 from settings.reading import load
 
@@ -47,6 +48,14 @@ def test_exported_files_need_the_check_that_compares_them():
     assert line.endswith("export: given with check: false; allowed: with check: true")
     [line] = mistakes(DIGITS, "serving.export=[onnx, onnx]")
     assert "given ['onnx', 'onnx']; allowed: each once" in line
+
+
+def test_a_package_that_an_export_needs_is_missed_before_the_run(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(Failure, match=r"^serving\.export: onnx needs onnxruntime and tf2onnx, not"):
+        installed.check(load(DIGITS, ["serving.export=[onnx]"]).serving)
+    installed.check(load(DIGITS, ["serving.export=[tflite_int8]"]).serving)
 
 
 def test_a_misspelt_key_is_met_with_the_right_one(tmp_path):
