@@ -174,9 +174,9 @@ def _check_files(configuration, places, file):
         )
     network = configuration.model.name
     for path, weights in _weights(configuration):
-        mistake = first_weights.mistake_in(weights)
-        if not mistake and not own_code.is_own(network):
-            mistake = first_weights.misfit(weights, network)
+        mistake = first_weights.mistake_in(weights) or first_weights.misfit(
+            weights, network, configuration.preprocessing.channels
+        )
         if mistake:
             raise ConfigurationError(
                 f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}"

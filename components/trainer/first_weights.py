@@ -12,10 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer import stages, weights_place
-from components.trainer.network_file import NETWORK_FILE
 from failures import Failure
 from files import places
-from settings.first_weights import is_keras_file
+from settings.first_weights import NETWORK_FILE, is_keras_file
 
 _SAVED = re.compile(r"_weights/(\d+)/\.ATTRIBUTES/VARIABLE_VALUE")
 

@@ -7,9 +7,7 @@ import numpy as np
 
 from files import writing
 from files.strict_json import text_of
-
-# A folder that servers leave alone.
-NETWORK_FILE = os.path.join("assets.extra", "network.json")
+from settings.first_weights import NETWORK_FILE
 
 
 def write(folder: str, model: keras.Model, classes: list[str]) -> None:

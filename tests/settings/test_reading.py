@@ -506,6 +506,22 @@ def test_a_file_of_a_backbones_weights_is_refused_for_a_network_that_has_none(tm
         assert load(DIGITS, [f"model={{name: backbone, weights: '{place}'}}"]).model.weights
 
 
+def test_weights_of_other_networks_and_colours_are_refused_before_anything_runs(tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    (tmp_path / "assets.extra").mkdir()
+    beside = tmp_path / "assets.extra" / "network.json"
+    given = f"model.weights={tmp_path}"
+    beside.write_text('{"network": "resnet", "pixel_mean": [1, 2, 3]}')
+    [line] = mistakes(DIGITS, given)
+    assert "whose weights were trained with preprocessing.channels 3; given 1 here" in line
+    [line] = mistakes(DIGITS, given, "preprocessing.channels=3")
+    assert "whose weights are those of resnet; allowed: those of small_cnn" in line
+    assert load(DIGITS, [given, "preprocessing.channels=3", "model.name=mobilenet"])
+    for content in ('{"network": "small_cnn", "pixel_mean": [1]}', "[]", "no JSON"):
+        beside.write_text(content)
+        assert load(DIGITS, [given]).model.weights
+
+
 def test_what_does_not_fit_says_that_the_recipe_gave_it():
     [line] = mistakes(DIGITS, "training.recipe=segmentation")
     assert "training.monitor: mean_iou (of recipe segmentation) is not of classification" in line
