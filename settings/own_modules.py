@@ -129,10 +129,30 @@ def sources(module: str) -> set[Path]:
         return package == top or (package not in OURS and not set(_INSTALLED) & set(root.parts))
 
     try:
-        return python_sources.sources_of(python_sources.files_of(module, root), root, counts)
+        found = python_sources.sources_of(python_sources.files_of(module, root), root, counts)
     except (SyntaxError, UnicodeDecodeError) as error:
         file = getattr(error, "filename", None) or module
         raise Unreadable(_not_python(Path(file), error)) from None
+    if not set(_INSTALLED) & set(root.parts):
+        for file in sorted(found):
+            _refuse_missing_imports(file, root)
+    return found
+
+
+def _refuse_missing_imports(file: Path, root: Path) -> None:
+    """A module of the same package that the file imports, whatever happens, must be there."""
+    shown = file.relative_to(root)
+    for node in _parsed(file).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [python_sources.imported_from(node, file, root)]
+        for name in names:
+            place = root.joinpath(*name.split("."))
+            is_there = place.is_dir() or any(place.parent.glob(f"{place.name}.*"))
+            if name.partition(".")[0] == shown.parts[0] and not is_there:
+                raise Unreadable(
+                    f"{shown.as_posix()}:{node.lineno} imports {name}, which is missing"
+                )
 
 
 def digest(modules: Iterable[str]) -> str:

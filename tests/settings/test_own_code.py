@@ -210,6 +210,17 @@ def test_a_name_may_come_from_another_module_of_the_package(project):
     assert project.load('{name: "KIT:tiny", parameters: {depth: 1}}').model.name.endswith(":tiny")
 
 
+def test_a_module_of_the_package_that_is_imported_and_missing_is_named(project):
+    project.write("nets", "from .gone import sizes\n" + textwrap.dedent(NETWORK))
+    [line] = project.mistakes('{name: "KIT.nets:tiny"}')
+    assert "KIT/nets.py:1 imports KIT.gone, which is missing" in line
+    project.write("nets", f"import json, {project.package}.gone\n" + textwrap.dedent(NETWORK))
+    assert "imports KIT.gone, which is missing" in project.mistakes('{name: "KIT.nets:tiny"}')[0]
+    tries = "try:\n    from .gone import sizes\nexcept ImportError:\n    sizes = None\n"
+    project.write("nets", tries + textwrap.dedent(NETWORK))
+    assert project.load('{name: "KIT.nets:tiny"}')
+
+
 OTHERS = """
     def fog(images, draw, *, thickness: float = 0.1):
         pass

@@ -59,7 +59,10 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
             "training.input.cache_dir, so that images are decoded only once."
         )
     if strategy == "compressed":
-        return f"{where}Raise training.input.memory_limit_mb so that memory holds decoded images."
+        return (
+            f"{where}Set training.input.strategy to memory, so that images stay decoded; raise "
+            "training.input.memory_limit_mb if they do not fit."
+        )
     if strategy == "disk":
         return (
             f"{where}Raise training.input.memory_limit_mb so that the images fit into memory, "
