@@ -7,55 +7,30 @@ tests take it from KAFKA_JARS and skip where that is not set.
 """
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+from benchmarks.maven_jars import fetched
+
 VERSION = "4.1.0"
-_POM = """\
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>steadyfeed</groupId><artifactId>broker</artifactId><version>1</version>
-  <packaging>pom</packaging>
-  <dependencies><dependency>
-    <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{}</version>
-  </dependency></dependencies>
-</project>
-"""
+_JARS = f"""\
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+      <version>{VERSION}</version>
+    </dependency>"""
+_FETCH_SECONDS = 300
 _START_SECONDS = 90
 USER, PASSWORD = "reader", "a-password-that-no-log-may-have"
 
 
 def fetched_jars() -> Path:
     """The folder of the jars, fetched where they are missing; raises RuntimeError."""
-    if "KAFKA_JARS" in os.environ:
-        return Path(os.environ["KAFKA_JARS"])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steadyfeed"
-    folder = cache / f"kafka-{VERSION}"
-    if folder.exists():
-        return folder
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            raise RuntimeError(f"{program} is not installed")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as made:
-        (Path(made) / "pom.xml").write_text(_POM.format(VERSION))
-        words = ["mvn", "-q", "-B", "-C", "dependency:copy-dependencies", "-DincludeScope=runtime"]
-        done = subprocess.run(
-            [*words, "-DoutputDirectory=lib"], cwd=made, capture_output=True, text=True, timeout=300
-        )
-        if done.returncode:
-            raise RuntimeError(f"mvn failed: {done.stdout.strip()[-300:]}")
-        with contextlib.suppress(OSError):  # Another process has fetched them meanwhile.
-            (Path(made) / "lib").rename(folder)
-    return folder
+    return fetched("KAFKA_JARS", f"kafka-{VERSION}", _JARS, _FETCH_SECONDS)
 
 
 class Broker:

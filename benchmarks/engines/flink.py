@@ -7,33 +7,24 @@ tests take it from FLINK_JARS and skip where that is not set.
 """
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.maven_jars import fetched
+
 VERSION, BEAM_VERSION = "1.19", "2.62.0"
-_POM = """\
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>steadyfeed</groupId><artifactId>flink</artifactId><version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
+_JARS = f"""\
     <dependency>
-      <groupId>org.apache.beam</groupId><artifactId>beam-runners-flink-{}</artifactId>
-      <version>{}</version>
+      <groupId>org.apache.beam</groupId><artifactId>beam-runners-flink-{VERSION}</artifactId>
+      <version>{BEAM_VERSION}</version>
     </dependency>
     <dependency>
       <groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.30</version>
-    </dependency>
-  </dependencies>
-</project>
-"""
+    </dependency>"""
 # What Flink reaches into, as of Java 17.
 _OPENED = (
     "java.base/java.lang",
@@ -54,31 +45,8 @@ _FETCH_SECONDS, _START_SECONDS = 600, 120
 
 def fetched_jars() -> Path:
     """The folder of the jars, fetched where they are missing; raises RuntimeError."""
-    if "FLINK_JARS" in os.environ:
-        return Path(os.environ["FLINK_JARS"])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steadyfeed"
-    folder = cache / f"flink-{VERSION}-beam-{BEAM_VERSION}"
-    if folder.exists():
-        return folder
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            raise RuntimeError(f"{program} is not installed")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as made:
-        (Path(made) / "pom.xml").write_text(_POM.format(VERSION, BEAM_VERSION))
-        words = ["mvn", "-q", "-B", "-C", "dependency:copy-dependencies", "-DincludeScope=runtime"]
-        done = subprocess.run(
-            [*words, "-DoutputDirectory=lib"],
-            cwd=made,
-            capture_output=True,
-            text=True,
-            timeout=_FETCH_SECONDS,
-        )
-        if done.returncode:
-            raise RuntimeError(f"mvn failed: {done.stdout.strip()[-300:]}")
-        with contextlib.suppress(OSError):  # Another process has fetched them meanwhile.
-            (Path(made) / "lib").rename(folder)
-    return folder
+    name = f"flink-{VERSION}-beam-{BEAM_VERSION}"
+    return fetched("FLINK_JARS", name, _JARS, _FETCH_SECONDS)
 
 
 @contextlib.contextmanager

@@ -1,16 +1,13 @@
 """Binary cross-entropy against each class: an image has any number of them."""
 
-from collections.abc import Sequence
-
 import tensorflow as tf
 
 from components.tasks.multi_label import thresholds
 from components.trainer import tallies
 from components.trainer.input.features import Feature
 from components.trainer.losses import Judged
-from components.trainer.own_loss import own_loss
+from components.trainer.losses import Loss as LossOfOneLabel
 from metrics.counts import LabelCounts
-from settings.training import Training
 
 ARE_PICTURES = False
 ACCURACY, METRIC = "exact match", None
@@ -26,19 +23,13 @@ def labels(targets: tf.Tensor) -> tf.Tensor:
     return targets
 
 
-class Loss:
+class Loss(LossOfOneLabel):
     """The mean over the classes of each one's binary cross-entropy.
 
     Args:
       training: says which loss, and how labels are smoothed.
       class_weights: (classes,) what the loss of each class weighs; None: all 1.
     """
-
-    def __init__(self, training: Training, class_weights: Sequence[float] | None = None):
-        self._smoothing = training.label_smoothing
-        self._gamma = training.focal_gamma if training.loss == "focal" else 0.0
-        self._own = own_loss(training)
-        self._class_weights = class_weights
 
     def judge(
         self, logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
