@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import shutil
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from settings.section import Section
 SPANS = "spans"  # the store's folder below a pipeline root
 _EXAMPLES, _READ, _RECORD, _LOCK = "examples", "read", "span.json", ".lock"
 _OTHERS = (_READ, _LOCK)  # in the folder, beside those of spans
+_LEAVING = f".leaving{places.UNFINISHED}"  # ends the name of a span that is being removed
 _DIGITS = 32  # of a SHA-256, hexadecimal
 
 
@@ -152,7 +154,7 @@ class Kept:
         return os.stat(self._folder).st_mtime
 
     def remove(self) -> None:
-        writing.remove(self._folder)
+        _remove(self._folder)
 
 
 def record(unfinished: str, pattern: str, place: Place, counts: dict, fingerprint: str) -> None:
@@ -202,16 +204,28 @@ def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[str]:
     Returns:
       The keys of those that were removed.
     """
+    for name in os.listdir(folder):
+        if name.endswith(_LEAVING):  # A kill has stopped its removal.
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     spans = [path for path in places.files_in(folder) if os.path.basename(path) not in _OTHERS]
     sizes = {path: _bytes_below(path) for path in spans}
     total, removed = sum(sizes.values()), []
     for path in sorted(spans, key=os.path.getmtime):
         key = os.path.basename(path)
         if total > most_bytes and key not in keys:
-            writing.remove(path)
+            _remove(path)
             removed.append(key)
             total -= sizes[path]
     return removed
+
+
+def _remove(folder: str) -> None:
+    """Removes a span, so that a kill in the middle leaves nothing that looks whole."""
+    leaving = f"{folder}{_LEAVING}"
+    shutil.rmtree(leaving, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):  # Another run was faster.
+        os.rename(folder, leaving)
+    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _bytes_below(folder: str) -> int:

@@ -199,6 +199,26 @@ def test_the_store_keeps_to_its_limit_and_never_gives_up_the_window(feed):
     assert kept.place.span == 3
 
 
+def test_a_removal_that_is_killed_leaves_nothing_that_looks_whole(feed, monkeypatch):
+    for span in "12":
+        feed.arrive(span)
+    expected = feed.run(steps=1).bytes_of("examples")
+
+    unlink, left = os.unlink, iter(range(3))
+
+    def killed(*arguments, **named):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        unlink(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.drop(feed.store().folder, feed.source().path, 2)
+    assert feed.run(steps=1).bytes_of("examples") == expected
+    assert not list((feed.folder / "root" / "spans").rglob("*.unfinished"))
+
+
 def test_without_a_store_a_window_is_read_whole(feed):
     feed.arrive("1")
     feed.arrive("2")
