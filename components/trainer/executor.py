@@ -69,8 +69,6 @@ def execute(
         _write_report(input_report, model_run, checkpoints)
     part = training_of(task.features.task)
     network, calibration = _calibrated(trained, task, graph)
-    if calibration:
-        calibration.write(model.uri)
     chosen, assets = None, []
     if hasattr(part, "choose"):
         files = task.split_files("validation")
@@ -80,6 +78,8 @@ def execute(
     folder = path_utils.serving_model_dir(model.uri)
     saved_model.save(module, folder)
     network_file.write(folder, trained.model, graph.labels)
+    if calibration:
+        calibration.write(model.uri)
     expected_answers.write(
         os.path.join(model.uri, expected_answers.FILE),
         network,

@@ -95,7 +95,7 @@ def test_a_checkpoint_from_before_orders_were_kept_is_gone_on_from_with_a_warnin
     again = Checkpoints(str(tmp_path / "checkpoint"), None, 1e9)
     again.write(before)
     assert train_digits(again, tmp_path / "log").resumed_at_step == 44
-    assert "the checkpoint at step 44 is of another order" in caplog.text
+    assert "the checkpoint at step 44 was written with a different order" in caplog.text
 
 
 def metrics(trained) -> list[float]:
