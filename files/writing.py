@@ -134,6 +134,18 @@ def remove(path) -> None:
         gfile(path).remove(path)
 
 
+def remove_at_once(folder: str, leaving: str) -> None:
+    """Removes a local folder, so that a kill in the middle leaves no half of it under its name.
+
+    Args:
+      leaving: the name that it has meanwhile; what a kill has left there goes too.
+    """
+    shutil.rmtree(leaving, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):  # Another process was faster.
+        os.rename(folder, leaving)
+    shutil.rmtree(leaving, ignore_errors=True)
+
+
 def copy_files(source, target, paths: Iterable[str]) -> None:
     """Copies files to another folder, each of them whole and on disk before the next.
 

@@ -154,7 +154,7 @@ class Kept:
         return os.stat(self._folder).st_mtime
 
     def remove(self) -> None:
-        _remove(self._folder)
+        writing.remove_at_once(self._folder, f"{self._folder}{_LEAVING}")
 
 
 def record(unfinished: str, pattern: str, place: Place, counts: dict, fingerprint: str) -> None:
@@ -213,19 +213,10 @@ def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[str]:
     for path in sorted(spans, key=os.path.getmtime):
         key = os.path.basename(path)
         if total > most_bytes and key not in keys:
-            _remove(path)
+            writing.remove_at_once(path, f"{path}{_LEAVING}")
             removed.append(key)
             total -= sizes[path]
     return removed
-
-
-def _remove(folder: str) -> None:
-    """Removes a span, so that a kill in the middle leaves nothing that looks whole."""
-    leaving = f"{folder}{_LEAVING}"
-    shutil.rmtree(leaving, ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):  # Another run was faster.
-        os.rename(folder, leaving)
-    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _bytes_below(folder: str) -> int:
