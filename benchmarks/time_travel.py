@@ -14,12 +14,13 @@ import itertools
 import multiprocessing
 import os
 import random
-import socket
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+from components.free_ports import free_ports
 
 EXAMPLES, SIDE, BATCH = 4096, 96, 64  # 113 MB of pixels: four windows of an epoch's order
 STEPS = EXAMPLES // BATCH
@@ -102,7 +103,7 @@ def start(folder: Path, strategy: str, place: tuple[int, int], epochs: int) -> l
     from components.trainer.cluster import tf_config
 
     workers, devices = place
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
     environments = [
         {"TF_CONFIG": tf_config(addresses, number)} if workers > 1 else {}
         for number in range(workers)
@@ -114,14 +115,6 @@ def start(folder: Path, strategy: str, place: tuple[int, int], epochs: int) -> l
     for process in started:
         process.start()
     return started
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listening.getsockname()[1] for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
 
 
 def train(folder: Path, strategy: str, devices: int, epochs: int, environment: dict) -> None:

@@ -30,7 +30,7 @@ def decode_mask(encoded: tf.Tensor, colours: Sequence[int] = ()) -> tf.Tensor:
     Args:
       encoded: () string.
       colours: red * 65536 + green * 256 + blue of each class, for a mask whose classes are
-        told by their colours, in any format that `decode_image` reads.
+        given by their colours, in any format that `decode_image` reads.
 
     Returns:
       (height, width, 1) uint8; with `colours` the place of the pixel's colour among them, or

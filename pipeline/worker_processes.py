@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ from components.child_environment import (
     end_with_the_parent,
     project_on_path,
 )
+from components.free_ports import free_ports
 from components.trainer.cluster import WorkerLost, place, tf_config
 from components.visible_gpus import visible_gpus
 from failures import Failure, in_one_line
@@ -127,7 +127,7 @@ def failure_of(folder: Path, number: int) -> Path:
 
 def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str | None:
     """What was lost, in words; None where all ended well."""
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(len(gpus))]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(gpus))]
     with contextlib.ExitStack() as started:
         processes = [
             started.enter_context(_started(command, addresses, number, gpu, log_of(number)))
@@ -226,11 +226,3 @@ def _progress_to_the_parent() -> Iterator[None]:
             yield
         finally:
             _progress.removeHandler(sender)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as open_ones:
-        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

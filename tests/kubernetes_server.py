@@ -16,9 +16,10 @@ import time
 import urllib.parse
 from pathlib import Path
 
+from components.free_ports import free_ports
 from components.trainer.cluster import tf_config
 from tests.kubernetes_schema import mistakes
-from tests.processes import Fork, free_ports
+from tests.processes import Fork
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATH = re.compile(r"/(?:api/v1|apis/batch/v1)/namespaces/([^/]+)/(jobs|services)(?:/([^/]+))?")

@@ -11,7 +11,6 @@ import gc
 import multiprocessing
 import os
 import runpy
-import socket
 import subprocess
 import sys
 import tempfile
@@ -140,15 +139,6 @@ def wait_for(
         assert all(process.poll() is None for process in processes), "a process ended by itself"
         assert time.monotonic() < until, f"it took more than {seconds} s"
         time.sleep(0.01)
-
-
-def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 to which nothing listens."""
-    with contextlib.ExitStack() as open_ones:
-        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _started(target, *arguments):

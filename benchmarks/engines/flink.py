@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.maven_jars import fetched
+from components.free_ports import free_ports
 
 VERSION, BEAM_VERSION = "1.19", "2.62.0"
 _JARS = f"""\
@@ -92,15 +93,6 @@ def serving(
             server.wait(10)
         server.kill()
         server.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Different ports of this machine to which nothing listens."""
-    with contextlib.ExitStack() as open_ones:
-        sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _answers(port: int) -> bool:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.engines.flink import fetched_jars, flink, free_ports, serving
+from benchmarks.engines.flink import fetched_jars, flink, serving
+from components.free_ports import free_ports
 from settings.beam import Beam
 
 _PROJECT = Path(__file__).resolve().parents[2]

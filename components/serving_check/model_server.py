@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from components.child_environment import child_environment, last_words
+from components.free_ports import free_ports
 from components.serving_check.requests import Ask
 from components.serving_check.serving_process import ServingError
 from failures import Failure
@@ -75,7 +75,7 @@ def running(
       at_most: seconds before giving up on an answer.
       path: of the SavedModel, `<folder of versions>/1`.
     """
-    port, rest_port = _free_ports(2)
+    port, rest_port = free_ports(2)
     command = [
         binary, f"--port={port}", f"--rest_api_port={rest_port}", f"--model_name={_NAME}",
         f"--model_base_path={os.path.dirname(path)}", "--max_num_load_retries=0",
@@ -180,11 +180,3 @@ def _end(process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((_HOST, 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -18,8 +18,8 @@ _NEXT = "Give model.weights another place, or nothing for random weights."
 def version_of(place: str | None) -> str:
     """16 hexadecimal digits that change with the weights; "" for none.
 
-    A path alone does not show that they have changed. What is in a bucket is told by its store's
-    checksums, without reading it.
+    A path alone does not show that they have changed. For a bucket, the store's checksums do,
+    without a read.
 
     Raises:
       Failure: there are none, or the bucket cannot be asked.

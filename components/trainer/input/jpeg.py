@@ -110,7 +110,7 @@ def size_of(image: bytes) -> tuple[int, int] | None:
 def decode_upper(image: bytes, end: int, channels: int, ratio: int) -> np.ndarray | None:
     """The rows of a JPEG above row `end`, shrunk by `ratio`, decoded as all of it would be.
 
-    The decoder is told that the picture ends there: it reads nothing of what lies below.
+    To the decoder the picture ends there, so it reads nothing of what lies below.
 
     Args:
       end: a multiple of 32, or the height of the picture.

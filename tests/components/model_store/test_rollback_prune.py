@@ -23,7 +23,7 @@ from tests.processes import start, wait_for
 
 
 def read_on_and_on(destination, stop, found):
-    """Loads the newest version again and again, as a server would, until it is told to stop."""
+    """Loads the newest version again and again, as a server would, until the test stops it."""
     loads, failures = 0, []
     print("ready", flush=True)
     while not stop.exists():

@@ -1,4 +1,4 @@
-"""Early stopping: keeps the best weights, waits as long as it is told."""
+"""Early stopping: keeps the best weights, waits as many epochs as configured."""
 
 import json
 import math

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.free_ports import free_ports
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
 from components.trainer.devices import choose
@@ -20,7 +21,7 @@ from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
 from settings.training import Training
 from tests.components.trainer import trainer_process
-from tests.processes import Process, free_ports, wait_for
+from tests.processes import Process, wait_for
 from tests.processes import start as start_process
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.free_ports import free_ports
 from components.trainer.input import order
 from components.trainer.input.data_service import in_time
 from components.trainer.input.function import input_function
@@ -44,7 +45,7 @@ def start(tmp_path_factory):
 @pytest.fixture
 def service(start, tmp_path):
     """A dispatcher and two workers: `address`, `start_dispatcher()`, and the processes."""
-    [port] = processes.free_ports(1)
+    [port] = free_ports(1)
     state = str(tmp_path / "state")
 
     def start_dispatcher():
