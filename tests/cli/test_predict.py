@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from cli.command_line import main
@@ -18,63 +17,9 @@ from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from components.model_store.layout import newest_path
 from failures import Failure
+from tests.cli.predictions import CLASSES, lines_of, served
 
 ROOT = Path(__file__).resolve().parents[2]
-CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox\u2028"]  # The last is a line break of Unicode.
-
-
-@pytest.fixture(scope="module")
-def destination(tmp_path_factory):
-    """A push destination with one small model of the pipeline's signatures."""
-    folder = tmp_path_factory.mktemp("pushed")
-    weights = tf.Variable(np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32))
-    module = tf.Module()
-    module.weights = weights
-    labels = folder / "labels"
-    labels.write_text("\n".join(CLASSES) + "\n")
-    module.labels = tf.saved_model.Asset(str(labels))
-
-    def classified(images):
-        decoded = tf.map_fn(
-            lambda image: tf.io.decode_png(image, channels=1), images, fn_output_signature=tf.uint8
-        )
-        flat = tf.reshape(tf.cast(decoded, tf.float32) / 255, [-1, 64])
-        # A white image is one whose probabilities are no numbers.
-        white = tf.reduce_min(flat, axis=1, keepdims=True) == 1
-        probabilities = tf.where(white, np.nan, tf.nn.softmax(flat @ weights))
-        best = tf.argmax(probabilities, -1)
-        names = tf.gather(tf.constant(CLASSES), best)
-        return {"class": best, "label": names, "probabilities": probabilities}
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
-    def serving_default(image):
-        return classified(image)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def serve_examples(examples):
-        spec = {"image": tf.io.FixedLenFeature([], tf.string)}
-        return classified(tf.io.parse_example(examples, spec)["image"])
-
-    module.functions = [serving_default, serve_examples]
-    signatures = {"serving_default": serving_default, "serve_examples": serve_examples}
-    tf.saved_model.save(module, str(folder / "pushed" / "1"), signatures=signatures)
-    return str(folder / "pushed")
-
-
-@pytest.fixture(scope="module")
-def images():
-    random = np.random.default_rng(1)
-    pixels = random.integers(0, 256, (70, 8, 8, 1), np.uint8)
-    return [tf.io.encode_png(image).numpy() for image in pixels]
-
-
-@pytest.fixture
-def folder(tmp_path, images):
-    place = tmp_path / "images"
-    place.mkdir()
-    for number, image in enumerate(images):
-        (place / f"{number:03}.png").write_bytes(image)
-    return place
 
 
 @pytest.fixture
@@ -86,30 +31,6 @@ def predict(capfd):
         return code, *(text.split("\n")[:-1] for text in capfd.readouterr())
 
     return predict
-
-
-def served(destination, images):
-    model = tf.saved_model.load(f"{destination}/1")
-    return model.signatures["serving_default"](image=tf.constant(images))["probabilities"].numpy()
-
-
-def lines_of(output):
-    files = sorted(Path(output).glob("predictions-*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
-
-
-def records_of(tmp_path, images, name="data.tfrecord"):
-    path = tmp_path / name
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for image in images:
-            writer.write(example_of(image))
-    return str(path)
-
-
-def example_of(image):
-    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
-    features = tf.train.Features(feature={"image": feature})
-    return tf.train.Example(features=features).SerializeToString()
 
 
 def test_predict_says_what_the_signature_says(predict, destination, folder, images):
@@ -199,33 +120,6 @@ def test_without_a_model_the_next_step_is_named(tmp_path):
         newest_path(str(tmp_path))
 
 
-@pytest.mark.parametrize("kind", ["folder", "records"])
-def test_batch_predict_says_what_the_signature_says(kind, destination, folder, images, tmp_path):
-    place = str(folder) if kind == "folder" else records_of(tmp_path, images)
-    model = PushedModel(f"{destination}/1")
-    tally = predict_runs(model, sources.runs_of(place)[0], str(tmp_path / "out"), lambda _: None)
-    assert (tally.records, tally.failed) == (70, 0)
-    reported = [line["probabilities"] for line in lines_of(tmp_path / "out")]
-    np.testing.assert_allclose(reported, served(destination, images), atol=1e-5)
-
-
-def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicted(
-    destination, images, tmp_path
-):
-    path = str(tmp_path / "data.tfrecord")
-    with tf.io.TFRecordWriter(path) as writer:
-        for record in (b"\x89PNG no Example", example_of(images[0]), example_of(b"no image")):
-            writer.write(record)
-    output = tmp_path / "out"
-    model = PushedModel(f"{destination}/1")
-    tally = predict_runs(model, sources.runs_of(path)[0], str(output), lambda _: None)
-    assert (tally.records, tally.failed) == (3, 2)
-    first, second, third = lines_of(output)
-    assert first["error"] == "it is not a tf.train.Example"
-    assert second["label"] in CLASSES
-    assert third["error"]
-
-
 def test_probabilities_that_are_no_numbers_are_null_in_every_line(predict, destination, tmp_path):
     Image.new("L", (8, 8), 255).save(tmp_path / "white.png")
     _, [said], _ = predict([tmp_path / "white.png"], destination, "--json")
@@ -271,73 +165,6 @@ def test_a_threshold_that_is_no_probability_is_a_mistake(predict, destination, f
     assert "--reject-below 1.5; allowed: 0 to 1" in line
 
 
-def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "PART", 20)
-    monkeypatch.setattr(sources, "BATCH", 10)
-    runs = sources.runs_of(records_of(tmp_path, images))[0]
-    model, output = PushedModel(f"{destination}/1"), tmp_path / "out"
-
-    def die(_, seen=[]):  # noqa: B006
-        seen.append(1)
-        if len(seen) == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        predict_runs(model, runs, str(output), die)
-    first = {file.name: file.stat().st_ino for file in output.glob("predictions-*.jsonl")}
-    assert list(first) == ["predictions-00000-of-00004.jsonl"]
-    assert predict_runs(model, runs, str(output), lambda _: None).records == 70
-    assert [line["id"] for line in lines_of(output)] == list(range(70))
-    assert (output / next(iter(first))).stat().st_ino == first[next(iter(first))]
-
-
-def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_path):
-    model, output = PushedModel(f"{destination}/1"), str(tmp_path / "out")
-    records = records_of(tmp_path, images)
-    predict_runs(model, sources.runs_of(records)[0], output, lambda _: None)
-    with pytest.raises(Failure, match="another model or other data"):
-        predict_runs(model, sources.runs_of(str(folder))[0], output, lambda _: None)
-    Path(records).write_bytes(Path(records).read_bytes()[:-3])
-    with pytest.raises(Failure, match="the file ends within it"):
-        sources.runs_of(records)[0]
-
-
-def test_a_job_that_was_killed_at_its_first_file_goes_on(destination, images, tmp_path):
-    runs, output = sources.runs_of(records_of(tmp_path, images))[0], tmp_path / "out"
-    output.mkdir()
-    (output / "job.json.unfinished").write_text('{"model"')
-    model = PushedModel(f"{destination}/1")
-    assert predict_runs(model, runs, str(output), lambda _: None).records == 70
-    assert not list(output.glob("*.unfinished"))
-
-
-def test_two_jobs_at_once_do_not_write_into_one_folder(destination, images, tmp_path):
-    runs, output = sources.runs_of(records_of(tmp_path, images))[0], str(tmp_path / "out")
-    model = PushedModel(f"{destination}/1")
-
-    def begin_another(_):
-        with pytest.raises(Failure, match=r"out is being written by process \d+ on "):
-            predict_runs(model, runs, output, lambda _: None)
-
-    assert predict_runs(model, runs, output, begin_another).records == 70
-    assert [line["id"] for line in lines_of(output)] == list(range(70))
-
-
-@pytest.mark.parametrize("begun", [False, True])
-def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeypatch, begun):
-    monkeypatch.setattr(sources, "PART", 20)
-    records = records_of(tmp_path, images)
-    runs, model = sources.runs_of(records)[0], PushedModel(f"{destination}/1")
-
-    def remove(_=None):
-        Path(records).unlink(missing_ok=True)
-
-    if not begun:
-        remove()
-    with pytest.raises(Failure, match=r"data\.tfrecord.*No such file"):
-        predict_runs(model, runs, str(tmp_path / "out"), remove)
-
-
 def test_a_name_that_is_not_text_is_shown_escaped(destination, images, tmp_path, capsys):
     file = tmp_path / os.fsdecode(b"\xff.png")
     file.write_bytes(images[0])
@@ -360,14 +187,3 @@ def test_predict_starts_without_tfx_and_beam(destination, folder):
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "[]"
     assert done.stderr == ""
-
-
-def test_a_folder_of_other_files_is_refused_and_left_as_it_was(destination, images, tmp_path):
-    output = tmp_path / "mine"
-    output.mkdir()
-    (output / "notes.txt").write_text("mine")
-    runs, _ = sources.runs_of(records_of(tmp_path, images))
-
-    with pytest.raises(Failure, match="holds other files"):
-        predict_runs(PushedModel(f"{destination}/1"), runs, str(output), lambda _: None)
-    assert [file.name for file in output.iterdir()] == ["notes.txt"]

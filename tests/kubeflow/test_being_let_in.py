@@ -14,6 +14,7 @@ from kfp.submit_connection import connect
 from kfp.submit_run import submit
 from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
+from tests.kubeflow.pipelines_server import Refused
 
 SECRET = "s3cret"
 
@@ -104,7 +105,7 @@ def test_certificates_that_cannot_be_read_are_named(behind_tls, tmp_path):
 def test_what_is_gone_or_there_already_at_any_call_is_one_line(
     server, endpoint, package, status, number
 ):
-    refusal = type(server).answer.__globals__["Refused"](status, "no such thing")
+    refusal = Refused(status, "no such thing")
 
     def refuse(count):
         if count >= number:

@@ -14,6 +14,7 @@ from kfp.apply_schedule import Wanted, apply, next_step
 from kfp.recurring_runs import change
 from settings.kubeflow import Kubeflow
 from settings.schedule import Schedule
+from tests.kubeflow.pipelines_server import Refused
 
 MARK = "steadyfeed schedule 1"
 WANTED = Wanted("digits", None, MARK, enabled=True)
@@ -187,8 +188,7 @@ def test_a_failure_in_passing_at_any_call_leaves_exactly_one(server, apply_it, w
     server.requests.clear()
     apply_it(Schedule(cron="0 5 * * *"))
     calls = len(server.requests)
-    refused = type(server).answer.__globals__["Refused"]
-    problem = refused(503, "busy") if error == "503" else ConnectionAbortedError()
+    problem = Refused(503, "busy") if error == "503" else ConnectionAbortedError()
     for fated in range(1, calls + 1):
         server.recurring_runs.clear()
         server.before = server.after = lambda number: None

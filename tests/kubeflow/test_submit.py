@@ -7,19 +7,8 @@ import time
 import pytest
 
 from failures import ConfigurationError, Failure
-from kfp.submit_run import submit
 from settings.kubeflow import Kubeflow
-
-
-@pytest.fixture
-def run_it(endpoint, package):
-    """Submits the package; returns (exit code, the lines that were said)."""
-
-    def run_it(*parameters, file=package, endpoint=endpoint, wait=False):
-        said = []
-        return submit(file, endpoint, parameters, wait, say=said.append), said
-
-    return run_it
+from tests.kubeflow.pipelines_server import Refused
 
 
 def fail_at(numbers, error):
@@ -28,10 +17,6 @@ def fail_at(numbers, error):
             raise error
 
     return fail
-
-
-def refused(server, status, message="no", **headers):
-    return type(server).answer.__globals__["Refused"](status, message, **headers)
 
 
 def test_the_first_submit_makes_pipeline_version_experiment_and_run(server, run_it, package):
@@ -97,7 +82,7 @@ def test_a_call_that_fails_in_passing_is_repeated_and_leaves_one_of_each(
         for table in (server.pipelines, server.versions, server.experiments, server.runs):
             table.clear()
         server.requests.clear()
-        setattr(server, when, fail_at([fated], refused(server, status)))
+        setattr(server, when, fail_at([fated], Refused(status)))
         naps.clear()
         assert run_it()[0] == 0
         assert len(naps) == 1
@@ -108,7 +93,7 @@ def test_a_call_that_fails_in_passing_is_repeated_and_leaves_one_of_each(
 def test_a_workflow_that_argo_refuses_is_not_sent_again(server, run_it, naps):
     def refuse(number):
         if server.requests[-1][:2] == ("POST", "/runs"):
-            raise refused(server, 500, "InternalServerError: Failed to validate workflow for run")
+            raise Refused(500, "InternalServerError: Failed to validate workflow for run")
 
     server.before = refuse
 
@@ -151,18 +136,18 @@ def test_of_two_runs_that_cut_calls_made_one_goes_on(server, run_it):
 
 
 def test_waits_double_and_the_server_may_ask_for_one(server, run_it, naps):
-    server.before = fail_at([1, 2, 3], refused(server, 503))
+    server.before = fail_at([1, 2, 3], Refused(503))
     run_it()
     assert naps == [0.5, 1.0, 2.0]
     naps.clear()
     server.requests.clear()
-    server.before = fail_at([1], refused(server, 429, Retry_After="7"))
+    server.before = fail_at([1], Refused(429, Retry_After="7"))
     run_it()
     assert naps == [7.0]
 
 
 def test_a_server_that_stays_broken_is_reported_in_one_line(server, run_it):
-    server.before = fail_at(range(1, 100), refused(server, 503, "upstream\nconnect error"))
+    server.before = fail_at(range(1, 100), Refused(503, "upstream\nconnect error"))
     with pytest.raises(Failure, match=r"answered 503 5 times: upstream\. Look") as failure:
         run_it()
     assert "\n" not in str(failure.value)
@@ -209,7 +194,7 @@ def test_a_token_file_that_is_not_there_is_named(server, run_it, tmp_path):
 
 
 def test_a_login_page_is_recognised(server, run_it):
-    server.before = fail_at([1], refused(server, 302, Location="http://127.0.0.1:1/login"))
+    server.before = fail_at([1], Refused(302, Location="http://127.0.0.1:1/login"))
     with pytest.raises(Failure, match=r"login page \(302\)\. Set the environment"):
         run_it()
     server.before = lambda number: None
@@ -221,7 +206,7 @@ def test_a_login_page_is_recognised(server, run_it):
 def test_what_is_not_allowed_names_the_namespace(server, run_it, environment):
     server.multi_user = True
     environment(KFP_NAMESPACE="team-a")
-    server.before = fail_at([2], refused(server, 403, "User 'ann' cannot list"))
+    server.before = fail_at([2], Refused(403, "User 'ann' cannot list"))
     with pytest.raises(Failure, match=r"in namespace team-a \(403\): User 'ann' cannot list"):
         run_it()
 
@@ -294,207 +279,3 @@ def test_an_archived_experiment_is_not_used(server, run_it):
     next(iter(server.experiments.values()))["storage_state"] = "ARCHIVED"
     with pytest.raises(Failure, match="experiment digits is archived"):
         run_it()
-
-
-def task(name, state, *children):
-    """As the API server makes it of one of Argo's nodes (api_converter.go, toModelTasks): with
-    the ids of the nodes below, and neither an error nor an id of its own."""
-    below = [{"pod_name": f"digits-x7k2p-{child}"} for child in children]
-    return {"display_name": name, "state": state, "child_tasks": below}
-
-
-def play(server, *scenes):
-    """Each further look at the run shows the next (state, tasks)."""
-    scenes = iter(scenes)
-
-    def show(number):
-        method, path = server.requests[-1]
-        if method == "GET" and path.startswith("/runs/") and "?" not in path:
-            state, tasks = next(scenes)
-            [run] = server.runs.values()
-            run |= {"state": state, "run_details": {"task_details": tasks}}
-
-    server.before = show
-
-
-@pytest.mark.parametrize(
-    ("state", "code"),
-    [("SUCCEEDED", 0), ("SKIPPED", 0), ("FAILED", 1), ("CANCELED", 1), ("ERROR", 1)],
-)
-def test_wait_ends_with_the_outcome_of_the_run(server, run_it, state, code):
-    play(server, ("PENDING", []), ("RUNNING", []), ("CANCELING", []), (state, []))
-    exit_code, said = run_it(wait=True)
-    assert exit_code == code
-    assert said[-1] == f"The run has ended: {state.lower()}"
-
-
-def test_wait_shows_each_state_of_each_task_once(server, run_it, naps):
-    drivers = [task("root-driver", "SUCCEEDED"), task("Trainer-driver", "SUCCEEDED", "11")]
-    play(
-        server,
-        ("RUNNING", [*drivers, task("Trainer", "PENDING")]),
-        ("RUNNING", [*drivers, task("Trainer", "RUNNING"), task("executor", "RUNNING")]),
-        ("RUNNING", [*drivers, task("Trainer", "RUNNING"), task("executor", "RUNNING")]),
-        ("FAILED", [*drivers, task("Trainer", "FAILED", "12"), task("executor", "FAILED")]),
-    )
-    code, said = run_it(wait=True)
-    assert code == 1
-    shown = [line.split() for line in said if line.startswith("  ")]
-    assert shown == [
-        ["Trainer", "pending"],
-        ["Trainer", "running"],
-        ["Trainer", "failed"],
-    ]
-    assert naps == [5.0, 5.0, 5.0]
-
-
-POD = "digits-x7k2p-system-container-impl-12"
-ATTEMPT = "digits-x7k2p-retry-system-container-impl-34"
-FAILED = [task("Trainer-driver", "SUCCEEDED", "11"), task("Trainer", "FAILED", "12")]
-NOWHERE = (
-    "neither its pod nor an uploaded log can be read here (set AWS_ENDPOINT_URL to the address "
-    "of the cluster's store)"
-)
-ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED", "33", "34")]
-
-
-@pytest.mark.parametrize(
-    ("tasks", "logs", "cause"),
-    [
-        (
-            FAILED,
-            {POD: "INFO 1\nTrainer failed: The disk is full. Free space.\nlauncher: exit 1\n"},
-            "Trainer failed: The disk is full. Free space.",
-        ),
-        (
-            FAILED + ATTEMPTS,
-            {ATTEMPT: "Trainer failed: nan in step 3\n"},
-            "Trainer failed: nan in step 3",
-        ),
-        (
-            FAILED,
-            {POD: "step 17 of 90\n"},
-            "Trainer failed: it was ended from outside, as for want of memory; "
-            f"`kubectl -n kubeflow describe pod {POD}` has the reason",
-        ),
-        (
-            FAILED,
-            {},
-            f"Trainer failed: {NOWHERE}; try `kubectl -n kubeflow logs {POD} -c main`",
-        ),
-        (
-            [task("root-driver", "SUCCEEDED", "10"), task("Trainer-driver", "FAILED")],
-            {},
-            "Trainer failed: it could not start; `kubectl -n kubeflow describe pods -l "
-            "workflows.argoproj.io/workflow=digits-x7k2p` has the reason",
-        ),
-        (
-            FAILED + 2 * ATTEMPTS,
-            {},
-            f"Trainer failed: {NOWHERE}; try `kubectl -n kubeflow logs {POD} -c main`",
-        ),
-    ],
-    ids=["own words", "last attempt", "killed", "pod gone", "driver", "two retried steps"],
-)
-def test_wait_ends_with_the_cause_that_the_step_printed(server, run_it, tasks, logs, cause):
-    server.logs = logs
-    play(server, ("RUNNING", tasks), ("FAILED", tasks))
-
-    code, said = run_it(wait=True)
-
-    assert code == 1
-    assert said[-2:] == [cause, "The run has ended: failed"]
-
-
-def runtime_task(name, state, *pods, message=""):
-    """As a server without ML Metadata shows it (kubeflow/pipelines#13986, run.proto)."""
-    types = ("DRIVER", *["EXECUTOR"] * (len(pods) - 1))
-    return {
-        "name": name,
-        "state": state,
-        "type": "RUNTIME",
-        "pods": [{"name": pod, "type": kind} for pod, kind in zip(pods, types, strict=True)],
-        "status_metadata": {"message": message},
-    }
-
-
-def test_a_server_without_ml_metadata_shows_its_own_tasks(server, run_it):
-    server.logs = {"digits-x7k2p-12": "Trainer failed: The disk is full.\n"}
-    play(server, ("RUNNING", []), ("FAILED", []))
-    shown = server.before
-
-    def show(number):
-        shown(number)
-        for run in server.runs.values():
-            run["tasks"] = [
-                {"name": "root", "state": "RUNNING", "type": "ROOT"},
-                runtime_task("Transform", "CACHED", "digits-x7k2p-10"),
-                runtime_task("Trainer", "FAILED", "digits-x7k2p-11", "digits-x7k2p-12"),
-                runtime_task("Evaluator", "FAILED", "digits-x7k2p-13", message="no claim\n'a'"),
-            ]
-
-    server.before = show
-    code, said = run_it(wait=True)
-
-    assert code == 1
-    assert [line.split() for line in said if line.startswith("  ")] == [
-        ["Transform", "cached"],
-        ["Trainer", "failed"],
-        ["Evaluator", "failed"],
-    ]
-    assert said[-3:] == [
-        "Trainer failed: The disk is full.",
-        "Evaluator failed: it could not start; no claim 'a'",
-        "The run has ended: failed",
-    ]
-
-
-def test_a_log_that_is_cut_off_leaves_the_outcome_as_it_is(server, run_it):
-    server.logs, server.missing = {POD: "Trainer failed: The disk is full.\n"}, 1
-    play(server, ("FAILED", FAILED))
-
-    code, said = run_it(wait=True)
-
-    assert code == 1
-    assert said[-2].startswith(f"Trainer failed: {NOWHERE}; try `kubectl")
-
-
-def test_a_task_without_a_name_is_passed_over(server, run_it):
-    play(server, ("FAILED", [*FAILED, {"state": "FAILED"}]))
-    assert run_it(wait=True)[1][-1] == "The run has ended: failed"
-
-
-def test_wait_outlives_a_server_that_is_away_for_a_moment(server, run_it):
-    play(server, ("SUCCEEDED", []))
-    shown, looks = server.before, []
-
-    def away(number):
-        if server.requests[-1][1].startswith("/runs/"):
-            looks.append(number)
-            if len(looks) < 4:
-                raise ConnectionAbortedError
-        shown(number)
-
-    server.before = away
-    assert run_it(wait=True)[0] == 0
-
-
-def test_a_run_that_is_deleted_while_waiting_is_reported(server, run_it):
-    server.before = lambda number: (
-        server.runs.clear() if server.requests[-1][1].startswith("/runs/") else None
-    )
-    with pytest.raises(Failure, match="someone deleted it"):
-        run_it(wait=True)
-
-
-def test_ctrl_c_while_waiting_leaves_the_run_alone(server, endpoint, package, monkeypatch):
-    said = []
-
-    def interrupt(seconds):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("kfp.submit_run.sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        submit(package, endpoint, wait=True, say=said.append)
-    assert said[-1].startswith("No longer watched; the run goes on: http")
-    assert len(server.runs) == 1

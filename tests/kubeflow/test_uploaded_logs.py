@@ -6,7 +6,7 @@ from kfp.runs import show_run
 from kfp.submit_run import submit
 from settings.kubeflow import Kubeflow
 from tests.bucket_servers import Bucket
-from tests.kubeflow.test_submit import FAILED, POD
+from tests.kubeflow.test_waiting import FAILED, POD
 
 STORE = "set AWS_ENDPOINT_URL to the address of the cluster's store"
 

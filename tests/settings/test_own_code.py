@@ -3,17 +3,15 @@
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
-from failures import ConfigurationError, Failure
+from failures import Failure
 from settings import own_modules
 from settings.own_code import declaration
 from settings.reading import load
-from settings.training import Recipe, Training
-from settings.tuner import takes_fractions
-from tests.own_code.user_package import UserPackage, forget_afterwards
+from settings.training import Recipe
+from tests.own_code.user_package import forget_afterwards
 from tests.test_rooms import FLOORS, rooms
 
 EXAMPLE = "tests/own_code/digits.yaml"
@@ -23,28 +21,6 @@ NETWORK = """
     def tiny(pixels, classes, *, depth: int = 3):
         raise AssertionError("nothing runs this")
 """
-
-
-class Project(UserPackage):
-    """A user's folder: a configuration, and beside it a package of a name of its own."""
-
-    def load(self, model: str, *overrides: str):
-        """The configuration with `model: {…}`, in which KIT stands for the package."""
-        lines = Path("configs/digits.yaml").read_text().splitlines()
-        kept = [line for line in lines if line not in ("model:", "  name: small_cnn")]
-        file = self.folder / "mine.yaml"
-        file.write_text("\n".join([*kept, f"model: {model}"]).replace("KIT", self.package))
-        return load(file, [override.replace("KIT", self.package) for override in overrides])
-
-    def mistakes(self, model: str, *overrides: str) -> list[str]:
-        with pytest.raises(ConfigurationError) as caught:
-            self.load(model, *overrides)
-        return [line.replace(self.package, "KIT") for line in str(caught.value).splitlines()]
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    return Project(tmp_path, monkeypatch)
 
 
 def test_a_package_beside_the_configuration_is_found_and_the_configuration_says_where(project):
@@ -221,76 +197,6 @@ def test_a_module_of_the_package_that_is_imported_and_missing_is_named(project):
     assert project.load('{name: "KIT.nets:tiny"}')
 
 
-OTHERS = """
-    def fog(images, draw, *, thickness: float = 0.1):
-        pass
-
-    def cost(counts, *, of: float = 1.0):
-        pass
-
-    def poly(logits, targets, *, epsilon: float = 1.0):
-        pass
-
-    class Keras:
-        def __call__(self, y_true, y_pred):
-            pass
-
-    class Inherits(Keras):
-        pass
-
-    class Plain:
-        pass
-"""
-AUGMENTATION = 'augmentation.own=[{name: "KIT.others:fog", parameters: {%s}}]'
-METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
-
-
-@pytest.mark.parametrize(
-    ("overrides", "mistake"),
-    [
-        (
-            [AUGMENTATION % "thicknes: 1"],
-            "augmentation.own.0.parameters.thicknes: unknown key; did",
-        ),
-        (["training.loss=KIT.others:cost"], "others.py:5: cost does not take logits and targets"),
-        (
-            ["training.loss=KIT.others:poly", "training.loss_parameters={epsilon: a}"],
-            "training.loss_parameters.epsilon: given 'a'; allowed: a number",
-        ),
-        (["training.loss=KIT.others:Inherits"], "others.py:15: Inherits does not take logits and"),
-        (["training.loss=KIT.others:Plain"], "Plain has no __call__; allowed: a function, or a cl"),
-        (["training.loss_parameters={epsilon: 1}"], "allowed: only with a loss of your own"),
-        (["training.loss=focall"], "allowed: cross_entropy, focal, or package.module:Name of your"),
-        ([METRIC % "poly"], "evaluation.metrics.0.name: given 'KIT.others:poly'; KIT/others.py:8"),
-        (
-            [METRIC % "cost", "evaluation.thresholds={cots: {max: 1}}"],
-            "or one of evaluation.metrics; did you mean cost?",
-        ),
-        (
-            [METRIC % "cost", "evaluation.change={cost: {max_drop: 1}}"],
-            "cost is better when lower; allowed: max_rise",
-        ),
-    ],
-)
-def test_augmentations_losses_and_metrics_are_checked_as_networks_are(project, overrides, mistake):
-    project.write("others", OTHERS)
-    [line] = project.mistakes("{name: small_cnn}", *overrides)
-    assert mistake in line
-
-
-def test_a_metric_of_ones_own_can_have_bounds(project):
-    project.write("others", OTHERS)
-    bounds = "{cost: {max: 0.5}}", "{cost: {max_rise: 0.1}}"
-    made = project.load(
-        "{name: small_cnn}",
-        METRIC % "cost",
-        f"evaluation.thresholds={bounds[0]}",
-        f"evaluation.change={bounds[1]}",
-    ).evaluation
-    assert made.higher_is_better("cost") is False
-    assert made.allowed_change("cost") == 0.1
-
-
 def test_its_parameters_can_be_searched(project):
     project.write("nets", NETWORK)
     search = "{trials: 2, epochs: 1, search_space: {model.parameters.%s: {choices: [%s]}}}"
@@ -300,34 +206,6 @@ def test_its_parameters_can_be_searched(project):
     assert "model.parameters.depth: given 'deep'; allowed: a whole number" in line
     [line] = project.mistakes(name, f"tuner={search % ('zoom', '1, 2')}")
     assert "model.parameters.zoom: unknown key; allowed: " in line
-
-
-def test_parameters_of_an_augmentation_and_of_a_loss_can_be_searched(project):
-    project.write("others", OTHERS)
-    keys = "augmentation.own.0.parameters.thickness", "training.loss_parameters.epsilon"
-    space = ", ".join(f"{key}: {{min: 0, max: %s}}" for key in keys)
-    given = AUGMENTATION % "", "training.loss=KIT.others:poly"
-    search = f"tuner={{trials: 2, epochs: 1, search_space: {{{space}}}}}"
-    made = project.load("{name: small_cnn}", *given, search % (1, 2))
-    recipe = Recipe(
-        model=made.model, augmentation=made.augmentation, training=made.training.part(Training)
-    )
-    assert [takes_fractions(key, recipe) for key in keys] == [True, True]
-    [line] = project.mistakes("{name: small_cnn}", *given, search % ("1", "[]"))
-    assert "tuner" in line
-
-
-def test_set_reaches_an_item_of_a_list(project):
-    project.write("others", OTHERS)
-    given = AUGMENTATION % "", "augmentation.own.0.parameters.thickness=0.5"
-    made = project.load("{name: small_cnn}", *given)
-    assert made.augmentation.own[0].parameters == {"thickness": 0.5}
-    [line] = project.mistakes("{name: small_cnn}", given[0], "augmentation.own.0.name=KIT.others:f")
-    assert line.startswith(
-        "--set: augmentation.own.0.name: given 'KIT.others:f'; KIT/others.py has"
-    )
-    [line] = project.mistakes("{name: small_cnn}", given[0], "augmentation.own.1.name=x:y")
-    assert line.endswith("augmentation.own is a list of 1; allowed: a number below that")
 
 
 def test_an_edit_of_what_the_module_imports_is_another_state_of_the_code(project):

@@ -1,0 +1,118 @@
+"""batch-predict writes what the pushed model's signatures say, whatever ends it midway."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.batch_predictor import sources
+from components.batch_predictor.job import predict_runs
+from components.batch_predictor.pushed_model import PushedModel
+from failures import Failure
+from tests.cli.predictions import CLASSES, example_of, lines_of, records_of, served
+
+
+@pytest.mark.parametrize("kind", ["folder", "records"])
+def test_batch_predict_says_what_the_signature_says(kind, destination, folder, images, tmp_path):
+    place = str(folder) if kind == "folder" else records_of(tmp_path, images)
+    model = PushedModel(f"{destination}/1")
+    tally = predict_runs(model, sources.runs_of(place)[0], str(tmp_path / "out"), lambda _: None)
+    assert (tally.records, tally.failed) == (70, 0)
+    reported = [line["probabilities"] for line in lines_of(tmp_path / "out")]
+    np.testing.assert_allclose(reported, served(destination, images), atol=1e-5)
+
+
+def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicted(
+    destination, images, tmp_path
+):
+    path = str(tmp_path / "data.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for record in (b"\x89PNG no Example", example_of(images[0]), example_of(b"no image")):
+            writer.write(record)
+    output = tmp_path / "out"
+    model = PushedModel(f"{destination}/1")
+    tally = predict_runs(model, sources.runs_of(path)[0], str(output), lambda _: None)
+    assert (tally.records, tally.failed) == (3, 2)
+    first, second, third = lines_of(output)
+    assert first["error"] == "it is not a tf.train.Example"
+    assert second["label"] in CLASSES
+    assert third["error"]
+
+
+def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PART", 20)
+    monkeypatch.setattr(sources, "BATCH", 10)
+    runs = sources.runs_of(records_of(tmp_path, images))[0]
+    model, output = PushedModel(f"{destination}/1"), tmp_path / "out"
+
+    def die(_, seen=[]):  # noqa: B006
+        seen.append(1)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_runs(model, runs, str(output), die)
+    first = {file.name: file.stat().st_ino for file in output.glob("predictions-*.jsonl")}
+    assert list(first) == ["predictions-00000-of-00004.jsonl"]
+    assert predict_runs(model, runs, str(output), lambda _: None).records == 70
+    assert [line["id"] for line in lines_of(output)] == list(range(70))
+    assert (output / next(iter(first))).stat().st_ino == first[next(iter(first))]
+
+
+def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_path):
+    model, output = PushedModel(f"{destination}/1"), str(tmp_path / "out")
+    records = records_of(tmp_path, images)
+    predict_runs(model, sources.runs_of(records)[0], output, lambda _: None)
+    with pytest.raises(Failure, match="another model or other data"):
+        predict_runs(model, sources.runs_of(str(folder))[0], output, lambda _: None)
+    Path(records).write_bytes(Path(records).read_bytes()[:-3])
+    with pytest.raises(Failure, match="the file ends within it"):
+        sources.runs_of(records)[0]
+
+
+def test_a_job_that_was_killed_at_its_first_file_goes_on(destination, images, tmp_path):
+    runs, output = sources.runs_of(records_of(tmp_path, images))[0], tmp_path / "out"
+    output.mkdir()
+    (output / "job.json.unfinished").write_text('{"model"')
+    model = PushedModel(f"{destination}/1")
+    assert predict_runs(model, runs, str(output), lambda _: None).records == 70
+    assert not list(output.glob("*.unfinished"))
+
+
+def test_two_jobs_at_once_do_not_write_into_one_folder(destination, images, tmp_path):
+    runs, output = sources.runs_of(records_of(tmp_path, images))[0], str(tmp_path / "out")
+    model = PushedModel(f"{destination}/1")
+
+    def begin_another(_):
+        with pytest.raises(Failure, match=r"out is being written by process \d+ on "):
+            predict_runs(model, runs, output, lambda _: None)
+
+    assert predict_runs(model, runs, output, begin_another).records == 70
+    assert [line["id"] for line in lines_of(output)] == list(range(70))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeypatch, begun):
+    monkeypatch.setattr(sources, "PART", 20)
+    records = records_of(tmp_path, images)
+    runs, model = sources.runs_of(records)[0], PushedModel(f"{destination}/1")
+
+    def remove(_=None):
+        Path(records).unlink(missing_ok=True)
+
+    if not begun:
+        remove()
+    with pytest.raises(Failure, match=r"data\.tfrecord.*No such file"):
+        predict_runs(model, runs, str(tmp_path / "out"), remove)
+
+
+def test_a_folder_of_other_files_is_refused_and_left_as_it_was(destination, images, tmp_path):
+    output = tmp_path / "mine"
+    output.mkdir()
+    (output / "notes.txt").write_text("mine")
+    runs, _ = sources.runs_of(records_of(tmp_path, images))
+
+    with pytest.raises(Failure, match="holds other files"):
+        predict_runs(PushedModel(f"{destination}/1"), runs, str(output), lambda _: None)
+    assert [file.name for file in output.iterdir()] == ["notes.txt"]

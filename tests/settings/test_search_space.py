@@ -1,0 +1,85 @@
+"""What a search may try is refused in one line, or read."""
+
+import pytest
+
+from settings.reading import load
+from tests.settings.digits_mistakes import DIGITS, MASKS, SEVERAL, TUNER, TWO, mistakes
+
+RATE = "tuner.search_space={training.learning_rate: {min: 0.001, max: 0.1, log: true}}"
+
+
+def test_a_search_space_is_read():
+    tuner = load(DIGITS, [*TUNER, RATE]).tuner
+    assert tuner.search_space["training.learning_rate"].max == 0.1
+    assert load(DIGITS).tuner is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["tuner.search_space={training.learning: {min: 0.1, max: 1}}"], "mean learning_rate?"),
+        (["tuner.search_space={training.epochs: {min: 1, max: 9}}"], "unknown key"),
+        (["tuner.search_space={model.parameters.depth: {min: 1, max: 9}}"], "parameters.filters"),
+        (["tuner.search_space={augmentation.hue: {min: 0.0, max: 0.1}}"], "unknown key"),
+        (["tuner.search_space={training.learning_rate: {min: 0.1, max: 11.0}}"], "given 11.0"),
+        (["tuner.search_space={training.batch_size: {min: 1.5, max: 8}}"], "given 1.5"),
+        (["tuner.search_space={training.optimizer: {choices: [adam, lion]}}"], "given 'lion'"),
+        (["tuner.search_space={training.learning_rate: {min: 0.1}}"], "min and max, or choices"),
+        (["tuner.search_space={training.learning_rate: {min: 0.2, max: 0.1}}"], "below max"),
+        (["tuner.search_space={training.learning_rate: {min: 0.0, max: 1, log: true}}"], "above 0"),
+        (
+            ["tuner.search_space={training.learning_rate: {min: low, max: 1}}"],
+            "learning_rate.min: given 'low'; allowed: a whole number or a number",
+        ),
+        (["tuner.search_space={model.parameters.filters: {min: 4, max: 8}}"], "given 4; allowed"),
+        (["tuner.search_space={model.parameters.dropout: {choices: [none]}}"], "given 'none'"),
+        (
+            ["tuner.search_space={model.weights: {choices: [null, nowhere.h5]}}"],
+            "model.weights: given 'nowhere.h5', where no weights are",
+        ),
+        (
+            ["tuner.search_space={model.parameters.dropout: {min: 0.1, max: .inf}}"],
+            "given inf",
+        ),
+        (
+            ["tuner.search_space={model.parameters.dropout: {min: .nan, max: 0.5}}"],
+            "given nan",
+        ),
+        (
+            ["tuner.search_space={training.optimizer: {choices: [adam, sgd, adam]}}"],
+            "choices has 'adam' twice",
+        ),
+        (
+            ["tuner.search_space={model.parameters.dropout: {choices: [2026-01-01]}}"],
+            "choices.0: given datetime.date(2026, 1, 1); allowed: text, finite numbers",
+        ),
+        (["tuner.search_space={}"], "at least 1"),
+        ([], "tuner.search_space: missing"),
+        ([RATE, "tuner.algorithm=grid"], "'random', 'bayesian' or 'hyperband'"),
+        ([RATE, "tuner.objective=validation_mean_iou"], "needs segmentation"),
+        ([RATE, "data.splits.validation=null"], "data.splits.validation, which is missing"),
+        ([RATE, "tuner.trials=0"], "tuner.trials: given 0"),
+        ([RATE, "tuner.stop_poor_after=2", "tuner.epochs=2"], "allowed: fewer than tuner.epochs"),
+        (
+            ["tuner.search_space={training.freeze_epochs: {min: 0, max: 2}}"],
+            "training.freeze_epochs: given 2, and model.weights is missing",
+        ),
+        (
+            [SEVERAL, "tuner.search_space={training.sampling: {choices: [shuffled, balanced]}}"],
+            "training.sampling: balanced needs one class for each image",
+        ),
+        (
+            [
+                MASKS,
+                TWO,
+                "model={name: unet}",
+                "tuner.search_space={training.mixup: {choices: [0.0, 0.2]}}",
+            ],
+            "training.mixup: given 0.2; allowed: 0, as masks cannot be added",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_done_is_refused_in_one_line(overrides, expected):
+    [line] = mistakes(DIGITS, *TUNER, *overrides)
+    assert "tuner" in line
+    assert expected in line
