@@ -105,7 +105,20 @@ def _allowed(mistake, path, root) -> str:
 
 
 def shortened(value: Any, most: int = 60) -> str:
-    """The value as Python writes it, in at most so many characters and without passwords."""
+    """The value as a file gives it, in at most so many characters and without passwords."""
     # What stands before the @ of a URL is a secret, and the line ends up in logs.
-    text = re.sub(r"(?<=://)[^/\s]*@", "…@", repr(value))
+    text = re.sub(r"(?<=://)[^/\s]*@", "…@", _written(value))
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _written(value: Any) -> str:
+    match value:
+        case None | bool():
+            return {None: "null", True: "true", False: "false"}[value]
+        case list():
+            return f"[{', '.join(map(_written, value))}]"
+        case dict():
+            items = (f"{_written(key)}: {_written(inner)}" for key, inner in value.items())
+            return f"{{{', '.join(items)}}}"
+        case _:
+            return repr(value)

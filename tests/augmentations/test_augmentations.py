@@ -247,7 +247,7 @@ def test_colour_changes_of_grey_images_are_refused_in_one_line():
         ({"flip": "sideways"}, "flip: given 'sideways'; allowed: 'none', "),
         ({"hue": 0.6}, "hue: given 0.6; allowed: a number, 0 to 0.5"),
         ({"rotate": "30"}, "rotate: given '30'; allowed: a number, 0 to 180"),
-        ({"crop": None}, "crop: given None; allowed: a number"),
+        ({"crop": None}, "crop: given null; allowed: a number"),
     ],
 )
 def test_a_wrong_parameter_is_refused_in_one_line(parameters, message):
