@@ -6,7 +6,6 @@ import json
 from failures import ConfigurationError, Failure, did_you_mean
 from files.buckets.addresses import is_bucket
 from files.strict_json import text_of
-from kfp.run_facts import TRIGGER
 
 # The exec property that holds a section, as JSON. With a Tuner, two components have `training`.
 _PROPERTY_OF = {"data": "source", "training": "training"}
@@ -139,54 +138,16 @@ def _with_models(kubeflow, name):
 
 
 def run_parameters(configuration):
-    """The RunParameters that the `kubeflow.parameters` of a configuration name.
+    """The RunParameters that the `kubeflow.parameters` of a checked configuration name."""
+    # Not at the top: a step may import only what its code's fingerprint covers.
+    from settings.run_parameters import replaceable
 
-    Raises:
-      ConfigurationError: a key that a run cannot replace, or that has another name already, or
-        the name of the package's own parameter.
-    """
-    allowed, names = _replaceable(configuration), {}
-    kubeflow = configuration.kubeflow
-    for name, key in sorted(kubeflow.parameters.items()):
-        if name == TRIGGER:
-            raise ConfigurationError(
-                f"kubeflow.parameters.{name}: the name of a parameter that every package has; "
-                "allowed: any other name"
-            )
-        if key not in allowed:
-            if "parameters" not in kubeflow.model_fields_set:
-                continue  # Another source has that key.
-            raise ConfigurationError(
-                f"kubeflow.parameters.{name}: given {key!r}; allowed: a key with a single value, "
-                f"one of {', '.join(allowed)}"
-            )
-        if key in names:
-            raise ConfigurationError(
-                f"kubeflow.parameters: {names[key]} and {name} both replace {key}; allowed: one "
-                "name for a key"
-            )
-        names[key] = name
+    allowed = replaceable(configuration)
     return [
         RunParameter(name, allowed[key], _PROPERTY_OF[key.partition(".")[0]], key.partition(".")[2])
-        for key, name in names.items()
+        for name, key in sorted(configuration.kubeflow.parameters.items())
+        if key in allowed  # Another source may lack a key of the default.
     ]
-
-
-def _replaceable(configuration):
-    """{key: value} of what a step of a finished package can take anew."""
-    # Not at the top: a step may import only what its code's fingerprint covers.
-    from settings.training import Training
-
-    single = {
-        f"training.{name}": value
-        for name, value in configuration.training.part(Training)
-        # A recipe gives defaults, and in a package every key is given.
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and name != "recipe"
-    }
-    data = configuration.data
-    source = getattr(data, data.RUN_KEY)
-    replaceable = {} if source is None else {f"data.{data.RUN_KEY}": source}
-    return replaceable | dict(sorted(single.items()))
 
 
 def check_steps(kubeflow, components):

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from failures import ConfigurationError, Failure
-from settings import first_weights, mistakes, own_code
+from settings import first_weights, mistakes, own_code, partner_keys, run_parameters
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
@@ -98,6 +98,7 @@ def load(file, overrides=()):
     _check_files(configuration, places, file)
     _check_metrics(configuration, places, file)
     _check_training(configuration, places, file)
+    _check_keys_of_others(configuration, places, file)
     return configuration
 
 
@@ -221,6 +222,15 @@ def _check_training(configuration, places, file):
             f"{by}, and model.weights is missing; allowed without it: 0, as random weights must "
             "be trained"
         )
+
+
+def _check_keys_of_others(configuration, places, file):
+    """A key that another one must name or bring into play would be ignored without it."""
+    for check in (partner_keys.mistakes_in, run_parameters.mistakes_in):
+        for path, mistake in check(configuration):
+            raise ConfigurationError(
+                f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}"
+            )
 
 
 def _tried(configuration, path):

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from failures import ConfigurationError
-from kfp.run_parameters import on_a_cluster, run_parameters
+from kfp.run_facts import TRIGGER
+from kfp.run_parameters import on_a_cluster
 from kfp.run_values import run_values
 from settings.reading import load
 
@@ -15,15 +16,22 @@ def digits(*overrides):
 
 
 def test_two_names_of_one_key_are_refused():
-    configuration = digits("kubeflow.parameters={e: training.epochs, epochs: training.epochs}")
     with pytest.raises(ConfigurationError, match=r"e and epochs both replace training\.epochs"):
-        run_parameters(configuration)
+        digits("kubeflow.parameters={e: training.epochs, epochs: training.epochs}")
 
 
 def test_the_name_of_the_packages_own_parameter_is_refused():
-    configuration = digits("kubeflow.parameters={trigger: training.epochs}")
     with pytest.raises(ConfigurationError, match=r"kubeflow\.parameters\.trigger: .* any other"):
-        run_parameters(configuration)
+        digits(f"kubeflow.parameters={{{TRIGGER}: training.epochs}}")
+
+
+def test_a_key_that_no_run_can_replace_is_refused_with_those_that_it_can():
+    expected = (
+        r"kubeflow\.parameters\.rate: given 'training\.learning_rat'; allowed: a key with a single "
+        r"value, one of data\.dataset, .*training\.learning_rate, "
+    )
+    with pytest.raises(ConfigurationError, match=expected):
+        digits("kubeflow.parameters={rate: training.learning_rat}")
 
 
 def test_the_models_are_mounted_once_however_their_path_is_written():
@@ -63,8 +71,5 @@ def test_a_scheduled_value_that_json_cannot_carry_is_refused():
 
 
 def test_a_recipe_cannot_be_a_runs_parameter():
-    configuration = digits(
-        "training.recipe=from_scratch", "kubeflow.parameters={recipe: training.recipe}"
-    )
     with pytest.raises(ConfigurationError, match=r"given 'training\.recipe'; allowed: a key"):
-        run_parameters(configuration)
+        digits("training.recipe=from_scratch", "kubeflow.parameters={recipe: training.recipe}")

@@ -27,7 +27,7 @@ def test_a_models_parameter_that_is_not_a_number_is_refused_in_one_line(value):
             "{filters: []}",
             "filters: given []; allowed: a list of a whole number, above 0, at",
         ),
-        ("mobilenet", "{alpha: null}", "alpha: given None; allowed: a number"),
+        ("mobilenet", "{alpha: null}", "alpha: given null; allowed: a number"),
         ("resnet", "{depth: 18}", "depth: given 18; allowed: 50, 101 or 152"),
     ],
 )

@@ -1,0 +1,41 @@
+"""`kubeflow.parameters`: the names by which a run is given other values of some keys."""
+
+from collections.abc import Iterator
+
+from settings.training import Training
+
+Value = str | int | float
+_OF_EVERY_PACKAGE = "trigger"  # kfp/run_facts.py adds it
+
+
+def replaceable(configuration) -> dict[str, Value]:
+    """{key: value} of what a step of a finished package can take anew."""
+    single = {
+        f"training.{name}": value
+        for name, value in configuration.training.part(Training)
+        # A recipe gives defaults, and in a package every key is given.
+        if isinstance(value, Value) and not isinstance(value, bool) and name != "recipe"
+    }
+    data = configuration.data
+    source = getattr(data, data.RUN_KEY)
+    replaced = {} if source is None else {f"data.{data.RUN_KEY}": source}
+    return replaced | dict(sorted(single.items()))
+
+
+def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path of a key, what is wrong with it) of the names that the file gives."""
+    kubeflow, names = configuration.kubeflow, {}
+    if "parameters" not in kubeflow.model_fields_set:
+        return  # Another source than TFDS lacks a key of the default.
+    allowed = replaceable(configuration)
+    for name, key in sorted(kubeflow.parameters.items()):
+        path = ("kubeflow", "parameters", name)
+        if name == _OF_EVERY_PACKAGE:
+            yield path, "the name of a parameter that every package has; allowed: any other name"
+        elif key not in allowed:
+            known = f"a key with a single value, one of {', '.join(allowed)}"
+            yield path, f"given {key!r}; allowed: {known}"
+        elif key in names:
+            twice = f"{names[key]} and {name} both replace {key}"
+            yield path[:-1], f"{twice}; allowed: one name for a key"
+        names[key] = name
