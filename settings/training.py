@@ -42,9 +42,15 @@ class Training(Section):
     )
     schedule: Literal["cosine", "one_cycle", "step", "constant"] = Field(
         "cosine",
-        description="cosine warms up over the first epoch and decays to 0 at the last one, "
-        "one_cycle rises for three tenths of all steps and decays to 0, step falls to a tenth "
-        "after half of the epochs and again after three quarters, constant stays at learning_rate",
+        description="cosine and one_cycle decay to 0 at the last epoch, step falls to a tenth "
+        "after half of the epochs and again after three quarters, constant stays at learning_rate; "
+        "how long it rises before is warmup_epochs",
+    )
+    warmup_epochs: Annotated[float, Field(ge=0, le=100_000)] | None = Field(
+        None,
+        description="epochs, a part of one as well, in which the rate rises from a tenth of "
+        "learning_rate, with one_cycle from a twenty-fifth; omit for 1 with cosine, three tenths "
+        "of all epochs with one_cycle, and 0 with step and constant",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(
         "adam", description="sgd uses Nesterov momentum 0.9"

@@ -16,6 +16,9 @@ def mistakes_in(training: Training, data: Data) -> Iterator[tuple[str, str]]:
     if training.monitor != "loss" and not data.source_keys.has_validation:
         reason = "there is no data.splits.validation to measure"
         yield "monitor", f"given {monitored}; {reason}; allowed: loss"
+    if (training.warmup_epochs or 0) > training.epochs:
+        allowed = f"at most training.epochs, {training.epochs}"
+        yield "warmup_epochs", f"given {training.warmup_epochs:g}; allowed: {allowed}"
     if training.sampling == "balanced":
         if data.task != "classification":
             yield "sampling", "balanced needs one class for each image; allowed: shuffled"

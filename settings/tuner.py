@@ -36,6 +36,7 @@ _OF_TRAINING = (
     "optimizer",
     "sampling",
     "schedule",
+    "warmup_epochs",
     "weight_decay",
 )
 

@@ -11,10 +11,7 @@ from settings.training import Training
 def build_optimizer(
     training: Training, steps_per_epoch: int, precision: str = "float32"
 ) -> keras.Optimizer:
-    """The optimizer and its learning rate over all steps.
-
-    The rate rises over the first epoch: at the full rate, Adam's first steps are too long.
-    """
+    """The optimizer and its learning rate over all steps."""
     optimizer = _optimizer(training, steps_per_epoch)
     if precision == "mixed_float16":
         # float16 cannot hold small gradients: they are scaled up, and a step that overflows is
@@ -42,31 +39,64 @@ def _optimizer(training: Training, steps_per_epoch: int) -> keras.Optimizer:
     return kind(rate, **options)
 
 
+class _WarmedUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate, or a schedule of it, of which the first steps take a rising share.
+
+    Args:
+      rate: a number, or a schedule.
+      steps: how many take less than all of it; the first one takes a tenth.
+    """
+
+    def __init__(self, rate, steps: int):
+        self.rate, self.steps = rate, steps
+
+    def __call__(self, step):
+        rate = self.rate(step) if callable(self.rate) else self.rate
+        share = 0.1 + 0.9 * keras.ops.cast(step, "float32") / self.steps
+        return rate * keras.ops.minimum(share, 1.0)
+
+
 def _rate(training: Training, steps_per_epoch: int):
     peak, steps = training.learning_rate, training.epochs * steps_per_epoch
+    rising = _rising_steps(training, steps_per_epoch)
     schedules = keras.optimizers.schedules
     match training.schedule:
         case "cosine":
-            return schedules.CosineDecay(
-                initial_learning_rate=peak / 10,
-                warmup_target=peak,
-                warmup_steps=steps_per_epoch,
-                decay_steps=max(1, (training.epochs - 1) * steps_per_epoch),
-            )
+            return _falling_by_cosine(peak, peak / 10, rising, steps)
         case "one_cycle":
             # Smith and Topin (2017, arXiv:1708.07120), with fast.ai's proportions.
-            rising = max(1, round(0.3 * steps))
-            return schedules.CosineDecay(
-                initial_learning_rate=peak / 25,
-                warmup_target=peak,
-                warmup_steps=rising,
-                decay_steps=max(1, steps - rising),
-            )
+            return _falling_by_cosine(peak, peak / 25, rising, steps)
         case "step":
             falls = [math.ceil(training.epochs * part) * steps_per_epoch for part in (0.5, 0.75)]
             # A rate holds up to and including its boundary, and steps count from 0.
-            return schedules.PiecewiseConstantDecay(
+            rate = schedules.PiecewiseConstantDecay(
                 [fall - 1 for fall in falls], [peak, peak / 10, peak / 100]
             )
         case _:
-            return peak
+            rate = peak
+    return _WarmedUp(rate, rising) if rising else rate
+
+
+def _rising_steps(training: Training, steps_per_epoch: int) -> int:
+    """How many steps the rate rises for: at the full rate, Adam's first steps are too long."""
+    if training.warmup_epochs is not None:
+        return round(training.warmup_epochs * steps_per_epoch)
+    match training.schedule:
+        case "cosine":
+            return steps_per_epoch
+        case "one_cycle":
+            return max(1, round(0.3 * training.epochs * steps_per_epoch))
+        case _:
+            return 0
+
+
+def _falling_by_cosine(peak: float, first: float, rising: int, steps: int):
+    falling = max(1, steps - rising)
+    if not rising:
+        return keras.optimizers.schedules.CosineDecay(peak, falling)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=first,
+        warmup_target=peak,
+        warmup_steps=rising,
+        decay_steps=falling,
+    )

@@ -69,6 +69,11 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
         ("training.monitor=top_5_accuracy", "given 'top_5_accuracy'; allowed: accuracy, loss, "),
         ("training.recipe=fine", "allowed: 'from_scratch', 'fine_tune' or 'segmentation'"),
         ("data.weight_feature=label", "given 'label'; allowed: another feature than "),
+        (
+            "training={epochs: 3, warmup_epochs: 3.5}",
+            "training.warmup_epochs: given 3.5; allowed: at most training.epochs, 3",
+        ),
+        ("training.warmup_epochs=-1", "given -1; allowed: a number, 0 to 100,000"),
         ("training.epochs=null", "training.epochs: given null; allowed: a whole number"),
         ("training.epochs=[null, no]", "training.epochs: given [null, false]; allowed: a whole"),
         ("preprocessing.channels=2", "given 2; allowed: 1 or 3"),

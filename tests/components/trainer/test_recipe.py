@@ -123,8 +123,8 @@ def test_weight_decay_leaves_normalisation_out():
         assert np.array_equal(plain, decayed) == (plain.ndim == 1)
 
 
-def rates(schedule: str, epochs: int, steps_per_epoch: int = 10) -> np.ndarray:
-    training = Training(schedule=schedule, epochs=epochs, learning_rate=1.0)
+def rates(schedule: str, epochs: int, steps_per_epoch: int = 10, **keys) -> np.ndarray:
+    training = Training(schedule=schedule, epochs=epochs, learning_rate=1.0, **keys)
     rate = build_optimizer(training, steps_per_epoch)._learning_rate
     steps = range(epochs * steps_per_epoch)
     return np.array([float(rate(step)) if callable(rate) else float(rate) for step in steps])
@@ -149,6 +149,23 @@ def test_the_one_cycle_schedule_rises_for_three_tenths_and_then_falls_to_0():
     falling = (1 + np.cos(np.pi * (steps - 30) / 70)) / 2
     expected = np.where(steps < 30, rising, falling)
     np.testing.assert_allclose(rates("one_cycle", epochs=10), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "step", "constant"])
+def test_every_schedule_rises_over_the_epochs_that_are_given_and_then_goes_on(schedule):
+    first = 1 / 25 if schedule == "one_cycle" else 0.1
+    found = rates(schedule, epochs=8, warmup_epochs=1.5)
+    np.testing.assert_allclose(found[:15], first + (1 - first) * np.arange(15) / 15, atol=1e-6)
+    after = {
+        "step": np.repeat([1.0, 0.1, 0.01], [25, 20, 20]),
+        "constant": np.ones(65),
+    }.get(schedule, (1 + np.cos(np.pi * np.arange(65) / 65)) / 2)
+    np.testing.assert_allclose(found[15:], after, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "step", "constant"])
+def test_a_schedule_that_is_not_to_warm_up_begins_with_the_whole_rate(schedule):
+    assert rates(schedule, epochs=4, warmup_epochs=0)[0] == 1
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "step", "constant"])
