@@ -27,6 +27,7 @@ PARTS = {
     "cutmix": {"cutmix": 1.0},
     "accumulation": {"gradient_accumulation": 4},
     "random erasing": {"random_erasing": 0.5},
+    "RandAugment": {"randaugment": 2},
     **{f"recipe {name}": {"recipe": name} for name in RECIPES},
 }
 _SINGLE = {"mixup"}  # not for masks
