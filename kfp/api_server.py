@@ -13,6 +13,7 @@ from kfp_server_api.exceptions import ApiException
 
 from failures import Failure
 from files.strict_json import text_of
+from kfp.cluster_apis import PASSING
 from kfp.submit_errors import asked_wait, in_words, message_of, tls_cause
 
 UNREACHABLE = "Check kubeflow.endpoint (or KF_PIPELINES_ENDPOINT), the network and the proxy."
@@ -20,7 +21,6 @@ _ATTEMPTS = 5
 _FIRST_WAIT = 0.5  # seconds; doubled for each further attempt
 _LONGEST_WAIT = 30.0
 _CONNECT_SECONDS = 10.0
-_PASSING = {429, 500, 502, 503, 504}
 
 
 class AlreadyExists(Failure):
@@ -234,7 +234,7 @@ def _may_pass(error):
     # Argo refuses the workflow made of a package: that never passes.
     final = ("already exist", "failed to validate")
     message = message_of(error).lower()
-    return error.status in _PASSING and not any(text in message for text in final)
+    return error.status in PASSING and not any(text in message for text in final)
 
 
 def pause(attempt, asked=None):

@@ -49,15 +49,13 @@ def compile_package(configuration, output):
     there = on_a_cluster(configuration)
     check_images(there)
     parameters = run_parameters(there)
-    pipeline = create_pipeline(there)
-    steps = [component.id for component in pipeline.components]
-    if asked_for(pipeline.components, there.kubeflow):
-        steps.append(STEP)
-    check_steps(there.kubeflow, steps)
-    origin = origin_variable(there)
-    beam = beam_arguments(there.beam)
     documents = compile_pipeline(
-        pipeline, there.kubeflow, parameters, origin, workers=there.training, beam=beam
+        create_pipeline(there),
+        there.kubeflow,
+        parameters,
+        origin_variable(there),
+        workers=there.training,
+        beam=beam_arguments(there.beam),
     )
     return write_package(documents, Path(output))
 
@@ -79,43 +77,35 @@ def compile_pipeline(
       beam: Beam's arguments, for the steps that work on it.
 
     Raises:
-      ConfigurationError: several workers would have no folder in common.
+      ConfigurationError: `kubeflow.steps` names no step, or several workers would have no folder
+        in common.
       PackageRefused: the backend would refuse the result.
     """
-    from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
-    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
-
     kubeflow = kubeflow or Kubeflow()
-    runner = tfx_runner.KubeflowV2DagRunner(
-        tfx_runner.KubeflowV2DagRunnerConfig(
-            default_image=with_tag(kubeflow.image),
-            default_commands=COMMAND,
-            use_pipeline_spec_2_1=True,
-        )
-    )
-    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
-    _fill_defaults(spec, pipeline)
+    asked = asked_for(pipeline.components, kubeflow) if pipeline.enable_cache else None
+    components = {component.id: component for component in pipeline.components}
+    check_steps(kubeflow, [*components, STEP] if asked else [*components])
+    spec = _compiled(pipeline, kubeflow)
     for parameter in parameters:
         _add_parameter(spec, parameter)
     add_run_facts(spec)
-    asked = asked_for(pipeline.components, kubeflow) if pipeline.enable_cache else None
     if asked:
         add_data_fingerprint(spec, asked)
-    steps, components = {}, {component.id: component for component in pipeline.components}
+    steps = {}
     for name, task in spec["root"]["dag"]["tasks"].items():
-        step = _step(name, kubeflow, asked)
-        cached = name != STEP and (components[name] is asked or _is_cached(components[name], step))
+        step, component = _step(name, kubeflow, asked), components.get(name)
+        cached = name != STEP and (component is asked or _is_cached(component, step))
         _finish_task(task, step, cached and pipeline.enable_cache)
         executor = spec["deploymentSpec"]["executors"][_EXECUTOR.format(name)]
         if "container" in executor:
-            given = environment if name == PUSHING_STEP else None
-            if beam and isinstance(components.get(name), BaseBeamComponent):
-                given = {BEAM: text_of(list(beam))}
+            given = _beam_variable(component, beam)
+            if name == PUSHING_STEP:
+                given |= environment or {}
             if name == worker_job.STEP and workers and workers.workers > 1:
                 job = worker_job.template(kubeflow, workers, _image(step, kubeflow), _ENVIRONMENT)
                 given, step = worker_job.variable(job), worker_job.waiting(kubeflow, step)
-            executor["container"]["args"] += _state_of_files(components.get(name))
-            _finish_container(executor["container"], name, step, kubeflow, given or {})
+            executor["container"]["args"] += _state_of_files(component)
+            _finish_container(executor["container"], name, step, kubeflow, given)
             steps[_EXECUTOR.format(name)] = step
     platform = platform_document(steps)
     documents = [spec] + ([platform] if platform else [])
@@ -128,6 +118,22 @@ def write_package(documents, path):
     text = yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=True, width=100)
     writing.write(path, text)
     return path
+
+
+def _compiled(pipeline, kubeflow):
+    """The pipeline spec as TFX's compiler makes it, with all defaults."""
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
+
+    runner = tfx_runner.KubeflowV2DagRunner(
+        tfx_runner.KubeflowV2DagRunnerConfig(
+            default_image=with_tag(kubeflow.image),
+            default_commands=COMMAND,
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    _fill_defaults(spec, pipeline)
+    return spec
 
 
 def _fill_defaults(spec, pipeline):
@@ -163,6 +169,14 @@ def _state_of_files(component):
     """
     flags = getattr(component and component.executor_spec, "extra_flags", [])
     return [flag for flag in flags if not flag.startswith(CODE)]
+
+
+def _beam_variable(component, arguments):
+    """The environment variable with Beam's arguments, for a step that works on Beam."""
+    from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
+
+    on_beam = arguments and isinstance(component, BaseBeamComponent)
+    return {BEAM: text_of(list(arguments))} if on_beam else {}
 
 
 def _step(name, kubeflow, asked):

@@ -38,11 +38,6 @@ class PackageRun:
     made: dict[str, Made]
 
     @property
-    def published(self):
-        """{task: {output: record}}."""
-        return {task: made.artifacts for task, made in self.made.items()}
-
-    @property
     def failed(self):
         return any(outcome.status == "failed" for outcome in self.outcomes)
 
@@ -85,18 +80,9 @@ def run_package(
         began = time.monotonic()
         pod = work / run_id / "pods" / task
         try:
-            given, container, fields = _prepare(task, spec, kubernetes, run, values, address, pod)
-            kept = work / "cache" / f"{cache_key(given, container, fields)}.json"
-            cached = reuse and tasks[task].get("cachingOptions") and kept.exists()
-            if cached:
-                run.made[task] = Made(*json.loads(kept.read_text()))
-            else:
-                mounted(given["inputs"]["parameterValues"], fields, work / "volumes")
-                left = launch(container, given, pod, work / "bucket", run_command)
-                run.made[task] = Made(_publish(left.artifacts), left.parameters)
-                shutil.rmtree(pod)
-                writing.write(kept, text_of(run.made[task]))
-            status = "cached" if cached else "ran"
+            step = _prepare(task, spec, kubernetes, run, values, address, pod)
+            reusable = reuse and tasks[task].get("cachingOptions")
+            run.made[task], status = _run(*step, pod, work, run_command, reusable)
             outcome = Outcome(task, status, time.monotonic() - began, _said(run.made[task]))
         except Failure as cause:
             seconds = time.monotonic() - began
@@ -123,6 +109,19 @@ def _prepare(task, spec, kubernetes, run, values, address, pod):
         raise Failure("an importer needs a bucket to import from. Run the package on a cluster.")
     given = executor_input(task_spec, component, run.made, values, address, pod)
     return given, executor["container"], kubernetes.get(label, {})
+
+
+def _run(given, container, fields, pod, work, run_command, reusable):
+    """(what a step made, "cached" or "ran")."""
+    kept = work / "cache" / f"{cache_key(given, container, fields)}.json"
+    if reusable and kept.exists():
+        return Made(*json.loads(kept.read_text())), "cached"
+    mounted(given["inputs"]["parameterValues"], fields, work / "volumes")
+    left = launch(container, given, pod, work / "bucket", run_command)
+    made = Made(_publish(left.artifacts), left.parameters)
+    shutil.rmtree(pod)
+    writing.write(kept, text_of(made))
+    return made, "ran"
 
 
 def _said(made):

@@ -8,19 +8,18 @@ import dataclasses
 import os
 import ssl
 import warnings
-from pathlib import Path
 
 import kfp_server_api
 from kfp.client import Client
 
 from failures import Failure
 from kfp.api_server import UNREACHABLE, NotFound, Server
+from kfp.cluster_apis import NAMESPACE_FILE
 from kfp.submit_token import credentials, is_readable
 from pipeline.cluster_address import endpoint, ui
 from settings.kubeflow import Kubeflow
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
-_POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
 class _Client(Client):
@@ -104,8 +103,8 @@ def _has_several_users(server):
 
 def _namespace(kubeflow, url):
     namespace = kubeflow.namespace or os.environ.get("KFP_NAMESPACE")
-    if not namespace and is_readable(_POD_NAMESPACE):
-        namespace = Path(_POD_NAMESPACE).read_text().strip()
+    if not namespace and is_readable(NAMESPACE_FILE):
+        namespace = NAMESPACE_FILE.read_text().strip()
     if not namespace:
         raise Failure(
             f"{url} serves several users. Set kubeflow.namespace, or KFP_NAMESPACE, to yours."

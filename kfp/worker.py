@@ -15,13 +15,12 @@ from pathlib import Path
 
 from components.trainer.cluster import place, tf_config
 from failures import Failure
-from files import writing
 from kfp.entrypoint import run
 from kfp.worker_step import HANDED_OVER, STEP_IS_HERE, log_of, output_of
 from pipeline import surroundings
 from pipeline.program import LOG_FORMAT, leave
 from pipeline.temporary_folder import temporary_folder
-from pipeline.worker_processes import as_worker, exit_code_of
+from pipeline.worker_processes import as_worker, exit_code_of, remove_begun
 
 _LONGEST_SILENCE = 900.0  # seconds; the step itself waits 600 for an API that is away
 _INDEX = "JOB_COMPLETION_INDEX"  # of Kubernetes, in the pods of an Indexed Job
@@ -69,10 +68,8 @@ def execute(folder: Path, number: int) -> None:
     outputs = step["executor_input"]["outputs"]
     outputs["outputFile"] = str(output_of(folder, number))
     if number == 0:
-        # A first worker that was lost may have begun to write.
-        for made in outputs["artifacts"].values():
-            for record in made["artifacts"]:
-                writing.remove(record["uri"])
+        artifacts = outputs["artifacts"].values()
+        remove_begun(record["uri"] for made in artifacts for record in made["artifacts"])
     with (
         tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as temporary,
         temporary_folder(Path(temporary) / "tmp"),

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from time import monotonic, sleep
 
 import urllib3
@@ -11,10 +10,9 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from failures import Failure
+from kfp.cluster_apis import NAMESPACE_FILE, PASSING
 from kfp.worker_job import QUEUE
 
-_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_PASSING = {429, 500, 502, 503, 504}
 _LOOK_EVERY = 5.0  # seconds
 _LONGEST_SILENCE = 600.0  # seconds that the API may be away, as while a control plane is upgraded
 _CALL_SECONDS = 30.0
@@ -37,7 +35,7 @@ class Cluster:
         """Raises Failure outside of a pod."""
         try:
             config.load_incluster_config()
-            return cls(client.ApiClient(), _NAMESPACE.read_text().strip())
+            return cls(client.ApiClient(), NAMESPACE_FILE.read_text().strip())
         except (config.ConfigException, OSError) as error:
             raise Failure(
                 f"training.workers: this step cannot reach Kubernetes' API ({error}). Give its pod "
@@ -120,7 +118,7 @@ class Cluster:
                     return None
                 if error.status == 409 and repeated:
                     return {}  # The call before had its effect, though its answer was lost.
-                if error.status not in _PASSING or monotonic() > until:
+                if error.status not in PASSING or monotonic() > until:
                     raise Failure(_refusal(method, error)) from None
             except urllib3.exceptions.HTTPError as error:
                 if monotonic() > until:

@@ -3,7 +3,8 @@
 Kubeflow's launcher brings the step's inputs to its own pod and takes the outputs from there. The
 workers' pods have no launcher, so the files go through a folder that all of them see. It is the
 same one for every attempt at the step, and holds the inputs until the step has succeeded: a further
-attempt copies nothing again, and goes on from the checkpoint.
+attempt copies nothing again, and goes on from the checkpoint. Where none comes within a week, the
+next training removes them.
 """
 
 import contextlib
@@ -32,6 +33,7 @@ from settings.workers import Workers
 HANDED_OVER, STEP_IS_HERE = "step.json", "step_is_here"
 _COPIES_AT_ONCE = 16
 _LAST_LINES = 40
+_KEPT_SECONDS = 7 * 86400.0  # for a retry, once a step has failed or its run was stopped
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +50,7 @@ def train_together(executor, executor_input, inputs_spec, flags, template: Mappi
     name = name_of(_identity(executor_input))
     folder = _shared_folder(executor_input) / name
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder.parent)
     given = _bring_inputs(executor_input, folder)
     for left in (*folder.glob("failure-*"), *folder.glob("output-*")):
         left.unlink()
@@ -143,6 +146,15 @@ def _shared_folder(executor_input: Mapping) -> Path:
     """Beside the checkpoints, which all workers have to see as well."""
     checkpoints = executor_input["inputs"]["parameterValues"]["checkpoint_dir"]
     return Path(checkpoints).parent / "workers"
+
+
+def _remove_abandoned(workers: Path) -> None:
+    """Removes the copies of steps that failed and were not retried: they take a data set's room."""
+    for folder in workers.iterdir():
+        with contextlib.suppress(OSError):  # Another step removes it too, or it has just ended.
+            used = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
+            if time.time() - used > _KEPT_SECONDS:
+                writing.remove(folder)
 
 
 def _bring_inputs(executor_input: Mapping, folder: Path) -> dict:

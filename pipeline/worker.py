@@ -12,7 +12,7 @@ from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
 
 from files import writing
 from pipeline.program import LOG_FORMAT, leave
-from pipeline.worker_processes import as_worker
+from pipeline.worker_processes import as_worker, remove_begun
 
 _EXECUTOR, _EXECUTION, _OUTPUT = "executor.pb", "execution.pb", "output.pb"
 
@@ -32,16 +32,15 @@ def execute(folder: Path, number: int) -> None:
     given = ExecutionInvocation.FromString((folder / _EXECUTION).read_bytes())
     execution = data_types.ExecutionInfo.from_proto(given)
     if number == 0:
-        # A first worker that was lost may have begun to write.
-        for artifact in (one for several in execution.output_dict.values() for one in several):
-            writing.remove(artifact.uri)
+        outputs = execution.output_dict.values()
+        remove_begun(artifact.uri for several in outputs for artifact in several)
         outputs_utils.make_output_dirs(execution.output_dict)
     output = operator.run_executor(execution)
     if number == 0:
         writing.write(folder / _OUTPUT, output.SerializeToString())
 
 
-def output_of(folder: Path) -> ExecutorOutput:
+def read_output(folder: Path) -> ExecutorOutput:
     """What the first worker's executor returned."""
     return ExecutorOutput.FromString((folder / _OUTPUT).read_bytes())
 

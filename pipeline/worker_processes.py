@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.child_environment import (
@@ -118,6 +118,12 @@ def exit_code_of(work: Callable[[int], None], folder: Path, number: int) -> int:
         writing.write(failure_of(folder, number), in_one_line(error))
         return Failure.exit_code
     return 0
+
+
+def remove_begun(outputs: Iterable[str]) -> None:
+    """Removes what an earlier first worker, which was lost, may have begun to write."""
+    for uri in outputs:
+        writing.remove(uri)
 
 
 def failure_of(folder: Path, number: int) -> Path:

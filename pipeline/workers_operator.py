@@ -7,7 +7,7 @@ from pathlib import Path
 from tfx.orchestration.portable import base_executor_operator
 from tfx.proto.orchestration import executable_spec_pb2
 
-from pipeline.worker import hand_over, output_of
+from pipeline.worker import hand_over, read_output
 from pipeline.worker_processes import run_together
 
 
@@ -34,4 +34,4 @@ class WorkersOperator(base_executor_operator.BaseExecutorOperator):
             hand_over(self._executor_spec, execution_info, folder)
             command = [sys.executable, "-m", "pipeline.worker", name]
             run_together(command, self._workers, folder, self._log_of)
-            return output_of(folder)
+            return read_output(folder)

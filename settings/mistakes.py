@@ -104,11 +104,11 @@ def _allowed(mistake, path, root) -> str:
     return f"allowed: {mistake['msg'].removeprefix('Input should be ').removeprefix('a valid ')}"
 
 
-def shortened(value: Any, most: int = 60) -> str:
-    """The value as a file gives it, in at most so many characters and without passwords."""
+def shortened(value: Any) -> str:
+    """The value as a file gives it, in at most 60 characters and without passwords."""
     # What stands before the @ of a URL is a secret, and the line ends up in logs.
     text = re.sub(r"(?<=://)[^/\s]*@", "…@", _written(value))
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _written(value: Any) -> str:

@@ -81,14 +81,12 @@ class Confusion:
         return [(n, names[t], names[p]) for n, t, p in sorted(wrong, reverse=True)]
 
 
-def read_confusion(folder: Path, model: str = "challenger") -> Confusion | None:
-    """A model's counts below a ModelEvaluation's local folder; None where they are missing."""
-    counts = places.read_json(folder / COUNTS_FILE)
+def read_confusion(folder: Path) -> Confusion | None:
+    """The challenger's counts below a ModelEvaluation's local folder; None where they are missing."""
+    counts = places.read_json(folder / COUNTS_FILE) or {}
     names = places.read_json(folder / CLASS_NAMES_FILE)
-    if not counts or not names or model not in counts["models"]:
-        return None
-    entries = counts["models"][model].get("confusion")
-    if entries is None:
+    entries = counts.get("models", {}).get("challenger", {}).get("confusion")
+    if entries is None or not names:
         return None
     return Confusion(names, {(true, said): number for true, said, number in entries if number})
 

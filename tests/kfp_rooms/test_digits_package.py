@@ -250,7 +250,7 @@ def test_digits_run_as_a_package_to_a_pushed_model_as_good_as_the_local_runs(run
     run, work = run_below("minio://bucket/runs")
 
     assert [outcome.status for outcome in run.outcomes] == ["ran"] * len(run.outcomes)
-    metadata = run.published["Evaluator"]["evaluation"]["metadata"]
+    metadata = run.made["Evaluator"].artifacts["evaluation"]["metadata"]
     [verdict] = digits_run.root.glob("Evaluator/blessing/*/blessing.json")
     local = json.loads(verdict.read_text())["metrics"]["accuracy"]
     assert metadata["accuracy"] == pytest.approx(local, abs=TOLERANCE)
@@ -271,10 +271,10 @@ def test_a_model_that_a_cluster_pushed_names_its_commit_and_configuration(run_be
     assert main(["lineage", "1", *words, "--json"]) == 0
     lineage = json.loads(capsys.readouterr().out)
     assert lineage["git_commit"] == commit
-    assert lineage["model"] == run.published["Trainer"]["model"]["uri"]
+    assert lineage["model"] == run.made["Trainer"].artifacts["model"]["uri"]
     assert lineage["model"].startswith("minio://bucket/runs/digits/")
     assert lineage["trigger"] == "manual"
-    read = run.published["TfdsExampleGen"]["examples"]["metadata"]
+    read = run.made["TfdsExampleGen"].artifacts["examples"]["metadata"]
     assert lineage["data"]["dataset"] == "digits/1.0.0"
     assert lineage["data"]["fingerprint"] == read["fingerprint"]
     assert lineage["data"]["counts"] == json.loads(read["counts"])
@@ -292,7 +292,7 @@ def test_a_second_run_on_unchanged_data_trains_nothing(package, run_below, run_h
     ran = {outcome.component for outcome in second.outcomes if outcome.status == "ran"}
     assert ran == {"ChampionResolver", "Evaluator", "ServingCheck", "Pusher"}
     assert {outcome.status for outcome in second.outcomes} == {"ran", "cached"}
-    assert second.published["Trainer"] == first.published["Trainer"]
+    assert second.made["Trainer"].artifacts == first.made["Trainer"].artifacts
 
 
 @pytest.mark.slow
@@ -302,7 +302,7 @@ def test_another_model_meets_the_champion_of_the_last_run(package, run_below, ru
     second = run_package(package, ["epochs=1"], "minio://bucket/runs", work, **given)
 
     found = [
-        run.published["ChampionResolver"]["champion"]["metadata"]["found"]
+        run.made["ChampionResolver"].artifacts["champion"]["metadata"]["found"]
         for run in (first, second)
     ]
     assert found == [0, 1]

@@ -37,14 +37,14 @@ def test_runs_to_the_end_whatever_the_object_store(run_toy, tmp_path, root):
     assert set(statuses(run).values()) == {"ran"}
     assert run.outcomes[-1].made == "serves 15.0"
     assert (tmp_path / "pushed" / "total").read_text() == "15.0"
-    uri = run.published["Serve"]["answer"]["uri"]
+    uri = run.made["Serve"].artifacts["answer"]["uri"]
     assert uri.startswith(root.rstrip("/") + "/toy/")
 
 
 def test_a_uri_that_an_executor_moved_is_copied_to_where_the_next_step_looks(run_toy, tmp_path):
     run = run_toy()
 
-    pushed = run.published["Push"]["pushed"]
+    pushed = run.made["Push"].artifacts["pushed"]
     assert pushed["uri"].startswith("minio://")
     assert (place_of(pushed["uri"], tmp_path / "work" / "bucket") / "total").read_text() == "15.0"
 
@@ -61,7 +61,7 @@ def test_a_step_that_fails_says_why_and_leaves_its_log_alone(run_toy, tmp_path):
     failed = run.outcomes[-1]
     assert (failed.component, failed.status) == ("Judge", "failed")
     assert "Judge failed: the total is -15.0, below 0. Give a positive scale." in failed.made
-    assert "Judge" not in run.published
+    assert "Judge" not in run.made
     left = [p for p in (tmp_path / "work" / "bucket").glob("**/Judge/**/*") if p.is_file()]
     assert [path.name for path in left] == ["executor-logs-0"]
     assert str(left[0]) in failed.made
@@ -70,7 +70,7 @@ def test_a_step_that_fails_says_why_and_leaves_its_log_alone(run_toy, tmp_path):
 def test_what_a_step_wrote_is_kept_as_its_log(run_toy, tmp_path):
     run = run_toy()
 
-    log = run.published["Count"]["executor-logs"]["uri"]
+    log = run.made["Count"].artifacts["executor-logs"]["uri"]
     assert place_of(log, tmp_path / "work" / "bucket").is_file()
 
 

@@ -12,7 +12,7 @@ from tests.kubeflow.pipelines_server import PipelinesServer
 @pytest.fixture(autouse=True)
 def _not_in_a_pod(monkeypatch, tmp_path):
     """The tests may run in a pod, which has a namespace and a token of its own."""
-    monkeypatch.setattr("kfp.submit_connection._POD_NAMESPACE", str(tmp_path / "no_namespace"))
+    monkeypatch.setattr("kfp.submit_connection.NAMESPACE_FILE", tmp_path / "no_namespace")
     monkeypatch.setattr("kfp.submit_token._POD_TOKEN", str(tmp_path / "no_token"))
 
 

@@ -19,6 +19,7 @@ from components.trainer.input_plan.speed import at_most
 from files import tfrecords
 
 _WARM_SECONDS = 10.0  # after which an epoch counts as seen
+_SECONDS = 2.0  # about how long each measurement takes, of which there are four
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,7 @@ class Fed:
     enough: bool
 
 
-def inputs(
-    configuration, files: Sequence[str], strategies: Sequence[str] = ("memory", "disk", "streaming")
-) -> Iterator[Callable[[], Input]]:
+def inputs(configuration, files: Sequence[str]) -> Iterator[Callable[[], Input]]:
     """The training's input from Transform's `files`, by each strategy.
 
     Args:
@@ -50,7 +49,7 @@ def inputs(
     task = configuration.data.features.task
     target = training_of(task).feature(shape, _classes(files))
     given = configuration.training.input
-    for strategy in strategies:
+    for strategy in ("memory", "disk", "streaming"):
         options = FeedOptions(
             seed=configuration.seed,
             strategy=strategy,
@@ -73,16 +72,13 @@ def _classes(files: Sequence[str]) -> int:
     return len(features["labels"].bytes_list.value[0]) if "labels" in features else 0
 
 
-def certify(
-    build: Callable[[], Input], accelerator: Accelerator, batch_size: int, seconds: float = 2.0
-) -> Fed:
+def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: int) -> Fed:
     """Feeds the accelerator's stand-in with the batches of `build`.
 
     Args:
       build: the training's input, endless and in batches of `batch_size`.
       accelerator: takes its published time for its published number of images, and so in
         proportion for this batch.
-      seconds: about how long each measurement takes, of which there are four.
     """
     began = time.perf_counter()
     source = build()
@@ -90,9 +86,9 @@ def certify(
     next(batches)
     loaded = time.perf_counter() - began
     _warm_up(batches, source.steps_per_epoch)
-    alone = at_most(batches, batch_size, seconds)
+    alone = at_most(batches, batch_size, _SECONDS)
     step = accelerator.seconds * batch_size / accelerator.images
-    waited = waits(batches, step, seconds)
+    waited = waits(batches, step, _SECONDS)
     needed = accelerator.images_per_second
     return Fed(
         strategy=source.strategy,

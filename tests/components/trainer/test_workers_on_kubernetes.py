@@ -1,7 +1,9 @@
 """The Trainer's step on Kubeflow trains by a Job; a pod is evicted, and the training goes on."""
 
 import json
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -84,6 +86,12 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
     server, container, executor_input, run_here, train_in, tmp_path
 ):
     bucket = tmp_path / "bucket"
+    for failed, days in (("yesterday", 1), ("a week ago", 8)):
+        copied = tmp_path / "workers" / failed / "step.json"
+        copied.parent.mkdir(parents=True)
+        for path in (copied, copied.parent):
+            path.touch()
+            os.utime(path, (time.time() - 86400 * days,) * 2)
 
     def evict_soon():
         wait_for(lambda: list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
@@ -107,4 +115,4 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
     assert model["uri"] == f"{ROOT}/Trainer/7/model"
     assert "in 2 epochs" in model["metadata"]["summary"]
     assert (place_of(model["uri"], bucket) / "Format-Serving" / "saved_model.pb").exists()
-    assert not list((tmp_path / "workers").iterdir())
+    assert [left.name for left in (tmp_path / "workers").iterdir()] == ["yesterday"]
