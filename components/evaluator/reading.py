@@ -82,7 +82,7 @@ class Confusion:
 
 
 def read_confusion(folder: Path) -> Confusion | None:
-    """The challenger's counts below a ModelEvaluation's local folder; None where they are missing."""
+    """The challenger's counts below a ModelEvaluation's folder; None where they are missing."""
     counts = places.read_json(folder / COUNTS_FILE) or {}
     names = places.read_json(folder / CLASS_NAMES_FILE)
     entries = counts.get("models", {}).get("challenger", {}).get("confusion")
