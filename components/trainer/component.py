@@ -53,10 +53,10 @@ def Trainer(
     from components.examples.made_of import pass_on
     from components.trainer.executor import execute
     from components.trainer.hyperparameters import read_best
-    from components.trainer.task import Task
+    from components.trainer.training_job import TrainingJob
     from settings.training import Recipe
 
-    task = Task(
+    job = TrainingJob(
         examples=transformed_examples,
         transform_graph=transform_graph,
         schema=schema,
@@ -67,5 +67,5 @@ def Trainer(
         checkpoint_dir=checkpoint_dir,
     )
     best = read_best(hyperparameters.uri) if hyperparameters else {}
-    execute(task, best, model, model_run)
+    execute(job, best, model, model_run)
     pass_on(transformed_examples, model)

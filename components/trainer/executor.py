@@ -16,11 +16,11 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.cluster import place
 from components.trainer.history import THRESHOLDS_FILE
 from components.trainer.input_report.report import InputReport
-from components.trainer.task import Task
 from components.trainer.temperature import Calibration
+from components.trainer.train import train, validation_once
 from components.trainer.trained import Trained
+from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_task import train, validation_once
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
 from files import writing
@@ -30,12 +30,12 @@ _LONGEST_EXPORT = 3600.0  # seconds that the other workers wait while the first 
 
 
 def execute(
-    task: Task, best: dict[str, Any], model: types.Artifact, model_run: types.Artifact
+    job: TrainingJob, best: dict[str, Any], model: types.Artifact, model_run: types.Artifact
 ) -> None:
     """Trains on the split "train"; "validation", if there is one, decides the best epoch.
 
     Args:
-      best: a Tuner's hyperparameters by configuration key, which win over the task's.
+      best: a Tuner's hyperparameters by configuration key, which win over the job's.
       model: gets the SavedModel below `Format-Serving/`, the expected answers and, for a
         calibrated classifier, its temperature.
       model_run: gets TensorBoard's logs, `history.json` and the input report.
@@ -43,13 +43,13 @@ def execute(
     Raises:
       Failure: what the user can fix.
     """
-    task = task.varied(best)
+    job = job.varied(best)
     is_chief = place(os.environ).number == 0
     log = TrainingLog(model_run.uri if is_chief else None)
-    checkpoints = task.checkpoints
-    reporting = task.recipe.training.input_report
+    checkpoints = job.checkpoints
+    reporting = job.recipe.training.input_report
     input_report = InputReport(reporting) if reporting.enabled else None
-    trained, graph = train(task, checkpoints, log, input_report)
+    trained, graph = train(job, checkpoints, log, input_report)
     if not is_chief:
         # The chief writes what all workers have made, and cannot do so again without the others.
         workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
@@ -59,7 +59,7 @@ def execute(
         resumed_at_step=trained.resumed_at_step,
         devices=str(trained.devices),
         input=trained.input,
-        monitor=task.recipe.training.monitor,
+        monitor=job.recipe.training.monitor,
         classes=[
             {"name": name, **sums._asdict()}
             for name, sums in zip(graph.labels, trained.class_sums, strict=True)
@@ -67,11 +67,11 @@ def execute(
     )
     if input_report:
         _write_report(input_report, model_run, checkpoints)
-    part = training_of(task.features.task)
-    network, calibration = _calibrated(trained, task, graph)
+    part = training_of(job.features.task)
+    network, calibration = _calibrated(trained, job, graph)
     chosen, assets = None, []
     if hasattr(part, "choose"):
-        files = task.split_files("validation")
+        files = job.split_files("validation")
         chosen = part.choose(network, graph.image_shape, len(graph.labels), files)
         assets.append(_write_thresholds(model_run, graph.labels, chosen))
     module = saved_model.ServingModule(network, graph, chosen, assets)
@@ -85,8 +85,8 @@ def execute(
         network,
         graph.image_shape,
         graph.labels,
-        task.features.task,
-        task.split_files("test") or task.split_files("train"),
+        job.features.task,
+        job.split_files("test") or job.split_files("train"),
         chosen,
     )
     if trained.devices.workers > 1:
@@ -100,12 +100,12 @@ def execute(
 
 
 def _calibrated(
-    trained: Trained, task: Task, graph: TransformGraph
+    trained: Trained, job: TrainingJob, graph: TransformGraph
 ) -> tuple[keras.Model, Calibration | None]:
     validation = None
-    part = training_of(task.features.task)
-    if task.recipe.training.calibration == "temperature" and getattr(part, "CALIBRATES", False):
-        validation = validation_once(task, graph)
+    part = training_of(job.features.task)
+    if job.recipe.training.calibration == "temperature" and getattr(part, "CALIBRATES", False):
+        validation = validation_once(job, graph)
     return calibrate(trained.model, validation) if validation else (trained.model, None)
 
 

@@ -43,11 +43,11 @@ def Tuner(
       Failure: what the user can fix.
     """
     # TensorFlow and KerasTuner take seconds to import; building a pipeline does not need them.
-    from components.trainer.task import Task
+    from components.trainer.training_job import TrainingJob
     from components.tuner.executor import execute
     from settings.training import Recipe
 
-    task = Task(
+    job = TrainingJob(
         examples=transformed_examples,
         transform_graph=transform_graph,
         schema=schema,
@@ -57,4 +57,4 @@ def Tuner(
         seed=seed,
         checkpoint_dir=checkpoint_dir,
     )
-    execute(task, tuner, best_hyperparameters, tuner_results)
+    execute(job, tuner, best_hyperparameters, tuner_results)

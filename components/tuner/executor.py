@@ -12,7 +12,8 @@ from tfx import types
 from components.trainer import hyperparameters
 from components.trainer.cluster import place
 from components.trainer.history import History
-from components.trainer.task import Task
+from components.trainer.training_job import TrainingJob
+from components.tuner.attempt import Attempt
 from components.tuner.known_trials import KnownTrials
 from components.tuner.reading import TRIALS, Trial, read_trials
 from components.tuner.search import in_words, search
@@ -25,7 +26,7 @@ from files.places import files_below
 from settings.tuner import Tuner
 
 
-def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artifact) -> None:
+def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types.Artifact) -> None:
     """Tries values with Trainer's own training, on the splits "train" and "validation".
 
     Raises:
@@ -42,26 +43,28 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
             f"Tuner: TF_CONFIG names {workers} workers, but a search runs in one process. "
             "Unset TF_CONFIG for the Tuner; the Trainer may keep it."
         )
-    if "validation" not in task.splits:
+    if "validation" not in job.splits:
         raise Failure(
             "Tuner: there is no validation split to compare trials by. Set data.splits.validation."
         )
-    tuner = with_fractions(tuner, task.recipe)
+    tuner = with_fractions(tuner, job.recipe)
     # The logs lie with the state: after a kill, the results still have all of them.
-    folder = _state_folder(task, tuner)
+    folder = _state_folder(job, tuner)
     logs = os.path.join(folder, TRIALS)
 
     trials = Trials(tuner.parallel_trials)
     train_one = trials.run if tuner.parallel_trials > 1 else objective_of
 
-    known = KnownTrials.beside(task.checkpoint_dir)
+    known = KnownTrials.beside(job.checkpoint_dir)
 
     def try_values(trial: str, values: dict[str, Any], epochs: int) -> float:
-        varied, log = task.varied({**values, "training.epochs": epochs}), os.path.join(logs, trial)
+        varied, log = job.varied({**values, "training.epochs": epochs}), os.path.join(logs, trial)
         history = known.recall(varied, log, values)
         reached = history and getattr(history.best, tuner.objective)
         if reached is None:
-            reached = train_one(varied, tuner.objective, log, values, tuner.stop_poor_after)
+            reached = train_one(
+                Attempt(varied, tuner.objective, log, values, tuner.stop_poor_after)
+            )
             known.keep(varied, log)
         return reached
 
@@ -71,7 +74,7 @@ def execute(task: Task, tuner: Tuner, best: types.Artifact, results: types.Artif
         return f" ({words})" if words else ""
 
     with contextlib.closing(trials):
-        found = search(tuner, folder, try_values, task.seed, trials.close, remark)
+        found = search(tuner, folder, try_values, job.seed, trials.close, remark)
     histories = [trial.history for trial in read_trials(Path(folder))]
     write_best_hyperparameters(found, {"best_hyperparameters": [best], "tuner_results": [results]})
     writing.copy_files(logs, os.path.join(results.uri, TRIALS), files_below(logs))
@@ -96,9 +99,9 @@ def _of_how_many(found, histories: Sequence[History]) -> str:
     return "; ".join([words, *(f"{count} {what}" for what, count in counts.items() if count)])
 
 
-def _state_folder(task: Task, tuner: Tuner) -> str:
+def _state_folder(job: TrainingJob, tuner: Tuner) -> str:
     """A folder for this search only, which outlives a kill if there is a `checkpoint_dir`."""
     # Another number of trials at a time goes on with the same search.
     searched = tuner.model_dump(mode="json", exclude={"parallel_trials"})
     also = {"tuner": searched, "weights_tried": weights_tried(tuner)}
-    return task.state_folder(also, "tuner-") or tempfile.mkdtemp()
+    return job.state_folder(also, "tuner-") or tempfile.mkdtemp()

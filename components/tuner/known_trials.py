@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.trainer.history import HISTORY_FILE, History
-from components.trainer.task import Task
+from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
 from files import places, writing
 
@@ -27,11 +27,11 @@ class KnownTrials:
             return cls(None)
         return cls(os.path.join(os.path.dirname(checkpoint_dir), "tuner_trials"))
 
-    def recall(self, task: Task, log_folder: str, values: dict[str, Any]) -> History | None:
+    def recall(self, job: TrainingJob, log_folder: str, values: dict[str, Any]) -> History | None:
         """The history of this very training, whose logs `log_folder` gets; None if it is new."""
         if self._folder is None:
             return None
-        known = History.read(Path(self._place(task)))
+        known = History.read(Path(self._place(job)))
         if known is None:
             return None
         writing.remove(log_folder)
@@ -43,7 +43,7 @@ class KnownTrials:
         )
         return known
 
-    def keep(self, task: Task, log_folder: str) -> None:
+    def keep(self, job: TrainingJob, log_folder: str) -> None:
         """Keeps what a trial left in `log_folder`, if it was trained to its end.
 
         Raises:
@@ -54,7 +54,7 @@ class KnownTrials:
         history = History.read(Path(log_folder))
         if history and not history.stopped_early:
             content = Path(log_folder, HISTORY_FILE).read_bytes()
-            writing.write(os.path.join(self._place(task), HISTORY_FILE), content)
+            writing.write(os.path.join(self._place(job), HISTORY_FILE), content)
 
-    def _place(self, task: Task) -> str:
-        return os.path.join(self._folder, task.fingerprint({}))
+    def _place(self, job: TrainingJob) -> str:
+        return os.path.join(self._folder, job.fingerprint({}))

@@ -1,5 +1,6 @@
 """One trial of a search: in this process, or `python -m components.tuner.trial FOLDER`."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -14,9 +15,10 @@ import tensorflow as tf
 from components import graph_error
 from components.child_environment import end_with_the_parent
 from components.trainer.input.strategy import MEMORY_SHARE, free_memory
-from components.trainer.task import Task
+from components.trainer.train import train
+from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
-from components.trainer.training_task import train
+from components.tuner.attempt import Attempt
 from components.tuner.poor_trials import PoorTrial, PoorTrials, TrialLog
 from failures import Failure, in_one_line
 from files import writing
@@ -26,30 +28,22 @@ TRIAL, RESULT = "trial.pickle", "result.json"
 _MEMORY_KEY = "training.input.memory_limit_mb"
 
 
-def objective_of(
-    task: Task,
-    objective: str,
-    log_folder: str,
-    values: dict[str, Any],
-    stop_after: int | None = None,
-) -> float:
-    """What one trial reached in its best epoch.
-
-    Args:
-      stop_after: epochs after which it stops where it is poor; None: it never does.
+def objective_of(attempt: Attempt) -> float:
+    """What a trial reached in its best epoch.
 
     Raises:
       Failure: it cannot be trained with these values.
       tf.errors.ResourceExhaustedError: it does not fit into the device's memory.
     """
-    writing.remove(log_folder)  # It may hold what a killed attempt at this trial logged.
-    log, poor, stopped = TrainingLog(log_folder), None, False
-    if stop_after:
-        poor = PoorTrials(objective, stop_after, Path(log_folder).parent)
-        log = TrialLog(log_folder, poor)
-    checkpoints = task.checkpoints
+    objective, folder = attempt.objective, attempt.log_folder
+    writing.remove(folder)  # It may hold what a killed attempt at this trial logged.
+    log, poor, stopped = TrainingLog(folder), None, False
+    if attempt.stop_after:
+        poor = PoorTrials(objective, attempt.stop_after, Path(folder).parent)
+        log = TrialLog(folder, poor)
+    checkpoints = attempt.job.checkpoints
     try:
-        trained, _ = train(task, checkpoints, log)
+        trained, _ = train(attempt.job, checkpoints, log)
         best_epoch, reached = trained.best_epoch, getattr(trained.best, objective)
     except PoorTrial:
         stopped, (best_epoch, reached) = True, poor.best(log.epochs)
@@ -58,7 +52,7 @@ def objective_of(
         raise
     finally:
         keras.utils.clear_session()  # The next trial's model needs the memory of this one.
-    log.close(best_epoch=best_epoch, hyperparameters=values, stopped_early=stopped)
+    log.close(best_epoch=best_epoch, hyperparameters=attempt.values, stopped_early=stopped)
     checkpoints.remove()
     if reached is None:
         raise Failure(
@@ -77,21 +71,21 @@ def failure_in_words(error: Exception) -> str:
     return str(error)
 
 
-def _sharing_memory(task: Task, trials_at_once: int) -> Task:
-    """The task, with its share of what the memory strategy would take alone."""
-    if task.recipe.training.input.memory_limit_mb is not None:
-        return task
+def _sharing_memory(job: TrainingJob, trials_at_once: int) -> TrainingJob:
+    """The job, with its share of what the memory strategy would take alone."""
+    if job.recipe.training.input.memory_limit_mb is not None:
+        return job
     share = MEMORY_SHARE * free_memory() / trials_at_once / 2**20
-    return task.varied({_MEMORY_KEY: max(1.0, share)})
+    return job.varied({_MEMORY_KEY: max(1.0, share)})
 
 
 def main(folder: Path) -> int:
     """Tries what `trials.Trials` left in `folder`; the result lies beside it."""
     end_with_the_parent()
-    given = pickle.loads((folder / TRIAL).read_bytes())
-    task = _sharing_memory(given.pop("task"), given.pop("trials_at_once"))
+    attempt, trials_at_once = pickle.loads((folder / TRIAL).read_bytes())
+    job = _sharing_memory(attempt.job, trials_at_once)
     try:
-        result = {"reached": objective_of(task, **given)}
+        result = {"reached": objective_of(dataclasses.replace(attempt, job=job))}
     except (Failure, tf.errors.ResourceExhaustedError) as error:
         result = {"failure": failure_in_words(error)}
     except Exception as error:

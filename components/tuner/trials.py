@@ -7,10 +7,9 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
 
 from components.child_environment import child_environment, last_words, project_on_path
-from components.trainer.task import Task
+from components.tuner.attempt import Attempt
 from components.tuner.trial import TRIAL, read_result
 from components.visible_gpus import visible_gpus
 from failures import Failure
@@ -29,14 +28,7 @@ class Trials:
         self._free = set(range(at_once))
         self._running, self._lock, self._closed = set(), threading.Lock(), False
 
-    def run(
-        self,
-        task: Task,
-        objective: str,
-        log_folder: str,
-        values: dict[str, Any],
-        stop_after: int | None = None,
-    ) -> float:
+    def run(self, attempt: Attempt) -> float:
         """What `trial.objective_of` returns; to be called by as many threads as there are places.
 
         Raises:
@@ -46,9 +38,7 @@ class Trials:
         with self._lock:
             place = self._free.pop()
         try:
-            given = {"task": task, "objective": objective, "log_folder": log_folder}
-            given |= {"values": values, "stop_after": stop_after}
-            return self._run(place, given)
+            return self._run(place, attempt)
         finally:
             self._free.add(place)
 
@@ -59,9 +49,9 @@ class Trials:
             for process in self._running:
                 process.kill()
 
-    def _run(self, place: int, given: dict[str, Any]) -> float:
+    def _run(self, place: int, attempt: Attempt) -> float:
         with tempfile.TemporaryDirectory(prefix="trial-") as name, tempfile.TemporaryFile() as said:
-            Path(name, TRIAL).write_bytes(pickle.dumps(given | {"trials_at_once": self._at_once}))
+            Path(name, TRIAL).write_bytes(pickle.dumps((attempt, self._at_once)))
             words = self._process(place, name, said)
             result = read_result(Path(name))
         if result is None:

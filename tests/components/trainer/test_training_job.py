@@ -3,7 +3,7 @@
 import pytest
 from tfx.types import standard_artifacts
 
-from components.trainer.task import Task
+from components.trainer.training_job import TrainingJob
 from failures import Failure
 from settings.data import Features
 from settings.model import Model
@@ -14,11 +14,11 @@ from tests.own_code.user_package import UserPackage
 
 
 @pytest.fixture
-def task(make_artifact, tmp_path):
+def job(make_artifact, tmp_path):
     for name in ("examples", "graph", "schema"):
         (tmp_path / name).mkdir()
     (tmp_path / "examples" / "data").write_bytes(b"records")
-    return Task(
+    return TrainingJob(
         examples=make_artifact(standard_artifacts.Examples, tmp_path / "examples", ["train"]),
         transform_graph=make_artifact(standard_artifacts.TransformGraph, tmp_path / "graph"),
         schema=make_artifact(standard_artifacts.Schema, tmp_path / "schema"),
@@ -40,8 +40,8 @@ def task(make_artifact, tmp_path):
         ("training.input_report.max_wait", 0.5),
     ],
 )
-def test_what_leaves_the_result_as_it_is_keeps_the_checkpoint(task, key, value):
-    assert task.varied({key: value}).state_folder({}) == task.state_folder({})
+def test_what_leaves_the_result_as_it_is_keeps_the_checkpoint(job, key, value):
+    assert job.varied({key: value}).state_folder({}) == job.state_folder({})
 
 
 @pytest.mark.parametrize(
@@ -54,29 +54,29 @@ def test_what_leaves_the_result_as_it_is_keeps_the_checkpoint(task, key, value):
         ("model.name", "unet"),
     ],
 )
-def test_what_changes_the_result_starts_a_new_training(task, key, value):
-    assert task.varied({key: value}).state_folder({}) != task.state_folder({})
+def test_what_changes_the_result_starts_a_new_training(job, key, value):
+    assert job.varied({key: value}).state_folder({}) != job.state_folder({})
 
 
-def test_other_examples_start_a_new_training(task, tmp_path):
-    before = task.state_folder({})
+def test_other_examples_start_a_new_training(job, tmp_path):
+    before = job.state_folder({})
     (tmp_path / "examples" / "data").write_bytes(b"other records")
-    assert task.state_folder({}) != before
+    assert job.state_folder({}) != before
 
 
-def test_an_edit_of_ones_own_network_starts_a_new_training(task, tmp_path, monkeypatch):
+def test_an_edit_of_ones_own_network_starts_a_new_training(job, tmp_path, monkeypatch):
     package = UserPackage(tmp_path, monkeypatch)
     package.write("nets", "def tiny(pixels, classes):\n    pass\n")
     look_in(tmp_path)
-    own = task.varied({"model": {"name": f"{package.package}.nets:tiny"}})
+    own = job.varied({"model": {"name": f"{package.package}.nets:tiny"}})
     before = own.state_folder({})
     package.write("nets", "def tiny(pixels, classes):\n    return pixels\n")
     assert own.state_folder({}) != before
 
 
-def test_hyperparameters_are_checked_like_a_file(task):
+def test_hyperparameters_are_checked_like_a_file(job):
     with pytest.raises(Failure) as refused:
-        task.varied({"training.learning_rate": 20.0})
+        job.varied({"training.learning_rate": 20.0})
     assert str(refused.value) == (
         "Trainer: hyperparameters: training.learning_rate: given 20.0; allowed: a number, above 0, "
         "at most 10"

@@ -18,8 +18,8 @@ from components.trainer.input_report.report import InputReport
 from components.trainer.mixing import Mixer
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
-from components.trainer.task import Task
 from components.trainer.trained import Trained
+from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
@@ -30,65 +30,68 @@ _MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
 
 
 def train(
-    task: Task, checkpoints: Checkpoints, log: TrainingLog, input_report: InputReport | None = None
+    job: TrainingJob,
+    checkpoints: Checkpoints,
+    log: TrainingLog,
+    input_report: InputReport | None = None,
 ) -> tuple[Trained, TransformGraph]:
     """One training, of Trainer itself or of a Tuner's trial, and the graph before its model.
 
     Raises:
       Failure: there is no train split, an input is unusable, or the training cannot go on.
     """
-    training, keys = task.recipe.training, task.recipe.augmentation
+    training, keys = job.recipe.training, job.recipe.augmentation
     # Before anything is computed: workers can only find each other then.
     chosen = devices.choose(training, os.environ)
-    devices.prepare(task.seed, training.deterministic)
-    schema = schema_files.read(task.schema.uri)
-    graph = TransformGraph.load(task.transform_graph.uri, schema, task.features)
-    train_files = task.split_files("train")
+    devices.prepare(job.seed, training.deterministic)
+    schema = schema_files.read(job.schema.uri)
+    graph = TransformGraph.load(job.transform_graph.uri, schema, job.features)
+    train_files = job.split_files("train")
     if not train_files:
         raise Failure(
             'Trainer: there are no examples of the split "train". '
             "Check the splits in the configuration's data section."
         )
-    confuses = training_of(task.features.task).Tallies.CELLS is None
-    _check_monitor(training, len(graph.labels), "validation" in task.splits, confuses)
-    batches = _batches(task, graph)
-    options = _feed_options(task, chosen)
-    given = first_weights.read(task.recipe.model.weights)
+    confuses = training_of(job.features.task).Tallies.CELLS is None
+    _check_monitor(training, len(graph.labels), "validation" in job.splits, confuses)
+    batches = _batches(job, graph)
+    options = _feed_options(job, chosen)
+    given = first_weights.read(job.recipe.model.weights)
     loop = prepare(
         training,
         build_model=functools.partial(
             build_model,
-            task.recipe.model,
+            job.recipe.model,
             graph.image_shape,
             len(graph.labels),
             graph.pixel_mean,
             graph.pixel_std,
-            training_of(task.features.task).ARE_PICTURES,
+            training_of(job.features.task).ARE_PICTURES,
             given,
             graph.labels,
         ),
         training_input=functools.partial(batches, train_files, training=True),
         options=options,
         validation=_validation(
-            batches, task.split_files("validation"), training.batch_size, options
+            batches, job.split_files("validation"), training.batch_size, options
         ),
         checkpoints=checkpoints,
         log=log,
         devices=chosen,
-        augmenter=Augmenter(keys, task.seed) if keys.changes else None,
+        augmenter=Augmenter(keys, job.seed) if keys.changes else None,
         input_report=input_report,
         class_weights=weights_of(training.class_weights, graph.labels, graph.class_counts),
-        mixer=Mixer(training, task.seed) if training.mixes else None,
-        task=task.features.task,
+        mixer=Mixer(training, job.seed) if training.mixes else None,
+        task=job.features.task,
     )
     return dataclasses.replace(loop.run(), first_weights=given), graph
 
 
-def validation_once(task: Task, graph: TransformGraph) -> Input | None:
+def validation_once(job: TrainingJob, graph: TransformGraph) -> Input | None:
     """The whole validation split, once, for one process; None without one."""
-    files = task.split_files("validation")
+    files = job.split_files("validation")
     options = FeedOptions(strategy="streaming")
-    return _batches(task, graph)(files, training=False, options=options) if files else None
+    return _batches(job, graph)(files, training=False, options=options) if files else None
 
 
 def _check_monitor(training: Training, classes: int, validated: bool, confuses: bool) -> None:
@@ -106,25 +109,25 @@ def _check_monitor(training: Training, classes: int, validated: bool, confuses: 
         )
 
 
-def _batches(task: Task, graph: TransformGraph) -> Callable[..., Input]:
+def _batches(job: TrainingJob, graph: TransformGraph) -> Callable[..., Input]:
     """The input function of transformed Examples, for all that is the same in every split."""
     return functools.partial(
         input_function,
         image_shape=graph.image_shape,
-        batch_size=task.recipe.training.batch_size,
-        target=training_of(task.features.task).feature(graph.image_shape, len(graph.labels)),
-        weight=WEIGHT if task.features.weight_feature else None,
+        batch_size=job.recipe.training.batch_size,
+        target=training_of(job.features.task).feature(graph.image_shape, len(graph.labels)),
+        weight=WEIGHT if job.features.weight_feature else None,
     )
 
 
-def _feed_options(task: Task, chosen: Devices) -> FeedOptions:
-    given = task.recipe.training.input
+def _feed_options(job: TrainingJob, chosen: Devices) -> FeedOptions:
+    given = job.recipe.training.input
     return FeedOptions(
-        seed=task.seed,
+        seed=job.seed,
         strategy=given.strategy,
-        cache_dir=task.cache_folder,
+        cache_dir=job.cache_folder,
         memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
-        balanced=task.recipe.training.sampling == "balanced",
+        balanced=job.recipe.training.sampling == "balanced",
         service=given.data_service
         and DataService(given.data_service, given.data_service_timeout_seconds),
         workers=Workers(chosen.place.number, chosen.workers, chosen.place.workers_here),

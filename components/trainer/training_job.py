@@ -20,7 +20,7 @@ from settings.training import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class TrainingJob:
     """What Trainer trains, and Tuner with other values of the recipe; see `component.Trainer`."""
 
     examples: types.Artifact
@@ -33,7 +33,7 @@ class Task:
     checkpoint_dir: str | None
 
     def varied(self, values: Mapping[str, Any]) -> Self:
-        """The task with these values, by configuration key, in its recipe.
+        """The job with these values, by configuration key, in its recipe.
 
         Raises:
           Failure: a key is unknown, or a value is not allowed.
