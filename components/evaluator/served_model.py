@@ -1,7 +1,7 @@
 """A SavedModel called as a server calls it: through its own preprocessing and signatures."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,29 @@ class Served:
         joint = {name: position for position, name in enumerate(class_names)}
         self.to_joint = np.array([joint[name] for name in place.class_names()], np.int64)
 
+    @functools.cached_property
+    def _target(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The part of the model's transform that numbers labels; the whole decodes images too."""
+        examples = tf.TensorSpec([None], tf.string)
+        return tf.function(lambda one: self._labels(self._transform(examples=one)), [examples])
+
+    def _targets(self, examples: tf.Tensor) -> np.ndarray:
+        """What the model's own transform makes of the labels of (batch,) serialized Examples.
+
+        Raises:
+          Failure: the model's labels are of another type, or in another feature.
+        """
+        try:
+            return self._target(examples).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            reason = cause(error, _UNNAMED)
+            raise self.place.failure(
+                f"cannot take the labels of the Examples ({reason})"
+            ) from error
+
+    def _labels(self, transformed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        raise NotImplementedError
+
     def _check_classes(self, probabilities: np.ndarray, of: str = "") -> None:
         if probabilities.shape[-1] != len(self.to_joint):
             raise self.place.failure(
@@ -54,11 +77,8 @@ class ServedModel(Served):
             raise place.failure("does not give an image one class")
         self._classes = len(class_names)
 
-    @functools.cached_property
-    def _label(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """The part of the model's transform that numbers labels; the whole decodes images too."""
-        examples = tf.TensorSpec([None], tf.string)
-        return tf.function(lambda one: self._transform(examples=one)["label"], [examples])
+    def _labels(self, transformed):
+        return transformed["label"]
 
     def predict(self, examples: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Predicts (batch,) serialized raw tf.train.Examples.
@@ -86,13 +106,7 @@ class ServedModel(Served):
         Raises:
           Failure: the model's labels are of another type, or in another feature.
         """
-        try:
-            own = tf.reshape(self._label(examples), [-1]).numpy()
-        except tf.errors.InvalidArgumentError as error:
-            reason = cause(error, _UNNAMED)
-            raise self.place.failure(
-                f"cannot take the labels of the Examples ({reason})"
-            ) from error
+        own = self._targets(examples).ravel()
         return np.where(own < 0, -1, self.to_joint[own])
 
 

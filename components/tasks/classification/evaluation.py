@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.evaluator import worst_examples
+from components.evaluator import counting, worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
@@ -14,7 +14,8 @@ from components.evaluator.served_model import ServedModel
 from components.evaluator.tfma_result import MATRIX
 from failures import Failure
 
-Answers = list[tuple[np.ndarray, np.ndarray]]  # each model's classes and probabilities
+# Of each model: classes (batch,) int64 and probabilities (batch, n) float32.
+Answers = list[tuple[np.ndarray, np.ndarray]]
 Counts = ModelCounts
 OF_ONE_CLASS = "example_count"
 NOTHING_COUNTED = "it has no examples."
@@ -31,29 +32,14 @@ def summary(metrics: Mapping[str, float]) -> tuple[str, str, int]:
     return f"accuracy {metrics['accuracy']:.4f}", "accuracy", 4
 
 
-class Counting:
-    """Loads the models of a plan and counts their answers.
+class Counting(counting.Counting):
+    """Counts one class an image."""
 
-    Attributes:
-      batch_size: examples to predict at once.
-      models: in the order of the plan.
-    """
+    MODEL = ServedModel
 
     def __init__(self, plan: Plan):
-        names = list(plan.class_names)
-        self._plan = plan
-        self.models = [ServedModel(place, names) for place in plan.models]
-        self._labels = LabelIds(self.models, len(names))
-        self.batch_size = plan.batch_size
-
-    def predict(self, serialized: Sequence[bytes]) -> Answers:
-        """Each model's classes (batch,) int64 and probabilities (batch, n) float32.
-
-        Raises:
-          tf.errors.InvalidArgumentError: an image cannot be decoded.
-        """
-        examples = tf.constant(serialized)
-        return [model.predict(examples) for model in self.models]
+        super().__init__(plan)
+        self._labels = LabelIds(self.models, len(plan.class_names))
 
     def count(self, batch: ShardBatch, answers: Answers, counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
@@ -73,7 +59,7 @@ class Counting:
         self, batch: ShardBatch, labels, answers, losses, counts: SplitCounts
     ) -> None:
         predicted, probabilities = answers
-        names, image_feature = self._plan.class_names, self._plan.features.image_feature
+        names = self._plan.class_names
         # A label in no vocabulary is not the model's mistake.
         mistaken = (labels != predicted) & (labels < len(names))  # (batch,)
         if not mistaken.any():
@@ -81,17 +67,13 @@ class Counting:
 
         def show(index: int):
             answer = predicted[index]
-            from components.evaluator import pictures  # Pillow, for models that make mistakes
-
             facts = {
                 "loss": float(losses[index]),
                 "true": names[labels[index]],
                 "predicted": names[answer],
                 "probability": float(probabilities[index, answer]),
             }
-            example = tf.train.Example.FromString(batch.serialized[index])
-            [image] = example.features.feature[image_feature].bytes_list.value
-            return facts, {"image": pictures.shown(image)}
+            return facts, self._picture(batch, index)
 
         badness = np.where(mistaken, losses, np.nan)
         counts.worst = worst_examples.offer(counts.worst, badness, batch, show)

@@ -1,14 +1,14 @@
 """Counts the classes of a model's answers, and keeps the probabilities that mAP is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from components.evaluator import worst_examples
+from components.evaluator import counting, worst_examples
 from components.evaluator.counts import SplitCounts, cross_entropy
 from components.evaluator.example_weights import weights_of
-from components.evaluator.plan import Plan, ShardBatch
+from components.evaluator.plan import ShardBatch
 from components.tasks.multi_label.served_model import Labelled, ServedLabeller
 from metrics import average_precision
 from metrics.counts import LabelCounts
@@ -79,28 +79,10 @@ class Counts(LabelCounts):
         }
 
 
-class Counting:
-    """Loads the models of a plan and counts their answers.
+class Counting(counting.Counting):
+    """Counts any number of classes an image."""
 
-    Attributes:
-      batch_size: examples to predict at once.
-      models: in the order of the plan.
-    """
-
-    def __init__(self, plan: Plan):
-        names = list(plan.class_names)
-        self._plan = plan
-        self.models = [ServedLabeller(place, names) for place in plan.models]
-        self.batch_size = plan.batch_size
-
-    def predict(self, serialized: Sequence[bytes]) -> list[Labelled]:
-        """Each model's answers to a batch.
-
-        Raises:
-          tf.errors.InvalidArgumentError: an image cannot be decoded.
-        """
-        examples = tf.constant(serialized)
-        return [model.predict(examples) for model in self.models]
+    MODEL = ServedLabeller
 
     def count(self, batch: ShardBatch, answers: list[Labelled], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
@@ -135,17 +117,12 @@ class Counting:
             return ", ".join(names[i] for i in np.flatnonzero(has)) or "no class"
 
         def show(index: int):
-            from components.evaluator import pictures  # Pillow, for models that make mistakes
-
             facts = {
                 "loss": float(losses[index]),
                 "true": named(truth[index]),
                 "predicted": named(predicted[index]),
             }
-            example = tf.train.Example.FromString(batch.serialized[index])
-            image_feature = self._plan.features.image_feature
-            [image] = example.features.feature[image_feature].bytes_list.value
-            return facts, {"image": pictures.shown(image)}
+            return facts, self._picture(batch, index)
 
         badness = np.where(mistaken, losses, np.nan)
         counts.worst = worst_examples.offer(counts.worst, badness, batch, show)

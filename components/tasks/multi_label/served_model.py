@@ -1,7 +1,5 @@
 """A SavedModel that gives an image any number of classes, called as a server calls it."""
 
-import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +7,6 @@ import tensorflow as tf
 
 from components.evaluator.plan import ModelPlace
 from components.evaluator.served_model import Served
-from components.graph_error import cause
-
-_UNNAMED = "its graph does not say why"
 
 
 class Labelled(NamedTuple):
@@ -31,14 +26,8 @@ class ServedLabeller(Served):
             raise place.failure("does not give an image any number of classes")
         self._classes = len(class_names)
 
-    @functools.cached_property
-    def _truth(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """The part of the model's transform that numbers labels; the whole decodes images too."""
-        examples = tf.TensorSpec([None], tf.string)
-        return tf.function(
-            lambda one: tf.io.decode_raw(self._transform(examples=one)["labels"], tf.uint8),
-            [examples],
-        )
+    def _labels(self, transformed):
+        return tf.io.decode_raw(transformed["labels"], tf.uint8)
 
     def predict(self, examples: tf.Tensor) -> Labelled:
         """Predicts (batch,) serialized raw tf.train.Examples with their labels.
@@ -53,18 +42,8 @@ class ServedLabeller(Served):
         return Labelled(
             self._joint(answers["predicted"].numpy() > 0),
             self._joint(probabilities),
-            self._joint(self._truths(examples)),
+            self._joint(self._targets(examples).reshape(-1, len(self.to_joint)) > 0),
         )
-
-    def _truths(self, examples: tf.Tensor) -> np.ndarray:
-        try:
-            own = self._truth(examples).numpy() > 0
-        except tf.errors.InvalidArgumentError as error:
-            reason = cause(error, _UNNAMED)
-            raise self.place.failure(
-                f"cannot take the labels of the Examples ({reason})"
-            ) from error
-        return own.reshape(-1, len(self.to_joint))
 
     def _joint(self, own: np.ndarray) -> np.ndarray:
         found = np.zeros((len(own), self._classes), own.dtype)

@@ -1,12 +1,11 @@
 """Counts the pixels of a segmenting model's answers, and the images of lowest mean IoU."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
 
-from components.evaluator import worst_examples
+from components.evaluator import counting, worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import Plan, ShardBatch
@@ -35,40 +34,26 @@ def summary(metrics: Mapping[str, float]) -> tuple[str, str, int]:
     return f"mean IoU {iou:.2f}, pixel accuracy {accuracy:.2f}", "mean_iou", 2
 
 
-class Counting:
-    """Loads the models of a plan and counts the pixels of their answers.
+class Counting(counting.Counting):
+    """Counts the pixels of each class; at once fewer examples where the images are large.
 
     A model is compared with the truth that its own transform gives, at its own image size.
     Pixels of no class count nowhere.
-
-    Attributes:
-      batch_size: examples to predict at once; fewer where the images are large.
-      models: in the order of the plan.
     """
 
+    MODEL = ServedSegmenter
+
     def __init__(self, plan: Plan):
-        names = list(plan.class_names)
-        self._features = plan.features
-        self._classes = len(names)
-        self.models = [ServedSegmenter(place, names) for place in plan.models]
+        super().__init__(plan)
         fitting = (
             _PROBABILITIES // (model.pixels * max(_FEWEST_CLASSES, len(model.to_joint)))
             for model in self.models
         )
         self.batch_size = max(1, min(plan.batch_size, *fitting))
 
-    def predict(self, serialized: Sequence[bytes]) -> list[Segmented]:
-        """Each model's answers to a batch.
-
-        Raises:
-          tf.errors.InvalidArgumentError: an image or a mask cannot be decoded.
-        """
-        examples = tf.constant(serialized)
-        return [model.predict(examples) for model in self.models]
-
     def count(self, batch: ShardBatch, answers: list[Segmented], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
-        truths, weights = self._joint_truths(answers), weights_of(batch, self._features)
+        truths, weights = self._joint_truths(answers), weights_of(batch, self._plan.features)
         ious, losses = [], []
         for index in range(len(batch.records)):
             for model, answer, truth in zip(self.models, answers, truths, strict=True):

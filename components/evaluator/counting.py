@@ -1,0 +1,43 @@
+"""What counting the answers of a plan's models is for every task."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from components.evaluator.plan import Plan, ShardBatch
+from components.evaluator.served_model import Served
+
+
+class Counting:
+    """Loads the models of a plan and predicts with them; a task's own class counts the answers.
+
+    Attributes:
+      batch_size: examples to predict at once.
+      models: in the order of the plan.
+    """
+
+    MODEL: Callable[..., Served]
+
+    def __init__(self, plan: Plan):
+        names = list(plan.class_names)
+        self._plan = plan
+        self.models = [self.MODEL(place, names) for place in plan.models]
+        self.batch_size = plan.batch_size
+
+    def predict(self, serialized: Sequence[bytes]) -> list[Any]:
+        """What `predict` of each model answers to a batch.
+
+        Raises:
+          tf.errors.InvalidArgumentError: an image or a mask cannot be decoded.
+        """
+        examples = tf.constant(serialized)
+        return [model.predict(examples) for model in self.models]
+
+    def _picture(self, batch: ShardBatch, index: int) -> dict[str, bytes]:
+        """The image of an example, to show among the worst."""
+        from components.evaluator import pictures  # Pillow, for models that make mistakes
+
+        features = tf.train.Example.FromString(batch.serialized[index]).features.feature
+        [image] = features[self._plan.features.image_feature].bytes_list.value
+        return {"image": pictures.shown(image)}
