@@ -2,7 +2,7 @@
 
 Classifies scenes of digit_scenes, digits on photographs, by which digit they show: first many of 0
 to 4, then few of 5 to 9, once from those weights and once from random ones, by the same number of
-steps. In the same way a U-Net segments scenes, first many by what is no background, then few by
+steps. In the same way a U-Net segments scenes, first many by foreground and background, then few by
 what is a digit and what a disc. Bar: from the weights of the other task, the accuracy and the mean
 IoU on
 images that were not trained with are higher for every seed. Ends with code 1 where it is missed.
@@ -91,7 +91,7 @@ def classified(per_class: int = 40) -> Comparison:
 
 
 def segmented(count: int = 16) -> Comparison:
-    """What is no background, in many scenes; then digits and discs apart, in few."""
+    """Foreground and background, in many scenes; then digits and discs apart, in few."""
     model = Model(name="unet", parameters={"filters": [8, 16, 32]})
 
     def of(split: str, numbers: range) -> Split:

@@ -59,7 +59,7 @@ def main(argv=None):
 
 
 class Values:
-    """Messages by number: JPEGs of about 10 KB, and what is none; each ends with its number."""
+    """Messages by number: JPEGs of about 10 KB, and non-images; each ends with its number."""
 
     def __init__(self, count, chance):
         self.count = count

@@ -34,7 +34,9 @@ def check(beam: Beam) -> None:
     for key in ("job_server_jar", "prism_binary"):
         file = getattr(beam, key)
         if file and not os.path.isfile(file):
-            raise Failure(f"beam.{key}: {file} is no file. Name it, or choose another beam.engine.")
+            raise Failure(
+                f"beam.{key}: {file} is not a file. Name it, or choose another beam.engine."
+            )
     for key in ("job_service", "worker_pool"):
         address = getattr(beam, key)
         if address and (cause := unreachable(address)):

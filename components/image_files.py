@@ -28,7 +28,7 @@ _SUFFIXES = {
     "WebP": (".webp",),
 }
 _PNG_END = b"IEND\xaeB\x60\x82"  # the last chunk's name, and its checksum
-# A JPEG's markers; those without a length are no markers, fillings and restarts.
+# A JPEG's markers; those without a length stand for no part: fillings and restarts.
 _MARK, _SCAN, _END = 0xFF, 0xFFDA, b"\xff\xd9"
 _FILLING = 0xFFFF
 _WITHOUT_LENGTH = frozenset((0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)))

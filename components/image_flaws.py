@@ -9,7 +9,7 @@ from components.image_files import HEAD, KINDS, is_whole, kind_of, other_kind
 
 # How a picture that is not read is refused, in the message of the error.
 REFUSAL = re.compile(r"This is an? [^\[\]]*? Save it as a PNG")
-_UNKNOWN = f"This is no {KINDS}"
+_UNKNOWN = f"This is not a {KINDS}"
 _WORDS = (
     (re.compile(r"Unknown image file format.*"), _UNKNOWN),
     (re.compile(r"Input is empty.*"), "This is an empty image"),

@@ -1,4 +1,4 @@
-"""Runs code of one's own, and says in one line what went wrong in it."""
+"""Runs user code, and says in one line what went wrong in it."""
 
 import contextlib
 import functools
@@ -49,7 +49,7 @@ def function_of(component: str, name: str, parameters: Mapping[str, Any]) -> Cal
 
 @contextlib.contextmanager
 def reported(component: str, name: str) -> Iterator[None]:
-    """Turns an exception of one's own code into a Failure that names its file and line.
+    """Turns an exception of user code into a Failure that names its file and line.
 
     A full memory is not its fault: who builds the model, or trains it, says what to do.
     """
@@ -70,7 +70,7 @@ def reported(component: str, name: str) -> Iterator[None]:
 
 
 def _place_in(name: str, error: Exception) -> str:
-    """The last line of one's own package that the error went through."""
+    """The last line of the user's package that the error went through."""
     package = split(name)[0].partition(".")[0]
     places = [
         f"{frame.filename}:{frame.lineno}"

@@ -28,7 +28,7 @@ _BYTES = [bytes([value]) for value in range(256)]
 def content(parts: tf.Tensor) -> tf.Tensor:
     """The texts of parts, (batch,) string from their kinds on; "" where one cannot be read.
 
-    Of what is no text, the part itself.
+    Of what is not a text, the part itself.
 
     Raises:
       tf.errors.DataLossError: a compressed text is damaged.

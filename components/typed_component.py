@@ -124,7 +124,7 @@ def in_json(
     Args:
       given: by name, sections or their plain keys among them.
       sections: the kind of each section, by the name of its argument.
-      others: names of arguments that are no keys of sections; without those that are None.
+      others: names of arguments that are not keys of sections; without those that are None.
 
     Raises:
       Failure: a section refuses a key.

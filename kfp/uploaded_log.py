@@ -56,7 +56,7 @@ def _attempt(address):
 
 
 def _opened_as(address):
-    """The address by which a store of one's own can be opened: minio:// is S3 at an endpoint."""
+    """The address by which a self-hosted store can be opened: minio:// is S3 at an endpoint."""
     if not address.startswith("minio://"):
         return address
     # Without an endpoint, this would be somebody's bucket at AWS.

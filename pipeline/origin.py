@@ -37,7 +37,7 @@ def origin_of(configuration):
     `git_commit` is 40 hexadecimal digits and `git_state` "clean" or "dirty"; both
     are "unknown" outside a git checkout, as in a container. `lock_sha256` is of
     requirements.txt, `configuration` the whole checked configuration as JSON. `own_code`, only
-    where sections name code of one's own, is its modules and a hash of their files.
+    where sections name user code, is its modules and a hash of their files.
     """
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")

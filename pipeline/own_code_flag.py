@@ -1,4 +1,4 @@
-"""The state of one's own code, in an argument of the steps that run it: cache keys hold it."""
+"""The state of user code, in an argument of the steps that run it: cache keys hold it."""
 
 from collections.abc import Iterable
 

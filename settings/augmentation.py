@@ -46,7 +46,7 @@ class Augmentation(section_of("AugmentationKeys", _CHANGES)):
 
     @property
     def changes(self) -> bool:
-        """Whether any augmentation is on, one's own as well."""
+        """Whether any augmentation is on, those of user code included."""
         return bool(self.active or self.own)
 
 

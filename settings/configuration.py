@@ -86,7 +86,7 @@ class Configuration(Section):
 
     @property
     def own_modules(self) -> list[str]:
-        """The modules of one's own code that any section names."""
+        """The modules of user code that any section names."""
         return sorted({*self.trained_modules, *self.evaluation.own_modules})
 
     @property
@@ -156,7 +156,7 @@ class Configuration(Section):
     def _is_for_the_task(cls, model, info):
         data = info.data.get("data")
         if data is None or is_own(model.name):
-            return model  # The Trainer looks at what one's own network answers.
+            return model  # The Trainer looks at what a user's network answers.
         if models.task_of(model.name) != data.network_task:
             fitting = [name for name in models.NAMES if models.task_of(name) == data.network_task]
             has = "no data.mask_feature" if data.mask_feature is None else "data.mask_feature"

@@ -13,7 +13,7 @@ from settings.section import OneOf, Section
 
 
 class _Measured(OneOf):
-    """A metric of this project, or one of one's own that stands in `metrics`."""
+    """A metric of this project, or one of user code that `metrics` names."""
 
     def __init__(self):
         names = catalog.with_bounds()
@@ -102,7 +102,7 @@ class Evaluation(Section):
 
     @property
     def own_modules(self) -> list[str]:
-        """The modules of one's own code that hold `metrics`."""
+        """The modules of user code that hold `metrics`."""
         return sorted({split(metric.name)[0] for metric in self.metrics})
 
     def not_measured(self, task: str) -> list[tuple[str, str, str]]:

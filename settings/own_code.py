@@ -1,4 +1,4 @@
-"""One's own network, augmentation, metric or loss, named as `package.module:Name` in a section."""
+"""User code: a network, augmentation, metric or loss, named as `package.module:Name`."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -24,12 +24,12 @@ _INPUTS = {
 
 
 def is_own(name: str) -> bool:
-    """Whether a name of a section stands for code of one's own."""
+    """Whether a name in a section stands for user code."""
     return ":" in name
 
 
 def is_named_in(given: Mapping[str, Any]) -> bool:
-    """Whether a configuration that is not checked yet names code of one's own."""
+    """Whether a configuration that is not checked yet names user code."""
 
     def of(section: str) -> Mapping[str, Any]:
         return given[section] if isinstance(given.get(section), dict) else {}
@@ -77,7 +77,7 @@ def check_parameters(kind: str, name: str, parameters: Mapping[str, Any]) -> Non
 
 
 def own(kind: str, names: Collection[str] = ()) -> Any:
-    """The type of a text that names code of one's own, or is one of `names`."""
+    """The type of a text that names user code, or is one of `names`."""
     return Annotated[str, AfterValidator(_OwnOr(kind, names))]
 
 

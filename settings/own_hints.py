@@ -1,4 +1,4 @@
-"""Type hints of one's own code, from the syntax tree: what a configuration can give has a meaning.
+"""Type hints of user code, from the syntax tree: what a configuration can give has a meaning.
 
 That is numbers, texts, lists and mappings of them, `Literal`, and `Annotated` with pydantic's
 `Field`; and names that a module gives these.

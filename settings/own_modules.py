@@ -1,4 +1,4 @@
-"""Modules of one's own packages: found on Python's path and read as syntax trees, never run.
+"""Modules of the user's packages: found on Python's path and read as syntax trees, never run.
 
 Running one would import TensorFlow, and checking a configuration must not take seconds.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from failures import Failure, did_you_mean
 from files import python_sources
 
-# The packages of this project. One's own cannot have such a name, and does not hold these.
+# The packages of this project. A user's package cannot have such a name, and holds none of these.
 OURS = frozenset(
     {
         "augmentations", "benchmarks", "cli", "components", "datasets", "environment", "failures",
@@ -28,7 +28,7 @@ _folders: list[Path] = []  # those of `look_in`
 
 
 class Unreadable(ValueError):
-    """What is wrong with code of one's own, in one line."""
+    """What is wrong with user code, in one line."""
 
 
 def look_in(folder: str | os.PathLike) -> None:
@@ -73,7 +73,7 @@ class Module:
         return f"{self.shown}:{node.lineno}"
 
     def find(self, name: str) -> tuple["Module", ast.AST]:
-        """What a name stands for, and in which module, through imports of one's own packages.
+        """What a name stands for, and in which module, through imports of the user's packages.
 
         Raises:
           Unreadable: the module, or the one that it imports the name from, has no such name.
@@ -115,7 +115,7 @@ class Module:
 
 
 def sources(module: str) -> set[Path]:
-    """The files of the module and of what it imports of one's own packages.
+    """The files of the module and of what it imports of the user's packages.
 
     Raises:
       Unreadable: the module is not found, or a file is not Python.

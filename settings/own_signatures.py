@@ -1,4 +1,4 @@
-"""The parameters of a function or class of one's own: its type hints, as a section's keys.
+"""The parameters of a function or class of user code: its type hints, as a section's keys.
 
 They are read from the syntax tree, in which `own_hints` finds the types.
 """
@@ -22,7 +22,7 @@ _NEEDED = object()  # what stands for the default of a parameter that has none
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """What a name of one's own code stands for.
+    """What a name of user code stands for.
 
     Attributes:
       where: file and line.
@@ -50,7 +50,7 @@ def declared(
     """What `name` of a module declares.
 
     Args:
-      inputs: the names that are given by the caller, and are no parameters.
+      inputs: the names that are given by the caller, and are not parameters.
       needed: those of `inputs` that a function must take.
       of_instances: those that `__call__` of a class must take.
 
@@ -141,7 +141,7 @@ def _own_method(name: str, node: ast.ClassDef, module: Module) -> list[_Paramete
 
 
 def _method(name: str, node: ast.ClassDef, module: Module) -> list[_Parameter]:
-    """As `_own_method`, also of the class's bases among one's own code."""
+    """As `_own_method`, also of the class's bases in user code."""
     found = _own_method(name, node, module)
     for base in node.bases if not found else ():
         found = found or _of_base(base, module, functools.partial(_method, name))

@@ -209,7 +209,7 @@ def _check_training(configuration, places, file):
         path = ("training", *key.split("."))
         raise ConfigurationError(f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}")
     training = configuration.training
-    # A network of one's own may load weights by itself.
+    # A user's network may load weights by itself.
     at_random = not (_weights(configuration) or own_code.is_own(configuration.model.name))
     path, wrong = ("training", "freeze_epochs"), training.freeze_epochs
     by = training.origin("freeze_epochs")

@@ -254,7 +254,7 @@ class Recipe(Section):
 
     @property
     def own_modules(self) -> list[str]:
-        """The modules of one's own code that the training runs."""
+        """The modules of user code that the training runs."""
         changes = [change.name for change in self.augmentation.own]
         names = [self.model.name, self.training.loss, *changes]
         return sorted({split(name)[0] for name in names if is_own(name)})

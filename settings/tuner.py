@@ -125,7 +125,7 @@ class Tuner(Section):
 
     @property
     def own_modules(self) -> list[str]:
-        """The modules of one's own code that trials run beside those of the recipe."""
+        """The modules of user code that trials run beside those of the recipe."""
         losses = self.search_space.get("training.loss")
         names = losses.examples if losses else []
         return sorted({split(name)[0] for name in names if is_own(name)})
@@ -177,7 +177,7 @@ def takes_fractions(key: str, recipe: Recipe) -> bool:
 
 
 def _open_sections(recipe: Recipe) -> dict[str, type[Section]]:
-    """The sections whose keys the network, or other code of one's own, decides."""
+    """The sections whose keys the network, or other user code, decides."""
     loss = recipe.training.loss
     found = {"model.parameters": parameters_of(recipe.model.name)}
     if is_own(loss):

@@ -1,6 +1,6 @@
 """Processes that train together: how many, and what happens when one is lost.
 
-How a model is computed is no part of what it is: Trainer does not see these keys, and its cached
+How a model is computed is not part of what it is: Trainer does not see these keys, and its cached
 result stays valid when they change.
 """
 

@@ -48,20 +48,20 @@ def _walk(path, value, schema):
         schema = _definitions()[schema["$ref"].rpartition("/")[2]]
     if "oneOf" in schema:
         if all(list(_walk(path, value, one)) for one in schema["oneOf"]):
-            yield f"{path}: {value!r} is none of {schema['oneOf']}"
+            yield f"{path}: {value!r} is not one of {schema['oneOf']}"
         return
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     of_a_kind = isinstance(value, tuple(_KINDS[kind] for kind in kinds)) if kinds else True
     if not of_a_kind or (isinstance(value, bool) and "boolean" not in kinds):
-        yield f"{path}: {value!r} is no {' or '.join(kinds)}"
+        yield f"{path}: {value!r} is not {' or '.join(kinds)}"
     elif isinstance(value, dict):
         yield from _walk_object(path, value, schema)
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _walk(f"{path}[{number}]", item, schema.get("items", {}))
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{path}: {value!r} is none of {schema['enum']}"
+        yield f"{path}: {value!r} is not one of {schema['enum']}"
 
 
 def _walk_object(path, value, schema):

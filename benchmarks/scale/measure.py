@@ -45,7 +45,7 @@ def measure(images: int, folder: Path, say=print) -> Measured:
     source = folder / "images"
     taken, total = {name: {} for name in STAGES}, 0
     _write(source, 64)
-    _run(folder, 0)  # What only the first run does is no cost of an image.
+    _run(folder, 0)  # What only the first run does does not count per image.
     for count in counts:
         total = _write(source, count)
         for name, seconds in _run(folder, count).items():

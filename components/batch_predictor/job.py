@@ -111,7 +111,7 @@ def _claim(
 
 
 def refuse_other_files(folder: str | Path) -> None:
-    """Raises a Failure where a folder for predictions holds what is none of a job."""
+    """Raises a Failure where a folder for predictions holds other files than a job's."""
     names = set(os.listdir(folder))
     if JOB not in names and names - {_LOCK, JOB + UNFINISHED, ROWS, ROWS + UNFINISHED}:
         raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")

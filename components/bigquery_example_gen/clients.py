@@ -65,7 +65,7 @@ def _clients(source: BigquerySource, name: str) -> Clients:
     is_open = [one for one in (api, storage) if one is not None and one.startswith("http:")]
     if is_open and not (api and storage):
         raise Failure(
-            f"{is_open[0]} is no https address, so it gets no credentials, and then no service "
+            f"{is_open[0]} is not an https address, so it gets no credentials, and then no service "
             "does. Set both data.api_endpoint and data.storage_endpoint."
         )
     credentials, project = AnonymousCredentials(), None

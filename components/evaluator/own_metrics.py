@@ -1,4 +1,4 @@
-"""Metrics of one's own, over the whole split."""
+"""Metrics of the user's own code, over the whole split."""
 
 import math
 from collections.abc import Sequence

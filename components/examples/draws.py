@@ -44,8 +44,8 @@ def check_names(labels: Iterable[str], place: str, where: str) -> None:
     for label in sorted(labels):
         if shown(label) != label:
             raise Failure(
-                f"{place}: the name of the {where} {shown(label)} holds what is no printable "
-                "character of UTF-8. Rename it."
+                f"{place}: the name of the {where} {shown(label)} has a character that is not "
+                "printable UTF-8. Rename it."
             )
 
 

@@ -64,7 +64,7 @@ def fingerprint(roles: Roles) -> str:
 
 
 def repeated(roles: Roles) -> dict[str, list[str]]:
-    """The files whose content another one has too, by kind of finding; the first one is none."""
+    """The files whose content another one has too, by kind of finding; not the first of them."""
     findings = defaultdict(list)
     for (_, role, *answer), *others in _copies(roles):
         for path, its_role, *its_answer in others:

@@ -26,7 +26,7 @@ WORDS = {
     "unassigned": ("row of no split left out", "rows of no split left out"),
     "repeated": ("repeated row left out", "repeated rows left out"),
     "hidden": ("hidden file or folder left out", "hidden files or folders left out"),
-    "foreign": (f"file left out that is no {KINDS}", f"files left out that are no {KINDS}"),
+    "foreign": (f"file left out that is not a {KINDS}", f"files left out that are not {KINDS}"),
     "duplicate": ("duplicate kept", "duplicates kept"),
     "contradictory": ("duplicate with another class kept", "duplicates with other classes kept"),
     "leaked": ("duplicate in another split kept", "duplicates in other splits kept"),

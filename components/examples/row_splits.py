@@ -81,7 +81,7 @@ def _as_given(rows: Sequence[Row], by_role: Mapping[str, str], place: str, must_
         if unknown := sorted(counts.keys() - role_of.keys()):
             number = sum(counts[value] for value in unknown)
             raise Failure(
-                f"{place}: {number:,} rows have a split that is none of {', '.join(role_of)}: "
+                f"{place}: {number:,} rows have a split that is not one of {', '.join(role_of)}: "
                 f"{listed(map(repr, unknown))}. Name the values in data.splits, as in "
                 "{train: train, validation: val, test: test}."
             )

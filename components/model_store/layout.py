@@ -19,7 +19,7 @@ SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 def is_beside(path: str) -> bool:
-    """Whether a file of a version, named relative to its folder, is no part of its SavedModel."""
+    """Whether a file of a version, named relative to its folder, is not part of its SavedModel."""
     return path in (RECORD, WARM_UP) or path.startswith(f"{EXPORTS}/")
 
 

@@ -27,7 +27,7 @@ def inferred_schema(
 
     Raises:
       Failure: train is missing or empty, or lacks one of these features, or images
-        or masks are no bytes, or there are several labels without `multi_label`.
+        or masks are not bytes, or there are several labels without `multi_label`.
     """
     if TRAIN not in statistics:
         raise Failure(

@@ -23,7 +23,7 @@ class Export(NamedTuple):
 
     bytes: int
     saved_model_bytes: int
-    difference: float | None  # the largest of a probability; None for one that is no number
+    difference: float | None  # the largest of a probability; None for one that is not a number
 
 
 class Result(NamedTuple):

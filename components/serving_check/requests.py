@@ -18,7 +18,7 @@ TRANSFORM = "transform_features"
 # (signature, texts, keep) -> {output: the last `keep` of the answers to the batch of texts}
 Ask = Callable[[str, Sequence[bytes], int], Mapping[str, np.ndarray]]
 _CHANNELS = 3  # An image that decodes to grey also decodes to colour.
-_CORRUPT = b"\x89PNG\r\n\x1a\nthis is no picture"
+_CORRUPT = b"\x89PNG\r\n\x1a\nthis is not a picture"
 _TIME_BUDGET = 0.3  # seconds of latency measurement a model
 
 

@@ -77,7 +77,7 @@ class WindowDriver(ContentDriver):
     SOURCE: type[Spanned]
 
     def read(self, source: Spanned, features: Features) -> OnePlace:
-        """Reads a source whose path is no pattern."""
+        """Reads a source whose path is not a pattern."""
         raise NotImplementedError
 
     def portable_value(self, exec_properties):
@@ -97,7 +97,7 @@ def read_contents(read: Read, source: Spanned, features: Features, store: SpanSt
     """Reads the place of a source, or those of the spans in its window, and checks the whole.
 
     Args:
-      read: reads a source whose path is no pattern.
+      read: reads a source whose path is not a pattern.
       store: which remembers what was read.
 
     Raises:

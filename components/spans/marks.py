@@ -31,7 +31,7 @@ def marks(place: str, others: Iterable[str] = ()) -> Marks | None:
       others: paths of further files.
 
     Returns:
-      None where the place is no local one.
+      None where the place is not local.
     """
     if is_remote(place):
         return None

@@ -42,7 +42,7 @@ def places(pattern: str) -> list[Place]:
     Names that do not fit the pattern are passed over, and so is what is still being written.
 
     Raises:
-      Failure: a folder cannot be read, a date is none, or two paths are of the same version.
+      Failure: a folder cannot be read, a date is not one, or two paths are of the same version.
     """
     pattern = absolute(pattern)
     found = {}

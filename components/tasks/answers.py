@@ -25,6 +25,6 @@ def answers_of(task: str) -> ModuleType:
 
 
 def task_of(outputs) -> str | None:
-    """The task of a model with these outputs; None where it is none of ours."""
+    """The task of a model with these outputs; None where it is not one of ours."""
     found = (name for name in tasks.NAMES if set(answers_of(name).OUTPUTS) <= set(outputs))
     return next(found, None)

@@ -1,4 +1,4 @@
-"""Records of TFDS datasets whose files are no TFRecords, through TFDS's own readers.
+"""Records of TFDS datasets whose files are not TFRecords, through TFDS's own readers.
 
 Whatever the file format, TFDS stores an example as one serialized, flat tf.train.Example
 (the feature `box` within `objects` is named `objects/box`) with its images encoded.

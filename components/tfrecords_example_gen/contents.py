@@ -195,7 +195,7 @@ def _check_labels(scans: Sequence[Scan], class_names: Sequence[str], features: F
         for label in itertools.chain.from_iterable(one.names):
             if not 0 <= int(label) < len(class_names):
                 raise Failure(
-                    f"{shown(one.path)}: label {label} is none of the {len(class_names)} "
+                    f"{shown(one.path)}: label {label} is not one of the {len(class_names)} "
                     f"data.class_names, which stand for 0 to {len(class_names) - 1}. Name every "
                     "class."
                 )

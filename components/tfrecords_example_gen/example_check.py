@@ -34,7 +34,7 @@ class ExampleCheck:
           kind: "bytes" or "int64", what classes must be; "" for either.
 
         Raises:
-          Unusable: it is none, or lacks a feature or has it in another form.
+          Unusable: it is not one, or lacks a feature or has it in another form.
         """
         try:
             found = self._message.FromString(record).features.feature
@@ -89,7 +89,7 @@ class ExampleCheck:
 
 
 def label_text(label: bytes) -> str | None:
-    """The class that bytes name; None where they are no printable text."""
+    """The class that bytes name; None where they are not printable text."""
     try:
         text = label.decode()
     except UnicodeDecodeError:

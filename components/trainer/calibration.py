@@ -24,7 +24,7 @@ def calibrate(
 
     Args:
       model: from images (batch, height, width, channels) uint8 to logits (batch, classes).
-      validation: examples that it was not trained with. Labels that are no class do not count;
+      validation: examples that it was not trained with. Labels that are not a class do not count;
         where no label counts, the model stays as it is.
 
     Raises:

@@ -152,7 +152,7 @@ def _values(folder: str) -> list[np.ndarray]:
     found = filter(None, map(_SAVED.fullmatch, reader.get_variable_to_shape_map()))
     names = [match[0] for match in sorted(found, key=lambda match: int(match[1]))]
     read = [reader.get_tensor(name) for name in names]
-    # A counter of a random generator is none of them.
+    # The counter of a random generator is not one of them.
     return [value for value in read if np.issubdtype(value.dtype, np.floating)]
 
 

@@ -53,7 +53,7 @@ def _frozen(model: keras.Model, last: str | None) -> list[keras.layers.Layer]:
     if last not in names:
         inner = stages.backbone(model) or model
         raise Failure(
-            f"Trainer: training.freeze_to: given {last!r}, which is no layer of {inner.name}; "
+            f"Trainer: training.freeze_to: given {last!r}, which is not a layer of {inner.name}; "
             f"allowed: {_some(names)}{did_you_mean(last, names)}"
         )
     frozen = layers[: names.index(last) + 1]

@@ -19,7 +19,7 @@ Answers = list[tuple[tf.Tensor, tf.Tensor | None]]
 
 
 class Judged(NamedTuple):
-    """A batch's logits against one label each; all (batch, …), and 0 where that is no class."""
+    """A batch's logits against one label each; all (batch, …), and 0 where that is not a class."""
 
     labels: tf.Tensor  # integer
     weights: tf.Tensor  # float32
@@ -62,7 +62,7 @@ class Loss:
             losses = self._own(logits, _wanted(safe, logits.shape[-1], self._smoothing))
         else:
             losses = _losses(logits, safe, self._smoothing, self._gamma)
-        # Not times 0: what is no class may have any loss, even an infinite one.
+        # Not times 0: what is not a class may have any loss, even an infinite one.
         return Judged(labels, given, tf.where(counts, given * losses, 0.0))
 
 

@@ -29,7 +29,7 @@ def build_model(
     Args:
       pixel_mean, pixel_std: one for each channel, over the training split, 0..255. Given weights
         replace them with those of their own training.
-      per_pixel: what a network of one's own must answer for: pixels, or the image; None for either.
+      per_pixel: whether a user's network must answer for pixels or for the image; None: either.
       first_weights: what `model.weights` names; None for random weights.
       labels: the names of the classes, by which given weights are those of the last layer or not.
 

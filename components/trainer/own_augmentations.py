@@ -1,4 +1,4 @@
-"""Changes of training images by code of one's own."""
+"""Changes of training images by user code."""
 
 from collections.abc import Callable
 

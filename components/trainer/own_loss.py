@@ -1,4 +1,4 @@
-"""A loss of one's own, in place of the cross-entropy of the training."""
+"""A user's loss, in place of the cross-entropy of the training."""
 
 from collections.abc import Callable
 

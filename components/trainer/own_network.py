@@ -1,4 +1,4 @@
-"""A network of one's own, between the normalised pixels and the logits."""
+"""A user's network, between the normalised pixels and the logits."""
 
 import inspect
 from collections.abc import Mapping

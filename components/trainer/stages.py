@@ -14,7 +14,7 @@ def leaves(model: keras.Model) -> list[keras.layers.Layer]:
 def backbone(model: keras.Model) -> keras.Model | None:
     """The one model within it; None where there is none, or several.
 
-    Nor is it one that holds the classifier, as a network of one's own may.
+    Nor is it one that holds the classifier, as a user's network may.
     """
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     if len(inner) != 1 or last_with_weights(model) in leaves(inner[0]):

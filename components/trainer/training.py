@@ -218,7 +218,7 @@ class TrainingLoop:
                 validation_loss=known.finite_loss if known else None,
                 validation_accuracy=known.accuracy if known else None,
                 validation_left_out=int(validation.left_out) if validation else None,
-                # Several devices mirror a constant one, which is no number to `float`.
+                # Several devices mirror a constant one, which `float` does not take for a number.
                 learning_rate=float(tf.convert_to_tensor(self.steps.optimizer.learning_rate)),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,

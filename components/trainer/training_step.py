@@ -19,7 +19,7 @@ from settings.training import Training
 
 def _normalise_over_devices(model: keras.Model) -> None:
     """Makes batch normalisation see the whole batch, so that many devices train as one does."""
-    # `model.layers` does not look into layers of one's own, which hold others.
+    # `model.layers` does not look into layers of user code that hold others.
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True

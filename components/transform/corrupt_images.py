@@ -74,7 +74,7 @@ def _flaw(record: bytes, name: str, decode: Callable) -> str | None:
     try:
         feature = tf.train.Example.FromString(record).features.feature.get(name)
     except DecodeError:
-        return "the record is no tf.train.Example"
+        return "the record is not a tf.train.Example"
     images = feature.bytes_list.value if feature else ()
     if len(images) != 1:
         return f"feature {name!r} holds {len(images)} images instead of one"

@@ -32,7 +32,7 @@ def counts(rows: Sequence[bytes], classes: int) -> Counter[int]:
 
 
 def check_vocabulary(labels: set[int] | set[bytes], job: Job) -> None:
-    """Raises a Failure where the labels of the training split are none, or one is not a class."""
+    """Raises a Failure where the training split has no label, or one that is not a class."""
     feature = job.features.label_feature
     names = job.class_names
     strange = labels - set(range(len(names))) if names else labels & {b""}

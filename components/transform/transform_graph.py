@@ -58,7 +58,7 @@ def weight_type(schema: schema_pb2.Schema, features: Features) -> tf.DType | Non
     """The type of the raw examples' weights; None where they have none.
 
     Raises:
-      Failure: the schema lacks them, or they are no numbers.
+      Failure: the schema lacks them, or they are not numbers.
     """
     name = features.weight_feature
     if name is None:

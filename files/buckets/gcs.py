@@ -103,7 +103,7 @@ def explained(error: Exception, bucket: str) -> Exception:
     if isinstance(error, FileNotFoundError):
         return Missing("there is no such object")
     if isinstance(error, aiohttp.InvalidURL):
-        return BucketError(f"{_EMULATOR} is no URL, as in http://host:4443")
+        return BucketError(f"{_EMULATOR} is not a URL, as in http://host:4443")
     code = str(error.code) if isinstance(error, HttpError) else ""
     if code == "401" or isinstance(error, google.auth.exceptions.GoogleAuthError):
         return BucketError(f"no credentials that count were found; {_WAY_TO_CREDENTIALS}")
@@ -111,7 +111,7 @@ def explained(error: Exception, bucket: str) -> Exception:
         return BucketError("access is denied; correct the bucket's permissions")
     if isinstance(error, _DROPPED):
         return BucketError(f"{endpoint} cannot be reached; check the network and {_EMULATOR}")
-    if isinstance(error, ValueError):  # JSON that is none, among others
+    if isinstance(error, ValueError):  # broken JSON, among others
         return BucketError(f"{endpoint} does not answer as Cloud Storage does; check {_EMULATOR}")
     if isinstance(error, HttpError | OSError):
         return BucketError(" ".join(str(error).split()).rstrip("."))

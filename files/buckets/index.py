@@ -30,7 +30,7 @@ _PAGE = 10_000
 class Index:
     """The table of a copy; each change is on the disk when its call returns.
 
-    A file that is no table, as a full disk can leave one, is begun anew: all is copied again.
+    A file that is not a table, as a full disk can leave one, is begun anew: all is copied again.
     """
 
     def __init__(self, path: Path):

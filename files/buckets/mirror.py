@@ -84,7 +84,7 @@ def mirror(path: str, cache: Cache, part: str = "") -> LocalCopy:
       part: only what lies below this path in the folder is copied, to the same path in the copy.
 
     Raises:
-      Failure: the bucket cannot be read, is larger than the limit, or has keys that are no
+      Failure: the bucket cannot be read, is larger than the limit, or has keys that are not
         paths; or the cache cannot be written. Ends with what to do about it.
     """
     address = address_of(path)
@@ -156,7 +156,8 @@ def _relative(stored: Stored, address: Address) -> Stored:
     path = stored.key[len(address.prefix) :]
     if not path or "\0" in path or {"", ".", ".."} & set(path.split("/")):
         raise Failure(
-            f"{address}: the key {stored.key!r} is no path of a file. Rename or remove the object."
+            f"{address}: the key {stored.key!r} is not the path of a file. Rename or remove the "
+            "object."
         )
     return stored._replace(key=path)
 

@@ -133,7 +133,7 @@ def fetch(path, local: str) -> None:
     if stored is None:
         raise Missing(f"there is no object {path}")
     with open(local, "wb"):
-        pass  # What was there before is none of it.
+        pass  # What was there before does not belong to it.
     download(stored, path, local)
 
 

@@ -61,7 +61,7 @@ class Store:
             **more,
         )
         if "Name" not in found:
-            raise ResponseParserError("an answer that is no listing")
+            raise ResponseParserError("an answer that is not a listing")
         objects = [
             Stored(one["Key"], one["Size"], one["ETag"].strip('"'))
             for one in found.get("Contents", [])
@@ -164,11 +164,11 @@ def _explained_connection(error: Exception, code: str) -> Exception:
     if isinstance(error, _DROPPED):
         return BucketError(f"{endpoint} cannot be reached; check the network and AWS_ENDPOINT_URL")
     if isinstance(error, ValueError) and "endpoint" in str(error):
-        return BucketError("AWS_ENDPOINT_URL is no URL, as in http://host:9000")
+        return BucketError("AWS_ENDPOINT_URL is not a URL, as in http://host:9000")
     if isinstance(error, botocore.exceptions.NoRegionError):
         return BucketError("no region was found; name it in AWS_REGION")
     if isinstance(error, botocore.exceptions.ParamValidationError):
-        return BucketError("the bucket's name is none that S3 allows")
+        return BucketError("S3 does not allow the bucket's name")
     if isinstance(error, ResponseParserError) or (_is_answer(error) and not code):
         return BucketError(f"{endpoint} does not answer as S3 does; check AWS_ENDPOINT_URL")
     if isinstance(error, OSError) or code:

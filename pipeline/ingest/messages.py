@@ -72,7 +72,7 @@ class ExampleMessages:
             raise DeadLetter("class", "the class is bytes; data.class_names are of whole numbers")
         for label in classes if names else ():
             if not 0 <= int(label) < len(names):
-                wrong = f"class {label} is none of the {len(names)} data.class_names"
+                wrong = f"class {label} is not one of the {len(names)} data.class_names"
                 raise DeadLetter("class", wrong)
         self.label_kind = kind
         return [value]
@@ -91,6 +91,6 @@ def check_image(image: bytes | None) -> None:
         raise DeadLetter("huge", f"the image is above {MOST_BYTES >> 20} MiB")
     kind = kind_of(image[:HEAD])
     if not kind:
-        raise DeadLetter("no image", f"the image is no {KINDS}")
+        raise DeadLetter("no image", f"the image is not a {KINDS}")
     if not is_whole(image, kind):
         raise DeadLetter("broken", f"the {kind} is cut off")

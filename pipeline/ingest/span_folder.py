@@ -135,7 +135,7 @@ class SpanWriter:
         self.bytes += size
 
     def set_aside(self, message, why: DeadLetter) -> None:
-        """Writes a message that is no example into the file of dead letters."""
+        """Writes a message that is not an example into the file of dead letters."""
         if self._letters is None:
             path = os.path.join(self._folder, DEAD_LETTERS)
             self._letters = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115

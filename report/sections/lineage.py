@@ -47,7 +47,7 @@ def _facts(run, maker, origin):
     return [
         ("code", "Code", f"{commit[:10]}, {state}", f"commit {commit}, {state}"),
         ("lock", "Lock file", "", f"sha256 {origin.lock_sha256 or 'not recorded'}"),
-        ("own_code", "Code of one's own", "", origin.own_code),
+        ("own_code", "Your own code", "", origin.own_code),
         ("configuration", "Configuration", digest[:12], f"sha256 {digest}"),
         ("data", "Data", f"{dataset}, {fingerprint[:10]}", f"{dataset}, fingerprint {fingerprint}"),
         ("counts", "Examples", "", counts),

@@ -23,7 +23,7 @@ def destination(tmp_path_factory):
             lambda image: tf.io.decode_png(image, channels=1), images, fn_output_signature=tf.uint8
         )
         flat = tf.reshape(tf.cast(decoded, tf.float32) / 255, [-1, 64])
-        # A white image is one whose probabilities are no numbers.
+        # A white image is one whose probabilities are not numbers.
         white = tf.reduce_min(flat, axis=1, keepdims=True) == 1
         probabilities = tf.where(white, np.nan, tf.nn.softmax(flat @ weights))
         best = tf.argmax(probabilities, -1)

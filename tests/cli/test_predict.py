@@ -56,7 +56,7 @@ def test_bad_images_are_reported_and_skipped(predict, destination, folder):
     assert code == 1
     assert len(said) == 65
     assert [line.partition("png is skipped: ")[2] for line in complained[:-1]] == [
-        "This is no JPEG, PNG, GIF, BMP or WebP",
+        "This is not a JPEG, PNG, GIF, BMP or WebP",
         "This is an empty image",
         "This is a TIFF, which is not read. Save it as a PNG",
         "This is a PNG that is cut off",

@@ -22,9 +22,9 @@ def test_of_a_datasets_error_the_cause_comes_without_the_iterators_name():
 
 def test_of_an_assertion_the_cause_is_its_own_words():
     def check():
-        tf.debugging.Assert(tf.constant(1) > 2, ["This is no picture."])
+        tf.debugging.Assert(tf.constant(1) > 2, ["This is not a picture."])
 
-    assert reported(tf.function(check)) == "This is no picture"
+    assert reported(tf.function(check)) == "This is not a picture"
 
 
 def test_where_no_line_says_anything_the_caller_does():

@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def test_digits_with_code_of_ones_own_is_pushed_serves_without_it_and_knows_its_edits(
+def test_digits_with_user_code_is_pushed_serves_without_it_and_knows_its_edits(
     folder, pipeline, tmp_path, monkeypatch
 ):
     first = pipeline(config=folder / "digits.yaml")

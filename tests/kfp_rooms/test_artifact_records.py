@@ -13,7 +13,7 @@ EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
 NAMES = st.text(min_size=1, max_size=20).filter(
     lambda name: name not in ("display_name", "store_session_info")
 )
-# 2**53: beyond it a float, which is what the backend keeps, is no exact integer.
+# 2**53: beyond it a float, which is what the backend keeps, is not an exact integer.
 INTEGERS = st.integers(-(2**53), 2**53)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
@@ -101,7 +101,7 @@ def test_what_the_backend_adds_for_itself_is_not_taken_for_a_property():
     assert not to_artifact(record, EXAMPLES).mlmd_artifact.custom_properties
 
 
-def test_a_type_of_ones_own_is_found_by_its_module_and_name():
+def test_a_type_of_user_code_is_found_by_its_module_and_name():
     title = "tfx.types.standard_artifacts.Model"
 
     assert artifact_class({"schemaTitle": title}) is standard_artifacts.Model

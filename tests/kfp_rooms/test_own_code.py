@@ -1,4 +1,4 @@
-"""Code of one's own on a cluster: the package says what its steps need, and the steps check it."""
+"""User code on a cluster: the package says what its steps need, and the steps check it."""
 
 import pytest
 

@@ -58,7 +58,7 @@ def test_the_check_finds_what_kubernetes_would_refuse():
     job["spec"]["template"]["spec"]["containers"][0]["comand"] = []
     del job["spec"]["template"]["spec"]["containers"][0]["name"]
     found = "\n".join(mistakes(job))
-    assert "spec.completions: '3' is no integer" in found
+    assert "spec.completions: '3' is not integer" in found
     assert "containers[0].comand: unknown" in found
     assert "containers[0].name: missing" in found
 

@@ -102,11 +102,11 @@ def test_restarts_end_in_one_line_that_names_who_was_lost(together, tmp_path):
 
 
 def test_what_the_user_can_mend_ends_all_without_a_restart(together, tmp_path):
-    with pytest.raises(Failure, match=r"^The loss is no number\. \(worker 1; its log is "):
+    with pytest.raises(Failure, match=r"^The loss is not a number\. \(worker 1; its log is "):
         together("""
     both_started()
     if number:
-        raise Failure("The loss is no number.")
+        raise Failure("The loss is not a number.")
     time.sleep(600)""")
     assert len(starts(tmp_path, 0)) == 1
 

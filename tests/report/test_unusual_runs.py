@@ -1,4 +1,4 @@
-"""The report of a run that failed, was killed, is old, or has numbers that are none."""
+"""The report of a run that failed, was killed, is old, or has values that are not numbers."""
 
 import re
 

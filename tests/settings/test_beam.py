@@ -126,7 +126,7 @@ def test_a_service_that_is_not_there_is_reported_before_the_run():
 
 def test_a_program_that_is_not_there_is_reported_before_the_run(tmp_path):
     section = Beam.of(engine="prism", prism_binary=str(tmp_path / "prism"))
-    with pytest.raises(Failure, match=r"^beam\.prism_binary: .* is no file"):
+    with pytest.raises(Failure, match=r"^beam\.prism_binary: .* is not a file"):
         check(section)
     (tmp_path / "prism").touch()
     check(section)

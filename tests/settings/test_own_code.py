@@ -1,4 +1,4 @@
-"""Code of one's own is found, read and checked as a syntax tree: nothing of it runs."""
+"""User code is found, read and checked as a syntax tree: nothing of it runs."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def test_code_names_another_folder(project):
     assert "code: given '/no/such/folder'; allowed: an existing folder" in line
 
 
-def test_a_configuration_without_code_of_ones_own_names_no_folder():
+def test_a_configuration_without_user_code_names_no_folder():
     assert load("configs/digits.yaml").code is None
 
 
@@ -242,7 +242,7 @@ def test_code_that_is_not_there_is_one_line_for_a_step_too():
     assert "\n" not in str(refused.value)
 
 
-def test_no_package_of_this_project_passes_for_ones_own():
+def test_no_package_of_this_project_passes_for_user_code():
     assert rooms() | {"tests", "benchmarks", "environment"} == own_modules.OURS
     assert set().union(*FLOORS) - {"input_report"} <= own_modules.OURS
 

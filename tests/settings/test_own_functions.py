@@ -1,4 +1,4 @@
-"""Augmentations, losses and metrics of one's own are checked as networks are."""
+"""A user's augmentations, losses and metrics are checked as networks are."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_augmentations_losses_and_metrics_are_checked_as_networks_are(project, o
     assert mistake in line
 
 
-def test_a_metric_of_ones_own_can_have_bounds(project):
+def test_a_users_metric_can_have_bounds(project):
     project.write("others", OTHERS)
     bounds = "{cost: {max: 0.5}}", "{cost: {max_rise: 0.1}}"
     made = project.load(

@@ -47,7 +47,7 @@ class Loss(LossOfOneLabel):
             given *= tf.constant(self._class_weights, tf.float32)
         wanted = tf.cast(labels, tf.float32) * (1 - self._smoothing) + self._smoothing / 2
         if self._own:
-            # One's own loss is the image's: each class brings its share of it.
+            # A user's loss is that of the image: each class contributes its share.
             losses = self._own(logits, wanted)[:, tf.newaxis]
         else:
             losses = _losses(logits, wanted, self._gamma)

@@ -135,7 +135,7 @@ PATHS = {"columns": {"path": "label", "label": "id"}}
         (one(id=7), {}, "column 'id' (data.columns.key) has 7 twice"),
         (one(id=None), {}, "column 'id': given ''; allowed: a key in each row."),
         (every(group="") , {}, "column 'group': given ''; allowed: a group for every image"),
-        (every(split="holdout"), {}, "120 rows have a split that is none of train, validation, te"),
+        (every(split="holdout"), {}, "120 rows have a split that is not one of train, validation"),
         (every(weight=-1.0), {"columns": {"weight": "weight"}}, "allowed: a number of 0 or more"),
         (every(), PATHS, "given 'cat'; allowed: an s3:// or gs:// address, or set data.root."),
         (every(label="../../etc/passwd"), PATHS | {"root": "/tmp"},

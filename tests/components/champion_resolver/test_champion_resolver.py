@@ -1,4 +1,4 @@
-"""The champion is the version in service, and the same before and after one's own push."""
+"""The champion is the version in service, and the same before and after a push."""
 
 from types import SimpleNamespace
 

@@ -212,7 +212,7 @@ def test_with_a_change_alone_the_first_model_is_blessed(workshop, pets):
 
 
 def without_numbers(model):
-    """The model, answering the first class with probabilities that are no numbers."""
+    """The model, answering the first class with probabilities that are not numbers."""
 
     class Broken(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])

@@ -1,4 +1,4 @@
-"""A metric of one's own is measured from the counts, and its mistakes are one line."""
+"""A user's metric is measured from the counts, and its mistakes are one line."""
 
 import numpy as np
 import pytest

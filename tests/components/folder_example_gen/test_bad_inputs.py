@@ -72,12 +72,12 @@ def few_images(photos):
 
 def a_class_that_is_no_text(photos):
     os.rename(os.fsencode(photos / "dog"), os.fsencode(photos) + b"/\xff\xfe")
-    return "the class folder ?? holds what is no printable character of UTF-8"
+    return "the class folder ?? has a character that is not printable UTF-8"
 
 
 def a_class_of_two_lines(photos):
     (photos / "dog").rename(photos / "do\ng")
-    return "the class folder do?g holds what is no printable character of UTF-8"
+    return "the class folder do?g has a character that is not printable UTF-8"
 
 
 def a_link_to_itself(photos):

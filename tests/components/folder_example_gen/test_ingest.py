@@ -138,7 +138,7 @@ def test_what_is_no_whole_image_is_left_out_counted_and_named(photos, ingest, re
         "warning: 1 image above 256 MiB left out (cat/scan); "
         "warning: 2 images outside the classes and splits left out (cat/old/deep.jpg, top.jpg); "
         "2 hidden files or folders left out (.cache, cat/.DS_Store); "
-        "3 files left out that are no JPEG, PNG, GIF, BMP or WebP (cat/x.npy, dog/pipe, notes.txt)"
+        "3 files left out that are not JPEG, PNG, GIF, BMP or WebP (cat/x.npy, dog/pipe, notes.txt)"
     )
     assert "cat/cut.jpg, cat/page.png" in caplog.text
 

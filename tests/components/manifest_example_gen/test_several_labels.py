@@ -82,5 +82,5 @@ def test_a_cell_that_is_no_list_of_labels_is_reported_with_its_line(
 
 def test_the_name_of_a_class_is_printable(rows, photos, ingest):
     table = [row | {"label": ["cat", "a\nb"]} for row in rows]
-    with pytest.raises(Failure, match="holds what is no printable"):
+    with pytest.raises(Failure, match="has a character that is not"):
         ingest(write(photos / "labels.jsonl", table), features=SEVERAL)

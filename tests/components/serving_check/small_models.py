@@ -54,7 +54,7 @@ def save_model(
       one_crashes: a batch of one is an error.
       large_differs: the last answer of a batch above 32 is another.
       slow: matrix products of 700 x 700 in each request.
-      nan: the probabilities are no numbers.
+      nan: the probabilities are not numbers.
       mask_shift: added to the classes of the mask.
       on_corrupt: "answer" a corrupt image as a black one, or "die" of it.
       needs: a file that each request reads.

@@ -102,7 +102,7 @@ HAS = "It has: image (bytes), label (bytes), number (int64)."
         (with_record(label=""), NOTHING, {}, f"'label' holds no printable text. {HAS}"),
         (with_record(label=b"\xff"), NOTHING, {}, "feature 'label' holds no printable text. It"),
         (labels_of_two_kinds, NOTHING, {}, "Feature 'label' is bytes in "),
-        (with_record(number=2), {"class_names": ["a", "b"]}, INT, "label 2 is none of the 2 data."),
+        (with_record(number=2), {"class_names": ["a", "b"]}, INT, "label 2 is not one of the 2 da"),
         (with_record(number=-1), {"class_names": ["a", "b"]}, INT, "which stand for 0 to 1. Name"),
         (same, {"class_names": ["a", "b"]}, {}, "are names of whole numbers. Leave data.class_n"),
         (empty_test, BY_FILES, {}, "split test gets none of the 80 examples. Add exampl"),

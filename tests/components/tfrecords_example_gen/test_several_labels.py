@@ -33,7 +33,7 @@ def test_records_keep_their_lists_of_labels(labels, many_images, tmp_path, inges
 
 def test_every_label_is_one_of_the_named_classes(many_images, tmp_path, ingest):
     folder = write(tmp_path / "records" / "a.tfrecord", records(many_images, [[0, 7], [1]])).parent
-    with pytest.raises(Failure, match="label 7 is none of the 2 data"):
+    with pytest.raises(Failure, match="label 7 is not one of the 2 data"):
         ingest(folder, features=SEVERAL, class_names=["cat", "dog"])
 
 

@@ -56,7 +56,7 @@ def test_a_training_freezes_up_to_a_layer_by_its_name():
     steps = steps_of(freeze_epochs=10, freeze_to="normal")
     assert [layer.name for layer in steps.freezing.layers][-2:] == ["first", "normal"]
     assert steps.freezing.for_good
-    with pytest.raises(Failure, match=r"given 'norm', which is no layer.*did you mean normal"):
+    with pytest.raises(Failure, match=r"given 'norm', which is not a layer.*did you mean normal"):
         steps_of(freeze_epochs=1, freeze_to="norm")
     with pytest.raises(Failure, match="no layer is left to train; allowed: one before classifier"):
         steps_of(freeze_epochs=1, freeze_to="classifier")

@@ -1,4 +1,4 @@
-"""Code of one's own in a training: what it is given, and what becomes of its mistakes."""
+"""User code in a training: what it is given, and what becomes of its mistakes."""
 
 import keras
 import numpy as np
@@ -189,7 +189,7 @@ def test_a_function_or_a_class_is_the_network(kit):
     assert built(f"{module}:per_pixel", per_pixel=True)(images).shape == (2, 4, 4, 10)
 
 
-def test_all_but_the_classifier_of_a_model_of_ones_own_is_its_body(kit):
+def test_all_but_the_classifier_of_a_users_model_is_its_body(kit):
     module = kit("""
         import keras
         from keras import layers

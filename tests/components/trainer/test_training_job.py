@@ -64,7 +64,7 @@ def test_other_examples_start_a_new_training(job, tmp_path):
     assert job.state_folder({}) != before
 
 
-def test_an_edit_of_ones_own_network_starts_a_new_training(job, tmp_path, monkeypatch):
+def test_an_edit_of_a_users_network_starts_a_new_training(job, tmp_path, monkeypatch):
     package = UserPackage(tmp_path, monkeypatch)
     package.write("nets", "def tiny(pixels, classes):\n    pass\n")
     look_in(tmp_path)

@@ -39,7 +39,7 @@ def test_the_average_is_that_of_its_definition_and_only_in_place_meanwhile(decay
 
 
 def normalised(training: Training, **keys) -> Steps:
-    """A network with batch normalisation, whose statistics are no trained weights."""
+    """A network with batch normalisation, whose statistics are not trained weights."""
     keras.utils.set_random_seed(3)
     images = keras.Input((SIDE, SIDE, 1), dtype="uint8")
     pixels = keras.layers.Rescaling(1 / 255)(images)

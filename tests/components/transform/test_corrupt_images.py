@@ -27,7 +27,7 @@ def png_of_claimed_size(width: int, height: int) -> bytes:
     ("name", "reason"),
     [
         ("empty", "empty"),
-        ("text", "This is no JPEG, PNG, GIF, BMP or WebP"),
+        ("text", "This is not a JPEG, PNG, GIF, BMP or WebP"),
         ("truncated JPEG", "This is a JPEG that is cut off"),
         ("truncated PNG", "This is a PNG that is cut off"),
         ("PNG of no size", "PNG"),
@@ -41,7 +41,7 @@ def test_what_does_not_decode_is_told_with_its_reason(make, name, reason):
     jpeg, png = make.encode(make.picture(), "JPEG"), make.encode(make.picture())
     records = {
         "empty": make.example(b""),
-        "text": make.example(b"this is no picture"),
+        "text": make.example(b"this is not a picture"),
         "truncated JPEG": make.example(jpeg[:-40]),
         "truncated PNG": make.example(png[:-40]),
         "PNG of no size": make.example(png_of_claimed_size(0, 0)),

@@ -185,7 +185,7 @@ def test_a_trial_that_diverges_leaves_no_checkpoint(search_in, digits, tmp_path)
     inputs = digits.inputs
     graph, state = tmp_path / "transform_graph", tmp_path / "checkpoints"
     shutil.copytree(digits.folder / "transform_graph", graph)
-    # So large that the weights are no numbers any more at the end of the epoch.
+    # So large that the weights are not numbers any more at the end of the epoch.
     statistics = graph / "pixel_statistics.json"
     statistics.write_text(json.dumps(json.loads(statistics.read_text()) | {"mean": [1e30]}))
     inputs["transform_graph"][0].uri = str(graph)

@@ -50,9 +50,9 @@ def refusal(address: str, cache) -> str:
     [
         ([], "", "there is nothing at or below this address. Correct it."),
         (["photos of others/1"], "/photos", "there is nothing at or below this address."),
-        (["a//b"], "", "the key 'a//b' is no path of a file. Rename or remove the object."),
-        (["photos/../b"], "/photos", "the key 'photos/../b' is no path of a file."),
-        (["photos/\x00"], "/photos", "is no path of a file. Rename or remove the object."),
+        (["a//b"], "", "the key 'a//b' is not the path of a file. Rename or remove the object."),
+        (["photos/../b"], "/photos", "the key 'photos/../b' is not the path of a file."),
+        (["photos/\x00"], "/photos", "is not the path of a file. Rename or remove the object."),
     ],
 )
 def test_keys_that_make_no_folder_are_one_line(bucket, tmp_path, keys, below, expected):
@@ -122,7 +122,11 @@ def test_what_a_store_answers_is_one_line(scheme, answer, expected, quick, tmp_p
         ("s3", {"AWS_ENDPOINT_URL": "http://127.0.0.1:PORT"}, "http://127.0.0.1:PORT cannot be re"),
         ("s3", {"AWS_ENDPOINT_URL": f"http://me:{SECRET}@127.0.0.1:PORT"}, "//127.0.0.1:PORT cann"),
         ("s3", {"AWS_ENDPOINT_URL": "http://no-such-host.invalid"}, "-host.invalid cannot be rea"),
-        ("s3", {"AWS_ENDPOINT_URL": "localhost:9000"}, "AWS_ENDPOINT_URL is no URL, as in http:"),
+        (
+            "s3",
+            {"AWS_ENDPOINT_URL": "localhost:9000"},
+            "AWS_ENDPOINT_URL is not a URL, as in http:",
+        ),
         ("s3", {"AWS_PROFILE": "nobody"}, "there is no AWS profile 'nobody'"),
         ("s3", {"AWS_ACCESS_KEY_ID": None}, "no credentials were found; set AWS_PROFILE, or AWS"),
         ("gs", {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:PORT"}, "1:PORT cannot be reached; ch"),

@@ -81,7 +81,7 @@ def test_what_is_no_example_becomes_a_dead_letter_with_its_reason(ingest, cluste
     assert "5 dead letters (1 broken, 1 empty, 1 no image, 2 unlabelled)" in said
     reasons = {(letter["partition"], letter["reason"]) for letter in dead_letters(tmp_path)}
     assert reasons == {
-        (0, "the image is no JPEG, PNG, GIF, BMP or WebP"),
+        (0, "the image is not a JPEG, PNG, GIF, BMP or WebP"),
         (1, "the PNG is cut off"),
         (2, "no header 'label'"),
         (3, "header 'label' holds no printable text"),

@@ -153,7 +153,7 @@ def test_a_part_without_examples_is_told(split, data_dir):
 
 def test_only_files_that_are_damaged_or_gone_are_to_be_prepared_again(data_dir, tmp_path):
     data_dir = shutil.copytree(data_dir, str(tmp_path / "damaged"))
-    with pytest.raises(Failure, match=r"split broken cannot be read: This is no JPEG") as told:
+    with pytest.raises(Failure, match=r"split broken cannot be read: This is not a JPEG") as told:
         batches(data_dir, "broken")
     assert "Prepare" not in str(told.value)
     [file] = Path(data_dir).rglob("*train.tfrecord*")
