@@ -27,7 +27,7 @@ class Interval(NamedTuple):
         bounds = f"{self.low:.2f} to {self.high:.2f}"
         if self.high < _AT_CEILING:
             return f"{bounds} of the ceiling"
-        place = "at the ceiling" if self.low >= _CERTAIN else "not told apart from the ceiling"
+        place = "at the ceiling" if self.low >= _CERTAIN else "indistinguishable from the ceiling"
         return f"{place} ({bounds})"
 
 

@@ -54,7 +54,7 @@ def test_the_interval_holds_the_true_share_95_times_of_100(pairs):
     ("interval", "words"),
     [
         (Interval(0.97, 0.99, 1.0), "at the ceiling (0.97 to 1.00)"),
-        (Interval(0.7, 0.9, 1.0), "not told apart from the ceiling (0.70 to 1.00)"),
+        (Interval(0.7, 0.9, 1.0), "indistinguishable from the ceiling (0.70 to 1.00)"),
         (Interval(0.7, 0.8, 0.9), "0.70 to 0.90 of the ceiling"),
     ],
 )
