@@ -24,6 +24,7 @@ from kfp.run_facts import PUSHING_STEP, add_run_facts
 from kfp.run_origin import origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
 from pipeline.code_fingerprint import CODE
+from pipeline.program import uncollected
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
 from settings.workers import Workers
@@ -44,7 +45,8 @@ def compile_package(configuration, output):
       ConfigurationError: a key of the `kubeflow` section names something unknown.
       PackageRefused: the backend would refuse the package.
     """
-    from pipeline.create_pipeline import create_pipeline
+    with uncollected():
+        from pipeline.create_pipeline import create_pipeline
 
     there = on_a_cluster(configuration)
     check_images(there)

@@ -1,6 +1,7 @@
 import sys
 
 from pipeline import surroundings
+from pipeline.program import exit_at_once
 
 surroundings.pin()  # before the libraries that read the variables
 try:
@@ -8,4 +9,4 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 
-sys.exit(main())
+exit_at_once(main())

@@ -16,6 +16,7 @@ from failures import Failure, in_one_line
 from files import writing
 from files.strict_json import text_of
 from pipeline import data_service, worker_processes
+from pipeline.program import uncollected
 from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
@@ -86,12 +87,13 @@ def _run_shown(configuration, began, display, write_report, results):
 
 def _run(configuration, began, display):
     # After the first line is on the screen: these imports take seconds.
-    from tfx.orchestration import metadata
+    with uncollected():
+        from tfx.orchestration import metadata
 
-    from pipeline.create_pipeline import create_pipeline
-    from pipeline.local_runner import LocalRunner
-    from pipeline.origin import origin_of
-    from pipeline.recovery import clear_unfinished
+        from pipeline.create_pipeline import create_pipeline
+        from pipeline.local_runner import LocalRunner
+        from pipeline.origin import origin_of
+        from pipeline.recovery import clear_unfinished
 
     connection = metadata.sqlite_metadata_connection_config(
         str(Path(configuration.root) / "metadata.sqlite")
