@@ -15,7 +15,7 @@ def add_verbs(verbs):
     dispatcher = roles.add_parser("dispatcher", help="deals out the work; one for all workers")
     dispatcher.add_argument("--port", type=_port, default=5050)
     dispatcher.add_argument(
-        "--work-dir", required=True, metavar="FOLDER", help="what a restarted one has to know"
+        "--work-dir", required=True, metavar="FOLDER", help="what a restarted dispatcher must know"
     )
     dispatcher.set_defaults(verb=_dispatcher)
     worker = roles.add_parser("worker", help="reads and decodes; as many as are needed")
@@ -25,7 +25,7 @@ def add_verbs(verbs):
         default=socket.gethostname(),
         help="the name under which trainings reach this machine (default: %(default)s)",
     )
-    worker.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
+    worker.add_argument("--port", type=_port, default=0, help="0, the default, picks a free one")
     worker.set_defaults(verb=_worker)
     check = roles.add_parser("check", help="whether a dispatcher or worker answers, for probes")
     check.add_argument("address", metavar="HOST:PORT")

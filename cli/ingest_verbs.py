@@ -8,12 +8,12 @@ def add_verbs(verbs):
     """Adds the verb to what argparse's add_subparsers returned."""
     ingest = verbs.add_parser("ingest", help="write what is new in a Kafka topic as the next span")
     ingest.add_argument(
-        "--follow", action="store_true", help="go on with what comes, until SIGTERM or Ctrl-C"
+        "--follow", action="store_true", help="keep reading until SIGTERM or Ctrl-C"
     )
     ingest.add_argument(
         "--accept-loss",
         action="store_true",
-        help="go on behind messages that the topic's retention has dropped",
+        help="continue after messages that the topic's retention has dropped",
     )
     ingest.set_defaults(verb=_ingest)
     add_configuration(ingest)

@@ -16,9 +16,9 @@ _BIGQUERY = "bigquery:"
 
 def add_verbs(verbs):
     """Adds the verbs to what argparse's add_subparsers returned."""
-    predict = verbs.add_parser("predict", help="what the pushed model says of images")
+    predict = verbs.add_parser("predict", help="predict images with the pushed model")
     predict.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="files, folders or globs, also of a bucket"
+        "images", nargs="+", metavar="IMAGE", help="files, folders or globs, here or in a bucket"
     )
     predict.add_argument("--json", action="store_true", help="one JSON object an image")
     predict.add_argument("--top", type=int, default=5, help="classes to show (default: 5)")

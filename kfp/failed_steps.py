@@ -40,7 +40,7 @@ def _said(step, log, end):
     own = [line.strip() for line in log.splitlines() if line.startswith(f"{step} failed: ")]
     if own:
         return own[-1].removeprefix(f"{step} failed: ")
-    return f"it was ended from outside, as for want of memory; {end}"
+    return f"it was killed from outside, perhaps for lack of memory; {end}"
 
 
 def _uploaded(server, run, step):

@@ -46,7 +46,7 @@ def _of_tasks(tasks):
     for task in tasks:
         if task.get("type") == "RUNTIME":
             pods = [pod["name"] for pod in task.get("pods", []) if pod.get("type") == "EXECUTOR"]
-            reason = task.get("status_metadata", {}).get("message") or "nobody knows why"
+            reason = task.get("status_metadata", {}).get("message") or "unknown reason"
             state = task.get("state") or "PENDING"
             unstarted = " ".join(reason.split()) if state in FAILED and not pods else None
             yield Step(task["name"], state, pods, unstarted)

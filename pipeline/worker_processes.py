@@ -145,7 +145,7 @@ def _attempt(command, folder: Path, log_of, gpus: Sequence[str | None]) -> str |
         if failure.exists():
             raise Failure(f"{failure.read_text()} (worker {number}; its log is {log_of(number)})")
         if code == Failure.exit_code:
-            raise Failure(f"worker {number} ended without a word. Its log is {log_of(number)}")
+            raise Failure(f"worker {number} ended without a message. Its log is {log_of(number)}")
     lost = [number for number, code in enumerate(codes) if code not in (None, 0)]
     if not lost:
         return None

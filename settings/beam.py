@@ -43,7 +43,7 @@ class Beam(Section):
         )
     )
     processes: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        None, description="how many, with engine processes; omit for one a core"
+        None, description="how many, with engine processes; omit for one per core"
     )
     job_service: Address | None = Field(
         None, description="Beam's job service, as of Flink's or Spark's job server"
@@ -59,7 +59,7 @@ class Beam(Section):
     )
     workers: Literal["loopback", "external", "docker"] = Field(
         "loopback",
-        description="where the engine has Python work done: in this process, by worker_pool, or in "
+        description="where the engine runs Python code: in this process, by worker_pool, or in "
         "containers of worker_image",
     )
     worker_pool: Address | None = Field(
@@ -80,8 +80,8 @@ class Beam(Section):
     )
     retries: Annotated[int, Field(ge=0, le=100)] = Field(
         2,
-        description="how many times a job that the engine fails, or that takes too long, is "
-        "started again, for the shards that it left undone",
+        description="how many times a job that fails or takes too long is started again, for the "
+        "shards that it left undone",
     )
     args: list[str] = Field([], description="further options of Beam itself")
 

@@ -58,8 +58,8 @@ class BigqueryColumns(Columns):
     time: Column = Field("time", description="when the image was made; for split_by: time")
     key: Column | None = Field(
         None,
-        description="what names a row in messages, another one in each; omit for the number of "
-        "the row in its stream",
+        description="a unique name of each row, for messages; omit for the number of the row in "
+        "its stream",
     )
 
     @field_validator("image")
@@ -80,16 +80,17 @@ class BigquerySource(RowSplits):
         None, description="instead of `table`, GoogleSQL whose result is read"
     )
     where: Column | None = Field(
-        None, description="with `table`, a SQL condition that BigQuery picks rows by: quality > 3"
+        None, description="with `table`, a SQL condition that picks rows, such as quality > 3"
     )
     snapshot: Moment | None = Field(
         None,
-        description="with `table`, when the table was as it is to be read, within its time travel "
-        "(7 days as a rule); omit for the start of the run",
+        description="with `table`, the time as of which it is read, within its time travel (7 "
+        "days as a rule); omit for the start of the run",
     )
     columns: BigqueryColumns = Field(BigqueryColumns(), description="the names of the columns")
     root: ImageRoot | None = Field(
-        None, description="with columns.path, where relative paths begin, and what they stay below"
+        None,
+        description="with columns.path, the folder that relative paths start from and stay below",
     )
     project: Project | None = Field(
         None, description="the project that pays; omit for that of the credentials"
@@ -101,12 +102,12 @@ class BigquerySource(RowSplits):
         8, description="how many streams of rows are read at once, at most"
     )
     retry_seconds: Annotated[float, Field(gt=0)] = Field(
-        300.0, description="how long what throttles or drops is tried again without any progress"
+        300.0, description="how long throttled and dropped calls are retried without any progress"
     )
     api_endpoint: Endpoint | None = Field(
         None,
         description="BigQuery's REST API, for Private Service Connect; omit for "
-        "BIGQUERY_EMULATOR_HOST, if it is set, else Google's. Credentials go to https alone",
+        "BIGQUERY_EMULATOR_HOST, if it is set, else Google's. Credentials are sent over https only",
     )
     storage_endpoint: Endpoint | None = Field(
         None, description="likewise, BigQuery's Storage Read API; omit for Google's"

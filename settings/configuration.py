@@ -52,8 +52,8 @@ class Configuration(Section):
     )
     code: Folder | None = Field(
         None,
-        description="the folder that holds the packages of your own that sections name as "
-        "package.module:Name; omit for the folder of the configuration's file",
+        description="the folder of your own packages, which sections name as package.module:Name; "
+        "omit for the folder of the configuration's file",
     )
     data: SerializeAsAny[Data] = Field(
         description="what the examples are read from, their splits and their features"

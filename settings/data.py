@@ -45,7 +45,7 @@ class Features(Section):
     )
     multi_label: bool = Field(
         False,
-        description="whether label_feature holds any number of classes, none as well; true selects "
+        description="whether label_feature holds any number of classes, or none; true selects "
         "multi-label classification",
     )
     mask_feature: str | None = Field(

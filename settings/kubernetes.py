@@ -120,7 +120,7 @@ class Step(Section):
     cache: bool | None = Field(
         None,
         description="reuse an earlier result; omit to reuse it unless the step reads what may "
-        "change unseen, an ExampleGen's while its data has the same fingerprint",
+        "change unnoticed (an ExampleGen: while its data has the same fingerprint)",
     )
     node_selector: dict[LabelKey, LabelValue] = Field({}, description="labels its node must have")
     tolerations: list[Toleration] = Field([], description="taints of a node that it tolerates")

@@ -33,7 +33,7 @@ class Model(Section):
     )
     parameters: dict[str, Any] = Field(
         {},
-        description="the network's own keys, listed below, or those of your own one",
+        description="the keys of the network, listed below, or of your own one",
         validate_default=True,
     )
 

@@ -20,8 +20,8 @@ class Serving(Section):
     )
     warm_up: bool = Field(
         False,
-        description="push one real request a signature with the model, which TensorFlow Serving "
-        "answers for itself before it takes any other; needs check",
+        description="push one real request per signature with the model, which TensorFlow Serving "
+        "answers before any other; needs check",
     )
 
     export: list[Literal["tflite_float16", "tflite_int8", "onnx"]] = Field(

@@ -51,7 +51,7 @@ def share_or(pattern: str, words: str):
 
 
 class PartSplits(Section):
-    """Splits as percentages, or each by a name of its own."""
+    """Splits as percentages, or each by its own name."""
 
     NAMES: ClassVar[str]  # what the names are of, for messages, as in "folders"
 

@@ -84,7 +84,7 @@ class Window(Section):
     model_config = ConfigDict(populate_by_name=True)
 
     last: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="the newest span and those before it, so many in all"
+        None, description="how many of the newest spans"
     )
     from_: Span | None = Field(
         None, alias="from", description="the first span; omit for the first there is"
@@ -130,8 +130,8 @@ class Spanned(Section):
     )
     span: Span | None = Field(
         None,
-        description="the span that counts as the newest, to repeat what was read when it was; "
-        "omit for the newest there is",
+        description="the span that counts as the newest, to read again what was read then; omit "
+        "for the newest there is",
     )
     span_store_gb: Annotated[float, Field(gt=0)] = Field(
         100.0,

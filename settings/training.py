@@ -43,29 +43,30 @@ class Training(Section):
     schedule: Literal["cosine", "one_cycle", "step", "constant"] = Field(
         "cosine",
         description="cosine and one_cycle decay to 0 at the last epoch, step falls to a tenth "
-        "after half of the epochs and again after three quarters, constant stays at learning_rate; "
-        "how long it rises before is warmup_epochs",
+        "after half of the epochs and again after three quarters, constant stays at "
+        "learning_rate; warmup_epochs says how long it rises first",
     )
     warmup_epochs: Annotated[float, Field(ge=0, le=100_000)] | None = Field(
         None,
-        description="epochs, a part of one as well, in which the rate rises from a tenth of "
-        "learning_rate, with one_cycle from a twenty-fifth; omit for 1 with cosine, three tenths "
-        "of all epochs with one_cycle, and 0 with step and constant",
+        description="epochs, whole or not, over which the rate rises from a tenth of "
+        "learning_rate (one_cycle: from a twenty-fifth); omit for 1 with cosine, three tenths of "
+        "all epochs with one_cycle, and 0 with step and constant",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(
         "adam", description="sgd uses Nesterov momentum 0.9"
     )
     weight_decay: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None,
-        description="share of a weight, times the learning rate, that each step takes from it; "
-        "biases and normalisation are left out; omit for 0.004 with adamw, else 0",
+        description="share of each weight, times the learning rate, that a step removes; biases "
+        "and normalisation are exempt; omit for 0.004 with adamw, else 0",
     )
     gradient_clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="the longest that all gradients together may be; omit for no limit"
+        None, description="the largest norm of all gradients together; omit for no limit"
     )
     loss: own("loss", ("cross_entropy", "focal")) = Field(
         "cross_entropy",
-        description="what is minimised; focal counts less what the model already gets right",
+        description="what is minimised; focal gives less weight to what the model already gets "
+        "right",
     )
     loss_parameters: dict[str, Any] = Field(
         {}, description="the keys of a loss of your own", validate_default=True
@@ -75,13 +76,13 @@ class Training(Section):
     )
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
-        description="shuffled takes every example once an epoch; balanced as many of each class, "
-        "each example of a rare class many times, from memory or disk",
+        description="shuffled takes every example once per epoch; balanced takes as many of each "
+        "class, repeating examples of rare ones, from memory or disk",
     )
     class_weights: ClassWeights = Field(
         None,
-        description="what each class weighs in the training loss: balanced makes all weigh the "
-        "same, a class that is not named weighs 1, and 0 leaves a class out; omit for 1 each",
+        description="weight of each class in the training loss: balanced gives all the same say, "
+        "a class that is not named has 1, and 0 leaves a class out; omit for 1 each",
     )
     mixup: Annotated[float, Field(ge=0, le=10)] = Field(
         0.0,
@@ -90,8 +91,9 @@ class Training(Section):
     )
     cutmix: Annotated[float, Field(ge=0, le=10)] = Field(
         0.0,
-        description="replaces a rectangle of each image, and its share of the label or part of the "
-        "mask, by another one's, its area drawn from Beta(cutmix, cutmix); 1 is usual, 0 is off",
+        description="replaces a rectangle of each image, and its share of the label or part of "
+        "the mask, with another image's; its area is drawn from Beta(cutmix, cutmix); 1 is usual, "
+        "0 is off",
     )
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None,
@@ -100,47 +102,48 @@ class Training(Section):
     )
     freeze_epochs: Annotated[int, Field(ge=0, le=100_000)] = Field(
         0,
-        description="epochs, from the first on, in which the layers that began with weights of "
-        "model.weights keep them; as many as epochs for the whole training",
+        description="number of first epochs in which layers that began with model.weights keep "
+        "their weights; as many as epochs for the whole training",
     )
     freeze_to: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="the last layer that freeze_epochs freezes, by its name in Keras; omit for "
-        "the whole backbone, or all layers but the last one where there is none",
+        "the whole backbone or, without one, all layers but the last",
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0,
-        description="share of the learning rate above it that each stage of the backbone learns "
-        "at; a stage ends where the features' sides shrink; 1 is the same rate everywhere",
+        description="learning rate of each stage of the backbone as a share of the one above it; "
+        "a stage ends where the feature maps shrink; 1 is the same rate everywhere",
     )
     gradient_accumulation: Annotated[int, Field(ge=1, le=64)] = Field(
         1,
-        description="parts in which a step goes through its batch, one after the other, so that a "
-        "large batch fits into the device's memory; batch_size is a multiple of it",
+        description="parts in which a step processes its batch, one after the other, so that a "
+        "large batch fits into the device's memory; must divide batch_size",
     )
     monitor: Monitored = Field(
         "loss",
-        description="the validation's metric that decides which epoch is the best, and when early "
+        description="the validation metric that decides which epoch is the best, and when early "
         "stopping stops",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="share of each label that goes to all classes alike, in training alone",
+        description="share of each label that is spread evenly over all classes, in training only",
     )
     early_stopping_patience: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="stop after so many epochs without a better value of monitor; omit to disable",
+        description="stop after this many epochs without a better value of monitor; omit to "
+        "disable",
     )
     calibration: Literal["temperature", "none"] = Field(
         "temperature",
         description="temperature divides a classifier's logits by one number, fitted on the "
-        "validation split after the training, so that of its answers with probability 0.8, four "
-        "of five are right; which class is the likeliest stays; only with one label an image",
+        "validation split after training, so that of its answers with probability 0.8, four out "
+        "of five are right; the most likely class stays the same; only with one label per image",
         json_schema_extra=KEEPS_CHECKPOINT,
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0,
-        description="time between checkpoints, and so the work that a kill may cost",
+        description="time between checkpoints, and so the most work that a kill can cost",
         json_schema_extra=KEEPS_CHECKPOINT,
     )
     checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
@@ -148,9 +151,13 @@ class Training(Section):
         description="steps between checkpoints, in addition to the time; omit to go by time only",
         json_schema_extra=KEEPS_CHECKPOINT,
     )
-    deterministic: bool = Field(False, description="bit-for-bit repeatable, and slower")
+    deterministic: bool = Field(
+        False, description="make training bit-for-bit repeatable, and slower"
+    )
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "auto", description="precision of the computation; auto mixes where the device gains by it"
+        "auto",
+        description="precision of the computation; auto is mixed where that is faster on the "
+        "device",
     )
     xla: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -158,7 +165,7 @@ class Training(Section):
         "devices, on normalises each device's part of a batch by itself",
     )
     steps_per_execution: Annotated[int, Field(ge=1, le=1000)] = Field(
-        1, description="steps that one call of the compiled function takes"
+        1, description="steps in one call of the compiled function"
     )
     worker_wait_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0,

@@ -17,7 +17,7 @@ class InputFunction(Section):
         "auto",
         description="where images are kept between epochs: decoded in memory or on the disk, "
         "compressed in memory as JPEGs, which lose a little, or nowhere with streaming; auto "
-        "chooses what is predicted to train quickest",
+        "chooses the strategy that is predicted to train fastest",
     )
     cache_dir: CacheFolder | None = Field(
         None, description="a folder on a local disk for the disk strategy; omit for one below root"
@@ -30,7 +30,7 @@ class InputFunction(Section):
     data_service: matching(r"grpc://[\w.-]+:\d{1,5}", "grpc://host:port") | None = Field(
         None,
         description="dispatcher of a tf.data service whose workers read and decode the training "
-        "images, for streaming alone: what a lost worker had is left out of the epoch",
+        "images, for streaming only: the images of a lost worker are left out of the epoch",
     )
     data_service_timeout_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
         300.0,
@@ -38,8 +38,8 @@ class InputFunction(Section):
     )
     probe_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,
-        description="about how many seconds strategy auto measures before it chooses; images that "
-        "decode to less than 16 MiB for each of them need no measuring; 0 goes by their size alone",
+        description="about how many seconds strategy auto measures before it chooses; data of "
+        "less than 16 MiB, decoded, for each of them is not measured; 0 goes by size alone",
     )
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ def _for_masks(training: Training, classes: Iterable[str]) -> Iterator[tuple[str
         by = training.origin("mixup")
         yield "mixup", f"given {training.mixup}{by}; allowed: 0, as masks cannot be added"
     if training.input.strategy == "compressed":
-        reason = "given compressed, and masks as JPEGs would not keep their classes"
+        reason = "given compressed, and masks would lose their classes as JPEGs"
         yield "input.strategy", f"{reason}; allowed: auto, memory, disk, streaming"
     if isinstance(training.class_weights, dict):
         for name in training.class_weights:

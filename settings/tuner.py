@@ -93,7 +93,8 @@ class Tuner(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(description="epochs of each training")
     parallel_trials: Annotated[int, Field(ge=1, le=256)] = Field(
         1,
-        description="trainings at a time; several each get a process and a share of the GPUs",
+        description="trainings at a time; with several, each gets a process and a share of the "
+        "GPUs",
     )
     objective: Literal["validation_loss", "validation_accuracy", "validation_mean_iou"] = Field(
         "validation_loss", description="what trials are compared by, in their best epoch"
@@ -103,9 +104,9 @@ class Tuner(Section):
     )
     stop_poor_after: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         None,
-        description="stop a trial after so many epochs, or a later one, while the best of its "
-        "epochs is worse than the median of what the trials before it had reached by then; the "
-        "first three are never stopped; omit to train all to the end",
+        description="stop a trial after this many epochs, or later, if the best of its epochs is "
+        "worse than the median of what the trials before it had reached by then; the first three "
+        "are never stopped; omit to train all to the end",
     )
     search_space: Annotated[dict[str, Tried], Field(min_length=1)] = Field(
         description="by configuration key: {min, max, log} or {choices: [...]}"

@@ -92,19 +92,19 @@ def _of_the_way_there(error: Exception, source: BigquerySource) -> tuple[str, ..
     tried = f"and {source.retry_seconds:g} seconds of trying again did not help"
     endpoints = "Check the network, data.api_endpoint and data.storage_endpoint, then run again"
     if isinstance(error, requests.exceptions.JSONDecodeError | pa.ArrowException):
-        return "what answers does not do so as BigQuery does", cause, endpoints
+        return "the server that answers is not BigQuery", cause, endpoints
     if isinstance(error, google.auth.exceptions.TransportError):
         what = "the server that checks the credentials cannot be reached"
         return what, cause, "Check the network, then run again"
     if isinstance(error, google.auth.exceptions.GoogleAuthError | exceptions.Unauthorized):
         file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
         why = f" (GOOGLE_APPLICATION_CREDENTIALS is {shown(file)}: {cause})" if file else ""
-        return f"no credentials that count were found{why}", _WAY_TO_CREDENTIALS
+        return f"no valid credentials were found{why}", _WAY_TO_CREDENTIALS
     if isinstance(error, _THROTTLED):
         next_step = "Run again later, lower data.streams, or raise data.retry_seconds"
         return f"BigQuery throttles (RESOURCE_EXHAUSTED), {tried}", cause, next_step
     if _passes(error):
-        return f"BigQuery cannot be reached or breaks off, {tried}", cause, endpoints
+        return f"BigQuery cannot be reached or drops connections, {tried}", cause, endpoints
     return None
 
 

@@ -67,7 +67,7 @@ def find(
     if source.table is not None and table.table_type not in _READABLE:
         kind = table.table_type.lower().replace("_", " ")
         raise Failure(
-            f"{place} is a {kind}, which the Storage Read API cannot read at a time. Read it by "
+            f"{place} is a {kind}, which the Storage Read API cannot read as of a time. Read it by "
             f"data.query: SELECT * FROM `{place}`."
         )
     columns = [field.name for field in table.schema]

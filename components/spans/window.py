@@ -90,7 +90,7 @@ def _missing(named: Iterable[int], number: int, found: Mapping[int, Place], date
     return Failure(
         f"data.window: span{'s' if number > 1 else ''} {', '.join(named)}{more} "
         f"{'are' if number > 1 else 'is'} missing. There {'are' if len(found) > 1 else 'is'} "
-        f"{_in_words(found, dates)}, such as {some}. Bring what is missing, or choose "
+        f"{_in_words(found, dates)}, such as {some}. Add what is missing, or choose "
         "another window; {gaps: true} leaves out what is missing."
     )
 
@@ -114,7 +114,7 @@ def _check_known(
 def _gone(place: Place, left: str, dates: bool) -> Failure:
     drop = f"spans drop {name_of(place.span, dates)}"
     return Failure(
-        f"{place.path}: {place.words(dates)} was read before and is gone; left is {left}. "
+        f"{place.path}: {place.words(dates)} was read before and is gone; what remains is {left}. "
         f"Restore it, or run `{drop}` to go on without it."
     )
 

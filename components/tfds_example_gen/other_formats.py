@@ -40,7 +40,8 @@ def batches(
     if count != take:
         raise Failure(
             f"{path} holds {'more' if count > take else 'fewer'} records than the {skip + take:,} "
-            "that its dataset_info.json promises. Prepare the dataset again, best as tfrecord."
+            "that its dataset_info.json promises. Prepare the dataset again, preferably as "
+            "tfrecord."
         )
 
 
@@ -50,7 +51,7 @@ def _next_batch(stored: Iterator[bytes], path: str, file_format: str) -> list[by
     except Exception as error:  # each format's library has exceptions of its own
         raise Failure(
             f"{path} cannot be read as {file_format}: {first_line(error)}. Copy the file again, or "
-            "delete the dataset's folder and prepare it again, best as tfrecord."
+            "delete the dataset's folder and prepare it again, preferably as tfrecord."
         ) from error
 
 

@@ -56,6 +56,7 @@ def _runs(shard: Shard, offset: int) -> Iterator[tuple[bytes, Sequence[bytes]]]:
         offset += len(run.bytes)
     if piece.to_end and size(piece.path) > offset:
         raise Failure(
-            f"{piece.path} goes on after byte {offset:,}, where by its dataset_info.json it ends. "
-            "Its files do not belong together: delete the folder and prepare it again."
+            f"{piece.path} goes on after byte {offset:,}, where it should end by its "
+            "dataset_info.json. Its files do not belong together: delete the folder and prepare it "
+            "again."
         )

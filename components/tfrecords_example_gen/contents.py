@@ -159,7 +159,7 @@ def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, li
             key = f"data.splits.{role}" if role else "data.files"
             there = listed(name for name in os.listdir(folder) if not name.startswith("."))
             raise Failure(
-                f"{place}: no file is like {shown(pattern)!r} ({key}). There are: "
+                f"{place}: no file matches {shown(pattern)!r} ({key}). There are: "
                 f"{there or 'no files'}. Correct data.path or {key}."
             )
         for name in names:

@@ -195,7 +195,9 @@ def _multi_worker() -> tf.distribute.Strategy:
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except LOST as error:
-        raise WorkerLost(f"Trainer: a worker was gone before all had met ({error}).") from error
+        raise WorkerLost(
+            f"Trainer: a worker was lost before all had connected ({error})."
+        ) from error
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise Failure(
             f"Trainer: the workers of TF_CONFIG cannot train together: "

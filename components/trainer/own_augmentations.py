@@ -44,7 +44,7 @@ def _check(name: str, what: str, changed, original: tf.Tensor) -> None:
     same_shape = original.shape.is_compatible_with(getattr(changed, "shape", ()))
     if not same_shape or changed.dtype != original.dtype:
         raise Failure(
-            f"Trainer: {name} answers with {what} of shape {getattr(changed, 'shape', None)} and "
+            f"Trainer: {name} returns {what} of shape {getattr(changed, 'shape', None)} and "
             f"{getattr(changed, 'dtype', type(changed))!r}; allowed: {original.shape} and "
             f"{original.dtype!r}, where None is the batch."
         )

@@ -28,7 +28,7 @@ def own_loss(training: Training) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] 
         shape, allowed = getattr(found, "shape", None), logits.shape[:-1]
         if shape is None or not allowed.is_compatible_with(shape):
             raise Failure(
-                f"Trainer: {training.loss} answers with the shape {shape}; allowed: {allowed}, "
+                f"Trainer: {training.loss} returns the shape {shape}; allowed: {allowed}, "
                 "a number for each target, where None is the batch."
             )
         return tf.cast(found, tf.float32)

@@ -35,7 +35,7 @@ def logits_of(
     wanted = list(answers.values()) if per_pixel is None else [answers[per_pixel]]
     if shape not in wanted:
         raise Failure(
-            f"Trainer: {name} answers with the shape {shape}; allowed: "
+            f"Trainer: {name} returns the shape {shape}; allowed: "
             f"{' or '.join(map(str, wanted))}, where None is the batch."
         )
     return logits

@@ -106,7 +106,7 @@ def explained(error: Exception, bucket: str) -> Exception:
         return BucketError(f"{_EMULATOR} is not a URL, as in http://host:4443")
     code = str(error.code) if isinstance(error, HttpError) else ""
     if code == "401" or isinstance(error, google.auth.exceptions.GoogleAuthError):
-        return BucketError(f"no credentials that count were found; {_WAY_TO_CREDENTIALS}")
+        return BucketError(f"no valid credentials were found; {_WAY_TO_CREDENTIALS}")
     if code == "403" or (isinstance(error, OSError) and str(error).startswith("Forbidden")):
         return BucketError("access is denied; correct the bucket's permissions")
     if isinstance(error, _DROPPED):

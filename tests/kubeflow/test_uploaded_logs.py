@@ -65,7 +65,7 @@ def test_a_clusters_own_store_is_asked_at_the_endpoint_of_the_environment(
     cluster_store.put(f"v2/artifacts/{place}", b"step 17 of 90\n")
 
     assert cause(run_id, endpoint) == (
-        "it was ended from outside, as for want of memory; its log is "
+        "it was killed from outside, perhaps for lack of memory; its log is "
         f"minio://mlpipeline/v2/artifacts/{place}"
     )
 

@@ -88,7 +88,7 @@ ATTEMPTS = [task("executor", "SUCCEEDED", "55", "56"), task("executor", "FAILED"
         (
             FAILED,
             {POD: "step 17 of 90\n"},
-            "Trainer failed: it was ended from outside, as for want of memory; "
+            "Trainer failed: it was killed from outside, perhaps for lack of memory; "
             f"`kubectl -n kubeflow describe pod {POD}` has the reason",
         ),
         (

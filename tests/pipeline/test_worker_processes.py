@@ -113,7 +113,7 @@ def test_what_the_user_can_mend_ends_all_without_a_restart(together, tmp_path):
 
 def test_a_worker_that_cannot_start_is_not_started_again(tmp_path):
     command = [sys.executable, "-c", "import no_such_module"]
-    with pytest.raises(Failure, match=r"worker 0 ended without a word\. Its log is "):
+    with pytest.raises(Failure, match=r"worker 0 ended without a message\. Its log is "):
         run_together(command, Workers(workers=2), tmp_path, lambda n: tmp_path / f"{n}.log")
     assert "no_such_module" in (tmp_path / "0.log").read_text()
 

@@ -40,7 +40,7 @@ def refusal(source: Source) -> str | None:
     if not jpeg.available():
         return "the packages simplejpeg and OpenCV are not installed"
     if any(len(feature.shape) > 1 for feature in others):
-        return "masks as JPEGs would not keep their classes"
+        return "masks would lose their classes as JPEGs"
     if image.shape[2] not in (1, 3):
         return f"JPEGs have 1 or 3 channels, and these images {image.shape[2]}"
     return None

@@ -144,7 +144,7 @@ def test_the_highest_version_of_a_span_replaces_the_others(feed):
 
     shutil.rmtree(feed.folder / "incoming" / "1" / "v2")
     with pytest.raises(
-        Failure, match="span 1, version 2 was read before and is gone; left is version 1"
+        Failure, match="span 1, version 2 was read before and is gone; what remains is version 1"
     ):
         feed.run(steps=1, path=path)
 

@@ -133,7 +133,9 @@ def test_what_a_window_cannot_be_made_of_is_one_line(arrive, there, path, window
 def test_no_older_span_takes_the_place_of_one_that_was_read_and_is_gone(arrive):
     arrive("in/1", "in/2")
     known = [Place(2, None, "/in/2"), Place(3, None, "/in/3")]
-    with pytest.raises(Failure, match=r"/in/3: span 3 was read before and is gone; left is span 2"):
+    with pytest.raises(
+        Failure, match=r"3: span 3 was read before and is gone; what remains is span 2"
+    ):
         spans("latest", known=known)
     assert spans("latest", span=2, known=known) == [2]
     assert spans({"from": 1, "to": 2}, known=known) == [1, 2]
@@ -143,6 +145,6 @@ def test_no_older_version_takes_the_place_of_one_that_was_read_and_is_gone(arriv
     arrive("in/1/v1")
     known = [Place(1, 2, "/in/1/v2")]
     with pytest.raises(
-        Failure, match=r"span 1, version 2 was read before and is gone; left is version 1"
+        Failure, match=r"span 1, version 2 was read before and is gone; what remains is version 1"
     ):
         read("in/{SPAN}/v{VERSION}", known=known)

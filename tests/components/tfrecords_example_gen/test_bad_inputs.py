@@ -85,9 +85,9 @@ HAS = "It has: image (bytes), label (bytes), number (int64)."
     [
         (shutil.rmtree, NOTHING, {}, "records: there is no such folder. Correct data.path."),
         (a_file, NOTHING, {}, "records: there is no such folder. Correct data.path."),
-        (no_files, NOTHING, {}, "no file is like '**/*tfrecord*' (data.files). There are: no fil"),
+        (no_files, NOTHING, {}, "no file matches '**/*tfrecord*' (data.files). There are: no fil"),
         (other_names, NOTHING, {}, "There are: part-tes, part-tra, part-val. Correct data.path"),
-        (other_names, BY_FILES, {}, "no file is like 'train*' (data.splits.train)"),
+        (other_names, BY_FILES, {}, "no file matches 'train*' (data.splits.train)"),
         (same, IN_TWO, {}, "test.tfrecord is a file of the splits train and test. Give each"),
         (with_record(image=None), NOTHING, {}, "feature 'image' is missing. It has: label (bytes"),
         (same, NOTHING, {"image_feature": "image/encoded"}, "'image/encoded' is missing. It has"),

@@ -91,9 +91,7 @@ def test_a_loss_over_the_whole_batch_is_refused_in_one_line(kit):
         def mean(logits, targets):
             return tf.reduce_mean(logits * targets)
     """)
-    with pytest.raises(
-        Failure, match=r"answers with the shape \(\); allowed: \(2,\), a number"
-    ) as no:
+    with pytest.raises(Failure, match=r"returns the shape \(\); allowed: \(2,\), a number") as no:
         Loss(Training.of(loss=f"{module}:mean")).judge(LOGITS, LABELS)
     assert "\n" not in str(no.value)
 
@@ -141,7 +139,7 @@ def test_an_augmentation_that_moves_pixels_moves_those_of_masks(kit):
 
 def test_an_augmentation_of_another_shape_is_refused_in_one_line(kit):
     module = kit(CHANGES)
-    with pytest.raises(Failure, match="answers with images of shape ") as refused:
+    with pytest.raises(Failure, match="returns images of shape ") as refused:
         Augmenter(own((f"{module}:grey", {})), seed=3)(
             tf.zeros([1, 4, 4, 3], tf.uint8), None, tf.constant(1, tf.int64)
         )
@@ -213,11 +211,11 @@ def test_all_but_the_classifier_of_a_users_model_is_its_body(kit):
 @pytest.mark.parametrize(
     ("name", "per_pixel", "mistake"),
     [
-        ("wrong", None, r"answers with the shape \(None, 16\); allowed: \(None, 10\) or "),
+        ("wrong", None, r"returns the shape \(None, 16\); allowed: \(None, 10\) or "),
         (
             "linear",
             True,
-            r"answers with the shape \(None, 10\); allowed: \(None, 4, 4, 10\), where",
+            r"returns the shape \(None, 10\); allowed: \(None, 4, 4, 10\), where",
         ),
         (
             "defect",

@@ -102,7 +102,7 @@ def test_a_cache_that_is_no_folder_is_one_line(bucket, tmp_path):
         ("s3", s3_error(503, "SlowDown"), "said by the server"),
         ("s3", lambda path: (200, PAGE), "does not answer as S3 does; check AWS_ENDPOINT_URL"),
         ("s3", lambda path: (404, PAGE), "does not answer as S3 does; check AWS_ENDPOINT_URL"),
-        ("gs", gcs_error(401), "no credentials that count were found; set GOOGLE_APPLICATION_CRE"),
+        ("gs", gcs_error(401), "no valid credentials were found; set GOOGLE_APPLICATION_CRE"),
         ("gs", gcs_error(403), "access is denied; correct the bucket's permissions"),
         ("gs", gcs_error(404), "there is no bucket 'bucket'"),
         ("gs", gcs_error(429), "said by the server, 429"),
