@@ -25,7 +25,7 @@ _MARKERS = [(_LENGTHS.get(one, 0), _SORTS.get(one, _PART)) for one in range(_NO_
 _APP1, _APP14 = 0xE1, 0xEE
 _JPEG, _PNG, _WEBP, _OTHER = range(4)
 _BY_FIRST_BYTE = [{0xFF: _JPEG, 0x89: _PNG, ord("R"): _WEBP}.get(one, _OTHER) for one in range(256)]
-# Of these: where the first part begins, what a part has beside the size it tells, what of it
+# Of these: where the first part begins, what a part has besides the size it tells, what of it
 # stands before and behind its content, what it is filled up to a multiple of, the byte before a
 # marker, and the marker of bytes without one.
 _LAYOUTS = [

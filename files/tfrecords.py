@@ -108,13 +108,13 @@ def runs(
     """Runs of whole records, in order, at most 4 MiB or one record each.
 
     Args:
-      path, next_step: as of `records`.
+      path, next_step: as for `records`.
       offset: the byte at which the first record begins, as `offsets` finds it.
       first: that record's number.
       take: how many records to read; None: all, to the end of the file.
 
     Raises:
-      Failure: as of `records`; also where the file ends before `take` records.
+      Failure: as for `records`; also where the file ends before `take` records.
     """
     place = _Place(os.fspath(path), first, offset, next_step)
     with _unpacked(place) as file:
@@ -147,7 +147,7 @@ def offsets(path, numbers: Iterable[int], next_step: str = _NEXT_STEP) -> dict[i
     Lengths alone are read and verified; large records are jumped over.
 
     Raises:
-      Failure: as of `records`; also where the file ends before one of the records.
+      Failure: as for `records`; also where the file ends before one of the records.
     """
     wanted = set(numbers)
     found = {}
@@ -164,7 +164,7 @@ def count(path, next_step: str = _NEXT_STEP) -> int:
     """How many records a file has, plain or gzipped; of a plain one lengths alone are read.
 
     Raises:
-      Failure: as of `records`.
+      Failure: as for `records`.
     """
     if _is_packed(path, next_step):
         return sum(len(run.records) for run in runs(path, next_step=next_step))

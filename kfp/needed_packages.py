@@ -5,7 +5,7 @@ from kfp.image_tag import with_tag
 
 
 def needed_packages(configuration) -> dict[str, set[str]]:
-    """{step: names of the packages that its image must hold beside this project}."""
+    """{step: names of the packages that its image must hold besides this project}."""
     trained = configuration.trained_modules
     modules = {
         "Trainer": trained,

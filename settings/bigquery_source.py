@@ -119,11 +119,11 @@ class BigquerySource(RowSplits):
             raise ValueError("allowed: table or query, one of them")
         for key in ("where", "snapshot"):
             if self.query is not None and getattr(self, key) is not None:
-                raise ValueError(f"{key}: allowed beside table; write it into the query")
+                raise ValueError(f"{key}: allowed with table; write it into the query")
         if self.location is not None and self.query is None:
-            raise ValueError("location: allowed beside query; a table has its own")
+            raise ValueError("location: allowed with query; a table has its own")
         if self.root is not None and self.columns.path is None:
-            raise ValueError("root: allowed beside columns.path")
+            raise ValueError("root: allowed with columns.path")
         return self
 
     @property

@@ -85,7 +85,7 @@ class Features(Section):
             return classes  # its own mistake is reported
         if info.data["mask_feature"] is None:
             if classes:
-                raise ValueError("allowed: only beside data.mask_feature")
+                raise ValueError("allowed: only with data.mask_feature")
         elif not 2 <= len(classes) <= NO_CLASS:
             raise ValueError("allowed: 2 to 255 classes such as background: 0")
         elif any(name.splitlines() != [name] for name in classes):
@@ -169,7 +169,7 @@ class Data(Features):
             for key in (other.RUN_KEY for other in SOURCES.values()):
                 if key in given:
                     names = [name for name, other in SOURCES.items() if key in other.model_fields]
-                    raise ValueError(f"allowed: {key} beside source: {' or '.join(names)}")
+                    raise ValueError(f"allowed: {key} with source: {' or '.join(names)}")
         if source not in list(SOURCES):
             return handler({"source": source})
         kind = data_from(source)

@@ -59,7 +59,7 @@ class Change(Section):
 
 class Evaluation(Section):
     metrics: list[OwnMetric] = Field(
-        [], description="metrics of your own, measured beside those of this project"
+        [], description="metrics of your own, measured in addition to those of this project"
     )
     thresholds: dict[Metric, Threshold] = Field({}, description="what a model must reach")
     change: dict[Metric, Change] = Field(

@@ -49,7 +49,7 @@ class Security(Section):
     def _fits_together(self):
         of_tls = ("ca_file", "certificate_file", "key_file", "key_password_variable")
         if not self.tls and (given := [name for name in of_tls if getattr(self, name)]):
-            raise ValueError(f"allowed: {given[0]} beside tls: true only")
+            raise ValueError(f"allowed: {given[0]} only with tls: true")
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("allowed: certificate_file and key_file together")
         return self
@@ -96,7 +96,7 @@ class Ingest(Section):
 def mistake_in(ingest: Ingest, data: Data) -> str | None:
     """Why spans of this topic could not be read as this data; None if they can."""
     if data.source != "tfrecords":
-        return f"data.source is {data.source}; allowed: beside source: tfrecords, which reads it"
+        return f"data.source is {data.source}; allowed: with source: tfrecords, which reads it"
     name = os.path.basename(data.path)
     specs = [spec[0] for spec in SPEC.finditer(data.path)]
     if "://" in data.path or len(specs) != 1 or "SPAN" not in specs[0] or specs[0] not in name:

@@ -40,7 +40,7 @@ def mistake_in(path: str) -> str | None:
     if dates and len(dates) < len(DATE):
         return "allowed: all of {YYYY}, {MM} and {DD}"
     if "VERSION" in names and len(names) == 1:
-        return "allowed: {VERSION} beside {SPAN}, or beside {YYYY}, {MM} and {DD}"
+        return "allowed: {VERSION} with {SPAN}, or with {YYYY}, {MM} and {DD}"
     return None
 
 
@@ -125,7 +125,7 @@ class Spanned(Section):
     path: str
     window: Window = Field(
         Window(last=1),
-        description="which spans are read: latest, all, {last: N} or {from: A, to: B}; beside "
+        description="which spans are read: latest, all, {last: N} or {from: A, to: B}; with "
         "{SPAN}, or {YYYY}, {MM} and {DD}, in data.path",
     )
     span: Span | None = Field(
@@ -145,7 +145,7 @@ class Spanned(Section):
         path = info.data.get("path")
         is_default = given == cls.model_fields[info.field_name].default
         if path is not None and not has_spans(path) and not is_default:
-            raise ValueError("allowed: only beside {SPAN}, or {YYYY}, {MM} and {DD}, in data.path")
+            raise ValueError("allowed: only with {SPAN}, or {YYYY}, {MM} and {DD}, in data.path")
         return given
 
     @property

@@ -28,7 +28,7 @@ Monitored = one_of(catalog.counted())
 class Training(Section):
     recipe: Literal["from_scratch", "fine_tune", "segmentation"] | None = Field(
         None,
-        description="good values for this kind of training, which every key given beside it "
+        description="good values for this kind of training, which any key given with it "
         "overrides; `check` shows which key comes from where",
     )
     batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(

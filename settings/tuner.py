@@ -116,7 +116,7 @@ class Tuner(Section):
     @classmethod
     def _stops_before_the_end_and_alone(cls, after, info):
         if after is not None and info.data.get("algorithm") == "hyperband":
-            raise ValueError("hyperband stops poor trials by itself; allowed: none beside it")
+            raise ValueError("hyperband stops poor trials by itself; allowed: without it")
         if after is not None and after >= info.data.get("epochs", after + 1):
             raise ValueError(
                 f"a trial of {info.data['epochs']} epochs has ended by then; allowed: fewer than "

@@ -52,7 +52,7 @@ class SpanStore(Section):
         Args:
           key: the span's.
           kind: a folder, such as "statistics".
-          parts: JSON values that it depends on, beside the span and the code.
+          parts: JSON values that it depends on, besides the span and the code.
         """
         return os.path.join(self.folder, key, kind, self.key(kind, *parts))
 

@@ -33,7 +33,7 @@ class Parts:
 
         Args:
           work: paths of shards -> anything that can be pickled.
-          depends: JSON values that the result depends on, beside the shards and the code.
+          depends: JSON values that the result depends on, besides the shards and the code.
         """
         if not self.spans:
             return [work(self.shards[split])]

@@ -9,7 +9,7 @@ It declares
 - `ARE_PICTURES`: whether targets are moved by augmentations as their images are;
 - `ACCURACY`: what the accuracy is called in words;
 - `CALIBRATES`, only if so: whether a temperature is fitted to the logits, of one label each;
-- `METRIC`: the validation's metric beside loss and accuracy, or None;
+- `METRIC`: the validation's metric besides loss and accuracy, or None;
 - `choose(model, image_shape, classes, files)`, only if the served model needs what is chosen on the
   transformed Examples of the validation split, none as well: the last argument of `answer` of
   `signature.py`, (classes,) float32.

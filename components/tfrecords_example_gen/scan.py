@@ -13,7 +13,7 @@ from files import tfrecords
 from settings.data import Features
 
 NEXT_STEP = "Copy or write the file again, then run again."
-_FRAME_BYTES = 16  # of a record beside its data
+_FRAME_BYTES = 16  # of a record besides its data
 
 
 class Scan(NamedTuple):

@@ -172,7 +172,7 @@ def _transform(
 
 
 def _depends(job: Job, labels: bytes | None) -> dict:
-    """All that a transformed shard depends on, beside the raw one and the code."""
+    """All that a transformed shard depends on, besides the raw one and the code."""
     return {
         "preprocessing": job.options.model_dump(mode="json"),
         "features": job.features.model_dump(mode="json"),

@@ -46,7 +46,7 @@ class KeptShards:
 
         Args:
           work: on a shard whose target may be a file of the store.
-          depends: JSON values that the result depends on, beside the shard and the code.
+          depends: JSON values that the result depends on, besides the shard and the code.
           reports, engine: as for `run_shards`.
         """
         kept = [self._load(shard, depends) for shard in shards]
@@ -68,7 +68,7 @@ class KeptShards:
         """What runs with other classes made of shards, by the raw ones' paths, as `Earlier`.
 
         Args:
-          depends_of: as of `results`, for the vocabulary of such a run.
+          depends_of: as for `results`, for the vocabulary of such a run.
         """
         found = {}
         for shard in shards if self else ():

@@ -61,8 +61,8 @@ def masks_to_bytes(
         An empty string stands for no mask, as TensorFlow Transform gives it to a graph
         that is called with images alone: all of its pixels are of no class.
       image_sizes: (batch, 2) int32, height and width of the images before they were fitted.
-      values: as of `fit`.
-      colours: as of `decode_mask`.
+      values: as for `fit`.
+      colours: as for `decode_mask`.
 
     Returns:
       (batch,) string, each of exactly height * width uint8 class ids.

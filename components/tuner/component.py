@@ -31,11 +31,11 @@ def Tuner(
     """Searches with KerasTuner for the values with which Trainer's training ends best.
 
     Args:
-      transformed_examples, transform_graph, schema: as of `Trainer`.
+      transformed_examples, transform_graph, schema: as for `Trainer`.
       best_hyperparameters: the values, for Trainer.
       tuner_results: `tuner_results.json`, and below `trials/` TensorBoard's logs of each trial.
       tuner: what to try.
-      features, preprocessing, network, augmentation, training, seed: as of `Trainer`; what the
+      features, preprocessing, network, augmentation, training, seed: as for `Trainer`; what the
         search space does not name stays as it is here.
       checkpoint_dir: where a killed search, and the trial in it, find their state.
 

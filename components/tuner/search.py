@@ -161,25 +161,18 @@ class Search(base_tuner.BaseTuner):
         )
 
 
-def search(
-    tuner: Tuner,
-    folder: str,
-    try_values: Callable[[str, Mapping[str, Any], int], float],
-    seed: int,
-    end_trials: Callable[[], None] = lambda: None,
-    remark: Callable[[str], str] = lambda trial: "",
-) -> Search:
-    """A finished search with at least one successful trial; see `Search`.
+def search(tuner: Tuner, folder: str, *others, **options) -> Search:
+    """A finished search with at least one successful trial; arguments as for `Search`.
 
     Raises:
       Failure: all trials failed.
     """
     try:
-        found = Search(tuner, folder, try_values, seed, end_trials, remark)
+        found = Search(tuner, folder, *others, **options)
     except (ValueError, KeyError, tf.errors.OpError, keras_tuner.errors.FatalError):
         # A kill interrupted KerasTuner's writing: start again, to the same end.
         writing.remove(folder)
-        found = Search(tuner, folder, try_values, seed, end_trials, remark)
+        found = Search(tuner, folder, *others, **options)
     try:
         found.search() if tuner.parallel_trials == 1 else found.search_in_threads()
     except keras_tuner.errors.FatalError as error:

@@ -20,7 +20,7 @@ from tests.settings.digits_mistakes import DIGITS, MASKS, SEVERAL, TWO, mistakes
         ([MASKS, "data.mask_classes={a: 1, b: '#ff8000'}"], "pixel values or colours, not both"),
         ([MASKS, "data.mask_classes={a: '#ff8000', b: '#ff8000'}"], "value of its own"),
         ([MASKS, "data.mask_classes={a: 1, '': 2}"], "allowed: a name of one line"),
-        ([TWO], "allowed: only beside data.mask_feature"),
+        ([TWO], "allowed: only with data.mask_feature"),
         (["data.mask_feature=image", TWO], "another feature than data.image_feature"),
         ([MASKS, TWO], "small_cnn is for classification, and there is data.mask_feature; allowed"),
         (["model.name=unet"], "unet is for segmentation, and there is no data.mask_feature"),

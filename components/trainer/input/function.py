@@ -121,7 +121,7 @@ def from_tfds(
     Args:
       name: `name`, `name/config`, `name:version` or `name/config:version`.
       split: a TFDS split expression, as in "train[:90%]".
-      image_shape, batch_size, training, options: as of `input_function`.
+      image_shape, batch_size, training, options: as for `input_function`.
       image: the image feature's name.
       target: what accompanies the image; `Feature("segmentation_mask", (h, w, 1), "uint8")`
         for masks.
@@ -140,7 +140,7 @@ def from_tfds(
 def feed(
     source: Source, batch_size: int, *, training: bool, options: FeedOptions = DEFAULTS
 ) -> Input:
-    """Batches of a source by the best strategy; arguments as of `input_function`.
+    """Batches of a source by the best strategy; arguments as for `input_function`.
 
     Raises:
       Failure: a value out of range, no examples, too few for one batch, a damaged file.

@@ -121,7 +121,7 @@ class _Files:
 
     Args:
       stretches: the files, with the first record's number in each and how many there are.
-      row_bytes: as of `Shards`.
+      row_bytes: as for `Shards`.
     """
 
     def __init__(self, stretches: Sequence[Any], file_format: Any, row_bytes: int):

@@ -173,7 +173,7 @@ class Probe:
         size, count = self._part_batch(), self._part(filled)
         began = time.perf_counter()
         made = self._feed(self._source.part(count), "memory", size)
-        # What it takes beside filling the store, for disk as well.
+        # What it takes besides filling the store, for disk as well.
         self._more = max(0.0, time.perf_counter() - began - start - each * count)
         first, speed = self._speed(made, size)
         costs = Costs(
