@@ -43,7 +43,7 @@ def solarize(pictures, threshold: float):
 
 
 def posterize(pictures, bits: int):
-    """Levels of so many bits."""
+    """Levels of this many bits."""
     coarse = 2 ** (8 - bits)
     return pictures // coarse * coarse
 

@@ -14,7 +14,7 @@ def move(
     draw: Draw,
     *,
     rotate: Annotated[
-        float, Field(ge=0, le=180, description="turns by up to so many degrees, either way")
+        float, Field(ge=0, le=180, description="turns by up to this many degrees, either way")
     ] = 0.0,
 ) -> Grid:
     """The grid, turned by an angle of each picture's own."""

@@ -1,4 +1,4 @@
-"""Whether what is said of the feed is true: `python -m benchmarks.feed`.
+"""Whether what the docs say of the feed is true: `python -m benchmarks.feed`.
 
 `--part ceiling`: whether the printed share of the ceiling holds the true one. For each data set,
 idle and with one core kept busy by another program: a long training says what is true, as the

@@ -102,7 +102,7 @@ def _jpeg(draws):
 
 
 def kills(broker, folder, values, number, chance):
-    """Verdicts on what is in the spans after so many kills and two restarts of the broker."""
+    """Verdicts on what is in the spans after this many kills and two restarts of the broker."""
     config = configured(broker, folder, "killed", span_messages=max(50, values.count // 60))
     bounds = [values.count * part // (number + 1) for part in range(number + 2)]
     restarts = {round(number * (part + 1) / (_RESTARTS + 1)): part for part in range(_RESTARTS)}
@@ -196,7 +196,7 @@ def rates(broker, folder, values):
 
 
 def consume(address, topic, count):
-    """Seconds in which a bare consumer has so many messages, and those of CPU time."""
+    """Seconds in which a bare consumer reads this many messages, and those of CPU time."""
     consumer = Consumer(
         {"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": False}
     )

@@ -163,7 +163,7 @@ def _choice(source: Source, options, costs: tuple[Costs, ...], consumer: Consume
 
 
 def measure(images: int) -> bool:
-    """Whether all bars hold, for three data sets of about so many photographs."""
+    """Whether all bars hold, for three data sets of about this many photographs."""
     right = []
     with tempfile.TemporaryDirectory() as folder:
         for name, source in sources(Path(folder), images):

@@ -129,7 +129,7 @@ def seconds_of(run):
 
 
 def new_spans(summary):
-    """Which spans a step made anew, by its summary in the table."""
+    """Which spans a step made again, by its summary in the table."""
     found = re.search(r"\(new: ([^)]*)\)", summary)
     return found[1] if found else "?"
 
@@ -141,7 +141,7 @@ def judged(runs):
     print(f"retraining {len(runs)} took {share:.2f} times as long as the second; the bar is {BAR}")
     only_new = all(new_spans(runs[-1][step][1]) == f"span {len(runs)}" for step in STEPS)
     if not only_new:
-        print("the last retraining made spans anew that earlier ones had made")
+        print("the last retraining repeated spans that earlier ones had made")
     return 0 if share <= BAR and only_new else 1
 
 

@@ -76,7 +76,7 @@ def _show(configuration, source, arguments):
 
 
 def _drop(configuration, source, arguments):
-    """forget what is kept of a span: the next run reads it anew; its own files stay"""
+    """forget what is kept of a span: the next run reads it again; its own files stay"""
     from components.spans.store import drop
     from pipeline.root_lock import hold
 

@@ -115,7 +115,7 @@ def run_shards(
 
 
 def _do_all(engine: Engine, work: Callable, shards: Sequence[Any], folder: str) -> None:
-    """Gives the engine all shards, and those that it leaves undone as often as it may have them."""
+    """Gives the engine all shards, and again those that it leaves undone, as often as allowed."""
     leave_report = functools.partial(shard_reports.leave, work=work, folder=folder)
     left = list(enumerate(shards))
     for attempt in range(1, 2 + engine.retries):

@@ -1,6 +1,6 @@
 """Work on shards in several processes of this machine; as a program, one of these.
 
-Beam's own runner of several processes waits for ever for one that was killed.
+Beam's own runner of several processes waits forever for one that was killed.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class ProcessEngine:
     Args:
       count: how many processes; 0: one a core.
       retries: as of Engine.
-      timeout: seconds that all of the work may take; None: for ever.
+      timeout: seconds that all of the work may take; None: no limit.
     """
 
     name = "the engine of several processes"

@@ -1,4 +1,4 @@
-"""Which GPUs a process may use, for whoever shares them out among processes."""
+"""Which GPUs a process may use, to be divided among processes."""
 
 import itertools
 from collections.abc import Mapping

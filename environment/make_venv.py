@@ -3,7 +3,7 @@
     python3.11 environment/make_venv.py [--with gpu|bench]
 
 Everything goes into `.venv`, and `.venv/.complete` is written last: an
-environment without it is a half-made one and is made anew.  A failure removes
+environment without it is a half-made one and is recreated.  A failure removes
 what it began.  Standard library only.
 """
 

@@ -38,7 +38,7 @@ def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> B
       path: the lock's file, in an existing folder; made if missing, and never removed
         while others may ask for it.
       shared: whether other shared holders are let in.
-      wait: whether to wait for whoever holds it.
+      wait: whether to wait for the process that holds it.
       named: whether an exclusive holder's name replaces what is in the file.
 
     Raises:
@@ -61,7 +61,7 @@ def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> B
 
 
 def holder(path) -> str | None:
-    """Who holds a lock exclusively, in words; None where nobody does."""
+    """Which process holds a lock exclusively, in words; None if none does."""
     try:
         with open(path, "r+b", buffering=0) as lock:
             try:

@@ -132,7 +132,7 @@ def is_file_error(error: BaseException) -> bool:
     """Whether reading or writing a file, local or remote, failed with this error."""
     if isinstance(error, OSError):
         return not isinstance(error, _OF_PROCESSES) and error.errno != errno.ENOMEM
-    # By its module: whoever has not imported TensorFlow cannot have met its errors.
+    # By its module: a process that has not imported TensorFlow cannot have met its errors.
     if type(error).__module__ != "tensorflow.python.framework.errors_impl":
         return False
     kind = type(error).__name__

@@ -11,7 +11,7 @@ from settings.kubeflow import Kubeflow
 
 
 def prune(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None):
-    """Deletes what a pipeline left on the server so many days ago: ended runs, unused versions.
+    """Deletes what a pipeline left on the server this many days ago: ended runs, unused versions.
 
     A version goes when `submit` or `schedule apply` uploaded it and neither a run nor a recurring
     run, of whatever experiment, is of it. The artifacts in the bucket stay: a lifecycle rule of the

@@ -71,7 +71,7 @@ def on_a_cluster(configuration):
         destination = configuration.push.destination
     if destination is None:
         destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
-    # The configuration travels with the package, and these are files of whoever submits it.
+    # The configuration travels with the package, and these are files of the user who submits it.
     kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
     kubeflow = _with_cached_data(kubeflow, configuration.data.source_keys)
     if kubeflow.models is not None and not is_bucket(destination):

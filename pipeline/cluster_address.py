@@ -9,7 +9,7 @@ _API, _UI = "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_UI_ENDPOINT"
 
 
 def endpoint(kubeflow: Kubeflow) -> str | None:
-    """The API's URL, without a slash at its end; None where nobody names one."""
+    """The API's URL, without a slash at its end; None where none is named."""
     return _complete(kubeflow.endpoint or os.environ.get(_API), _API)
 
 

@@ -1,6 +1,6 @@
 """The processes of a tf.data service: one dispatcher, and workers that decode for trainings.
 
-Both ask themselves whether they still answer, and end where they do not: whoever started them,
+Both check whether they still answer, and end if they do not: what started them,
 such as systemd or a Deployment, starts them again. TensorFlow's workers have been seen to hang.
 """
 

@@ -15,12 +15,12 @@ class Outcome:
 
     @property
     def made(self):
-        """Why it failed, or what its outputs say of themselves."""
+        """Why it failed, or what its outputs record about themselves."""
         return self.error or "; ".join(summaries(self.outputs))
 
 
 def summaries(outputs):
-    """What a component's outputs say of themselves, without what another one says too.
+    """What a component's outputs record about themselves, without what another one says too.
 
     Args:
       outputs: {output: its custom properties as `plain` returns them}.

@@ -36,7 +36,7 @@ def reproduce(configuration, number, write_report, results=None):
     from pipeline.local_run import run_locally
 
     with chatter_away():
-        # Loads TensorFlow, whose first words nobody needs.
+        # Loads TensorFlow, whose first messages are noise.
         from pipeline.lineage import lineage_of
 
         original = lineage_of(configuration, number)

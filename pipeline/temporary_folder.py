@@ -19,7 +19,7 @@ def temporary_folder(folder):
     """Makes `folder` the place of this process's temporary files; removes it at the end.
 
     Args:
-      folder: nobody else may use it. What a killed run left in it is removed first.
+      folder: no other process may use it. What a killed run left in it is removed first.
     """
     folder = Path(folder).absolute()
     shutil.rmtree(folder, ignore_errors=True)

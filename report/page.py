@@ -73,7 +73,7 @@ def better(metric, change):
 
 
 def figure(value, digits=4):
-    """A number as text: thousands apart, fractions in so many digits; "" for None."""
+    """A number as text: thousands apart, fractions in this many digits; "" for None."""
     if value is None or isinstance(value, str):
         return value or ""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"

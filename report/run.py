@@ -59,7 +59,7 @@ class Node:
 
     @property
     def summaries(self):
-        """What its outputs say of themselves."""
+        """What its outputs record about themselves."""
         return summaries({name: output.properties for name, output in self.outputs.items()})
 
 
@@ -164,7 +164,7 @@ class Run:
 
     @functools.cached_property
     def data(self):
-        """What the examples say of themselves."""
+        """What the examples record about themselves."""
         return read_data(self.examples.properties if self.examples else {})
 
     # What each component's own reader returns; None or empty where it left nothing.

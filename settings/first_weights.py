@@ -28,7 +28,7 @@ def is_keras_file(place: str) -> bool:
 
 
 def misfit(place: str, network: str, channels: int) -> str | None:
-    """What is known to be wrong with the weights at a place, for a network of so many channels.
+    """What is known to be wrong with the weights at a place, for a network with this many channels.
 
     The Trainer compares the arrays; this is what can be said without TensorFlow, and of this
     machine's places alone.

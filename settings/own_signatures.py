@@ -154,7 +154,7 @@ def _of_base(base: ast.expr, module: Module, read: Callable) -> list[_Parameter]
     try:
         place, node = module.find(base.id)
     except Unreadable:
-        return []  # of a library, whose __init__ is nobody's own
+        return []  # of a library, whose __init__ is not user code
     return read(node, place) if isinstance(node, ast.ClassDef) else []
 
 

@@ -9,7 +9,7 @@ _OF_EVERY_PACKAGE = "trigger"  # kfp/run_facts.py adds it
 
 
 def replaceable(configuration) -> dict[str, Value]:
-    """{key: value} of what a step of a finished package can take anew."""
+    """{key: value} of what a step of a finished package can be given again."""
     single = {
         f"training.{name}": value
         for name, value in configuration.training.part(Training)

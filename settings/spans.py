@@ -120,7 +120,7 @@ class Window(Section):
 
 
 class Spanned(Section):
-    """The keys of a source whose data may arrive in spans; it declares `path` anew."""
+    """The keys of a source whose data may arrive in spans; it redeclares `path`."""
 
     path: str
     window: Window = Field(

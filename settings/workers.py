@@ -21,7 +21,7 @@ class Workers(Section):
     worker_restarts: Annotated[int, Field(ge=0, le=1000)] = Field(
         10,
         description="how often lost workers start again from the last checkpoint before the "
-        "training fails; on Kubeflow each pod has so many, and its own eviction does not count",
+        "training fails; on Kubeflow this counts per pod, and its own eviction does not count",
     )
 
 

@@ -101,7 +101,7 @@ _HELD_OUT = 0.02  # of the images, which the Evaluator reads
 
 
 def plan(measured: Measured, data: DataSet, prices: Prices, within: float, epochs: int):
-    """The stages of a run, each to be done within so many hours."""
+    """The stages of a run, each to be done within this many hours."""
     raw, transformed = data.bytes, measured.transformed_bytes * data.images
     stages = []
     for name, (reads, writes, makes) in _PASSES.items():

@@ -1,4 +1,4 @@
-"""The rows of a table, with all that is to be said of them, before Examples are written."""
+"""The rows of a table and what to report about them, before Examples are written."""
 
 import contextlib
 import os

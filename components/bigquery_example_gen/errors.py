@@ -75,7 +75,7 @@ def _asked_wait(error: Exception) -> float | None:
 
 
 def failure_of(error: Exception, name: str, source: BigquerySource) -> Failure | None:
-    """The error in one line; None for one that is nobody's fault but ours.
+    """The error in one line; None for one that is a defect of this project.
 
     Args:
       name: of the table, or of the query.

@@ -69,7 +69,7 @@ def _take(part: Part, where: str, reader: "ContentReader", cells, contents, appe
 
 
 def _put(part: Part, name: str, content: bytes | None, kind: str, append) -> str:
-    """Takes a whole picture in; returns what is to be said of another one."""
+    """Takes a whole picture in; returns what to report about any other."""
     if content is None:
         return kind
     kind = _fault_of(content)

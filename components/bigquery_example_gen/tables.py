@@ -38,7 +38,7 @@ class Table(NamedTuple):
     is_pinned: bool  # whether that time is asked for; a query's result and a snapshot never change
     names: dict[str, str]  # the columns that are read, by key
     split_by: str
-    most_rows: int  # 0 where a condition picks some, and nobody says how many
+    most_rows: int  # 0 where a condition picks some, so that the number is not known
     kept_until: str  # when BigQuery drops the result of a query; "" for a table
 
 

@@ -132,7 +132,7 @@ def _bless(blessing, verdict: Verdict) -> None:
     """Fills a ModelBlessing artifact.
 
     BLESSED or NOT_BLESSED and the property `blessed` are TFX's convention; blessing.json
-    holds the reasons and metrics for whoever gets files without properties.
+    holds the reasons and metrics for readers that get files without properties.
     """
     text = text_of(dataclasses.asdict(verdict), indent=2)
     writing.write(os.path.join(blessing.uri, BLESSING_FILE), text)

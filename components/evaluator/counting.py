@@ -1,4 +1,4 @@
-"""What counting the answers of a plan's models is for every task."""
+"""What all tasks share when they count the answers of a plan's models."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -49,7 +49,7 @@ class Contents(abc.ABC):
 
     @abc.abstractmethod
     def log(self) -> None:
-        """Logs what is to be said of its files."""
+        """Logs what there is to report about its files."""
 
     @abc.abstractmethod
     def shared(self) -> dict[tuple[str, str], list[str]]:

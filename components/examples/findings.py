@@ -1,4 +1,4 @@
-"""What is to be said of the files of a source, for the table of a run and for its log."""
+"""What there is to report about the files of a source, for the table of a run and for its log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

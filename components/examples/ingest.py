@@ -75,7 +75,7 @@ def write_place(
     dataset: str,
     snapshot: str = "",
 ) -> None:
-    """Writes the examples of what never comes in spans, and logs what is to be said of it.
+    """Writes the examples of what never comes in spans, and logs what there is to report.
 
     Args:
       dataset, snapshot: as for `describe`.

@@ -24,7 +24,7 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
     """Reads a file below a folder.
 
     Returns:
-      The Picture, if it is a whole one, and what is to be said of the file, as `findings.WORDS`
+      The Picture, if it is a whole one, and what to report about the file, as `findings.WORDS`
       knows it; "" if nothing.
 
     Raises:

@@ -18,7 +18,7 @@ _float = struct.Struct("<f").pack
 
 
 class Data(NamedTuple):
-    """What an Examples artifact says of itself; None or {} where it does not."""
+    """What an Examples artifact records about itself; None or {} where it does not."""
 
     dataset: str | None  # such as "mnist/3.0.1", or the path of a folder
     fingerprint: str | None  # of the records, hexadecimal
@@ -102,7 +102,7 @@ def _head(name: str, size: int, kind: type) -> bytes:
 
 
 def _field(tag: bytes, size: int) -> bytes:
-    """The start of a field of so many bytes: its tag, and the size as a varint."""
+    """The start of a field of this many bytes: its tag, and the size as a varint."""
     while size >= 128:
         tag += _BYTES[size & 127 | 128]
         size >>= 7

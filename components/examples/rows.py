@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows that are used, and what is to be said of the others."""
+    """The rows that are used, and what to report about the others."""
 
     rows: list[Row]
     split_by: str  # "split", "group", "content" or "time"

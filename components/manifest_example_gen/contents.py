@@ -42,7 +42,7 @@ def read(source: ManifestSource, features: Features) -> ImageFiles:
     pictures, findings = _examined(root, images)
     if not pictures:
         raise Failure(_none_usable(file.name, folder.name, images, findings))
-    # What is wrong with a mask is said of its image.
+    # What is wrong with a mask is reported for its image.
     pictures_of_masks, _ = _examined(root, masks)
     pictures |= pictures_of_masks
     roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, file.name)
@@ -63,7 +63,7 @@ def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:
 
 
 def _examined(root: str, paths: Iterable[str]) -> tuple[dict[str, Picture], dict[str, list[str]]]:
-    """The whole pictures among the files, and what is to be said of files, by kind."""
+    """The whole pictures among the files, and what to report about files, by kind."""
     waiting, pictures, findings = iter(paths), {}, {}
     batches = iter(lambda: list(itertools.islice(waiting, _BATCH)), [])
 

@@ -64,7 +64,7 @@ def Pusher(
     """
     verdict = read_verdict(blessing.uri)  # Another component's blessing has none.
     refusal = _refusal(verdict, blessing, infra_blessing)
-    # The record without the model, of which a third copy would help nobody.
+    # The record without the model, of which a third copy would be useless.
     note = os.path.join(pushed_model.uri, RECORD)
     if refusal:
         pushed_model.set_int_custom_property("pushed", 0)

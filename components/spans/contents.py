@@ -1,4 +1,4 @@
-"""What is in each span of a window, read anew only where something changed."""
+"""What is in each span of a window, read again only where something changed."""
 
 import dataclasses
 import hashlib

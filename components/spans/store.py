@@ -75,7 +75,7 @@ NO_STORE = SpanStore()
 class _Restricted(pickle.Unpickler):
     """Makes values of the known types only: whoever can write to the store cannot run code.
 
-    A type that is missing here costs time alone: what holds one is made anew in every run.
+    A type that is missing here costs time alone: what holds one is computed again in every run.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -119,7 +119,7 @@ def load(path: str) -> Any:
             return _Restricted(file).load()
     except FileNotFoundError:
         return None
-    except Exception:  # Damaged pickles raise whatever they like; what is missing is made anew.
+    except Exception:  # Damaged pickles raise anything; what is missing is computed again.
         return None
 
 
@@ -196,7 +196,7 @@ def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
 
 
 def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[str]:
-    """Removes the spans used longest ago, until the rest takes at most so many bytes.
+    """Removes the spans used longest ago, until the rest takes at most this many bytes.
 
     Args:
       keys: of spans that stay in any case.

@@ -19,7 +19,7 @@ from failures import Failure
 from files.locks import hold
 from files.places import is_remote
 
-_STALE_SECONDS = 3600  # nobody has written into what is older than that
+_STALE_SECONDS = 3600  # no process still writes what is older than that
 _REACH_SECONDS = 10
 
 _progress = logging.getLogger("steadyfeed.progress")

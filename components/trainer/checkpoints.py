@@ -91,7 +91,7 @@ class Checkpoints:
         with tf.io.gfile.GFile(self._path, "rb") as file:
             digest, content = file.read(_DIGEST_BYTES), file.read()
         if hashlib.sha256(content).digest() != digest:
-            logging.warning("%s is damaged: the training starts anew.", self._path)
+            logging.warning("%s is damaged: the training starts from the beginning.", self._path)
             return None
         return _from_bytes(content)
 

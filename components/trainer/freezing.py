@@ -29,7 +29,7 @@ class Freezing:
         self.layers = _frozen(model, training.freeze_to) if training.freeze_epochs else []
 
     def holds(self, epochs: int) -> bool:
-        """Whether the layers are frozen after so many whole epochs."""
+        """Whether the layers are frozen after this many whole epochs."""
         return epochs < self._epochs
 
     @contextlib.contextmanager

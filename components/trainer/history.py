@@ -37,7 +37,7 @@ class ClassPart:
     """What one class (for segmentation, its pixels) contributed to a training, over all epochs."""
 
     name: str
-    examples: float  # each as often as it was trained with
+    examples: float  # each counted as often as it was trained with
     weight: float  # of class and example, summed
     loss: float  # weighted, summed
 

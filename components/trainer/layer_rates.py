@@ -50,7 +50,7 @@ class _ByLayer:
             share = self._shares[self._get_variable_index(variable)]
             by_share.setdefault(share, []).append(variable)
         for share, some in by_share.items():
-            # Several devices come here in turns: each sets it anew, and never by what it was.
+            # Several devices come here in turns: each sets it again, never depending on its value.
             self.weight_decay = self._decay * share
             super()._apply_weight_decay(some)
         self.weight_decay = self._decay

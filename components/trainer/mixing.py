@@ -53,7 +53,7 @@ class Mixer:
           draws: of `draws`.
         """
         size = tf.shape(images)[0]
-        # The last one of an odd batch has nobody beside it and stays as it is.
+        # The last image of an odd batch has no neighbour and stays as it is.
         partners = tf.minimum(tf.bitwise.bitwise_xor(tf.range(size), 1), size - 1)
         others = tf.gather(images, partners)
         weights = tf.ones([size]) if weights is None else weights

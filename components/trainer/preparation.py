@@ -99,7 +99,7 @@ def prepare(
 
 
 def _check_parts(training: Training, devices: int) -> None:
-    """Each device goes through its own part of the batch in so many parts, none of them empty."""
+    """Each device splits its share of the batch into this many parts, none of them empty."""
     most = training.batch_size // devices
     if training.gradient_accumulation > max(1, most):
         raise Failure(

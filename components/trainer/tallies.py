@@ -40,7 +40,7 @@ class Totals(NamedTuple):
 class ClassSum(NamedTuple):
     """What one class (for segmentation, its pixels) contributed to the training."""
 
-    examples: float  # each as often as it was trained with
+    examples: float  # each counted as often as it was trained with
     weight: float
     loss: float  # weighted
 

@@ -27,7 +27,7 @@ class WeightAverage:
         ]
 
     def update(self, steps: tf.Tensor) -> None:
-        """Takes in the weights after so many steps, () integer; called for all devices at once."""
+        """Adds the weights after this many steps, () integer; called for all devices at once."""
         steps = tf.cast(steps, tf.float32)
         decay = tf.minimum(self._decay, (1 + steps) / (10 + steps))
 

@@ -37,7 +37,7 @@ class Job:
     class_names: Sequence[str] | None  # of the ids 0, 1, … of integer labels; None: no names
     shards: Sequence[Shard]  # every file of every split
     graph_uri: str
-    temp_dir: str  # which every worker reaches; whoever starts the job removes it
+    temp_dir: str  # which every worker reaches; the process that starts the job removes it
     weight_type: tf.DType | None = None  # of the raw examples' weights, if they have any
     classes: int = 0  # of the vocabulary, once it is known
 

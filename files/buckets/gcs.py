@@ -96,7 +96,7 @@ def is_transient(error: Exception) -> bool:
 
 
 def explained(error: Exception, bucket: str) -> Exception:
-    """The error in words for the user; one that is nobody's fault but ours stays as it is."""
+    """The error in words for the user; one that is a defect of this project stays as it is."""
     endpoint = host_of(os.environ.get(_EMULATOR) or "Cloud Storage")
     if isinstance(error, FileExistsError):
         return Exists()

@@ -30,7 +30,7 @@ _PAGE = 10_000
 class Index:
     """The table of a copy; each change is on the disk when its call returns.
 
-    A file that is not a table, as a full disk can leave one, is begun anew: all is copied again.
+    A file that is not a table, as a full disk can leave one, is replaced: all is copied again.
     """
 
     def __init__(self, path: Path):
@@ -123,7 +123,7 @@ class Index:
 
 
 def has_size(path, size: int) -> bool:
-    """Whether there is a file of so many bytes."""
+    """Whether there is a file of this many bytes."""
     with contextlib.suppress(OSError):
         return os.path.getsize(path) == size
     return False

@@ -51,7 +51,7 @@ class Cache:
 
 
 class LocalCopy:
-    """What lies at an address, on this machine; nobody changes or removes it while this is open.
+    """What lies at an address, on this machine; no process changes it while this is open.
 
     Attributes:
       path: of the folder with the objects below the address, or of the file of a single one.
@@ -107,7 +107,7 @@ def _made(address: Address, part: str, place: Path, cache: Cache) -> LocalCopy:
 
 
 def _alone(lock: Path) -> BinaryIO:
-    """Waits until nobody reads the copy; not for ever, as two could wait for each other."""
+    """Waits until no process reads the copy; not forever, as two could wait for each other."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:

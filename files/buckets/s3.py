@@ -130,7 +130,7 @@ def is_transient(error: Exception) -> bool:
 
 
 def explained(error: Exception, bucket: str) -> Exception:
-    """The error in words for the user; one that is nobody's fault but ours stays as it is."""
+    """The error in words for the user; one that is a defect of this project stays as it is."""
     code = _code(error)
     if code in ("PreconditionFailed", "412"):
         return Exists()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class InBackground:
-    """At most so many calls wait; who adds one more waits for the first of them."""
+    """At most this many calls wait; adding one more waits for the first of them."""
 
     def __init__(self, most: int):
         self._most, self._waiting = most, deque()

@@ -71,7 +71,7 @@ def _check_same(topic, cluster, last: Manifest, bounds) -> None:
         if high < end:
             raise Failure(
                 f"Partition {partition} of topic {topic.name!r} ends at offset {high:,}, before "
-                f"{end:,}, where {last.path} ends: the topic was made anew. Name another folder "
+                f"{end:,}, where {last.path} ends: the topic was recreated. Name another folder "
                 "in data.path to read it from its beginning."
             )
 
@@ -118,7 +118,7 @@ class Reader:
         self.began = dict(self.positions)
 
     def read(self, most: int) -> list[Message]:
-        """The next messages, at most so many; none where none came within a moment.
+        """The next messages, at most this many; none if none came within a moment.
 
         Raises:
           Failure: as `Topic.read`, or no broker has answered for the configured time.

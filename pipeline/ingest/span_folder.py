@@ -30,7 +30,7 @@ _NEXT_STEP = "Free space or correct the permissions there, then run again."
 
 
 class Manifest(NamedTuple):
-    """What a span says of itself."""
+    """What a span records about itself."""
 
     path: str  # of the span
     topic: str

@@ -90,7 +90,7 @@ class Topic:
         self._consumer.incremental_unassign([TopicPartition(self.name, p) for p in partitions])
 
     def read(self, most: int, seconds: float) -> list[Message]:
-        """The next messages, at most so many, of what comes within the time.
+        """The next messages, at most this many, of those that come within the time.
 
         An end of a partition is among them, with `_PARTITION_EOF` as its error and the offset
         behind all before it.

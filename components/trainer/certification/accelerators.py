@@ -39,7 +39,7 @@ PUBLISHED = {
 
 
 def accelerator(given: str, batch_size: int) -> Accelerator:
-    """The accelerator of this name, or one that takes so many milliseconds for a batch.
+    """The accelerator of this name, or one that takes this many milliseconds for a batch.
 
     Raises:
       ConfigurationError: neither a name nor a number above 0.

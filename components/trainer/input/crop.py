@@ -105,7 +105,7 @@ def decode_windows(
       rows: (batch, height * width * channels) uint8, to be filled.
 
     Raises:
-      tf.errors.InvalidArgumentError: an image is damaged; below a window nobody looks.
+      tf.errors.InvalidArgumentError: an image is damaged; what lies below a window is not checked.
     """
     pictures = rows.reshape(len(images), *shape)
     with tf.device("CPU"):

@@ -12,7 +12,7 @@ _IN_MEMORY = {"memory": "decoded images", "compressed": "images as JPEGs"}
 _NOISE = 0.05  # of the total time: a probe of some seconds tells no smaller difference
 _MOST_CORES = 1024
 _MOST_SERVICE_WORKERS = 256
-_SMALLEST_SIDE = 0.25  # nobody wants images of a smaller part of their height and width
+_SMALLEST_SIDE = 0.25  # images shrunk further than to this part of their sides are no advice
 _BOUND = 0.5  # from this share of their time on, the cores are what limits
 
 
@@ -23,7 +23,7 @@ class Costs:
     strategy: str
     prepare_seconds: float  # for all examples, before anything is trained
     first_batch_seconds: float  # until the first batch after that
-    images_per_second: float  # at most, with nobody else on the machine
+    images_per_second: float  # at most, with nothing else on the machine
     core_seconds: float  # of one core's time an image
     memory_bytes: int
     disk_bytes: int  # still to be written

@@ -183,5 +183,5 @@ def test_a_topic_that_vanishes_or_is_made_anew_is_one_line(
     admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(60)
     time.sleep(1)
     code, said = ingest()
-    assert (code, "the topic was made anew" in said) == (1, True), said
+    assert (code, "the topic was recreated" in said) == (1, True), said
     assert len(manifests(tmp_path)) == 1
