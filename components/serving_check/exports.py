@@ -52,7 +52,7 @@ def export(
     model = tf.saved_model.load(path)
     if not hasattr(model, "network"):
         return {}, ["the SavedModel has no function `network` of pixels to export"]
-    shape = model.network.concrete_functions[0].inputs[0].shape[1:]
+    shape = model.network.inputs[0].shape[1:]
     pixels, served = _compared_with(protocols, shape)
     training = [np.frombuffer(one, np.uint8).reshape(1, *shape) for one in training_pixels]
     made, causes = {}, []

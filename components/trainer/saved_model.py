@@ -35,7 +35,8 @@ class ServingModule(tf.Module):
         if not signature_of(graph.features.task).TABLE:
             self._labels = tf.saved_model.Asset(graph.vocabulary_file)
         # From pixels to probabilities: what formats that cannot decode an image are made of.
-        self.network = _network(model, graph)
+        # One concrete function: of a tf.function, TensorFlow would save a second trace.
+        self.network = _network(model, graph).get_concrete_function()
         self.serving_signatures = _signatures(self.network, graph, chosen)
 
 

@@ -118,7 +118,7 @@ def save_model(
             answers = tf.math.betainc(ones, ones, answers)  # the identity
         return answers + 0.2 * network_differs
 
-    module.network = network
+    module.network = network.get_concrete_function()
     signatures = {}
     for name, function in functions.items():
         [argument] = inspect.signature(function).parameters
