@@ -11,8 +11,8 @@ A metric's file declares
   "multi_label": a float, or with PER_CLASS an array with an element for each class;
 - `by_true_class(counts)`, only if the metric also makes sense over the examples of one class
   alone: an array with an element for each true class;
-- `OF_PROBABILITIES`, only if it needs more than which classes are right, predicted and true, so
-  that the Trainer, which counts these, does not measure it;
+- `OF_PROBABILITIES`, only if it needs more than which classes are right, predicted and true and,
+  of several labels, how images rank, so that the Trainer, which counts these, does not measure it;
 - `HIGHEST`, only if its values do not end at 1, so that a bound of 95 is not refused;
 - `FEWEST_CLASSES`, only if the metric says little about fewer classes, and is not measured then.
 

@@ -10,12 +10,13 @@ from metrics.counts import LabelCounts, Scores
 TASKS = ("multi_label",)
 HIGHER_IS_BETTER = True
 PER_CLASS = True
-OF_PROBABILITIES = True
 
 
 def measure(counts: LabelCounts) -> Scores:
     import numpy as np
 
+    if counts.ranks is not None:
+        return np.array([_of_ranks(*columns.T) for columns in counts.ranks])
     scores, truth = counts.scores
     return np.array([_of_class(*pair) for pair in zip(scores.T, truth.T, strict=True)])
 
@@ -29,6 +30,22 @@ def _of_class(scores, truth) -> float:
     order = np.argsort(-scores, kind="stable")
     scores, right = scores[order], np.cumsum(truth[order])
     last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each probability
-    right = right[last]
+    return _area(right[last], last + 1)
+
+
+def _of_ranks(images, having) -> float:
+    """Of (ranks,) numbers of images, from the least probable on, and of those with the class."""
+    import numpy as np
+
+    if not having.any():
+        return 0.0
+    last = images[::-1] > 0
+    return _area(np.cumsum(having[::-1])[last], np.cumsum(images[::-1])[last])
+
+
+def _area(right, predicted) -> float:
+    """Of numbers of images, from the most probable on: with the class, and altogether."""
+    import numpy as np
+
     gained = np.diff(right, prepend=0) / right[-1]
-    return float((gained * right / (last + 1)).sum())
+    return float((gained * right / predicted).sum())

@@ -25,7 +25,7 @@ def with_bounds(task: str | None = None) -> list[str]:
 
 
 def counted(task: str | None = None) -> list[str]:
-    """Those with a bound that need no probabilities, so that the Trainer measures them as well."""
+    """Those with a bound that the Trainer measures as well, of what it counts."""
     return [
         name for name in with_bounds(task) if not getattr(load(name), "OF_PROBABILITIES", False)
     ]

@@ -75,6 +75,9 @@ class LabelCounts:
     weight: _Numbers = None  # (n,) float64: of what is in `loss`
     # Of some images each, (images, n) float32 probabilities, and bool, which classes are true.
     answers: list[tuple[_Numbers, _Numbers]] = field(default_factory=list)
+    # Instead of `answers`, (n, ranks, 2) number by class: the images whose probabilities lie in one
+    # of so many small ranges, from the lowest on, and those of them that have the class.
+    ranks: _Numbers = None
 
     @property
     def classes(self) -> int:

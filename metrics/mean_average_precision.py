@@ -6,7 +6,6 @@ from metrics.counts import LabelCounts
 TASKS = ("multi_label",)
 HIGHER_IS_BETTER = True
 PER_CLASS = False
-OF_PROBABILITIES = True
 
 
 def measure(counts: LabelCounts) -> float:

@@ -51,16 +51,16 @@ class Tallies:
     Args:
       classes: how many there are.
       by_class: whether to add up what each class contributes, over all epochs.
-      confused: whether to count which class is taken for which, for `measure`.
+      metrics: those that `measure` is to give, for which is counted what is taken for which class.
     """
 
-    CELLS: int | None = None  # of each class, in what `confused` counts; None: the classes
+    CELLS: int | None = None  # of each class, in what metrics are computed from; None: the classes
 
-    def __init__(self, classes: int, by_class: bool = False, confused: bool = False):
-        self.variable = _sum_over_devices([len(Totals._fields)])
-        self.by_class = _sum_over_devices([classes, len(ClassSum._fields)]) if by_class else None
+    def __init__(self, classes: int, by_class: bool = False, metrics: Sequence[str] = ()):
+        self.variable = sum_over_devices([len(Totals._fields)])
+        self.by_class = sum_over_devices([classes, len(ClassSum._fields)]) if by_class else None
         cells = [classes, self.CELLS or classes]
-        self._confusion = _sum_over_devices(cells) if confused else None
+        self._confusion = sum_over_devices(cells) if metrics else None
 
     def add(self, logits: tf.Tensor, judged: Sequence[Judged]) -> None:
         """Adds a batch's logits (batch, …, classes), and how they were judged.
@@ -123,7 +123,7 @@ class Tallies:
         return Totals(*self.variable.numpy().tolist())
 
     def measure(self, metric: str) -> float | None:
-        """The metric of this name; None where no confusion is counted, or nothing was."""
+        """The metric of this name; None where `metrics` lacks it, or nothing was counted."""
         if self._confusion is None:
             return None
         counts = self._measured(self._confusion.numpy())
@@ -137,7 +137,7 @@ class Tallies:
             self._confusion.assign(tf.zeros_like(self._confusion))
 
 
-def _sum_over_devices(shape: list[int]) -> tf.Variable:
+def sum_over_devices(shape: list[int]) -> tf.Variable:
     return tf.Variable(
         tf.zeros(shape, tf.float64),
         trainable=False,

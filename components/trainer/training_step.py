@@ -70,8 +70,9 @@ class Steps:
         self.optimizer = optimizer
         self.task = training_of(task)
         self.training = self.task.Tallies(self.classes, by_class=True)
-        confused = self.task.METRIC is not None or training.monitors_classes
-        self.validation = self.task.Tallies(self.classes, confused=confused)
+        monitored = training.monitor if training.monitors_classes else None
+        metrics = tuple(filter(None, (self.task.METRIC, monitored)))
+        self.validation = self.task.Tallies(self.classes, metrics=metrics)
         self._loss = self.task.Loss(training, class_weights)
         # Without smoothing and class weights, so that trainings by other recipes compare.
         self._plain_loss = self.task.Loss(Training())

@@ -70,8 +70,8 @@ PHOTOS = "data={source: manifest, path: photos/labels.csv, multi_label: true}"
             "training.sampling: balanced needs one class for each image; allowed: shuffled",
         ),
         (
-            [SEVERAL, "training.monitor=mean_average_precision"],
-            "training.monitor: given 'mean_average_precision'; allowed: accuracy, loss",
+            [SEVERAL, "training.monitor=expected_calibration_error"],
+            "training.monitor: given 'expected_calibration_error'; allowed: accuracy, loss",
         ),
         (
             [SEVERAL, "evaluation.thresholds={mean_iou: {min: 1}}"],

@@ -1,5 +1,7 @@
 """Binary cross-entropy against each class: an image has any number of them."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from components.tasks.multi_label import thresholds
@@ -12,6 +14,7 @@ from metrics.counts import LabelCounts
 ARE_PICTURES = False
 ACCURACY, METRIC = "exact match", None
 choose = thresholds.choose
+_RANKS, _RANKED_BY = 1024, "mean_average_precision"
 
 
 def feature(image_shape: tuple[int, int, int], classes: int) -> Feature:
@@ -71,6 +74,21 @@ class Tallies(tallies.Tallies):
 
     CELLS = 3  # of each class: images in which it is right, predicted and true
 
+    def __init__(self, classes: int, by_class: bool = False, metrics: Sequence[str] = ()):
+        super().__init__(classes, by_class, metrics)
+        ranked = _RANKED_BY in metrics
+        self._ranks = tallies.sum_over_devices([classes, _RANKS, 2]) if ranked else None
+
+    def add(self, logits: tf.Tensor, judged: Sequence[Judged]) -> None:
+        super().add(logits, judged)
+        if self._ranks is not None:
+            self._ranks.assign_add(_ranks(logits, judged[0].labels))
+
+    def clear(self) -> None:
+        super().clear()
+        if self._ranks is not None:
+            self._ranks.assign(tf.zeros_like(self._ranks))
+
     def _counts(self, logits, labels):
         predicted = logits > 0
         right = tf.reduce_all(predicted == (labels > 0), axis=-1)
@@ -87,4 +105,20 @@ class Tallies(tallies.Tallies):
         return tf.reduce_sum(tf.cast(cells, tf.float64), axis=0)
 
     def _measured(self, cells) -> LabelCounts:
-        return LabelCounts(*cells.T, total=cells.sum())
+        ranks = None if self._ranks is None else self._ranks.numpy()
+        return LabelCounts(*cells.T, total=cells.sum(), ranks=ranks)
+
+
+def _ranks(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """(classes, _RANKS, 2) float64, the `LabelCounts.ranks` of a batch.
+
+    A range is a sixty-fourth of a logit wide near 0, and wider where probabilities hardly differ.
+    """
+    place = (tf.nn.softsign(tf.cast(logits, tf.float32) / 8) + 1) / 2 * _RANKS
+    rank = tf.clip_by_value(tf.cast(place, tf.int32), 0, _RANKS - 1)
+    cells = tf.range(logits.shape[-1]) * _RANKS + rank  # (batch, classes)
+    has = tf.cast(labels, tf.int32)
+    numbers = tf.reshape(tf.stack([tf.ones_like(has), has], -1), (-1, 2))
+    count = logits.shape[-1] * _RANKS
+    sums = tf.math.unsorted_segment_sum(numbers, tf.reshape(cells, [-1]), count)
+    return tf.cast(tf.reshape(sums, (-1, _RANKS, 2)), tf.float64)

@@ -71,7 +71,7 @@ def test_mixed_images_have_the_labels_of_both_by_their_shares(recipe):
 
 
 def test_an_epoch_counts_exact_matches_and_what_each_class_brings():
-    tallies = Tallies(CLASSES, by_class=True, confused=True)
+    tallies = Tallies(CLASSES, by_class=True, metrics=["micro_f1"])
     loss = Loss(Training())
     for half in (slice(0, 2), slice(2, 6)):
         logits, labels = tf.constant(LOGITS[half]), tf.constant(LABELS[half])
@@ -83,6 +83,34 @@ def test_an_epoch_counts_exact_matches_and_what_each_class_brings():
     assert [one.examples for one in tallies.class_sums()] == LABELS.sum(axis=0).tolist()
     expected = f1_score(LABELS, predicted, average="micro")
     assert tallies.measure("micro_f1") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("spread", "off"), [(0.01, 0.2), (1.0, 0.01), (40.0, 0.01)])
+def test_the_mean_average_precision_of_an_epoch_is_that_of_rounded_probabilities(spread, off):
+    chance = np.random.default_rng(3)
+    truth = chance.random((300, CLASSES)) < 0.3
+    logits = (spread * chance.normal(2 * truth - 1, 2)).astype(np.float32)
+    tallies = Tallies(CLASSES, metrics=["mean_average_precision"])
+    loss = Loss(Training())
+    for half in (slice(0, 100), slice(100, 300)):
+        labels = tf.constant(truth[half].astype(np.uint8))
+        tallies.add(tf.constant(logits[half]), [loss.judge(tf.constant(logits[half]), labels)])
+    rounded = np.floor(512 * (1 + logits / (8 + np.abs(logits))))
+    found = tallies.measure("mean_average_precision")
+    assert found == pytest.approx(average_precision_score(truth, rounded), abs=1e-6)
+    assert found == pytest.approx(average_precision_score(truth, logits), abs=off)
+    tallies.clear()
+    assert tallies.measure("mean_average_precision") is None
+
+
+def test_a_training_is_monitored_by_the_mean_average_precision_of_its_validation():
+    monitored = plain_sgd(monitor="mean_average_precision")
+    steps = steps_of(monitored, task="multi_label")
+    logits = tf.constant(LOGITS)
+    judged = steps.task.Loss(Training()).judge(logits, tf.constant(LABELS))
+    steps.validation.add(logits, [judged])
+    expected = average_precision_score(LABELS, LOGITS)
+    assert steps.validation.measure(monitored.monitor) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_evaluation_counts_the_same_in_one_batch_and_in_several():
