@@ -20,6 +20,7 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits, load_sample_images
 
 from components.evaluator.reliability import binned
+from components.tasks.classification.training import choices
 from components.trainer.calibration import calibrate
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input.function import input_function
@@ -107,7 +108,7 @@ def measure(data: Data, files: dict[str, str], keys: dict, seed: int, epochs: in
         log=TrainingLog(None),
         mixer=Mixer(training, seed) if training.mixes else None,
     ).run()
-    calibrated, fitted = calibrate(trained.model, once([files["validation"]]))
+    calibrated, fitted = calibrate(trained.model, once([files["validation"]]), choices)
     tests = list(once([files["test"]]).dataset)
     labels = np.concatenate([batch.numpy() for _, batch in tests])
     answers = [

@@ -78,6 +78,9 @@ class LabelCounts:
     # Instead of `answers`, (n, ranks, 2) number by class: the images whose probabilities lie in one
     # of so many small ranges, from the lowest on, and those of them that have the class.
     ranks: _Numbers = None
+    # (bins, 3) float64: classes of images, those that are true, and summed probability of them, by
+    # probability
+    reliability: _Numbers = None
 
     @property
     def classes(self) -> int:

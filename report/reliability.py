@@ -29,13 +29,17 @@ class Line:
     dashed: bool = False
 
 
-def lines(found, temperature):
-    """[Line] of a Reliability: as the model answers and, if it was calibrated, as it would have."""
+def lines(found, temperature, words):
+    """[Line] of a Reliability: as the model answers and, if it was calibrated, as it would have.
+
+    Args:
+      words: a task's `CONFIDENCE`.
+    """
     if temperature is None:
-        return [_line("as it answers", found.bins, "one")]
+        return [_line("as it answers", found.bins, words, "one")]
     return [
-        _line("calibrated", found.bins, "one"),
-        _line("before", found.uncalibrated, "two", dashed=True),
+        _line("calibrated", found.bins, words, "one"),
+        _line("before", found.uncalibrated, words, "two", dashed=True),
     ]
 
 
@@ -47,11 +51,11 @@ def y(accuracy):
     return round(TOP + SIDE * (1 - accuracy), 1)
 
 
-def _line(name, bins, tone, dashed=False):
-    points = []
+def _line(name, bins, words, tone, dashed=False):
+    points, (_, across, upwards) = [], words
     for examples, right, confidence in bins:
         if examples:
             sure, hit = confidence / examples, right / examples
-            text = f"{name}: {examples:,.0f} answers, confidence {sure:.3f}, accuracy {hit:.3f}"
+            text = f"{name}: {examples:,.0f} answers, {across} {sure:.3f}, {upwards} {hit:.3f}"
             points.append(Point(x(sure), y(hit), text))
     return Line(name, error(bins), points, tone, dashed)

@@ -138,7 +138,7 @@ class Training(Section):
         "temperature",
         description="temperature divides a classifier's logits by one number, fitted on the "
         "validation split after training, so that of its answers with probability 0.8, four out "
-        "of five are right; the most likely class stays the same; only with one label per image",
+        "of five are right; the most likely class stays the same; not for masks",
         json_schema_extra=KEEPS_CHECKPOINT,
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(

@@ -9,8 +9,8 @@ def binned(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The answers to a batch by their confidence.
 
     Args:
-      confidence: (batch,) float, the probability of each answer.
-      right: (batch,) bool.
+      confidence: (answers,) float, the probability of each answer.
+      right: (answers,) bool.
 
     Returns:
       (BINS, 3) float64: examples, right ones and summed confidence of the bins (0, 1/15],
@@ -35,3 +35,10 @@ def uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     with np.errstate(divide="ignore"):  # of a probability of 0
         logits = np.log(probabilities / highest[:, np.newaxis])
     return 1 / np.exp(np.float32(temperature) * logits).sum(axis=1)
+
+
+def yes_uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """What sigmoids would be, had the logits not been divided by the temperature; float64."""
+    yes = probabilities.astype(np.float64)
+    with np.errstate(divide="ignore", over="ignore"):  # of a probability of nearly 0
+        return 1 / (1 + ((1 - yes) / yes) ** temperature)

@@ -6,6 +6,8 @@ TensorFlow,
 - `NOUN`: what is counted, in the plural;
 - `SCORES`: the scores of each class, each with its title, and `SCORE`, the one that decides which
   class is the weakest;
+- `CONFIDENCE`, only if it is counted how sure a model was: the title of the diagram, and what is
+  across and upwards there;
 - `classes(folder)`: by class id, what a ModelEvaluation's local folder says of each class: its
   `name`, `actual`, how often it is true, and the `SCORES`;
 - `shown(example, number, pictures)`: [(alternative text, Picture)] of one of the worst examples, by

@@ -8,7 +8,8 @@ It declares
 - `labels(targets)`: what `Loss` judges by, of a batch of targets;
 - `ARE_PICTURES`: whether targets are moved by augmentations as their images are;
 - `ACCURACY`: what the accuracy is called in words;
-- `CALIBRATES`, only if so: whether a temperature is fitted to the logits, of one label each;
+- `choices(logits, targets, weights)`, only if a temperature is fitted to the logits: the `Choices`
+  of `components.trainer.choices` that it is fitted to;
 - `METRIC`: the validation's metric besides loss and accuracy, or None;
 - `choose(model, image_shape, classes, files)`, only if the served model needs what is chosen on the
   transformed Examples of the validation split, none as well: the last argument of `answer` of

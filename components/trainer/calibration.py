@@ -4,40 +4,46 @@ It changes how sure the answers are, and not which they are. Source: Guo and oth
 arXiv:1706.04599).
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
 from scipy.optimize import brentq
 
 from components.trainer import training_faults
+from components.trainer.choices import Choices
 from components.trainer.input.function import Input
 from components.trainer.temperature import Calibration
 
 _LOWEST, _HIGHEST = 0.01, 100.0
 _MOST_BYTES = 256 << 20  # of logits: 67,000 examples of 1,000 classes
 
+Choose = Callable[[np.ndarray, np.ndarray, np.ndarray], Choices]
+
 
 def calibrate(
-    model: keras.Model, validation: Input
+    model: keras.Model, validation: Input, choices: Choose
 ) -> tuple[keras.Model, Calibration] | tuple[keras.Model, None]:
     """The model with its logits divided by the fitted temperature, and what is known of it.
 
     Args:
       model: from images (batch, height, width, channels) uint8 to logits (batch, classes).
-      validation: examples that it was not trained with. Labels that are not a class do not count;
-        where no label counts, the model stays as it is.
+      validation: examples that it was not trained with. Where none counts, the model stays as it
+        is.
+      choices: of a batch's logits, targets and weights (batch,), those that count.
 
     Raises:
       Failure: the validation cannot be read.
     """
-    logits, labels, weights = _answers(model, validation)
+    logits, right, weights, examples = _answers(model, validation, choices)
     if not weights.sum():
         return model, None
-    temperature = fit(logits, labels, weights)
-    before, after = (_loss(logits / t, labels, weights) for t in (1.0, temperature))
+    temperature = fit(logits, right, weights)
+    before, after = (_loss(logits / t, right, weights) for t in (1.0, temperature))
     scaled = keras.layers.Rescaling(1 / temperature, dtype="float32", name="temperature")
     calibrated = keras.Model(model.input, scaled(model.output), name=model.name)
-    return calibrated, Calibration(temperature, len(labels), before, after)
+    return calibrated, Calibration(temperature, examples, before, after)
 
 
 def fit(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -72,24 +78,20 @@ def fit(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = Non
     return 1 / brentq(slope, 1 / _HIGHEST, 1 / _LOWEST)
 
 
-def _answers(model, validation: Input) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits (examples, classes), labels and weights (examples,) of the labels that are classes."""
-    classes = model.output_shape[-1]
+def _answers(model, validation: Input, choices: Choose) -> Choices:
     images_spec = validation.element_spec[0]
     forward = tf.function(
         lambda images: model(images, training=False), input_signature=[images_spec], autograph=False
     )
-    most, parts, examples = _MOST_BYTES // (4 * classes), [], 0
-    for images, labels, *weights in training_faults.readable(validation.dataset, validation, 1):
-        labels = labels.numpy()
-        weights = weights[0].numpy() if weights else np.ones(len(labels))
-        known = (labels >= 0) & (labels < classes)
-        parts.append((forward(images).numpy()[known], labels[known], weights[known]))
-        examples += len(labels)
-        if examples >= most:
+    parts, kept = [], 0
+    for images, targets, *weights in training_faults.readable(validation.dataset, validation, 1):
+        weights = weights[0].numpy() if weights else np.ones(len(targets))
+        parts.append(choices(forward(images).numpy(), targets.numpy(), weights))
+        kept += parts[-1].logits.nbytes
+        if kept >= _MOST_BYTES:
             break
-    logits, labels, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return logits, labels, weights
+    *arrays, examples = zip(*parts, strict=True)
+    return Choices(*map(np.concatenate, arrays), sum(examples))
 
 
 def _loss(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:

@@ -102,11 +102,12 @@ def execute(
 def _calibrated(
     trained: Trained, job: TrainingJob, graph: TransformGraph
 ) -> tuple[keras.Model, Calibration | None]:
-    validation = None
-    part = training_of(job.features.task)
-    if job.recipe.training.calibration == "temperature" and getattr(part, "CALIBRATES", False):
+    validation, part = None, training_of(job.features.task)
+    if job.recipe.training.calibration == "temperature" and hasattr(part, "choices"):
         validation = validation_once(job, graph)
-    return calibrate(trained.model, validation) if validation else (trained.model, None)
+    if validation is None:
+        return trained.model, None
+    return calibrate(trained.model, validation, part.choices)
 
 
 def _write_thresholds(model_run: types.Artifact, labels: list[str], chosen: np.ndarray) -> str:

@@ -14,7 +14,7 @@ class Calibration(NamedTuple):
 
     temperature: float  # above 1: the answers become less sure
     examples: int
-    loss_before: float  # mean cross-entropy, nats
+    loss_before: float  # mean cross-entropy of its answers, nats
     loss_after: float
 
     @classmethod

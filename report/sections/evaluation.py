@@ -33,7 +33,7 @@ def _reliability(run):
     if not run.reliability:
         return []
     temperature = run.calibration and run.calibration.temperature
-    return reliability.lines(run.reliability, temperature)
+    return reliability.lines(run.reliability, temperature, run.task.CONFIDENCE)
 
 
 def _listed(classes, score):

@@ -63,6 +63,16 @@ def tested(run, model):
     return SimpleNamespace(records=records, images=images, truth=truth, **answer)
 
 
+def calibration_error(confidence, right):
+    """Of (answers,) by its definition, over 15 bins."""
+    bins = np.ceil(confidence.astype(float) * 15).clip(1)
+    apart = [
+        abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
+        for b in np.unique(bins)
+    ]
+    return sum(apart)
+
+
 def only(folder: Path, pattern: str):
     [file] = folder.glob(pattern)
     return json.loads(file.read_text())
@@ -74,6 +84,8 @@ def test_pairs_are_labelled_blessed_pushed_and_reported(run):
     assert re.search(r"mAP 0\.\d+, macro F1 0\.\d+ on 120 examples", text)
     assert "average precision" in text
     assert "Thresholds, chosen on the validation split" in text
+    before = r"Expected calibration error .*</strong> calibrated, <strong>0\.\d+</strong> before"
+    assert re.search(before, text, re.DOTALL)
     assert "serves: p50" in text
     assert (run.root / "pushed" / "1" / "saved_model.pb").exists()
     assert len(list((run.root / "root").glob("*/"))) >= len(COMPONENTS)
@@ -90,6 +102,7 @@ def test_the_metrics_are_what_scikit_learn_computes_of_the_served_answers(run, t
         "macro_f1": f1_score(truth[:, occurring], predicted[:, occurring], average="macro"),
         "micro_f1": f1_score(truth, predicted, average="micro"),
         "accuracy": accuracy_score(truth, predicted),
+        "expected_calibration_error": calibration_error(scores.ravel(), truth.ravel()),
         "loss": np.mean([log_loss(truth[:, i], clipped[:, i], labels=[0, 1]) for i in range(10)]),
     }
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, abs=1e-6)
@@ -100,6 +113,15 @@ def test_the_metrics_are_what_scikit_learn_computes_of_the_served_answers(run, t
     assert of_all["macro_f1"]["doubleValue"] == metrics["macro_f1"]
     expected = average_precision_score(truth[:, 3], scores[:, 3])
     assert of_three["average_precision"]["doubleValue"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_probabilities_are_calibrated_on_the_validation_split(run):
+    found = only(run.root / "root", "Trainer/model/*/calibration.json")
+    assert found["examples"] == 200
+    assert found["loss_after"] <= found["loss_before"]
+    history = only(run.root / "root", "Trainer/model_run/*/history.json")
+    best = history["epochs"][history["best_epoch"] - 1]
+    assert found["loss_before"] == pytest.approx(best["validation_loss"], abs=1e-4)
 
 
 def test_the_thresholds_of_the_validation_decide_which_labels_are_served(run, tested):

@@ -75,7 +75,11 @@ PHOTOS = "data={source: manifest, path: photos/labels.csv, multi_label: true}"
         ),
         (
             [SEVERAL, "evaluation.thresholds={mean_iou: {min: 1}}"],
-            "evaluation.thresholds.mean_iou: not measured in multi_label; allowed: accuracy, loss",
+            "evaluation.thresholds.mean_iou: not measured in multi_label; allowed: accuracy, ",
+        ),
+        (
+            ["training.monitor=mean_average_precision"],
+            "training.monitor: mean_average_precision is not of classification; allowed: accuracy,",
         ),
         (
             ["evaluation.thresholds={mean_average_precision: {min: 1}}"],
@@ -98,6 +102,7 @@ def test_what_does_not_fit_several_labels_is_reported_in_one_line(overrides, exp
 
 
 def test_networks_for_whole_images_give_several_labels_too():
-    assert load(DIGITS, [SEVERAL]).data.task == "multi_label"
+    by = "training.monitor=mean_average_precision"
+    assert load(DIGITS, [SEVERAL, by]).data.task == "multi_label"
     data = {"label_separator": ";", "multi_label": True, "path": "photos/labels.csv"}
     assert load(DIGITS, [f"data={data | {'source': 'manifest'}}"]).data.task == "multi_label"

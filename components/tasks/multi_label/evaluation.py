@@ -9,11 +9,15 @@ from components.evaluator import counting, worst_examples
 from components.evaluator.counts import SplitCounts, cross_entropy
 from components.evaluator.example_weights import weights_of
 from components.evaluator.plan import ShardBatch
+from components.evaluator.reliability import BINS, binned, yes_uncalibrated
 from components.tasks.multi_label.served_model import Labelled, ServedLabeller
 from metrics import average_precision
 from metrics.counts import LabelCounts
 
 OF_ONE_CLASS = None
+_SUMS = (
+    "right", "predicted", "actual", "total", "correct", "loss", "weight", "unknown", "reliability",
+)  # fmt: skip
 NOTHING_COUNTED = "it has no examples."
 TFMA_METRICS = {
     "example_count": ("ExampleCount", {}),
@@ -34,7 +38,8 @@ class Counts(LabelCounts):
     @classmethod
     def zeros(cls, classes: int) -> "Counts":
         numbers = (np.zeros(classes, np.int64) for _ in range(3))
-        return cls(*numbers, loss=np.zeros(classes), weight=np.zeros(classes))
+        of_loss = {"loss": np.zeros(classes), "weight": np.zeros(classes)}
+        return cls(*numbers, **of_loss, reliability=np.zeros((BINS, 3)))
 
     def add(
         self, truth: np.ndarray, answer: Labelled, unknown: np.ndarray, weights: np.ndarray
@@ -60,12 +65,12 @@ class Counts(LabelCounts):
         self.loss += (losses * weights[:, np.newaxis]).sum(axis=0) / classes
         self.weight += weights.sum() / classes
         self.unknown += int(unknown.sum())
+        self.reliability += binned(probabilities.ravel(), truth.ravel())
         self.answers.append((probabilities, truth))
         return losses.mean(axis=1)
 
     def __iadd__(self, other: "Counts") -> "Counts":
-        names = ("right", "predicted", "actual", "total", "correct", "loss", "weight", "unknown")
-        for name in names:
+        for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.answers += other.answers
         return self
@@ -76,6 +81,7 @@ class Counts(LabelCounts):
             "average_precision": average_precision.measure(self).tolist(),
             "loss": self.loss.tolist(),
             "weight": self.weight.tolist(),
+            "reliability": self.reliability.tolist(),
         }
 
 
@@ -93,6 +99,8 @@ class Counting(counting.Counting):
             counts.models[model.place.name].add(truth, answer, unknown, weights)
             for model, answer in zip(self.models, answers, strict=True)
         ]
+        before = yes_uncalibrated(answers[0].probabilities, self._plan.temperature)
+        counts.uncalibrated += binned(before.ravel(), truth.ravel())
         self._remember_worst(batch, truth, answers[0].predicted, losses[0], counts)
 
     def _distinct_labels(self, batch: ShardBatch) -> np.ndarray:

@@ -10,6 +10,7 @@ SCORES = {
     "average_precision": "average precision",
 }
 SCORE = "average_precision"
+CONFIDENCE = "Images with a class by its probability", "probability", "part with the class"
 classes = read_label_scores
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from components.tasks.multi_label import thresholds
 from components.trainer import tallies
+from components.trainer.choices import Choices
 from components.trainer.input.features import Feature
 from components.trainer.losses import Judged
 from components.trainer.losses import Loss as LossOfOneLabel
@@ -24,6 +26,15 @@ def feature(image_shape: tuple[int, int, int], classes: int) -> Feature:
 def labels(targets: tf.Tensor) -> tf.Tensor:
     """(batch, classes) uint8, 1 for the classes that an image has."""
     return targets
+
+
+def choices(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Choices:
+    """Yes or no for every class: one temperature for all, so that their order stays as it is."""
+    yes = logits.reshape(-1, 1)
+    # The softmax of 0 and a logit is the logit's sigmoid.
+    both = np.concatenate([np.zeros_like(yes), yes], axis=1)
+    of_class = np.repeat(weights, logits.shape[-1])
+    return Choices(both, labels.ravel().astype(np.int64), of_class, len(logits))
 
 
 class Loss(LossOfOneLabel):

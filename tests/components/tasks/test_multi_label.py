@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy.special import expit
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 
+from components.evaluator.reliability import binned, yes_uncalibrated
 from components.serving_check import faults
 from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.tasks.multi_label import answers, signature
@@ -19,6 +20,7 @@ from components.trainer.expected_answers import write_answers
 from components.trainer.mixing import Mixer
 from components.transform import multi_hot
 from metrics import catalog
+from metrics.expected_calibration_error import error
 from settings.training import Training
 from tests.components.trainer.linear_classifier import CLASSES, IMAGES, plain_sgd, steps_of, train
 
@@ -131,8 +133,16 @@ def test_the_evaluation_counts_the_same_in_one_batch_and_in_several():
         assert overall["loss"] == pytest.approx(expected, abs=1e-6)
         expected = average_precision_score(truth, scores)
         assert overall["mean_average_precision"] == pytest.approx(expected, abs=1e-6)
+        expected = error(binned(scores.ravel(), truth.ravel()))
+        assert overall["expected_calibration_error"] == pytest.approx(expected, abs=1e-9)
         assert (counts.unknown, counts.total) == (1, 6)
     np.testing.assert_allclose(losses, by_hand(LOGITS, LABELS).mean(axis=1), atol=1e-5)
+
+
+def test_probabilities_are_known_as_they_were_before_the_calibration():
+    sigmoids = expit(np.append(LOGITS.ravel().astype(float), [-np.inf, np.inf]))
+    calibrated = expit(np.append(LOGITS.ravel() / 2.5, [-np.inf, np.inf]))
+    np.testing.assert_allclose(yes_uncalibrated(calibrated, 2.5), sigmoids, atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(20))

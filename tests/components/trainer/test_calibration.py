@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 
+from components.tasks.classification import training as one_label
+from components.tasks.multi_label import training as several_labels
 from components.trainer.calibration import fit
 from components.trainer.temperature import Calibration
 
@@ -42,6 +44,34 @@ def test_the_temperature_is_where_a_search_finds_the_lowest_loss(true, weighted)
     assert found == pytest.approx(searched.x, rel=1e-3)
     assert found == pytest.approx(true, rel=0.25)
     assert fit(logits, labels, weights if weighted else None) == found
+
+
+def test_labels_that_are_no_class_do_not_count():
+    logits, labels = np.eye(3, dtype=np.float32), np.array([0, -1, 3])
+    found = one_label.choices(logits, labels, np.array([2.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(found.logits, logits[:1])
+    assert (found.right.tolist(), found.weights.tolist(), found.examples) == ([0], [2.0], 1)
+
+
+@pytest.mark.parametrize("true", [0.5, 3.0])
+def test_of_several_labels_one_temperature_makes_all_classes_as_sure_as_they_are_right(true):
+    chance = np.random.default_rng(5)
+    logits = chance.normal(-1, 4, (EXAMPLES, CLASSES)).astype(np.float32)
+    labels = (chance.random(logits.shape) < expit(logits / true)).astype(np.uint8)
+    weights = chance.uniform(0, 2, EXAMPLES)
+    found = several_labels.choices(logits, labels, weights)
+    assert found.examples == EXAMPLES
+    smoothed = np.where(labels, 1, 0) * (1 - 1 / (labels.size + 2)) + 0.5 / (labels.size + 2)
+
+    def loss(temperature: float) -> float:
+        scaled = logits.astype(float) / temperature
+        losses = np.logaddexp(0, scaled) - smoothed * scaled
+        return np.average(losses.mean(axis=1), weights=weights)
+
+    temperature = fit(found.logits, found.right, found.weights)
+    searched = minimize_scalar(loss, bounds=(0.01, 100), method="bounded")
+    assert temperature == pytest.approx(searched.x, rel=1e-3)
+    assert temperature == pytest.approx(true, rel=0.25)
 
 
 def test_without_a_mistake_among_few_examples_answers_do_not_become_certain():
