@@ -5,7 +5,7 @@ import webbrowser
 
 from cli.configuration_arguments import add_configuration, configuration_of
 from cli.span_verbs import span_number
-from failures import ConfigurationError
+from failures import ConfigurationError, Failure
 from pipeline import surroundings
 
 
@@ -82,9 +82,25 @@ def _check(arguments):
     import yaml
 
     configuration = configuration_of(arguments)
+    if configuration.training.freeze_to is not None:
+        _check_layer(configuration, arguments.config)
     plain = configuration.model_dump(mode="json", by_alias=True)
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     print("\n".join(_remarked(text.splitlines(), configuration.training)))
+
+
+def _check_layer(configuration, file):
+    # Only a network that was built knows its layers: TensorFlow's seconds are for this key alone.
+    from pipeline.quiet import chatter_away
+
+    try:
+        with chatter_away():
+            from components.trainer.freezing import check_layer
+
+            check_layer(configuration.model, configuration.preprocessing, configuration.training)
+    except Failure as failure:
+        reason = str(failure).removeprefix("Trainer: ")
+        raise ConfigurationError(f"{file}: {reason}") from None
 
 
 def _remarked(lines, training):

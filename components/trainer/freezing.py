@@ -4,9 +4,13 @@ import contextlib
 from collections.abc import Iterator
 
 import keras
+import tensorflow as tf
 
 from components.trainer import stages
+from components.trainer.model import build_model
 from failures import Failure, did_you_mean
+from settings.model import Model
+from settings.preprocessing import Preprocessing
 from settings.training import Training
 
 
@@ -43,6 +47,20 @@ class Freezing:
         finally:
             for layer in held:
                 layer.trainable = True
+
+
+def check_layer(network: Model, preprocessing: Preprocessing, training: Training) -> None:
+    """Builds the network to see whether it has the layer `training.freeze_to`.
+
+    Raises:
+      Failure: there is no such layer, nothing would be left to train, or the network cannot be
+        built for images of this size.
+    """
+    channels = preprocessing.channels
+    shape = preprocessing.height, preprocessing.width, channels
+    with tf.device("CPU"):  # A training may have the accelerator.
+        model = build_model(network, shape, 2, [0.0] * channels, [1.0] * channels)
+    Freezing(model, training)
 
 
 def _frozen(model: keras.Model, last: str | None) -> list[keras.layers.Layer]:

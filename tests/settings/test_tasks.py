@@ -42,7 +42,7 @@ from tests.settings.digits_mistakes import DIGITS, MASKS, SEVERAL, TWO, mistakes
         ),
         (
             [MASKS, TWO, "model={name: unet}", "training.input.strategy=compressed"],
-            "training.input.strategy: given compressed, and masks as JPEGs would not keep",
+            "training.input.strategy: given compressed, and masks would lose their classes",
         ),
     ],
 )

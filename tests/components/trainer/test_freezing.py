@@ -1,9 +1,11 @@
 """Frozen layers, and layers that learn at rates of their own."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from cli.command_line import main
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.stages import body, stages_of
 from components.trainer.training_step import Steps
@@ -111,3 +113,19 @@ def test_killed_in_its_frozen_epochs_a_training_ends_with_the_same_weights(train
     assert resumed.resumed_at_step == 22
     for left, right in zip(resumed.model.variables, whole.model.variables, strict=True):
         np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-5)
+
+
+def test_check_finds_that_a_network_lacks_the_layer(capfd):
+    keras.utils.clear_session()  # Its layers are numbered from the first one on.
+    words = ["check", "--config", "configs/digits.yaml", "--set", "model.weights=s3://models/1"]
+
+    def checked(layer: str) -> tuple[int, str]:
+        keys = f"training={{freeze_epochs: 1, freeze_to: {layer}}}"
+        return main([*words, "--set", keys]), capfd.readouterr().err
+
+    code, said = checked("conv")
+    assert code == 2
+    assert said.startswith("configs/digits.yaml: training.freeze_to: given 'conv', which is not ")
+    assert said.count("\n") == 1
+    keras.utils.clear_session()
+    assert checked("conv2d_1") == (0, "")
