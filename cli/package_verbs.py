@@ -99,6 +99,8 @@ def _compile(arguments):
     print(f"{path}: {len(steps)} steps; run parameters: {', '.join(parameters) or 'none'}")
     if packages := set().union(*needed_packages(configuration).values()):
         print(f"The image must hold {', '.join(sorted(packages))}: see docs/own_code.md.")
+    if configuration.needed_rights:
+        print(configuration.needed_rights)
     if not steps[configuration.data.COMPONENT]["cachingOptions"]:
         print(
             "Every run reads the data and trains again, because Kubeflow's cache cannot tell "

@@ -87,6 +87,8 @@ def _check(arguments):
     plain = configuration.model_dump(mode="json", by_alias=True)
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     print("\n".join(_remarked(text.splitlines(), configuration.training)))
+    if configuration.needed_rights:
+        print(f"# {configuration.needed_rights}")
 
 
 def _check_layer(configuration, file):

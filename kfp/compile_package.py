@@ -13,7 +13,7 @@ import yaml
 from components.engine_arguments import beam_arguments
 from files import writing
 from files.strict_json import text_of
-from kfp import worker_job
+from kfp import data_service_job, worker_job
 from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
 from kfp.entrypoint import BEAM
 from kfp.image_tag import with_tag
@@ -75,7 +75,8 @@ def compile_pipeline(
     Args:
       pipeline: a tfx.orchestration.pipeline.Pipeline; pipeline_root is not used.
       environment: {variable: value} for the step that pushes.
-      workers: how many pods do the work of Trainer; None for the step's own.
+      workers: how many pods do the work of Trainer, and how often one may be lost; None for the
+        step's own.
       beam: Beam's arguments, for the steps that work on it.
 
     Raises:
@@ -86,7 +87,8 @@ def compile_pipeline(
     kubeflow = kubeflow or Kubeflow()
     asked = asked_for(pipeline.components, kubeflow) if pipeline.enable_cache else None
     components = {component.id: component for component in pipeline.components}
-    check_steps(kubeflow, [*components, STEP] if asked else [*components])
+    beside = [data_service_job.STEP] if kubeflow.data_service_workers else []
+    check_steps(kubeflow, [*components, *([STEP] if asked else []), *beside])
     spec = _compiled(pipeline, kubeflow)
     for parameter in parameters:
         _add_parameter(spec, parameter)
@@ -103,9 +105,8 @@ def compile_pipeline(
             given = _beam_variable(component, beam)
             if name == PUSHING_STEP:
                 given |= environment or {}
-            if name == worker_job.STEP and workers and workers.workers > 1:
-                job = worker_job.template(kubeflow, workers, _image(step, kubeflow), _ENVIRONMENT)
-                given, step = worker_job.variable(job), worker_job.waiting(kubeflow, step)
+            if name == worker_job.STEP:
+                given, step = _beside(step, kubeflow, workers or Workers())
             executor["container"]["args"] += _state_of_files(component)
             _finish_container(executor["container"], name, step, kubeflow, given)
             steps[_EXECUTOR.format(name)] = step
@@ -204,6 +205,18 @@ def _finish_task(task, step, cached):
             "backoffFactor": 2.0,
             "backoffMaxDuration": _MOST_RETRYING,
         }
+
+
+def _beside(trainer, kubeflow, workers):
+    """(variables, step) of the Trainer, which may have pods beside it."""
+    if workers.workers > 1:
+        job = worker_job.template(kubeflow, workers, _image(trainer, kubeflow), _ENVIRONMENT)
+        return worker_job.variable(job), worker_job.waiting(kubeflow, trainer)
+    if kubeflow.data_service_workers:
+        image = _image(data_service_job.step_of(kubeflow), kubeflow)
+        jobs = data_service_job.template(kubeflow, workers.worker_restarts, image, _ENVIRONMENT)
+        return data_service_job.variable(jobs), trainer
+    return {}, trainer
 
 
 def _image(step, kubeflow):

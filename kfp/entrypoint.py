@@ -34,6 +34,7 @@ LOG_OUTPUT = "executor-logs"
 # Variables, as what they say does not make other results: Kubeflow 2.17 leaves them out of its
 # cache's key. Later versions count them (kubeflow/pipelines#14340) and run the step again once.
 WORKERS = "STEADYFEED_WORKERS"  # `worker_job.template`, as JSON
+DATA_SERVICE = "STEADYFEED_DATA_SERVICE"  # `data_service_job.template`, as JSON
 BEAM = "STEADYFEED_BEAM"  # Beam's arguments, as a JSON list
 _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
 
@@ -53,16 +54,20 @@ def main(argv=None):
             own_code_flag.check_own_code(beam_args)
             given = json.loads(step.json_serialized_invocation_args)
             inputs_spec = json.loads(step.json_serialized_inputs_spec_args)
-            workers = os.environ.get(WORKERS)
+            executor = step.executor_class_path
+            workers, service = os.environ.get(WORKERS), os.environ.get(DATA_SERVICE)
             if step.driver_class_path:
                 ask(step.driver_class_path, given, inputs_spec)
             elif workers:
                 from kfp.worker_step import train_together
 
-                executor, job = step.executor_class_path, json.loads(workers)
-                train_together(executor, given, inputs_spec, beam_args, job)
+                train_together(executor, given, inputs_spec, beam_args, json.loads(workers))
+            elif service:
+                from kfp.data_service_step import train_beside
+
+                train_beside(executor, given, inputs_spec, beam_args, json.loads(service))
             else:
-                run(step.executor_class_path, given, inputs_spec, beam_args)
+                run(executor, given, inputs_spec, beam_args)
     except Exception as error:
         if not isinstance(error, Failure | ConfigurationError):
             traceback.print_exc()

@@ -61,10 +61,11 @@ def on_a_cluster(configuration):
             f"beam.engine: given {configuration.beam.engine!r}, whose workers cannot reach the "
             "files of a step, which lie in its own pod; allowed on Kubeflow: direct, processes"
         )
-    if configuration.training.input.data_service:
+    if configuration.training.input.data_service and not kubeflow.data_service_workers:
         raise ConfigurationError(
             "training.input.data_service: its workers cannot reach the files of a step, which lie "
-            "in its own pod; allowed on Kubeflow: none"
+            "in its own pod; allowed on Kubeflow: none, or kubeflow.data_service_workers, which "
+            "makes them there"
         )
     destination = kubeflow.push_destination
     if destination is None and is_bucket(configuration.push.destination):
@@ -81,11 +82,20 @@ def on_a_cluster(configuration):
         update={
             "root": kubeflow.work_dir,
             "data": _data_of_a_pod(configuration),
+            "training": _without_a_service(configuration.training),
             "ingest": None,  # It writes to a folder of this machine.
             "push": configuration.push.model_copy(update={"destination": destination}),
             "kubeflow": kubeflow,
         }
     )
+
+
+def _without_a_service(training):
+    """A service of this machine is none of a pod's, which has its own."""
+    if not training.input.data_service:
+        return training
+    given = training.input.model_copy(update={"data_service": None})
+    return training.model_copy(update={"input": given})
 
 
 def _data_of_a_pod(configuration):

@@ -16,35 +16,36 @@ from pathlib import Path
 from components.trainer.cluster import place, tf_config
 from failures import Failure
 from kfp.entrypoint import run
-from kfp.worker_step import HANDED_OVER, STEP_IS_HERE, log_of, output_of
+from kfp.indexed_job import INDEX
+from kfp.shared_folder import STEP_IS_HERE, log_of
+from kfp.worker_step import HANDED_OVER, output_of
 from pipeline import surroundings
 from pipeline.program import LOG_FORMAT, leave
 from pipeline.temporary_folder import temporary_folder
 from pipeline.worker_processes import as_worker, exit_code_of, remove_begun
 
 _LONGEST_SILENCE = 900.0  # seconds; the step itself waits 600 for an API that is away
-_INDEX = "JOB_COMPLETION_INDEX"  # of Kubernetes, in the pods of an Indexed Job
 
 
 def main(folder: Path, addresses: list[str]) -> int:
     surroundings.pin()
-    if _INDEX in os.environ and "TF_CONFIG" not in os.environ:
-        os.environ["TF_CONFIG"] = tf_config(addresses, int(os.environ[_INDEX]))
+    if INDEX in os.environ and "TF_CONFIG" not in os.environ:
+        os.environ["TF_CONFIG"] = tf_config(addresses, int(os.environ[INDEX]))
     number = place(os.environ).number
     handlers = [logging.StreamHandler()]
-    if _INDEX in os.environ:
+    if INDEX in os.environ:
         # The pods' own logs go with them.
         handlers.append(logging.FileHandler(log_of(folder, number)))
     # By force: what a library logged while it was imported has set a handler already.
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
-    if _INDEX in os.environ:
-        threading.Thread(target=_end_without_the_step, args=(folder,), daemon=True).start()
+    if INDEX in os.environ:
+        threading.Thread(target=end_without_the_step, args=(folder,), daemon=True).start()
         return exit_code_of(lambda number: execute(folder, number), folder, number)
     return as_worker(lambda number: execute(folder, number), folder)
 
 
-def _end_without_the_step(folder: Path) -> None:
-    """Ends this worker, and so its Job, when the step that made the Job is gone.
+def end_without_the_step(folder: Path) -> None:
+    """Ends this pod, and so its Job, when the step that made the Job is gone.
 
     A step whose run is stopped has no time to delete the Job, and a GPU costs money.
     """

@@ -1,8 +1,9 @@
-"""Runs a Job through Kubernetes' API, as the step's own service account."""
+"""Runs Jobs through Kubernetes' API, as the step's own service account."""
 
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic, sleep
 
 import urllib3
@@ -11,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from failures import Failure
 from kfp.cluster_apis import NAMESPACE_FILE, PASSING
-from kfp.worker_job import QUEUE
+from kfp.indexed_job import QUEUE
 
 _LOOK_EVERY = 5.0  # seconds
 _LONGEST_SILENCE = 600.0  # seconds that the API may be away, as while a control plane is upgraded
@@ -29,6 +30,10 @@ class Cluster:
     def __init__(self, api: client.ApiClient, namespace: str):
         self._jobs, self._core = client.BatchV1Api(api), client.CoreV1Api(api)
         self._namespace = namespace
+        self._create = {
+            "Service": self._core.create_namespaced_service,
+            "Job": self._jobs.create_namespaced_job,
+        }
 
     @classmethod
     def of_this_pod(cls) -> "Cluster":
@@ -38,8 +43,8 @@ class Cluster:
             return cls(client.ApiClient(), NAMESPACE_FILE.read_text().strip())
         except (config.ConfigException, OSError) as error:
             raise Failure(
-                f"training.workers: this step cannot reach Kubernetes' API ({error}). Give its pod "
-                "a service account's token."
+                f"This step makes pods and cannot reach Kubernetes' API ({error}). Give its own "
+                "pod a service account's token."
             ) from None
 
     def run(
@@ -47,57 +52,77 @@ class Cluster:
     ) -> None:
         """Creates a Service and a Job, and returns when the Job has done its work.
 
-        What is left of an earlier attempt under that name is deleted first, and in the end both
-        are, however it ends.
-
         Args:
           objects: of `worker_job.named`.
-          while_waiting: called before the Job is made, and again every few seconds.
+          while_waiting: called every few seconds.
 
         Raises:
           Failure: the Job failed, was deleted, or the API refuses the step or stays away.
         """
-        name = objects["job"]["metadata"]["name"]
-        self._delete(name)
+        [name] = names_of(objects, "Job")
+        with self.created(objects):
+            said = None
+            while (state := self.look_at(name)) is not None:
+                if state != said:
+                    _log.info("the Job %s: %s", name, state)
+                    said = state
+                while_waiting()
+                sleep(_LOOK_EVERY)
+
+    @contextlib.contextmanager
+    def created(self, objects: Mapping[str, dict]) -> Iterator[None]:
+        """Creates a Service and its Jobs for the time of the `with`.
+
+        What is left of an earlier attempt under those names is deleted first, and in the end all of
+        it is, however the block ends.
+
+        Raises:
+          Failure: the API refuses the step or stays away.
+        """
+        self._delete(objects)
         try:
-            while_waiting()
-            self._call(self._core.create_namespaced_service, objects["service"])
-            self._call(self._jobs.create_namespaced_job, objects["job"])
-            self._follow(name, while_waiting)
+            # The Service first, as pods look for its names.
+            for document in sorted(objects.values(), key=lambda one: one["kind"] == "Job"):
+                self._call(self._create[document["kind"]], document)
+            yield
         finally:
-            self._delete(name, wait=False)
+            try:
+                self._delete(objects, wait=False)
+            except Failure as failure:  # What the block did or raised counts for more.
+                _log.warning("%s The pods are deleted with this one.", failure)
 
-    def _follow(self, name: str, while_waiting: Callable[[], None]) -> None:
-        said = None
-        while True:
-            job = self._call(self._jobs.read_namespaced_job, name)
-            if job is None:
-                raise Failure(f"the Job {name} was deleted while its workers trained. Run again.")
-            status = job.get("status") or {}
-            met = {c["type"]: c for c in status.get("conditions") or [] if c["status"] == "True"}
-            if "Complete" in met:
-                return
-            if "Failed" in met:
-                why = met["Failed"]
-                raise Failure(f"the Job {name} failed: {why.get('reason')}: {why.get('message')}")
-            state = _in_words(job, status)
-            if state != said:
-                _log.info("the Job %s: %s", name, state)
-                said = state
-            while_waiting()
-            sleep(_LOOK_EVERY)
+    def look_at(self, name: str) -> str | None:
+        """How a Job is, in words; None once it has done its work.
 
-    def _delete(self, name: str, wait: bool = True) -> None:
-        """Deletes the Job, its pods and the Service."""
-        # In the foreground: it is gone once its pods are.
+        Raises:
+          Failure: the Job failed or is gone, or the API refuses the step or stays away.
+        """
+        job = self._call(self._jobs.read_namespaced_job, name)
+        if job is None:
+            raise Failure(f"the Job {name} was deleted while the training needed it. Run again.")
+        status = job.get("status") or {}
+        met = {c["type"]: c for c in status.get("conditions") or [] if c["status"] == "True"}
+        if "Failed" in met:
+            why = met["Failed"]
+            raise Failure(f"the Job {name} failed: {why.get('reason')}: {why.get('message')}")
+        return None if "Complete" in met else _in_words(job, status)
+
+    def _delete(self, objects: Mapping[str, dict], wait: bool = True) -> None:
+        """Deletes the Service, and the Jobs with their pods."""
+        # In the foreground: a Job is gone once its pods are.
         options = {"propagation_policy": "Foreground"}
-        self._call(self._core.delete_namespaced_service, name)
-        self._call(self._jobs.delete_namespaced_job, name, **options)
+        for name in names_of(objects, "Service"):
+            self._call(self._core.delete_namespaced_service, name)
+        for name in names_of(objects, "Job"):
+            self._call(self._jobs.delete_namespaced_job, name, **options)
         until = monotonic() + _LONGEST_SILENCE
-        while wait and self._call(self._jobs.read_namespaced_job, name) is not None:
-            if monotonic() > until:
-                raise Failure(f"the Job {name} of an earlier attempt does not go away. Delete it.")
-            sleep(_LOOK_EVERY)
+        for name in names_of(objects, "Job") if wait else ():
+            while self._call(self._jobs.read_namespaced_job, name) is not None:
+                if monotonic() > until:
+                    raise Failure(
+                        f"the Job {name} of an earlier attempt does not go away. Delete it."
+                    )
+                sleep(_LOOK_EVERY)
 
     def _call(self, method: Callable, about, **options) -> dict | None:
         """The answer; None where there is no object of that name. A passing error is waited out.
@@ -128,6 +153,11 @@ class Cluster:
                     ) from None
             repeated = True
             sleep(_LOOK_EVERY)
+
+
+def names_of(objects: Mapping[str, dict], kind: str) -> list[str]:
+    """The names of the objects of a kind, as "Job"."""
+    return [one["metadata"]["name"] for one in objects.values() if one["kind"] == kind]
 
 
 def _refusal(method: Callable, error: ApiException) -> str:

@@ -151,6 +151,36 @@ class Configuration(Section):
                 raise ValueError(mistake)
         return tuner
 
+    @field_validator("kubeflow")
+    @classmethod
+    def _streams_from_a_service(cls, kubeflow, info):
+        training = info.data.get("training")
+        refused = training and training.against_a_service
+        if kubeflow.data_service_workers and refused:
+            raise ValueError(
+                f"data_service_workers {kubeflow.data_service_workers} with training.{refused}; "
+                "allowed: 0"
+            )
+        return kubeflow
+
+    @property
+    def needed_rights(self) -> str | None:
+        """What the steps' account needs on Kubeflow beyond what Kubeflow gives it, in a line."""
+        keys = {
+            f"training.workers {self.training.workers}": self.training.workers > 1,
+            f"kubeflow.data_service_workers {self.kubeflow.data_service_workers}": (
+                self.kubeflow.data_service_workers
+            ),
+        }
+        asked = [key for key, is_given in keys.items() if is_given]
+        if not asked:
+            return None
+        account = self.kubeflow.service_account or "pipeline-runner"
+        return (
+            f"On Kubeflow, {asked[0]} needs the right of the steps' account ({account}) to create, "
+            "get and delete Jobs and to create and delete Services: see kfp/manifests/workers.yaml."
+        )
+
     @field_validator("model")
     @classmethod
     def _is_for_the_task(cls, model, info):

@@ -87,7 +87,14 @@ class Kubeflow(Section):
     gpu_resource: str = Field("nvidia.com/gpu", description="the cluster's name for a GPU")
     worker_queue: ObjectName | None = Field(
         None,
-        description="Kueue's LocalQueue in which the Job of training.workers waits; omit for none",
+        description="Kueue's LocalQueue in which the Jobs of training.workers and of "
+        "data_service_workers wait; omit for none",
+    )
+    data_service_workers: Annotated[int, Field(ge=0, le=256)] = Field(
+        0,
+        description="pods of a tf.data service that read and decode the training images, made for "
+        "the time of the training, for streaming alone: what a lost one had is left out of the "
+        "epoch",
     )
     every_step: Step = Step()
     steps: dict[str, Step] = Field({}, description="by component id, as in Trainer")

@@ -49,12 +49,19 @@ class WorkersTraining(Training, Workers):
 
     @model_validator(mode="after")
     def _a_service_gives_its_batches_in_any_order(self):
+        refused = self.against_a_service
+        if refused and self.input.data_service:
+            raise ValueError(f"input.data_service with {refused}; allowed: without it")
+        return self
+
+    @property
+    def against_a_service(self) -> str | None:
+        """What a tf.data service cannot do of this, in words; None where it can do all."""
+        strategy = self.input.strategy
         refused = {
             f"workers {self.workers}": self.workers > 1,
             "deterministic true": self.deterministic,
             "sampling balanced": self.sampling == "balanced",
+            f"input.strategy {strategy}": strategy not in ("auto", "streaming"),
         }
-        for words, given in refused.items():
-            if given and self.input.data_service:
-                raise ValueError(f"input.data_service with {words}; allowed: without it")
-        return self
+        return next((words for words, given in refused.items() if given), None)

@@ -31,6 +31,13 @@ class Refused(Exception):
         self.status = status
 
 
+def _names_of_pods(job):
+    name, spec = job["metadata"]["name"], job["spec"]
+    service = spec["template"]["spec"]["subdomain"]
+    names = (f"{name}-{index}" for index in range(spec["completions"]))
+    return [one.removeprefix(f"{service}-") for one in names]
+
+
 class KubernetesServer:
     """The objects of one namespace.
 
@@ -38,8 +45,9 @@ class KubernetesServer:
       objects: {("jobs" or "services", name): document}; a Job's has its status.
       created: every document that was created, in order.
       before: called with (method, kind) before a request takes effect; what it raises is answered.
-      pods: {index: the process of its newest pod}.
-      starts: the index of each pod that was started, in order.
+      pods: {pod: its newest process}; a pod's name is without that of its Service, as in "1" or
+        "workers-1".
+      starts: the name of each pod that was started, in order.
     """
 
     def __init__(self, folder):
@@ -58,11 +66,11 @@ class KubernetesServer:
         self._http.shutdown()
         self._http.server_close()
 
-    def evict(self, index):
+    def evict(self, pod):
         """Ends a pod as the eviction API does: the pod gets the condition DisruptionTarget."""
         with self._lock:
-            self._evicted.add(self.pods[index].pid)
-            self.pods[index].kill()
+            self._evicted.add(self.pods[pod].pid)
+            self.pods[pod].kill()
 
     def _answer(self, method, kind, name, body):
         self.before(method, kind)
@@ -91,22 +99,24 @@ class KubernetesServer:
     def _delete(self, kind, name):
         gone = self.objects.pop((kind, name))
         if kind == "jobs":
-            for pod in self.pods.values():
-                pod.kill()
-                pod.wait()
-            self.pods.clear()
+            for pod in _names_of_pods(gone):
+                if pod in self.pods:
+                    process = self.pods.pop(pod)
+                    process.kill()
+                    process.wait()
         return gone
 
     def _control(self, name, job):
         """The Job controller, for one Job: another one of its name has its own."""
         count, failed, done = job["spec"]["completions"], {}, set()
+        names = _names_of_pods(job)
         addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
         while True:
             with self._lock:
                 if self.objects.get(("jobs", name)) is not job:
                     return
-                for index in range(count):
-                    pod = self.pods.get(index)
+                for index, pod_name in enumerate(names):
+                    pod = self.pods.get(pod_name)
                     if index in done or (pod and pod.poll() is None):
                         continue
                     if pod and pod.poll() == 0:
@@ -116,7 +126,7 @@ class KubernetesServer:
                     if why:
                         self._end(job, "Failed", *why)
                         return
-                    self._start(job["spec"]["template"]["spec"], index, addresses)
+                    self._start(pod_name, job["spec"]["template"]["spec"], index, addresses)
                 ready = count - len(done)
                 job["status"] |= {"active": ready, "ready": ready, "failed": sum(failed.values())}
                 if len(done) == count:
@@ -138,12 +148,12 @@ class KubernetesServer:
         return None
 
     def _end(self, job, kind, reason, message):
-        for pod in self.pods.values():
-            pod.kill()
+        for pod in _names_of_pods(job):
+            self.pods[pod].kill()
         met = {"type": kind, "status": "True", "reason": reason, "message": message}
         job["status"] |= {"active": 0, "ready": 0, "conditions": [met]}
 
-    def _start(self, pod, index, addresses):
+    def _start(self, name, pod, index, addresses):
         [container] = pod["containers"]
         environment = {one["name"]: one.get("value", "a secret") for one in container["env"]}
         # The names of pods are known in a cluster only.
@@ -151,10 +161,10 @@ class KubernetesServer:
         environment["TF_CONFIG"] = tf_config(addresses, index)
         python, *rest = container["command"]
         assert python == "python"
-        self.starts.append(index)
+        self.starts.append(name)
         begin = Fork if rest[0] == "-m" else subprocess.Popen
-        with open(self._folder / f"pod-{index}.log", "ab") as log:
-            self.pods[index] = begin(
+        with open(self._folder / f"pod-{name}.log", "ab") as log:
+            self.pods[name] = begin(
                 [sys.executable, *rest, *container["args"]],
                 cwd=ROOT,
                 env={**os.environ, **environment},

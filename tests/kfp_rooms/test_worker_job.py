@@ -7,8 +7,9 @@ import yaml
 
 from failures import ConfigurationError
 from kfp.entrypoint import WORKERS
+from kfp.indexed_job import name_of
 from kfp.package_rules import read_package
-from kfp.worker_job import addresses_of, name_of, named, template
+from kfp.worker_job import addresses_of, named, template
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import SecretVariable, Step, Toleration, Volume
 from settings.reading import load
@@ -40,7 +41,7 @@ def made(step=STEP, workers=3, **kubeflow):
 
 
 def objects(**given):
-    return named(made(**given), name_of("a/run"), "/work/steadyfeed/workers/a", OWNER)
+    return named(made(**given), name_of("workers", "a/run"), "/work/steadyfeed/workers/a", OWNER)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pipeline.data_service import check
 from settings.reading import load
 
 GIVEN = "training.input.data_service=grpc://localhost:1"
+PODS = "kubeflow.data_service_workers=2"
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,12 @@ GIVEN = "training.input.data_service=grpc://localhost:1"
         ([GIVEN, "training.workers=2"], "input.data_service with workers 2; allowed: without it"),
         ([GIVEN, "training.deterministic=true"], "input.data_service with deterministic true"),
         ([GIVEN, "training.sampling=balanced"], "input.data_service with sampling balanced"),
+        (
+            [PODS, "training.workers=2"],
+            "service_workers 2 with training.workers 2; allowed: 0",
+        ),
+        ([PODS, "training.input.strategy=memory"], "with training.input.strategy memory; allowed"),
+        ([PODS, "training.deterministic=true"], "with training.deterministic true; allowed: 0"),
     ],
 )
 def test_what_does_not_go_with_a_service_is_refused_in_one_line(others, mistake):
@@ -38,3 +45,19 @@ def test_a_service_that_does_not_answer_is_reported_before_the_run():
 def test_a_service_that_sees_no_pods_files_is_refused_for_kubeflow():
     with pytest.raises(ConfigurationError, match=r"^training\.input\.data_service: its workers"):
         on_a_cluster(load("configs/digits.yaml", [GIVEN]))
+
+
+def test_on_kubeflow_its_pods_take_the_place_of_this_machines_service():
+    there = on_a_cluster(load("configs/digits.yaml", [GIVEN, PODS]))
+    assert there.training.input.data_service is None
+
+
+@pytest.mark.parametrize("words", [PODS, "training.workers=2"])
+def test_the_right_to_make_pods_is_named_before_anything_runs(words):
+    needed = load("configs/digits.yaml", [words, "kubeflow.service_account=mine"]).needed_rights
+    assert needed.startswith(
+        f"On Kubeflow, {words.replace('=', ' ')} needs the right of the steps'"
+    )
+    assert "(mine)" in needed
+    assert "kfp/manifests/workers.yaml" in needed
+    assert load("configs/digits.yaml").needed_rights is None

@@ -145,7 +145,7 @@ def warning(
     if workers := _service_workers(allowed, fed, cores, consumer):
         help_.append(
             f"a tf.data service of {workers} workers like this machine "
-            "(training.input.data_service)"
+            "(training.input.data_service; on Kubeflow, kubeflow.data_service_workers)"
         )
     side = math.sqrt(best.images_per_second / consumer.images_per_second)
     if _SMALLEST_SIDE <= side < 1:

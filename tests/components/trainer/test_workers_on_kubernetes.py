@@ -1,4 +1,4 @@
-"""The Trainer's step on Kubeflow trains by a Job; a pod is evicted, and the training goes on."""
+"""The Trainer's step on Kubeflow trains by Jobs; a pod is evicted, and the training goes on."""
 
 import json
 import os
@@ -11,8 +11,10 @@ import pytest
 import yaml
 from kubernetes import client
 
-from kfp import worker_cluster, worker_step
+from components.free_ports import free_ports
+from kfp import data_service_step, shared_folder, worker_cluster
 from kfp.backend_launcher import launch, place_of
+from kfp.data_service_job import Addresses
 from kfp.package_rules import read_package
 from kfp.worker_cluster import Cluster
 from tests.kubernetes_server import KubernetesServer
@@ -29,23 +31,26 @@ def server(tmp_path, monkeypatch):
     cluster = Cluster(client.ApiClient(client.Configuration(host=server.url)), "kubeflow")
     monkeypatch.setattr(worker_cluster, "_LOOK_EVERY", 0.1)
     monkeypatch.setattr(Cluster, "of_this_pod", lambda: cluster)
-    monkeypatch.setattr(worker_step, "_without_a_cluster", lambda: False)
+    monkeypatch.setattr(shared_folder, "without_a_cluster", lambda: False)
     yield server
     server.close()
 
 
 @pytest.fixture
-def container(tmp_path):
-    """The Trainer's container in the package of digits with two workers."""
+def container_of(tmp_path):
+    """A function (words, keys of `kubeflow`): the Trainer's container in a package of digits."""
     from kfp.compile_package import compile_package
     from settings.reading import load
 
-    volume = {"claim": "shared", "mount_path": str(tmp_path)}
-    kubeflow = {"work_dir": str(tmp_path), "steps": {"Trainer": {"volumes": [volume]}}}
-    written = yaml.safe_dump(kubeflow, default_flow_style=True, width=10**6)
-    configuration = load("configs/digits.yaml", [f"kubeflow={written}", "training.workers=2"])
-    spec, _ = read_package(compile_package(configuration, tmp_path / "digits.yaml"))
-    return spec["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
+    def compiled(*words, **keys):
+        volume = {"claim": "shared", "mount_path": str(tmp_path)}
+        kubeflow = {"work_dir": str(tmp_path), "steps": {"Trainer": {"volumes": [volume]}}} | keys
+        written = yaml.safe_dump(kubeflow, default_flow_style=True, width=10**6)
+        configuration = load("configs/digits.yaml", [f"kubeflow={written}", *words])
+        spec, _ = read_package(compile_package(configuration, tmp_path / "digits.yaml"))
+        return spec["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
+
+    return compiled
 
 
 @pytest.fixture
@@ -83,9 +88,9 @@ def executor_input(digits, make_properties, tmp_path):
 
 @pytest.mark.slow
 def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
-    server, container, executor_input, run_here, train_in, tmp_path
+    server, container_of, executor_input, run_here, train_in, tmp_path
 ):
-    bucket = tmp_path / "bucket"
+    container, bucket = container_of("training.workers=2"), tmp_path / "bucket"
     for failed, days in (("yesterday", 1), ("a week ago", 8)):
         copied = tmp_path / "workers" / failed / "step.json"
         copied.parent.mkdir(parents=True)
@@ -95,14 +100,14 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
 
     def evict_soon():
         wait_for(lambda: list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
-        assert server.pods[1].poll() is None
-        server.evict(1)
+        assert server.pods["1"].poll() is None
+        server.evict("1")
 
     with ThreadPoolExecutor() as threads:
         evicting = threads.submit(evict_soon)
         made = launch(container, executor_input, tmp_path / "pod", bucket, run_here)
         evicting.result(60)
-    assert server.starts.count(1) >= 2
+    assert server.starts.count("1") >= 2
     assert server.objects == {}
     folder = place_of(made.artifacts["model_run"]["uri"], bucket)
     history = json.loads((folder / "history.json").read_text())
@@ -116,3 +121,34 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
     assert "in 2 epochs" in model["metadata"]["summary"]
     assert (place_of(model["uri"], bucket) / "Format-Serving" / "saved_model.pb").exists()
     assert [left.name for left in (tmp_path / "workers").iterdir()] == ["yesterday"]
+
+
+@pytest.mark.slow
+def test_other_pods_decode_for_the_training_and_two_are_lost(
+    server, container_of, executor_input, run_here, monkeypatch, tmp_path
+):
+    container, bucket = container_of(data_service_workers=2), tmp_path / "bucket"
+    dispatcher, *workers = (f"localhost:{port}" for port in free_ports(3))
+    monkeypatch.setattr(data_service_step, "_ASK_EVERY", 0.05)
+    monkeypatch.setattr(
+        data_service_step, "pod_addresses", lambda name, count: Addresses(dispatcher, workers)
+    )
+    lost = ["dispatcher-0", "workers-1"]
+
+    def lose_soon():
+        wait_for(lambda: list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
+        server.evict("workers-1")
+        server.pods["dispatcher-0"].kill()
+        wait_for(lambda: all(server.starts.count(pod) == 2 for pod in lost))
+
+    with ThreadPoolExecutor() as threads:
+        losing = threads.submit(lose_soon)
+        made = launch(container, executor_input, tmp_path / "pod", bucket, run_here)
+        losing.result(60)
+    assert server.objects == {}
+    folder = place_of(made.artifacts["model_run"]["uri"], bucket)
+    history = json.loads((folder / "history.json").read_text())
+    assert history["input"] == f"the data service at grpc://{dispatcher} reads and decodes"
+    assert len(history["epochs"]) == TRAINING["epochs"]
+    assert history["epochs"][-1]["validation_accuracy"] > 0.5
+    assert not list((tmp_path / "workers").iterdir())

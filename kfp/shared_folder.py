@@ -1,0 +1,134 @@
+"""The folder that a step shares with the pods beside it, and what the step tells them there.
+
+Kubeflow's launcher brings the step's inputs to its own pod and takes the outputs from there. Other
+pods have no launcher, so files go through a folder that all of them see. It is the same one for
+every attempt at the step, and holds the inputs until the step has succeeded: a further attempt
+copies nothing again, and goes on from the checkpoint. Where none comes within a week, the next step
+of that kind removes them.
+"""
+
+import contextlib
+import copy
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from failures import Failure
+from files import writing
+from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
+
+STEP_IS_HERE = "step_is_here"
+_COPIES_AT_ONCE = 16
+_LAST_LINES = 40
+_KEPT_SECONDS = 7 * 86400.0  # for a retry, once a step has failed or its run was stopped
+_log = logging.getLogger(__name__)
+
+
+def folder_of(executor_input: Mapping, name: str) -> Path:
+    """Beside the checkpoints, which all workers have to see as well; it is made if missing."""
+    checkpoints = executor_input["inputs"]["parameterValues"]["checkpoint_dir"]
+    folder = Path(checkpoints).parent / "workers" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder.parent)
+    return folder
+
+
+def _remove_abandoned(workers: Path) -> None:
+    """Removes the copies of steps that failed and were not retried: they take a data set's room."""
+    for folder in workers.iterdir():
+        with contextlib.suppress(OSError):  # Another step removes it too, or it has just ended.
+            used = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
+            if time.time() - used > _KEPT_SECONDS:
+                writing.remove(folder)
+
+
+def identity(executor_input: Mapping) -> str:
+    """The run and the task, of which an output's address ends with <attempt>/<artifact>."""
+    addresses = sorted(
+        record["uri"].rsplit("/", 2)[0]
+        for made in executor_input["outputs"]["artifacts"].values()
+        for record in made["artifacts"]
+    )
+    return addresses[0]
+
+
+def with_inputs_in(folder: Path, executor_input: Mapping) -> dict:
+    """Copies the inputs, and gives the ExecutorInput with their places in the folder."""
+    given = copy.deepcopy(dict(executor_input))
+    for key, made in given["inputs"].get("artifacts", {}).items():
+        for number, record in enumerate(made.get("artifacts", [])):
+            if is_object_store(record["uri"]):
+                there = folder / "inputs" / f"{key}-{number}"
+                copy_files(Path(local_path(record["uri"])), there)
+                record["uri"] = str(there)
+    return given
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copies files that are not there yet: a file's time is part of what a checkpoint knows."""
+    files = [file for file in source.rglob("*") if file.is_file()]
+
+    def copy_one(file: Path) -> None:
+        there = target / file.relative_to(source)
+        if there.exists() and there.stat().st_size == file.stat().st_size:
+            return
+        there.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = there.with_name(f"{there.name}.unfinished")
+        shutil.copyfile(file, unfinished)
+        unfinished.replace(there)
+
+    target.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(_COPIES_AT_ONCE) as threads:
+        list(threads.map(copy_one, files))
+
+
+def log_of(folder: Path, number: int) -> Path:
+    """Where a pod's log lies."""
+    return folder / f"worker-{number}.log"
+
+
+def still_here(folder: Path) -> None:
+    """Records that the step still needs its pods; they end when it no longer does."""
+    try:
+        writing.write(folder / STEP_IS_HERE, str(time.time()))
+    except Failure as failure:  # The next one may succeed; the pods allow minutes.
+        _log.warning("%s", failure)
+
+
+def keep_logs(folder: Path, what: str, count: int) -> None:
+    """Copies the ends of the pods' logs into the step's own, which Kubeflow keeps."""
+    for number in range(count):
+        with contextlib.suppress(OSError):
+            lines = log_of(folder, number).read_text(errors="replace").splitlines()
+            end = "\n".join(lines[-_LAST_LINES:])
+            _log.info("the end of %s %d's log:\n%s", what, number, end)
+
+
+def without_a_cluster() -> bool:
+    """Whether this is a step of `run-package`."""
+    return ROOT_VARIABLE in os.environ
+
+
+def this_pod() -> dict | None:
+    """The owner of the objects that a step makes, which are deleted together with its pod."""
+    name, uid = (os.environ.get(variable) for variable in ("KFP_POD_NAME", "KFP_POD_UID"))
+    return name and uid and {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid}
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """A run that is stopped sends SIGTERM: the pods must not outlive it."""
+
+    def stop(*_):
+        raise Failure("the run was stopped, and its workers were ended.")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
