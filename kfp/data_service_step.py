@@ -105,18 +105,17 @@ def _pods(objects: Mapping[str, dict], folder: Path) -> Iterator[Callable[[], Fa
     """Runs the Jobs on the cluster; gives a function that tells what is wrong with them."""
     from kfp.worker_cluster import Cluster, names_of  # It imports Kubernetes' client.
 
-    cluster, found, over = Cluster.of_this_pod(), {}, threading.Event()
+    cluster, over = Cluster.of_this_pod(), threading.Event()
+    found, said = dict.fromkeys(names_of(objects, "Job")), {}
 
     def watch():
-        said = {}
         while not over.wait(_ASK_EVERY):
             shared_folder.still_here(folder)
-            for job in names_of(objects, "Job"):
-                found[job] = None
+            for job in found:
                 try:
-                    state = f"the Job {job}: {cluster.look_at(job)}"
+                    state, found[job] = f"the Job {job}: {cluster.look_at(job)}", None
                 except Failure as failure:
-                    found[job], state = failure, str(failure)
+                    state, found[job] = str(failure), failure
                 if state != said.get(job):
                     _log.info("%s", state)
                     said[job] = state
