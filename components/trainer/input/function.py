@@ -54,6 +54,7 @@ class Input:
     source: Source = dataclasses.field(repr=False)
     load_times: LoadTimes | None = dataclasses.field(default=None, repr=False)  # if asked for
     service: DataService | None = None  # what decodes in place of this machine
+    asked_for: bool = False  # whether the caller named the strategy
 
     @property
     def examples(self) -> int:
@@ -188,6 +189,7 @@ def feed(
         source=source,
         load_times=load_times,
         service=service,
+        asked_for=options.strategy != "auto",
     )
 
 

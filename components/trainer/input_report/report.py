@@ -111,7 +111,12 @@ class InputReport:
             measured = stages(source.dataset, budget, source.strategy)
         by = "service" if source.service else source.strategy
         line, verdict, advice = judge(
-            found, measured, by, self.parameters.max_wait, int(calls.steps.sum())
+            found,
+            measured,
+            by,
+            self.parameters.max_wait,
+            int(calls.steps.sum()),
+            source.asked_for,
         )
         self.content = {
             "line": line,

@@ -8,8 +8,39 @@ from components.trainer.input_report.interval import Interval
 _MODERATE, _HIGH = 0.05, 0.20
 _FEWEST_STEPS = 20  # below, one slow step decides
 
+# What helps a strategy that `auto` chose, and one that was asked for, which no limit changes.
+_HELP = {
+    "streaming": (
+        "Raise training.input.memory_limit_mb, or name a local disk in training.input.cache_dir, "
+        "so that images are decoded only once.",
+        "Set training.input.strategy to auto, memory or disk, so that images are decoded only "
+        "once.",
+    ),
+    "compressed": (
+        "Raise training.input.memory_limit_mb so that the decoded images fit into memory.",
+        "Set training.input.strategy to memory, so that images stay decoded, if they fit.",
+    ),
+    "disk": (
+        "Raise training.input.memory_limit_mb so that the images fit into memory, or put "
+        "training.input.cache_dir on a faster disk.",
+        "Set training.input.strategy to memory if the images fit, or put "
+        "training.input.cache_dir on a faster disk.",
+    ),
+}
+_SHORT_STEPS = (
+    "Raise training.steps_per_execution or training.batch_size: the steps are so short that "
+    "fetching a batch takes a noticeable share of them."
+)
 
-def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float, steps: int):
+
+def judge(
+    found: Mapping,
+    stages: Sequence[Mapping],
+    strategy: str,
+    limit: float,
+    steps: int,
+    asked_for: bool = False,
+):
     """(line, verdict, advice) of a training.
 
     Args:
@@ -17,6 +48,7 @@ def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float
       strategy: the input's, or "service" where a data service streams.
       limit: the largest share of the steps' time that may be spent waiting, 0..1.
       steps: the number of steps measured.
+      asked_for: whether the configuration names the strategy.
 
     Returns:
       The line to show; "ok" or "input-bound"; what to change, or None if the verdict is "ok".
@@ -33,7 +65,7 @@ def judge(found: Mapping, stages: Sequence[Mapping], strategy: str, limit: float
     line += f": {_bound(share)}"
     if share <= limit:
         return line, "ok", None
-    return line, "input-bound", _advice(found, stages, strategy)
+    return line, "input-bound", _advice(found, stages, strategy, asked_for)
 
 
 def _bound(share: float) -> str:
@@ -42,7 +74,7 @@ def _bound(share: float) -> str:
     return "moderately input-bound" if share < _HIGH else "input-bound"
 
 
-def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
+def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str, asked_for: bool) -> str:
     if strategy == "service":
         return "Start more workers of the data service (training.input.data_service)."
     slowest = max(stages, key=lambda stage: stage["share"], default=None)
@@ -53,22 +85,5 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str) -> str:
         )
     if not found["wait"]["later_epochs"]:
         return f"{where}Train for more than one epoch: later epochs reuse what the first decoded."
-    if strategy == "streaming":
-        return (
-            f"{where}Raise training.input.memory_limit_mb, or name a local disk in "
-            "training.input.cache_dir, so that images are decoded only once."
-        )
-    if strategy == "compressed":
-        return (
-            f"{where}Set training.input.strategy to memory, so that images stay decoded; raise "
-            "training.input.memory_limit_mb if they do not fit."
-        )
-    if strategy == "disk":
-        return (
-            f"{where}Raise training.input.memory_limit_mb so that the images fit into memory, "
-            "or put training.input.cache_dir on a faster disk."
-        )
-    return (
-        f"{where}Raise training.steps_per_execution or training.batch_size: the steps are so "
-        "short that fetching a batch takes a noticeable share of them."
-    )
+    chosen_help, asked_help = _HELP.get(strategy, (_SHORT_STEPS, _SHORT_STEPS))
+    return where + (asked_help if asked_for else chosen_help)

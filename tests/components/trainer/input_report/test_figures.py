@@ -160,6 +160,16 @@ def test_the_verdict_follows_the_wait_and_the_limit(share, limit, bound, verdict
     assert (advice is None) == (verdict == "ok")
 
 
+@pytest.mark.parametrize("strategy", ["disk", "compressed", "streaming"])
+def test_a_limit_is_advised_only_where_it_chooses_the_strategy(strategy):
+    found = figures(noted([(0.6, 0.4)] * 50), 8, 10, 0.0, [1.0] * 6)
+    *_, chosen = judge(found, [], strategy, 0.05, 50)
+    *_, asked_for = judge(found, [], strategy, 0.05, 50, asked_for=True)
+    assert "memory_limit_mb" in chosen
+    assert "memory_limit_mb" not in asked_for
+    assert "Set training.input.strategy to" in asked_for
+
+
 def test_too_few_steps_give_no_verdict():
     calls = noted([(5.0, 0.1)] * 8)
     line, judged, _ = judge(figures(calls, 8, 4, 0.0, []), [], "memory", 0.05, 8)
