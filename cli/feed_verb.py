@@ -45,8 +45,11 @@ def _feed(arguments):
     with chatter_away():
         from components.trainer.certification.certify import certify, inputs
 
-        for build in inputs(configuration, files):
-            found.append(certify(build, chosen, batch_size))
+        for candidate in inputs(configuration, files):
+            if candidate.refused:
+                print(f"{candidate.strategy:<10} not possible: {candidate.refused}", flush=True)
+                continue
+            found.append(certify(candidate.build, chosen, batch_size))
             print(_line(found[-1], chosen.enough), flush=True)
     if arguments.output:
         _write(arguments.output, chosen, found)

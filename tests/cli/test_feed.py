@@ -31,7 +31,8 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
     assert code == 0
     screen = capfd.readouterr().out
     found = json.loads((folder / "feed.json").read_text())
-    assert [one["strategy"] for one in found["strategies"]] == ["memory", "disk", "streaming"]
+    strategies = [one["strategy"] for one in found["strategies"]]
+    assert strategies == ["memory", "disk", "compressed", "streaming"]
     for one in found["strategies"]:
         assert one["utilisation"] > 0.9
         assert one["accelerators"] >= 1
@@ -57,6 +58,18 @@ def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
     assert found["strategy"] == "memory"
     assert found["utilisation"] < 0.5
     assert found["cores"] > 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quickly")
+def test_a_strategy_that_is_not_possible_is_named_with_why(digits_run, monkeypatch, capfd):
+    monkeypatch.setattr("components.trainer.input.jpeg.available", lambda: False)
+    only = functools.partial(inputs, strategies=["compressed"])
+    monkeypatch.setattr(f"{CERTIFICATION}.inputs", only)
+
+    assert main(["feed", *digits_run.place, "--accelerator", "50"]) == 1
+    said = "compressed not possible: the packages simplejpeg and OpenCV are not installed"
+    assert said in capfd.readouterr().out
 
 
 def test_a_root_without_a_run_is_one_line(tmp_path, capfd):

@@ -12,7 +12,9 @@ import tensorflow as tf
 from components.tasks.training import training_of
 from components.trainer.certification.accelerators import Accelerator
 from components.trainer.certification.emulation import waits
-from components.trainer.input.function import Input, input_function
+from components.trainer.input import compressed, records
+from components.trainer.input.features import image_feature
+from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.threads import giving_way
 from components.trainer.input_plan.speed import at_most
@@ -39,7 +41,20 @@ class Fed:
     enough: bool
 
 
-def inputs(configuration, files: Sequence[str]) -> Iterator[Callable[[], Input]]:
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A strategy that may feed the accelerator."""
+
+    strategy: str
+    build: Callable[[], Input]
+    refused: str | None  # why the data or the machine do not allow it, half a sentence
+
+
+def inputs(
+    configuration,
+    files: Sequence[str],
+    strategies: Sequence[str] = ("memory", "disk", "compressed", "streaming"),
+) -> Iterator[Candidate]:
     """The training's input from Transform's `files`, by each strategy.
 
     Args:
@@ -49,21 +64,18 @@ def inputs(configuration, files: Sequence[str]) -> Iterator[Callable[[], Input]]
     task = configuration.data.features.task
     target = training_of(task).feature(shape, _classes(files))
     given = configuration.training.input
-    for strategy in ("memory", "disk", "streaming"):
+    source = records.source(files, (image_feature(shape), target))
+    refused = {"compressed": compressed.refusal(source)}
+    for strategy in strategies:
         options = FeedOptions(
             seed=configuration.seed,
             strategy=strategy,
             cache_dir=given.cache_dir or os.path.join(configuration.root, "input_cache"),
         )
-        yield functools.partial(
-            input_function,
-            files,
-            shape,
-            configuration.training.batch_size,
-            training=True,
-            target=target,
-            options=options,
+        build = functools.partial(
+            feed, source, configuration.training.batch_size, training=True, options=options
         )
+        yield Candidate(strategy, build, refused.get(strategy))
 
 
 def _classes(files: Sequence[str]) -> int:
