@@ -55,7 +55,9 @@ class StandIn:
         """Takes the next batch as soon as there is room; the seconds that its step waits for it."""
         if len(self._ends) > BATCHES_ON_DEVICE:
             # There is room once the step begins that takes the first of those ahead.
-            time.sleep(max(0.0, self._ends[-BATCHES_ON_DEVICE - 1] - time.perf_counter()))
+            full = self._ends[-BATCHES_ON_DEVICE - 1] - time.perf_counter()
+            if full > 0:  # To sleep for no time still gives the core away.
+                time.sleep(full)
         next(batches)
         waited = max(0.0, time.perf_counter() - self._ends[-1])
         self._ends.append(self._ends[-1] + waited + self._step)

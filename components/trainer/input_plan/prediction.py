@@ -73,17 +73,27 @@ def predict(costs: Costs, consumer: Consumer, steps: int, epochs: int, cores: in
     """A training of `epochs` epochs of `steps` steps, on `cores` cores."""
     wait, step = _beside_each_other(costs, consumer, cores)
     before = costs.prepare_seconds + costs.first_batch_seconds
-    first, later = before + steps * (wait + step), steps * (wait + step)
+    computing, later = steps * step, steps * (wait + step)
+    # The last batch comes after all others, and its step follows.
+    begun = max(computing, later - _with_the_first(costs, consumer, cores) * (wait + step) + step)
+    first = before + begun
     images = steps * consumer.batch_size
     return Forecast(
         strategy=costs.strategy,
-        first_epoch=Epoch(images / first, (before + steps * wait) / first),
+        first_epoch=Epoch(images / first, (first - computing) / first),
         later_epochs=Epoch(images / later, wait / (wait + step)) if epochs > 1 else None,
         seconds=first + (epochs - 1) * later,
         memory_bytes=costs.memory_bytes,
         disk_bytes=costs.disk_bytes,
         refused=costs.refused,
     )
+
+
+def _with_the_first(costs: Costs, consumer: Consumer, cores: int) -> float:
+    """How many batches come at the time of the first: one of each core, but no more than are
+    loaded by then at full speed."""
+    loading = consumer.batch_size / costs.images_per_second
+    return min(cores, costs.first_batch_seconds / loading)
 
 
 def _beside_each_other(costs: Costs, consumer: Consumer, cores: int) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from components.trainer.input.source import Source, cores, tf_data_options, trac
 from components.trainer.input.strategy import beyond_memory
 from components.trainer.input_plan.plan import Stage
 from components.trainer.input_plan.prediction import Costs
-from components.trainer.input_plan.speed import Speed, at_most, disk_rate, pace
+from components.trainer.input_plan.speed import Speed, at_most, disk_rate, pace, sync_rate
 from failures import Failure
 from files.places import UNFINISHED
 
@@ -269,9 +269,12 @@ class Probe:
     def _pace_of_copying(self, folder: str) -> tuple[float, float, int]:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(UNFINISHED, "probe-", folder) as place:
-            copying = disk.copying(self._source, f"{place}/examples")
+            copying = disk.copying(self._source, file := f"{place}/examples")
             with contextlib.closing(copying):
-                return pace(_LOAD_PARTS * self._each, copying)
+                start, each, filled = pace(_LOAD_PARTS * self._each, copying)
+            # A copy counts once it is on the disk; until then most of it waits in memory.
+            each += self._source.form.record_bytes / sync_rate(file, _PART_BYTES)
+            return start, each, filled
 
     def _streaming(self) -> Costs:
         size = min(self._short_batch(), self._examples)

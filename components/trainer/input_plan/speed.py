@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from components.trainer.input.source import cores
+from files import writing
 
 _READ_BYTES = 1 << 20
 _MOST_FILES = 64  # opened at once
@@ -62,6 +63,19 @@ def disk_rate(files: Sequence[str], seconds: float) -> float:
             file.seek(places.randrange(os.fstat(file.fileno()).st_size - _READ_BYTES))
             read += len(file.read(_READ_BYTES))
     return read / taken
+
+
+def sync_rate(file: str, most: int) -> float:
+    """Bytes a second at which the disk takes what was just written to a file.
+
+    Args:
+      most: bytes to wait for; what the file has beyond them is cut off.
+    """
+    size = min(os.path.getsize(file), most)
+    os.truncate(file, size)
+    began = time.perf_counter()
+    writing.sync(file)
+    return max(size, 1) / (time.perf_counter() - began)
 
 
 def core_seconds() -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import os
 import threading
 import time
 
@@ -97,6 +98,16 @@ def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late):
     assert quick.measured == [15]
     for strategy in ("memory", "disk", "streaming"):
         assert any(strategy in line for line in quick.plan.lines())
+
+
+@pytest.mark.slow
+@pytest.mark.measured
+def test_a_copy_on_a_disk_that_takes_it_slowly_is_predicted_to_take_long(
+    planner_of, late, monkeypatch
+):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: time.sleep(0.4))
+    memory, disk, _ = plan_of(planner_of(RATE), late).forecasts
+    assert disk.seconds > memory.seconds + 0.3
 
 
 @pytest.mark.slow

@@ -43,6 +43,13 @@ def test_the_first_epoch_waits_for_the_store_to_be_filled_and_later_ones_do_not(
     assert found.seconds == pytest.approx(25.1 + 9 * 5)
 
 
+def test_each_core_has_loaded_a_batch_by_the_time_of_the_first():
+    first = predict(STREAMING, QUICK, STEPS, EPOCHS, CORES).first_epoch
+    # The first two of 100 come after 0.5 s, the others every 0.1 s; then comes the last step.
+    assert first.images_per_second == pytest.approx(10_000 / (0.5 + 98 * 0.1 + 0.05))
+    assert first.wait == pytest.approx(1 - 100 * 0.05 / 10.35)
+
+
 def test_a_training_of_one_epoch_has_no_later_ones():
     found = predict(STREAMING, QUICK, STEPS, 1, CORES)
     assert found.later_epochs is None
