@@ -20,6 +20,7 @@ from components.trainer.input.records import source as records_source
 from components.trainer.input_plan.plan import PLAN_FILE
 from components.trainer.input_plan.planner import Planner
 from components.trainer.input_plan.prediction import Consumer
+from components.trainer.input_plan.speed import sync_rate
 from settings.training import Training
 
 SHAPE, BATCH = (12, 12, 1), 16
@@ -101,13 +102,23 @@ def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late):
 
 
 @pytest.mark.slow
-@pytest.mark.measured
-def test_a_copy_on_a_disk_that_takes_it_slowly_is_predicted_to_take_long(
-    planner_of, late, monkeypatch
-):
-    monkeypatch.setattr(os, "fsync", lambda descriptor: time.sleep(0.4))
+def test_a_copy_counts_once_it_is_on_the_disk(planner_of, late, monkeypatch):
+    took = 60.0
+
+    def sync_rate(file, most):
+        return os.path.getsize(file) / took
+
+    monkeypatch.setattr("components.trainer.input_plan.probe.sync_rate", sync_rate)
     memory, disk, _ = plan_of(planner_of(RATE), late).forecasts
-    assert disk.seconds > memory.seconds + 0.3
+    assert disk.seconds > memory.seconds + took / 2
+
+
+def test_only_what_the_disk_has_taken_counts_as_written(tmp_path, monkeypatch):
+    file = tmp_path / "copy"
+    file.write_bytes(bytes(3000))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: time.sleep(0.1))
+    assert 0 < sync_rate(str(file), 1000) <= 10_000
+    assert file.stat().st_size == 1000
 
 
 @pytest.mark.slow
