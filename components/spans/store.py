@@ -90,6 +90,7 @@ _KNOWN = {
     "components.examples.contents": {"ImageFiles"},
     "components.examples.entries": {"Entry"},
     "components.spans.marks": {"Marks"},
+    "components.statistics_gen.image_statistics": {"Gathered"},
     "components.tfrecords_example_gen.contents": {"RecordFiles"},
     "components.tfrecords_example_gen.scan": {"Scan"},
     "components.transform.corrupt_images": {"CorruptImage"},

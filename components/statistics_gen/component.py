@@ -37,9 +37,9 @@ def StatisticsGen(
     Where the examples come in spans, statistics are gathered span by span and merged, and the
     span store keeps what was gathered: the next run reads the new spans alone.
 
-    Shards are read one by one, in this process or on an engine, and what was gathered from them
-    is merged in their order, so that the statistics are the same. Memory is one batch and eight
-    bytes an image.
+    Each shard is read once, one by one in this process or all of them in one job of an engine, and
+    what was gathered from them is merged in their order, so that the statistics are the same.
+    Memory is one batch and eight bytes an image.
 
     Raises:
       Failure: a shard is damaged, or examples of a split are missing.
@@ -57,19 +57,24 @@ def StatisticsGen(
     parts = Parts(reading.read(examples.uri), shards, span_store)
     reports = os.path.join(statistics.uri, "shards")
     gather = functools.partial(
-        image_statistics.accumulated, options=options, folder=reports, engine=engine
+        image_statistics.gathered,
+        options=options,
+        image_feature=features.image_feature,
+        folder=reports,
+        engine=engine,
     )
     try:
-        for split in splits:
-            gathered = parts.gathered(split, gather, options.to_json())
-            result = image_statistics.merged(gathered, options)
-            counts = {split: statistics_files.num_examples(result)}
-            check_read("StatisticsGen", examples, counts)
-            statistics_files.write(statistics, split, result)
+        gathered = parts.gathered(gather, options.to_json(), features.image_feature)
     finally:
         writing.remove(reports)
-    names = read_shared(examples)
-    overlap.write(statistics.uri, parts, features.image_feature, engine, names)
+    for split, found in gathered.items():
+        result = image_statistics.merged(found, options)
+        check_read("StatisticsGen", examples, {split: statistics_files.num_examples(result)})
+        statistics_files.write(statistics, split, result)
+    digests = {
+        split: overlap.joined(part.digests for part in found) for split, found in gathered.items()
+    }
+    overlap.write(statistics.uri, digests, read_shared(examples))
     summary = statistics_files.summary(statistics)
     statistics.set_string_custom_property(
         "summary", "; ".join(filter(None, [summary, parts.words]))

@@ -4,8 +4,9 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
@@ -13,6 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 
 from components.engine import Engine, run_shards
+from components.statistics_gen import overlap
 from failures import Failure
 from files import tfrecords
 from files.places import files_in
@@ -24,6 +26,13 @@ SAMPLE_RECORDS = 64
 MAX_BATCH_RECORDS = 4096
 Accumulators = list[Any]  # one of each of TFDV's generators
 NEXT_STEP = "Delete the artifact and run again."
+
+
+class Gathered(NamedTuple):
+    """What some shards hold: enough for their statistics, and to find the images they share."""
+
+    accumulators: Accumulators
+    digests: np.ndarray  # (different images,) uint64, rising
 
 
 def shards(split_uri: str) -> list[str]:
@@ -71,40 +80,52 @@ def split_statistics(
     Raises:
       Failure: a file is damaged, or a feature changes its type between examples.
     """
-    return merged([accumulated(paths, options)], options)
+    return merged([*gathered([paths], options)], options)
 
 
-def accumulated(
-    paths: Sequence[str],
+def gathered(
+    groups: Sequence[Sequence[str]],
     options: tfdv.StatsOptions,
+    image_feature: str | None = None,
     folder: str = "",
     engine: Engine | None = None,
-) -> Accumulators:
-    """What TFDV's generators gather from all examples in `paths`; raises as `split_statistics`.
+) -> Iterator[Gathered]:
+    """What each group of TFRecord files holds. Each file is read once, all in one job of an engine.
 
     Args:
+      groups: paths.
+      image_feature: names the images to take digests of.
       folder, engine: as for `run_shards`.
+
+    Raises:
+      Failure: as `split_statistics`.
     """
-    generators = stats_impl.get_generators(options, in_memory=True)
-    each = run_shards(GatherShard(options.to_json()), paths, folder, engine)
-    whole = next(each)
-    for path, gathered in zip(paths[1:], each, strict=True):
-        with _naming(path):
-            whole = _merged(generators, whole, gathered)
-    return whole
+    paths = list(itertools.chain.from_iterable(groups))
+    work = GatherShard(options.to_json(), image_feature)
+    each = run_shards(work, paths, folder, engine)
+    for group in groups:
+        of_group = zip(group, itertools.islice(each, len(group)), strict=True)
+        _, (whole, digests) = next(of_group)
+        generators, digests = stats_impl.get_generators(options, in_memory=True), [digests]
+        for path, found in of_group:
+            with _naming(path):
+                whole = _merged(generators, whole, found.accumulators)
+            digests.append(found.digests)
+        yield Gathered(whole, overlap.joined(digests))
 
 
 @dataclass(frozen=True)
 class GatherShard:
-    """The work on a shard: what TFDV's generators gather from its examples."""
+    """The work on a shard: what TFDV's generators gather from its examples, and its images."""
 
     options: str  # TFDV's, as JSON
+    image_feature: str | None
 
-    def __call__(self, path: str) -> Accumulators:
+    def __call__(self, path: str) -> Gathered:
         options = tfdv.StatsOptions.from_json(self.options)
         generators = stats_impl.get_generators(options, in_memory=True)
         accumulators = [generator.create_accumulator() for generator in generators]
-        decoder = example_coder.ExamplesToRecordBatchDecoder()
+        decoder, digests = example_coder.ExamplesToRecordBatchDecoder(), set()
         for _, records in tfrecords.batches(path, MAX_BATCH_RECORDS, next_step=NEXT_STEP):
             with _naming(path):
                 batch = decoder.DecodeBatch(records)
@@ -112,22 +133,24 @@ class GatherShard:
                     generator.add_input(accumulator, batch)
                     for generator, accumulator in zip(generators, accumulators, strict=True)
                 ]
-        return [
+            digests |= overlap.digests(batch, self.image_feature)
+        compact = [
             generator.compact(accumulator)
             for generator, accumulator in zip(generators, accumulators, strict=True)
         ]
+        return Gathered(compact, overlap.in_an_array(digests))
 
 
 def merged(
-    parts: Sequence[Accumulators], options: tfdv.StatsOptions
+    parts: Sequence[Gathered], options: tfdv.StatsOptions
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """The statistics of what several calls of `accumulated` have gathered.
+    """The statistics of several groups of files, as `gathered` gives them.
 
-    Counts and sums are those of a single call; quantiles are within the error of TFDV's
+    Counts and sums are those of a single group; quantiles are within the error of TFDV's
     sketches, and means within that of its rounding.
     """
     generators = stats_impl.get_generators(options, in_memory=True)
-    whole = _merged(generators, *parts)
+    whole = _merged(generators, *(part.accumulators for part in parts))
     return stats_impl.extract_statistics_output(whole, generators)
 
 

@@ -50,6 +50,6 @@ def test_statistics_are_those_of_this_process(engine, tmp_path):
     paths = image_statistics.shards(str(tmp_path))
     options = image_statistics.stats_options(paths, Features())
     reports = str(tmp_path / "reports")
-    there = image_statistics.accumulated(paths, options, reports, engine)
-    here = image_statistics.accumulated(paths, options)
-    assert image_statistics.merged([there], options) == image_statistics.merged([here], options)
+    there = image_statistics.gathered([paths], options, None, reports, engine)
+    here = image_statistics.split_statistics(paths, options)
+    assert image_statistics.merged([*there], options) == here

@@ -57,7 +57,8 @@ def test_statistics_gathered_in_parts_are_those_of_the_whole(make_examples, reco
     examples = make_examples(train=[records[:7], records[7:30], records[30:]])
     paths = image_statistics.shards(f"{examples.uri}/Split-train")
     options = image_statistics.stats_options(paths, Features())
-    parts = [pickle.dumps(image_statistics.accumulated([path], options)) for path in paths]
+    groups = image_statistics.gathered([[path] for path in paths], options)
+    parts = [pickle.dumps(part) for part in groups]
     merged = image_statistics.merged([pickle.loads(part) for part in parts], options)
     whole = image_statistics.split_statistics(paths, options)
 
@@ -207,6 +208,36 @@ def test_a_shard_that_is_missing_is_noticed_by_the_number_of_examples(
 
     with pytest.raises(Failure, match=r"^StatisticsGen: .* wrote 50 .* 'train', and 20 were read"):
         compute(examples)
+
+
+class EngineHere:
+    """An engine that works in this process; notes the shards of each job."""
+
+    name, retries = "the engine here", 0
+
+    def __init__(self):
+        self.jobs = []
+
+    def do(self, work, shards):
+        self.jobs.append([path for _, path in shards])
+        for shard in shards:
+            work(shard)
+
+
+def test_an_engine_gets_one_job_in_which_each_shard_is_read_once(
+    records, make_examples, compute, monkeypatch
+):
+    examples = make_examples(train=[records[:20], records[20:40]], test=[records[40:], records[:5]])
+    made = compute(examples)
+    here = statistics_files.read(made), statistics_files.read_overlap(made)
+    engine = EngineHere()
+    monkeypatch.setattr("components.engine.engine_of", lambda *_: engine)
+
+    made = compute(examples)
+    assert (statistics_files.read(made), statistics_files.read_overlap(made)) == here
+    [job] = engine.jobs
+    assert len(set(job)) == len(job) == 4
+    assert not pathlib.Path(made.uri, "shards").exists()
 
 
 @pytest.mark.slow

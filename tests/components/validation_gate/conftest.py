@@ -13,9 +13,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.example_validator import anomalies_files
-from components.spans.store import NO_STORE
 from components.statistics_gen import image_statistics, overlap, statistics_files
-from components.statistics_gen.parts import Parts
 from components.validation_gate.component import ValidationGate
 from settings.data import Features
 
@@ -64,17 +62,18 @@ def gate(tmp_path: pathlib.Path) -> Callable[..., types.Artifact]:
         for artifact in (statistics, anomalies):
             artifact.uri = str(tmp_path / artifact.type_name)
             artifact.split_names = artifact_utils.encode_split_names(list(splits))
+        digests = {}
         for split, examples in splits.items():
             path = str(tmp_path / split)
             with tf.io.TFRecordWriter(path) as writer:
                 for features in examples:
                     writer.write(example(features))
             options = image_statistics.stats_options([path], Features())
-            result = image_statistics.split_statistics([path], options)
+            [found] = image_statistics.gathered([[path]], options, "image")
+            result, digests[split] = image_statistics.merged([found], options), found.digests
             statistics_files.write(statistics, split, result)
             anomalies_files.write(anomalies, split, tfdv.validate_statistics(result, schema))
-        shards = {split: [str(tmp_path / split)] for split in splits}
-        overlap.write(statistics.uri, Parts([], shards, NO_STORE), "image")
+        overlap.write(statistics.uri, digests)
         component = ValidationGate(
             anomalies=channel_utils.as_channel([anomalies]),
             statistics=channel_utils.as_channel([statistics]),
