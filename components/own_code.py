@@ -5,12 +5,18 @@ import functools
 import importlib
 import inspect
 import logging
+import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from failures import Failure
 from settings.own_code import split
+
+_WITHIN_A_LAYER = re.compile(
+    r"Exception encountered when calling .*?\.\n\n\x1b\[1m(.*?)\x1b\[0m\n", re.DOTALL
+)
+_MADE_AT = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def load(component: str, name: str) -> Any:
@@ -57,24 +63,79 @@ def reported(component: str, name: str) -> Iterator[None]:
         yield
     except Failure:
         raise
-    except Exception as error:
-        if type(error).__name__ == "ResourceExhaustedError":
+    except (Exception, SystemExit) as error:
+        if _is_full_memory(error):
             raise
-        logging.error("%s raised", name, exc_info=True)
-        text = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}{f': {text[0][:300]}' if text else ''}".rstrip(".")
-        raise Failure(
-            f"{component}: {name} failed{_place_in(name, error)}: {reason}. "
-            "Fix it and run the command again; docs/own_code.md says what it is given."
-        ) from error
+        raise _failure(component, name, error) from error
 
 
-def _place_in(name: str, error: Exception) -> str:
-    """The last line of the user's package that the error went through."""
+@contextlib.contextmanager
+def traced_to(component: str, names: Collection[str]) -> Iterator[None]:
+    """As `reported`, where Keras or TensorFlow call the code: it is at fault where it was called.
+
+    Args:
+      names: `package.module:Name` of all user code that may be called in the block.
+    """
+    try:
+        yield
+    except Failure:
+        raise
+    except Exception as error:
+        name = None if _is_full_memory(error) else _at_fault(names, error)
+        if name is None:
+            raise
+        raise _failure(component, name, error) from error
+
+
+def _is_full_memory(error: BaseException) -> bool:
+    return type(error).__name__ == "ResourceExhaustedError"
+
+
+def _failure(component: str, name: str, error: BaseException) -> Failure:
+    logging.error("%s raised", name, exc_info=True)
+    places = _places_in(name, error)
+    place = f" in {places[-1][0]}:{places[-1][1]}" if places else ""
+    text = _said(error).strip().splitlines()
+    reason = f"{type(error).__name__}{f': {text[0][:300]}' if text else ''}".rstrip(".")
+    return Failure(
+        f"{component}: {name} failed{place}: {reason}. "
+        "Fix it and run the command again; docs/own_code.md says what it is given."
+    )
+
+
+def _at_fault(names: Collection[str], error: BaseException) -> str | None:
+    """The one of these names whose code an error went through, or None."""
+    found = {name: files for name in names if (files := _places_in(name, error))}
+    for name, places in found.items():
+        module = "/" + split(name)[0].replace(".", "/")
+        if any(file.endswith((f"{module}.py", f"{module}/__init__.py")) for file, _ in places):
+            return name
+    return next(iter(found), None)
+
+
+def _places_in(name: str, error: BaseException) -> list[tuple[str, int]]:
+    """(file, line) of the user's package that an error went through, the innermost last."""
     package = split(name)[0].partition(".")[0]
-    places = [
-        f"{frame.filename}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if f"/{package}/" in frame.filename or frame.filename.endswith(f"/{package}.py")
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(frame.filename, frame.lineno) for frame in frames]
+    # An operation that fails in a graph says where it was made.
+    made = _MADE_AT.findall(getattr(error, "message", None) or "")
+    places += [(file, int(line)) for file, line in made]
+    return [
+        (file, line)
+        for file, line in places
+        if f"/{package}/" in file or file.endswith(f"/{package}.py")
     ]
-    return f" in {places[-1]}" if places else ""
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, without what Keras or TensorFlow say around it."""
+    message = getattr(error, "message", "")
+    for text in (*error.args, message):
+        if isinstance(text, str) and (found := _WITHIN_A_LAYER.match(text)):
+            return found[1]
+    if message and hasattr(error, "node_def"):
+        from components import graph_error
+
+        return graph_error.cause(error, "an operation failed")
+    return str(error)

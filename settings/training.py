@@ -260,8 +260,12 @@ class Recipe(Section):
     training: Training = Training()
 
     @property
-    def own_modules(self) -> list[str]:
-        """The modules of user code that the training runs."""
+    def own_names(self) -> list[str]:
+        """The user code that the training runs, as `package.module:Name`."""
         changes = [change.name for change in self.augmentation.own]
-        names = [self.model.name, self.training.loss, *changes]
-        return sorted({split(name)[0] for name in names if is_own(name)})
+        return list(filter(is_own, [self.model.name, self.training.loss, *changes]))
+
+    @property
+    def own_modules(self) -> list[str]:
+        """The modules of that code."""
+        return sorted({split(name)[0] for name in self.own_names})

@@ -50,6 +50,7 @@ def Trainer(
       Failure: what the user can fix.
     """
     # TensorFlow takes seconds to import; building a pipeline does not need it.
+    from components import own_code
     from components.examples.made_of import pass_on
     from components.trainer.executor import execute
     from components.trainer.hyperparameters import read_best
@@ -67,5 +68,6 @@ def Trainer(
         checkpoint_dir=checkpoint_dir,
     )
     best = read_best(hyperparameters.uri) if hyperparameters else {}
-    execute(job, best, model, model_run)
+    with own_code.traced_to("Trainer", job.recipe.own_names):
+        execute(job, best, model, model_run)
     pass_on(transformed_examples, model)

@@ -31,7 +31,8 @@ def _change(given: OwnAugmentation) -> Callable:
         own_draw = lambda name: draw(f"{given.name} {name}")  # noqa: E731
         images = tf.cast(images, tf.float32)
         answer = function(images=images, masks=masks, draw=own_draw)
-        changed, changed_masks = answer if isinstance(answer, tuple) else (answer, masks)
+        pair = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, masks)
+        changed, changed_masks = pair
         _check(given.name, "images", changed, images)
         if masks is not None:
             _check(given.name, "masks", changed_masks, masks)

@@ -30,12 +30,13 @@ def logits_of(
             logits = network(**given, **parameters)(pixels)
         else:
             logits = network(pixels=pixels, classes=classes, **parameters)
-        shape = tuple(logits.shape)
+    shape = getattr(logits, "shape", None)
     answers = {False: (None, classes), True: (None, *pixels.shape[1:3], classes)}
     wanted = list(answers.values()) if per_pixel is None else [answers[per_pixel]]
     if shape not in wanted:
+        given = type(logits).__name__ if shape is None else f"the shape {shape}"
         raise Failure(
-            f"Trainer: {name} returns the shape {shape}; allowed: "
+            f"Trainer: {name} returns {given}; allowed: "
             f"{' or '.join(map(str, wanted))}, where None is the batch."
         )
     return logits

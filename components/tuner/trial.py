@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from components import graph_error
+from components import graph_error, own_code
 from components.child_environment import end_with_the_parent
 from components.trainer.input.strategy import MEMORY_SHARE, free_memory
 from components.trainer.train import train
@@ -43,7 +43,8 @@ def objective_of(attempt: Attempt) -> float:
         log = TrialLog(folder, poor)
     checkpoints = attempt.job.checkpoints
     try:
-        trained, _ = train(attempt.job, checkpoints, log)
+        with own_code.traced_to("Tuner", attempt.job.recipe.own_names):
+            trained, _ = train(attempt.job, checkpoints, log)
         best_epoch, reached = trained.best_epoch, getattr(trained.best, objective)
     except PoorTrial:
         stopped, (best_epoch, reached) = True, poor.best(log.epochs)

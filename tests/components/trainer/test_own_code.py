@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.own_code import traced_to
 from components.tasks.multi_label import training as multi_label
 from components.trainer.augmentation import Augmenter
 from components.trainer.freezing import Freezing
@@ -107,6 +108,9 @@ CHANGES = """
 
     def grey(images):
         return tf.reduce_mean(images, -1, keepdims=True)
+
+    def three(images):
+        return images, None, "and more"
 """
 
 
@@ -137,10 +141,11 @@ def test_an_augmentation_that_moves_pixels_moves_those_of_masks(kit):
     np.testing.assert_array_equal(moved, masks[:, ::-1])
 
 
-def test_an_augmentation_of_another_shape_is_refused_in_one_line(kit):
+@pytest.mark.parametrize("name", ["grey", "three"])
+def test_an_augmentation_of_another_shape_is_refused_in_one_line(kit, name):
     module = kit(CHANGES)
     with pytest.raises(Failure, match="returns images of shape ") as refused:
-        Augmenter(own((f"{module}:grey", {})), seed=3)(
+        Augmenter(own((f"{module}:{name}", {})), seed=3)(
             tf.zeros([1, 4, 4, 3], tf.uint8), None, tf.constant(1, tf.int64)
         )
     assert "\n" not in str(refused.value)
@@ -161,6 +166,12 @@ NETWORKS = """
 
     def defect(pixels, classes):
         return pixels.no_such_attribute
+
+    def nothing(pixels, classes):
+        pass
+
+    def exits(pixels, classes):
+        raise SystemExit("no licence")
 
     class Layered(layers.Layer):
         def __init__(self, classes: int, width: int = 2):
@@ -222,6 +233,8 @@ def test_all_but_the_classifier_of_a_users_model_is_its_body(kit):
             None,
             r"code:defect failed in .*/code.py:15: AttributeError: .*no_such_attribute",
         ),
+        ("nothing", None, r"code:nothing returns NoneType; allowed: \(None, 10\) or "),
+        ("exits", None, r"code:exits failed in .*/code.py:21: SystemExit: no licence"),
     ],
 )
 def test_a_network_that_cannot_be_used_is_refused_in_one_line(kit, name, per_pixel, mistake):
@@ -235,3 +248,67 @@ def test_a_library_that_is_missing_is_named_in_one_line(kit):
     module = kit("import no_such_library\n\n\ndef net(pixels, classes):\n    pass\n")
     with pytest.raises(Failure, match="ModuleNotFoundError: No module named 'no_such_library'"):
         built(f"{module}:net")
+
+
+LAYERS = """
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    class Late(layers.Layer):
+        def __init__(self, classes: int, key: str = ""):
+            super().__init__()
+            self.key, self.head = key, layers.Dense(classes)
+
+        def call(self, pixels, training=None):
+            if self.key and training:
+                raise KeyError(self.key)
+            return self.head(keras.ops.mean(pixels, (1, 2)))
+
+    class Early(layers.Layer):
+        def __init__(self, classes: int):
+            super().__init__()
+
+        def call(self, pixels):
+            raise ValueError("no such width\\nand more")
+
+    def bounded(logits, targets):
+        tf.debugging.assert_less(logits, 0.0, "too sure")
+        return tf.reduce_sum(logits * targets, -1)
+"""
+
+
+def test_what_a_layer_raises_is_reported_in_its_own_words(kit):
+    module = kit(LAYERS)
+    said = r"code\.py:21: ValueError: no such width\. Fix it"
+    with pytest.raises(Failure, match=said) as refused:
+        built(f"{module}:Early")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("inner", "reason"),
+    [("Late", r"code\.py:13: KeyError: nope"), ("bounded", r"code\.py:24: Invalid.*: too sure")],
+)
+def test_what_is_raised_as_late_as_in_a_step_is_traced_to_the_code(kit, inner, reason):
+    module = kit(LAYERS)
+    model = built(f"{module}:Late", {"key": "nope" if inner == "Late" else ""})
+    loss = Loss(Training.of(loss=f"{module}:bounded"))
+
+    @tf.function(autograph=False)
+    def step(images):
+        return loss.judge(model(images, training=True) + 100, tf.zeros([2], tf.int64)).losses
+
+    said = f"^Trainer: {module}:{inner} failed in .*{reason}"
+    with (
+        pytest.raises(Failure, match=said) as refused,
+        traced_to("Trainer", [f"{module}:{inner}"]),
+    ):
+        step(tf.zeros([2, 4, 4, 1], tf.uint8))
+    assert "\n" not in str(refused.value)
+
+
+def test_what_other_code_raises_is_not_traced_to_ones_own(kit):
+    names = [f"{kit(LAYERS)}:Late"]
+    with pytest.raises(ZeroDivisionError), traced_to("Trainer", names):
+        raise ZeroDivisionError
