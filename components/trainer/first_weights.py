@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components import graph_error
 from components.trainer import stages, weights_place
 from failures import Failure
 from files import places
@@ -115,6 +116,7 @@ class KerasFile:
                 "classifier, or change model.parameters and preprocessing.channels to those of "
                 "the weights."
             ) from error
+        _check_finite(self.place, [variable.numpy() for variable in inner.variables])
         _clear_last(model)
 
 
@@ -137,14 +139,17 @@ def read(place: str | None) -> FirstWeights | KerasFile | None:
                 f"({NETWORK_FILE} is missing). Name a model that this version of the project "
                 "trained."
             )
-        return FirstWeights(
-            place,
-            fingerprint,
-            about["network"],
-            about["classes"],
-            (about["pixel_mean"], about["pixel_std"]),
-            _values(folder),
-        )
+        try:
+            pixels = about["pixel_mean"], about["pixel_std"]
+            known = about["network"], about["classes"], pixels, _values(folder)
+        except (tf.errors.OpError, KeyError, TypeError, ValueError) as error:
+            raise Failure(
+                f"Trainer: model.weights: {place} is damaged: {graph_error.first_line(error)}. "
+                "Copy the model again, or name another."
+            ) from error
+    found = FirstWeights(place, fingerprint, *known)
+    _check_finite(place, found.values)
+    return found
 
 
 def _values(folder: str) -> list[np.ndarray]:
@@ -154,6 +159,14 @@ def _values(folder: str) -> list[np.ndarray]:
     read = [reader.get_tensor(name) for name in names]
     # The counter of a random generator is not one of them.
     return [value for value in read if np.issubdtype(value.dtype, np.floating)]
+
+
+def _check_finite(place: str, values: Sequence[np.ndarray]) -> None:
+    """The training would say that it diverges, and that its learning rate is too high."""
+    if not all(np.isfinite(value).all() for value in values):
+        raise Failure(
+            f"Trainer: model.weights: some weights in {place} are not finite numbers. Name others."
+        )
 
 
 def _floating(variables: Sequence) -> list:

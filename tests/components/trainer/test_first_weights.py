@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -85,6 +86,30 @@ def test_a_place_without_weights_is_refused_in_one_line(trained, tmp_path):
     shutil.rmtree(other / "assets.extra")
     with pytest.raises(Failure, match="does not say which network it is"):
         first_weights.read(str(other))
+
+
+def test_a_damaged_model_is_refused_in_one_line(trained, tmp_path):
+    for name, inner in (
+        ("half", "assets.extra/network.json"),
+        ("cut", "variables/variables.index"),
+    ):
+        place = tmp_path / name
+        shutil.copytree(trained.serving_folder, place)
+        (place / inner).write_text("{}")
+        with pytest.raises(Failure, match=f"/{name} is damaged: .*Copy the model again") as refused:
+            first_weights.read(str(place))
+        assert "\n" not in str(refused.value)
+
+
+def test_weights_that_are_no_numbers_are_refused_in_one_line(tmp_path):
+    images = keras.Input((4, 4, 1))
+    inner = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 1)])
+    model = keras.Model(images, keras.layers.Dense(3)(keras.layers.Flatten()(inner(images))))
+    file = str(tmp_path / "nan.weights.h5")
+    inner.variables[0].assign(inner.variables[0] * np.nan)
+    inner.save_weights(file)
+    with pytest.raises(Failure, match=r"nan\.weights\.h5 are not finite numbers\. Name others"):
+        first_weights.KerasFile(file, "").give_to(model, NAMES)
 
 
 def test_a_file_of_keras_weights_needs_a_backbone(tmp_path):
