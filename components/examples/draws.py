@@ -1,6 +1,7 @@
 """Which split something is in, by a hash of it: what comes or goes elsewhere moves nothing."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from components.examples.entries import Roles
@@ -76,10 +77,11 @@ def check_splits(
       way_on: what can be done about a class that is in one split only.
 
     Raises:
-      Failure: a split is empty, there are fewer than two classes, or a class is not in train and
-        in a split that measures it.
+      Failure: a split is empty, there are fewer than two classes, two look the same, or a class is
+        not in train and in a split that measures it.
     """
     every = set().union(*labels.values()) if labels else ()
+    _check_lookalikes(every, place)
     if labels and len(every) < _LEAST_CLASSES:
         raise Failure(
             f"{place} has one class only, {listed(every)}. Add {things} of another class."
@@ -92,6 +94,19 @@ def check_splits(
             )
     if labels:
         _check_classes(labels, place, way_on, things)
+
+
+def _check_lookalikes(names: Iterable[str], place: str) -> None:
+    """A blank too many makes a class of its own, which nobody sees in a report."""
+    alike = {}
+    for name in sorted(names):
+        seen = unicodedata.normalize("NFC", " ".join(name.split()))
+        if seen in alike:
+            raise Failure(
+                f"{place}: two classes look the same, {alike[seen]!a} and {name!a}: they "
+                "differ in blanks, or in how letters are composed. Give both one name."
+            )
+        alike[seen] = name
 
 
 def _check_classes(labels: Mapping[str, set[str]], place: str, way_on: str, things: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from components.examples.picture_files import shown
 from failures import Failure, did_you_mean
 
+_MOST_WEIGHT = 3.4e38  # that a tf.train.Example keeps as a number
+
 
 class Row(NamedTuple):
     """One image of the table; what is not read or not there is ""."""
@@ -133,6 +135,8 @@ class RowReader:
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise self.refused(where, key, value, "a text or a whole number")
+        if _is_half(str(value)):
+            raise self.refused(where, key, value, "a text of whole characters")
         return str(value)
 
     def _labels(self, where: str, cells: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -164,8 +168,9 @@ class RowReader:
             weight = float(value)
         except (TypeError, ValueError, OverflowError):
             weight = math.nan
-        if isinstance(value, bool) or not math.isfinite(weight) or weight < 0:
-            raise self.refused(where, "weight", value, "a number of 0 or more")
+        if isinstance(value, bool) or not 0 <= weight <= _MOST_WEIGHT:
+            wanted = f"a number of 0 or more, up to {_MOST_WEIGHT:.2g}"
+            raise self.refused(where, "weight", value, wanted)
         return weight
 
     def _moment(self, where: str, cells: Mapping[str, Any]) -> float:
@@ -192,6 +197,11 @@ class RowReader:
             f"{self._place}, {where}: column {shown(self.names[key])!r}: given {given}; allowed: "
             f"{wanted}. {self._next_step}"
         )
+
+
+def _is_half(text: str) -> bool:
+    r"""Whether it holds halves of characters, as JSON writes them: "\ud83d"."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _moment(value: Any) -> datetime.datetime | float | None:

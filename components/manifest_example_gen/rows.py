@@ -72,7 +72,7 @@ class _Reader(RowReader):
 
     def _path(self, where: str, cells: Mapping[str, Any], key: str) -> str:
         value = cells.get(self.names[key])
-        if not isinstance(value, str) or not value or "\0" in value:
+        if not isinstance(value, str) or not _is_a_name(value):
             raise self.refused(where, key, value, "a path")
         if "\\" in value:
             raise self.refused(where, key, value, "a path with slashes, as images/7.jpg")
@@ -80,3 +80,11 @@ class _Reader(RowReader):
         if not whole.startswith(self._above):
             raise self.refused(where, key, value, f"a path below {self._above} (data.root)")
         return whole.removeprefix(self._above)
+
+
+def _is_a_name(path: str) -> bool:
+    """Whether a file can have it: JSON may hold halves of characters."""
+    try:
+        return bool(os.fsencode(path)) and "\0" not in path
+    except UnicodeEncodeError:
+        return False

@@ -135,7 +135,9 @@ def _objects(path: str, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            cause = getattr(error, "msg", "it is nested too deeply")
+            cause = getattr(error, "msg", str(error).partition(";")[0])  # such as a huge number
+            if isinstance(error, RecursionError):
+                cause = "it is nested too deeply"
             raise Failure(f"{place}, {where}: not valid JSON: {cause}. {NEXT_STEP}") from None
         if not isinstance(row, dict):
             example = '{"path": "a.jpg", "label": "cat"}'

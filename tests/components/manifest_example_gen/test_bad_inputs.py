@@ -16,6 +16,19 @@ def edited(number, **cells):
     return spoil
 
 
+def _composed(row):
+    """The same class in two ways to compose its letters."""
+    return {"label": "caf\u00e9" if row["label"] == "cat" else "cafe\u0301"}
+
+
+def composed(path, rows):
+    write(path, [row | _composed(row) for row in rows])
+
+
+def half_a_character(path, rows):
+    write(path, [row | {"group": "\ud83d"} for row in rows])
+
+
 def every(**cells):
     def spoil(path, rows):
         write(path, [row | cells for row in rows])
@@ -134,6 +147,12 @@ WEIGHT = {"columns": {"weight": "weight"}}
         ("a.csv", every(label=""), {}, "all 120 rows lack a label."),
         ("a.csv", every(label="cat"), {}, "has one class only, cat."),
         ("a.csv", edited(0, label="a\nb"), {}, "the class a?b has a character that is not"),
+        ("a.csv", edited(0, label="cat "), {}, "two classes look the same, 'cat' and 'cat ': they"),
+        ("a.csv", composed, {}, r"two classes look the same, 'cafe\u0301' and 'caf\xe9': they"),
+        ("a.jsonl", every(path="\ud83d"), {}, r"column 'path': given '\ud83d'; allowed: a path."),
+        ("a.jsonl", half_a_character, {}, r"column 'group': given '\ud83d'; allowed: a text of w"),
+        ("a.jsonl", added(b'{"label": %s}' % (5000 * b"1")), {}, "not valid JSON: Exceeds the lim"),
+        ("a.jsonl", added(100_000 * b"["), {}, "not valid JSON: it is nested too deeply."),
         ("a.csv", a_class_of_one_image, {}, "class bird. Add images of it, remove its rows"),
         ("a.csv", no_files, {}, "none of its 120 images is in "),
         ("a.csv", tables_instead_of_images, {}, "none of its 1 files is a whole image"),
@@ -153,6 +172,7 @@ WEIGHT = {"columns": {"weight": "weight"}}
         ("a.csv", every(time="2026-01-01"), TIME, "split validation gets none of the 120 images."),
         ("a.csv", every(weight="nan"), WEIGHT, "column 'weight': given 'nan'; allowed: a number"),
         ("a.csv", every(weight=-1), WEIGHT, "column 'weight': given '-1'; allowed: a number of 0"),
+        ("a.csv", every(weight="1e300"), WEIGHT, "'1e300'; allowed: a number of 0 or more, up to"),
         ("a.csv", every(weight=""), WEIGHT, "column 'weight': given ''; allowed: a number of 0"),
         ("a.parquet", every(weight=float("nan")), WEIGHT, "row 1: column 'weight': given nan;"),
     ],
