@@ -16,6 +16,7 @@ from settings.section import Form, Section
 SPEC = re.compile(r"\{(SPAN|VERSION)(?::([1-9]\d?))?\}|\{(YYYY|MM|DD)\}")
 DATE = ("YYYY", "MM", "DD")
 _EPOCH = datetime.date(1970, 1, 1)
+_LAST_DAY = (datetime.date.max - _EPOCH).days
 _FORMS = "allowed: latest, all, {last: N} or {from: A, to: B}"
 
 
@@ -69,8 +70,9 @@ class _SpanNumber(Form):
         super().__init__("", "a whole number, 0 or more, or a date such as 2026-11-26")
 
     def __call__(self, given: int | datetime.date) -> int:
-        number = given if isinstance(given, int) else number_of(given)
-        if number < 0:
+        is_moment = isinstance(given, datetime.datetime)
+        number = given if isinstance(given, int) or is_moment else number_of(given)
+        if is_moment or number < 0:
             raise ValueError(f"allowed: {self.words}")
         return number
 
@@ -146,6 +148,18 @@ class Spanned(Section):
         is_default = given == cls.model_fields[info.field_name].default
         if path is not None and not has_spans(path) and not is_default:
             raise ValueError("allowed: only with {SPAN}, or {YYYY}, {MM} and {DD}, in data.path")
+        return given
+
+    @field_validator("window", "span")
+    @classmethod
+    def _are_days_where_the_path_has_dates(cls, given, info):
+        numbers = [given.from_, given.to] if isinstance(given, Window) else [given]
+        has_dates = "{YYYY}" in info.data.get("path", "")
+        if has_dates and any(number and number > _LAST_DAY for number in numbers):
+            raise ValueError(
+                "allowed with {YYYY}, {MM} and {DD}: dates such as 2026-11-26, or their days "
+                "since 1970-01-01"
+            )
         return given
 
     @property

@@ -11,6 +11,7 @@ from failures import Failure
 from files.places import exists, files_in, reading
 from settings.spans import DATE, SPEC, number_of
 
+_HIGHEST = 2**63 - 1  # that ML Metadata keeps
 _NEXT_STEP = "Correct its permissions, then run again."
 
 
@@ -42,7 +43,8 @@ def places(pattern: str) -> list[Place]:
     Names that do not fit the pattern are passed over, and so is what is still being written.
 
     Raises:
-      Failure: a folder cannot be read, a date is not one, or two paths are of the same version.
+      Failure: a folder cannot be read, a date is not one, a number is too high, or two paths are of
+        the same version.
     """
     pattern = absolute(pattern)
     found = {}
@@ -99,6 +101,9 @@ def _regex(name: str) -> re.Pattern:
 
 
 def _numbers(values: dict[str, str], path: str) -> tuple[int, int | None]:
+    for name, digits in values.items():
+        if int(digits) > _HIGHEST:
+            raise Failure(f"{path}: {name} is above {_HIGHEST:,}. Rename the folder.")
     version = int(values["VERSION"]) if "VERSION" in values else None
     if "SPAN" in values:
         return int(values["SPAN"]), version

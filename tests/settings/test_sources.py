@@ -15,6 +15,7 @@ from settings.spans import Window
 DIGITS = Path("configs/digits.yaml")
 PHOTOS = "data={source: folder, path: photos}"
 SPANS = "data={source: folder, path: 'in/span-{SPAN}'}"
+DAYS = "data={source: folder, path: 'in/{YYYY}-{MM}-{DD}'}"
 RECORDS = "data={source: tfrecords, path: records}"
 LABELS = "data={source: manifest, path: photos/labels.csv}"
 
@@ -177,6 +178,12 @@ def test_the_newest_span_is_read_unless_the_configuration_says_otherwise():
         ([SPANS, "data.window={last: 0}"], "data.window.last: given 0; allowed: a whole number, 1"),
         ([SPANS, "data.window={from: 5, to: 4}"], "allowed: 5 or more, as data.window.from is 5"),
         ([SPANS, "data.span=-1"], "allowed: a whole number, 0 or more, or a date such as 2026-11"),
+        ([SPANS, "data.span=2026-11-01T10:00:00Z"], "allowed: a whole number, 0 or more, or a da"),
+        (
+            [DAYS, "data.span=20261101"],
+            "data.span: given 20261101; allowed with {YYYY}, {MM} and",
+        ),
+        ([DAYS, "data.window={from: 20261101}"], "allowed with {YYYY}, {MM} and {DD}: dates"),
         ([PHOTOS, "data.window=all"], "allowed: only with {SPAN}, or {YYYY}, {MM} and {DD}, in"),
         ([PHOTOS, "data.span=3"], "allowed: only with {SPAN}, or {YYYY}, {MM} and {DD}, in data"),
         (["data.window=all"], "data.window: unknown key"),

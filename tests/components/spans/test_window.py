@@ -112,6 +112,7 @@ def test_gaps_are_left_out_where_the_window_says_so(arrive):
             "data.span: given 2; allowed: a span",
         ),
         (["in/1", "in/01"], "in/{SPAN}", "all", None, "are both span 1. Remove one of them."),
+        ([f"in/{10**19}"], "in/{SPAN}", "all", None, "SPAN is above 9,223,372,036,854,775,807."),
         (["in/2026-02-31"], "in/{YYYY}-{MM}-{DD}", "all", None, "2026-02-31 is not a date."),
         (
             ["in/2026-11-20", "in/2026-11-22"],
