@@ -1,9 +1,13 @@
 """The verb `data-service`: the processes that read and decode images for trainings elsewhere."""
 
 import argparse
+import math
 import socket
 
 from failures import Failure
+from settings.beam import ADDRESS
+
+_MOST_SECONDS = 86_400
 
 
 def add_verbs(verbs):
@@ -19,7 +23,7 @@ def add_verbs(verbs):
     )
     dispatcher.set_defaults(verb=_dispatcher)
     worker = roles.add_parser("worker", help="reads and decodes; as many as are needed")
-    worker.add_argument("--dispatcher", required=True, metavar="HOST:PORT")
+    worker.add_argument("--dispatcher", required=True, type=_address, metavar="HOST:PORT")
     worker.add_argument(
         "--host",
         default=socket.gethostname(),
@@ -28,8 +32,8 @@ def add_verbs(verbs):
     worker.add_argument("--port", type=_port, default=0, help="0, the default, picks a free one")
     worker.set_defaults(verb=_worker)
     check = roles.add_parser("check", help="whether a dispatcher or worker answers, for probes")
-    check.add_argument("address", metavar="HOST:PORT")
-    check.add_argument("--seconds", type=float, default=10.0)
+    check.add_argument("address", type=_address, metavar="HOST:PORT")
+    check.add_argument("--seconds", type=_seconds, default=10.0)
     check.set_defaults(verb=_check)
 
 
@@ -37,6 +41,25 @@ def _port(text):
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"given {text!r}; allowed: 0 to 65535")
     return int(text)
+
+
+def _address(text):
+    try:
+        return ADDRESS(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"given {text!r}; {error}") from None
+
+
+def _seconds(text):
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"given {text!r}; allowed: a number above 0, at most {_MOST_SECONDS:,}"
+        )
+    return seconds
 
 
 def _dispatcher(arguments):

@@ -10,6 +10,7 @@ def unreachable(address: str) -> str | None:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
+    # What is no address at all: no port, a port above 65535, a name that no host can have.
+    except (OSError, OverflowError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     return None

@@ -6,6 +6,7 @@ such as systemd or a Deployment, starts them again. TensorFlow's workers have be
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -43,6 +44,7 @@ def serve_dispatcher(port: int, work_dir: str, say: Callable[[str], None]) -> No
     folder = os.path.abspath(work_dir)
     with writing.reported(folder):
         writing.make_folder(folder)
+        tempfile.TemporaryFile(dir=folder).close()  # It may be there and not be writable.
     config = tf.data.experimental.service.DispatcherConfig(
         port=port,
         work_dir=folder,
@@ -66,8 +68,8 @@ def serve_worker(dispatcher: str, host: str, port: int, say: Callable[[str], Non
       port: 0 for one that is free.
 
     Raises:
-      Failure: nothing answers at the dispatcher's address, the port cannot be used, or the
-        worker hangs.
+      Failure: nothing answers at the dispatcher's address, the port cannot be used, this machine
+        has no such name, or the worker hangs.
     """
     if cause := unreachable(dispatcher):
         raise Failure(f"data-service worker: no dispatcher answers at {dispatcher} ({cause}).")
@@ -83,6 +85,11 @@ def serve_worker(dispatcher: str, host: str, port: int, say: Callable[[str], Non
         server = tf.data.experimental.service.WorkerServer(config)
     except (tf.errors.OpError, RuntimeError) as error:
         raise _not_started("worker", port, error) from error
+    if cause := unreachable(server._address):
+        raise Failure(
+            f"data-service worker: trainings cannot reach it at {server._address} ({cause}). Give "
+            "--host a name or an address of this machine."
+        )
     say(f"worker at {server._address} for the dispatcher at {dispatcher}")
     _until_the_end(server._address, "worker")
 

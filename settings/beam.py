@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from settings.kubernetes import Image
-from settings.section import Section, matching
+from settings.section import Form, Section
 
-Address = matching(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", "host:port")
+ADDRESS = Form(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", "host:port")
+Address = Annotated[str, AfterValidator(ADDRESS)]
 # Which keys go with which engine; all others are refused there, as they would do nothing.
 _OF_A_SERVICE = {
     "job_service",

@@ -15,6 +15,7 @@ from components.trainer.input.data_service import in_time
 from components.trainer.input.function import input_function
 from components.trainer.input.options import DataService, FeedOptions
 from failures import Failure
+from pipeline.data_service import serve_worker
 from tests import processes
 from tests.components.trainer.input.conftest import SHAPE
 
@@ -178,3 +179,10 @@ def test_what_needs_an_order_is_refused(write_shards, keys):
     options = FeedOptions(seed=1, service=DataService("grpc://here:1"), **keys)
     with pytest.raises(Failure, match="gives its batches in any order"):
         input_function(write_shards(10), SHAPE, 5, training=True, options=options)
+
+
+def test_a_worker_under_a_name_that_no_host_has_is_refused():
+    dispatcher = tf.data.experimental.service.DispatchServer()
+    address = dispatcher.target.removeprefix("grpc://")
+    with pytest.raises(Failure, match=r"^data-service worker: trainings cannot reach it at nowher"):
+        serve_worker(address, "nowhere.invalid", 0, print)
