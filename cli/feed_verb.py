@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cli.configuration_arguments import add_configuration, configuration_of
+from files import writing
 from pipeline.quiet import chatter_away
 
 _JSON, _PLOT = "feed.json", "feed.svg"
@@ -37,6 +38,9 @@ def _feed(arguments):
     from pipeline.transformed import train_files
 
     files = train_files(configuration.root)
+    if arguments.output:
+        with writing.reported(arguments.output, "Name another folder with --output."):
+            writing.make_folder(arguments.output)
     print(
         f"{chosen.name}: {chosen.images_per_second:,.0f} images/s ({chosen.source})\n"
         f"batches of {batch_size} images from {os.path.dirname(files[0])}"
@@ -72,10 +76,8 @@ def _write(folder, accelerator, found):
     import dataclasses
 
     from components.trainer.certification.plot import draw
-    from files import writing
     from files.strict_json import text_of
 
-    folder.mkdir(parents=True, exist_ok=True)
     content = {
         "accelerator": accelerator._asdict(),
         "strategies": [dataclasses.asdict(one) for one in found],
