@@ -1,6 +1,6 @@
 """The type of `training.class_weights`."""
 
-import math
+import sys
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -22,7 +22,7 @@ class _ClassWeights(Form):
     @staticmethod
     def _allowed(weight: Any) -> bool:
         number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        return number and 0 <= weight < math.inf
+        return number and 0 <= weight <= sys.float_info.max
 
 
 ClassWeights = Annotated[Any, AfterValidator(_ClassWeights())]

@@ -85,7 +85,11 @@ class Tried(Section):
     @property
     def examples(self) -> list:
         """Values that are allowed if and only if all values are."""
-        return self.choices if self.choices is not None else [self.min, self.max]
+        if self.choices is not None:
+            return self.choices
+        if isinstance(self.min, int) and isinstance(self.max, int):
+            return [self.min, self.min + 1, self.max]  # The next one is no multiple as well.
+        return [self.min, self.max]
 
 
 class Tuner(Section):
@@ -151,7 +155,8 @@ def mistake_in(
             try:
                 varied = replaced(recipe, {key: value})
             except Failure as failure:
-                return f"search_space {failure}"
+                tried_with = "" if str(failure).startswith(key) else f"{key}: tries {value!r}; "
+                return f"search_space {tried_with}{failure}"
             for wrong, mistake in mistakes_in(varied.training, data):
                 if f"training.{wrong}" == key:
                     return f"search_space {key}: {mistake}"

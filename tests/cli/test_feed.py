@@ -1,6 +1,5 @@
 """The verb `feed`: does this machine feed an accelerator that is not here?"""
 
-import functools
 import json
 from xml.etree import ElementTree
 
@@ -8,7 +7,6 @@ import pytest
 
 from cli.command_line import main
 from components.trainer.certification.accelerators import PUBLISHED, accelerator
-from components.trainer.certification.certify import certify, inputs
 from failures import ConfigurationError
 
 CERTIFICATION = "components.trainer.certification.certify"
@@ -17,7 +15,7 @@ CERTIFICATION = "components.trainer.certification.certify"
 @pytest.fixture
 def quickly(monkeypatch):
     """Every measurement takes a tenth of its time."""
-    monkeypatch.setattr(f"{CERTIFICATION}.certify", functools.partial(certify, seconds=0.2))
+    monkeypatch.setattr(f"{CERTIFICATION}._SECONDS", 0.2)
 
 
 @pytest.mark.slow
@@ -45,8 +43,7 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
 def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
     digits_run, tmp_path, monkeypatch, capfd
 ):
-    from_memory = functools.partial(inputs, strategies=["memory"])
-    monkeypatch.setattr(f"{CERTIFICATION}.inputs", from_memory)
+    monkeypatch.setattr(f"{CERTIFICATION}.STRATEGIES", ("auto", "memory"))
     words = [*digits_run.place, "--accelerator", "0.001", "--output", str(tmp_path)]
     code = main(["feed", *words])
 

@@ -24,6 +24,13 @@ def test_a_search_space_is_read():
         (["tuner.search_space={training.learning_rate: {min: 0.1, max: 11.0}}"], "given 11.0"),
         (["tuner.search_space={training.batch_size: {min: 1.5, max: 8}}"], "given 1.5"),
         (["tuner.search_space={training.optimizer: {choices: [adam, lion]}}"], "given 'lion'"),
+        (
+            [
+                "training.gradient_accumulation=4",
+                "tuner.search_space={training.batch_size: {min: 8, max: 64}}",
+            ],
+            "training.batch_size: tries 9; training.gradient_accumulation: given 4; allowed with b",
+        ),
         (["tuner.search_space={training.learning_rate: {min: 0.1}}"], "min and max, or choices"),
         (["tuner.search_space={training.learning_rate: {min: 0.2, max: 0.1}}"], "below max"),
         (["tuner.search_space={training.learning_rate: {min: 0.0, max: 1, log: true}}"], "above 0"),
