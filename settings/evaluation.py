@@ -11,6 +11,9 @@ from metrics import catalog
 from settings.own_code import OwnMetric, split
 from settings.section import OneOf, Section
 
+# What stands beside the metrics in the properties of an evaluation, and a champion's metrics.
+_OTHER_FACTS = ("dropped_images", "example_count", "name", "state", "summary", "unknown_labels")
+
 
 class _Measured(OneOf):
     """A metric of this project, or one of user code that `metrics` names."""
@@ -74,6 +77,8 @@ class Evaluation(Section):
         for name in names:
             if name in catalog.NAMES or names.count(name) > 1:
                 raise ValueError(f"{name} is there twice; allowed: a name that no other metric has")
+            if name in _OTHER_FACTS or name.startswith("champion_"):
+                raise ValueError(f"an evaluation says something else by {name}; allowed: others")
         return metrics
 
     @field_validator("change")

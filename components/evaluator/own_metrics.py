@@ -24,7 +24,7 @@ def measure(evaluation: Evaluation, counts: Counts, class_names: Sequence[str]) 
         value = function(counts=counts, class_names=list(class_names))
         try:
             found[metric.key] = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Failure(
                 f"Evaluator: {metric.name} gives {str(value)[:60]!r}; allowed: one number."
             ) from None

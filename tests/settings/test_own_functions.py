@@ -24,6 +24,15 @@ OTHERS = """
 
     class Plain:
         pass
+
+    def summary(counts):
+        pass
+
+    def accuracy(counts):
+        pass
+
+    def champion_loss(counts):
+        pass
 """
 
 AUGMENTATION = 'augmentation.own=[{name: "KIT.others:fog", parameters: {%s}}]'
@@ -52,6 +61,9 @@ METRIC = 'evaluation.metrics=[{name: "KIT.others:%s", higher_is_better: false}]'
             [METRIC % "cost", "evaluation.thresholds={cots: {max: 1}}"],
             "or one of evaluation.metrics; did you mean cost?",
         ),
+        ([METRIC % "accuracy"], "accuracy is there twice; allowed: a name that no other metric h"),
+        ([METRIC % "summary"], "an evaluation says something else by summary; allowed: others"),
+        ([METRIC % "champion_loss"], "says something else by champion_loss; allowed: others"),
         (
             [METRIC % "cost", "evaluation.change={cost: {max_drop: 1}}"],
             "cost is better when lower; allowed: max_rise",

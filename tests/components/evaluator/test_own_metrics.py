@@ -18,6 +18,9 @@ SCORES = """
 
     def words(counts):
         return "many"
+
+    def huge(counts):
+        return 10**400
 """
 
 
@@ -46,6 +49,7 @@ def test_a_metric_knows_the_counts_and_the_names_of_the_classes(metric):
     ("name", "parameters", "mistake"),
     [
         ("words", {}, "scores:words gives 'many'; allowed: one number"),
+        ("huge", {}, "scores:huge gives '10000*'; allowed: one number"),
         ("missed", {"of": "bird"}, r"scores:missed failed in .*scores.py:3: ValueError: 'bird'"),
     ],
 )
