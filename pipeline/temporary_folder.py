@@ -12,6 +12,7 @@ from pathlib import Path
 
 # A socket's path has 107 bytes at most, and Python's own put 32 behind the temporary folder.
 _LONGEST = 75
+_PREFIX = "steadyfeed-"
 
 
 @contextlib.contextmanager
@@ -23,6 +24,7 @@ def temporary_folder(folder):
     """
     folder = Path(folder).absolute()
     shutil.rmtree(folder, ignore_errors=True)
+    _forget_short_name(folder)
     folder.mkdir(parents=True)
     before = os.environ.get("TMPDIR"), tempfile.tempdir
     short = _short_name(folder)
@@ -30,8 +32,7 @@ def temporary_folder(folder):
     try:
         yield
     finally:
-        if short != folder:
-            shutil.rmtree(short.parent, ignore_errors=True)
+        _forget_short_name(folder)
         variable, tempfile.tempdir = before
         if variable is None:
             del os.environ["TMPDIR"]
@@ -44,9 +45,25 @@ def _short_name(folder):
     """The folder, or a link to it in the system's temporary folder where its path is too long."""
     if len(os.fsencode(folder)) <= _LONGEST:
         return folder
-    try:
-        link = Path(tempfile.mkdtemp(prefix="steadyfeed-")) / "tmp"
-        link.symlink_to(folder)
-    except OSError:  # The system has no such folder; few need the sockets.
-        return folder
-    return link
+    with contextlib.suppress(OSError):  # The system has no such folder; few need the sockets.
+        made = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        (made / "tmp").symlink_to(folder)
+        _record_of(folder).symlink_to(made)
+        return made / "tmp"
+    return folder
+
+
+def _forget_short_name(folder):
+    """Removes what `_short_name` made, in this process or in one that was killed."""
+    record = _record_of(folder)
+    if record.is_symlink():
+        made = record.readlink()
+        if made.name.startswith(_PREFIX):
+            shutil.rmtree(made, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            record.unlink()
+
+
+def _record_of(folder):
+    """A link beside the folder: after a kill, nothing else knows the short name."""
+    return folder.with_name(f"{folder.name}.short")

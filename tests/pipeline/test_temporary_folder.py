@@ -58,7 +58,9 @@ def test_temporary_files_go_after_a_failure(system, tmp_path):
     assert tempfile.gettempdir() == str(system)
 
 
-def test_the_next_run_clears_what_a_killed_one_left(tmp_path):
+@pytest.mark.parametrize("depth", [1, 100], ids=["plain", "deep"])
+def test_the_next_run_clears_what_a_killed_one_left(system, tmp_path, depth):
+    place = tmp_path / ("d" * depth) / ".tmp"
     code = (
         "import sys, tempfile, time\n"
         "from pipeline.temporary_folder import temporary_folder\n"
@@ -67,13 +69,15 @@ def test_the_next_run_clears_what_a_killed_one_left(tmp_path):
         "    print('made', flush=True)\n"
         "    time.sleep(60)\n"
     )
-    words = [sys.executable, "-c", code, str(tmp_path / ".tmp")]
+    words = [sys.executable, "-c", code, str(place)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "made\n"
         process.send_signal(signal.SIGKILL)
-    assert list((tmp_path / ".tmp").iterdir())
-    with temporary_folder(tmp_path / ".tmp"):
-        assert list((tmp_path / ".tmp").iterdir()) == []
+    assert list(place.iterdir())
+    with temporary_folder(place):
+        assert list(place.iterdir()) == []
+    assert list(system.iterdir()) == []
+    assert list(place.parent.iterdir()) == []
 
 
 @pytest.mark.slow
