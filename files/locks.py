@@ -63,7 +63,7 @@ def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> B
 def holder(path) -> str | None:
     """Which process holds a lock exclusively, in words; None if none does."""
     try:
-        with open(path, "r+b", buffering=0) as lock:
+        with open(path, "rb", buffering=0) as lock:
             try:
                 # For this moment alone; `_take` bears with it.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
