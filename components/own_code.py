@@ -133,7 +133,8 @@ def _said(error: BaseException) -> str:
     message = getattr(error, "message", "")
     for text in (*error.args, message):
         if isinstance(text, str) and (found := _WITHIN_A_LAYER.match(text)):
-            return found[1]
+            # Keras looks for the shape of an answer first, and says so.
+            return found[1].rpartition("Error encountered:\n\n")[2]
     if message and hasattr(error, "node_def"):
         from components import graph_error
 

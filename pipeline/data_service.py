@@ -85,12 +85,13 @@ def serve_worker(dispatcher: str, host: str, port: int, say: Callable[[str], Non
         server = tf.data.experimental.service.WorkerServer(config)
     except (tf.errors.OpError, RuntimeError) as error:
         raise _not_started("worker", port, error) from error
-    if cause := unreachable(server._address):
+    address = f"{host}:{server._address.rpartition(':')[2]}"
+    if cause := unreachable(address):
         raise Failure(
-            f"data-service worker: trainings cannot reach it at {server._address} ({cause}). Give "
+            f"data-service worker: trainings cannot reach it at {address} ({cause}). Give "
             "--host a name or an address of this machine."
         )
-    say(f"worker at {server._address} for the dispatcher at {dispatcher}")
+    say(f"worker at {address} for the dispatcher at {dispatcher}")
     _until_the_end(server._address, "worker")
 
 

@@ -1,5 +1,6 @@
 """The verb `feed`: does this machine feed an accelerator that is not here?"""
 
+import functools
 import json
 from xml.etree import ElementTree
 
@@ -7,6 +8,7 @@ import pytest
 
 from cli.command_line import main
 from components.trainer.certification.accelerators import PUBLISHED, accelerator
+from components.trainer.certification.certify import certify, inputs
 from failures import ConfigurationError
 
 CERTIFICATION = "components.trainer.certification.certify"
@@ -15,7 +17,7 @@ CERTIFICATION = "components.trainer.certification.certify"
 @pytest.fixture
 def quickly(monkeypatch):
     """Every measurement takes a tenth of its time."""
-    monkeypatch.setattr(f"{CERTIFICATION}._SECONDS", 0.2)
+    monkeypatch.setattr(f"{CERTIFICATION}.certify", functools.partial(certify, seconds=0.2))
 
 
 @pytest.mark.slow
@@ -43,7 +45,8 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
 def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
     digits_run, tmp_path, monkeypatch, capfd
 ):
-    monkeypatch.setattr(f"{CERTIFICATION}.STRATEGIES", ("auto", "memory"))
+    from_memory = functools.partial(inputs, strategies=["memory"])
+    monkeypatch.setattr(f"{CERTIFICATION}.inputs", from_memory)
     words = [*digits_run.place, "--accelerator", "0.001", "--output", str(tmp_path)]
     code = main(["feed", *words])
 
@@ -86,3 +89,15 @@ def test_an_unknown_accelerator_is_refused_with_what_is_allowed(given):
 def test_milliseconds_are_those_of_a_step_on_one_batch():
     assert accelerator("20", 64).images_per_second == pytest.approx(3200)
     assert accelerator("h100", 64).images_per_second == pytest.approx(PUBLISHED["h100"][1] / 0.224)
+
+
+@pytest.mark.slow
+def test_a_file_where_the_folder_should_be_is_reported_before_anything_is_measured(
+    digits_run, tmp_path, capfd
+):
+    (tmp_path / "file").touch()
+    words = [*digits_run.place, "--accelerator", "50", "--output", str(tmp_path / "file")]
+    assert main(["feed", *words]) == 1
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"steadyfeed: {tmp_path}/file cannot be written: File exists")
