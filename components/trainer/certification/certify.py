@@ -21,7 +21,6 @@ from components.trainer.input_plan.speed import at_most
 from files import tfrecords
 
 _WARM_SECONDS = 10.0  # after which an epoch counts as seen
-_SECONDS = 2.0  # about how long each measurement takes, of which there are four
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +83,16 @@ def _classes(files: Sequence[str]) -> int:
     return len(features["labels"].bytes_list.value[0]) if "labels" in features else 0
 
 
-def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: int) -> Fed:
+def certify(
+    build: Callable[[], Input], accelerator: Accelerator, batch_size: int, seconds: float = 2.0
+) -> Fed:
     """Feeds the accelerator's stand-in with the batches of `build`.
 
     Args:
       build: the training's input, endless and in batches of `batch_size`.
       accelerator: takes its published time for its published number of images, and so in
         proportion for this batch.
+      seconds: about how long each measurement takes, of which there are four.
     """
     began = time.perf_counter()
     source = build()
@@ -98,9 +100,9 @@ def certify(build: Callable[[], Input], accelerator: Accelerator, batch_size: in
     next(batches)
     loaded = time.perf_counter() - began
     _warm_up(batches, source.steps_per_epoch)
-    alone = at_most(batches, batch_size, _SECONDS)
+    alone = at_most(batches, batch_size, seconds)
     step = accelerator.seconds * batch_size / accelerator.images
-    waited = waits(batches, step, _SECONDS)
+    waited = waits(batches, step, seconds)
     needed = accelerator.images_per_second
     return Fed(
         strategy=source.strategy,
