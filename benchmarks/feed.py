@@ -93,7 +93,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=("ceiling", "plan", "all"), default="all")
     parser.add_argument("--runs", type=int, default=20, help="of each data set, for the ceiling")
-    parser.add_argument("--images", type=int, default=2000, help="photographs, for the plan")
+    parser.add_argument("--images", type=int, default=4000, help="photographs, for the plan")
     given = parser.parse_args()
     right = given.part == "ceiling" or planned.measure(given.images)
     if given.part != "plan":

@@ -54,7 +54,7 @@ PARTS_OF_THE_RATE = (0.5, 0.9, 1.5)
 _RATE, _WAIT, _CHOICE = 0.15, 0.03, 0.05
 _SECONDS = 2.0  # of later epochs, at least one whole one of them
 _OTHERS, _TRIES = 0.03, 3
-_TOUCHED_BYTES = 1 << 30  # above what a store, its copy on the disk and the batches take
+_BUFFERS = 256 << 20  # bytes of what is read ahead and of batches that are ready
 _BUSY = (0, 1, 2, 5, 6, 7)  # of /proc/stat's columns: what is neither idle nor waits for a disk
 
 
@@ -136,7 +136,7 @@ def compare(name: str, source: Source, cache: str) -> bool:
 def probed(source: Source, options: FeedOptions) -> dict[str, Costs]:
     """What a training's probe finds, by strategy."""
     _forget(options.cache_dir)
-    _touch_memory()
+    _touch_memory(source)
     seconds = (1 - MODEL_SHARE) * InputFunction().probe_seconds
     probe = Probe(source, source.count(), BATCH, options, seconds, giving_way)
     return {one.strategy: one for one in probe.measure({}).costs}
@@ -155,7 +155,7 @@ def meet(source: Source, options: FeedOptions, strategy: str, consumer: Consumer
     """Feeds the consumer one epoch and then more of them."""
     options = dataclasses.replace(options, strategy=strategy)
     _forget(options.cache_dir)
-    _touch_memory()
+    _touch_memory(source)
     began = time.perf_counter()
     made = feed(source, BATCH, training=True, options=options)
     device = StandIn(consumer.step_seconds)
@@ -186,8 +186,10 @@ def _forget(folder: str) -> None:
         file.unlink()
 
 
-def _touch_memory() -> None:
-    np.empty(_TOUCHED_BYTES, np.uint8)[:: os.sysconf("SC_PAGE_SIZE")] = 1
+def _touch_memory(source: Source) -> None:
+    """As much as a store, its copy that the system holds for the disk, and the buffers take."""
+    size = 2 * source.count() * source.row_bytes + _BUFFERS
+    np.empty(size, np.uint8)[:: os.sysconf("SC_PAGE_SIZE")] = 1
 
 
 def _forecast(one: Costs, source: Source, consumer: Consumer) -> Forecast:
