@@ -53,7 +53,7 @@ def test_the_reliability_diagram_has_the_calibration_error_before_and_after(page
     assert "width: 0.0571 calibrated, 0.0857 before." in words
     assert "temperature 1.75, fitted on 40 examples" in words
     label = "expected calibration error 0.0571 calibrated, 0.0857 before"
-    assert label in re.search(r'aria-label="Right answers by confidence; (.*?)"', part)[1]
+    assert label in re.search(r'aria-label="Accuracy by confidence; (.*?)"', part)[1]
     assert [len(line.split()) for line in re.findall(r'points="(.*?)"', part)] == [2, 2]
 
 

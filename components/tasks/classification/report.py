@@ -5,7 +5,7 @@ from components.evaluator.reading import read_classes
 NOUN = "examples"
 SCORES = {"precision": "precision", "recall": "recall"}
 SCORE = "recall"
-CONFIDENCE = "Right answers by confidence", "confidence", "accuracy"
+CONFIDENCE = "Accuracy by confidence", "confidence", "accuracy"
 classes = read_classes
 
 
