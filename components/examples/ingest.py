@@ -4,9 +4,9 @@ from tfx import types
 from tfx.types import artifact_utils
 
 from components.engine import Engine
-from components.examples.contents import Contents, OnePlace
+from components.examples.contents import OnePlace, last_read
 from components.examples.describing import describe
-from components.spans.contents import Window
+from components.spans.contents import Read, Window, read_contents
 from components.spans.listing import is_listing, listing_of
 from components.spans.reading import words
 from components.spans.shards import write_window
@@ -17,25 +17,26 @@ from settings.spans import Spanned
 
 
 def ingest(
-    found: Contents,
+    read: Read,
+    source: Spanned,
     features: Features,
     examples: types.Artifact,
-    *,
-    source: Spanned,
     store: SpanStore,
     fingerprint: str,
     engine: Engine | None,
 ) -> None:
-    """Writes the examples of each split into the shards of an Examples artifact.
+    """Reads a source, and writes the examples of each split into the shards of an artifact.
 
     Args:
-      source: what was read; the artifact names it by its path.
+      read: reads the source, or one span of it.
       store: where the shards of spans are kept for later runs.
       fingerprint: the driver's answer, of the content or a listing; "" where no driver ran.
 
     Raises:
       Failure: a file changes meanwhile or cannot be read.
     """
+    found = last_read(fingerprint, source, features)
+    found = found or read_contents(read, source, features, store)
     # A listing that is the same after the copy as before it is that of what was copied.
     by_listing = is_listing(fingerprint)
     seen = listing_of(source) if by_listing else found.fingerprint

@@ -4,23 +4,17 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import Engine
-from components.examples.contents import last_read
 from components.examples.entry_shards import check_features
 from components.examples.ingest import ingest
 from components.folder_example_gen import contents
 from components.folder_example_gen.contents import Driver
-from components.spans.contents import read_contents
 from components.spans.store import NO_STORE, SpanStore
 from components.typed_component import component
 from settings.data import Features
 from settings.sources import FolderSource
 
 
-def _check(source: FolderSource, features: Features) -> None:
-    check_features(features)
-
-
-@component(driver=Driver, check=_check)
+@component(driver=Driver, check=check_features)
 def FolderExampleGen(
     source: FolderSource,
     features: Features,
@@ -50,13 +44,4 @@ def FolderExampleGen(
       Failure: the folder cannot be read, does not have the images of a classification, or
         changes meanwhile.
     """
-    found = last_read(fingerprint, source, features)
-    ingest(
-        found or read_contents(contents.read, source, features, span_store),
-        features,
-        examples,
-        source=source,
-        store=span_store,
-        fingerprint=fingerprint,
-        engine=engine,
-    )
+    ingest(contents.read, source, features, examples, span_store, fingerprint, engine)

@@ -4,12 +4,10 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import Engine
-from components.examples.contents import last_read
 from components.examples.entry_shards import check_features
 from components.examples.ingest import ingest
 from components.manifest_example_gen import contents
 from components.manifest_example_gen.contents import Driver
-from components.spans.contents import read_contents
 from components.spans.store import NO_STORE, SpanStore
 from components.typed_component import component
 from settings.data import WEIGHT, Features
@@ -50,13 +48,4 @@ def ManifestExampleGen(
       Failure: the manifest or a file cannot be read, a cell is not what it must be, a split or
         class has no images, or a file changes meanwhile.
     """
-    found = last_read(fingerprint, source, features)
-    ingest(
-        found or read_contents(contents.read, source, features, span_store),
-        features,
-        examples,
-        source=source,
-        store=span_store,
-        fingerprint=fingerprint,
-        engine=engine,
-    )
+    ingest(contents.read, source, features, examples, span_store, fingerprint, engine)

@@ -4,10 +4,8 @@ from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.types.standard_artifacts import Examples
 
 from components.engine import Engine
-from components.examples.contents import last_read
 from components.examples.entry_shards import check_features
 from components.examples.ingest import ingest
-from components.spans.contents import read_contents
 from components.spans.store import NO_STORE, SpanStore
 from components.tfrecords_example_gen import contents
 from components.tfrecords_example_gen.contents import Driver
@@ -16,11 +14,7 @@ from settings.data import Features
 from settings.tfrecords_source import TfrecordsSource
 
 
-def _check(source: TfrecordsSource, features: Features) -> None:
-    check_features(features)
-
-
-@component(driver=Driver, check=_check)
+@component(driver=Driver, check=check_features)
 def TfrecordsExampleGen(
     source: TfrecordsSource,
     features: Features,
@@ -48,13 +42,4 @@ def TfrecordsExampleGen(
       Failure: a file cannot be read, is damaged or lacks a feature; a split or class has no
         examples; or a file changes meanwhile.
     """
-    found = last_read(fingerprint, source, features)
-    ingest(
-        found or read_contents(contents.read, source, features, span_store),
-        features,
-        examples,
-        source=source,
-        store=span_store,
-        fingerprint=fingerprint,
-        engine=engine,
-    )
+    ingest(contents.read, source, features, examples, span_store, fingerprint, engine)

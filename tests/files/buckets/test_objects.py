@@ -7,8 +7,6 @@ import pytest
 from files import places, writing
 from files.buckets import objects
 
-MANY = 2_300  # more than two pages of a listing
-
 
 def test_what_is_written_is_read_listed_and_removed(bucket, tmp_path):
     place = f"{bucket.address}/some folder"
