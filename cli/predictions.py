@@ -57,7 +57,6 @@ def _predict(arguments):
     configuration = configuration_or_none(arguments)
     with chatter_away() as screen:
         from components.batch_predictor import images
-        from components.batch_predictor.answer import is_below
         from components.examples.picture_files import shown
         from components.model_store.layout import newest_path
 
@@ -83,12 +82,8 @@ def _predict(arguments):
                 skipped += 1
                 complain(f"{shown(file)} is skipped: {answer.error}")
                 continue
-            facts = {"image": file, **loaded.answers.facts(answer, loaded.labels, arguments.top)}
-            facts["model"] = loaded.path
-            if arguments.reject_below is not None:
-                confidence = loaded.answers.confidence(answer)
-                facts["rejected"] = is_below(confidence, arguments.reject_below)
-                rejected += facts["rejected"]
+            facts = _facts(file, answer, loaded, arguments)
+            rejected += facts.get("rejected", False)
             if masks:
                 advice = "Name another folder with --output."
                 writing.write(masks[file], mask_png(answer.mask), advice)
@@ -105,6 +100,18 @@ def _predict(arguments):
     return int(skipped > 0)
 
 
+def _facts(file, answer, loaded, arguments):
+    """What is reported of an image, as JSON values."""
+    from components.batch_predictor.answer import is_below
+
+    facts = {"image": file, **loaded.answers.facts(answer, loaded.labels, arguments.top)}
+    facts["model"] = loaded.path
+    if arguments.reject_below is not None:
+        confidence = loaded.answers.confidence(answer)
+        facts["rejected"] = is_below(confidence, arguments.reject_below)
+    return facts
+
+
 def _batch_predict(arguments):
     """Predicts everything and prints how much it was; 1 when a record got no answer."""
     _check_threshold(arguments.reject_below)
@@ -118,24 +125,13 @@ def _batch_predict(arguments):
 
         from components.batch_predictor.job import predict_runs
         from components.batch_predictor.pushed_model import PushedModel
-        from components.batch_predictor.sources import runs_of, runs_of_dataset
         from components.model_store.layout import newest_path
 
         console = Console(file=screen, highlight=False, soft_wrap=True)
         path = newest_path(place_of(arguments, configuration))
-        if arguments.input.startswith(_BIGQUERY):
-            from components.batch_predictor.table_rows import runs_of_table
-
-            runs = runs_of_table(_table(arguments, configuration), arguments.output)
-        elif arguments.split is None:
-            runs, left_out = runs_of(
-                arguments.input, *_columns(configuration), _cached(configuration)
-            )
-            if left_out:
-                console.print(f"steadyfeed: {left_out}.", markup=False)
-        else:
-            dataset = arguments.input.removeprefix("tfds:")
-            runs = runs_of_dataset(dataset, arguments.split, arguments.data_dir)
+        runs, left_out = _runs(arguments, configuration)
+        if left_out:
+            console.print(f"steadyfeed: {left_out}.", markup=False)
         total = sum(run.count for run in runs)
         console.print(f"steadyfeed: {total:,} records for {path}")
         loaded = PushedModel(path)
@@ -156,6 +152,20 @@ def _batch_predict(arguments):
             f"of them errors{rejected}, in {time.monotonic() - began:.1f} s"
         )
     return int(tally.failed > 0)
+
+
+def _runs(arguments, configuration: Configuration | None):
+    """(the runs of records that --input names, a line about what is left out or "")."""
+    from components.batch_predictor.sources import runs_of, runs_of_dataset
+
+    if arguments.input.startswith(_BIGQUERY):
+        from components.batch_predictor.table_rows import runs_of_table
+
+        return runs_of_table(_table(arguments, configuration), arguments.output), ""
+    if arguments.split is None:
+        return runs_of(arguments.input, *_columns(configuration), _cached(configuration))
+    dataset = arguments.input.removeprefix("tfds:")
+    return runs_of_dataset(dataset, arguments.split, arguments.data_dir), ""
 
 
 def _check_threshold(threshold):

@@ -47,7 +47,6 @@ def upload(server: Server, package: Package, kubeflow: Kubeflow, values, say):
       {field: value} of what a run and a recurring run of it with `values` have in common.
     """
     models, api = server.client.api_models, server.client.pipelines
-    body = {"display_name": package.pipeline, "namespace": server.namespace}
     # Not by an upload, which would make a first version with the pipeline's name.
     pipeline, is_new = server.ensure(
         "pipeline",
@@ -55,7 +54,7 @@ def upload(server: Server, package: Package, kubeflow: Kubeflow, values, say):
         api.pipeline_service_list_pipelines,
         server.in_namespace,
         api.pipeline_service_create_pipeline,
-        models.V2beta1Pipeline(**body),
+        models.V2beta1Pipeline(display_name=package.pipeline, namespace=server.namespace),
     )
     if is_new:
         say(f"The pipeline {package.pipeline} is new.")
@@ -71,20 +70,8 @@ def upload(server: Server, package: Package, kubeflow: Kubeflow, values, say):
     )
     what = "is uploaded" if is_new else "is already there"
     say(f"The version {package.version} of {package.pipeline} {what}.")
-    name = kubeflow.experiment or package.pipeline
-    experiment, is_new = server.ensure(
-        "experiment",
-        name,
-        server.client.experiments.experiment_service_list_experiments,
-        server.in_namespace,
-        server.client.experiments.experiment_service_create_experiment,
-        models.V2beta1Experiment(**body | {"display_name": name}),
-    )
-    _check_storage(experiment)
-    if is_new:
-        say(f"The experiment {name} is new.")
     return {
-        "experiment_id": experiment.experiment_id,
+        "experiment_id": _experiment(server, kubeflow.experiment or package.pipeline, say),
         "pipeline_version_reference": models.V2beta1PipelineVersionReference(
             pipeline_id=pipeline.pipeline_id, pipeline_version_id=version.pipeline_version_id
         ),
@@ -93,6 +80,23 @@ def upload(server: Server, package: Package, kubeflow: Kubeflow, values, say):
         ),
         "service_account": kubeflow.service_account,
     }
+
+
+def _experiment(server: Server, name, say):
+    """The id of the experiment of that name, which is made unless the server has it."""
+    models, api = server.client.api_models, server.client.experiments
+    experiment, is_new = server.ensure(
+        "experiment",
+        name,
+        api.experiment_service_list_experiments,
+        server.in_namespace,
+        api.experiment_service_create_experiment,
+        models.V2beta1Experiment(display_name=name, namespace=server.namespace),
+    )
+    _check_storage(experiment)
+    if is_new:
+        say(f"The experiment {name} is new.")
+    return experiment.experiment_id
 
 
 def find_experiment(server, name):

@@ -39,13 +39,40 @@ def create_pipeline(configuration, metadata_connection_config=None):
       version of `model.weights` it holds. The section `beam` is no part of
       it: Beam's arguments would count in the cache key, so each runner adds them by itself.
     """
-    data, push = configuration.data, configuration.push
+    checked = _checked_data(configuration)
+    examples, _, schema, _, gate = checked
+    # Decoded once, to uint8; waits for the gate.
     max_overlap = configuration.validation.max_overlap
+    transform = Transform(
+        examples.outputs["examples"],
+        schema.outputs["schema"],
+        preprocessing=configuration.preprocessing,
+        features=configuration.data.features,
+        checked_anomalies=gate.outputs["checked_anomalies"],
+        max_overlap=1.0 if max_overlap is None else max_overlap,
+        **_span_store(configuration, Transform),
+    )
+    trained = _trained(configuration, transform, schema)
+    judged = _judged(configuration, examples, schema, transform, trained[-1])
+    components = [*checked, transform, *trained, *judged]
+    _add_flags(configuration, components)
+    return Pipeline(
+        pipeline_name=configuration.name,
+        pipeline_root=configuration.root,
+        components=components,
+        enable_cache=True,
+        metadata_connection_config=metadata_connection_config,
+    )
 
+
+def _checked_data(configuration):
+    """ExampleGen, StatisticsGen, SchemaGen, ExampleValidator, ValidationGate."""
+    data = configuration.data
     # Encoded images, byte for byte as the source holds them.
     examples = _example_gen(configuration)
-    raw = examples.outputs["examples"]
-    statistics = StatisticsGen(raw, data.features, **_span_store(configuration, StatisticsGen))
+    statistics = StatisticsGen(
+        examples.outputs["examples"], data.features, **_span_store(configuration, StatisticsGen)
+    )
     # Inferred at first; a curated file afterwards, which knows what is normal.
     if data.schema_file is None:
         schema = SchemaGen(statistics=statistics.outputs["statistics"], features=data.features)
@@ -60,23 +87,17 @@ def create_pipeline(configuration, metadata_connection_config=None):
         features=data.features,
         validation=configuration.validation,
     )
-    # Decoded once, to uint8; waits for the gate.
-    transform = Transform(
-        raw,
-        schema.outputs["schema"],
-        preprocessing=configuration.preprocessing,
-        features=data.features,
-        checked_anomalies=gate.outputs["checked_anomalies"],
-        max_overlap=1.0 if max_overlap is None else max_overlap,
-        **_span_store(configuration, Transform),
-    )
+    return examples, statistics, schema, validator, gate
+
+
+def _trained(configuration, transform, schema):
+    """Tuner, if there is a search, and Trainer, which trains with the same recipe."""
     training = configuration.training.part(Training)
-    # Trainer trains with the recipe of which Tuner varies some keys.
     recipe = {
         "transformed_examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
         "schema": schema.outputs["schema"],
-        "features": data.features,
+        "features": configuration.data.features,
         "preprocessing": configuration.preprocessing,
         "network": configuration.model,
         "augmentation": configuration.augmentation,
@@ -84,72 +105,62 @@ def create_pipeline(configuration, metadata_connection_config=None):
         "seed": configuration.seed,
         "checkpoint_dir": str(PurePosixPath(configuration.root) / "checkpoints"),
     }
-    tuners, tuned = [], {}
-    if configuration.tuner is not None:
-        # Trials make no input report: its limits must not run a whole search again.
-        unreported = training.model_copy(update={"input_report": InputReport()})
-        tuner = Tuner(tuner=configuration.tuner, **recipe | {"training": unreported})
-        tuners, tuned = [tuner], {"hyperparameters": tuner.outputs["best_hyperparameters"]}
-    trainer = Trainer(**recipe, **tuned)
+    if configuration.tuner is None:
+        return [Trainer(**recipe)]
+    # Trials make no input report: its limits must not run a whole search again.
+    unreported = training.model_copy(update={"input_report": InputReport()})
+    tuner = Tuner(tuner=configuration.tuner, **recipe | {"training": unreported})
+    return [tuner, Trainer(**recipe, hyperparameters=tuner.outputs["best_hyperparameters"])]
+
+
+def _judged(configuration, examples, schema, transform, trainer):
+    """ChampionResolver, Evaluator, ServingCheck, if it is asked for, and Pusher."""
+    raw, model = examples.outputs["examples"], trainer.outputs["model"]
+    features, destination = configuration.data.features, configuration.push.destination
     # A TFX Resolver does not run on open-source Kubeflow; this component runs on both.
-    champion = ChampionResolver(model=trainer.outputs["model"], push_destination=push.destination)
+    champion = ChampionResolver(model=model, push_destination=destination)
     evaluator = Evaluator(
         raw,
-        trainer.outputs["model"],
+        model,
         champion.outputs["champion"],
         schema.outputs["schema"],
         criteria=configuration.evaluation,
-        features=data.features,
+        features=features,
         preprocessing=configuration.preprocessing,
     )
-    components = [
-        examples, statistics, schema, validator, gate, transform, *tuners, trainer, champion,
-        evaluator,
-    ]  # fmt: skip
-    served = {}
+    checks, served = [], {}
     if configuration.serving.check:
         given = {}
         if "tflite_int8" in configuration.serving.export:
             given["transformed_examples"] = transform.outputs["transformed_examples"]
-        serving = ServingCheck(
+        check = ServingCheck(
             examples=raw,
-            model=trainer.outputs["model"],
+            model=model,
             champion=champion.outputs["champion"],
-            features=data.features,
+            features=features,
             serving=configuration.serving,
             **given,
         )
-        components.append(serving)
-        served["infra_blessing"] = serving.outputs["infra_blessing"]
-    components.append(
-        Pusher(
-            trainer.outputs["model"],
-            evaluator.outputs["blessing"],
-            push_destination=push.destination,
-            **served,
-        )
-    )
-    for component in components:
-        flag = f"{CODE}{code_fingerprint(type(component).__module__)}"
-        component.executor_spec.add_extra_flags([flag])  # No executor reads it: the cache key does.
-    own_code = own_code_flags(configuration.trained_modules)
-    for component in (*tuners, trainer):
-        component.executor_spec.add_extra_flags(own_code)
-    evaluator.executor_spec.add_extra_flags(own_code_flags(configuration.evaluation.own_modules))
-    # Weights are named by their place; the cache key needs their content.
+        checks, served = [check], {"infra_blessing": check.outputs["infra_blessing"]}
+    pusher = Pusher(model, evaluator.outputs["blessing"], push_destination=destination, **served)
+    return [champion, evaluator, *checks, pusher]
+
+
+def _add_flags(configuration, components):
+    """Adds to the cache key what no parameter says. No executor reads these flags."""
     weights = configuration.model.weights
-    for component in (*tuners, trainer) if weights else ():
-        component.executor_spec.add_extra_flags([f"--weights={version_of(weights)}"])
-    for component in tuners:
-        tried = weights_tried(configuration.tuner)
-        component.executor_spec.add_extra_flags([f"--weights-tried={','.join(tried)}"])
-    return Pipeline(
-        pipeline_name=configuration.name,
-        pipeline_root=configuration.root,
-        components=components,
-        enable_cache=True,
-        metadata_connection_config=metadata_connection_config,
-    )
+    own_code = own_code_flags(configuration.trained_modules)
+    for component in components:
+        flags = [f"{CODE}{code_fingerprint(type(component).__module__)}"]
+        if isinstance(component, Tuner | Trainer):
+            flags += own_code
+            # Weights are named by their place, and count by their content.
+            flags += [f"--weights={version_of(weights)}"] if weights else []
+        if isinstance(component, Tuner):
+            flags.append(f"--weights-tried={','.join(weights_tried(configuration.tuner))}")
+        if isinstance(component, Evaluator):
+            flags += own_code_flags(configuration.evaluation.own_modules)
+        component.executor_spec.add_extra_flags(flags)
 
 
 def _example_gen(configuration):

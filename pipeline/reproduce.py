@@ -50,15 +50,11 @@ def reproduce(configuration, number, write_report, results=None):
         / "reproduced"
         / f"{number}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     )
-    here = {"root": str(root), "push": {"destination": f"{root}/pushed"}}
-    if not original["steps"]:  # Made on a cluster, whose folders are not here.
-        here["data"] = _data_here(original["configuration"]["data"], configuration.data)
-    if spans := original["data"]["spans"]:
-        data = here.get("data", original["configuration"]["data"])
-        here["data"] = data | {"span": spans[-1]["span"]}
-    if snapshot := _snapshot(original):
-        data = here.get("data", original["configuration"]["data"])
-        here["data"] = data | {"snapshot": snapshot}
+    here = {
+        "root": str(root),
+        "push": {"destination": f"{root}/pushed"},
+        "data": _data_again(original, configuration.data),
+    }
     try:
         again = Configuration.model_validate(original["configuration"] | here)
     except ValidationError as error:
@@ -71,17 +67,20 @@ def reproduce(configuration, number, write_report, results=None):
     return 0 if _compare(original, again, *_outcome(root)) else 1
 
 
-def _snapshot(original):
-    """The time as of which a table was read, if it can be read so again."""
-    is_table = original["configuration"]["data"].get("table") is not None
-    return original["data"]["snapshot"] if is_table else None
+def _data_again(original, here):
+    """The version's section `data`, with its spans and the time of its table.
 
-
-def _data_here(original, data):
-    """The section `data` of a cluster, with the place of the same source on this machine."""
-    if original.get("source", "tfds") != data.source or data.PLACE is None:
-        return original
-    return original | {data.PLACE: getattr(data, data.PLACE)}
+    A cluster's folders are not here: the place of the same source on this machine replaces them.
+    """
+    data, read = original["configuration"]["data"], original["data"]
+    on_a_cluster = not original["steps"]
+    if on_a_cluster and here.PLACE is not None and data.get("source", "tfds") == here.source:
+        data = data | {here.PLACE: getattr(here, here.PLACE)}
+    if read["spans"]:
+        data = data | {"span": read["spans"][-1]["span"]}
+    if data.get("table") is not None and read["snapshot"]:
+        data = data | {"snapshot": read["snapshot"]}
+    return data
 
 
 def _outcome(root):

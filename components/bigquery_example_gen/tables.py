@@ -64,12 +64,8 @@ def find(
     table = clients.rest.get_table(_reference(clients, source, retry), retry, _TIMEOUT)
     name = name_of(source)
     place = shown(name)
-    if source.table is not None and table.table_type not in _READABLE:
-        kind = table.table_type.lower().replace("_", " ")
-        raise Failure(
-            f"{place} is a {kind}, which the Storage Read API cannot read as of a time. Read it by "
-            f"data.query: SELECT * FROM `{place}`."
-        )
+    if source.table is not None:
+        _check_readable(table, place)
     columns = [field.name for field in table.schema]
     way = split_by(source, columns)
     unread = {"label" if has_masks else "mask", "image" if source.has_paths else "path"}
@@ -82,14 +78,11 @@ def find(
     full = f"{table.project}.{table.dataset_id}.{table.table_id}"
     fixed = source.snapshot or (version.rpartition(_AT)[2] if _AT in version else "")
     snapshot = fixed or _snapshot(table, source)
-    # Rows that stream in do not always count as a modification, nor do files behind paths; and
-    # emulators do not say when there was one.
-    changes_unseen = table.streaming_buffer is not None or source.has_paths or not table.modified
-    is_of_a_time = source.snapshot is not None or changes_unseen
+    of_when = f"{_AT}{snapshot}" if _is_of_a_time(table, source) else f" of {_text(table.modified)}"
     return Table(
         path=table.path.removeprefix("/"),
         name=name,
-        version=f"{full}{_AT}{snapshot}" if is_of_a_time else f"{full} of {_text(table.modified)}",
+        version=f"{full}{of_when}",
         snapshot=snapshot,
         is_pinned=source.table is not None and table.table_type != "SNAPSHOT",
         names=names,
@@ -112,6 +105,23 @@ def _reference(clients: Clients, source: BigquerySource, retry):
     if job.destination is None:
         raise Failure(f"{shown(name_of(source))} has no rows for an answer. Correct data.query.")
     return job.destination
+
+
+def _check_readable(table: bigquery.Table, place: str) -> None:
+    if table.table_type not in _READABLE:
+        kind = table.table_type.lower().replace("_", " ")
+        raise Failure(
+            f"{place} is a {kind}, which the Storage Read API cannot read as of a time. Read it by "
+            f"data.query: SELECT * FROM `{place}`."
+        )
+
+
+def _is_of_a_time(table: bigquery.Table, source: BigquerySource) -> bool:
+    """Whether the time of its last modification does not stand for the content."""
+    # Rows that stream in do not always count as a modification, nor do files behind paths; and
+    # emulators do not say when there was one.
+    changes_unseen = table.streaming_buffer is not None or source.has_paths or not table.modified
+    return source.snapshot is not None or changes_unseen
 
 
 def _snapshot(table: bigquery.Table, source: BigquerySource) -> str:

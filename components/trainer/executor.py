@@ -67,6 +67,26 @@ def execute(
     )
     if input_report:
         _write_report(input_report, model_run, checkpoints)
+    calibration = _export(trained, job, graph, model, model_run)
+    if trained.devices.workers > 1:
+        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
+    checkpoints.remove()
+    part = training_of(job.features.task)
+    _describe_model(trained, part, model)
+    _describe_run(trained, calibration, part, model_run)
+    if best:
+        content = text_of(best, indent=2, sort_keys=True) + "\n"
+        writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
+
+
+def _export(
+    trained: Trained,
+    job: TrainingJob,
+    graph: TransformGraph,
+    model: types.Artifact,
+    model_run: types.Artifact,
+) -> Calibration | None:
+    """Writes the model, with what is fitted and chosen after the training."""
     part = training_of(job.features.task)
     network, calibration = _calibrated(trained, job, graph)
     chosen, assets = None, []
@@ -89,14 +109,7 @@ def execute(
         job.split_files("test") or job.split_files("train"),
         chosen,
     )
-    if trained.devices.workers > 1:
-        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
-    checkpoints.remove()
-    _describe_model(trained, part, model)
-    _describe_run(trained, calibration, part, model_run)
-    if best:
-        content = text_of(best, indent=2, sort_keys=True) + "\n"
-        writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
+    return calibration
 
 
 def _calibrated(

@@ -1,6 +1,7 @@
 """Builds the model: uint8 images in, logits out, everything in between inside the model."""
 
 from collections.abc import Sequence
+from types import ModuleType
 
 import keras
 import tensorflow as tf
@@ -41,15 +42,8 @@ def build_model(
       Failure: the network cannot be built for such images, or does not fit into memory.
     """
     network = None if is_own(section.name) else models.load(section.name)
-    channels = image_shape[-1]
-    if getattr(network, "OWN_PREPROCESSING", False):
-        pixel_mean, pixel_std = [0.0] * channels, [1.0] * channels
-    elif isinstance(first_weights, FirstWeights):
-        first_weights.check_channels(channels)
-        pixel_mean, pixel_std = first_weights.pixels
-    elif first_weights and hasattr(network, "PRETRAINED_PIXELS"):
-        mean, std = network.PRETRAINED_PIXELS
-        pixel_mean, pixel_std = [mean] * channels, [std] * channels
+    known = _known_pixels(network, first_weights, image_shape[-1])
+    pixel_mean, pixel_std = known or (pixel_mean, pixel_std)
     # Bytes cross the bus; floats begin here.
     images = keras.Input(image_shape, dtype="uint8", name="image")
     pixels = keras.layers.Normalization(
@@ -81,6 +75,21 @@ def build_model(
     if first_weights:
         first_weights.give_to(model, labels)
     return model
+
+
+def _known_pixels(
+    network: ModuleType | None, first_weights: FirstWeights | KerasFile | None, channels: int
+) -> tuple[list[float], list[float]] | None:
+    """By which mean and deviation the network's weights want pixels; None: the data's."""
+    if getattr(network, "OWN_PREPROCESSING", False):
+        return [0.0] * channels, [1.0] * channels
+    if isinstance(first_weights, FirstWeights):
+        first_weights.check_channels(channels)
+        return first_weights.pixels
+    if first_weights and hasattr(network, "PRETRAINED_PIXELS"):
+        mean, std = network.PRETRAINED_PIXELS
+        return [mean] * channels, [std] * channels
+    return None
 
 
 def _own_model(section: Model, images, pixels, classes: int, per_pixel: bool | None) -> keras.Model:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from components.trainer import training_faults, workers
@@ -27,7 +26,6 @@ from components.trainer.tallies import Totals
 from components.trainer.trained import Trained
 from components.trainer.training_log import Progress, TrainingLog
 from components.trainer.training_step import Steps
-from failures import Failure
 from metrics import catalog
 from settings.training import Training
 
@@ -194,17 +192,8 @@ class TrainingLoop:
     def _end_epoch(self) -> None:
         training = self._totals()
         self._stop_clock()
-        self._check_weights()
-        if not training.counted:
-            raise Failure(
-                "Trainer: no label of the training split is in the vocabulary of the transform "
-                "graph. Run Transform on this split."
-            )
-        if not training.weight:
-            raise Failure(
-                "Trainer: all training examples have the weight 0. Correct their weights or "
-                "training.class_weights."
-            )
+        training_faults.refuse_broken_weights(self.steps.model, self._step)
+        training_faults.refuse_nothing_learnt(training)
         with self.steps.averaged():
             weights = [variable.numpy() for variable in self.steps.model.variables]
             validation = self._validate() if self.validation else None
@@ -235,13 +224,6 @@ class TrainingLoop:
         """The validation's value of a metric that its task shows beside the others."""
         is_shown = metric == self.steps.task.METRIC
         return self.steps.validation.measure(metric) if is_shown else None
-
-    def _check_weights(self) -> None:
-        for variable in self.steps.model.variables:
-            if not np.isfinite(variable.numpy()).all():
-                raise training_faults.diverged(
-                    f"some weights are not finite numbers after step {self._step}"
-                )
 
     def _monitored(self, validation: Totals | None, training: Totals) -> float:
         """What decides which epoch is the best; nan where the validation has no value of it."""

@@ -4,6 +4,8 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from components import graph_error
@@ -46,6 +48,26 @@ def memory_reported(batch_size: int) -> Iterator[None]:
 
 def diverged(what: str) -> Failure:
     return Failure(f"Trainer: {what}. Lower training.learning_rate; try a tenth first.")
+
+
+def refuse_broken_weights(model: keras.Model, step: int) -> None:
+    for variable in model.variables:
+        if not np.isfinite(variable.numpy()).all():
+            raise diverged(f"some weights are not finite numbers after step {step}")
+
+
+def refuse_nothing_learnt(totals: Totals) -> None:
+    """Raises a Failure where no example of an epoch counted."""
+    if not totals.counted:
+        raise Failure(
+            "Trainer: no label of the training split is in the vocabulary of the transform "
+            "graph. Run Transform on this split."
+        )
+    if not totals.weight:
+        raise Failure(
+            "Trainer: all training examples have the weight 0. Correct their weights or "
+            "training.class_weights."
+        )
 
 
 def refuse_misfits(totals: Totals, classes: int, split: str) -> None:

@@ -50,26 +50,8 @@ def source(
 
     builder = dataset.load(name, data_dir, download)
     features = (image, target)
-    kinds = dataset.kinds(builder.info.features)
-    for feature in features:
-        if feature.name not in kinds:
-            raise Failure(
-                f"Dataset {name} has no feature {feature.name!r}. "
-                f"Choose from: {', '.join(sorted(kinds))}."
-            )
-        _check_kind(name, feature, kinds)
-    try:
-        examples = builder.info.splits[split].num_examples
-    except (KeyError, ValueError) as error:
-        raise Failure(
-            f"Dataset {name} has no split {split!r}. "
-            f"Choose from: {', '.join(builder.info.splits)}, or a part of one as in train[:90%]."
-        ) from error
-    if not examples:
-        raise Failure(
-            f"Dataset {name} has no examples in split {split!r}. Choose a larger part or another "
-            f"of its splits: {', '.join(builder.info.splits)}."
-        )
+    _check_features(name, features, dataset.kinds(builder.info.features))
+    examples = _examples_in(builder.info.splits, split, name)
     encoded = {f.name: tfds.decode.SkipDecoding() for f in features if f.dtype == "uint8"}
     decoders = tfds.decode.PartialDecoding(
         _nested({feature.name: True for feature in features}), decoders=_nested(encoded)
@@ -105,6 +87,32 @@ def source(
         explain=lambda error: _explain(described, error),
         stored_bytes=files.stored_bytes,
     )
+
+
+def _check_features(name: str, features: Sequence[Feature], kinds: Mapping[str, Any]) -> None:
+    for feature in features:
+        if feature.name not in kinds:
+            raise Failure(
+                f"Dataset {name} has no feature {feature.name!r}. "
+                f"Choose from: {', '.join(sorted(kinds))}."
+            )
+        _check_kind(name, feature, kinds)
+
+
+def _examples_in(splits: Mapping[str, Any], split: str, name: str) -> int:
+    try:
+        examples = splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise Failure(
+            f"Dataset {name} has no split {split!r}. "
+            f"Choose from: {', '.join(splits)}, or a part of one as in train[:90%]."
+        ) from error
+    if not examples:
+        raise Failure(
+            f"Dataset {name} has no examples in split {split!r}. Choose a larger part or another "
+            f"of its splits: {', '.join(splits)}."
+        )
+    return examples
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

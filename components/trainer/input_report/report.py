@@ -101,14 +101,7 @@ class InputReport:
             near.ratios,
             loads,
         )
-        starved = self._starved(calls)
-        budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())
-        if starved:
-            budget = max(budget, _STARVED_STAGES_SECONDS)
-        # If the first batch took longer than the budget, so would that of a second reader.
-        measured = []
-        if not source.service and budget >= max(_STAGES_SECONDS, calls.wait[0]):
-            measured = stages(source.dataset, budget, source.strategy)
+        measured = self._stages(source, calls)
         by = "service" if source.service else source.strategy
         line, verdict, advice = judge(
             found,
@@ -131,6 +124,16 @@ class InputReport:
             "plan": self.predicted.content() if self.predicted else None,
             **found,
         }
+
+    def _stages(self, source, calls: Calls) -> list[dict]:
+        starved = self._starved(calls)
+        budget = (_STARVED_STAGES_SHARE if starved else _STAGES_SHARE) * float(calls.seconds.sum())
+        if starved:
+            budget = max(budget, _STARVED_STAGES_SECONDS)
+        # If the first batch took longer than the budget, so would that of a second reader.
+        if source.service or budget < max(_STAGES_SECONDS, calls.wait[0]):
+            return []
+        return stages(source.dataset, budget, source.strategy)
 
     def write(self, folder: str) -> None:
         """Writes the report and its plot below `folder`."""
