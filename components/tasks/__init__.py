@@ -3,6 +3,7 @@
 A task's folder holds one file for each place where tasks differ, and the file beside the folders
 that has the same name says what it declares and loads it:
 
+- `transform.py`: the target in transformed Examples, checked and counted;
 - `training.py`: the loss, what is counted of an epoch, and the target's feature;
 - `signature.py`: the outputs of the served model;
 - `answers.py`: what is read from these outputs, without TensorFlow;

@@ -23,19 +23,11 @@ from components.examples.counted import check_read
 from components.examples.made_of import pass_on
 from components.schema_gen import schema_files
 from components.spans.store import NO_STORE, SpanStore
-from components.transform import (
-    masks,
-    multi_hot,
-    pixel_overlap,
-    pixel_statistics,
-    transform_graph,
-    vocabulary,
-)
+from components.transform import pixel_overlap, pixel_statistics, transform_graph, vocabulary
 from components.transform.corrupt_images import enforce_policy, reasons
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.kept_shards import KeptShards, kept_shards
-from components.transform.preprocessing import OUT_OF_VOCABULARY
-from components.transform.reading import LABEL_STATISTICS
+from components.transform.labels import OUT_OF_VOCABULARY
 from components.transform.relabelling import RelabelShard
 from components.transform.shards import ShardResult, TransformShard
 from failures import Failure
@@ -92,12 +84,11 @@ def _write(job: Job, kept: KeptShards, engine: Engine | None) -> list[ShardResul
     for folder in {shard.target.rpartition("/")[0] for shard in job.shards}:
         writing.make_folder(folder)
     writing.make_folder(job.temp_dir)
-    if job.features.target == "mask":
+    if not job.part.LEARNS_CLASSES:
         results = _transform(job, None, kept, engine)
     else:
         found = _labels(job, kept, engine)
-        if job.features.multi_label:
-            multi_hot.check_vocabulary(found, job)
+        job.part.check_vocabulary(found, job)
         labels = vocabulary.content(found, job.class_names)
         results = _transform(job, labels, kept, engine)
         met = {number for result in _train(results) for number in result.targets}
@@ -105,22 +96,12 @@ def _write(job: Job, kept: KeptShards, engine: Engine | None) -> list[ShardResul
             # All images of a class were corrupt, which is known only now.
             results = _transform(job, remaining, kept, engine)
     check_training_split(results, job)
-    if job.features.target == "mask":
-        masks.write_assets(train_targets(results), _vocabulary_file(job), job)
-    else:
-        _write_label_statistics(train_targets(results), job)
+    job.part.write_assets(train_targets(results), _vocabulary_file(job), job)
     sums = sum(result.pixels for result in _train(results))
     images = sum(result.written for result in _train(results))
     content = pixel_statistics.as_json(sums, images, job.options.shape)
     writing.write(f"{job.graph_uri}/{pixel_statistics.FILE}", content)
     return results
-
-
-def _write_label_statistics(examples: Counter[int], job: Job) -> None:
-    with tf.io.gfile.GFile(_vocabulary_file(job)) as file:
-        names = file.read().splitlines()
-    content = {"examples": {name: examples[number] for number, name in enumerate(names)}}
-    writing.write(f"{job.graph_uri}/{LABEL_STATISTICS}", text_of(content))
 
 
 def _labels(job: Job, kept: KeptShards, engine: Engine | None) -> vocabulary.Labels:
@@ -153,7 +134,7 @@ def _transform(
     results, corrupt, depends = [], [], _depends(job, labels)
     work, reports = TransformShard(job, transform_graph.load), f"{job.temp_dir}/reports/shards"
     earlier, depends_of = {}, functools.partial(_depends, job)
-    renumbers = job.features.target == "label"
+    renumbers = job.part.IS_CLASS_ID
     if renumbers:
         earlier = kept.earlier(job.shards, depends_of)
         work = RelabelShard(work, earlier, labels, job.forms)
@@ -207,17 +188,7 @@ def check_training_split(results: Sequence[ShardResult], job: Job) -> None:
             f"Transform: no image is left in split {TRAIN!r}. Give the split another expression "
             "or repair the dataset."
         )
-    if job.features.target == "mask":
-        masks.check_classes(train_targets(results), job)
-        return
-    unknown = train_targets(results)[OUT_OF_VOCABULARY]
-    if unknown:
-        limit = f"from 0 to {len(job.class_names) - 1}" if job.class_names else "not empty"
-        raise Failure(
-            f"Transform: {unknown} examples of split {TRAIN!r} have a label in feature "
-            f"{job.features.label_feature!r} that is not a class; labels are {limit}. "
-            "Leave such examples out of the split's expression or repair the dataset."
-        )
+    job.part.check_train(train_targets(results), job)
 
 
 def train_targets(results: Sequence[ShardResult]) -> Counter[int]:
@@ -254,23 +225,19 @@ def _describe(
     for result in results:
         written[result.split] += result.written
         dropped[result.split] += len(result.corrupt)
-        if job.features.target == "label":
+        if job.part.IS_CLASS_ID:
             unknown[result.split] += result.targets[OUT_OF_VOCABULARY]
     with tf.io.gfile.GFile(_vocabulary_file(job)) as file:
         classes = sum(1 for _ in file)
-    pictures = "images and masks" if job.features.target == "mask" else "images"
     size = "x".join(map(str, job.options.shape))
-    summary = f"{sum(written.values()):,} {pictures} of {size}, {classes:,} classes"
+    summary = f"{sum(written.values()):,} {job.part.PICTURES} of {size}, {classes:,} classes"
     if any(dropped.values()):
         corrupt = [image for result in results for image in result.corrupt]
         summary += f"; {sum(dropped.values()):,} corrupt dropped ({reasons(corrupt)})"
-    if job.features.target == "mask":
-        pixels = masks.statistics(train_targets(results), job)["pixels"]
-        if unseen := [name for name, count in pixels.items() if not count]:
-            summary += f"; train has no pixel of {', '.join(unseen)}"
     if any(unknown.values()):
         summary += f"; {sum(unknown.values()):,} with a label that train lacks"
-    summary = "; ".join([summary, *remarks])
+    remark = job.part.remark(train_targets(results), job)
+    summary = "; ".join([summary, *filter(None, [remark]), *remarks])
     transformed.split_names = examples.split_names
     transformed.span = examples.span
     pass_on(examples, transformed)

@@ -3,9 +3,11 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 import tensorflow as tf
 
+from components.tasks.transform import transform_of
 from failures import Failure
 from files.places import files_in
 from settings.data import WEIGHT, Features
@@ -42,29 +44,28 @@ class Job:
     classes: int = 0  # of the vocabulary, once it is known
 
     @property
+    def part(self) -> ModuleType:
+        """What differs between tasks, as `components.tasks.transform` describes it."""
+        return transform_of(self.features.task)
+
+    @property
     def train_shards(self) -> list[Shard]:
         return [shard for shard in self.shards if shard.split == TRAIN]
 
     @property
     def forms(self) -> dict[str, int | str]:
         """Each transformed feature's form, as `FixedExample` takes it."""
-        of_target = {
-            "label": "int64",
-            "labels": self.classes,
-            "mask": math.prod(self.options.shape[:2]),
-        }
-        target = self.features.target
+        shape = self.options.shape
+        target = self.part.form(shape, self.classes)
         weight = {WEIGHT: "float32"} if self.weight_type else {}
-        return {"image": math.prod(self.options.shape), target: of_target[target], **weight}
+        return {"image": math.prod(shape), self.features.target: target, **weight}
 
     @property
     def raw_spec(self) -> dict[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]:
         """How the raw features that are read are parsed, by name."""
         spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in self.types.items()}
-        if self.features.multi_label:
-            label = self.features.label_feature
-            spec[label] = tf.io.VarLenFeature(self.types[label])
-        return spec
+        target = self.features.target_feature
+        return spec | {target: self.part.raw(self.types[target])}
 
 
 def list_shards(source_uri: str, target_uri: str, splits: Sequence[str]) -> list[Shard]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from components.transform.encoding import FixedExample
 from components.transform.job import Shard
-from components.transform.preprocessing import OUT_OF_VOCABULARY
+from components.transform.labels import OUT_OF_VOCABULARY
 from components.transform.shards import ShardResult
 from files import tfrecords, writing
 

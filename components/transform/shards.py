@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
 from components.engine import in_threads
 from components.image_decode import UNDECODABLE
-from components.transform import masks, multi_hot, pixel_overlap, pixel_statistics
+from components.transform import pixel_overlap, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
@@ -88,22 +87,13 @@ class TransformShard:
                     values = {"image": image, target: value, WEIGHT: weight}
                     writer.write(form.encode(values))
                 result.written += len(images)
-                result.targets.update(_counts(targets, job))
+                result.targets.update(job.part.counts(targets, job.classes))
                 result.pixels += pixels
                 result.corrupt += corrupt
                 if len(result.corrupt) > job.options.corrupt_allowed:
                     break
         result.digests = bytes(digests)
         return result
-
-
-def _counts(targets: Sequence[int] | Sequence[bytes], job: Job) -> Counter[int]:
-    if job.features.target == "label":
-        return Counter(targets)
-    if job.features.target == "labels":
-        return multi_hot.counts(targets, job.classes)
-    counts = np.bincount(np.frombuffer(b"".join(targets), np.uint8))  # by pixel value
-    return Counter({value: int(counts[value]) for value in np.flatnonzero(counts).tolist()})
 
 
 def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -134,8 +124,7 @@ def transform_batch(
     try:
         images, targets, weights, sums = transform(tf.constant(serialized))
     except UNUSABLE:
-        check = masks.check_masks if job.features.target == "mask" else check_labels
-        check(serialized, first, shard, job)
+        job.part.check_records(serialized, first, shard, job)
         check_weights(serialized, first, shard, job)
         good, corrupt = split_corrupt(
             serialized,
@@ -155,32 +144,6 @@ def transform_batch(
     pixels = pixel_statistics.of_batch(sums.numpy())
     targets = targets.numpy().tolist()
     return images.numpy().tolist(), targets, weights.tolist(), pixels, left_out
-
-
-def check_labels(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
-    """Raises a Failure for the first example that has not exactly one label of the right type, or
-    with `multi_label` not only such labels."""
-    name = job.features.label_feature
-    wanted = "int64_list" if job.types[name] == tf.int64 else "bytes_list"
-    for number, record in enumerate(serialized, start=first):
-        where = f"Transform: record {number} of {shard.file} in split {shard.split!r}"
-        try:
-            feature = tf.train.Example.FromString(record).features.feature.get(name)
-        except DecodeError as error:
-            raise Failure(f"{where} is not a tf.train.Example. Repair the dataset.") from error
-        kind = feature.WhichOneof("kind") if feature else None
-        count = len(getattr(feature, kind).value) if kind else 0
-        if count != 1 and not job.features.multi_label:
-            several = "Set data.multi_label, name" if count else "Name"
-            raise Failure(
-                f"{where} has {count} values of label_feature {name!r}, and every example needs "
-                f"one. {several} another label_feature or repair the dataset."
-            )
-        if count and kind != wanted:
-            raise Failure(
-                f"{where} has a {kind} for label_feature {name!r}, and the schema says {wanted}. "
-                "Repair the dataset: every split needs labels of one type."
-            )
 
 
 def check_weights(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:

@@ -11,16 +11,17 @@ from tensorflow_transform import graph_context, impl_helper
 from tensorflow_transform.saved import saved_transform_io_v2
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
-from components.transform import preprocessing
+from components.tasks.transform import transform_of
 from components.transform.job import Job
+from components.transform.labels import OUT_OF_VOCABULARY
 from components.transform.pixel_statistics import pixel_sums
+from components.transform.preprocessing import preprocessing_fn
 from components.transform.shards import TransformBatch
 from failures import Failure
 from files import places
 from settings.data import Features
 
 _WEIGHT_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
-_LABEL_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.BYTES: tf.string}
 
 
 def raw_types(schema: schema_pb2.Schema, features: Features) -> dict[str, tf.DType]:
@@ -30,28 +31,20 @@ def raw_types(schema: schema_pb2.Schema, features: Features) -> dict[str, tf.DTy
       Failure: the schema lacks one of them, or its type cannot be used.
     """
     types = {feature.name: feature.type for feature in schema.feature}
-    target = "mask" if features.target == "mask" else "label"
-    roles = {"image": features.image_feature, target: features.target_feature}
-    for role, name in roles.items():
+    part = transform_of(features.task)
+    image, target = features.image_feature, features.target_feature
+    for role, name in {"image": image, part.ROLE: target}.items():
         if name not in types:
             raise Failure(
                 f"Transform: the examples have no feature {name!r} for {role}_feature. "
                 f"They have: {', '.join(sorted(types))}."
             )
-        if role != "label" and types[name] != schema_pb2.BYTES:
-            raise Failure(
-                f"Transform: {role}_feature {name!r} holds numbers, not encoded "
-                f"{role}s. Name a feature of type BYTES."
-            )
-    if features.target == "mask":
-        return dict.fromkeys(roles.values(), tf.string)
-    label_type = types[features.label_feature]
-    if label_type not in _LABEL_TYPES:
+    if types[image] != schema_pb2.BYTES:
         raise Failure(
-            f"Transform: label_feature {features.label_feature!r} is of type "
-            f"{schema_pb2.FeatureType.Name(label_type)}. Allowed: INT, BYTES."
+            f"Transform: image_feature {image!r} holds numbers, not encoded images. Name a feature "
+            "of type BYTES."
         )
-    return {features.image_feature: tf.string, features.label_feature: _LABEL_TYPES[label_type]}
+    return {image: tf.string, target: part.raw_type(target, types[target])}
 
 
 def weight_type(schema: schema_pb2.Schema, features: Features) -> tf.DType | None:
@@ -83,14 +76,7 @@ def write(job: Job, vocabulary_file: str | None) -> None:
     """
     context = graph_context.TFGraphContext(tf.Module())
     traced = impl_helper.get_traced_transform_fn(
-        partial(
-            preprocessing.preprocessing_fn,
-            options=job.options,
-            features=job.features,
-            class_names=job.class_names,
-            vocabulary_file=vocabulary_file,
-            classes=job.classes,
-        ),
+        partial(preprocessing_fn, job=job, vocabulary_file=vocabulary_file),
         {name: _tensor(kind) for name, kind in job.raw_spec.items()},
         context,
     )
@@ -103,12 +89,12 @@ def write(job: Job, vocabulary_file: str | None) -> None:
     )
     _write_metadata(job, tft.TFTransformOutput.RAW_METADATA_DIR, job.raw_spec)
     types, domains = {"image": tf.string, job.features.target: tf.string}, {}
-    if job.features.target == "label":
-        types = {"image": tf.string, "label": tf.int64}
+    if job.part.IS_CLASS_ID:
+        types[job.features.target] = tf.int64
         with places.opened(vocabulary_file) as file:
             last = sum(1 for _ in file) - 1
-        domains["label"] = schema_pb2.IntDomain(
-            min=preprocessing.OUT_OF_VOCABULARY, max=last, is_categorical=True
+        domains[job.features.target] = schema_pb2.IntDomain(
+            min=OUT_OF_VOCABULARY, max=last, is_categorical=True
         )
     _write_metadata(job, tft.TFTransformOutput.TRANSFORMED_METADATA_DIR, _spec(types), domains)
 
@@ -142,10 +128,8 @@ def load(job: Job) -> TransformBatch:
             weights = tf.ones_like(serialized, tf.float32)
             if weight:  # The graph does not know them: nothing that is served has any.
                 weights = tf.cast(parsed.pop(*weight), tf.float32)
-            if job.features.target == "mask":
-                # In serving, the graph takes an empty mask for none; here it is corrupt.
-                whole = tf.reduce_all(parsed[job.features.mask_feature] != "")
-                tf.debugging.Assert(whole, ["an empty mask"])
+            if hasattr(job.part, "assert_whole"):
+                job.part.assert_whole(parsed[job.features.target_feature])
             outputs = layer(parsed)
             sums = pixel_sums(outputs["image"], job.options.shape)
         return outputs["image"], outputs[job.features.target], weights, sums

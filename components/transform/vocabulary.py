@@ -35,9 +35,10 @@ class LabelsOfShard:
             try:
                 parsed = tf.io.parse_example(batch, spec)
             except shards.UNUSABLE:
-                shards.check_labels(batch, first, shard, self.job)
+                self.job.part.check_records(batch, first, shard, self.job)
                 raise
-            found = parsed[label].values if self.job.features.multi_label else parsed[label]
+            found = parsed[label]
+            found = found.values if isinstance(found, tf.SparseTensor) else found
             labels |= set(np.unique(found.numpy()).tolist())
         return labels
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.mask_decode import decode_mask
+from components.tasks.segmentation import mask_ops
 from components.trainer.input.decode import decode_masks
-from components.transform import mask_ops
 from settings.preprocessing import Preprocessing
 
 COLOURS = np.random.default_rng(1).integers(0, 256, 768).astype(np.uint8).tobytes()

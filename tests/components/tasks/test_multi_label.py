@@ -11,14 +11,13 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 from components.evaluator.reliability import binned, yes_uncalibrated
 from components.serving_check import faults
 from components.serving_check.requests import CLASSIFY, TRANSFORM
-from components.tasks.multi_label import answers, signature
+from components.tasks.multi_label import answers, signature, transform
 from components.tasks.multi_label.evaluation import Counts
 from components.tasks.multi_label.served_model import Labelled
 from components.tasks.multi_label.thresholds import best
 from components.tasks.multi_label.training import Loss, Tallies
 from components.trainer.expected_answers import write_answers
 from components.trainer.mixing import Mixer
-from components.transform import multi_hot
 from metrics import catalog
 from metrics.expected_calibration_error import error
 from settings.training import Training
@@ -207,6 +206,6 @@ def test_the_serving_check_finds_labels_that_contradict_the_probabilities(tmp_pa
 
 def test_examples_without_a_label_and_with_an_unknown_one_have_no_class_of_it():
     rows, ids = tf.constant([0, 0, 2, 2], tf.int64), tf.constant([1, 1, -1, 2], tf.int64)
-    found = multi_hot.multi_hot(rows, ids, tf.constant(3, tf.int64), 3).numpy().tolist()
+    found = transform.multi_hot(rows, ids, tf.constant(3, tf.int64), 3).numpy().tolist()
     assert found == [b"\0\1\0", b"\0\0\0", b"\0\0\1"]
-    assert multi_hot.counts(found, 3) == {1: 1, 2: 1}
+    assert transform.counts(found, 3) == {1: 1, 2: 1}

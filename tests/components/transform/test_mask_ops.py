@@ -6,7 +6,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.transform import image_ops, mask_ops
+from components.tasks.segmentation import mask_ops
+from components.transform import image_ops
 from tests.components.transform.conftest import preprocessing
 
 NONE = 255

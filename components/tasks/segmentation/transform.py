@@ -1,15 +1,16 @@
-"""Masks in records: what is wrong with them, and how often they hold each class."""
+"""A class id a pixel: masks as they are fitted, checked and counted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.image_decode import decode_image
 from components.mask_decode import decode_mask
-from components.transform import mask_ops
+from components.tasks.segmentation import mask_ops
 from components.transform.job import Job, Shard
 from components.transform.reading import MASK_STATISTICS
 from failures import Failure
@@ -17,10 +18,46 @@ from files import tfrecords, writing
 from files.strict_json import text_of
 from settings.data import NO_CLASS
 
+ROLE, PICTURES = "mask", "images and masks"
+IS_CLASS_ID = LEARNS_CLASSES = False
 _MOST_NAMED = 8
 
 
-def check_masks(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
+def raw_type(feature: str, kind: int) -> tf.DType:
+    if kind != schema_pb2.BYTES:
+        raise Failure(
+            f"Transform: mask_feature {feature!r} holds numbers, not encoded masks. Name a feature "
+            "of type BYTES."
+        )
+    return tf.string
+
+
+def raw(dtype: tf.DType) -> tf.io.FixedLenFeature:
+    return tf.io.FixedLenFeature([], dtype)
+
+
+def assert_whole(raw: tf.Tensor) -> None:
+    tf.debugging.Assert(tf.reduce_all(raw != ""), ["an empty mask"])
+
+
+def transformed(raw: tf.Tensor, sizes: tf.Tensor, ids: Callable, job: Job) -> tf.Tensor:
+    features = job.features
+    return mask_ops.masks_to_bytes(
+        raw, sizes, job.options, features.mask_values, features.mask_colours
+    )
+
+
+def form(image_shape: tuple[int, int, int], classes: int) -> int:
+    return image_shape[0] * image_shape[1]
+
+
+def counts(targets: Sequence[bytes], classes: int) -> Counter[int]:
+    """Pixels by class id, NO_CLASS among them."""
+    pixels = np.bincount(np.frombuffer(b"".join(targets), np.uint8))
+    return Counter({value: int(pixels[value]) for value in np.flatnonzero(pixels).tolist()})
+
+
+def check_records(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:
     """Raises a Failure for the first example that has not exactly one mask of its image's form.
 
     Masks and images that do not decode are passed over: they are corrupt images.
@@ -61,7 +98,7 @@ def statistics(pixels: Counter[int], job: Job) -> dict:
     return {"pixels": counts, "pixels_of_no_class": pixels[NO_CLASS]}
 
 
-def check_classes(pixels: Counter[int], job: Job) -> None:
+def check_train(pixels: Counter[int], job: Job) -> None:
     """Raises a Failure when the training split has fewer than two classes.
 
     Args:
@@ -94,6 +131,11 @@ def _first_values(job: Job) -> list[int | str]:
             except tf.errors.InvalidArgumentError:
                 continue
     return []
+
+
+def remark(pixels: Counter[int], job: Job) -> str:
+    unseen = [name for name, count in statistics(pixels, job)["pixels"].items() if not count]
+    return f"train has no pixel of {', '.join(unseen)}" if unseen else ""
 
 
 def write_assets(pixels: Counter[int], vocabulary_file: str, job: Job) -> None:
