@@ -16,6 +16,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from benchmarks.maven_jars import fetched
+from components.free_ports import free_ports
 
 VERSION = "4.1.0"
 _JARS = f"""\
@@ -38,7 +39,7 @@ class Broker:
 
     def __init__(self, jars: Path, folder: Path, **settings: str):
         self._jars, self._folder, self._process = jars, folder, None
-        self._ports = [_free_port() for _ in range(3)]
+        self._ports = free_ports(3)
         self.address, self.sasl_address, controller = (f"127.0.0.1:{p}" for p in self._ports)
         listeners = f"PLAINTEXT://{self.address},SASL_PLAINTEXT://{self.sasl_address}"
         login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
@@ -108,12 +109,6 @@ class Broker:
         command += ["-cp", f"{self._jars}/*", main, *words, str(self._folder / "server.properties")]
         with open(self._folder / "log", "ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 if __name__ == "__main__":

