@@ -19,7 +19,7 @@ API = "/apis/v2beta1"
 
 
 class Refused(Exception):
-    def __init__(self, status, message, **headers):
+    def __init__(self, status, message="no", **headers):
         super().__init__(message)
         self.status, self.headers = status, headers
 

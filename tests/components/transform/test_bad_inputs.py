@@ -137,7 +137,7 @@ def test_a_class_of_which_only_corrupt_images_are_known_is_no_class(workplace, m
     assert [label for _, label in transformed.split("test")] == [0, -1, 1]
     assert transformed.split("test") == serve(transformed, splits["test"])
     assert transformed.property("summary") == (
-        "9 images of 8x9x1, 2 classes; 1 corrupt dropped (1 no JPEG, PNG, GIF, BMP or WebP); "
+        "9 images of 8x9x1, 2 classes; 1 corrupt dropped (1 not a JPEG, PNG, GIF, BMP or WebP); "
         "1 with a label that train lacks"
     )
 
