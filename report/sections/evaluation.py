@@ -30,7 +30,7 @@ def view(run, previous):
 
 def _reliability(run):
     """The Lines of the reliability diagram; [] where confidence was not counted."""
-    if not run.reliability:
+    if not run.reliability or not hasattr(run.task, "CONFIDENCE"):
         return []
     temperature = run.calibration and run.calibration.temperature
     return reliability.lines(run.reliability, temperature, run.task.CONFIDENCE)
