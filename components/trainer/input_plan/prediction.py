@@ -74,9 +74,10 @@ def predict(costs: Costs, consumer: Consumer, steps: int, epochs: int, cores: in
     wait, step = _beside_each_other(costs, consumer, cores)
     before = costs.prepare_seconds + costs.first_batch_seconds
     computing, later = steps * step, steps * (wait + step)
-    # The last batch comes after all others, and its step follows.
-    begun = max(computing, later - _with_the_first(costs, consumer, cores) * (wait + step) + step)
-    first = before + begun
+    first = before + computing
+    if wait:  # The last batch comes after all others, and its step follows.
+        ahead = _with_the_first(costs, consumer, cores)
+        first = before + max(computing, later - ahead * (wait + step) + step)
     images = steps * consumer.batch_size
     return Forecast(
         strategy=costs.strategy,

@@ -50,6 +50,12 @@ def test_each_core_has_loaded_a_batch_by_the_time_of_the_first():
     assert first.wait == pytest.approx(1 - 100 * 0.05 / 10.35)
 
 
+def test_without_anything_to_prepare_the_first_epoch_is_like_the_later_ones():
+    ready = dataclasses.replace(DISK, prepare_seconds=0.0, first_batch_seconds=0.0)
+    found = predict(ready, SLOW, STEPS, EPOCHS, CORES)
+    assert found.first_epoch == found.later_epochs
+
+
 def test_a_training_of_one_epoch_has_no_later_ones():
     found = predict(STREAMING, QUICK, STEPS, 1, CORES)
     assert found.later_epochs is None
