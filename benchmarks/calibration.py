@@ -1,9 +1,10 @@
 """What temperature scaling does to confidence: `python -m benchmarks.calibration`.
 
-Trains on scikit-learn's digits and on patches of its two photographs, of which a model is to tell
-the third of the photograph that they come from, plainly and by the recipe from_scratch. Fits the
-temperature on the validation split, and measures the expected calibration error on the test split,
-means over the seeds. Bar: not higher than before, and the same answers.
+Trains on scikit-learn's digits, on pairs of them with both as labels, and on patches of its two
+photographs, of which a model is to tell the third of the photograph that they come from, plainly
+and by the recipe from_scratch. Fits the temperature on the validation split, and measures the
+expected calibration error on the test split, means over the seeds. Bar: not higher than before, and
+the same answers.
 """
 
 import argparse
@@ -16,11 +17,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import softmax
-from sklearn.datasets import load_digits, load_sample_images
+from sklearn.datasets import load_digits
 
+from benchmarks.photo_patches import patches
 from components.evaluator.reliability import binned
-from components.tasks.classification.training import choices
+from components.tasks.signature import signature_of
+from components.tasks.training import training_of
 from components.trainer.calibration import calibrate
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input.function import input_function
@@ -35,14 +37,21 @@ from settings.model import Model
 from settings.training import Training
 
 SPLITS = {"train": 0.5, "validation": 0.25, "test": 0.25}
-PATCH = 16  # pixels
 BATCH = 32
 RECIPES = {"plain": {}, "from_scratch": {"recipe": "from_scratch"}}
 
 
 class Data(NamedTuple):
     images: np.ndarray  # (n, height, width, channels) uint8
-    labels: np.ndarray  # (n,) int64, from 0
+    labels: np.ndarray  # (n,) int64, from 0, or (n, classes) uint8, 1 for those that an image has
+
+    @property
+    def task(self) -> str:
+        return "classification" if self.labels.ndim == 1 else "multi_label"
+
+    @property
+    def classes(self) -> int:
+        return int(self.labels.max()) + 1 if self.labels.ndim == 1 else self.labels.shape[1]
 
 
 def digits() -> Data:
@@ -50,23 +59,27 @@ def digits() -> Data:
     return Data((found.images * (255 / 16)).astype(np.uint8)[..., None], found.target)
 
 
+def digit_pairs() -> Data:
+    """Two digits beside each other, each digit once."""
+    images, labels = digits()
+    two = np.random.default_rng(0).permutation(len(labels) // 2 * 2).reshape(-1, 2)
+    of_each = np.eye(10, dtype=np.uint8)[labels[two]]  # (n, 2, 10)
+    return Data(np.concatenate([*images[two].swapaxes(0, 1)], axis=2), of_each.max(axis=1))
+
+
 def photographs() -> Data:
-    """Patches that do not overlap, of six classes: the left, middle and right of two pictures."""
-    images, labels = [], []
-    for number, picture in enumerate(load_sample_images().images):
-        height, width = (side // PATCH for side in picture.shape[:2])
-        rows = picture[: height * PATCH, : width * PATCH].reshape(height, PATCH, width, PATCH, 3)
-        images.append(rows.swapaxes(1, 2).reshape(-1, PATCH, PATCH, 3))
-        labels.append(np.tile(3 * number + np.arange(width) * 3 // width, height))
-    return Data(np.concatenate(images), np.concatenate(labels))
+    """Patches of six classes: the left, middle and right of two photographs."""
+    return Data(*patches(rows=1, columns=3))
 
 
-DATA = {"digits": digits, "photographs": photographs}
+DATA = {"digits": digits, "digit pairs": digit_pairs, "photographs": photographs}
 
 
 def written(data: Data, folder: Path) -> dict[str, str]:
     """A file of each split as Transform writes it."""
-    form = FixedExample({"image": data.images[0].size, "label": "int64"})
+    single = data.task == "classification"
+    target, size = ("label", "int64") if single else ("labels", data.classes)
+    form = FixedExample({"image": data.images[0].size, target: size})
     order = np.random.default_rng(0).permutation(len(data.labels))
     ends = (np.cumsum(list(SPLITS.values())) * len(order)).astype(int)
     files = {}
@@ -74,8 +87,8 @@ def written(data: Data, folder: Path) -> dict[str, str]:
         files[name] = str(folder / name)
         with tf.io.TFRecordWriter(files[name]) as writer:
             for row in rows:
-                image, label = data.images[row].tobytes(), int(data.labels[row])
-                writer.write(form.encode({"image": image, "label": label}))
+                label = int(data.labels[row]) if single else data.labels[row].tobytes()
+                writer.write(form.encode({"image": data.images[row].tobytes(), target: label}))
     return files
 
 
@@ -91,33 +104,59 @@ class Measured(NamedTuple):
 
 def measure(data: Data, files: dict[str, str], keys: dict, seed: int, epochs: int) -> Measured:
     keras.utils.set_random_seed(seed)
-    shape, classes = data.images.shape[1:], int(data.labels.max()) + 1
+    shape, part = data.images.shape[1:], training_of(data.task)
     mean, std = (getattr(data.images, name)(axis=(0, 1, 2)).tolist() for name in ("mean", "std"))
     training = Training.of(batch_size=BATCH, epochs=epochs, learning_rate=0.005, **keys)
     options = FeedOptions(seed=seed, strategy="memory")
-    batches = functools.partial(input_function, image_shape=shape, batch_size=BATCH)
+    batches = functools.partial(
+        input_function,
+        image_shape=shape,
+        batch_size=BATCH,
+        target=part.feature(shape, data.classes),
+    )
     once = functools.partial(batches, training=False, options=options)
     network = Model(name="small_cnn", parameters={"filters": [16, 32]})
     trained = prepare(
         training,
-        build_model=lambda: build_model(network, shape, classes, mean, std),
+        build_model=lambda: build_model(network, shape, data.classes, mean, std),
         training_input=functools.partial(batches, [files["train"]], training=True),
         options=options,
         validation=once([files["validation"]]),
         checkpoints=Checkpoints(None, None, 60.0),
         log=TrainingLog(None),
         mixer=Mixer(training, seed) if training.mixes else None,
+        task=data.task,
     ).run()
-    calibrated, fitted = calibrate(trained.model, once([files["validation"]]), choices)
+    calibrated, fitted = calibrate(trained.model, once([files["validation"]]), part.choices)
     tests = list(once([files["test"]]).dataset)
     labels = np.concatenate([batch.numpy() for _, batch in tests])
-    answers = [
-        softmax(np.concatenate([model(images).numpy() for images, _ in tests]), axis=1)
-        for model in (trained.model, calibrated)
-    ]
-    right = [answer.argmax(axis=1) == labels for answer in answers]
-    errors = [error(binned(a.max(axis=1), r)) for a, r in zip(answers, right, strict=True)]
-    return Measured(*errors, fitted.temperature, right[0].mean(), (right[0] == right[1]).all())
+    judge = _one_label if data.task == "classification" else _several_labels
+
+    def judged(model: keras.Model) -> Judged:
+        logits = np.concatenate([model(images).numpy() for images, _ in tests])
+        return judge(signature_of(data.task).probabilities(logits).numpy(), labels)
+
+    before, after = judged(trained.model), judged(calibrated)
+    same = (before.answers == after.answers).all()
+    return Measured(before.error, after.error, fitted.temperature, before.accuracy, same)
+
+
+class Judged(NamedTuple):
+    error: float  # expected calibration error
+    accuracy: float
+    answers: np.ndarray
+
+
+def _one_label(probabilities: np.ndarray, labels: np.ndarray) -> Judged:
+    answers = probabilities.argmax(axis=1)
+    right = answers == labels
+    return Judged(error(binned(probabilities.max(axis=1), right)), right.mean(), answers)
+
+
+def _several_labels(probabilities: np.ndarray, labels: np.ndarray) -> Judged:
+    answers, truth = probabilities >= 0.5, labels > 0
+    apart = error(binned(probabilities.ravel(), truth.ravel()))
+    return Judged(apart, (answers == truth).all(axis=1).mean(), answers)
 
 
 def main() -> int:
