@@ -32,6 +32,11 @@ _SHORT_STEPS = (
     "fetching a batch takes a noticeable share of them."
 )
 
+_STREAMED_ONCE = (
+    "A single epoch decodes each image once with any strategy: store smaller images, use more "
+    "cores, or let other machines decode (training.input.data_service)."
+)
+
 
 def judge(
     found: Mapping,
@@ -83,6 +88,8 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str, asked_for:
         where = (
             f"The slowest stage is {slowest['name']}, {slowest['milliseconds']:.1f} ms a batch. "
         )
+    if not found["wait"]["later_epochs"] and strategy == "streaming":
+        return where + _STREAMED_ONCE
     if not found["wait"]["later_epochs"]:
         return f"{where}Train for more than one epoch: later epochs reuse what the first decoded."
     chosen_help, asked_help = _HELP.get(strategy, (_SHORT_STEPS, _SHORT_STEPS))

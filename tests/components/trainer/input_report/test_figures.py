@@ -95,10 +95,11 @@ def test_the_wait_for_the_first_batch_counts_but_compiling_does_not():
     assert found["wait"]["first_epoch"]["p99"] == 0  # of the calls that compiled nothing
     # The first loading is not part of it.
     assert found["real_to_ceiling"] == {"low": 1.0, "middle": 1.0, "high": 1.0}
-    line, judged, _ = judge(found, [], "streaming", 0.05, 51)
+    line, judged, advice = judge(found, [], "streaming", 0.05, 51)
     assert "including the first loading" in line
     assert line.endswith(": input-bound")
     assert judged == "input-bound"
+    assert "training.input.data_service" in advice  # No later epoch would reuse anything.
 
 
 def test_the_wait_for_the_first_batch_does_not_count_in_later_epochs():

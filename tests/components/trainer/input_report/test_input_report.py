@@ -129,7 +129,7 @@ def test_the_plot_of_a_report_without_loads_says_so(starved):
 
 
 def test_the_report_of_a_starved_training_says_what_to_change(starved):
-    assert "cache_dir" in starved.content["advice"]
+    assert "Set training.input.strategy to auto" in starved.content["advice"]
 
 
 def test_a_training_that_must_not_wait_fails_with_one_line(starved):
