@@ -49,7 +49,7 @@ def test_a_record_that_is_not_an_example_is_named(workshop, pets):
     examples, model = workshop.examples([*pets, b"\xff\xff"]), workshop.model("m", PETS)
     message = message_of(lambda: workshop.evaluate(examples, model))
     assert "record 10 of data_tfrecord-00000-of-00001" in message
-    assert "no tf.train.Example" in message
+    assert "not a tf.train.Example" in message
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def png_of_claimed_size(width: int, height: int) -> bytes:
         ("PNG of 600 megapixels", "too large"),
         ("TIFF", "This is a TIFF, which is not read. Save it as a PNG"),
         ("absent", "0 images instead of one"),
-        ("no example", "no tf.train.Example"),
+        ("no example", "not a tf.train.Example"),
     ],
 )
 def test_what_does_not_decode_is_told_with_its_reason(make, name, reason):
