@@ -12,6 +12,8 @@ _WORDS = {
     "Unbatch": "read",
     "Range": "order",
     "TensorSlice": "order",
+    "FiniteSkip": "order",  # of a window's files
+    "FiniteTake": "order",
     "Shuffle": "shuffle",
     "Interleave": "order",
     "ParallelInterleave": "order",

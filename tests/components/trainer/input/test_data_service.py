@@ -43,24 +43,35 @@ def start(tmp_path_factory):
         process.wait()
 
 
-@pytest.fixture
-def service(start, tmp_path):
-    """A dispatcher and two workers: `address`, `start_dispatcher()`, and the processes."""
-    [port] = free_ports(1)
-    state = str(tmp_path / "state")
+@pytest.fixture(scope="module")
+def start_service(start, tmp_path_factory):
+    """A function that starts a dispatcher and two workers: `address`, `start_dispatcher()`, and
+    the processes."""
 
-    def start_dispatcher():
-        return start("dispatcher", "--port", str(port), "--work-dir", state)
+    def started():
+        [port] = free_ports(1)
+        state = str(tmp_path_factory.mktemp("state"))
 
-    def start_worker():
-        return start("worker", "--dispatcher", f"localhost:{port}", "--host", "localhost")
+        def start_dispatcher():
+            return start("dispatcher", "--port", str(port), "--work-dir", state)
 
-    return SimpleNamespace(
-        address=f"grpc://localhost:{port}",
-        start_dispatcher=start_dispatcher,
-        dispatcher=start_dispatcher(),
-        workers=[start_worker(), start_worker()],
-    )
+        def start_worker():
+            return start("worker", "--dispatcher", f"localhost:{port}", "--host", "localhost")
+
+        return SimpleNamespace(
+            address=f"grpc://localhost:{port}",
+            start_dispatcher=start_dispatcher,
+            dispatcher=start_dispatcher(),
+            workers=[start_worker(), start_worker()],
+        )
+
+    return started
+
+
+@pytest.fixture(scope="module")
+def service(start_service):
+    """One of which no process is ended."""
+    return start_service()
 
 
 @pytest.fixture
@@ -119,7 +130,10 @@ def test_encoded_images_are_decoded_there(service, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_restarted_dispatcher_loses_nothing_and_a_killed_worker_what_it_had(service, batches_of):
+def test_a_restarted_dispatcher_loses_nothing_and_a_killed_worker_what_it_had(
+    start_service, batches_of
+):
+    service = start_service()
     expected = list(taken(batches_of(None).take(6 * STEPS)))
     found, reader = [], taken(batches_of(service.address, repeat=False))
     found += [next(reader) for _ in range(3)]
@@ -139,9 +153,10 @@ def test_a_restarted_dispatcher_loses_nothing_and_a_killed_worker_what_it_had(se
 
 @pytest.mark.slow
 def test_workers_that_hang_end_the_training_in_the_configured_time(service, batches_of):
-    patient = DataService(service.address, 2.0)
-    reader = in_time(taken(batches_of(service.address)), patient)
+    waiting = SimpleNamespace(address=service.address, timeout_seconds=60.0)
+    reader = in_time(taken(batches_of(service.address)), waiting)
     next(reader)
+    waiting.timeout_seconds = 2.0
     for worker in service.workers:
         os.kill(worker.pid, signal.SIGSTOP)
     try:

@@ -172,16 +172,16 @@ def test_a_resumed_training_keeps_the_plan_unless_it_has_become_impossible(
     planner_of, late, tmp_path
 ):
     checkpoints = Checkpoints(str(tmp_path / "own"), None, 60)
-    first = planner_of(20 * RATE, checkpoints, epochs=20)
+    first = planner_of(20 * RATE, checkpoints, epochs=20, cache=False)
     plan = plan_of(first, late)
     assert first.measured
     assert (tmp_path / "own" / PLAN_FILE).exists()
 
-    again = planner_of(RATE, checkpoints, epochs=20)
+    again = planner_of(RATE, checkpoints, epochs=20, cache=False)
     assert plan_of(again, late) == plan
     assert not again.measured
 
-    smaller = planner_of(20 * RATE, checkpoints, epochs=20, memory_limit=100)
+    smaller = planner_of(20 * RATE, checkpoints, epochs=20, cache=False, memory_limit=100)
     assert plan_of(smaller, late).strategy != plan.strategy == "memory"
     assert smaller.measured
 

@@ -19,10 +19,11 @@ from components.trainer.input.features import LABEL, image_feature
 from components.trainer.input.function import feed, input_function
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.records import source
-from components.trainer.input_report import plot
+from components.trainer.input_report import plot, report
 from components.trainer.input_report.reading import read_report
 from components.trainer.input_report.report import InputReport
 from components.trainer.input_report.stages import stages
+from components.trainer.input_report.step_times import StepTimes
 from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
@@ -33,17 +34,29 @@ from settings.training_input import InputReport as Limits
 
 pytestmark = pytest.mark.slow
 
-SLEEP = 0.03  # seconds a batch, many times what a step on these images takes
+SLEEP = 0.03  # seconds a batch at least
+TIMES = 8  # what a step takes, so that the model waits on a busy machine too
 SHAPE = (12, 12, 1)
 
 
-def slow(source):
+class Paced(StepTimes):
+    """Says how long a batch has to take for this machine's steps to wait for it."""
+
+    seconds = SLEEP
+
+    def add(self, step, steps, asked, arrived, done):
+        super().add(step, steps, asked, arrived, done)
+        if step > 1:  # The first call compiles the step.
+            self.seconds = max(SLEEP, TIMES * (done - arrived))
+
+
+def slow(source, times: Paced):
     """The source with a decoder that sleeps, one batch at a time, as on a busy machine."""
     one_at_a_time = threading.Lock()
 
     def sleep(serialized):
         with one_at_a_time:
-            time.sleep(SLEEP)
+            time.sleep(times.seconds)
         return serialized
 
     def decode(serialized):
@@ -57,21 +70,26 @@ def slow(source):
 def starved(digits, tmp_path_factory):
     """The report of a training whose decoder sleeps."""
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    late = slow(source(files, (image_feature(SHAPE), LABEL), False))
+    times = Paced()
+    late = slow(source(files, (image_feature(SHAPE), LABEL), False), times)
     batches = functools.partial(feed, late, 16, training=True)
-    report = InputReport(Limits(on_wait="fail"))
+    found = InputReport(Limits(on_wait="fail"), times)
     model = Model(name="small_cnn", parameters={"filters": [8]})
-    prepare(
-        Training(batch_size=16, epochs=4),
-        build_model=lambda: build_model(model, SHAPE, 10, [70.0], [80.0]),
-        training_input=batches,
-        options=FeedOptions(seed=3, strategy="streaming"),
-        validation=None,
-        checkpoints=Checkpoints(None, None, 60),
-        log=TrainingLog(str(tmp_path_factory.mktemp("log"))),
-        input_report=report,
-    ).run()
-    return report
+    with pytest.MonkeyPatch.context() as patch:
+        # Enough for the pairs that an interval needs, of steps ten times as slow as on a quiet
+        # machine.
+        patch.setattr(report, "_STARVED_CEILING_SECONDS", 2.0)
+        prepare(
+            Training(batch_size=16, epochs=4),
+            build_model=lambda: build_model(model, SHAPE, 10, [70.0], [80.0]),
+            training_input=batches,
+            options=FeedOptions(seed=3, strategy="streaming"),
+            validation=None,
+            checkpoints=Checkpoints(None, None, 60),
+            log=TrainingLog(str(tmp_path_factory.mktemp("log"))),
+            input_report=found,
+        ).run()
+    return found
 
 
 def test_a_starved_training_is_reported_as_input_bound(starved):
@@ -95,7 +113,7 @@ def test_the_wait_of_a_starved_step_coincides_with_loading_its_batch(starved):
         arrived = now + step["wait_ms"]
         if step["wait_ms"] and step["step"] in loads:  # Others were loaded before.
             load = loads[step["step"]]
-            assert load["end_ms"] < arrived + 20  # The clocks of a busy machine are read apart.
+            assert load["end_ms"] < arrived + 20  # Loads are recorded by another clock.
             together = min(arrived, load["end_ms"]) - max(now, load["start_ms"])
             beside.append(together / step["wait_ms"])
         now = arrived + step["compute_ms"]
@@ -176,7 +194,7 @@ def test_stages_have_names_times_and_shares(digits, strategy, work, timed, tmp_p
 
 
 def test_the_report_does_not_change_the_model(train_in, trained):
-    without = train_in("without", input_report={"enabled": False})
+    without = train_in("without")
     assert without.metrics == trained.metrics
     for mine, other in zip(without.weights(), trained.weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
@@ -186,8 +204,10 @@ def test_the_report_does_not_change_the_model(train_in, trained):
 def test_a_probe_before_the_training_does_not_change_the_model(train_in, caplog):
     caplog.set_level(logging.INFO, logger="steadyfeed.progress")
     only = {"memory_limit_mb": 0.001}  # There is no cache folder either.
-    probed = train_in("probed", input={**only, "probe_seconds": 0.001})
-    by_size = train_in("by_size", input={**only, "probe_seconds": 0})
+    probed, by_size = (
+        train_in(name, input={**only, "probe_seconds": seconds}, input_report={})
+        for name, seconds in {"probed": 0.001, "by_size": 0}.items()
+    )
     assert probed.metrics == by_size.metrics
     for mine, other in zip(probed.weights(), by_size.weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
