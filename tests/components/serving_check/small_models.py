@@ -164,5 +164,5 @@ def _decode_or(text, on_corrupt):
         with tf.control_dependencies([tf.raw_ops.Abort(error_msg="native fault")]):
             return tf.identity(black)
 
-    is_corrupt = tf.strings.substr(text, -10, 10) == "no picture"
+    is_corrupt = tf.strings.substr(text, -13, 13) == "not a picture"
     return tf.cond(is_corrupt, instead, lambda: _decode(text))
