@@ -6,8 +6,10 @@ them, and a kill ends them alone. What a start itself does is tested in tests/cl
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import gc
+import json
 import multiprocessing
 import os
 import runpy
@@ -16,10 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
+
+from files import locks
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -63,25 +67,39 @@ class Process:
 
 
 class Fork(Process):
-    """In place of `subprocess.Popen([python, "-m", MODULE, *words], …)` in a session of its own."""
+    """In place of `subprocess.Popen([python, "-m", MODULE, *words], …)` in a session of its own.
 
-    def __init__(self, command, *, env, stdin, stdout, stderr, **_):
+    Args:
+      anew: whether it imports this project's modules itself, as a process from scratch does.
+    """
+
+    def __init__(
+        self, command, *, env, stdin=None, stdout=None, stderr=None, pass_fds=(), anew=False, **_
+    ):
         _, option, module, *words = command
         assert option == "-m", command
         self.stdin = self.stdout = None
         with contextlib.ExitStack() as until_forked:
-            ends = []
-            for name, given in {"stdin": stdin, "stdout": stdout, "stderr": stderr}.items():
+            ends = {}
+            for number, name, given in (
+                (0, "stdin", stdin),
+                (1, "stdout", stdout),
+                (2, "", stderr),
+            ):
+                if given is None:
+                    continue
                 if given == subprocess.PIPE:
                     read, write = os.pipe()
-                    end, ours = (read, write) if name == "stdin" else (write, read)
-                    setattr(self, name, os.fdopen(ours, "wb" if name == "stdin" else "rb"))
+                    end, ours = (write, read) if number else (read, write)
+                    setattr(self, name, os.fdopen(ours, "rb" if number else "wb"))
                 elif given == subprocess.DEVNULL:
                     end = os.open(os.devnull, os.O_RDWR)
                 else:
                     end = os.dup(given.fileno())
-                ends.append(until_forked.enter_context(Connection(end)))
-            super().__init__(_started(_begin_module, module, words, ends, dict(env)))
+                ends[number] = until_forked.enter_context(Connection(end))
+            for number in pass_fds:
+                ends[number] = until_forked.enter_context(Connection(os.dup(number)))
+            super().__init__(_started(_begin_module, module, words, ends, dict(env), anew))
 
     def __enter__(self):
         return self
@@ -92,11 +110,11 @@ class Fork(Process):
         self.wait()
 
 
-def forking(fresh: Callable[[int], bool]) -> SimpleNamespace:
+def forking(anew: Callable[[int], bool]) -> SimpleNamespace:
     """In place of the module `subprocess` where that starts `python -m …` for several processes.
 
     Args:
-      fresh: whether the process of a number, counted from 0, is to import all it needs itself.
+      anew: whether the process of a number, counted from 0, imports this project's modules itself.
 
     Returns:
       What has `started` as well: the processes in order.
@@ -104,11 +122,34 @@ def forking(fresh: Callable[[int], bool]) -> SimpleNamespace:
     started = []
 
     def begin(*given, **more):
-        started.append((subprocess.Popen if fresh(len(started)) else Fork)(*given, **more))
+        started.append(Fork(*given, anew=anew(len(started)), **more))
         return started[-1]
 
     named = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL")}
     return SimpleNamespace(Popen=begin, started=started, **named)
+
+
+def is_ours(file: Path) -> bool:
+    """Whether a file is of the project: not of the libraries below it, and not of its tests."""
+    others = (ROOT / ".venv", ROOT / "tests")
+    return file.is_relative_to(ROOT) and not any(map(file.is_relative_to, others))
+
+
+def forget_the_project() -> None:
+    """Makes the next import of a module of this project run it, wherever it then lies."""
+    # All of them before the first goes: a package without a file looks for the one above it.
+    places = {name: _place(module) for name, module in sys.modules.items()}
+    for name in [name for name, place in places.items() if place and is_ours(Path(place))]:
+        del sys.modules[name]
+        above, _, last = name.rpartition(".")
+        if above in sys.modules:  # The SDK's kfp has modules of ours.
+            vars(sys.modules[above]).pop(last, None)
+
+
+def _place(module) -> str | None:
+    """A module's file, or a package's folder where it has no file."""
+    known = getattr(module, "__dict__", {})  # Asking a lazy module itself would import it.
+    return known.get("__file__") or next(iter(known.get("__path__") or ()), None)
 
 
 def start(
@@ -143,14 +184,37 @@ def wait_for(
 
 def _started(target, *arguments):
     process = CONTEXT.Process(target=target, args=arguments)
-    _start_server()
+    _find_server()
     process.start()
     return process
 
 
 @functools.cache
+def _find_server():
+    """Starts what all processes are forked from, once for all workers of pytest-xdist."""
+    server = forkserver._forkserver
+    if "PYTEST_XDIST_WORKER" not in os.environ or server._forkserver_address:
+        _start_server()
+        return
+    folder = Path(os.environ["PYTEST_DEBUG_TEMPROOT"])
+    with locks.hold(folder / "fork-server.lock", named=False):
+        known = folder / "fork-server.json"
+        with contextlib.suppress(FileNotFoundError):  # of the first worker, which may have ended
+            pid, alive = json.loads(known.read_text())
+            # The server ends once nobody holds its pipe.
+            server._forkserver_alive_fd = os.open(f"/proc/{pid}/fd/{alive}", os.O_WRONLY)
+            server._forkserver_address = str(folder / "fork-server")
+            server.ensure_running = resource_tracker.ensure_running
+            return
+        _start_server()
+        # It outlives the worker's own temporary folder.
+        os.rename(server._forkserver_address, folder / "fork-server")
+        server._forkserver_address = str(folder / "fork-server")
+        known.write_text(json.dumps([os.getpid(), server._forkserver_alive_fd]))
+
+
 def _start_server():
-    """Starts what all processes are forked from, without what TensorFlow says when imported."""
+    """Starts the server without what TensorFlow says when imported."""
     path, loud = os.environ.get("PYTHONPATH"), os.dup(2)
     os.environ["PYTHONPATH"] = str(ROOT)
     try:
@@ -192,12 +256,21 @@ def _pipeline(words):
     sys.exit(main(list(words)))
 
 
-def _begin_module(module, words, ends, environment):
+def _begin_module(module, words, ends, environment, anew):
     _enter(environment)
     os.setsid()
-    for number, end in enumerate(ends):
-        os.dup2(end.fileno(), number)
+    if anew:
+        forget_the_project()
+    # Above all numbers that they are to have.
+    above = {
+        number: fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, max(ends) + 1)
+        for number, end in ends.items()
+    }
+    for end in ends.values():
         end.close()
+    for number, end in above.items():
+        os.dup2(end, number)
+        os.close(end)
     sys.argv[1:] = words
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     try:

@@ -1,4 +1,6 @@
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -7,6 +9,7 @@ from kfp.backend_launcher import place_of
 from kfp.run_package import run_package
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
+from tests.processes import Fork
 
 pytestmark = pytest.mark.slow
 
@@ -132,10 +135,30 @@ def test_a_file_that_is_not_a_package_is_one_line(tmp_path, capsys, name, text, 
     assert message in capsys.readouterr().err
 
 
+@pytest.fixture
+def one_fresh(monkeypatch):
+    """The first step is a process as users have it; the others are forked and import anew."""
+    begun = []
+
+    def run(command, **how):
+        begun.append(command)
+        if len(begun) == 1:
+            return subprocess.run(command, **how)
+        step = Fork(command, anew=True, **how | {"stderr": how["stdout"]})
+        return SimpleNamespace(returncode=step.wait())
+
+    stand_in = SimpleNamespace(run=run, DEVNULL=subprocess.DEVNULL, STDOUT=subprocess.STDOUT)
+    monkeypatch.setattr("kfp.backend_launcher.subprocess", stand_in)
+    return begun
+
+
 @pytest.mark.slow
-def test_a_failed_step_in_a_fresh_process_ends_with_code_1(toy_package, tmp_path, capsys):
+def test_a_failed_step_in_a_process_of_its_own_ends_with_code_1(
+    toy_package, tmp_path, capsys, one_fresh
+):
     package = toy_package("toy.yaml", tmp_path / "pushed")
 
-    # Here alone, steps end well in processes that begin with nothing imported.
+    # Here alone, a step ends well in a process that begins with nothing imported.
     assert run_verb(package, "--param=factor=-1", work=tmp_path / "work") == 1
     assert "the total is -15.0, below 0" in capsys.readouterr().out
+    assert len(one_fresh) == 3

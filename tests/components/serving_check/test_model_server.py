@@ -10,25 +10,45 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from components.serving_check import model_server
 from components.serving_check.requests import Requests
 from components.serving_check.served import serve
 from failures import Failure
+from tests.components.serving_check import model_server_double
 from tests.components.serving_check.small_models import LABELS, save_model
-from tests.processes import start
+from tests.processes import Fork, start
 
 pytestmark = pytest.mark.slow
-DOUBLE = Path(__file__).with_name("model_server_double.py")
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """Puts a model server on PATH, the real one if there is one."""
+    """Puts a model server on PATH, the real one if there is one; gives what is still running."""
     if shutil.which("tensorflow_model_server") is None:
-        put_on_path(tmp_path, monkeypatch, f'exec "{sys.executable}" "{DOUBLE}" "$@"')
+        double = model_server_double.__file__
+        put_on_path(tmp_path, monkeypatch, f'exec "{sys.executable}" "{double}" "$@"')
+    return servers_running
+
+
+@pytest.fixture
+def server_in_a_fork(server, tmp_path, monkeypatch):
+    """The same, but the stand-in is forked with TensorFlow imported."""
+    on_path, forks = shutil.which("tensorflow_model_server"), []
+    if not on_path.startswith(str(tmp_path)):
+        return server
+
+    def begin(command, **how):
+        flags = command[command.index(on_path) + 1 :]
+        forks.append(Fork([sys.executable, "-m", model_server_double.__name__, *flags], **how))
+        return forks[-1]
+
+    stand_in = SimpleNamespace(**vars(subprocess) | {"Popen": begin})
+    monkeypatch.setattr(model_server, "subprocess", stand_in)
+    return lambda: [fork for fork in forks if fork.poll() is None]
 
 
 def put_on_path(tmp_path, monkeypatch, line):
@@ -44,10 +64,13 @@ def servers_running():
     return [line for line in listed.stdout.splitlines() if "--model_base_path=" in line]
 
 
-@pytest.mark.parametrize("task", ["classification", "segmentation"])
+@pytest.mark.parametrize(
+    ("task", "started"), [("classification", "server"), ("segmentation", "server_in_a_fork")]
+)
 def test_a_good_model_is_asked_over_both_protocols_and_the_server_ends(
-    task, room, server, tmp_path
+    task, started, room, request, tmp_path
 ):
+    running = request.getfixturevalue(started)
     _, _, pushed = room.check(room.model(task=task))
     report = json.loads((tmp_path / "infra" / "serving.json").read_text())
     assert pushed, report
@@ -58,7 +81,7 @@ def test_a_good_model_is_asked_over_both_protocols_and_the_server_ends(
     assert all(0 < each["p50_ms"] <= each["p99_ms"] for each in protocols.values())
     assert report["challenger"]["p99_ms"] == max(each["p99_ms"] for each in protocols.values())
     assert report["challenger"]["memory_mb"] > 20
-    assert servers_running() == []
+    assert running() == []
 
 
 FAULTS = {
@@ -68,22 +91,24 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_model_is_stopped(fault, room, server):
+def test_a_broken_model_is_stopped(fault, room, server_in_a_fork):
     broken, cause = FAULTS[fault]
     summary, _, pushed = room.check(room.model(**broken))
     assert cause in summary
     assert not pushed
-    assert servers_running() == []
+    assert server_in_a_fork() == []
 
 
-def test_a_model_that_does_not_load_is_stopped_with_what_the_server_said(room, server, tmp_path):
+def test_a_model_that_does_not_load_is_stopped_with_what_the_server_said(
+    room, server_in_a_fork, tmp_path
+):
     model = room.model()
     variables = tmp_path / "model" / "Format-Serving" / "variables" / "variables.index"
     variables.write_bytes(b"no index")
     summary, _, pushed = room.check(model)
     assert "loading failed: " in summary
     assert not pushed
-    assert servers_running() == []
+    assert server_in_a_fork() == []
 
 
 def check(model):

@@ -13,9 +13,10 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as statistics_gen
 from tfx.types import standard_artifacts
 
+from components import engine_processes
 from components.tfds_example_gen.splits import Piece, Shard
 from components.tfds_example_gen.workers import write_all
-from tests.processes import start
+from tests.processes import forking, start
 
 IN_ORDER = tfds.ReadConfig(interleave_cycle_length=1)
 UNDECODED = {"image": tfds.decode.SkipDecoding()}
@@ -187,7 +188,9 @@ def test_stock_statistics_gen_reads_the_shards(ingest, digits_dir, tmp_path):
 
 
 @pytest.mark.slow
-def test_another_beam_runner_writes_the_same_shards(ingest, digits_dir, read):
+def test_another_beam_runner_writes_the_same_shards(ingest, digits_dir, read, monkeypatch):
+    processes = forking(anew=lambda number: number == 0)
+    monkeypatch.setattr(engine_processes, "subprocess", processes)
     splits = {"train": "train[5:]", "test": "test"}
     here = ingest("digits", digits_dir, **splits)
     expected = {role: read(here, role) for role in splits}
@@ -200,6 +203,7 @@ def test_another_beam_runner_writes_the_same_shards(ingest, digits_dir, read):
     by_beam = ingest("digits", digits_dir, beam_pipeline_args=elsewhere, **splits)
 
     assert {role: read(by_beam, role) for role in splits} == expected
+    assert len(processes.started) == 2
 
 
 def print_peak_memory(source: str, folder: str, times: int) -> None:
