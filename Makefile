@@ -26,12 +26,11 @@ run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 # A worker a core, up to four, each of which imports TensorFlow once and takes whole files.
 TOGETHER := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: setup lint  ## the tests; those that measure time run first and alone
-	@$(PY) -m pytest -m measured $$(grep -rlF mark.measured --include='test_*.py' tests)
-	@$(PY) -m pytest -m "not measured and not server" $(TOGETHER)
+test: setup lint  ## the tests; while one measures time, no other runs
+	@$(PY) -m pytest -m "not server" $(TOGETHER)
 
 servers: setup  ## the tests that start a server of S3, Cloud Storage, Kafka or Flink
-	@$(PY) -m pytest -m "server and not measured" $(TOGETHER)
+	@$(PY) -m pytest -m server $(TOGETHER)
 
 quick: setup lint  ## the tests of a second or less each
 	@$(PY) -m pytest -m "not slow and not measured and not server" $(TOGETHER)

@@ -3,7 +3,9 @@
 import atexit
 import contextlib
 import dataclasses
+import fcntl
 import gc
+import importlib
 import os
 import re
 import shutil
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from files import locks
+
 # A user's shell, a proxy or a pod can set these; a test that wants one sets it itself.
 _FOREIGN = re.compile(
     r"(AWS|FSSPEC|GOOGLE|STORAGE|KFP|KF|KUBERNETES|KUBEFLOW|ML_PIPELINE|KERAS|TF|TFX|TFDS|XLA|BEAM|XDG)_.*"
@@ -21,8 +25,32 @@ _FOREIGN = re.compile(
     r"|(ALL|FTP|HTTP|HTTPS|NO)_PROXY",
     re.IGNORECASE,
 )
+_NAME = "steadyfeed-tests-"
+_MEMORY, _ROOM = Path("/dev/shm"), 12 << 30
 # The fixtures that start a server, or that ask for one that does by its name.
 _SERVERS = {"s3_server", "gcs_server", "bucket", "broker"}
+
+
+def _memory_has_room():
+    """Whether the file system in memory takes all that tests write, and runs their programs."""
+    try:
+        about, known = os.statvfs(_MEMORY), Path("/proc/meminfo").read_text()
+    except OSError:
+        return False
+    free = 1024 * int(re.search(r"^MemAvailable: +(\d+) kB$", known, re.MULTILINE)[1])
+    room = min(free, about.f_bavail * about.f_frsize) >= _ROOM
+    return room and not about.f_flag & os.ST_NOEXEC and os.access(_MEMORY, os.W_OK)
+
+
+def _make_folder():
+    """A folder for all that tests write: in memory if it can be, as they wait long for a disk."""
+    for lock in _MEMORY.glob(f"{_NAME}*/lock"):  # of tests that were killed
+        with contextlib.suppress(OSError, locks.InUse), locks.hold(lock, wait=False):
+            shutil.rmtree(lock.parent)
+    place = _MEMORY if _memory_has_room() else None
+    folder = Path(tempfile.mkdtemp(prefix=_NAME, dir=place))
+    atexit.register(locks.hold(folder / "lock").close)  # held as long as this process lives
+    return folder
 
 
 def _enter_own_environment():
@@ -30,11 +58,13 @@ def _enter_own_environment():
 
     It runs before TensorFlow and Keras are imported, which read the home once.
     """
-    folder = Path(tempfile.mkdtemp(prefix="steadyfeed-tests-"))
+    folder = _make_folder()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for name in filter(_FOREIGN.fullmatch, list(os.environ)):
         del os.environ[name]
-    # pip looks below the home for its cache and its settings, which are no business of ours.
-    os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+    # What was fetched and unpacked once is no business of ours.
+    for tool in ("pip", "uv"):
+        os.environ.setdefault(f"{tool.upper()}_CACHE_DIR", str(caches / tool))
     for name, below in {"HOME": "home", "KERAS_HOME": "home/.keras", "TMPDIR": "tmp"}.items():
         (folder / below).mkdir(exist_ok=True)
         os.environ[name] = str(folder / below)
@@ -42,8 +72,8 @@ def _enter_own_environment():
     (folder / "tmp").chmod(0o1777)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # where pytest puts every tmp_path
     tempfile.tempdir = None  # read TMPDIR anew
-    # Nothing stays below the system's temporary folder: for a look at a test's files, give
-    # pytest a --basetemp. Registered before multiprocessing is to remove its own folder there.
+    # Nothing stays behind: for a look at a test's files, give pytest a --basetemp. Registered
+    # before multiprocessing is to remove its own folder there.
     atexit.register(_remove, folder)
     # A shell that starts the tests behind `&` ignores Ctrl-C for them and all their children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -63,7 +93,6 @@ os.fsync = lambda descriptor: None
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _enter_own_environment()
 
-from files import locks  # noqa: E402
 from tests.bigquery_server import bigquery_server  # noqa: E402, F401
 from tests.bucket_servers import bucket, gcs_server, s3_server  # noqa: E402, F401
 from tests.processes import start_pipeline  # noqa: E402
@@ -74,9 +103,36 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
-    # Files with slow tests go first, so that no worker waits for another one's last file.
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    # Files with slow tests go first, so that no worker waits for another one's last file; those
+    # that measure before them, as long as the others' tests are short.
+    slow, measured = (
+        {item.path for item in items if item.get_closest_marker(mark)}
+        for mark in ("slow", "measured")
+    )
+    items.sort(
+        key=lambda item: (
+            item.path not in measured,
+            item.path not in slow,
+            not item.get_closest_marker("measured"),
+        )
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that measures time runs while no other worker runs any."""
+    if not hasattr(item.config, "workerinput"):  # There is no other worker.
+        return (yield)
+    folder = Path(os.environ["PYTEST_DEBUG_TEMPROOT"])
+    shared = not item.get_closest_marker("measured")
+    # Who waits for the others' tests to end lets none of them begin another one.
+    with locks.hold(folder / "next.lock", named=False):
+        running = locks.hold(folder / "running.lock", shared=shared, named=False)
+    with running:
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(running, fcntl.LOCK_UN)  # A process forked in the test may hold the file.
 
 
 def pytest_collection_finish():
@@ -117,6 +173,29 @@ def saved(tmp_path_factory):
         shutil.copytree(made[key], folder)
 
     return save_or_copy
+
+
+@pytest.fixture(scope="session")
+def prepared(made_once):
+    """A function: the name of an embedded dataset → TFDS's folder with it, once for all workers."""
+
+    def folder_of(name):
+        def prepare(folder):
+            import tensorflow_datasets as tfds
+
+            importlib.import_module(f"datasets.{name}")  # which registers it
+            offline = tfds.download.DownloadConfig(try_download_gcs=False)
+            tfds.builder(name, data_dir=folder).download_and_prepare(download_config=offline)
+
+        return made_once(f"prepared-{name}", prepare)
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def prepared_digits(prepared):
+    """TFDS's folder with digits. Tests that damage it take a copy."""
+    return prepared("digits")
 
 
 @dataclasses.dataclass(frozen=True)

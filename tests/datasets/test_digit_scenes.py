@@ -10,11 +10,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def builder(tmp_path_factory) -> tfds.core.DatasetBuilder:
-    builder = DigitScenes(data_dir=tmp_path_factory.mktemp("tfds"))
-    offline = tfds.download.DownloadConfig(try_download_gcs=False)
-    builder.download_and_prepare(download_config=offline)
-    return builder
+def builder(prepared) -> tfds.core.DatasetBuilder:
+    return DigitScenes(data_dir=prepared("digit_scenes"))
 
 
 def test_images_and_masks_are_png_of_one_size(builder):

@@ -11,11 +11,8 @@ import datasets.digits
 
 
 @pytest.fixture(scope="module")
-def builder(tmp_path_factory) -> tfds.core.DatasetBuilder:
-    builder = tfds.builder("digits", data_dir=tmp_path_factory.mktemp("tfds"))
-    offline = tfds.download.DownloadConfig(try_download_gcs=False)
-    builder.download_and_prepare(download_config=offline)
-    return builder
+def builder(prepared_digits) -> tfds.core.DatasetBuilder:
+    return tfds.builder("digits", data_dir=prepared_digits)
 
 
 def labels(builder: tfds.core.DatasetBuilder, split: str) -> collections.Counter:

@@ -23,20 +23,8 @@ class Run:
         return self.out + self.err
 
 
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
-    """TFDS's folder with digits prepared in it. Tests that damage it take a copy."""
-    import tensorflow_datasets as tfds
-
-    import datasets.digits  # noqa: F401  registers the builder
-
-    folder = tmp_path_factory.mktemp("tensorflow_datasets")
-    tfds.builder("digits", data_dir=folder).download_and_prepare()
-    return folder
-
-
 @pytest.fixture
-def pipeline(tmp_path, data_dir, capfd):
+def pipeline(tmp_path, prepared_digits, capfd):
     """A function (*KEY=VALUE) → Run of `python -m pipeline run` on digits, below tmp_path."""
 
     def run(*overrides, config=CONFIG):
@@ -44,7 +32,7 @@ def pipeline(tmp_path, data_dir, capfd):
         own = (
             f"root={tmp_path / 'root'}",
             f"push.destination={tmp_path / 'pushed'}",
-            f"data.data_dir={data_dir}",
+            f"data.data_dir={prepared_digits}",
         )
         for override in own + overrides:
             words += ["--set", override]

@@ -33,9 +33,9 @@ def check_failed(run, component, *expected):
 
 
 @pytest.fixture
-def damaged(data_dir, tmp_path):
+def damaged(prepared_digits, tmp_path):
     """A copy of TFDS's folder that a test may damage."""
-    return Path(shutil.copytree(data_dir, tmp_path / "damaged"))
+    return Path(shutil.copytree(prepared_digits, tmp_path / "damaged"))
 
 
 # Mistakes in the configuration: tests/pipeline/test_configuration_file.py has them all; here

@@ -15,17 +15,13 @@ SCENES = "configs/digit_scenes.yaml"
 PETS = "configs/oxford_iiit_pet.yaml"
 
 
-@pytest.fixture(scope="module")
-def scenes_dir(tmp_path_factory):
-    """TFDS's folder, where the first run prepares the scenes."""
-    return tmp_path_factory.mktemp("scenes")
-
-
 @pytest.fixture
-def scenes(pipeline, scenes_dir):
+def scenes(pipeline, prepared):
     def run(*overrides):
         few = ("data.splits.train='train[:120]'", "data.splits.test='test[:40]'")
-        return pipeline(f"data.data_dir={scenes_dir}", *few, *overrides, config=SCENES)
+        return pipeline(
+            f"data.data_dir={prepared('digit_scenes')}", *few, *overrides, config=SCENES
+        )
 
     return run
 

@@ -54,12 +54,12 @@ def pipeline(environment, *words):
 
 @pytest.mark.slow
 def test_a_run_and_a_prediction_go_as_anywhere_and_only_their_user_can_read_them(
-    tmp_path, data_dir, bad_surroundings, other_surroundings
+    tmp_path, prepared_digits, bad_surroundings, other_surroundings
 ):
     root, pushed = tmp_path / "root", tmp_path / "pushed"
     values = {
-        "root": root, "push.destination": pushed, "data.data_dir": data_dir, "training.epochs": 1,
-        "evaluation.thresholds.accuracy.min": 0.1, "serving.warm_up": True,
+        "root": root, "push.destination": pushed, "data.data_dir": prepared_digits,
+        "training.epochs": 1, "evaluation.thresholds.accuracy.min": 0.1, "serving.warm_up": True,
     }  # fmt: skip
     place = ["--config", "configs/digits.yaml"]
     for key, value in values.items():
@@ -70,7 +70,7 @@ def test_a_run_and_a_prediction_go_as_anywhere_and_only_their_user_can_read_them
     written = [*root.rglob("*"), *pushed.rglob("*")]
     assert not [path for path in written if not path.is_symlink() and path.stat().st_mode & 0o077]
 
-    batch = ["--input", "tfds:digits", "--split", "test[:9]", "--data-dir", data_dir]
+    batch = ["--input", "tfds:digits", "--split", "test[:9]", "--data-dir", prepared_digits]
     done = pipeline(
         other_surroundings, "batch-predict", *batch, "--output", tmp_path / "out", "--model", pushed
     )

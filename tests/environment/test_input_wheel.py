@@ -141,6 +141,7 @@ def test_it_works_in_a_clean_environment_beside_the_users_own_opencv(wheel, tmp_
     installed = subprocess.run(
         [uv, "pip", "install", "-q", "-p", str(python), str(wheel)]
         + ["opencv-python-headless", "simplejpeg", "tensorflow==2.21.0"],
+        env=os.environ | {"UV_LINK_MODE": "symlink"},  # from another file system, maybe
         capture_output=True,
         text=True,
     )

@@ -77,13 +77,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+def digits_dir(prepared_digits: pathlib.Path) -> str:
     """A TFDS data_dir that has the embedded digits."""
-    import datasets.digits
-
-    folder = str(tmp_path_factory.mktemp("digits"))
-    datasets.digits.Digits(data_dir=folder).download_and_prepare(download_config=OFFLINE)
-    return folder
+    return str(prepared_digits)
 
 
 @pytest.fixture
