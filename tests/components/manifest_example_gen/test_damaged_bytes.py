@@ -29,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(edits=edits, split_by=st.sampled_from([None, "time", "group", "split"]))
 @example(edits=[(0, 0, b"\xc2\x80\x0b")], split_by=None)  # a name like another one, in two lines
 def test_any_bytes_are_read_or_refused_in_one_line(suffix, edits, split_by, folder):

@@ -19,7 +19,7 @@ edits = st.lists(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(edits=edits)
 def test_any_record_is_read_or_refused_in_one_line(edits, tmp_path_factory):
     content = record_of(image=b"\x89PNG", label="cat", sizes=[0.5, 1.0])

@@ -183,7 +183,8 @@ class Run:
 
 
 def train(inputs: dict, folder: Path, **properties) -> Run:
-    """Runs the executor with outputs below `folder`."""
+    """Runs the executor with outputs below `folder`; an input report is made if asked for."""
+    properties = {"input_report": {"enabled": False}} | properties
     run = Run(
         artifact(standard_artifacts.Model, folder / "model"),
         artifact(standard_artifacts.ModelRun, folder / "model_run"),
@@ -194,8 +195,12 @@ def train(inputs: dict, folder: Path, **properties) -> Run:
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory) -> Digits:
-    made = Digits(tmp_path_factory.mktemp("digits"))
+def digits(made_once) -> Digits:
+    return Digits(made_once("digits-to-train-on", transform_digits))
+
+
+def transform_digits(folder: Path) -> None:
+    made = Digits(folder)
     pictures, labels = made.pictures, made.labels.tolist()
     for split, rows in SPLITS.items():
         records = [raw_example(encoded(pictures[row]), labels[row]) for row in rows]
@@ -215,14 +220,25 @@ def digits(tmp_path_factory) -> Digits:
         *made.inputs["transform_graph"],
         *made.inputs["transformed_examples"],
     )
-    return made
 
 
 @pytest.fixture(scope="session")
 def trained(digits, tmp_path_factory) -> Run:
     """One undisturbed training, for every test that only looks at its outcome."""
     folder = tmp_path_factory.mktemp("trained")
-    return train(digits.inputs, folder, checkpoint_dir=folder / "checkpoints")
+    checkpoints = folder / "checkpoints"
+    return train(digits.inputs, folder, checkpoint_dir=checkpoints, input_report={})
+
+
+@pytest.fixture(scope="session")
+def losses_in_twos(digits, made_once) -> list[float]:
+    """Of two epochs in batches of two images, which last for a while, in one process."""
+
+    def make(folder):
+        train(digits.inputs, folder, batch_size=2, epochs=2)
+
+    history = made_once("trained-in-twos", make) / "model_run" / "history.json"
+    return [epoch["loss"] for epoch in json.loads(history.read_text())["epochs"]]
 
 
 @pytest.fixture

@@ -21,11 +21,10 @@ TWO_IMAGES, TWO_LABELS = IMAGES[[0, 1, 2, 3, 4, 5, 0, 3]], LABELS[[0, 1, 2, 3, 4
 CLASS_WEIGHTS = [0.5, 2.0, 0.0, 1.5]
 # Recipes that must do the same on one device, on two, and compiled by XLA.
 RECIPES = {
-    "clipped": {"gradient_clip_norm": 0.05},
-    "smoothed": {"label_smoothing": 0.2},
+    "clipped, averaged": {"gradient_clip_norm": 0.05, "ema_decay": 0.9},
+    # Not clipped, which would hide a loss of another size.
+    "smoothed, in parts": {"label_smoothing": 0.2, "gradient_accumulation": 3},
     "focal": {"loss": "focal", "focal_gamma": 1.5, "label_smoothing": 0.1},
-    "averaged": {"ema_decay": 0.9},
-    "in parts": {"gradient_accumulation": 3},
     "mixup": {"mixup": 0.4},
     "cutmix": {"cutmix": 1.0},
     "several labels": {"loss": "focal", "mixup": 0.4, "gradient_accumulation": 2},

@@ -130,8 +130,9 @@ def test_every_input_strategy_gives_an_image_its_own_weight(weighted, digits, tm
     assert sorted(pairs) == sorted(expected)
 
 
-@pytest.mark.parametrize("xla", [False, True])
-@pytest.mark.parametrize("class_weights", [None, CLASS_WEIGHTS])
+@pytest.mark.parametrize(
+    ("class_weights", "xla"), [(None, False), (CLASS_WEIGHTS, False), (CLASS_WEIGHTS, True)]
+)
 def test_a_step_follows_the_gradient_of_the_weighted_examples(class_weights, xla):
     steps = steps_of(plain_sgd(), class_weights=class_weights, xla=xla)
     before = weights_of(steps)

@@ -127,10 +127,11 @@ def test_shares_are_distributed_as_beta(alpha):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("xla", [False, True])
-@pytest.mark.parametrize("keys", RECIPES.values(), ids=RECIPES)
-def test_a_step_follows_the_gradient_of_the_mixed_labels(keys, xla):
-    training = plain_sgd(**keys)
+@pytest.mark.parametrize(
+    ("recipe", "xla"), [("mixup", False), ("cutmix", False), ("both", False), ("both", True)]
+)
+def test_a_step_follows_the_gradient_of_the_mixed_labels(recipe, xla):
+    training = plain_sgd(**RECIPES[recipe])
     mixer = Mixer(training, SEED)
     steps = steps_of(training, xla=xla, mixer=mixer, class_weights=CLASS_WEIGHTS)
     kernel, bias = before = weights_of(steps)

@@ -143,7 +143,11 @@ def test_several_steps_a_call_end_with_the_same_weights_as_one_by_one(trained, t
     # 15 steps an epoch: three calls of four, and three of one.
     folder = tmp_path / "checkpoints"
     several = train_in(
-        "several", steps_per_execution=4, checkpoint_dir=folder, checkpoint_every_steps=5
+        "several",
+        steps_per_execution=4,
+        checkpoint_dir=folder,
+        checkpoint_every_steps=5,
+        input_report={},
     )
     np.testing.assert_allclose(several.metrics, trained.metrics, rtol=1e-4)
     for left, right in zip(several.weights(), trained.weights(), strict=True):

@@ -88,7 +88,7 @@ def executor_input(digits, make_properties, tmp_path):
 
 @pytest.mark.slow
 def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
-    server, container_of, executor_input, run_here, train_in, tmp_path
+    server, container_of, executor_input, run_here, losses_in_twos, tmp_path
 ):
     container, bucket = container_of("training.workers=2"), tmp_path / "bucket"
     for failed, days in (("yesterday", 1), ("a week ago", 8)):
@@ -113,9 +113,8 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
     history = json.loads((folder / "history.json").read_text())
     assert history["resumed_at_step"] > 0
     assert history["devices"] == "2 CPUs, 2 workers, float32"
-    whole = train_in("whole", **TRAINING)
-    for ours, alone in zip(history["epochs"], whole.history["epochs"], strict=True):
-        np.testing.assert_allclose(ours["loss"], alone["loss"], rtol=1e-3, atol=1e-5)
+    losses = [epoch["loss"] for epoch in history["epochs"]]
+    np.testing.assert_allclose(losses, losses_in_twos, rtol=1e-3, atol=1e-5)
     model = made.artifacts["model"]
     assert model["uri"] == f"{ROOT}/Trainer/7/model"
     assert "in 2 epochs" in model["metadata"]["summary"]

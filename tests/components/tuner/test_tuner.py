@@ -63,7 +63,7 @@ def test_trainer_trains_with_the_best_hyperparameters_and_records_them(found, tr
 def test_two_trials_at_a_time_reach_what_they_reach_one_after_another(
     search_in, found, tmp_path, monkeypatch
 ):
-    processes = forking(fresh=lambda number: number == 0)
+    processes = forking(anew=lambda number: number == 0)
     monkeypatch.setattr(trials, "subprocess", processes)
     together = search_in(parallel_trials=2, checkpoint_dir=tmp_path)
     assert best(together) == best(found)
@@ -119,10 +119,9 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture
-def killed(search_in, tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def kept(search_in, tmp_path_factory) -> Path:
     """Where a search that was killed in its second trial keeps its state."""
-
     ended = []
 
     def kill(record):
@@ -133,7 +132,7 @@ def killed(search_in, tmp_path) -> Path:
 
     progress = logging.getLogger("steadyfeed.progress")
     progress.setLevel(logging.INFO)
-    state = tmp_path / "checkpoints"
+    state = tmp_path_factory.mktemp("killed") / "checkpoints"
     progress.addFilter(kill)
     try:
         with pytest.raises(Killed):
@@ -141,6 +140,12 @@ def killed(search_in, tmp_path) -> Path:
     finally:
         progress.removeFilter(kill)
     return state
+
+
+@pytest.fixture
+def killed(kept, tmp_path) -> Path:
+    """The same state, for a search that goes on, and beside it what it knows of trials."""
+    return Path(shutil.copytree(kept.parent, tmp_path / "killed")) / kept.name
 
 
 @pytest.mark.slow
