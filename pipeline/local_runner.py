@@ -24,9 +24,12 @@ class ComponentFailed(Exception):
     """A component failed; `cause` is the exception that it raised."""
 
     def __init__(self, component, cause):
-        super().__init__(f"{component}: {cause}")
+        super().__init__(component, cause)
         self.component = component
         self.cause = cause
+
+    def __str__(self):
+        return f"{self.component}: {self.cause}"
 
 
 class LocalRunner(LocalDagRunner):

@@ -2,7 +2,9 @@
 
 import resource
 import shutil
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tfx.orchestration import metadata
 
@@ -16,7 +18,7 @@ from settings.reading import load
 SIDE = 224
 PIXELS = 500 * 375
 _CLASSES = 10
-_TESTED = 0.5  # of the images, which are those that the Evaluator reads
+_TESTED = 50  # per cent of the images, which are those that the Evaluator reads
 _NAMES = {"FolderExampleGen": "ingest"}
 STAGES = ("ingest", "StatisticsGen", "Transform", "Evaluator")
 _CONFIGURATION = """
@@ -25,7 +27,7 @@ root: {root}
 data:
   source: folder
   path: {images}
-  splits: {{train: 50, test: 50}}
+  splits: {{train: {trained}, test: {tested}}}
 preprocessing: {{height: {side}, width: {side}}}
 model: {{name: small_cnn}}
 training: {{epochs: 1, batch_size: 8, input_report: {{enabled: false}}}}
@@ -45,12 +47,12 @@ def measure(images: int, folder: Path, say=print) -> Measured:
     source = folder / "images"
     taken, total = {name: {} for name in STAGES}, 0
     _write(source, 64)
-    _run(folder, 0)  # What only the first run does does not count per image.
+    run(source, folder, _TESTED)  # What only the first run does does not count per image.
     for count in counts:
         total = _write(source, count)
-        for name, seconds in _run(folder, count).items():
-            read = int(count * (_TESTED if name == "Evaluator" else 1))
-            taken[name][read] = seconds
+        for name, spent in run(source, folder, _TESTED).items():
+            read = count * _TESTED // 100 if name == "Evaluator" else count
+            taken[name][read] = spent.cpu
         last = {name: list(of_counts.values())[-1] for name, of_counts in taken.items()}
         say(f"{count:,} images: " + ", ".join(f"{n} {s:.1f} s" for n, s in last.items()))
     costs = {name: Cost.of(of_counts) for name, of_counts in taken.items()}
@@ -67,35 +69,51 @@ def _write(folder: Path, count: int) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*.jpg"))
 
 
+class Spent(NamedTuple):
+    """Seconds of a component."""
+
+    cpu: float  # of this process and of those that it started and that have ended
+    clock: float
+
+
 class _Meter:
-    """An observer that notes the CPU seconds of each component."""
+    """An observer that notes what each component takes."""
 
     def __init__(self):
-        self.seconds = {}
+        self.spent = {}
 
     def started(self, component):
-        self._began = _cpu_seconds()
+        self._began = _now()
 
     def finished(self, outcome):
         name = _NAMES.get(outcome.component, outcome.component)
         if name in STAGES:
-            self.seconds[name] = _cpu_seconds() - self._began
+            now = _now()
+            self.spent[name] = Spent(now.cpu - self._began.cpu, now.clock - self._began.clock)
 
 
-def _cpu_seconds() -> float:
+def _now() -> Spent:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return Spent(sum(one.ru_utime + one.ru_stime for one in used), time.perf_counter())
 
 
-def _run(folder: Path, count: int) -> dict[str, float]:
-    root = folder / f"root-{count}"
-    file = folder / "scale.yaml"
-    file.write_text(_CONFIGURATION.format(root=root, images=folder / "images", side=SIDE))
-    configuration = load(str(file))
+def run(images: Path, folder: Path, tested: int) -> dict[str, Spent]:
+    """{stage: what it took} of one run on images in folders; below `folder`, and removed there.
+
+    Args:
+      tested: per cent of the images that the Evaluator reads; the others are trained with.
+    """
+    root, file = folder / "root", folder / "scale.yaml"
     root.mkdir()
+    file.write_text(
+        _CONFIGURATION.format(
+            root=root, images=images, side=SIDE, trained=100 - tested, tested=tested
+        )
+    )
+    configuration = load(str(file))
     connection = metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
     meter = _Meter()
-    runner = LocalRunner(meter, str(count), beam_arguments=beam_arguments(configuration.beam))
+    runner = LocalRunner(meter, "scale", beam_arguments=beam_arguments(configuration.beam))
     runner.run(create_pipeline(configuration, metadata_connection_config=connection))
     shutil.rmtree(root)
-    return meter.seconds
+    return meter.spent
