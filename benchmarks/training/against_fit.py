@@ -82,6 +82,7 @@ def _trainer(workload: Workload, file: str, epochs: int, xla: bool) -> float:
         checkpoints=Checkpoints(None, None, 60.0),
         log=TrainingLog(None),
         devices=Devices(tf.distribute.get_strategy(), xla=xla),
+        task=workload.task,
     )
     steps = trained.input.steps_per_epoch
     seconds = [epoch.seconds for epoch in trained.run().history[1:]]

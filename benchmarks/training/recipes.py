@@ -77,6 +77,7 @@ def _step(workload: Workload, keys: dict) -> Callable[[], None]:
         Augmenter(Augmentation.of(**changes), _SEED) if changes else None,
         class_weights=list(range(1, CLASSES + 1)) if training.class_weights else None,
         mixer=Mixer(training, _SEED) if training.mixes else None,
+        task=workload.task,
     )
     spec = tuple(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch)
     train = steps.compile_training(spec)

@@ -28,6 +28,10 @@ class Workload:
     def segmentation(self) -> bool:
         return self.name == "unet"
 
+    @property
+    def task(self) -> str:
+        return "segmentation" if self.segmentation else "classification"
+
     def images(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """(count, *image_shape) uint8 noise, and labels int64 or masks (…, 1) uint8."""
         random = np.random.default_rng(1)
