@@ -25,8 +25,8 @@ def replaceable(configuration) -> dict[str, Value]:
 def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path of a key, what is wrong with it) of the names that the file gives."""
     kubeflow, names = configuration.kubeflow, {}
-    if "parameters" not in kubeflow.model_fields_set:
-        return  # Another source than TFDS lacks a key of the default.
+    if kubeflow.parameters == type(kubeflow).model_fields["parameters"].default:
+        return  # Another source than TFDS lacks a key of it.
     allowed = replaceable(configuration)
     for name, key in sorted(kubeflow.parameters.items()):
         path = ("kubeflow", "parameters", name)

@@ -6,7 +6,7 @@ import pytest
 
 from failures import ConfigurationError
 from kfp.run_facts import TRIGGER
-from kfp.run_parameters import on_a_cluster
+from kfp.run_parameters import on_a_cluster, run_parameters
 from kfp.run_values import run_values
 from settings.reading import load
 
@@ -32,6 +32,12 @@ def test_a_key_that_no_run_can_replace_is_refused_with_those_that_it_can():
     )
     with pytest.raises(ConfigurationError, match=expected):
         digits("kubeflow.parameters={rate: training.learning_rat}")
+
+
+def test_the_default_is_allowed_where_the_source_lacks_one_of_its_keys():
+    default = digits().kubeflow.parameters
+    folder = digits("data={source: folder, path: photos}", f"kubeflow.parameters={default}")
+    assert {one.key for one in run_parameters(folder)} == {"epochs", "learning_rate"}
 
 
 def test_the_models_are_mounted_once_however_their_path_is_written():
