@@ -51,7 +51,7 @@ def portable(folder: Path) -> Iterator[Place]:
 def prism(folder: Path) -> Iterator[Place]:
     binary = os.environ.get("PRISM") or shutil.which("prism")
     if binary is None:
-        raise NotHere("no program prism on PATH, and PRISM names none")
+        raise NotHere("PRISM names no program, and PATH has none: docs/scale_out.md says how to")
     with _pool(folder) as (pool, at):
         given = {"prism_binary": binary, "workers": "external", "worker_pool": at}
         beam = Beam.of(engine="prism", **given, **_ALL)

@@ -201,3 +201,12 @@ def test_a_job_service_that_is_gone_is_reported_in_one_line(tmp_path):
     words = ["--runner=PortableRunner", "--job_endpoint=localhost:1", "--job_server_timeout=1"]
     with pytest.raises(EngineFailure, match=r"^the Beam job steadyfeed-transform on the .*no a"):
         list(run_shards(shard_work.double, [1], str(tmp_path), BeamEngine("Transform", words)))
+
+
+def test_a_program_that_is_not_prism_is_reported_in_one_line(tmp_path):
+    program = tmp_path / "prism"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    words = ["--runner=PrismRunner", f"--prism_location={program}"]
+    engine = BeamEngine("Transform", words)
+    with pytest.raises(EngineFailure, match=r"^the Beam job .* on PrismRunner failed: .*error 3\."):
+        list(run_shards(shard_work.double, [1], str(tmp_path / "reports"), engine))

@@ -132,6 +132,16 @@ def test_a_program_that_is_not_there_is_reported_before_the_run(tmp_path):
     check(section)
 
 
+def test_a_run_without_the_program_ends_before_anything_is_written(tmp_path):
+    from pipeline.local_run import run_locally
+
+    beam = f"{{engine: prism, prism_binary: {tmp_path / 'prism'}}}"
+    given = load("configs/digits.yaml", [f"root={tmp_path / 'root'}", f"beam={beam}"])
+    with pytest.raises(Failure, match=r"^beam\.prism_binary: .* is not a file"):
+        run_locally(given, write_report=None)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_engine_whose_workers_see_no_pods_files_is_refused_for_kubeflow(tmp_path):
     from kfp.compile_package import compile_package
 

@@ -255,7 +255,14 @@ def train_in(digits, tmp_path):
 def train_digits(digits):
     """Trains without the executor: with checkpoints of the test's own and no export."""
 
-    def training(checkpoints: Checkpoints, log_folder: Path, chosen=None, strategy="auto", **keys):
+    def training(
+        checkpoints: Checkpoints,
+        log_folder: Path,
+        chosen=None,
+        strategy="auto",
+        service=None,
+        **keys,
+    ):
         devices.prepare(3, deterministic=False)
         section = Training.of(**TRAINING | keys)
         batches = functools.partial(
@@ -264,7 +271,7 @@ def train_digits(digits):
             batch_size=section.batch_size,
         )
         balanced = section.sampling == "balanced"
-        options = FeedOptions(seed=3, strategy=strategy, balanced=balanced)
+        options = FeedOptions(seed=3, strategy=strategy, balanced=balanced, service=service)
         files = {
             split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
             for split in SPLITS

@@ -1,5 +1,7 @@
 """A tf.data service gives the batches of streaming, and what it promises outlives its processes."""
 
+import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -10,12 +12,13 @@ import pytest
 import tensorflow as tf
 
 from components.free_ports import free_ports
+from components.trainer.checkpoints import Checkpoints
 from components.trainer.input import order
 from components.trainer.input.data_service import in_time
 from components.trainer.input.function import input_function
 from components.trainer.input.options import DataService, FeedOptions
 from failures import Failure
-from pipeline.data_service import serve_worker
+from pipeline.data_service import answers, serve_worker
 from tests import processes
 from tests.components.trainer.input.conftest import SHAPE
 
@@ -151,20 +154,53 @@ def test_a_restarted_dispatcher_loses_nothing_and_a_killed_worker_what_it_had(
     assert set(found) <= set(expected)
 
 
-@pytest.mark.slow
-def test_workers_that_hang_end_the_training_in_the_configured_time(service, batches_of):
-    waiting = SimpleNamespace(address=service.address, timeout_seconds=60.0)
-    reader = in_time(taken(batches_of(service.address)), waiting)
-    next(reader)
-    waiting.timeout_seconds = 2.0
-    for worker in service.workers:
-        os.kill(worker.pid, signal.SIGSTOP)
+@contextlib.contextmanager
+def hanging(hung):
+    """Stops processes, so that they keep their connections and answer nothing."""
+    for process in hung:
+        os.kill(process.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(Failure, match=r"^No batch came from .* within 2 seconds\."):
-            list(reader)
+        yield
     finally:
-        for worker in service.workers:
-            os.kill(worker.pid, signal.SIGCONT)
+        for process in hung:
+            os.kill(process.pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_what_hangs_ends_the_training_in_the_configured_time(service, batches_of):
+    address = service.address.removeprefix("grpc://")
+    for hung in ([service.dispatcher], service.workers):
+        reader = taken(batches_of(service.address))
+        next(reader)
+        with hanging(hung):
+            assert answers(address, 1.0) == (hung == service.workers)
+            impatient = in_time(reader, DataService(service.address, 2.0))
+            with pytest.raises(Failure, match=r"^No batch came from .* within 2 seconds\."):
+                list(itertools.islice(impatient, 100 * STEPS))
+    assert answers(address, 30.0)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_its_checkpoint_once_what_hung_is_mended(
+    service, train_digits, tmp_path
+):
+    class HangsAfter(Checkpoints):
+        """Once there is a checkpoint, the workers of the service hang."""
+
+        def write(self, checkpoint):
+            super().write(checkpoint)
+            until_mended.enter_context(hanging(service.workers))
+            waiting.timeout_seconds = 2.0
+
+    waiting = SimpleNamespace(address=service.address, timeout_seconds=60.0)
+    keys = {"epochs": 6, "strategy": "streaming", "service": waiting}
+    folder = str(tmp_path / "checkpoint")
+    with contextlib.ExitStack() as until_mended, pytest.raises(Failure, match="within 2 seconds"):
+        train_digits(HangsAfter(folder, 20, 1e9), tmp_path / "log", **keys)
+    waiting.timeout_seconds = 60.0
+    resumed = train_digits(Checkpoints(folder, None, 1e9), tmp_path / "log", **keys)
+    assert resumed.resumed_at_step >= 20
+    assert len(resumed.history) == 6
 
 
 def test_batches_that_come_in_time_are_passed_on_to_their_end():

@@ -1,5 +1,6 @@
-"""Work on shards on a real Flink: the results and failures of this process."""
+"""Work on shards on a real Flink and on Prism: the results and failures of this process."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -8,23 +9,36 @@ import tensorflow as tf
 
 from benchmarks.engines.flink import flink
 from components.engine import run_shards
+from components.engine_arguments import beam_arguments
 from components.engine_job import BeamEngine
 from components.statistics_gen import image_statistics
 from failures import EngineFailure, Failure
+from settings.beam import Beam
 from settings.data import Features
 from tests.components import shard_work
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
+@contextlib.contextmanager
+def on_flink(folder):
     if "FLINK_JARS" not in os.environ:
         pytest.skip("FLINK_JARS is not set: python -m benchmarks.engines.flink fetches them")
-    jars, folder = Path(os.environ["FLINK_JARS"]), tmp_path_factory.mktemp("flink")
-    with flink(jars, folder) as address:
-        words = ["--runner=PortableRunner", f"--job_endpoint={address}", "--parallelism=2"]
-        yield BeamEngine("Transform", [*words, "--environment_type=LOOPBACK"])
+    with flink(Path(os.environ["FLINK_JARS"]), folder) as address:
+        yield Beam.of(engine="flink", job_service=address, parallelism=2, retries=0)
+
+
+@contextlib.contextmanager
+def on_prism(folder):
+    if "PRISM" not in os.environ:
+        pytest.skip("PRISM names no program: docs/scale_out.md says how to build it")
+    yield Beam.of(engine="prism", prism_binary=os.environ["PRISM"], retries=0)
+
+
+@pytest.fixture(scope="module", params=[on_flink, on_prism], ids=["Flink", "Prism"])
+def engine(request, tmp_path_factory):
+    with request.param(tmp_path_factory.mktemp("engine")) as beam:
+        yield BeamEngine("Transform", beam_arguments(beam))
 
 
 def test_results_and_failures_are_those_of_this_process(engine, tmp_path):
@@ -36,7 +50,7 @@ def test_results_and_failures_are_those_of_this_process(engine, tmp_path):
 
 def test_what_fails_there_is_reported_as_the_engines_in_one_line(engine, tmp_path):
     reports = str(tmp_path / "reports")
-    with pytest.raises(EngineFailure, match=r"^the Beam job steadyfeed-transform on the .*$"):
+    with pytest.raises(EngineFailure, match=r"^the Beam job steadyfeed-transform on .*$"):
         list(run_shards(shard_work.block_the_report, [reports], reports, engine))
 
 
