@@ -48,11 +48,9 @@ def existing(destination: str, number: int) -> Version:
     """
     versions = {version.number: version for version in list_versions(destination)}
     if number not in versions:
-        there = ", ".join(map(str, versions)) or "none"
-        raise Failure(
-            f"The push destination {destination} holds no version {number}. It holds: {there}. "
-            "Name one of them."
-        )
+        there = ", ".join(map(str, versions))
+        way_on = f"It holds: {there}. Name one of them." if there else "Run the pipeline first."
+        raise Failure(f"The push destination {destination} holds no version {number}. {way_on}")
     return versions[number]
 
 

@@ -109,6 +109,8 @@ def test_a_version_that_is_not_there_is_one_line_with_those_that_are(store):
 def test_an_empty_destination_is_reported(tmp_path, capsys):
     assert main(["models", "list", "--destination", str(tmp_path / "none")]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'none'} holds no version yet.\n"
+    assert main(["models", "show", "--destination", str(tmp_path / "none"), "3"]) == 1
+    assert capsys.readouterr().err.endswith("holds no version 3. Run the pipeline first.\n")
 
 
 @pytest.mark.parametrize("action", [["list"], ["pin", "1"], ["rollback"], ["prune"]])
