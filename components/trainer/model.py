@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 import models
-from components import graph_error
+from components import graph_error, own_code
 from components.trainer import own_network
 from components.trainer.first_weights import FirstWeights, KerasFile
 from failures import Failure
@@ -94,4 +94,5 @@ def _known_pixels(
 
 def _own_model(section: Model, images, pixels, classes: int, per_pixel: bool | None) -> keras.Model:
     logits = own_network.logits_of(section.name, section.parameters, pixels, classes, per_pixel)
-    return keras.Model(images, logits, name=split(section.name)[1])
+    with own_code.reported("Trainer", section.name):  # They may come from elsewhere.
+        return keras.Model(images, logits, name=split(section.name)[1])

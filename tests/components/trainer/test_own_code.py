@@ -173,6 +173,9 @@ NETWORKS = """
     def exits(pixels, classes):
         raise SystemExit("no licence")
 
+    def elsewhere(pixels, classes):
+        return layers.Dense(classes)(keras.Input((3,)))
+
     class Layered(layers.Layer):
         def __init__(self, classes: int, width: int = 2):
             super().__init__()
@@ -234,6 +237,11 @@ def test_all_but_the_classifier_of_a_users_model_is_its_body(kit):
             r"code:defect failed in .*/code.py:15: AttributeError: .*no_such_attribute",
         ),
         ("nothing", None, r"code:nothing returns NoneType; allowed: \(None, 10\) or "),
+        (
+            "elsewhere",
+            None,
+            r"code:elsewhere failed: ValueError: Output .* is not connected to `in",
+        ),
         ("exits", None, r"code:exits failed in .*/code.py:21: SystemExit: no licence"),
     ],
 )
