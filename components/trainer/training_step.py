@@ -14,6 +14,7 @@ from components.trainer.freezing import Freezing
 from components.trainer.losses import Answers, Judged
 from components.trainer.mixing import Mixer
 from components.trainer.weight_average import WeightAverage
+from failures import Failure
 from settings.training import Training
 
 
@@ -199,7 +200,15 @@ class Steps:
                 loss += tf.add_n(penalties) / times
             loss = self.optimizer.scale_loss(loss)
         variables = [weight.value for weight in self.model.trainable_variables]
-        return logits, judged, tape.gradient(loss, variables)
+        gradients = tape.gradient(loss, variables)
+        if variables and all(gradient is None for gradient in gradients):
+            raise Failure(
+                "Trainer: no weight has a gradient: the loss does not depend on the logits, or the "
+                "logits not on the weights, by operations that TensorFlow can differentiate."
+            )
+        # A weight that user code never uses has none; clipping and accumulating need a number.
+        pairs = zip(gradients, variables, strict=True)
+        return logits, judged, [tf.zeros_like(v) if g is None else g for g, v in pairs]
 
     def _average_weights(self) -> None:
         if self._average:

@@ -11,6 +11,8 @@ from components.trainer.augmentation import Augmenter
 from components.trainer.freezing import Freezing
 from components.trainer.losses import Loss
 from components.trainer.model import build_model
+from components.trainer.optimizer import build_optimizer
+from components.trainer.training_step import Steps
 from failures import Failure
 from settings.augmentation import Augmentation
 from settings.model import Model
@@ -320,3 +322,44 @@ def test_what_other_code_raises_is_not_traced_to_ones_own(kit):
     names = [f"{kit(LAYERS)}:Late"]
     with pytest.raises(ZeroDivisionError), traced_to("Trainer", names):
         raise ZeroDivisionError
+
+
+GRADIENTS = """
+    import keras
+    import tensorflow as tf
+    from keras import layers
+
+    def flat(logits, targets):
+        return tf.zeros(tf.shape(logits)[:-1])
+
+    class Spare(layers.Layer):
+        def __init__(self, classes: int):
+            super().__init__()
+            self.head, self.spare = layers.Dense(classes), self.add_weight(shape=(2,))
+
+        def call(self, pixels):
+            return self.head(keras.ops.mean(pixels, (1, 2)))
+"""
+
+
+def one_step(model, **keys):
+    training = Training.of(batch_size=2, **keys)
+    steps = Steps(model, build_optimizer(training, 1), training, tf.distribute.get_strategy())
+    batch = tf.zeros([2, 4, 4, 1], tf.uint8), tf.constant([0, 1], tf.int64)
+    spec = tuple(tf.TensorSpec.from_tensor(part) for part in batch)
+    steps.compile_training(spec)([batch])
+    return steps
+
+
+def test_a_loss_that_does_not_depend_on_the_logits_is_refused_in_one_line(kit):
+    module = kit(GRADIENTS)
+    with pytest.raises(Failure, match=r"^Trainer: no weight has a gradient: the loss does not de"):
+        one_step(built(f"{module}:Spare"), loss=f"{module}:flat")
+
+
+def test_a_weight_that_is_never_used_stays_as_it_is(kit):
+    model = built(f"{kit(GRADIENTS)}:Spare")
+    [spare] = [one for one in model.trainable_variables if tuple(one.shape) == (2,)]
+    before = spare.numpy()
+    one_step(model, gradient_clip_norm=1.0, gradient_accumulation=2)
+    np.testing.assert_array_equal(spare.numpy(), before)
