@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from cli.configuration_arguments import add_configuration, configuration_of
+from failures import Failure
 from files import writing
 from pipeline.quiet import chatter_away
 
@@ -50,11 +51,18 @@ def _feed(arguments):
         from components.trainer.certification.certify import certify, inputs
 
         for candidate in inputs(configuration, files):
-            if candidate.refused:
-                print(f"{candidate.strategy:<10} not possible: {candidate.refused}", flush=True)
+            refused = candidate.refused
+            try:
+                made = None if refused else certify(candidate.build, chosen, batch_size)
+            except Failure as failure:
+                if candidate.strategy != "disk":  # What it alone needs is a folder to write to.
+                    raise
+                refused = str(failure).rstrip(".")
+            if refused:
+                print(f"{candidate.strategy:<10} not possible: {refused}", flush=True)
                 continue
-            found.append(certify(candidate.build, chosen, batch_size))
-            print(_line(found[-1], chosen.enough), flush=True)
+            found.append(made)
+            print(_line(made, chosen.enough), flush=True)
     if arguments.output:
         _write(arguments.output, chosen, found)
     return 0 if any(one.enough for one in found) else 1

@@ -62,6 +62,22 @@ def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quickly")
+def test_a_cache_that_cannot_be_written_rules_out_the_disk_alone(
+    digits_run, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "file").touch()
+    cache = ("--set", f"training.input.cache_dir={tmp_path}/file/cache")
+    some = functools.partial(inputs, strategies=["disk", "memory"])
+    monkeypatch.setattr(f"{CERTIFICATION}.inputs", some)
+
+    assert main(["feed", *digits_run.place, *cache, "--accelerator", "50"]) == 0
+    said = capfd.readouterr().out
+    assert f"disk       not possible: The input cache in {tmp_path}/file/cache cannot be" in said
+    assert "memory     utilisation" in said
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quickly")
 def test_a_strategy_that_is_not_possible_is_named_with_why(digits_run, monkeypatch, capfd):
     monkeypatch.setattr("components.trainer.input.jpeg.available", lambda: False)
     only = functools.partial(inputs, strategies=["compressed"])
