@@ -13,10 +13,11 @@ import yaml
 from components.engine_arguments import beam_arguments
 from files import writing
 from files.strict_json import text_of
-from kfp import data_service_job, worker_job
+from kfp import data_service_job, trial_job, worker_job
 from kfp.data_fingerprint import STEP, add_data_fingerprint, asked_for, driver_of
 from kfp.entrypoint import BEAM
 from kfp.image_tag import with_tag
+from kfp.indexed_job import waiting
 from kfp.needed_packages import check_images
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
@@ -57,6 +58,7 @@ def compile_package(configuration, output):
         parameters,
         origin_variable(there),
         workers=there.training,
+        trials=there.tuner.parallel_trials if there.tuner else 1,
         beam=beam_arguments(there.beam),
     )
     return write_package(documents, Path(output))
@@ -68,6 +70,7 @@ def compile_pipeline(
     parameters: Sequence[RunParameter] = (),
     environment=None,
     workers: Workers | None = None,
+    trials: int = 1,
     beam: Sequence[str] = (),
 ):
     """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
@@ -77,6 +80,7 @@ def compile_pipeline(
       environment: {variable: value} for the step that pushes.
       workers: how many pods do the work of Trainer, and how often one may be lost; None for the
         step's own.
+      trials: how many the Tuner runs at a time.
       beam: Beam's arguments, for the steps that work on it.
 
     Raises:
@@ -106,7 +110,9 @@ def compile_pipeline(
             if name == PUSHING_STEP:
                 given |= environment or {}
             if name == worker_job.STEP:
-                given, step = _beside(step, kubeflow, workers or Workers())
+                given, step = _beside_trainer(step, kubeflow, workers or Workers())
+            if name == trial_job.STEP and kubeflow.trial_pods and trials > 1:
+                given, step = _beside_tuner(step, kubeflow, workers or Workers(), trials)
             executor["container"]["args"] += _state_of_files(component)
             _finish_container(executor["container"], name, step, kubeflow, given)
             steps[_EXECUTOR.format(name)] = step
@@ -207,16 +213,22 @@ def _finish_task(task, step, cached):
         }
 
 
-def _beside(trainer, kubeflow, workers):
+def _beside_trainer(trainer, kubeflow, workers):
     """(variables, step) of the Trainer, which may have pods beside it."""
     if workers.workers > 1:
         job = worker_job.template(kubeflow, workers, _image(trainer, kubeflow), _ENVIRONMENT)
-        return worker_job.variable(job), worker_job.waiting(kubeflow, trainer)
+        return worker_job.variable(job), waiting(kubeflow, trainer)
     if kubeflow.data_service_workers:
         image = _image(data_service_job.step_of(kubeflow), kubeflow)
         jobs = data_service_job.template(kubeflow, workers.worker_restarts, image, _ENVIRONMENT)
         return data_service_job.variable(jobs), trainer
     return {}, trainer
+
+
+def _beside_tuner(tuner, kubeflow, workers, trials):
+    image = _image(tuner, kubeflow)
+    job = trial_job.template(kubeflow, trials, workers.worker_restarts, image, _ENVIRONMENT)
+    return trial_job.variable(job), waiting(kubeflow, tuner)
 
 
 def _image(step, kubeflow):

@@ -54,7 +54,7 @@ def template(
     for name, given in ((TRAINER, kubeflow.step(TRAINER)), (STEP, step)):
         indexed_job.check_shared(kubeflow, given, name, "kubeflow.data_service_workers")
     command = ["python", "-m", "kfp.data_service_pod"]
-    program = indexed_job.Program(image, command, PORT, environment, _probes())
+    program = indexed_job.Program(image, command, environment, PORT, _probes())
     small = step.model_copy(update=_DISPATCHERS | {"gpu": 0})
     count = kubeflow.data_service_workers
     return {

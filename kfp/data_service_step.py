@@ -9,7 +9,6 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +30,7 @@ from kfp.data_service_job import (
 )
 from kfp.entrypoint import run
 from kfp.indexed_job import name_of
+from kfp.pods_beside import pods
 from pipeline.data_service import answers
 from pipeline.worker_processes import failure_of
 from settings.section import put
@@ -38,7 +38,6 @@ from settings.section import put
 _ASK_EVERY = 5.0  # seconds
 _ANSWER_SECONDS = 2.0
 _LONGEST_START = 1800.0  # seconds; a cluster may have to get a node first
-_LONGEST_LOOK = 60.0  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +85,7 @@ def service(template: Mapping, name: str, folder: Path) -> Iterator[str]:
     owner = None if here else shared_folder.this_pod()
     objects = named(template, name, str(folder), str(state), addresses, owner)
     try:
-        with (_processes if here else _pods)(objects, folder) as failed:
+        with (_processes if here else pods)(objects, folder) as failed:
             try:
                 _await(addresses, failed)
                 yield addresses.dispatcher
@@ -98,36 +97,6 @@ def service(template: Mapping, name: str, folder: Path) -> Iterator[str]:
     finally:
         for role, several in roles.items():
             shared_folder.keep_logs(folder / role, role, several)
-
-
-@contextlib.contextmanager
-def _pods(objects: Mapping[str, dict], folder: Path) -> Iterator[Callable[[], Failure | None]]:
-    """Runs the Jobs on the cluster; gives a function that tells what is wrong with them."""
-    from kfp.worker_cluster import Cluster, names_of  # It imports Kubernetes' client.
-
-    cluster, over = Cluster.of_this_pod(), threading.Event()
-    found, said = dict.fromkeys(names_of(objects, "Job")), {}
-
-    def watch():
-        while not over.wait(_ASK_EVERY):
-            shared_folder.still_here(folder)
-            for job in found:
-                try:
-                    state, found[job] = f"the Job {job}: {cluster.look_at(job)}", None
-                except Failure as failure:
-                    state, found[job] = str(failure), failure
-                if state != said.get(job):
-                    _log.info("%s", state)
-                    said[job] = state
-
-    watching = threading.Thread(target=watch, daemon=True)
-    with cluster.created(objects):
-        watching.start()
-        try:
-            yield lambda: next(filter(None, found.values()), None)
-        finally:
-            over.set()
-            watching.join(_LONGEST_LOOK)
 
 
 @contextlib.contextmanager

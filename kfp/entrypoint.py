@@ -9,6 +9,7 @@ It is a program of its own, in a pod, so it reports its failure itself.
 """
 
 import argparse
+import functools
 import importlib
 import json
 import logging
@@ -35,7 +36,13 @@ LOG_OUTPUT = "executor-logs"
 # cache's key. Later versions count them (kubeflow/pipelines#14340) and run the step again once.
 WORKERS = "STEADYFEED_WORKERS"  # `worker_job.template`, as JSON
 DATA_SERVICE = "STEADYFEED_DATA_SERVICE"  # `data_service_job.template`, as JSON
+TRIALS = "STEADYFEED_TRIALS"  # `trial_job.template`, as JSON
 BEAM = "STEADYFEED_BEAM"  # Beam's arguments, as a JSON list
+_PODS = {
+    WORKERS: ("kfp.worker_step", "train_together"),
+    DATA_SERVICE: ("kfp.data_service_step", "train_beside"),
+    TRIALS: ("kfp.trial_step", "search_with_pods"),
+}
 _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
 
 
@@ -54,26 +61,25 @@ def main(argv=None):
             own_code_flag.check_own_code(beam_args)
             given = json.loads(step.json_serialized_invocation_args)
             inputs_spec = json.loads(step.json_serialized_inputs_spec_args)
-            executor = step.executor_class_path
-            workers, service = os.environ.get(WORKERS), os.environ.get(DATA_SERVICE)
             if step.driver_class_path:
                 ask(step.driver_class_path, given, inputs_spec)
-            elif workers:
-                from kfp.worker_step import train_together
-
-                train_together(executor, given, inputs_spec, beam_args, json.loads(workers))
-            elif service:
-                from kfp.data_service_step import train_beside
-
-                train_beside(executor, given, inputs_spec, beam_args, json.loads(service))
             else:
-                run(executor, given, inputs_spec, beam_args)
+                _with_pods()(step.executor_class_path, given, inputs_spec, beam_args)
     except Exception as error:
         if not isinstance(error, Failure | ConfigurationError):
             traceback.print_exc()
         print(f"{step.component_id} failed: {in_one_line(error)}", file=sys.stderr)
         return Failure.exit_code
     return 0
+
+
+def _with_pods():
+    """`run`, or what does the same with pods beside this one, where the step is given any."""
+    for variable, (module, name) in _PODS.items():
+        if variable in os.environ:
+            work = getattr(importlib.import_module(module), name)
+            return functools.partial(work, template=json.loads(os.environ[variable]))
+    return run
 
 
 def _parse(argv):

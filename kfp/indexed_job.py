@@ -26,8 +26,8 @@ class Program:
 
     image: str  # with a tag
     command: Sequence[str]
-    port: int  # to which each of them listens
     environment: Mapping[str, str]  # of every step; the step's own variables are added
+    port: int | None = None  # to which each of them listens
     probes: Mapping[str, dict] = dataclasses.field(default_factory=dict)
 
 
@@ -89,7 +89,7 @@ def named(
     """The objects with their names, and the arguments of the pods' programs.
 
     Args:
-      given: {"service": a Service, part: a Job}.
+      given: {"service": a Service or none, part: a Job}.
       service: the Service's name, which the pods' labels carry.
       jobs: {part: (the Job's name, its pods' arguments)}.
       owner: the pod that all of them are deleted with; None for none.
@@ -101,8 +101,9 @@ def named(
         pod["metadata"]["labels"][_LABEL] = service
         pod["spec"]["subdomain"] = service
         pod["spec"]["containers"][0]["args"] = list(arguments)
-    made["service"]["metadata"]["name"] = service
-    made["service"]["spec"]["selector"] = {_LABEL: service}
+    if "service" in made:
+        made["service"]["metadata"]["name"] = service
+        made["service"]["spec"]["selector"] = {_LABEL: service}
     for one in made.values():
         one["metadata"]["labels"][_LABEL] = service
         if owner:
@@ -141,6 +142,12 @@ def check_shared(kubeflow: Kubeflow, step: Step, name: str, key: str) -> None:
     )
 
 
+def waiting(kubeflow: Kubeflow, step: Step) -> Step:
+    """What a step itself gets, which creates the Job and waits: its files, and no GPU."""
+    kept = ("volumes", "retries", "retry_after_seconds", "cache")
+    return kubeflow.every_step.model_copy(update={name: getattr(step, name) for name in kept})
+
+
 def _rules() -> list[dict]:
     """Which ends of a pod count: the first rule that fits."""
     moved = {"type": "DisruptionTarget", "status": "True"}  # evicted, preempted, a lost node
@@ -163,7 +170,6 @@ def _pod(kubeflow: Kubeflow, step: Step, program: Program) -> dict:
         "image": program.image,
         "command": list(program.command),
         "env": _variables(step, program.environment),
-        "ports": [{"name": "grpc", "containerPort": program.port}],
         "resources": _resources(kubeflow, step),
         "volumeMounts": [
             {"name": f"volume-{number}", "mountPath": volume.mount_path}
@@ -175,6 +181,8 @@ def _pod(kubeflow: Kubeflow, step: Step, program: Program) -> dict:
         },
         **program.probes,
     }
+    if program.port:
+        container["ports"] = [{"name": "grpc", "containerPort": program.port}]
     volumes = [
         {"name": f"volume-{number}", "persistentVolumeClaim": {"claimName": volume.claim}}
         for number, volume in enumerate(step.volumes)

@@ -6,7 +6,6 @@ from files.strict_json import text_of
 from kfp import indexed_job
 from kfp.entrypoint import WORKERS
 from settings.kubeflow import Kubeflow
-from settings.kubernetes import Step
 from settings.workers import Workers
 
 STEP = "Trainer"
@@ -27,7 +26,7 @@ def template(
     """
     step = kubeflow.step(STEP)
     indexed_job.check_shared(kubeflow, step, STEP, "training.workers above 1")
-    program = indexed_job.Program(image, ["python", "-m", "kfp.worker"], PORT, environment)
+    program = indexed_job.Program(image, ["python", "-m", "kfp.worker"], environment, PORT)
     job = indexed_job.job_of(kubeflow, step, program, workers.workers, workers.worker_restarts)
     return {"service": indexed_job.headless_service(PORT), "job": job}
 
@@ -50,12 +49,6 @@ def addresses_of(job: Mapping) -> Sequence[str]:
 
 def _addresses(name: str, job: Mapping) -> Sequence[str]:
     return indexed_job.pod_addresses(name, name, job["spec"]["completions"], PORT)
-
-
-def waiting(kubeflow: Kubeflow, step: Step) -> Step:
-    """What the step itself gets, which creates the Job and waits: its files, and no GPU."""
-    kept = ("volumes", "retries", "retry_after_seconds", "cache")
-    return kubeflow.every_step.model_copy(update={name: getattr(step, name) for name in kept})
 
 
 def variable(made: Mapping) -> dict[str, str]:

@@ -171,6 +171,9 @@ class Configuration(Section):
             f"kubeflow.data_service_workers {self.kubeflow.data_service_workers}": (
                 self.kubeflow.data_service_workers
             ),
+            "kubeflow.trial_pods": self.tuner
+            and self.tuner.parallel_trials > 1
+            and self.kubeflow.trial_pods,
         }
         asked = [key for key, is_given in keys.items() if is_given]
         if not asked:

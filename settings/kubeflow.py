@@ -87,14 +87,19 @@ class Kubeflow(Section):
     gpu_resource: str = Field("nvidia.com/gpu", description="the cluster's name for a GPU")
     worker_queue: ObjectName | None = Field(
         None,
-        description="Kueue's LocalQueue in which the Jobs of training.workers and of "
-        "data_service_workers wait; omit for none",
+        description="Kueue's LocalQueue in which the Jobs of training.workers, "
+        "data_service_workers and trial_pods wait; omit for none",
     )
     data_service_workers: Annotated[int, Field(ge=0, le=256)] = Field(
         0,
         description="pods of a tf.data service that read and decode the training images, made for "
         "the time of the training, for streaming alone: what a lost one had is left out of the "
         "epoch",
+    )
+    trial_pods: bool = Field(
+        False,
+        description="a pod for each of the tuner.parallel_trials that run at a time, with what "
+        "steps.Tuner gives; else they are processes of the Tuner's own pod",
     )
     every_step: Step = Step()
     steps: dict[str, Step] = Field({}, description="by component id, as in Trainer")

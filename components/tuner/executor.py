@@ -14,6 +14,7 @@ from components.trainer.cluster import place
 from components.trainer.history import History
 from components.trainer.training_job import TrainingJob
 from components.tuner.attempt import Attempt
+from components.tuner.far_trials import RUNNERS, FarTrials
 from components.tuner.known_trials import KnownTrials
 from components.tuner.reading import TRIALS, Trial, read_trials
 from components.tuner.search import in_words, search
@@ -52,7 +53,7 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     folder = _state_folder(job, tuner)
     logs = os.path.join(folder, TRIALS)
 
-    trials = Trials(tuner.parallel_trials)
+    trials = _trials(tuner.parallel_trials)
     train_one = trials.run if tuner.parallel_trials > 1 else objective_of
 
     known = KnownTrials.beside(job.checkpoint_dir)
@@ -85,6 +86,11 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     best.set_float_custom_property(tuner.objective, trial.score)
     summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found, histories)}"
     results.set_string_custom_property("summary", summary)
+
+
+def _trials(at_once: int) -> Trials:
+    runners = os.environ.get(RUNNERS)
+    return FarTrials(at_once, Path(runners)) if runners else Trials(at_once)
 
 
 def _of_how_many(found, histories: Sequence[History]) -> str:

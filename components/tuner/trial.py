@@ -1,13 +1,11 @@
 """One trial of a search: in this process, or `python -m components.tuner.trial FOLDER`."""
 
 import dataclasses
-import json
 import logging
 import os
 import pickle
 import sys
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,11 +18,11 @@ from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
 from components.tuner.attempt import Attempt
 from components.tuner.poor_trials import PoorTrial, PoorTrials, TrialLog
+from components.tuner.trial_files import RESULT, TRIAL
 from failures import Failure, in_one_line
 from files import writing
 from files.strict_json import text_of
 
-TRIAL, RESULT = "trial.pickle", "result.json"
 _MEMORY_KEY = "training.input.memory_limit_mb"
 
 
@@ -94,12 +92,6 @@ def main(folder: Path) -> int:
         result = {"defect": in_one_line(error)}
     writing.write(folder / RESULT, text_of(result))
     return 0
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """{"reached": …}, {"failure": …} or {"defect": …}; None where the process was killed."""
-    file = folder / RESULT
-    return json.loads(file.read_text()) if file.exists() else None
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 from components.child_environment import child_environment, last_words, project_on_path
 from components.tuner.attempt import Attempt
-from components.tuner.trial import TRIAL, read_result
+from components.tuner.trial_files import TRIAL, process_lost, read_result
 from components.visible_gpus import visible_gpus
 from failures import Failure
 
@@ -50,17 +51,19 @@ class Trials:
                 process.kill()
 
     def _run(self, place: int, attempt: Attempt) -> float:
-        with tempfile.TemporaryDirectory(prefix="trial-") as name, tempfile.TemporaryFile() as said:
-            Path(name, TRIAL).write_bytes(pickle.dumps((attempt, self._at_once)))
-            words = self._process(place, name, said)
-            result = read_result(Path(name))
-        if result is None:
-            raise Failure(f"Tuner: its process ended before the training did ({words}).")
+        result = self._result(place, attempt)
         if "failure" in result:
             raise Failure(result["failure"])
         if "defect" in result:
             raise RuntimeError(result["defect"])
         return result["reached"]
+
+    def _result(self, place: int, attempt: Attempt) -> dict[str, Any]:
+        """What the trial left, in the form of `read_result`."""
+        with tempfile.TemporaryDirectory(prefix="trial-") as name, tempfile.TemporaryFile() as said:
+            Path(name, TRIAL).write_bytes(pickle.dumps((attempt, self._at_once)))
+            words = self._process(place, name, said)
+            return read_result(Path(name)) or process_lost(words)
 
     def _process(self, place: int, folder: str, said) -> str:
         with self._lock:

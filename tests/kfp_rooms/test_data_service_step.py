@@ -12,7 +12,7 @@ from kubernetes import client
 from cli.command_line import main
 from components.free_ports import free_ports
 from failures import Failure
-from kfp import data_service_step, shared_folder, worker_cluster
+from kfp import data_service_step, pods_beside, shared_folder, worker_cluster
 from kfp.data_service_job import Addresses, template
 from kfp.launcher_paths import ROOT_VARIABLE
 from kfp.worker_cluster import Cluster
@@ -29,6 +29,7 @@ NAME = "steadyfeed-data-1"
 def given(tmp_path, monkeypatch):
     """The template of a dispatcher and two workers; looks at them are a moment apart."""
     monkeypatch.setattr(data_service_step, "_ASK_EVERY", 0.02)
+    monkeypatch.setattr(pods_beside, "_LOOK_EVERY", 0.02)
     volume = {"claim": "shared", "mount_path": str(tmp_path)}
     section = {
         "work_dir": str(tmp_path),

@@ -1,0 +1,54 @@
+"""Several trials at a time, each done by a runner elsewhere that sees the same folder."""
+
+import pickle
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from components.tuner.attempt import Attempt
+from components.tuner.trial_files import TRIAL, read_result
+from components.tuner.trials import Trials
+from failures import Failure
+from files import writing
+
+# The variable that names the folder of the runners; whoever starts them sets it for the search.
+RUNNERS = "STEADYFEED_TRIAL_RUNNERS"
+LOST = "lost"  # the file there that says why there will be no runners any more
+_LOOK_EVERY = 1.0  # seconds
+
+
+class RunnersLost(RuntimeError):
+    """The search ends: there are no runners any more."""
+
+
+class FarTrials(Trials):
+    """Leaves trials to `trial_runner`s, one for each place.
+
+    Args:
+      at_once: how many places there are.
+      folder: has the folder of each place, named by its number from 0.
+    """
+
+    def __init__(self, at_once: int, folder: Path):
+        super().__init__(at_once)
+        self._folder = folder
+
+    def _result(self, place: int, attempt: Attempt) -> dict[str, Any]:
+        trial = self._folder / str(place) / uuid.uuid4().hex
+        try:
+            # A runner has all of its pod.
+            writing.write(trial / TRIAL, pickle.dumps((attempt, 1)))
+            while (result := read_result(trial)) is None:
+                self._check()
+                time.sleep(_LOOK_EVERY)
+            return result
+        finally:
+            writing.remove(trial)  # A runner that is still at it ends it.
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Failure("Tuner: the search was ended.")
+        lost = self._folder / LOST
+        if lost.exists():
+            raise RunnersLost(lost.read_text())

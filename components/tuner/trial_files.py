@@ -1,0 +1,18 @@
+"""What a search and a trial in another process leave for each other in a folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+TRIAL, RESULT = "trial.pickle", "result.json"
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """{"reached": …}, {"failure": …} or {"defect": …}; None where there is none yet."""
+    file = folder / RESULT
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def process_lost(words: str) -> dict[str, str]:
+    """The result of a trial that left none; `words` say how its process ended."""
+    return {"failure": f"Tuner: its process ended before the training did ({words})."}

@@ -1,0 +1,27 @@
+"""`python -m kfp.trial_pod FOLDER TRIALS`: a pod that does the trials of a search, one by one."""
+
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+
+from components.tuner.trial_runner import serve
+from kfp.indexed_job import INDEX
+from kfp.shared_folder import log_of
+from kfp.worker import end_without_the_step
+from pipeline import surroundings
+from pipeline.program import LOG_FORMAT
+
+
+def main(folder: Path, trials: Path) -> None:
+    surroundings.pin()
+    number = os.environ[INDEX]
+    handlers = [logging.StreamHandler(), logging.FileHandler(log_of(folder, int(number)))]
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
+    threading.Thread(target=end_without_the_step, args=(folder,), daemon=True).start()
+    serve(trials / number)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

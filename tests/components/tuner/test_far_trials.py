@@ -1,0 +1,105 @@
+"""Trials are left in a folder for runners elsewhere, and their results come back."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+from components.tuner import far_trials, trial_runner
+from components.tuner.attempt import Attempt
+from components.tuner.far_trials import LOST, FarTrials, RunnersLost
+from components.tuner.trial_files import RESULT, TRIAL
+from failures import Failure
+from tests.processes import wait_for
+
+REACH = (
+    "import pathlib, sys; pathlib.Path(sys.argv[1], 'result.json').write_text('{\"reached\": 0.5}')"
+)
+ATTEMPT = Attempt(None, "validation_loss", "", {})
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch):
+    monkeypatch.setattr(far_trials, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(trial_runner, "_LOOK_EVERY", 0.01)
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """A function (programs that stand in for trials, in order): starts the runner of place 0."""
+    over, threads, started = threading.Event(), [], []
+
+    def glance(seconds):
+        if over.wait(seconds):
+            raise SystemExit
+
+    def start(*programs):
+        left = list(programs)
+
+        def begin(command, **given):
+            process = subprocess.Popen([sys.executable, "-c", left.pop(0), command[-1]], **given)
+            started.append(process)
+            return process
+
+        names = {"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}
+        monkeypatch.setattr(trial_runner, "subprocess", SimpleNamespace(Popen=begin, **names))
+        monkeypatch.setattr(trial_runner, "time", SimpleNamespace(sleep=glance))
+        threads.append(threading.Thread(target=trial_runner.serve, args=(tmp_path / "0",)))
+        threads[-1].start()
+        return started
+
+    yield start
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def trials(tmp_path):
+    return FarTrials(1, tmp_path)
+
+
+def left_in(folder):
+    return list(folder.glob(f"*/*/{TRIAL}"))
+
+
+def test_the_result_of_a_runner_is_that_of_the_trial(runner, trials, tmp_path):
+    runner(REACH, REACH)
+    assert trials.run(ATTEMPT) == 0.5
+    assert trials.run(ATTEMPT) == 0.5
+    assert left_in(tmp_path) == []
+
+
+def test_a_trial_whose_process_is_killed_counts_as_failed(runner, trials):
+    runner("import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(Failure, match=r"^Tuner: its process ended before the training did \(exit"):
+        trials.run(ATTEMPT)
+
+
+def test_a_runner_that_starts_again_does_the_trial_that_a_lost_one_was_at(runner, trials, tmp_path):
+    with ThreadPoolExecutor() as threads:
+        reached = threads.submit(trials.run, ATTEMPT)
+        wait_for(lambda: left_in(tmp_path))
+        runner(REACH)
+        assert reached.result(60) == 0.5
+
+
+def test_a_search_that_ends_ends_the_trial_of_its_runner(runner, trials, tmp_path):
+    started = runner("import time; time.sleep(600)")
+    with ThreadPoolExecutor() as threads:
+        reached = threads.submit(trials.run, ATTEMPT)
+        wait_for(lambda: started)
+        trials.close()
+        with pytest.raises(Failure, match="the search was ended"):
+            reached.result(60)
+    wait_for(lambda: started[0].poll() is not None)
+    assert not list(tmp_path.glob(f"*/*/{RESULT}"))
+
+
+def test_without_runners_the_search_ends(trials, tmp_path):
+    (tmp_path / LOST).write_text("the Job failed: its pods were lost too often")
+    with pytest.raises(RunnersLost, match="lost too often"):
+        trials.run(ATTEMPT)
