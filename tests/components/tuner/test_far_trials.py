@@ -1,5 +1,6 @@
 """Trials are left in a folder for runners elsewhere, and their results come back."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -36,6 +37,10 @@ def runner(tmp_path, monkeypatch):
         if over.wait(seconds):
             raise SystemExit
 
+    def serve():
+        with contextlib.suppress(SystemExit):
+            trial_runner.serve(tmp_path / "0")
+
     def start(*programs):
         left = list(programs)
 
@@ -47,7 +52,7 @@ def runner(tmp_path, monkeypatch):
         names = {"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}
         monkeypatch.setattr(trial_runner, "subprocess", SimpleNamespace(Popen=begin, **names))
         monkeypatch.setattr(trial_runner, "time", SimpleNamespace(sleep=glance))
-        threads.append(threading.Thread(target=trial_runner.serve, args=(tmp_path / "0",)))
+        threads.append(threading.Thread(target=serve))
         threads[-1].start()
         return started
 
