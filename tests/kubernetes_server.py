@@ -156,9 +156,10 @@ class KubernetesServer:
     def _start(self, name, pod, index, addresses):
         [container] = pod["containers"]
         environment = {one["name"]: one.get("value", "a secret") for one in container["env"]}
-        # The names of pods are known in a cluster only.
         environment |= {"JOB_COMPLETION_INDEX": str(index), "PYTHONPATH": str(ROOT)}
-        environment["TF_CONFIG"] = tf_config(addresses, index)
+        if "ports" in container:
+            # The names of pods are known in a cluster only.
+            environment["TF_CONFIG"] = tf_config(addresses, index)
         python, *rest = container["command"]
         assert python == "python"
         self.starts.append(name)
