@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
@@ -41,3 +42,34 @@ def toy_package(tmp_path_factory):
         return write_toy_package(folder / name, destination, **given)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def package_with_pods(tmp_path_factory):
+    """The spec of a package of digits whose Trainer has a data service and whose Tuner has pods."""
+    from kfp.compile_package import compile_package
+    from kfp.package_rules import read_package
+    from settings.reading import load
+
+    step = {"gpu": 1, "volumes": [{"claim": "shared", "mount_path": "/work"}]}
+    kubeflow = {
+        "work_dir": "/work/steadyfeed",
+        "data_service_workers": 3,
+        "trial_pods": True,
+        "every_step": {"cpu": "1", "memory": "4Gi"},
+        "steps": {"Trainer": step, "Tuner": step, "DataService": {"cpu": "16"}},
+    }
+    tuner = {
+        "trials": 8,
+        "epochs": 1,
+        "parallel_trials": 3,
+        "search_space": {"training.learning_rate": {"choices": [0.001, 0.01]}},
+    }
+    words = [
+        f"{name}={yaml.safe_dump(section, default_flow_style=True, width=10**6)}"
+        for name, section in {"kubeflow": kubeflow, "tuner": tuner}.items()
+    ]
+    words.append("training.input.data_service=grpc://localhost:5050")
+    file = tmp_path_factory.mktemp("pods") / "digits.yaml"
+    spec, _ = read_package(compile_package(load("configs/digits.yaml", words), file))
+    return spec

@@ -3,15 +3,12 @@
 import json
 
 import pytest
-import yaml
 
 from failures import ConfigurationError
 from kfp.data_service_job import named, pod_addresses, step_of, template
 from kfp.entrypoint import DATA_SERVICE
 from kfp.indexed_job import name_of
-from kfp.package_rules import read_package
 from settings.kubeflow import Kubeflow
-from settings.reading import load
 from tests.kubernetes_schema import mistakes
 
 OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "digits-abc", "uid": "1-2-3"}
@@ -125,19 +122,10 @@ def test_a_service_that_cannot_see_the_trainers_files_is_refused(given, key):
         objects(**given)
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    from kfp.compile_package import compile_package
-
-    written = yaml.safe_dump(SECTION, default_flow_style=True, width=10**6)
-    words = [f"kubeflow={written}", "training.input.data_service=grpc://localhost:5050"]
-    file = tmp_path_factory.mktemp("service") / "digits.yaml"
-    return read_package(compile_package(load("configs/digits.yaml", words), file))
-
-
-def test_the_package_has_the_service_in_the_trainers_step_which_keeps_its_gpu(package):
-    spec, _ = package
-    executors = spec["deploymentSpec"]["executors"]
+def test_the_package_has_the_service_in_the_trainers_step_which_keeps_its_gpu(
+    package_with_pods,
+):
+    executors = package_with_pods["deploymentSpec"]["executors"]
     container = executors["Trainer_executor"]["container"]
     assert container["image"].endswith("-gpu")
     assert container["resources"]["accelerator"]["resourceCount"] == "1"
@@ -152,6 +140,7 @@ def test_the_package_has_the_service_in_the_trainers_step_which_keeps_its_gpu(pa
     ]
 
 
-def test_the_address_of_this_machines_service_does_not_travel_with_the_package(package):
-    spec, _ = package
-    assert "localhost:5050" not in json.dumps(spec["root"]["dag"])
+def test_the_address_of_this_machines_service_does_not_travel_with_the_package(
+    package_with_pods,
+):
+    assert "localhost:5050" not in json.dumps(package_with_pods["root"]["dag"])

@@ -3,25 +3,16 @@
 import json
 
 import pytest
-import yaml
 
 from failures import ConfigurationError
 from kfp.entrypoint import TRIALS
-from kfp.package_rules import read_package
 from kfp.trial_job import named, template
 from settings.kubeflow import Kubeflow
-from settings.reading import load
 from tests.kubernetes_schema import mistakes
 
 OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "digits-abc", "uid": "1-2-3"}
 TUNER = {"gpu": 1, "memory": "16Gi", "volumes": [{"claim": "shared", "mount_path": "/work"}]}
 SECTION = {"work_dir": "/work/steadyfeed", "trial_pods": True, "steps": {"Tuner": TUNER}}
-SEARCH = {
-    "trials": 8,
-    "epochs": 1,
-    "parallel_trials": 3,
-    "search_space": {"training.learning_rate": {"choices": [0.001, 0.01]}},
-}
 
 
 def test_each_trial_that_runs_at_a_time_has_a_pod_with_the_tuners_gpu():
@@ -43,20 +34,11 @@ def test_runners_without_a_folder_in_common_are_refused():
         template(section, 3, 4, "steadyfeed:1", {})
 
 
-def test_the_tuners_step_has_the_job_and_itself_no_gpu(tmp_path):
-    from kfp.compile_package import compile_package
-
-    sections = {"kubeflow": SECTION, "tuner": SEARCH}
-    words = [
-        f"{name}={yaml.safe_dump(section, default_flow_style=True, width=10**6)}"
-        for name, section in sections.items()
-    ]
-    configuration = load("configs/digits.yaml", words)
-    assert configuration.needed_rights.startswith("On Kubeflow, kubeflow.trial_pods needs")
-    spec, _ = read_package(compile_package(configuration, tmp_path / "digits.yaml"))
-    executors = spec["deploymentSpec"]["executors"]
+def test_the_tuners_step_has_the_job_and_itself_no_gpu(package_with_pods):
+    executors = package_with_pods["deploymentSpec"]["executors"]
     container = executors["Tuner_executor"]["container"]
-    assert "resources" not in container
+    assert container["resources"] == {"resourceCpuLimit": "1", "resourceMemoryLimit": "4Gi"}
+    assert not container["image"].endswith("-gpu")
     [given] = [one["value"] for one in container["env"] if one["name"] == TRIALS]
     assert json.loads(given)["job"]["spec"]["completions"] == 3
     assert [name for name, one in executors.items() if TRIALS in json.dumps(one)] == [

@@ -12,17 +12,27 @@ import yaml
 from kubernetes import client
 
 from components.free_ports import free_ports
-from components.trainer.hyperparameters import read_best
-from kfp import data_service_step, pods_beside, shared_folder, worker_cluster
+from kfp import data_service_job, data_service_step, pods_beside, shared_folder, worker_cluster
 from kfp.backend_launcher import launch, place_of
 from kfp.data_service_job import Addresses
+from kfp.entrypoint import DATA_SERVICE, TRIALS, WORKERS
 from kfp.package_rules import read_package
 from kfp.worker_cluster import Cluster
+from settings.kubeflow import Kubeflow
+from settings.kubernetes import Step, Volume
 from settings.tuner import Tuner
 from tests.kubernetes_server import KubernetesServer
 from tests.processes import wait_for
 
 ROOT = "minio://bucket/digits/a-run"
+VOLUME = {"claim": "shared", "mount_path": "/work"}
+SEARCH = {
+    "trials": 2,
+    "epochs": 1,
+    "parallel_trials": 2,
+    "algorithm": "random",
+    "search_space": {"training.learning_rate": {"choices": [1e-7, 0.01]}},
+}
 TRAINING = {"batch_size": 2, "epochs": 2}  # 240 steps: enough are left after the first checkpoint
 
 
@@ -38,21 +48,32 @@ def server(tmp_path, monkeypatch):
     server.close()
 
 
-@pytest.fixture
-def container_of(tmp_path):
-    """A function (component, words, keys of `kubeflow`): its container in a package of digits."""
+@pytest.fixture(scope="module")
+def containers(tmp_path_factory):
+    """{step: its container} in a package of digits with two workers and two trials at a time."""
     from kfp.compile_package import compile_package
     from settings.reading import load
 
-    def compiled(component, *words, **keys):
-        volume = {"claim": "shared", "mount_path": str(tmp_path)}
-        kubeflow = {"work_dir": str(tmp_path), "steps": {component: {"volumes": [volume]}}} | keys
-        written = yaml.safe_dump(kubeflow, default_flow_style=True, width=10**6)
-        configuration = load("configs/digits.yaml", [f"kubeflow={written}", *words])
-        spec, _ = read_package(compile_package(configuration, tmp_path / "digits.yaml"))
-        return spec["deploymentSpec"]["executors"][f"{component}_executor"]["container"]
+    steps = {name: {"volumes": [VOLUME]} for name in ("Trainer", "Tuner")}
+    sections = {
+        "kubeflow": {"work_dir": "/work/steadyfeed", "trial_pods": True, "steps": steps},
+        "tuner": SEARCH,
+    }
+    words = [
+        f"{name}={yaml.safe_dump(section, default_flow_style=True, width=10**6)}"
+        for name, section in sections.items()
+    ]
+    file = tmp_path_factory.mktemp("package") / "digits.yaml"
+    configuration = load("configs/digits.yaml", ["training.workers=2", *words])
+    spec, _ = read_package(compile_package(configuration, file))
+    executors = spec["deploymentSpec"]["executors"]
+    return {step: executors[f"{step}_executor"]["container"] for step in steps}
 
-    return compiled
+
+def with_variable(container, name, made):
+    """The container with other pods beside it than the package gives it."""
+    others = [one for one in container["env"] if one["name"] not in (WORKERS, TRIALS)]
+    return container | {"env": [*others, {"name": name, "value": json.dumps(made)}]}
 
 
 @pytest.fixture
@@ -99,9 +120,9 @@ def executor_input(given_to, make_properties, tmp_path):
 
 @pytest.mark.slow
 def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
-    server, container_of, executor_input, run_here, losses_in_twos, tmp_path
+    server, containers, executor_input, run_here, losses_in_twos, tmp_path
 ):
-    container, bucket = container_of("Trainer", "training.workers=2"), tmp_path / "bucket"
+    bucket = tmp_path / "bucket"
     for failed, days in (("yesterday", 1), ("a week ago", 8)):
         copied = tmp_path / "workers" / failed / "step.json"
         copied.parent.mkdir(parents=True)
@@ -116,7 +137,7 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
 
     with ThreadPoolExecutor() as threads:
         evicting = threads.submit(evict_soon)
-        made = launch(container, executor_input, tmp_path / "pod", bucket, run_here)
+        made = launch(containers["Trainer"], executor_input, tmp_path / "pod", bucket, run_here)
         evicting.result(60)
     assert server.starts.count("1") >= 2
     assert server.objects == {}
@@ -135,9 +156,16 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
 
 @pytest.mark.slow
 def test_other_pods_decode_for_the_training_and_two_are_lost(
-    server, container_of, executor_input, run_here, monkeypatch, tmp_path
+    server, containers, executor_input, run_here, monkeypatch, tmp_path
 ):
-    container, bucket = container_of("Trainer", data_service_workers=2), tmp_path / "bucket"
+    kubeflow = Kubeflow(
+        work_dir="/work/steadyfeed",
+        data_service_workers=2,
+        steps={"Trainer": Step(volumes=[Volume(**VOLUME)])},
+    )
+    pods = data_service_job.template(kubeflow, 2, "steadyfeed:1", {"_KFP_RUNTIME": "true"})
+    container = with_variable(containers["Trainer"], DATA_SERVICE, pods)
+    bucket = tmp_path / "bucket"
     dispatcher, *workers = (f"localhost:{port}" for port in free_ports(3))
     monkeypatch.setattr(data_service_step, "_ASK_EVERY", 0.05)
     monkeypatch.setattr(pods_beside, "_LOOK_EVERY", 0.05)
@@ -165,39 +193,54 @@ def test_other_pods_decode_for_the_training_and_two_are_lost(
     assert not list((tmp_path / "workers").iterdir())
 
 
+# A trial that reaches 0.5 in the pod of place 0 and 0.25 in that of 1, which is at first too slow.
+TRIAL = """
+import pathlib, sys
+place = pathlib.Path(sys.argv[1]).parent
+if place.name == "1" and not (place / "begun").exists():
+    (place / "begun").touch()
+    sys.stdin.read()
+pathlib.Path(sys.argv[1], "result.json").write_text('{"reached": %s}' % (0.5 - int(place.name) / 4))
+"""
+POD = f"""
+import pathlib, subprocess, sys, types
+from components.tuner import trial_runner
+from kfp import trial_pod
+begin = lambda command, **given: subprocess.Popen(
+    [sys.executable, "-c", {TRIAL!r}, command[-1]], **given
+)
+names = {{"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}}
+trial_runner.subprocess = types.SimpleNamespace(Popen=begin, **names)
+trial_pod.main(*map(pathlib.Path, sys.argv[1:]))
+"""
+
+
 @pytest.mark.slow
 def test_pods_run_the_trials_of_a_search_and_one_is_evicted(
-    server, container_of, given_to, make_properties, run_here, tmp_path
+    server, containers, given_to, make_properties, run_here, tmp_path
 ):
-    search = {
-        "trials": 2,
-        "epochs": 1,
-        "parallel_trials": 2,
-        "algorithm": "random",
-        "search_space": {"training.learning_rate": {"choices": [1e-7, 0.01]}},
-    }
-    bucket, written = tmp_path / "bucket", yaml.safe_dump(search, default_flow_style=True)
-    container = container_of("Tuner", f"tuner={written}", trial_pods=True)
     properties = make_properties(checkpoint_dir=tmp_path / "checkpoints")
     given = given_to(
         "Tuner",
-        properties | {"tuner": Tuner.of(**search).model_dump_json()},
+        properties | {"tuner": Tuner.of(**SEARCH).model_dump_json()},
         best_hyperparameters="tfx.HyperParameters",
         tuner_results="tfx.TunerResults",
     )
+    [made] = [one["value"] for one in containers["Tuner"]["env"] if one["name"] == TRIALS]
+    pods = json.loads(made)
+    pods["job"]["spec"]["template"]["spec"]["containers"][0]["command"] = ["python", "-c", POD]
+    container = with_variable(containers["Tuner"], TRIALS, pods)
 
     def evict_soon():
-        wait_for(lambda: "1" in server.pods, 300)
+        wait_for(lambda: list(tmp_path.glob("workers/*/trials-*/1/begun")), 300)
         server.evict("1")
 
     with ThreadPoolExecutor() as threads:
         evicting = threads.submit(evict_soon)
-        made = launch(container, given, tmp_path / "pod", bucket, run_here)
+        made = launch(container, given, tmp_path / "pod", tmp_path / "bucket", run_here)
         evicting.result(60)
-    assert server.starts.count("1") == 2
+    assert (server.starts.count("0"), server.starts.count("1")) == (1, 2)
     assert server.objects == {}
-    found = place_of(made.artifacts["best_hyperparameters"]["uri"], bucket)
-    assert read_best(str(found)) == {"training.learning_rate": 0.01}
     summary = made.artifacts["tuner_results"]["metadata"]["summary"]
-    assert summary.endswith("the best of 2 trials")
+    assert summary == "validation_loss 0.25, the best of 2 trials"
     assert not list((tmp_path / "workers").iterdir())
