@@ -184,14 +184,18 @@ def wait_for(
 
 def _started(target, *arguments):
     process = CONTEXT.Process(target=target, args=arguments)
-    _find_server()
+    find_server()
     process.start()
     return process
 
 
 @functools.cache
-def _find_server():
-    """Starts what all processes are forked from, once for all workers of pytest-xdist."""
+def find_server():
+    """Starts what all processes are forked from, once for all workers of pytest-xdist.
+
+    To be called before a step runs in this process: the temporary folder is the step's meanwhile,
+    and the server's address would go with it.
+    """
     server = forkserver._forkserver
     if "PYTEST_XDIST_WORKER" not in os.environ or server._forkserver_address:
         _start_server()

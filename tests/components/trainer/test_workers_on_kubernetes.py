@@ -22,7 +22,7 @@ from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
 from settings.tuner import Tuner
 from tests.kubernetes_server import KubernetesServer
-from tests.processes import wait_for
+from tests.processes import find_server, wait_for
 
 ROOT = "minio://bucket/digits/a-run"
 VOLUME = {"claim": "shared", "mount_path": "/work"}
@@ -38,6 +38,7 @@ TRAINING = {"batch_size": 2, "epochs": 2}  # 240 steps: enough are left after th
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
+    find_server()
     (tmp_path / "pods").mkdir()
     server = KubernetesServer(tmp_path / "pods")
     cluster = Cluster(client.ApiClient(client.Configuration(host=server.url)), "kubeflow")
