@@ -169,7 +169,7 @@ def test_a_pod_that_is_asked_to_end_is_replaced_and_answers_again(given, server,
 
 @pytest.mark.slow
 def test_run_package_starts_the_pods_as_processes_of_this_machine(given, tmp_path, monkeypatch):
-    stand_in = forking(fresh=lambda number: False)
+    stand_in = forking(anew=lambda number: False)
     monkeypatch.setattr(data_service_step, "subprocess", stand_in)
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     with data_service_step.service(given, NAME, tmp_path) as dispatcher:
