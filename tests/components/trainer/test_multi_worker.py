@@ -105,15 +105,14 @@ def test_two_devices_train_as_one_does(trained, start, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [2, 4])
-def test_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
-    trained, start_workers, tmp_path, count
+def test_four_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
+    trained, start_workers, tmp_path
 ):
     # So short a probe measures the smallest data.
-    workers = start_workers(tmp_path, count=count, probe=0.001)
+    workers = start_workers(tmp_path, count=4, probe=0.001)
     logs = [ended(process, tmp_path / f"worker_{index}") for index, process in enumerate(workers)]
     hashes = [line for log in logs for line in log.splitlines() if line.startswith("weights ")]
-    assert len(hashes) == count
+    assert len(hashes) == 4
     assert len(set(hashes)) == 1
     chief = tmp_path / "worker_0"
     np.testing.assert_allclose(metrics(chief), trained.metrics, rtol=TOLERANCE)
@@ -123,7 +122,9 @@ def test_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
 
 
 @pytest.mark.slow
-def test_workers_of_unequal_memory_read_the_same_batches(trained, start_workers, tmp_path):
+def test_two_workers_of_unequal_memory_read_the_same_batches_and_train_as_one_does(
+    trained, start_workers, tmp_path
+):
     for index, process in enumerate(start_workers(tmp_path, limits_mb=(100, 0.001))):
         ended(process, tmp_path / f"worker_{index}")
     np.testing.assert_allclose(metrics(tmp_path / "worker_0"), trained.metrics, rtol=TOLERANCE)
