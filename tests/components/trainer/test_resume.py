@@ -1,5 +1,6 @@
 """A training that is killed goes on from its checkpoint and ends as if nothing had been."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -204,6 +205,19 @@ def test_a_checkpoint_of_other_parameters_or_inputs_is_not_used(digits, tmp_path
         fingerprint([folder], {"seed": 2}),
         fingerprint([], {"seed": 1}),
     }
-    (tmp_path / "shard").write_bytes(b"three")
-    known.add(fingerprint([folder], {"seed": 1}))
-    assert len(known) == 4
+    for other in (b"three", b"eno"):
+        (tmp_path / "shard").write_bytes(other)
+        known.add(fingerprint([folder], {"seed": 1}))
+    assert len(known) == 5
+
+
+def test_a_checkpoint_is_used_where_its_inputs_were_downloaded_anew(tmp_path):
+    shard = tmp_path / "shard"
+    shard.write_bytes(bytes(5_000_000))
+    before = fingerprint([str(tmp_path)], {})
+    os.utime(shard, (1, 1))
+    assert fingerprint([str(tmp_path)], {}) == before
+    with shard.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    assert fingerprint([str(tmp_path)], {}) != before
