@@ -50,7 +50,11 @@ def _of_a_service(beam: Beam) -> dict:
     if beam.job_service:
         return {"runner": "PortableRunner", "job_endpoint": beam.job_service}
     if beam.engine == "prism":
-        return {"runner": "PrismRunner", "prism_location": beam.prism_binary}
+        # Beam would take a Prism that the process has started already, as its direct runner does,
+        # wherever the program of that one came from.
+        alone = "disable_prism_server_singleton"
+        location = beam.prism_binary
+        return {"runner": "PrismRunner", "prism_location": location, "experiments": alone}
     runner, master, jar = _JARS[beam.engine]
     return {"runner": runner, master: beam.master, jar: beam.job_server_jar}
 

@@ -6,9 +6,11 @@ import pytest
 from apache_beam.runners.portability.local_job_service import LocalJobServicer
 
 from components.engine import engine_of, run_shards
+from components.engine_arguments import beam_arguments
 from components.engine_job import BeamEngine
 from components.engine_processes import ProcessEngine
 from failures import EngineFailure, Failure
+from settings.beam import Beam
 from tests.components import shard_work
 
 ENGINES = {
@@ -208,7 +210,7 @@ def test_a_job_service_that_is_gone_is_reported_in_one_line(tmp_path):
 def test_a_program_that_is_not_prism_is_reported_in_one_line(tmp_path):
     program = tmp_path / "prism"
     program.write_text("#!/bin/sh\nexit 3\n")
-    words = ["--runner=PrismRunner", f"--prism_location={program}"]
+    words = beam_arguments(Beam.of(engine="prism", prism_binary=str(program), retries=0))
     engine = BeamEngine("Transform", words)
     with pytest.raises(EngineFailure, match=r"^the Beam job .* on PrismRunner failed: .*error 3\."):
         list(run_shards(shard_work.double, [1], str(tmp_path / "reports"), engine))

@@ -73,6 +73,7 @@ SERVICE = {"job_service": "localhost:8099"}
             {
                 "runner": "PrismRunner",
                 "prism_location": "bin/prism",
+                "experiments": ["disable_prism_server_singleton"],
                 "environment_type": "LOOPBACK",
                 "environment_cache_millis": "0",
             },

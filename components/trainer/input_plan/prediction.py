@@ -78,6 +78,7 @@ def predict(costs: Costs, consumer: Consumer, steps: int, epochs: int, cores: in
     if wait:  # The last batch comes after all others, and its step follows.
         ahead = _with_the_first(costs, consumer, cores)
         first = before + max(computing, later - ahead * (wait + step) + step)
+        first = max(first, later)  # No epoch is quicker than those that find all buffers full.
     images = steps * consumer.batch_size
     return Forecast(
         strategy=costs.strategy,
