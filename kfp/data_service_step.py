@@ -29,7 +29,6 @@ from kfp.data_service_job import (
     pod_addresses,
 )
 from kfp.entrypoint import run
-from kfp.indexed_job import name_of
 from kfp.pods_beside import pods
 from pipeline.data_service import answers
 from pipeline.worker_processes import failure_of
@@ -51,9 +50,7 @@ def train_beside(executor, executor_input, inputs_spec, flags, template: Mapping
     Raises:
       Failure: the training's own, the service does not begin, or Kubernetes refuses its pods.
     """
-    name = name_of("data", shared_folder.identity(executor_input))
-    folder = shared_folder.folder_of(executor_input, name)
-    given = shared_folder.with_inputs_in(folder, executor_input)
+    name, folder, given = shared_folder.enter("data", executor_input)
     with shared_folder.ended_by_sigterm(), service(template, name, folder) as dispatcher:
         values = given["inputs"]["parameterValues"]
         training = json.loads(values["training"])

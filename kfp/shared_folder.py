@@ -17,9 +17,11 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from failures import Failure
 from files import writing
+from kfp.indexed_job import name_of
 from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
 
 STEP_IS_HERE = "step_is_here"
@@ -29,7 +31,22 @@ _KEPT_SECONDS = 7 * 86400.0  # for a retry, once a step has failed or its run wa
 _log = logging.getLogger(__name__)
 
 
-def folder_of(executor_input: Mapping, name: str) -> Path:
+class Entered(NamedTuple):
+    """What a step has put into its folder."""
+
+    name: str  # of its objects in Kubernetes, the same for every attempt
+    folder: Path
+    executor_input: dict  # with the inputs' places there
+
+
+def enter(kind: str, executor_input: Mapping) -> Entered:
+    """Copies the inputs of a step into its folder; `kind` of its pods tells steps apart."""
+    name = name_of(kind, _identity(executor_input))
+    folder = _folder_of(executor_input, name)
+    return Entered(name, folder, _with_inputs_in(folder, executor_input))
+
+
+def _folder_of(executor_input: Mapping, name: str) -> Path:
     """Beside the checkpoints, which all workers have to see as well; it is made if missing."""
     checkpoints = executor_input["inputs"]["parameterValues"]["checkpoint_dir"]
     folder = Path(checkpoints).parent / "workers" / name
@@ -47,7 +64,7 @@ def _remove_abandoned(workers: Path) -> None:
                 writing.remove(folder)
 
 
-def identity(executor_input: Mapping) -> str:
+def _identity(executor_input: Mapping) -> str:
     """The run and the task, of which an output's address ends with <attempt>/<artifact>."""
     addresses = sorted(
         record["uri"].rsplit("/", 2)[0]
@@ -57,7 +74,7 @@ def identity(executor_input: Mapping) -> str:
     return addresses[0]
 
 
-def with_inputs_in(folder: Path, executor_input: Mapping) -> dict:
+def _with_inputs_in(folder: Path, executor_input: Mapping) -> dict:
     """Copies the inputs, and gives the ExecutorInput with their places in the folder."""
     given = copy.deepcopy(dict(executor_input))
     for key, made in given["inputs"].get("artifacts", {}).items():
@@ -70,7 +87,7 @@ def with_inputs_in(folder: Path, executor_input: Mapping) -> dict:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copies files that are not there yet: a file's time is part of what a checkpoint knows."""
+    """Copies files that are not there yet: an earlier attempt may have copied many."""
     files = [file for file in source.rglob("*") if file.is_file()]
 
     def copy_one(file: Path) -> None:

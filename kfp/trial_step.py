@@ -12,7 +12,6 @@ from failures import Failure
 from files import writing
 from kfp import shared_folder
 from kfp.entrypoint import run
-from kfp.indexed_job import name_of
 from kfp.pods_beside import pods
 from kfp.trial_job import named
 
@@ -30,9 +29,7 @@ def search_with_pods(executor, executor_input, inputs_spec, flags, template: Map
     if shared_folder.without_a_cluster():  # The step's own processes do them.
         run(executor, executor_input, inputs_spec, flags)
         return
-    name = name_of("trials", shared_folder.identity(executor_input))
-    folder = shared_folder.folder_of(executor_input, name)
-    given = shared_folder.with_inputs_in(folder, executor_input)
+    name, folder, given = shared_folder.enter("trials", executor_input)
     # Of this attempt alone: nobody waits for what an earlier one left.
     trials = folder / f"trials-{uuid.uuid4().hex}"
     trials.mkdir()

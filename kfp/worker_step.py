@@ -11,7 +11,6 @@ from files import writing
 from files.strict_json import text_of
 from kfp import shared_folder
 from kfp.entrypoint import LOG_OUTPUT
-from kfp.indexed_job import name_of
 from kfp.launcher_paths import local_path
 from kfp.worker_job import named
 from pipeline.worker_processes import failure_of, run_together
@@ -30,9 +29,8 @@ def train_together(executor, executor_input, inputs_spec, flags, template: Mappi
     Raises:
       Failure: a worker raised one, workers were lost too often, or Kubernetes refuses the Job.
     """
-    name = name_of("workers", shared_folder.identity(executor_input))
-    folder = shared_folder.folder_of(executor_input, name)
-    given = _with_outputs_in(folder, shared_folder.with_inputs_in(folder, executor_input))
+    name, folder, given = shared_folder.enter("workers", executor_input)
+    given = _with_outputs_in(folder, given)
     for left in (*folder.glob("failure-*"), *folder.glob("output-*")):
         left.unlink()
     step = {

@@ -147,7 +147,10 @@ class PipelinesServer:
 
     def _versions(self, pipeline_id, query):
         self._known(self.pipelines, pipeline_id)
-        in_it = lambda item: item["pipeline_id"] == pipeline_id  # noqa: E731
+
+        def in_it(item):
+            return item["pipeline_id"] == pipeline_id
+
         query = query | ({"namespace": None} if self.multi_user else {})
         return self._page("pipeline_versions", self.versions, query, in_it)
 

@@ -269,7 +269,8 @@ class Probe:
     def _pace_of_copying(self, folder: str) -> tuple[float, float, int]:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(UNFINISHED, "probe-", folder) as place:
-            copying = disk.copying(self._source, file := f"{place}/examples")
+            file = f"{place}/examples"
+            copying = disk.copying(self._source, file)
             with contextlib.closing(copying):
                 start, each, filled = pace(_LOAD_PARTS * self._each, copying)
             # A copy counts once it is on the disk; until then most of it waits in memory.
