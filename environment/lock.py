@@ -52,6 +52,7 @@ NOT_IN_THE_IMAGE = {
     "pymysql",
     "pytest",
     "pytest-cov",
+    "pytest-timeout",
     "pytest-xdist",
     "python-tds",
     "responses",
