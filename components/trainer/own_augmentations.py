@@ -19,6 +19,7 @@ def own_changes(keys: Augmentation) -> list[Callable]:
 
     Raises:
       Failure: one cannot be loaded; called, also what goes wrong in it, or another shape.
+      tf.errors.InvalidArgumentError: called without XLA, pixels that are not finite numbers.
     """
     return [_change(given) for given in keys.own]
 
@@ -34,6 +35,8 @@ def _change(given: OwnAugmentation) -> Callable:
         pair = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, masks)
         changed, changed_masks = pair
         _check(given.name, "images", changed, images)
+        # As uint8, what is not a number would be black. XLA leaves this check out.
+        changed = tf.debugging.check_numerics(changed, f"{given.name} returns images")
         if masks is not None:
             _check(given.name, "masks", changed_masks, masks)
         return changed, changed_masks

@@ -121,7 +121,7 @@ def _planner(
         at_once = min(training.steps_per_execution, steps_per_epoch)
         with (
             workers.loss_reported(devices.workers),
-            training_faults.memory_reported(training.batch_size),
+            training_faults.step_reported(training.batch_size),
         ):
             return model_step.measure(steps, batch, devices, at_once, training.batch_size, seconds)
 

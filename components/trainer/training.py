@@ -78,7 +78,7 @@ class TrainingLoop:
         self._progress.report(f"input: {self.input.reason}", self._step / self._last_step)
         with (
             workers.loss_reported(self.devices.workers),
-            training_faults.memory_reported(self.training.batch_size),
+            training_faults.step_reported(self.training.batch_size),
         ):
             self._run()
             class_sums = self.steps.training.class_sums()

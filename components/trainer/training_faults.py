@@ -17,6 +17,8 @@ from components.trainer.input.order import Order
 from components.trainer.tallies import Totals
 from failures import Failure
 
+_NOT_FINITE = " : Tensor had"  # what check_numerics writes between our words and its own
+
 
 def readable(batches, source: Input, worker_count: int) -> Iterator:
     """The batches; an error in reading them becomes a Failure that names the file.
@@ -34,8 +36,11 @@ def readable(batches, source: Input, worker_count: int) -> Iterator:
 
 
 @contextlib.contextmanager
-def memory_reported(batch_size: int) -> Iterator[None]:
-    """Turns an exhausted device memory into a Failure that says what to lower."""
+def step_reported(batch_size: int) -> Iterator[None]:
+    """Turns what ends a step into a Failure.
+
+    An exhausted memory says what to lower; pixels that are not numbers, whose they are.
+    """
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -44,6 +49,11 @@ def memory_reported(batch_size: int) -> Iterator[None]:
             f"({graph_error.cause(error, 'out of memory')}). Lower training.batch_size, or choose "
             "a smaller model or image."
         ) from error
+    except tf.errors.InvalidArgumentError as error:
+        said = graph_error.cause(error, "")
+        if _NOT_FINITE not in said:
+            raise
+        raise Failure(f"Trainer: {said.replace(_NOT_FINITE, ' with')}") from error
 
 
 def diverged(what: str) -> Failure:

@@ -23,6 +23,9 @@ def bad_surroundings(tmp_path):
         "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
         "PYTHONHASHSEED": "1",
         "PYTHONOPTIMIZE": "1",
+        # Optimised bytecode of all libraries takes 20 s; the second process reads the first one's.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode"),
         "PYTHONWARNINGS": "error",
         "HTTP_PROXY": "nonsense://a:b",
         "HTTPS_PROXY": "%%%",

@@ -165,7 +165,7 @@ def test_a_step_that_does_not_fit_into_memory_says_what_to_lower():
     def step(side):
         return tf.reduce_sum(tf.random.uniform([side, side, side, side]))
 
-    with pytest.raises(Failure) as reported, training_faults.memory_reported(batch_size=512):
+    with pytest.raises(Failure) as reported, training_faults.step_reported(batch_size=512):
         step(tf.constant(1000))  # 4 TB
     line = str(reported.value)
     assert line.startswith(

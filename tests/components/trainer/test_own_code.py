@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from components.own_code import traced_to
 from components.tasks.multi_label import training as multi_label
+from components.trainer import training_faults
 from components.trainer.augmentation import Augmenter
 from components.trainer.freezing import Freezing
 from components.trainer.losses import Loss
@@ -113,6 +114,9 @@ CHANGES = """
 
     def three(images):
         return images, None, "and more"
+
+    def undefined(images):
+        return images * (0 * images / 0)
 """
 
 
@@ -151,6 +155,14 @@ def test_an_augmentation_of_another_shape_is_refused_in_one_line(kit, name):
             tf.zeros([1, 4, 4, 3], tf.uint8), None, tf.constant(1, tf.int64)
         )
     assert "\n" not in str(refused.value)
+
+
+def test_pixels_that_are_not_numbers_are_refused_in_one_line(kit):
+    module = kit(CHANGES)
+    change = tf.function(Augmenter(own((f"{module}:undefined", {})), seed=3))
+    with pytest.raises(Failure) as refused, training_faults.step_reported(batch_size=1):
+        change(tf.zeros([1, 4, 4, 3], tf.uint8), None, tf.constant(1, tf.int64))
+    assert str(refused.value) == f"Trainer: {module}:undefined returns images with NaN values"
 
 
 NETWORKS = """

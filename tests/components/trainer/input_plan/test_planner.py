@@ -216,7 +216,7 @@ def test_what_is_predicted_of_streaming_happens(planner_of, late, part):
     batches, device = iter(made.dataset), StandIn(consumer.step_seconds)
     for _ in range(made.steps_per_epoch):
         device.take(batches)
-    waited = sum(device.take(batches) for _ in range(60))
-    took = waited + 60 * consumer.step_seconds
-    assert predicted.images_per_second == pytest.approx(60 * BATCH / took, rel=0.15)
+    waited = sum(device.take(batches) for _ in range(30))
+    took = waited + 30 * consumer.step_seconds
+    assert predicted.images_per_second == pytest.approx(30 * BATCH / took, rel=0.15)
     assert predicted.wait == pytest.approx(waited / took, abs=0.05)
