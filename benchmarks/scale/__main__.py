@@ -1,9 +1,9 @@
 """What a data set of any size takes: machines, hours, bytes, money, and each stage's bottleneck.
 
-    .venv/bin/python -m benchmarks.scale [--images 500] [--within-hours 24] [--epochs 90]
+    .venv/bin/python -m benchmarks.scale [--images 1000] [--rounds 2] [--within-hours 24]
 
 It measures the CPU time of each component at 1, 4 and 16 times the images, prints how well the two
-smaller sizes predict the largest (the bar is 20%), and multiplies. Some minutes on two cores.
+smaller sizes predict the largest (the bar is 20%), and multiplies. Eight minutes on two cores.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> int:
     from benchmarks.scale.measure import measure  # It imports TensorFlow.
 
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-        measured = measure(arguments.images, Path(folder))
+        measured = measure(arguments.images, arguments.rounds, Path(folder))
     held = _print_costs(measured)
     prices = Prices(
         **{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Prices)}
@@ -114,7 +114,8 @@ def _print_costs(measured: Measured) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=500, help="the smallest of three sizes")
+    parser.add_argument("--images", type=int, default=1000, help="the smallest of three sizes")
+    parser.add_argument("--rounds", type=int, default=2, help="of each size")
     parser.add_argument("--within-hours", type=float, default=24.0, help="for each stage")
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--own-images", type=float, help="of another data set than the two")
