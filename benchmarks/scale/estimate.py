@@ -93,7 +93,7 @@ class Measured:
 # How often each stage reads and writes the raw images, and writes the transformed ones.
 _PASSES = {
     "ingest": (1, 1, 0),
-    "StatisticsGen": (2, 0, 0),
+    "StatisticsGen": (1, 0, 0),
     "Transform": (2, 0, 1),
     "Evaluator": (1, 0, 0),
 }

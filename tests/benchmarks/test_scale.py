@@ -49,6 +49,7 @@ def test_decoding_goes_by_pixels_and_copying_by_bytes():
     assert made["Transform"].bottleneck == "CPU"
     assert made["ingest"].hours == pytest.approx(2 * TERA / GIGA / 3600)
     assert made["ingest"].bottleneck == "disk"
+    assert made["StatisticsGen"].bytes_read == pytest.approx(1 * TERA)  # each shard once
 
 
 def test_so_many_machines_that_each_stage_ends_in_time():
