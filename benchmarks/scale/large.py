@@ -5,13 +5,21 @@
 Photographs of 500x375, of which few differ, go through ingest, statistics, Transform and the
 Evaluator, at one sixteenth, a quarter and all of the size, and the quarter on one core. The disk
 holds twice the size, and memory need not. Bars: peak memory below 4 GB; seconds linear within 15%
-from each size to the next; two cores 1.7 times as fast as one.
+from each size to the next; two cores 1.7 times as fast as one. Beside it stands what two processes
+that only decode photographs, one on each core, are to one of them: the machine allows no more.
 """
 
 import argparse
+import itertools
+import multiprocessing
 import os
+import statistics
 import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+from PIL import Image
 
 from benchmarks.input.photographs import jpegs
 from benchmarks.peak_memory import with_peak
@@ -38,8 +46,9 @@ def main() -> int:
         most = int(given.gigabytes * 1e9 / size)
         few, more = (_measured(Path(folder), places, size, most // part, two) for part in (16, 4))
         alone = _measured(Path(folder), places, size, most // 4, two[:1])
+        decoding = _two_decoding_to_one(places, two)
         all_of_it = _measured(Path(folder), places, size, most, two)
-    return _print_bars(few, more, all_of_it, alone)
+    return _print_bars(few, more, all_of_it, alone, decoding)
 
 
 def _measured(folder: Path, places: list[Path], size: float, count: int, cores: list[int]):
@@ -77,7 +86,30 @@ def _run(images: Path, folder: Path, cores: list[int]) -> dict[str, tuple[float,
     return {name: tuple(spent) for name, spent in run(images, folder, _TESTED).items()}
 
 
-def _print_bars(few, more, all_of_it, alone) -> int:
+def _two_decoding_to_one(places: list[Path], cores: list[int]) -> float:
+    """How many times as many photographs a process on each core decodes as one alone."""
+    with ProcessPoolExecutor(len(cores), multiprocessing.get_context("spawn")) as pool:
+
+        def decoded(of: list[int]) -> int:
+            return sum(pool.map(_decoded, [places] * len(of), of))
+
+        decoded(cores)  # Starting the processes does not count.
+        rounds = [(decoded(cores), decoded(cores[:1])) for _ in range(3)]
+    return statistics.median(together / alone for together, alone in rounds)
+
+
+def _decoded(places: list[Path], core: int) -> int:
+    """How many photographs this process decodes on a core in two seconds."""
+    os.sched_setaffinity(0, [core])
+    until = time.perf_counter() + 2
+    for count, place in enumerate(itertools.cycle(places)):
+        if time.perf_counter() > until:
+            return count
+        with Image.open(place) as image:
+            image.load()
+
+
+def _print_bars(few, more, all_of_it, alone, decoding: float) -> int:
     peak = max(peak for _, peak in (few, more, all_of_it, alone))
     growth = [larger[0] / smaller[0] / 4 for smaller, larger in ((few, more), (more, all_of_it))]
     times = alone[0] / more[0]
@@ -85,7 +117,8 @@ def _print_bars(few, more, all_of_it, alone) -> int:
         f"peak memory {peak:,.0f} MiB, at most {_MOST_MIB:,.0f}": peak < _MOST_MIB,
         f"seconds at four times the size {4 * growth[0]:.2f} and {4 * growth[1]:.2f} times, "
         f"4 within {_LINEAR:.0%}": all(abs(one - 1) <= _LINEAR for one in growth),
-        f"two cores {times:.2f} times as fast as one, at least {_TWO_CORES}": times >= _TWO_CORES,
+        f"two cores {times:.2f} times as fast as one, at least {_TWO_CORES}, where two processes "
+        f"that only decode are {decoding:.2f} times one": times >= _TWO_CORES,
     }
     for bar, held in bars.items():
         print(f"{bar}: {'holds' if held else 'missed'}")

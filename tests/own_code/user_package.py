@@ -5,6 +5,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from settings import own_modules
 
 _numbers = itertools.count()
@@ -28,3 +30,16 @@ class UserPackage:
 
     def write(self, module: str, text: str) -> None:
         (self.folder / self.package / f"{module}.py").write_text(textwrap.dedent(text))
+
+
+@pytest.fixture
+def kit(tmp_path, monkeypatch):
+    """A user's package with one module `code`; `kit(text)` writes it and gives its name."""
+    package = UserPackage(tmp_path, monkeypatch)
+    own_modules.look_in(tmp_path)
+
+    def write(text):
+        package.write("code", text)
+        return f"{package.package}.code"
+
+    return write

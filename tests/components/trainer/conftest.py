@@ -32,6 +32,7 @@ from settings.model import Model
 from settings.preprocessing import Preprocessing
 from settings.serving import Serving
 from settings.training import Training
+from tests.own_code.user_package import kit  # noqa: F401
 
 SIDE = 12
 NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
