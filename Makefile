@@ -23,7 +23,8 @@ bench:  ## the input function against its peers (first time: .venv anew with 5 G
 run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 	@$(PY) -m pipeline run --config $(CONFIG)
 
-# Each worker imports TensorFlow once and takes whole files. On two cores, one of three waits.
+# Each worker imports TensorFlow once and takes whole files. On two cores, a third one computes
+# while another waits.
 TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 
 test: setup lint  ## the tests; while one measures time, no other runs

@@ -138,7 +138,7 @@ def pytest_runtest_protocol(item):
 def pytest_collection_finish():
     """Spares Python's garbage collector what TensorFlow's import made: a seventh of all time.
 
-    It looks less often through what tests make, too: that took a fifteenth.
+    It also looks less often through what the tests make, which took a fifteenth.
     """
     gc.collect()
     gc.freeze()

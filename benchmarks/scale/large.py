@@ -5,8 +5,8 @@
 Photographs of 500x375, of which few differ, go through ingest, statistics, Transform and the
 Evaluator, at one sixteenth, a quarter and all of the size, and the quarter on one core. The disk
 holds twice the size, and memory need not. Bars: peak memory below 4 GB; seconds linear within 15%
-from each size to the next; two cores 1.7 times as fast as one. Beside it stands what two processes
-that only decode photographs, one on each core, are to one of them: the machine allows no more.
+from each size to the next; two cores 1.7 times as fast as one. Beside it stands the speed-up of two
+processes that only decode photographs, one on each core, which shows what the machine allows.
 """
 
 import argparse

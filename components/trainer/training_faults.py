@@ -37,9 +37,10 @@ def readable(batches, source: Input, worker_count: int) -> Iterator:
 
 @contextlib.contextmanager
 def step_reported(batch_size: int) -> Iterator[None]:
-    """Turns what ends a step into a Failure.
+    """Turns an error in a step into a Failure.
 
-    An exhausted memory says what to lower; pixels that are not numbers, whose they are.
+    Where memory is exhausted, it says what to lower; where pixels are not numbers, which code
+    returned them.
     """
     try:
         yield
@@ -53,7 +54,8 @@ def step_reported(batch_size: int) -> Iterator[None]:
         said = graph_error.cause(error, "")
         if _NOT_FINITE not in said:
             raise
-        raise Failure(f"Trainer: {said.replace(_NOT_FINITE, ' with')}") from error
+        found = said.replace(_NOT_FINITE, " with")
+        raise Failure(f"Trainer: {found}; allowed: finite numbers") from error
 
 
 def diverged(what: str) -> Failure:

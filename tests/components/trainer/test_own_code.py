@@ -139,4 +139,6 @@ def test_pixels_that_are_not_numbers_are_refused_in_one_line(kit):
     change = tf.function(Augmenter(own((f"{module}:undefined", {})), seed=3))
     with pytest.raises(Failure) as refused, training_faults.step_reported(batch_size=1):
         change(tf.zeros([1, 4, 4, 3], tf.uint8), None, tf.constant(1, tf.int64))
-    assert str(refused.value) == f"Trainer: {module}:undefined returns images with NaN values"
+    assert str(refused.value) == (
+        f"Trainer: {module}:undefined returns images with NaN values; allowed: finite numbers"
+    )
