@@ -6,8 +6,11 @@ import tensorflow as tf
 
 from components.image_flaws import in_words
 
-# Lines about the graph and Python's calls.
-_NOISE = ("Detected at", "Graph execution", "File ", "<", "[[", "Error executing")
+# Lines about the graph, Python's calls, and what an error elsewhere in the graph ended.
+_NOISE = (
+    *("Detected at", "Graph execution", "File ", "<", "[[", "Error executing"),
+    "Function was cancelled",
+)
 # Names of nodes and iterators, which would fill the line before its cause.
 _NAMES = re.compile(
     r"\{\{[^}]*\}\} |Error in [^:]*:\d+ \w+ with iterator: \S+: | \[Op:.*"

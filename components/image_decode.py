@@ -12,8 +12,13 @@ from components.exif_orientation import orientations, turned
 from components.picture_parts import find
 from components.subgraph import seldom_run
 
-# What decoding raises; a text with EXIF, as a PNG may have, can be damaged by itself.
-UNDECODABLE = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
+# What decoding raises. A text with EXIF, as a PNG may have, can be damaged by itself. The first
+# image of a batch that fails cancels the others, which may report that before it does.
+UNDECODABLE = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.DataLossError,
+    tf.errors.CancelledError,
+)
 _HEAD, _FIELDS = 66, 54  # bytes: a BMP's two headers and its colour masks, and where these begin
 _NOTHING = bytes(_HEAD)
 _GIF, _WEBP, _BMP, _JPEG = b"GIF8", b"RIFF", b"BM", b"\xff\xd8"

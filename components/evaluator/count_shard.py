@@ -99,7 +99,7 @@ class CountShard:
         for model in self._task.models:
             try:
                 model.predict(tf.constant(batch.serialized))
-            except tf.errors.InvalidArgumentError as of_model:
+            except UNDECODABLE as of_model:
                 what = f"cannot answer the Examples of {batch.path} ({cause(of_model, _UNNAMED)})"
                 raise model.place.failure(what) from of_model
         raise error
