@@ -39,7 +39,8 @@ def resize(image: tf.Tensor, height: int, width: int, method: str, antialias: bo
         resized = tf.cond(shrinks, lambda: resize_once(True), lambda: resize_once(False))
     else:
         resized = resize_once(False)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
+    # A weighted mean of bytes, so rounded it is a byte: clipping it would be one more pass.
+    return tf.cast(tf.round(resized), tf.uint8)
 
 
 def pad_to_size(

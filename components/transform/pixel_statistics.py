@@ -4,39 +4,38 @@ tft.var adds up float32; whole numbers have no rounding, so the statistics do no
 the division into shards and batches.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-import tensorflow as tf
 
 from files.strict_json import text_of
 
 FILE = "pixel_statistics.json"
+# float32 holds whole numbers up to 2**24 exactly, and so the sum of so many squares of bytes.
+_EXACT_ROWS = 2**24 // 255**2
 
 
-def pixel_sums(images: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    """The sum of values and the sum of squares, (batch, 2, channels) int64.
+def of_batch(images: Sequence[bytes], shape: tuple[int, int, int]) -> np.ndarray:
+    """The sum of values and the sum of squares over all images.
 
     Args:
-      images: (batch,) string, raw uint8 pixels.
-      shape: (height, width, channels).
+      images: raw uint8 pixels, each of the shape (height, width, channels).
+
+    Returns:
+      (2, channels) of Python's whole numbers, because int64 overflows at some billion images.
     """
     height, width, channels = shape
-    pixels = tf.reshape(tf.io.decode_raw(images, tf.uint8), (-1, height, width * channels))
-    values = tf.cast(pixels, tf.int32)  # (batch, height, width * channels)
-
-    def per_channel(columns):
-        rows = tf.reshape(tf.cast(columns, tf.int64), (-1, width, channels))
-        return tf.reduce_sum(rows, axis=1)  # (batch, channels)
-
-    # A column's sum of squares fits int32 up to a height of 33,025; int64 throughout is slower.
-    sums = tf.reduce_sum(values, axis=1)
-    squares = tf.reduce_sum(values * values, axis=1)
-    return tf.stack([per_channel(sums), per_channel(squares)], axis=1)
-
-
-def of_batch(sums: np.ndarray) -> np.ndarray:
-    """A batch's (batch, 2, channels) added up: (2, channels) of Python's whole numbers, to be
-    added up further, because int64 overflows at some billion images."""
-    return sums.sum(axis=0).astype(object)
+    columns = np.zeros((2, width * channels), np.int64)
+    at_once = max(1, _EXACT_ROWS // height)
+    for first in range(0, len(images), at_once):
+        pixels = np.frombuffer(b"".join(images[first : first + at_once]), np.uint8)
+        rows = pixels.reshape(-1, width * channels)
+        for top in range(0, len(rows), _EXACT_ROWS):
+            # einsum lets other threads work, and needs no array of the squares.
+            values = rows[top : top + _EXACT_ROWS].astype(np.float32)
+            columns[0] += np.einsum("ij->j", values).astype(np.int64)
+            columns[1] += np.einsum("ij,ij->j", values, values).astype(np.int64)
+    return columns.reshape(2, width, channels).sum(axis=1).astype(object)
 
 
 def as_json(sums: np.ndarray, images: int, shape: tuple[int, int, int]) -> str:

@@ -31,8 +31,8 @@ _THREADS = _CORES + 2
 UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
 
 # serialized examples (batch,) string -> image (batch,) string, label (batch,) int64, or labels or
-# mask (batch,) string, weight (batch,) float32, pixel sums (batch, 2, channels) int64
-TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]]
+# mask (batch,) string, weight (batch,) float32
+TransformBatch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass
@@ -122,7 +122,7 @@ def transform_batch(
     """
     corrupt = []
     try:
-        images, targets, weights, sums = transform(tf.constant(serialized))
+        images, targets, weights = transform(tf.constant(serialized))
     except UNUSABLE:
         job.part.check_records(serialized, first, shard, job)
         check_weights(serialized, first, shard, job)
@@ -133,7 +133,7 @@ def transform_batch(
             job.features.mask_feature,
             job.features.mask_colours,
         )
-        images, targets, weights, sums = transform(tf.constant(serialized[good], tf.string))
+        images, targets, weights = transform(tf.constant(serialized[good], tf.string))
     weights = weights.numpy()
     if not (np.isfinite(weights) & (weights >= 0)).all():
         check_weights(serialized, first, shard, job)
@@ -141,9 +141,9 @@ def transform_batch(
         CorruptImage(shard.split, shard.file, first + position, reason)
         for position, reason in corrupt
     ]
-    pixels = pixel_statistics.of_batch(sums.numpy())
-    targets = targets.numpy().tolist()
-    return images.numpy().tolist(), targets, weights.tolist(), pixels, left_out
+    images, targets = images.numpy().tolist(), targets.numpy().tolist()
+    pixels = pixel_statistics.of_batch(images, job.options.shape)
+    return images, targets, weights.tolist(), pixels, left_out
 
 
 def check_weights(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:

@@ -14,7 +14,6 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 from components.tasks.transform import transform_of
 from components.transform.job import Job
 from components.transform.labels import OUT_OF_VOCABULARY
-from components.transform.pixel_statistics import pixel_sums
 from components.transform.preprocessing import preprocessing_fn
 from components.transform.shards import TransformBatch
 from failures import Failure
@@ -115,8 +114,7 @@ def load(job: Job) -> TransformBatch:
 
     Returns:
       A function of (batch,) serialized examples that gives image (batch,) string, label (batch,)
-      int64, or labels or mask (batch,) string, what the examples weigh (batch,) float32, and the
-      images' pixel sums (batch, 2, channels) int64.
+      int64, or labels or mask (batch,) string, and what the examples weigh (batch,) float32.
     """
     layer = tft.TFTransformOutput(job.graph_uri).transform_features_layer()
     weight = {job.features.weight_feature: job.weight_type} if job.weight_type else {}
@@ -131,8 +129,7 @@ def load(job: Job) -> TransformBatch:
             if hasattr(job.part, "assert_whole"):
                 job.part.assert_whole(parsed[job.features.target_feature])
             outputs = layer(parsed)
-            sums = pixel_sums(outputs["image"], job.options.shape)
-        return outputs["image"], outputs[job.features.target], weights, sums
+        return outputs["image"], outputs[job.features.target], weights
 
     return transform.get_concrete_function()
 
