@@ -5,8 +5,10 @@
 Photographs of 500x375, of which few differ, go through ingest, statistics, Transform and the
 Evaluator, at one sixteenth, a quarter and all of the size, and the quarter on one core. The disk
 holds twice the size, and memory need not. Bars: peak memory below 4 GB; seconds linear within 15%
-from each size to the next; two cores 1.7 times as fast as one. Beside it stands the speed-up of two
-processes that only decode photographs, one on each core, which shows what the machine allows.
+from each size to the next; two cores 1.7 times as fast as one. All but the
+whole goes through twice, in turn, and the faster round counts, as what else a machine does can only
+add to it. Beside it stands the speed-up of two processes that only decode photographs, one on each
+core, which shows what the machine allows.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -44,8 +47,9 @@ def main() -> int:
             place.write_bytes(jpeg)
         size = sum(place.stat().st_size for place in places) / _DIFFERENT
         most = int(given.gigabytes * 1e9 / size)
-        few, more = (_measured(Path(folder), places, size, most // part, two) for part in (16, 4))
-        alone = _measured(Path(folder), places, size, most // 4, two[:1])
+        runs = ((most // 16, two), (most // 4, two), (most // 4, two[:1]))
+        rounds = [[_measured(Path(folder), places, size, *run) for run in runs] for _ in range(2)]
+        few, more, alone = map(_best, zip(*rounds, strict=True))
         decoding = _two_decoding_to_one(places, two)
         all_of_it = _measured(Path(folder), places, size, most, two)
     return _print_bars(few, more, all_of_it, alone, decoding)
@@ -69,6 +73,11 @@ def _measured(folder: Path, places: list[Path], size: float, count: int, cores: 
         flush=True,
     )
     return clock, peak
+
+
+def _best(rounds: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    clocks, peaks = zip(*rounds, strict=True)
+    return min(clocks), max(peaks)
 
 
 def _run(images: Path, folder: Path, cores: list[int]) -> dict[str, tuple[float, float]]:
