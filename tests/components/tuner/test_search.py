@@ -12,6 +12,7 @@ from failures import Failure
 from settings.tuner import Tuner
 
 FILTERS, BATCH = "model.parameters.filters", "training.batch_size"
+RATES = {"training.learning_rate": {"min": 0.001, "max": 0.1, "log": True}}
 
 
 class Killed(BaseException):
@@ -41,23 +42,23 @@ def proposed_in(tmp_path):
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
 def test_as_many_trials_as_choices_try_each_of_them_once(proposed_in, algorithm):
-    choices = [[count] for count in range(1, 9)]
+    choices = [[count] for count in range(1, 7)]
     space = {FILTERS: {"choices": choices}}
-    tried = proposed_in(space, 8, lambda values: values[FILTERS][0] / 8, algorithm)
+    tried = proposed_in(space, 6, lambda values: values[FILTERS][0] / 6, algorithm)
     assert sorted(values[FILTERS] for values in tried) == choices
 
 
 def test_a_search_with_more_trials_than_values_ends_when_all_were_tried(proposed_in):
-    space = {BATCH: {"min": 1, "max": 6, "log": True}}
-    tried = proposed_in(space, 40, lambda values: values[BATCH] / 6)
-    assert sorted(values[BATCH] for values in tried) == [1, 2, 3, 4, 5, 6]
+    space = {BATCH: {"min": 1, "max": 4, "log": True}}
+    tried = proposed_in(space, 20, lambda values: values[BATCH] / 4)
+    assert sorted(values[BATCH] for values in tried) == [1, 2, 3, 4]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("log", [True, False])
 def test_no_proposal_leaves_its_range_though_the_best_is_at_its_end(proposed_in, log):
     space = {BATCH: {"min": 4, "max": 64, "log": log}, FILTERS: {"choices": [[8], [16], [32]]}}
-    tried = proposed_in(space, 18, lambda values: -values[BATCH] - values[FILTERS][0] / 100)
+    tried = proposed_in(space, 10, lambda values: -values[BATCH] - values[FILTERS][0] / 100)
     assert max(values[BATCH] for values in tried) == 64
     assert min(values[BATCH] for values in tried) >= 4
 
@@ -72,9 +73,22 @@ def test_a_search_that_goes_on_after_a_kill_proposes_what_an_undisturbed_one_doe
     def outcome(values):
         return (values["training.learning_rate"] * 10 - values["augmentation.crop"]) ** 2
 
-    undisturbed = proposed_in(space, 12, outcome)
-    begun = proposed_in(space, 12, outcome, folder="killed", kill_at=9)
-    assert [*begun, *proposed_in(space, 12, outcome, folder="killed")] == undisturbed
+    undisturbed = proposed_in(space, 9, outcome)  # The first six are random.
+    begun = proposed_in(space, 9, outcome, folder="killed", kill_at=6)
+    assert [*begun, *proposed_in(space, 9, outcome, folder="killed")] == undisturbed
+
+
+def test_hyperband_gives_the_better_trials_more_epochs(tmp_path):
+    tried = []
+
+    def try_values(trial, values, epochs):
+        tried.append((epochs, values["training.learning_rate"]))
+        return values["training.learning_rate"]
+
+    tuner = Tuner.of(trials=4, epochs=3, search_space=RATES, algorithm="hyperband")
+    search(tuner, str(tmp_path / "search"), try_values, seed=3)
+    assert [epochs for epochs, _ in tried] == [1, 1, 1, 3]
+    assert tried[-1][1] == min(rate for _, rate in tried)
 
 
 def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
@@ -104,9 +118,6 @@ def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path)
         search(tuner, str(tmp_path / "search"), try_values, seed=1)
     full[0] = False
     assert search(tuner, str(tmp_path / "search"), try_values, seed=1).oracle.trials
-
-
-RATES = {"training.learning_rate": {"min": 0.001, "max": 0.1, "log": True}}
 
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
