@@ -314,7 +314,7 @@ def test_windows_of_runs_give_each_example_once_in_any_order_and_from_any_step(
     assert all(sorted(epoch) == list(range(40)) != epoch for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
     assert whole == batches(**shuffled)
-    for step in range(1, 12):
+    for step in (1, 2, 4, 5, 8):  # at every place of an epoch
         assert batches(**shuffled, first_step=step)[: 15 - step] == whole[step:]
     shares = [batches(**shuffled, worker=worker, workers=2) for worker in (0, 1)]
     for batch, first, second in zip(whole, *shares, strict=True):

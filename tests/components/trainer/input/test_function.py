@@ -45,14 +45,12 @@ def test_every_epoch_has_every_example_once_in_a_new_order(strategy, forty, batc
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_seed_gives_the_same_batches_in_every_run(strategy, forty, batches_of, digest):
-    same, again, other = (
-        digest(batches_of(forty, strategy=strategy, seed=seed).dataset, 12) for seed in (7, 7, 8)
+def test_another_seed_gives_other_batches(strategy, forty, batches_of, digest):
+    one, other = (
+        digest(batches_of(forty, strategy=strategy, seed=seed).dataset, 12) for seed in (7, 8)
     )
-    assert same == again
-    assert same != other
+    assert one != other
 
 
 @pytest.fixture
@@ -65,9 +63,11 @@ def global_seed():
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_global_seeds_do_not_change_the_batches(strategy, forty, batches_of, digest, global_seed):
+def test_a_seed_gives_the_same_batches_whatever_the_global_one_is(
+    strategy, forty, batches_of, digest, global_seed
+):
     found = set()
-    for seed in (0, 1, 2**31 - 1):
+    for seed in (0, 2**31 - 1):
         global_seed(seed)
         found.add(digest(batches_of(forty, strategy=strategy, seed=7).dataset, 12))
     assert len(found) == 1
@@ -118,7 +118,7 @@ def test_evaluation_reads_each_example_once_in_a_fixed_order(strategy, forty, ba
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     examples=st.integers(1, 60),
     shards=st.integers(1, 4),
@@ -148,13 +148,11 @@ def test_an_epoch_is_a_permutation_for_all_sizes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("first_step", [3, 5, 12])
-def test_a_resumed_training_gets_the_remaining_batches(
-    strategy, first_step, forty, batches_of, numbers
-):
+def test_a_resumed_training_gets_the_remaining_batches(strategy, forty, batches_of, numbers):
     whole = numbers(batches_of(forty, strategy=strategy, seed=7).dataset.take(16))
-    rest = batches_of(forty, strategy=strategy, seed=7, first_step=first_step)
-    assert numbers(rest.dataset.take(16 - first_step)) == whole[first_step:]
+    for first_step in (3, 5, 12):
+        rest = batches_of(forty, strategy=strategy, seed=7, first_step=first_step)
+        assert numbers(rest.dataset.take(16 - first_step)) == whole[first_step:]
 
 
 @pytest.mark.slow
