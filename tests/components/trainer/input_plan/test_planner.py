@@ -30,25 +30,36 @@ ALWAYS = 0.001  # so short a probe measures the smallest data
 
 
 @pytest.fixture(scope="module")
-def late(digits):
-    """A source whose decoder takes no processor, so that a busy machine changes little."""
+def quick(digits):
     files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    return slowed(records_source(files, (image_feature(SHAPE), LABEL)))
+    return dataclasses.replace(records_source(files, (image_feature(SHAPE), LABEL)), in_place=())
 
 
-def slowed(source):
+@pytest.fixture(scope="module")
+def late(quick):
+    """A source whose decoder takes no processor, so that a busy machine changes little."""
+    return slowed(quick)
+
+
+@pytest.fixture(scope="module")
+def hurried(quick):
+    """A quarter as slow, where a little time more or less decides nothing."""
+    return slowed(quick, SLEEP / 4)
+
+
+def slowed(source, seconds=SLEEP):
     one_at_a_time = threading.Lock()
 
     def sleep(serialized):
         with one_at_a_time:
-            time.sleep(SLEEP * len(serialized))
+            time.sleep(seconds * len(serialized))
         return serialized
 
     def decode(serialized):
         slept = tf.numpy_function(sleep, [serialized], tf.string)
         return source.decode(tf.ensure_shape(slept, serialized.shape))
 
-    return dataclasses.replace(source, decode=decode, in_place=())
+    return dataclasses.replace(source, decode=decode)
 
 
 @pytest.fixture
@@ -87,30 +98,33 @@ def plan_of(planner, source):
 
 @pytest.mark.slow
 @pytest.mark.measured
-def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late):
-    plan = plan_of(planner_of(RATE, epochs=1), late)
+def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late, hurried):
+    plan = plan_of(planner_of(RATE, epochs=1, cache=False), late)
     assert plan.strategy == "streaming"
     # Loading takes as long as the training, and is not done beside it.
     memory, _, streaming = plan.forecasts
     assert memory.seconds > 1.3 * streaming.seconds
 
-    quick = planner_of(20 * RATE, epochs=20)
-    assert plan_of(quick, late).strategy == "memory"
-    assert quick.measured == [15]
+    longer = planner_of(20 * RATE, epochs=20)
+    assert plan_of(longer, hurried).strategy == "memory"
+    assert longer.measured == [15]
     for strategy in ("memory", "disk", "streaming"):
-        assert any(strategy in line for line in quick.plan.lines())
+        assert any(strategy in line for line in longer.plan.lines())
 
 
 @pytest.mark.slow
-def test_a_copy_counts_once_it_is_on_the_disk(planner_of, late, monkeypatch):
+def test_a_copy_counts_once_it_is_on_the_disk_and_nothing_of_it_stays_there_but_a_lock(
+    planner_of, quick, tmp_path, monkeypatch
+):
     took = 60.0
 
     def sync_rate(file, most):
         return os.path.getsize(file) / took
 
     monkeypatch.setattr("components.trainer.input_plan.probe.sync_rate", sync_rate)
-    memory, disk, _ = plan_of(planner_of(RATE), late).forecasts
+    memory, disk, _ = plan_of(planner_of(RATE), quick).forecasts
     assert disk.seconds > memory.seconds + took / 2
+    assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
 
 
 def test_only_what_the_disk_has_taken_counts_as_written(tmp_path, monkeypatch):
@@ -121,15 +135,9 @@ def test_only_what_the_disk_has_taken_counts_as_written(tmp_path, monkeypatch):
     assert file.stat().st_size == 1000
 
 
-@pytest.mark.slow
-def test_nothing_of_a_probe_stays_on_the_disk_but_a_lock(planner_of, late, tmp_path):
-    plan_of(planner_of(RATE), late)
-    assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
-
-
 @pytest.fixture
 def photographs(tmp_path):
-    """A source of photographs in a JPEG each, which decode as slowly as `late`."""
+    """A source of photographs in a JPEG each."""
     china = Image.fromarray(load_sample_image("china.jpg"))
     path = str(tmp_path / "shard")
     with tf.io.TFRecordWriter(path) as writer:
@@ -139,14 +147,14 @@ def photographs(tmp_path):
             example.features.feature["image"].bytes_list.value.append(file.getvalue())
             example.features.feature["label"].int64_list.value.append(number)
             writer.write(example.SerializeToString())
-    return slowed(records_source([path], (image_feature((96, 96, 3)), LABEL), encoded=True))
+    return records_source([path], (image_feature((96, 96, 3)), LABEL), encoded=True)
 
 
 @pytest.mark.slow
 def test_what_fits_into_memory_as_jpegs_alone_is_kept_so(planner_of, photographs):
     decoded = photographs.at_most * photographs.row_bytes
     keys = {"memory_limit": decoded // 3, "cache": False, "epochs": 40}
-    plan = plan_of(planner_of(20 * RATE, **keys), photographs)
+    plan = plan_of(planner_of(20 * RATE, **keys), slowed(photographs))
     assert plan.strategy == "compressed"
     assert plan.chosen.memory_bytes < decoded / 3
     assert plan.chosen.seconds < plan.forecasts[2].seconds / 3
@@ -158,8 +166,8 @@ def test_what_fits_into_memory_as_jpegs_alone_is_kept_so(planner_of, photographs
 
 
 @pytest.mark.slow
-def test_a_model_that_nothing_reaches_is_told_before_the_training(planner_of, late):
-    plan = plan_of(planner_of(4 * RATE, memory_limit=100, cache=False, epochs=3), late)
+def test_a_model_that_nothing_reaches_is_told_before_the_training(planner_of, hurried):
+    plan = plan_of(planner_of(16 * RATE, memory_limit=100, cache=False, epochs=3), hurried)
     assert plan.strategy == "streaming"
     assert plan.warning.startswith("No input strategy keeps up with the model")
     assert "of memory for decoded images" in plan.warning
@@ -169,20 +177,20 @@ def test_a_model_that_nothing_reaches_is_told_before_the_training(planner_of, la
 
 @pytest.mark.slow
 def test_a_resumed_training_keeps_the_plan_unless_it_has_become_impossible(
-    planner_of, late, tmp_path
+    planner_of, hurried, quick, tmp_path
 ):
     checkpoints = Checkpoints(str(tmp_path / "own"), None, 60)
     first = planner_of(20 * RATE, checkpoints, epochs=20, cache=False)
-    plan = plan_of(first, late)
+    plan = plan_of(first, hurried)
     assert first.measured
     assert (tmp_path / "own" / PLAN_FILE).exists()
 
     again = planner_of(RATE, checkpoints, epochs=20, cache=False)
-    assert plan_of(again, late) == plan
+    assert plan_of(again, hurried) == plan
     assert not again.measured
 
     smaller = planner_of(20 * RATE, checkpoints, epochs=20, cache=False, memory_limit=100)
-    assert plan_of(smaller, late).strategy != plan.strategy == "memory"
+    assert plan_of(smaller, quick).strategy != plan.strategy == "memory"
     assert smaller.measured
 
 
@@ -208,11 +216,12 @@ def test_who_wants_no_probe_gets_none(planner_of, late):
 @pytest.mark.slow
 @pytest.mark.measured
 @pytest.mark.parametrize("part", [0.5, 1.5])
-def test_what_is_predicted_of_streaming_happens(planner_of, late, part):
-    consumer = Consumer(BATCH, BATCH / (part * RATE))
-    predicted = plan_of(planner_of(part * RATE, epochs=2), late).forecasts[2].later_epochs
+def test_what_is_predicted_of_streaming_happens(planner_of, quick, part):
+    source, rate = slowed(quick, SLEEP / 2), part * 2 * RATE
+    consumer = Consumer(BATCH, BATCH / rate)
+    predicted = plan_of(planner_of(rate, epochs=2, cache=False), source).forecasts[2].later_epochs
 
-    made = feed(late, BATCH, training=True, options=FeedOptions(seed=3, strategy="streaming"))
+    made = feed(source, BATCH, training=True, options=FeedOptions(seed=3, strategy="streaming"))
     batches, device = iter(made.dataset), StandIn(consumer.step_seconds)
     for _ in range(made.steps_per_epoch):
         device.take(batches)
