@@ -14,6 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import json_utils
 
 from components.serving_check import exports
 from components.trainer import devices
@@ -39,6 +40,9 @@ NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 SPLITS = {"train": range(240), "validation": range(240, 320), "test": range(320, 420)}
 TRAINING = {"batch_size": 16, "epochs": 3, "learning_rate": 0.01}
 MODEL = {"name": "small_cnn", "parameters": {"filters": [8, 16]}}
+# For tests to which the network does not matter: half as much to trace, compile and save.
+LINEAR = {"name": "small_cnn", "parameters": {"filters": []}}
+ONE_BLOCK = {"name": "small_cnn", "parameters": {"filters": [4]}}
 
 
 def encoded(picture: np.ndarray, image_format: str = "PNG") -> bytes:
@@ -224,21 +228,29 @@ def transform_digits(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(digits, tmp_path_factory) -> Run:
+def trained(digits, made_once) -> Run:
     """One undisturbed training, for every test that only looks at its outcome."""
-    folder = tmp_path_factory.mktemp("trained")
-    checkpoints = folder / "checkpoints"
-    return train(digits.inputs, folder, checkpoint_dir=checkpoints, input_report={})
+
+    def make(folder):
+        # What a training leaves that is killed while it writes its model.
+        unfinished = folder / "model" / "Format-Serving.unfinished"
+        unfinished.mkdir(parents=True)
+        (unfinished / "saved_model.pb").write_bytes(b"half")
+        checkpoints = folder / "checkpoints"
+        run = train(digits.inputs, folder, checkpoint_dir=checkpoints, input_report={})
+        (folder / "run.json").write_text(json_utils.dumps([run.model, run.model_run]))
+
+    return Run(*json_utils.loads((made_once("trained", make) / "run.json").read_text()))
 
 
 @pytest.fixture(scope="session")
-def losses_in_twos(digits, made_once) -> list[float]:
-    """Of two epochs in batches of two images, which last for a while, in one process."""
+def losses_in_fours(digits, made_once) -> list[float]:
+    """Of two epochs in batches of four images, which last for a while, in one process."""
 
     def make(folder):
-        train(digits.inputs, folder, batch_size=2, epochs=2)
+        train(digits.inputs, folder, model=ONE_BLOCK, batch_size=4, epochs=2)
 
-    history = made_once("trained-in-twos", make) / "model_run" / "history.json"
+    history = made_once("trained-in-fours", make) / "model_run" / "history.json"
     return [epoch["loss"] for epoch in json.loads(history.read_text())["epochs"]]
 
 

@@ -13,6 +13,7 @@ from components.trainer.checkpoints import Checkpoints
 from pipeline import worker_processes
 from pipeline.workers_operator import WorkersOperator
 from settings.workers import Workers
+from tests.components.trainer.conftest import ONE_BLOCK
 from tests.processes import forking, wait_for
 
 EXECUTOR = "components.trainer.component.Trainer_Executor"
@@ -58,10 +59,10 @@ def workers(monkeypatch):
 
 @pytest.mark.slow
 def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(
-    start, workers, losses_in_twos, tmp_path
+    start, workers, losses_in_fours, tmp_path
 ):
-    # 120 steps an epoch: the first checkpoint is due by the clock.
-    training = start(batch_size=2, epochs=2, checkpoint_every_seconds=0.001)
+    # 60 steps an epoch: the first checkpoint is due by the clock.
+    training = start(model=ONE_BLOCK, batch_size=4, epochs=2, checkpoint_every_seconds=0.001)
     wait_for(lambda: training.done() or list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
     assert not training.done(), training.result()
     [folder] = (tmp_path / "checkpoints").iterdir()
@@ -69,13 +70,13 @@ def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(
     workers[1].kill()
     output = training.result(300)
     history = json.loads((tmp_path / "model_run" / "history.json").read_text())
-    assert 0 < reached < 2 * 120
+    assert 0 < reached < 2 * 60
     assert history["resumed_at_step"] >= reached
     assert [worker.returncode for worker in workers[1:]] == [-signal.SIGKILL, 0, 0]
     assert history["devices"] == "2 CPUs, 2 workers, float32"
     [model] = output.output_artifacts["model"].artifacts
     assert "in 2 epochs" in model.custom_properties["summary"].string_value
     losses = [epoch["loss"] for epoch in history["epochs"]]
-    np.testing.assert_allclose(losses, losses_in_twos, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(losses, losses_in_fours, rtol=1e-3, atol=1e-5)
     assert (tmp_path / "model" / "Format-Serving" / "saved_model.pb").exists()
     assert not list((tmp_path / "checkpoints").iterdir())

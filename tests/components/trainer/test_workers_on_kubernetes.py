@@ -21,6 +21,7 @@ from kfp.worker_cluster import Cluster
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
 from settings.tuner import Tuner
+from tests.components.trainer.conftest import ONE_BLOCK
 from tests.kubernetes_server import KubernetesServer
 from tests.processes import find_server, wait_for
 
@@ -33,7 +34,9 @@ SEARCH = {
     "algorithm": "random",
     "search_space": {"training.learning_rate": {"choices": [1e-7, 0.01]}},
 }
-TRAINING = {"batch_size": 2, "epochs": 2}  # 240 steps: enough are left after the first checkpoint
+# 120 and 240 steps: enough are left after the first checkpoint.
+BY_WORKERS = {"batch_size": 4, "epochs": 2, "checkpoint_every_steps": 20, "model": ONE_BLOCK}
+FED_BY_PODS = {"batch_size": 2, "epochs": 2, "checkpoint_every_steps": 40}
 
 
 @pytest.fixture
@@ -111,17 +114,17 @@ def given_to(digits, tmp_path):
 
 
 @pytest.fixture
-def executor_input(given_to, make_properties, tmp_path):
-    """That of Trainer."""
-    properties = make_properties(
-        **TRAINING, checkpoint_every_steps=40, checkpoint_dir=tmp_path / "checkpoints"
-    )
-    return given_to("Trainer", properties, model="tfx.Model", model_run="tfx.ModelRun")
+def given_to_trainer(given_to, make_properties, tmp_path):
+    def given(training):
+        properties = make_properties(**training, checkpoint_dir=tmp_path / "checkpoints")
+        return given_to("Trainer", properties, model="tfx.Model", model_run="tfx.ModelRun")
+
+    return given
 
 
 @pytest.mark.slow
 def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
-    server, containers, executor_input, run_here, losses_in_twos, tmp_path
+    server, containers, given_to_trainer, run_here, losses_in_fours, tmp_path
 ):
     bucket = tmp_path / "bucket"
     for failed, days in (("yesterday", 1), ("a week ago", 8)):
@@ -138,7 +141,8 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
 
     with ThreadPoolExecutor() as threads:
         evicting = threads.submit(evict_soon)
-        made = launch(containers["Trainer"], executor_input, tmp_path / "pod", bucket, run_here)
+        given = given_to_trainer(BY_WORKERS)
+        made = launch(containers["Trainer"], given, tmp_path / "pod", bucket, run_here)
         evicting.result(60)
     assert server.starts.count("1") >= 2
     assert server.objects == {}
@@ -147,7 +151,7 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
     assert history["resumed_at_step"] > 0
     assert history["devices"] == "2 CPUs, 2 workers, float32"
     losses = [epoch["loss"] for epoch in history["epochs"]]
-    np.testing.assert_allclose(losses, losses_in_twos, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(losses, losses_in_fours, rtol=1e-3, atol=1e-5)
     model = made.artifacts["model"]
     assert model["uri"] == f"{ROOT}/Trainer/7/model"
     assert "in 2 epochs" in model["metadata"]["summary"]
@@ -157,7 +161,7 @@ def test_a_pod_is_evicted_and_the_training_goes_on_from_the_checkpoint(
 
 @pytest.mark.slow
 def test_other_pods_decode_for_the_training_and_two_are_lost(
-    server, containers, executor_input, run_here, monkeypatch, tmp_path
+    server, containers, given_to_trainer, run_here, monkeypatch, tmp_path
 ):
     kubeflow = Kubeflow(
         work_dir="/work/steadyfeed",
@@ -183,13 +187,14 @@ def test_other_pods_decode_for_the_training_and_two_are_lost(
 
     with ThreadPoolExecutor() as threads:
         losing = threads.submit(lose_soon)
-        made = launch(container, executor_input, tmp_path / "pod", bucket, run_here)
+        given = given_to_trainer(FED_BY_PODS)
+        made = launch(container, given, tmp_path / "pod", bucket, run_here)
         losing.result(60)
     assert server.objects == {}
     folder = place_of(made.artifacts["model_run"]["uri"], bucket)
     history = json.loads((folder / "history.json").read_text())
     assert history["input"] == f"the data service at grpc://{dispatcher} reads and decodes"
-    assert len(history["epochs"]) == TRAINING["epochs"]
+    assert len(history["epochs"]) == FED_BY_PODS["epochs"]
     assert history["epochs"][-1]["validation_accuracy"] > 0.5
     assert not list((tmp_path / "workers").iterdir())
 
