@@ -14,13 +14,10 @@ from tensorflow.python.framework import config
 from tfx.types import standard_artifacts
 
 from components.free_ports import free_ports
-from components.trainer.cluster import place
-from components.trainer.devices import choose
 from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
-from settings.training import Training
 from tests.components.trainer import trainer_process
-from tests.components.trainer.conftest import Run
+from tests.components.trainer.conftest import LINEAR, Run
 from tests.processes import Process, wait_for
 from tests.processes import start as start_process
 
@@ -96,43 +93,63 @@ def history(out: Path) -> dict:
     return json.loads((out / "model_run" / "history.json").read_text())
 
 
+# Two epochs, as each has an order of its own, of few steps, each of which takes workers long.
+SHORT = {"epochs": 2, "batch_size": 60}
+
+
+@pytest.fixture(scope="module")
+def alone(digits, train_once, tmp_path_factory) -> Run:
+    """What one device makes of it, in this process and with the same bits each time."""
+    try:
+        return train_once(
+            digits.inputs, tmp_path_factory.mktemp("alone"), deterministic=True, **SHORT
+        )
+    finally:
+        config.disable_op_determinism()
+
+
 @pytest.mark.slow
-def test_two_devices_train_as_one_does(trained, start, tmp_path):
+def test_two_devices_train_as_one_does(alone, start, tmp_path):
     out = tmp_path / "two"
-    ended(start(out, logical_devices=2), out)
-    np.testing.assert_allclose(metrics(out), trained.metrics, rtol=TOLERANCE)
+    ended(start(out, logical_devices=2, **SHORT), out)
+    np.testing.assert_allclose(metrics(out), alone.metrics, rtol=TOLERANCE)
     assert history(out)["devices"] == "2 CPUs, float32"
 
 
 @pytest.mark.slow
-def test_four_workers_train_as_one_does_to_the_same_weights_and_the_first_writes(
-    trained, start_workers, tmp_path
+def test_four_workers_of_unequal_memory_train_as_one_does_to_the_same_weights_and_the_first_writes(
+    alone, start_workers, tmp_path
 ):
-    # So short a probe measures the smallest data.
-    workers = start_workers(tmp_path, count=4, probe=0.001)
+    workers = start_workers(tmp_path, limits_mb=(100, 0.001, 100, 0.001), count=4, **SHORT)
     logs = [ended(process, tmp_path / f"worker_{index}") for index, process in enumerate(workers)]
     hashes = [line for log in logs for line in log.splitlines() if line.startswith("weights ")]
     assert len(hashes) == 4
     assert len(set(hashes)) == 1
     chief = tmp_path / "worker_0"
-    np.testing.assert_allclose(metrics(chief), trained.metrics, rtol=TOLERANCE)
+    np.testing.assert_allclose(metrics(chief), alone.metrics, rtol=TOLERANCE)
     assert (chief / "model" / "Format-Serving" / "saved_model.pb").exists()
     assert not (tmp_path / "worker_1").exists()
-    assert "is predicted to be" in history(chief)["input"]
+    assert "fit into the 104.9 MB allowed" in history(chief)["input"]
 
 
 @pytest.mark.slow
-def test_two_workers_of_unequal_memory_read_the_same_batches_and_train_as_one_does(
-    trained, start_workers, tmp_path
-):
-    for index, process in enumerate(start_workers(tmp_path, limits_mb=(100, 0.001))):
+def test_two_workers_that_measure_first_train_as_one_does(alone, start_workers, tmp_path):
+    # So short a probe measures the smallest data.
+    for index, process in enumerate(start_workers(tmp_path, probe=0.001, **SHORT)):
         ended(process, tmp_path / f"worker_{index}")
-    np.testing.assert_allclose(metrics(tmp_path / "worker_0"), trained.metrics, rtol=TOLERANCE)
-    assert "fit into the 104.9 MB allowed" in history(tmp_path / "worker_0")["input"]
+    chief = tmp_path / "worker_0"
+    np.testing.assert_allclose(metrics(chief), alone.metrics, rtol=TOLERANCE)
+    assert "is predicted to be" in history(chief)["input"]
 
 
 # 120 steps: enough are left after the first checkpoint, which takes workers longer than steps do.
-KEPT = {"epochs": 2, "batch_size": 4, "schedule": "constant", "checkpoint_every_steps": 25}
+KEPT = {
+    "model": LINEAR,
+    "epochs": 2,
+    "batch_size": 4,
+    "schedule": "constant",
+    "checkpoint_every_steps": 25,
+}
 
 
 @pytest.fixture(scope="module")
@@ -228,14 +245,6 @@ def test_a_worker_that_answered_once_and_is_gone_is_missed():
             waiting.result(30)
 
 
-def test_the_workers_of_one_host_are_counted():
-    cluster = {"chief": ["a:1"], "worker": ["b:1", "a:2", "b:3", "a:4"]}
-    task = {"type": "worker", "index": 1}
-    tf_config = json.dumps({"cluster": cluster, "task": task})
-    assert place({"TF_CONFIG": tf_config}).workers_here == 3
-    assert place({}).workers_here == 1
-
-
 def test_a_port_that_is_taken_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addresses = [f"127.0.0.1:{port}" for port in (taken.getsockname()[1], *free_ports(1))]
@@ -246,56 +255,17 @@ def test_a_port_that_is_taken_is_reported_in_one_line():
 
 @pytest.mark.slow
 def test_with_op_determinism_another_process_ends_with_identical_weights(
-    start, train_in, make_artifact, tmp_path
+    alone, start, make_artifact, tmp_path
 ):
-    out, keys = tmp_path / "there", {"deterministic": True, "epochs": 1}
-    process = start(out, **keys)
-    try:
-        here = train_in("here", **keys)
-    finally:
-        config.disable_op_determinism()
-    ended(process, out)
+    out = tmp_path / "there"
+    ended(start(out, deterministic=True, **SHORT), out)
     kinds = {"model": standard_artifacts.Model, "model_run": standard_artifacts.ModelRun}
     there = Run(**{name: make_artifact(kind, out / name) for name, kind in kinds.items()})
-    assert here.metrics == there.metrics
-    weights = here.weights()
+    assert alone.metrics == there.metrics
+    weights = alone.weights()
     assert len(weights) >= 8
     for mine, other in zip(weights, there.weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
-
-
-def test_the_chief_is_the_worker_that_writes():
-    cluster = {"chief": ["a:1"], "worker": ["b:1"]}
-    chief, worker = (
-        json.dumps({"cluster": cluster, "task": {"type": kind, "index": 0}})
-        for kind in ("chief", "worker")
-    )
-    assert place({"TF_CONFIG": chief}).number == 0
-    assert place({"TF_CONFIG": worker}).number == 1
-    assert place({}).number == 0
-
-
-@pytest.mark.parametrize(
-    ("tf_config", "message"),
-    [
-        ("no JSON", "TF_CONFIG is not a JSON object"),
-        ("[]", "TF_CONFIG is not a JSON object"),
-        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {}}', "TF_CONFIG is not a JSON object"),
-        (
-            '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "ps", "index": 0}}',
-            "the task 'ps'. Allowed: chief, worker.",
-        ),
-        (
-            '{"cluster": {"worker": ["a", "b:1"]}, "task": {"type": "worker", "index": 1}}',
-            "names the worker 'a'. Give its address as host:port.",
-        ),
-    ],
-)
-def test_an_unusable_tf_config_is_refused_in_one_line(tf_config, message):
-    with pytest.raises(Failure) as reported:
-        choose(Training(), {"TF_CONFIG": tf_config})
-    assert message in str(reported.value)
-    assert "\n" not in str(reported.value)
 
 
 def test_no_worker_has_an_empty_share_of_a_validation_batch():
