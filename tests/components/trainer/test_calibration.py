@@ -13,6 +13,7 @@ from components.tasks.classification import training as one_label
 from components.tasks.multi_label import training as several_labels
 from components.trainer.calibration import fit
 from components.trainer.temperature import Calibration
+from tests.components.trainer.conftest import LINEAR
 
 EXAMPLES, CLASSES = 400, 5
 
@@ -113,6 +114,6 @@ def test_what_is_served_are_the_calibrated_probabilities(digits, trained):
 
 @pytest.mark.slow
 def test_it_can_be_switched_off(train_in):
-    run = train_in("plain", epochs=1, calibration="none")
+    run = train_in("plain", model=LINEAR, epochs=1, calibration="none")
     assert Calibration.read(run.model.uri) is None
     assert "temperature" not in run.model_run.get_string_custom_property("summary")

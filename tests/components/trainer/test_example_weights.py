@@ -14,6 +14,7 @@ from failures import Failure
 from settings.data import Features
 from settings.preprocessing import Preprocessing
 from tests.components.trainer.conftest import (
+    LINEAR,
     SIDE,
     artifact,
     encoded,
@@ -39,10 +40,16 @@ pytestmark = pytest.mark.slow
 WEIGHTS = np.array([2.0, 0.0, 1.0, 0.5, 3.0, 7.0], np.float32)
 FEATURES = {"weight_feature": "importance"}
 SPLITS = {"train": range(40), "validation": range(40, 60), "test": range(60, 80)}
+KEYS = {"features": FEATURES, "model": LINEAR, "epochs": 1, "batch_size": 40}
 
 
 def weight_of(row: int) -> float:
     return (row % 5) / 2
+
+
+def weight_in(record: bytes) -> float:
+    features = tf.train.Example.FromString(record).features.feature
+    return features["sample_weight"].float_list.value[0]
 
 
 def raw_example(digits, row: int, weight=None) -> bytes:
@@ -98,10 +105,7 @@ def weighted(digits, tmp_path_factory):
 def test_transform_hands_on_what_each_example_weighs(weighted):
     records = read_records(weighted[0] / "transformed" / "Split-train")
     assert len(set(map(len, records))) == 1
-    found = [
-        tf.train.Example.FromString(record).features.feature["sample_weight"].float_list.value[0]
-        for record in records
-    ]
+    found = [weight_in(record) for record in records]
     assert found == [weight_of(row) for shard in (0, 1) for row in SPLITS["train"][shard::2]]
 
 
@@ -157,7 +161,7 @@ def test_the_validation_loss_is_the_mean_by_weight_and_the_accuracy_counts_each_
 
 
 def test_a_training_weighs_its_examples(weighted, train_in):
-    run = train_in("weighted", inputs=weighted[1], features=FEATURES, epochs=1, batch_size=40)
+    run = train_in("weighted", inputs=weighted[1], **KEYS)
     classes = run.history["classes"]
     assert sum(part["weight"] for part in classes) == sum(map(weight_of, SPLITS["train"]))
     assert sum(part["examples"] for part in classes) == 40
@@ -195,10 +199,12 @@ def test_a_weight_that_is_no_number_is_refused(weighted, tmp_path):
         )
 
 
-def test_examples_that_all_weigh_nothing_are_refused_in_one_line(digits, train_in, tmp_path):
-    rows = {
-        split: [raw_example(digits, row, 0.0) for row in rows] for split, rows in SPLITS.items()
-    }
-    inputs = transformed(tmp_path, rows)
+def test_examples_that_all_weigh_nothing_are_refused_in_one_line(
+    weighted, digits, train_in, tmp_path
+):
+    records = read_records(weighted[0] / "transformed" / "Split-train")
+    weightless = [record for record in records if weight_in(record) == 0]
+    examples = digits.transformed_examples(tmp_path / "none", train=weightless * 5)
+    inputs = weighted[1] | {"transformed_examples": [examples]}
     with pytest.raises(Failure, match="all training examples have the weight 0"):
-        train_in("weightless", inputs=inputs, features=FEATURES, epochs=1, batch_size=40)
+        train_in("weightless", inputs=inputs, **KEYS)

@@ -15,7 +15,7 @@ from components.trainer.losses import Loss
 from failures import Failure
 from settings.training import Training
 from tests.components.trainer import linear_classifier
-from tests.components.trainer.conftest import read_records, write_shards
+from tests.components.trainer.conftest import LINEAR, read_records, write_shards
 from tests.components.trainer.linear_classifier import (
     BATCH,
     CLASS_WEIGHTS,
@@ -141,7 +141,8 @@ def label_of(record: bytes) -> int:
 
 @pytest.mark.slow
 def test_the_history_says_what_each_class_contributed_to_a_balanced_training(skewed, train_in):
-    run = train_in("balanced", inputs=skewed, epochs=2, batch_size=4, sampling="balanced")
+    keys = {"model": LINEAR, "batch_size": 4, "sampling": "balanced"}
+    run = train_in("balanced", inputs=skewed, epochs=2, **keys)
     zero, one, two, *_ = History.read(Path(run.model_run.uri)).classes
     assert (zero.name, one.name, two.examples) == ("zero", "one", 0)
     assert abs(zero.examples - one.examples) <= 8  # what fills no batch is left out
@@ -151,7 +152,7 @@ def test_the_history_says_what_each_class_contributed_to_a_balanced_training(ske
 
 @pytest.mark.slow
 def test_balanced_class_weights_are_of_the_whole_training_split(digits, train_in):
-    run = train_in("weighted", epochs=1, class_weights="balanced")
+    run = train_in("weighted", model=LINEAR, epochs=1, class_weights="balanced")
     counts = np.bincount([label for _, label in digits.transformed("train")])
     weights = len(digits.transformed("train")) / (10 * counts)
     parts = History.read(Path(run.model_run.uri)).classes
