@@ -42,7 +42,7 @@ TRAINING = {"batch_size": 16, "epochs": 3, "learning_rate": 0.01}
 MODEL = {"name": "small_cnn", "parameters": {"filters": [8, 16]}}
 # For tests to which the network does not matter: half as much to trace, compile and save.
 LINEAR = {"name": "small_cnn", "parameters": {"filters": []}}
-ONE_BLOCK = {"name": "small_cnn", "parameters": {"filters": [4]}}
+ONE_BLOCK = {"name": "small_cnn", "parameters": {"filters": [8]}}
 
 
 def encoded(picture: np.ndarray, image_format: str = "PNG") -> bytes:
@@ -274,6 +274,8 @@ def train_digits(digits):
         chosen=None,
         strategy="auto",
         service=None,
+        augmenter=None,
+        model=ONE_BLOCK,
         **keys,
     ):
         devices.prepare(3, deterministic=False)
@@ -289,16 +291,17 @@ def train_digits(digits):
             split: sorted(map(str, (digits.folder / "transformed" / f"Split-{split}").iterdir()))
             for split in SPLITS
         }
-        model = Model.of(**MODEL)
+        network = Model.of(**model)
         return prepare(
             section,
-            build_model=lambda: build_model(model, (SIDE, SIDE, 1), 10, [70.0], [80.0]),
+            build_model=lambda: build_model(network, (SIDE, SIDE, 1), 10, [70.0], [80.0]),
             training_input=functools.partial(batches, files["train"], training=True),
             options=options,
             validation=batches(files["validation"], training=False, options=options),
             checkpoints=checkpoints,
             log=TrainingLog(str(log_folder)),
             devices=chosen,
+            augmenter=augmenter,
             mixer=Mixer(section, 3) if section.mixes else None,
         ).run()
 

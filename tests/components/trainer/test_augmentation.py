@@ -1,13 +1,16 @@
 """Augmentation changes the training and nothing else, and survives a kill."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer.augmentation import Augmenter
+from components.trainer.checkpoints import Checkpoints
+from settings.augmentation import Augmentation
 from tests.components.trainer.conftest import train
+from tests.components.trainer.test_resume import Kept
 
 pytestmark = pytest.mark.slow
 
@@ -36,24 +39,12 @@ def test_a_training_is_augmented_and_its_validation_and_its_saved_model_are_not(
     assert np.mean(answers[0]["class"] == truth) == pytest.approx(best["validation_accuracy"])
 
 
-def test_a_killed_training_goes_on_with_the_same_augmentation(augmented, train_in, tmp_path):
-    class Killed(BaseException):
-        pass
-
-    def kill(record):
-        if record.completed > 0.6:
-            raise Killed
-        return True
-
-    checkpointed = {"checkpoint_dir": tmp_path / "checkpoints", "checkpoint_every_steps": 1}
-    progress = logging.getLogger("steadyfeed.progress")
-    progress.setLevel(logging.INFO)
-    progress.addFilter(kill)
-    try:
-        with pytest.raises(Killed):
-            train_in("killed", augmentation=OF_DIGITS, **checkpointed)
-    finally:
-        progress.removeFilter(kill)
-    resumed = train_in("killed", augmentation=OF_DIGITS, **checkpointed)
-    assert resumed.history["resumed_at_step"] > 0
-    assert np.allclose(resumed.metrics, augmented.metrics, rtol=1e-4)
+def test_a_killed_training_goes_on_with_the_same_augmentation(train_digits, tmp_path):
+    keys = {"augmenter": Augmenter(Augmentation.of(**OF_DIGITS), seed=3), "epochs": 2}
+    whole = train_digits(Kept(tmp_path), tmp_path / "whole", **keys)
+    resumed = train_digits(Checkpoints(str(tmp_path / "22"), None, 1e9), tmp_path / "log", **keys)
+    assert resumed.resumed_at_step == 22
+    losses = [[epoch.loss for epoch in trained.history] for trained in (resumed, whole)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    for left, right in zip(resumed.model.variables, whole.model.variables, strict=True):
+        np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-5)

@@ -1,5 +1,6 @@
 """Which devices a training takes, and how its batches come to them."""
 
+import functools
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ from components.trainer.checkpoints import Checkpoints
 from components.trainer.devices import Devices, choose, distributed, in_parts
 from failures import Failure
 from settings.training import Training
+from tests.components.trainer.conftest import MODEL
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +49,7 @@ def test_batches_prefetched_to_a_device_are_the_same_batches():
     assert all("CPU:0" in images.device for images, _ in batches)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(examples=st.integers(1, 40), batch_size=st.integers(1, 16), count=st.integers(1, 5))
 def test_the_devices_of_a_worker_share_every_batch_evenly(examples, batch_size, count):
     whole = labels_of(numbered(examples, batch_size))
@@ -65,13 +67,32 @@ def test_an_endless_input_stays_endless_when_devices_share_its_batches():
     assert labels_of(shared.take(3)) == [[0, 1], [2, 3], [4, 5]]
 
 
+@pytest.fixture(scope="module")
+def begun(train_digits, tmp_path_factory):
+    """Of a precision: a whole training, and a folder with its checkpoint of step 22."""
+
+    @functools.cache
+    def training(precision):
+        folder = tmp_path_factory.mktemp(precision)
+        devices = Devices(tf.distribute.get_strategy(), precision=precision)
+        kept = Kept(folder, step=22)
+        return train_digits(kept, folder / "log", devices, model=MODEL), folder / "kept"
+
+    return training
+
+
+def copied(kept, folder) -> Checkpoints:
+    """To go on from, as a training removes or replaces its checkpoint."""
+    shutil.copytree(kept, folder)
+    return Checkpoints(str(folder), None, 1e9)
+
+
 def test_a_training_of_several_steps_a_call_goes_on_from_a_step_between_two_calls(
-    train_digits, tmp_path
+    begun, train_digits, tmp_path
 ):
-    kept = Kept(tmp_path, step=22)
-    whole = train_digits(kept, tmp_path / "log")
-    again = Checkpoints(str(tmp_path / "kept"), None, 1e9)
-    resumed = train_digits(again, tmp_path / "again", steps_per_execution=4)
+    whole, kept = begun("float32")
+    again = copied(kept, tmp_path / "kept")
+    resumed = train_digits(again, tmp_path / "again", model=MODEL, steps_per_execution=4)
     assert resumed.resumed_at_step == 22
     losses = [[epoch.loss for epoch in trained.history] for trained in (resumed, whole)]
     np.testing.assert_allclose(*losses, rtol=1e-4)
@@ -83,24 +104,25 @@ def test_a_training_of_several_steps_a_call_goes_on_from_a_step_between_two_call
     "precisions", [("float32", "mixed_float16"), ("mixed_float16", "mixed_bfloat16")]
 )
 def test_a_training_goes_on_in_another_precision_and_says_so(
-    train_digits, tmp_path, caplog, precisions
+    begun, train_digits, tmp_path, caplog, precisions
 ):
-    kept = Kept(tmp_path, step=22)
-    begun, other = (Devices(tf.distribute.get_strategy(), precision=name) for name in precisions)
-    whole = train_digits(kept, tmp_path / "log", begun)
-    resumed = train_digits(
-        Checkpoints(str(tmp_path / "kept"), None, 1e9), tmp_path / "again", other
-    )
+    first, other = precisions
+    whole, kept = begun(first)
+    devices = Devices(tf.distribute.get_strategy(), precision=other)
+    again = copied(kept, tmp_path / "kept")
+    resumed = train_digits(again, tmp_path / "again", devices, model=MODEL)
     assert resumed.resumed_at_step == 22
     assert resumed.history[-1].accuracy == pytest.approx(whole.history[-1].accuracy, abs=0.06)
-    assert f"began in {begun.precision} and resumes in {other.precision}." in caplog.text
+    assert f"began in {first} and resumes in {other}." in caplog.text
 
 
-def test_in_float16_a_training_learns(train_in):
-    run = train_in("half", precision="mixed_float16")
-    assert run.history["epochs"][-1]["validation_accuracy"] > 0.8
-    assert run.history["devices"] == "1 CPU, mixed_float16"
-    assert all(np.isfinite(weight).all() for weight in run.weights())
+def test_in_float16_a_training_learns(begun):
+    trained, _ = begun("mixed_float16")
+    assert trained.history[-1].validation_accuracy > 0.8
+    assert str(trained.devices) == "1 CPU, mixed_float16"
+    for variable in trained.model.variables:
+        assert variable.dtype == "float32"
+        assert np.isfinite(variable.numpy()).all()
 
 
 def test_a_run_says_what_it_was_computed_on_and_how_its_data_came(trained):

@@ -71,10 +71,9 @@ def test_the_stages_of_a_model_end_where_its_features_shrink():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("decay", [0.0, 0.2])
-def test_each_stage_learns_at_its_share_of_the_rate_weight_decay_included(decay):
-    plain = steps_of(weight_decay=decay)
-    slower = steps_of(weight_decay=decay, layer_decay=0.5)
+def test_each_stage_learns_at_its_share_of_the_rate_weight_decay_included():
+    plain = steps_of(weight_decay=0.2)
+    slower = steps_of(weight_decay=0.2, layer_decay=0.5)
     before = weights_of(plain)
     for steps in (plain, slower):
         train(steps)

@@ -140,11 +140,11 @@ def test_a_model_trained_in_mixed_precision_is_served_in_float32(mixed, digits):
 
 
 def test_several_steps_a_call_end_with_the_same_weights_as_one_by_one(trained, train_in, tmp_path):
-    # 15 steps an epoch: three calls of four, and three of one.
+    # 15 steps an epoch: seven calls of two, and one of one.
     folder = tmp_path / "checkpoints"
     several = train_in(
         "several",
-        steps_per_execution=4,
+        steps_per_execution=2,
         checkpoint_dir=folder,
         checkpoint_every_steps=5,
         input_report={},
