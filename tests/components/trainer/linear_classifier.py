@@ -21,11 +21,14 @@ TWO_IMAGES, TWO_LABELS = IMAGES[[0, 1, 2, 3, 4, 5, 0, 3]], LABELS[[0, 1, 2, 3, 4
 CLASS_WEIGHTS = [0.5, 2.0, 0.0, 1.5]
 # Recipes that must do the same on one device, on two, and compiled by XLA.
 RECIPES = {
-    "clipped, averaged": {"gradient_clip_norm": 0.05, "ema_decay": 0.9},
-    # Not clipped, which would hide a loss of another size.
-    "smoothed, in parts": {"label_smoothing": 0.2, "gradient_accumulation": 3},
-    "focal": {"loss": "focal", "focal_gamma": 1.5, "label_smoothing": 0.1},
-    "mixup": {"mixup": 0.4},
+    "clipped, averaged, mixup": {"gradient_clip_norm": 0.05, "ema_decay": 0.9, "mixup": 0.4},
+    # The others are not clipped, which would hide a loss of another size.
+    "focal, smoothed, in parts": {
+        "loss": "focal",
+        "focal_gamma": 1.5,
+        "label_smoothing": 0.2,
+        "gradient_accumulation": 3,
+    },
     "cutmix": {"cutmix": 1.0},
     "several labels": {"loss": "focal", "mixup": 0.4, "gradient_accumulation": 2},
 }
@@ -47,9 +50,11 @@ def plain_sgd(**keys) -> Training:
 
 
 def steps_of(
-    training: Training, precision="float32", strategy=None, normalised=False, **keys
+    training: Training, precision="float32", strategy=None, normalised=False, hidden=0, **keys
 ) -> Steps:
-    """Ready to train, with batch normalisation if wanted; `keys` are those of `Steps`."""
+    """Ready to train, with batch normalisation or hidden units, which compute in `precision`, if
+    wanted; `keys` are those of `Steps`.
+    """
     devices = Devices(strategy or tf.distribute.get_strategy(), precision=precision)
     keras.utils.set_random_seed(3)
     with devices.strategy.scope(), devices.policy():
@@ -57,6 +62,8 @@ def steps_of(
         pixels = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255, dtype="float32")(images))
         if normalised:
             pixels = keras.layers.BatchNormalization()(pixels)
+        if hidden:
+            pixels = keras.layers.Dense(hidden)(pixels)
         logits = keras.layers.Dense(CLASSES, dtype="float32", bias_initializer="ones")(pixels)
         optimizer = build_optimizer(training, 10, precision)
         model = keras.Model(images, logits)
@@ -100,8 +107,23 @@ def after_one_step(before, found, rate=0.1):
     return [weight - 1.9 * rate * gradient for weight, gradient in zip(before, found, strict=True)]
 
 
+def overflow_on_one_of_two(strategy: tf.distribute.Strategy) -> dict:
+    """One step on two devices, of which only the second has labels, and so gradients, at all."""
+    steps = steps_of(plain_sgd(), "mixed_float16", strategy, hidden=8)
+    steps.optimizer.dynamic_scale.assign(2.0**126)
+    dataset = tf.data.Dataset.from_tensors((IMAGES, np.array([-1, -1, -1, 0, 1, 2])))
+    batches = distributed(dataset, Devices(strategy))
+    before = weights_of(steps)
+    steps.compile_training(batches.element_spec)([next(iter(batches))])
+    return {
+        "kept": [bool((a == b).all()) for a, b in zip(weights_of(steps), before, strict=True)],
+        "scale": float(np.log2(steps.optimizer.dynamic_scale.numpy())),
+        "counted": steps.training.totals().counted,
+    }
+
+
 def train_on_two_devices() -> None:
-    """Prints the weights that three steps by each of `RECIPES` give on two devices."""
+    """Prints the weights that three steps by each of `RECIPES` give on two devices, and more."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -126,4 +148,5 @@ def train_on_two_devices() -> None:
     from tests.components.trainer.staged_network import frozen_then_not
 
     found["frozen, by stage"] = [weight.tolist() for weight in frozen_then_not(strategy)]
+    found["overflow on one"] = overflow_on_one_of_two(strategy)
     print(json.dumps(found))

@@ -55,8 +55,9 @@ def test_a_step_follows_the_gradient_of_the_smoothed_labels(smoothing):
         np.testing.assert_allclose(mine, right, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-@pytest.mark.parametrize("limit", [0.05, 100.0])
+@pytest.mark.parametrize(
+    ("limit", "precision"), [(0.05, "float32"), (0.05, "mixed_float16"), (100.0, "float32")]
+)
 def test_gradients_together_are_no_longer_than_the_limit(limit, precision):
     steps = steps_of(plain_sgd(gradient_clip_norm=limit), precision)
     before = weights_of(steps)
@@ -71,7 +72,7 @@ def test_gradients_together_are_no_longer_than_the_limit(limit, precision):
 
 @pytest.fixture(scope="module")
 def on_two_devices(tmp_path_factory):
-    """The weights that each recipe gives there, from one process."""
+    """What `train_on_two_devices` prints, in one process."""
     log = tmp_path_factory.mktemp("two") / "log"
     assert start(train_on_two_devices, log=log).wait(240) == 0, log.read_text()[-2000:]
     return json.loads(log.read_text().splitlines()[-1])
@@ -97,6 +98,13 @@ def test_two_devices_freeze_and_train_each_stage_as_one_device_does(on_two_devic
     found = frozen_then_not(tf.distribute.get_strategy())
     for mine, two in zip(found, on_two_devices["frozen, by stage"], strict=True):
         np.testing.assert_allclose(two, mine, atol=1e-5)
+
+
+def test_a_float16_step_that_overflows_on_one_device_is_left_out_on_all(on_two_devices):
+    reported = on_two_devices["overflow on one"]
+    assert reported["counted"] == 3
+    assert reported["scale"] == 125
+    assert reported["kept"] == [True] * 4
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
