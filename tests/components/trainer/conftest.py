@@ -157,6 +157,9 @@ def exec_properties(
     return properties | {"seed": seed, "checkpoint_dir": checkpoint_dir and str(checkpoint_dir)}
 
 
+load_once = functools.cache(tf.saved_model.load)
+
+
 @dataclasses.dataclass
 class Run:
     """What one execution of Trainer left."""
@@ -179,7 +182,7 @@ class Run:
         return Path(self.model.uri, "Format-Serving")
 
     def load(self):
-        return tf.saved_model.load(str(self.serving_folder))
+        return load_once(str(self.serving_folder))
 
     def weights(self) -> list[np.ndarray]:
         reader = tf.train.load_checkpoint(str(self.serving_folder / "variables" / "variables"))
