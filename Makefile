@@ -26,15 +26,18 @@ run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 # Each worker imports TensorFlow once and takes whole files. On two cores, a third one computes
 # while another waits.
 TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
+# oneDNN makes large networks faster. For every node of a small graph it looks through all of
+# TensorFlow's kernels, which was a fifth of these tests' time. `make servers` runs with it.
+PLAIN := TF_ENABLE_ONEDNN_OPTS=0
 
 test: setup lint  ## the tests; while one measures time, no other runs
-	@$(PY) -m pytest -m "not server" $(TOGETHER)
+	@$(PLAIN) $(PY) -m pytest -m "not server" $(TOGETHER)
 
 servers: setup  ## the tests that start a server of S3, Cloud Storage, Kafka or Flink
 	@$(PY) -m pytest -m server $(TOGETHER)
 
 quick: setup lint  ## the tests of a second or less each
-	@$(PY) -m pytest -m "not slow and not measured and not server" $(TOGETHER)
+	@$(PLAIN) $(PY) -m pytest -m "not slow and not measured and not server" $(TOGETHER)
 
 coverage: setup  ## the share of lines that all tests reach
 	@$(PY) -m pytest -m "not measured" $(TOGETHER) --cov --cov-report term

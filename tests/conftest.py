@@ -25,6 +25,7 @@ _FOREIGN = re.compile(
     r"|(ALL|FTP|HTTP|HTTPS|NO)_PROXY",
     re.IGNORECASE,
 )
+_OURS = {"TF_ENABLE_ONEDNN_OPTS"}  # set in the Makefile
 _NAME = "steadyfeed-tests-"
 _MEMORY, _ROOM = Path("/dev/shm"), 12 << 30
 # The fixtures that start a server, or that ask for one that does by its name.
@@ -60,7 +61,7 @@ def _enter_own_environment():
     """
     folder = _make_folder()
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for name in filter(_FOREIGN.fullmatch, list(os.environ)):
+    for name in filter(_FOREIGN.fullmatch, os.environ.keys() - _OURS):
         del os.environ[name]
     # What was fetched and unpacked once is no business of ours.
     for tool in ("pip", "uv"):
