@@ -19,18 +19,10 @@ def with_corrupt(make, count, at=(), label=1):
     return records
 
 
-def test_a_corrupt_image_fails_the_run_with_its_place(workplace, make):
-    raw = workplace.raw({"train": with_corrupt(make, 20, at=(11, 13))}, files=1)
-    with pytest.raises(
-        Failure, match=r"record 11 of data_tfrecord-00000-of-00001 in split 'train'"
-    ):
-        workplace.run(raw)
-
-
-@pytest.mark.slow
-def test_a_corrupt_image_of_a_later_batch_has_its_place_in_the_file(workplace, make):
-    raw = workplace.raw({"train": with_corrupt(make, 40, at=(37,))}, files=1)
-    with pytest.raises(Failure, match=r"record 37 of data_tfrecord-00000-of-00001"):
+def test_a_corrupt_image_fails_the_run_with_its_place_in_the_file(workplace, make):
+    raw = workplace.raw({"train": with_corrupt(make, 20, at=(18, 19))}, files=1)
+    place = r"record 18 of data_tfrecord-00000-of-00001 in split 'train'"
+    with pytest.raises(Failure, match=place):
         workplace.run(raw, height=512, width=512)  # 16 of them are a batch
 
 
@@ -67,14 +59,12 @@ def test_a_split_of_nothing_but_corrupt_images_is_empty_unless_it_is_for_trainin
         workplace.run(raw, on_corrupt_image="drop", max_dropped=9, to="again")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize(
-    ("label", "says"),
+    ("split", "label", "says"),
     [
-        (None, "has 0 values of label_feature 'label'"),
-        ("one", "has a bytes_list for label_feature 'label', and the schema says int64_list"),
-        (0.5, "has a float_list for label_feature 'label', and the schema says int64_list"),
+        ("train", None, "has 0 values of label_feature 'label'"),
+        ("train", "one", "has a bytes_list for label_feature 'label', and the schema says int64"),
+        ("test", 0.5, "has a float_list for label_feature 'label', and the schema says int64_list"),
     ],
 )
 def test_a_missing_or_wrong_label_fails_with_its_place(workplace, make, split, label, says):

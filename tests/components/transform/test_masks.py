@@ -12,6 +12,7 @@ from tests.components.turned_variants import exif
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
 CLASSES = {"sky": 1, "tree": 2, "car": 3}
+PADDED = {"aspect": "pad", "mask_classes": CLASSES | {"boat": 99}}
 
 
 def raw_example(image: bytes, mask: bytes | None) -> bytes:
@@ -75,8 +76,8 @@ def splits(record):
 
 @pytest.fixture(scope="module")
 def transformed(module_workplace, record):
-    """Of what `splits` is. Tests only read it."""
-    return transform(module_workplace, splits_of(record))
+    """Of what `splits` is, with a class that no mask holds. Tests only read it."""
+    return transform(module_workplace, splits_of(record), **PADDED)
 
 
 def test_images_and_masks_have_one_size_and_their_classes_are_named(transformed, splits):
@@ -86,7 +87,7 @@ def test_images_and_masks_have_one_size_and_their_classes_are_named(transformed,
         for image, mask in found:
             assert (len(image), len(mask)) == (8 * 9 * 3, 8 * 9)
             assert set(mask) <= {0, 1, 2, 255}
-    assert transformed.labels == ["sky", "tree", "car"]
+    assert transformed.labels == ["sky", "tree", "car", "boat"]
     assert "images and masks" in transformed.property("summary")
 
 
@@ -94,15 +95,16 @@ def test_pixels_are_counted_by_class_over_train(transformed):
     counted = read_mask_pixels(Path(transformed.graph.uri))
     ids = np.concatenate([np.frombuffer(m, np.uint8) for _, m in pairs(transformed, "train")])
     assert counted.of_class == {
-        name: int((ids == number).sum()) for number, name in enumerate(CLASSES)
+        name: int((ids == number).sum()) for number, name in enumerate(PADDED["mask_classes"])
     }
     assert counted.of_no_class == int((ids == 255).sum())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("aspect", ["crop", "pad"])
-def test_the_graph_gives_the_same_in_serving_and_images_without_masks(workplace, splits, aspect):
-    transformed = transform(workplace, splits, aspect=aspect)
+def test_a_class_without_a_pixel_is_named_in_the_summary(transformed):
+    assert "train has no pixel of boat" in transformed.property("summary")
+
+
+def test_the_graph_gives_the_same_in_serving_and_images_without_masks(transformed, splits):
     layer = transformed.output.transform_features_layer()
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask")}
     records = [one for i in range(2) for one in splits["test"][i::2]]
@@ -117,7 +119,7 @@ def test_the_graph_gives_the_same_in_serving_and_images_without_masks(workplace,
 @pytest.mark.slow
 def test_on_beam_the_files_and_the_graph_are_the_same(workplace, splits, transformed):
     here = transformed
-    there = transform(workplace, splits, to="beam", beam_pipeline_args=ON_BEAM)
+    there = transform(workplace, splits, beam_pipeline_args=ON_BEAM, **PADDED)
     for split in splits:
         assert pairs(there, split) == pairs(here, split)
     assert there.labels == here.labels
@@ -126,37 +128,40 @@ def test_on_beam_the_files_and_the_graph_are_the_same(workplace, splits, transfo
         assert one == other
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("damaged", [b"no picture", b""])
-def test_a_corrupt_mask_is_a_corrupt_image(workplace, splits, make, damaged):
-    splits["test"][3] = raw_example(make.encode(make.picture()), damaged)
-    with pytest.raises(Failure, match=r"record 1 of data_tfrecord-00001.*its mask: .*"):
-        transform(workplace, splits)
-    kept = transform(workplace, splits, to="kept", on_corrupt_image="drop", max_dropped=1)
-    assert len(pairs(kept, "test")) == 4
-    assert kept.property("dropped") == {"train": 0, "test": 1}
+TOO_LARGE = np.full((13, 15), 300, np.uint16)  # of seed 3's size
 
 
-@pytest.mark.slow
-def test_masks_of_16_bits_have_the_classes_of_8(workplace, splits, record):
-    def shown(mask_type, to):
-        train = [record(seed, values(seed, 9, 9).astype(mask_type)) for seed in range(3)]
-        return pairs(transform(workplace, {"train": train}, to=to, aspect="crop"), "train")
-
-    assert shown(np.uint16, "deep") == shown(np.uint8, "plain")
-
-
-@pytest.mark.slow
-def test_a_value_that_no_class_id_can_have_makes_a_corrupt_mask(workplace, splits, record):
-    splits["test"][3] = record(3, np.full((13, 15), 300, np.uint16))
+def test_a_corrupt_mask_is_a_corrupt_image(workplace, splits, record):
+    splits["test"][3] = record(3, TOO_LARGE)
     with pytest.raises(Failure, match=r"record 1 of data_tfrecord-00001.*mask: The mask holds 300"):
         transform(workplace, splits)
-    kept = transform(workplace, splits, to="kept", on_corrupt_image="drop", max_dropped=1)
-    assert len(pairs(kept, "test")) == 4
 
 
-def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, splits, make):
-    image, mask = make.encode(make.picture(20, 30)), make.encode(values(0, 30, 20))
+@pytest.mark.slow
+def test_images_with_corrupt_masks_are_dropped(workplace, splits, record, make):
+    # Each in a file of its own, so that none is only found while another one is looked for.
+    image = make.encode(make.picture())
+    splits["train"][2] = raw_example(image, b"no picture")
+    splits["test"][2] = raw_example(image, b"")
+    splits["test"][3] = record(3, TOO_LARGE)
+    kept = transform(workplace, splits, on_corrupt_image="drop", max_dropped=2)
+    assert (len(pairs(kept, "train")), len(pairs(kept, "test"))) == (10, 3)
+    assert kept.property("dropped") == {"train": 1, "test": 2}
+
+
+@pytest.mark.slow
+def test_masks_of_16_bits_have_the_classes_of_8(workplace, record):
+    splits = {
+        split: [record(seed, values(seed, 9, 9).astype(mask_type)) for seed in range(3)]
+        for split, mask_type in {"train": np.uint16, "test": np.uint8}.items()
+    }
+    transformed = transform(workplace, splits, aspect="crop")
+    assert pairs(transformed, "train") == pairs(transformed, "test")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])  # A GIF decodes to colour alone.
+def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, splits, make, kind):
+    image, mask = make.encode(make.picture(20, 30), kind), make.encode(values(0, 30, 20))
     splits["train"][4] = raw_example(image, mask)
     with pytest.raises(
         Failure, match=r"record 2 of data_tfrecord-00000.*mask of 30x20 pixels .* image of 20x30"
@@ -165,17 +170,16 @@ def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, spl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "mode"), [("GIF", None), ("BMP", None), ("JPEG", "CMYK")])
-def test_proportions_are_compared_of_images_that_only_decode_to_colour(workplace, make, kind, mode):
-    image = make.encode(make.picture(20, 20), kind, mode)
-    train = [raw_example(image, make.encode(values(0, 20, 40)))] * 2
-    with pytest.raises(Failure, match="mask of 20x40 pixels and an image of 20x20"):
-        transform(workplace, {"train": train})
-
-
-def test_masks_cover_the_picture_as_its_exif_orientation_turns_it(workplace, make):
-    image = make.encode(make.picture(20, 40), "JPEG", exif=exif(6, ">"))
-    transform(workplace, {"train": [raw_example(image, make.encode(values(0, 40, 20)))] * 2})
+def test_masks_cover_pictures_of_every_kind_as_their_exif_orientation_turns_them(workplace, make):
+    upright = make.picture(40, 20)
+    images = [
+        make.encode(make.picture(20, 40), "JPEG", exif=exif(6, ">")),
+        *(make.encode(upright, kind) for kind in ("GIF", "BMP", "WEBP")),
+        make.encode(upright, "JPEG", "CMYK"),
+    ]
+    mask = make.encode(values(0, 40, 20))
+    transformed = transform(workplace, {"train": [raw_example(image, mask) for image in images]})
+    assert len({mask for _, mask in pairs(transformed, "train")}) == 1
 
 
 def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, splits, make):
@@ -184,20 +188,10 @@ def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, split
         transform(workplace, splits)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("classes", "told"),
-    [
-        ({"sky": 77, "tree": 78}, "no pixel of any class.* values are: 0, 1, 2, 3"),
-        ({"sky": 1, "tree": 78}, "only pixels of class 'sky'"),
-    ],
-)
-def test_classes_that_the_masks_do_not_hold_are_told_with_what_they_hold(
-    workplace, record, classes, told
-):
+def test_classes_that_the_masks_do_not_hold_are_told_with_what_they_hold(workplace, record):
     splits = {"train": [record(seed) for seed in range(4)]}
-    with pytest.raises(Failure, match=told):
-        transform(workplace, splits, mask_classes=classes)
+    with pytest.raises(Failure, match=r"no pixel of any class.* values are: 0, 1, 2, 3"):
+        transform(workplace, splits, mask_classes={"sky": 77, "tree": 78})
 
 
 COLOURED = {"sky": "#0080ff", "tree": "#008000", "car": "#ff0000"}
@@ -209,25 +203,31 @@ def in_colours(mask: np.ndarray) -> np.ndarray:
     return np.array(colours, np.uint8)[mask]
 
 
-def test_classes_told_by_colours_make_the_masks_that_values_make(workplace, record):
-    splits = {"train": [record(seed) for seed in range(4)]}
-    masks = [in_colours(values(seed, 10 + seed % 7, 12 + seed % 5)) for seed in range(4)]
-    by_value = transform(workplace, splits)
-    splits = {"train": [record(seed, mask) for seed, mask in enumerate(masks)]}
-    by_colour = transform(workplace, splits, to="coloured", mask_classes=COLOURED)
-    assert pairs(by_colour, "train") == pairs(by_value, "train")
-    with pytest.raises(Failure, match=r"values are: #000000, #008000"):
-        transform(workplace, splits, to="other", mask_classes={"sky": "#123456", "tree": "#654321"})
-    with pytest.raises(Failure, match="in colour: give each class a colour"):
-        transform(workplace, splits, to="values")
+def splits_in_colours(record) -> dict[str, list[bytes]]:
+    """The training images of `splits`, with the same masks in colours."""
+    masks = [in_colours(values(seed, 10 + seed % 7, 12 + seed % 5)) for seed in range(11)]
+    return {"train": [record(seed, mask) for seed, mask in enumerate(masks)]}
 
 
-def test_a_class_without_a_pixel_is_named_in_the_summary(workplace, record):
-    classes = CLASSES | {"boat": 99}
-    transformed = transform(
-        workplace, {"train": [record(seed) for seed in range(4)]}, mask_classes=classes
-    )
-    assert "train has no pixel of boat" in transformed.property("summary")
+def test_classes_told_by_colours_make_the_masks_that_values_make(workplace, record, transformed):
+    coloured = PADDED | {"mask_classes": COLOURED}
+    by_colour = transform(workplace, splits_in_colours(record), **coloured)
+    assert pairs(by_colour, "train") == pairs(transformed, "train")
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (
+            {"sky": COLOURED["sky"], "tree": "#654321"},
+            "only pixels of class 'sky'.* values are: #000000, #008000",
+        ),
+        (CLASSES, "in colour: give each class a colour"),
+    ],
+)
+def test_colours_that_no_class_has_are_told(workplace, record, classes, told):
+    with pytest.raises(Failure, match=told):
+        transform(workplace, splits_in_colours(record), mask_classes=classes)
 
 
 def test_a_mask_feature_that_is_missing_or_holds_numbers_is_told(workplace, splits):
