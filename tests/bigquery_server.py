@@ -224,7 +224,7 @@ def bigquery_server() -> Iterator[BigqueryServer]:
             pass
 
     rest = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=rest.serve_forever, daemon=True).start()
+    threading.Thread(target=rest.serve_forever, args=(0.02,), daemon=True).start()
     handlers = {
         "CreateReadSession": grpc.unary_unary_rpc_method_handler(
             server.create_read_session,
