@@ -169,9 +169,8 @@ def test_what_is_refused_is_refused_by_every_door_with_its_reason(doors):
         assert reason in doors.predicted[number]
 
 
-def test_where_an_image_that_fails_cancels_its_neighbours_each_keeps_its_own_answer(tmp_path):
+def test_where_an_image_that_fails_cancels_its_neighbours_each_keeps_its_own_answer(doors):
     """A race within TensorFlow, which reports the neighbour's error now and then; here, always."""
-    doors = Doors(tmp_path, [encode(picture(SIZE), "PNG"), b"no picture"] * 2, 3)
     model = PushedModel(doors.model)
     signature = model._images
 
@@ -185,7 +184,7 @@ def test_where_an_image_that_fails_cancels_its_neighbours_each_keeps_its_own_ans
             raise tf.errors.CancelledError(None, None, said) from error
 
     model._images = cancelled
-    answers = model.answer_images(doors.images)
+    answers = model.answer_images([encode(picture(SIZE), "PNG"), b"no picture"] * 2)
     assert [answer.error for answer in answers] == ["", ANOTHER, "", ANOTHER]
     animated = model.answer_images([ANIMATED])
     assert animated[0].error == "it cannot be decoded"
