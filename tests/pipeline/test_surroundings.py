@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from failures import ConfigurationError
 from pipeline import surroundings
 
 CHECK = ("-m", "pipeline", "check", "--config", "configs/digits.yaml")
@@ -39,31 +40,31 @@ def test_what_cannot_be_set_aside_is_one_line(variables, line):
     assert said.startswith(line)
 
 
+FLAGS = ["--no_such_flag", "--xla_cpu_multi_thread_eigen=7x", "/no/such/file"]
+CAUSES = [
+    "Unknown flag in XLA_FLAGS: --no_such_flag",
+    "Couldn't interpret value 7x for flag xla_cpu_multi",
+    'Could not open file "/no/such/file"',
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("flags", "cause"),
-    [
-        ("--no_such_flag", "Unknown flag in XLA_FLAGS: --no_such_flag"),
-        ("--xla_cpu_multi_thread_eigen=7x", "Couldn't interpret value 7x for flag xla_cpu_multi"),
-        ("/no/such/file", 'Could not open file "/no/such/file"'),
-    ],
-)
-def test_flags_with_which_xla_would_end_the_process_are_one_line(flags, cause, tmp_path):
-    run = (
-        "-m",
-        "pipeline",
-        "run",
-        "--config",
-        "configs/digits.yaml",
-        "--set",
-        f"root={tmp_path}/a",
-    )
-    done = python(*run, XLA_FLAGS=flags)
+def test_flags_with_which_xla_would_end_the_process_are_one_line(tmp_path):
+    run = ("-m", "pipeline", "run", "--config", "configs/digits.yaml")
+    done = python(*run, "--set", f"root={tmp_path}/a", XLA_FLAGS=FLAGS[0])
     assert done.returncode == 2
     [said] = done.stderr.splitlines()
-    assert said.startswith(f"XLA_FLAGS: given '{flags}'; allowed: flags that XLA knows, or none")
-    assert cause in said
+    assert said.startswith(f"XLA_FLAGS: given '{FLAGS[0]}'; allowed: flags that XLA knows, or none")
+    assert CAUSES[0] in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("flags", "cause"), zip(FLAGS[1:], CAUSES[1:], strict=True))
+def test_other_flags_are_told_with_their_cause(monkeypatch, flags, cause):
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    with pytest.raises(ConfigurationError, match=f"^XLA_FLAGS: given '{flags}'.*{cause}"):
+        surroundings.check_xla()
 
 
 @pytest.mark.slow
