@@ -163,7 +163,7 @@ def test_killed_with_9_at_10_random_moments_it_loses_no_run_and_doubles_none(tmp
         log.unlink(missing_ok=True)
         driver = start(serve_quickly, tmp_path, began, log=log)
         wait_for(lambda: log.exists() and log.read_text().startswith("up\n"), 60, [driver])
-        time.sleep(chance.uniform(0.2, 0.7))
+        time.sleep(chance.uniform(0.1, 0.4))
         driver.kill()
         driver.wait()
         if all_die:
