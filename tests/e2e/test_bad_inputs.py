@@ -157,7 +157,9 @@ def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
         with_corrupt_images(2),
         "preprocessing.on_corrupt_image=drop",
         "preprocessing.max_dropped=2",
-        "training.epochs=1",
+        "model.parameters={filters: [16]}",
+        "training.epochs=2",
+        "evaluation.thresholds.accuracy.min=0.3",
     )
     assert run.code == 0, run.said
     assert "3 corrupt dropped" in run.out  # by Transform, of all splits
@@ -200,7 +202,8 @@ def test_anomalies_stop_the_run_before_transform(after_digits, tmp_path):
 def test_a_destination_that_cannot_be_written_keeps_the_model(after_digits, tmp_path):
     (tmp_path / "file").touch()
     destination = f"push.destination={tmp_path / 'file' / 'pushed'}"
-    run = after_digits(destination, "training.epochs=2", "serving.check=false")
+    small = ("model.parameters={filters: [16]}", "evaluation.thresholds.accuracy.min=0.3")
+    run = after_digits(destination, *small, "training.epochs=2", "serving.check=false")
     assert run.code == 1, run.said
     assert "failed: " in run.err
     assert str(tmp_path / "file") in run.err

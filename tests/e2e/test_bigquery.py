@@ -21,7 +21,6 @@ def test_a_table_is_read_after_changes_alone_and_its_past_can_be_read_again(
     data = {"source": "bigquery", "table": "my-project.rooms.shades"} | bigquery_server.keys()
     root, file = str(tmp_path / "run"), tmp_path / "shades.yaml"
     places = {"root": root, "push": {"destination": f"{root}/pushed"}, "kubeflow": {}}
-    places["serving"] = {"check": False}
     file.write_text(yaml.safe_dump(PHOTOS | {"data": data} | places))
 
     def run(*words) -> tuple[int, str]:

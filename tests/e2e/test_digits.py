@@ -34,6 +34,7 @@ def test_a_challenger_far_behind_the_champion_is_not_pushed_and_that_is_no_failu
     pushed = digits_run.root / "pushed"
     weak = after_digits(
         f"push.destination={pushed}",
+        "model.parameters={filters: [8]}",
         "training.epochs=1",
         "training.learning_rate=0.00001",
         "serving.check=false",

@@ -33,6 +33,7 @@ def run(tmp_path_factory):
         "data.splits.train": "'train[:900]'",
         "data.splits.validation": "'train[900:1100]'",
         "data.splits.test": f"'test[:{TESTED}]'",
+        "model.parameters": "{filters: [16, 32]}",
         "training.epochs": "5",
         "evaluation.thresholds": "{mean_average_precision: {min: 0.6}}",
     }

@@ -43,7 +43,7 @@ def test_digits_with_user_code_is_pushed_serves_without_it_and_knows_its_edits(
 
     scores = folder / PACKAGE / "scores.py"
     scores.write_text(scores.read_text() + "\n# edited\n")
-    second = pipeline(config=folder / "digits.yaml")
+    second = pipeline("serving.check=false", config=folder / "digits.yaml")
     assert second.code == 0, second.said
     of = results(second.out)
     assert (of["Trainer"], of["Evaluator"]) == ("cached", "ran")

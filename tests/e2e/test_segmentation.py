@@ -28,7 +28,8 @@ def scenes(pipeline, prepared):
 
 @pytest.mark.slow
 def test_scenes_are_segmented_blessed_pushed_and_served(scenes, tmp_path):
-    run = scenes("training.epochs=2", "evaluation.thresholds.mean_iou.min=0.2")
+    small = "model.parameters={filters: [8]}"
+    run = scenes(small, "training.epochs=3", "evaluation.thresholds.mean_iou.min=0.2")
     assert run.code == 0, run.said
     assert re.findall(r"│ (\w+) +│ ran ", run.out) == list(COMPONENTS)
     assert "mean IoU" in run.out
@@ -117,7 +118,7 @@ def test_the_configuration_of_pets_runs_on_the_datasets_own_features(pipeline, p
         "data.download=false",
         "model.parameters={filters: [4, 8]}",
         "training.batch_size=4",
-        "training.epochs=2",
+        "training.epochs=1",
         "evaluation.thresholds.mean_iou.min=0.1",
         "serving.check=false",
         config=PETS,

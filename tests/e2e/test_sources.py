@@ -113,7 +113,8 @@ def test_each_source_gives_the_same_examples(digits, table, tmp_path, capfd):
 @pytest.mark.slow
 def test_a_manifest_makes_a_pushed_model(digits, tmp_path, capfd):
     data = SOURCES["manifest"].replace("FOLDER", str(digits))
-    quickly = ("training.epochs=1", "evaluation.thresholds={accuracy: {min: 0.3}}")
+    quickly = ("model.parameters={filters: [8]}", "training.epochs=2")
+    quickly += ("evaluation.thresholds={accuracy: {min: 0.3}}",)
     code, said = run(capfd, tmp_path, data, *quickly)
     assert code == 0, said
     assert results(said) == expected_steps("ManifestExampleGen")
@@ -150,8 +151,9 @@ def test_masks_beside_images_make_a_pushed_model(scenes, tmp_path, capfd):
         place = tmp_path / source
         return run(capfd, place, data, *overrides, config="configs/digit_scenes.yaml")
 
+    quickly = ("model.parameters={filters: [8]}", "training.epochs=1")
     threshold = "evaluation.thresholds={mean_iou: {min: 0.1}}"
-    code, said = made("manifest", "/masks.csv", "training.epochs=1", threshold)
+    code, said = made("manifest", "/masks.csv", *quickly, threshold)
     assert code == 0, said
     assert results(said) == expected_steps("ManifestExampleGen")
     assert f"{SCENES} examples in 3 splits" in said

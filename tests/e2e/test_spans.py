@@ -20,9 +20,9 @@ name: shades
 root: root
 data: {source: folder, path: "incoming/{YYYY}-{MM}-{DD}", window: {last: 2}}
 preprocessing: {height: 8, width: 8}
-model: {name: small_cnn}
-training: {epochs: 3}
-evaluation: {thresholds: {accuracy: {min: 0.1}}}
+model: {name: small_cnn, parameters: {filters: [8]}}
+training: {epochs: 1}
+evaluation: {thresholds: {accuracy: {min: 0}}}
 serving: {check: false}
 push: {destination: pushed}
 """

@@ -13,7 +13,8 @@ SEARCH = (
     "tuner.search_space={training.learning_rate: {choices: [0.0000001, 0.004]}}",
     "training.learning_rate=0.0000001",
     "training.epochs=3",
-    "evaluation.thresholds.accuracy.min=0.9",
+    "model.parameters={filters: [16]}",
+    "evaluation.thresholds.accuracy.min=0.5",
     "serving.check=false",
 )
 
