@@ -44,7 +44,10 @@ def test_the_training_and_its_input_report_are_read(run):
     assert run.devices
     assert 0 <= run.input_report.waited <= 1
     assert run.input_report.line
-    assert all(speed.images_per_second for speed in run.input_report.speeds)
+    first, later, ceiling = (speed.images_per_second for speed in run.input_report.speeds)
+    assert min(first, later) > 0
+    # Where its steps are slow, so short a training does not measure the ceiling.
+    assert ceiling is None or ceiling > 0
     assert read_plot(run.output("Trainer", "model_run").folder).startswith(b"<svg")
 
 
