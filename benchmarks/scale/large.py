@@ -5,10 +5,10 @@
 Photographs of 500x375, of which few differ, go through ingest, statistics, Transform and the
 Evaluator, at one sixteenth, a quarter and all of the size, and the quarter on one core. The disk
 holds twice the size, and memory need not. Bars: peak memory below 4 GB; seconds linear within 15%
-from each size to the next; two cores 1.7 times as fast as one. All but the
-whole goes through twice, in turn, and the faster round counts, as what else a machine does can only
-add to it. Beside it stands the speed-up of two processes that only decode photographs, one on each
-core, which shows what the machine allows.
+from each size to the next; two cores 1.7 times as fast as one. All but the whole goes through
+twice, in turn, and the faster round counts, as what else a machine does can only add to it. Beside
+it stands the speed-up of two processes that only decode photographs, one on each core, which shows
+what the machine allows.
 """
 
 import argparse
