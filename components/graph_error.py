@@ -8,7 +8,12 @@ from components.image_flaws import in_words
 
 # Lines about the graph, Python's calls, and what an error elsewhere in the graph ended.
 _NOISE = (
-    *("Detected at", "Graph execution", "File ", "<", "[[", "Error executing"),
+    "Detected at",
+    "Graph execution",
+    "File ",
+    "<",
+    "[[",
+    "Error executing",
     "Function was cancelled",
 )
 # Names of nodes and iterators, which would fill the line before its cause.
