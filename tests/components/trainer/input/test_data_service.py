@@ -5,6 +5,8 @@ import itertools
 import os
 import signal
 import threading
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,11 +156,20 @@ def test_a_restarted_dispatcher_loses_nothing_and_a_killed_worker_what_it_had(
     assert set(found) <= set(expected)
 
 
+def states(pid):
+    """The state of each thread of a process, as proc(5) has it."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        yield stat.read_text().rpartition(")")[2].split()[0]
+
+
 @contextlib.contextmanager
 def hanging(hung):
     """Stops processes, so that they keep their connections and answer nothing."""
     for process in hung:
         os.kill(process.pid, signal.SIGSTOP)
+        # On a busy machine, its threads go on for a while.
+        while set(states(process.pid)) != {"T"}:
+            time.sleep(0.001)
     try:
         yield
     finally:
