@@ -38,7 +38,7 @@ def whole_file(path) -> Iterator[str]:
             yield unfinished
             _objects().upload(unfinished, path)
         return
-    make_folder(os.path.dirname(path) or ".")
+    _make_folder_of(path)
     if is_remote(path):
         # An object exists once it is complete: a kill leaves nothing of this name.
         with _published(f"{path}.{uuid.uuid4().hex}{UNFINISHED}", path) as unfinished:
@@ -55,7 +55,7 @@ def whole_folder(path) -> Iterator[str]:
     One process at a time makes a folder, and it replaces no other.
     """
     path = os.fspath(path)
-    make_folder(os.path.dirname(path) or ".")
+    _make_folder_of(path)
     remove(f"{path}{UNFINISHED}")
     with _published(f"{path}{UNFINISHED}", path) as unfinished:
         yield unfinished
@@ -117,6 +117,13 @@ def make_folder(path) -> None:
         gfile(path).makedirs(str(path))
     else:
         os.makedirs(path, exist_ok=True)
+
+
+def _make_folder_of(path: str) -> None:
+    folder = os.path.dirname(path) or "."
+    # Of "ram://file" it is "ram:", which on this disk would be a folder.
+    if is_remote(folder) or not is_remote(path):
+        make_folder(folder)
 
 
 def remove(path) -> None:

@@ -181,5 +181,12 @@ def test_a_remote_store_is_written_copied_and_removed_through_tensorflow(tmp_pat
 
     writing.remove("ram://files/folder/file")
     assert not tf.io.gfile.exists("ram://files/folder/file")
+
+
+def test_an_address_that_cannot_be_written_leaves_no_folder_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(Failure, match="unknown://place cannot be written: "):
         writing.write("unknown://place", "content")
+    with pytest.raises(Failure, match="unknown://folder/place cannot be written: "):
+        writing.write("unknown://folder/place", "content")
+    assert not list(tmp_path.iterdir())
