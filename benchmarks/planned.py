@@ -31,7 +31,7 @@ from components.trainer.input import records
 from components.trainer.input.features import LABEL, image_feature
 from components.trainer.input.function import feed
 from components.trainer.input.options import FeedOptions
-from components.trainer.input.source import Source, cores
+from components.trainer.input.source import Source
 from components.trainer.input.threads import giving_way
 from components.trainer.input_plan.plan import duration
 from components.trainer.input_plan.planner import MODEL_SHARE
@@ -45,6 +45,7 @@ from components.trainer.input_plan.prediction import (
 )
 from components.trainer.input_plan.probe import Probe
 from components.trainer.input_plan.speed import at_most, core_seconds
+from components.usable_cores import usable_cores
 from settings.training_input import InputFunction
 
 BATCH = 64
@@ -193,7 +194,7 @@ def _touch_memory(source: Source) -> None:
 
 
 def _forecast(one: Costs, source: Source, consumer: Consumer) -> Forecast:
-    return predict(one, consumer, source.count() // BATCH, EPOCHS, cores())
+    return predict(one, consumer, source.count() // BATCH, EPOCHS, usable_cores())
 
 
 def _case(source: Source, options, strategy: str, consumer: Consumer, part: str) -> Outcome:

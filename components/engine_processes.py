@@ -5,7 +5,6 @@ Beam's own runner of several processes waits forever for one that was killed.
 
 import contextlib
 import multiprocessing
-import os
 import queue
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from components.child_environment import child_environment, end_with_the_parent, project_on_path
+from components.usable_cores import usable_cores
 from failures import EngineFailure, in_one_line
 
 
@@ -32,7 +32,7 @@ class ProcessEngine:
 
     def __init__(self, count: int = 0, retries: int = 0, timeout: float | None = None):
         self.retries = retries
-        self._count, self._timeout = count or os.cpu_count() or 1, timeout
+        self._count, self._timeout = count or usable_cores(), timeout
 
     def do(self, work: Callable[[tuple[int, Any]], None], shards: Sequence[tuple[int, Any]]):
         waiting = queue.SimpleQueue()

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input.source import cores
+from components.usable_cores import usable_cores
 
 _BATCH = (256, 224, 224, 3)
 
@@ -21,7 +21,7 @@ def facts() -> dict:
     build = tf.sysconfig.get_build_info()
     return {
         "gpus": [tf.config.experimental.get_device_details(gpu)["device_name"] for gpu in gpus],
-        "cores": cores(),
+        "cores": usable_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

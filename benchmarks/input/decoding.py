@@ -26,8 +26,9 @@ from components.trainer.input.crop import RandomCrop
 from components.trainer.input.features import LABEL, image_feature
 from components.trainer.input.function import feed
 from components.trainer.input.options import FeedOptions
-from components.trainer.input.source import Source, cores
+from components.trainer.input.source import Source
 from components.trainer.input_plan.speed import Speed, at_most, core_seconds
+from components.usable_cores import usable_cores
 
 BATCH = 16  # so that what is ready of large photographs is soon taken
 QUARTER = RandomCrop(area=(0.25, 0.25), aspect=(4 / 3, 4 / 3))
@@ -152,7 +153,7 @@ def in_turn(rounds: int, seconds: float, ways: dict[str, Callable]) -> dict[str,
             _settle()
             with way() as batches:
                 at_most(batches, BATCH, seconds / 3, fewest=_READY)
-                found[name].append(at_most(batches, BATCH, seconds, fewest=cores()))
+                found[name].append(at_most(batches, BATCH, seconds, fewest=usable_cores()))
     speeds = {name: Speed(*np.median(each, axis=0)) for name, each in found.items()}
     for name, speed in speeds.items():
         print(

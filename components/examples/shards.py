@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from components.engine import Engine, run_shards
+from components.usable_cores import usable_cores
 from files import writing
 from files.places import opened
 from files.writing import reported, whole_file
@@ -82,6 +83,6 @@ def write_all(
     """
     reports = f"{uri}/unfinished"
     try:
-        return list(run_shards(write, shards, reports, engine, threads=os.cpu_count()))
+        return list(run_shards(write, shards, reports, engine, threads=usable_cores()))
     finally:
         writing.remove(reports)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from components.engine import in_threads
 from components.examples.picture_files import NEXT_STEP, Picture, examined, shown
+from components.usable_cores import usable_cores
 from failures import Failure
 from files.places import reading
 
@@ -37,7 +38,7 @@ def scan(folder: str) -> Scan:
     files = iter(sorted(_files(folder, "", (os.path.realpath(folder),))))
     batches = iter(lambda: list(itertools.islice(files, _BATCH)), [])
     images, findings = [], defaultdict(list)
-    for batch in in_threads(lambda paths: _examined(folder, paths), batches, os.cpu_count() or 1):
+    for batch in in_threads(lambda paths: _examined(folder, paths), batches, usable_cores()):
         for path, image, kind in batch:
             if image:
                 images.append(image)

@@ -12,6 +12,7 @@ from components.examples.picture_files import Picture, examined, shown
 from components.examples.row_splits import laid_out
 from components.manifest_example_gen import rows
 from components.spans.contents import WindowDriver
+from components.usable_cores import usable_cores
 from failures import Failure
 from files.buckets.addresses import is_bucket, normal
 from settings.data import Features
@@ -70,7 +71,7 @@ def _examined(root: str, paths: Iterable[str]) -> tuple[dict[str, Picture], dict
     def examine(batch):
         return [(path, *_examined_one(root, path)) for path in batch]
 
-    for batch in in_threads(examine, batches, os.cpu_count() or 1):
+    for batch in in_threads(examine, batches, usable_cores()):
         for path, picture, kind in batch:
             if picture:
                 pictures[path] = picture

@@ -37,9 +37,9 @@ def StatisticsGen(
     Where the examples come in spans, statistics are gathered span by span and merged, and the
     span store keeps what was gathered: the next run reads the new spans alone.
 
-    Each shard is read once, one by one in this process or all of them in one job of an engine, and
-    what was gathered from them is merged in their order, so that the statistics are the same.
-    Memory is one batch and eight bytes an image.
+    Each shard is read once, as many at once in this process as it has cores, or all of them in one
+    job of an engine, and what was gathered from them is merged in their order, so that the
+    statistics are the same. Memory is one batch a core and eight bytes an image.
 
     Raises:
       Failure: a shard is damaged, or examples of a split are missing.

@@ -15,6 +15,7 @@ from tfx_bsl.coders import example_coder
 
 from components.engine import Engine, run_shards
 from components.statistics_gen import overlap
+from components.usable_cores import usable_cores
 from failures import Failure
 from files import tfrecords
 from files.places import files_in
@@ -102,7 +103,7 @@ def gathered(
     """
     paths = list(itertools.chain.from_iterable(groups))
     work = GatherShard(options.to_json(), image_feature)
-    each = run_shards(work, paths, folder, engine)
+    each = run_shards(work, paths, folder, engine, threads=usable_cores())
     for group in groups:
         of_group = zip(group, itertools.islice(each, len(group)), strict=True)
         _, (whole, digests) = next(of_group)

@@ -1,7 +1,6 @@
 """Writes all shards of a run, several at once: in threads, or on the workers of an engine."""
 
 import functools
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from components.examples.shards import all_or_none
 from components.examples.shards import write_all as write_shards
 from components.tfds_example_gen import shards
 from components.tfds_example_gen.splits import TFRECORD, Shard
+from components.usable_cores import usable_cores
 from files import tfrecords
 
 
@@ -31,7 +31,7 @@ def write_all(
         Failure: A record cannot be read, or a file cannot be written.
     """
     with all_or_none([shard.path for shard in work]):
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             placed = list(zip(work, _offsets(work, pool), strict=True))
         return write_shards(_write, placed, uri, engine)
 

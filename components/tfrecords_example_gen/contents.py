@@ -22,6 +22,7 @@ from components.examples.shards import all_or_none, write_all
 from components.spans.contents import WindowDriver
 from components.tfrecords_example_gen import pieces
 from components.tfrecords_example_gen.scan import Scan, scan
+from components.usable_cores import usable_cores
 from failures import Failure
 from settings.data import Features
 from settings.tfrecords_source import TfrecordSplits, TfrecordsSource
@@ -136,7 +137,7 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
     patterns = by_role if by_files else {"": source.files}
     files = _files(folder, place, patterns)
     paths = sorted(itertools.chain(*files.values()))
-    scans = list(in_threads(lambda path: scan(path, features), paths, os.cpu_count() or 1))
+    scans = list(in_threads(lambda path: scan(path, features), paths, usable_cores()))
     _check_labels(scans, source.class_names, features)
     roles = list(by_role)
     if by_files:

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,15 +15,14 @@ from components.transform import pixel_overlap, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
+from components.usable_cores import usable_cores
 from failures import Failure
 from files import tfrecords, writing
 from settings.data import WEIGHT
 
 # Batches are large enough to hide the cost of a call, and small in memory.
 _BATCH_BYTES = 4 << 20  # of transformed pixels
-# Of those that this process may use; two batches more are ready while one is written.
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-_THREADS = _CORES + 2
+_AHEAD = 2  # batches that are ready while one is written
 
 # What a batch raises whose records or images cannot be used. TensorFlow quotes a record that it
 # cannot parse in its message, and its bytes are often not UTF-8.
@@ -80,7 +78,7 @@ class TransformShard:
         ):
             read = batches(shard, size)
             for images, digest, targets, weights, pixels, corrupt in in_threads(
-                transformed, read, _THREADS
+                transformed, read, usable_cores() + _AHEAD
             ):
                 digests += digest
                 for image, value, weight in zip(images, targets, weights, strict=True):

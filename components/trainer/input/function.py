@@ -29,8 +29,9 @@ from components.trainer.input.features import LABEL, Feature, image_feature
 from components.trainer.input.load_times import LoadTimes
 from components.trainer.input.options import DEFAULTS, DataService, FeedOptions
 from components.trainer.input.order import Order
-from components.trainer.input.source import Source, cores, tf_data_options
+from components.trainer.input.source import Source, tf_data_options
 from components.trainer.input.strategy import choose
+from components.usable_cores import usable_cores
 from failures import Failure
 
 _READY_BYTES = 256 << 20  # batches made ahead, so that one slow read is not noticed
@@ -175,7 +176,7 @@ def feed(
     else:
         elements, load = (scattered if balanced else disk).batches(source, epochs)
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
-    calls = 2 * cores() if strategy == "memory" else cores()
+    calls = 2 * usable_cores() if strategy == "memory" else usable_cores()
     load_times = LoadTimes(options.first_step) if options.timed and not service else None
     mapped = load_times.loaded if load_times else tf.data.Dataset.map
     batches = mapped(elements, load, calls)

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from components.trainer.input.order import run_length
-from components.trainer.input.source import cores, traced
+from components.trainer.input.source import traced
+from components.usable_cores import usable_cores
 
 FRAMING = 16  # bytes that a TFRecord adds to each record
 _PIECES_AT_ONCE = 8
@@ -90,7 +91,7 @@ class Shards:
             traced(lambda piece: self.read(*tf.unstack(piece))),
             cycle_length=_PIECES_AT_ONCE,
             block_length=size,
-            num_parallel_calls=min(_PIECES_AT_ONCE, cores()),
+            num_parallel_calls=min(_PIECES_AT_ONCE, usable_cores()),
             deterministic=True,
         )
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from components.trainer.input.features import Feature, fixed_example
 from components.transform.encoding import FixedExample
+from components.usable_cores import usable_cores
 from failures import Failure
 
 _CHUNK_BYTES = 4 << 20  # decoded at once: large enough to hide a call's cost, small enough to keep
@@ -96,7 +96,7 @@ class Source:
         def decode(*elements):
             return change(*self.decode(*elements))
 
-        chunks = self.elements().batch(self.chunk).map(decode, cores())
+        chunks = self.elements().batch(self.chunk).map(decode, usable_cores())
         return chunks.prefetch(2).with_options(tf_data_options(deterministic=True))
 
 
@@ -111,12 +111,7 @@ def tf_data_options(deterministic: bool) -> tf.data.Options:
     # One core a call, as many calls as cores: splitting small ops costs more than it gives.
     chosen.threading.max_intra_op_parallelism = 1
     # Threads of its own, so that `threads` can tell them from those that compute.
-    chosen.threading.private_threadpool_size = cores()
+    chosen.threading.private_threadpool_size = usable_cores()
     # Every worker takes its share of each batch by itself (`Epochs.worker`).
     chosen.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return chosen
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

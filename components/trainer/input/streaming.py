@@ -6,7 +6,8 @@ from components.trainer.input import crop as crops
 from components.trainer.input.crop import RandomCrop
 from components.trainer.input.epochs import Epochs
 from components.trainer.input.order import run_length
-from components.trainer.input.source import Loading, Source, cores, traced
+from components.trainer.input.source import Loading, Source, traced
+from components.usable_cores import usable_cores
 
 _WINDOWS_AT_ONCE = 2
 _PIECES_AT_ONCE = 8  # of one window
@@ -23,7 +24,7 @@ def batches(source: Source, epochs: Epochs, crop: RandomCrop | None = None) -> L
             traced(lambda piece: source.read(*tf.unstack(piece))),
             cycle_length=_PIECES_AT_ONCE,
             block_length=run,
-            num_parallel_calls=min(_PIECES_AT_ONCE, cores()),
+            num_parallel_calls=min(_PIECES_AT_ONCE, usable_cores()),
             deterministic=True,
         )
         return tf.data.Dataset.zip(examples.batch(window), tf.data.Dataset.from_tensors(places))

@@ -14,7 +14,8 @@ from components import graph_error
 from components.trainer.input.decode import decode_crops, decode_features, decoder
 from components.trainer.input.features import Feature
 from components.trainer.input.shards import Shards
-from components.trainer.input.source import Source, cores
+from components.trainer.input.source import Source
+from components.usable_cores import usable_cores
 from failures import Failure
 from files.strict_json import text_of
 
@@ -78,7 +79,7 @@ def source(
         name=described,
         identity=text_of([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
         features=features,
-        elements=lambda: files.all().map(values, cores()),
+        elements=lambda: files.all().map(values, usable_cores()),
         read=lambda *piece: files.read(*piece).map(values),
         decode=lambda *values: decode_features(values, features),
         decode_crops=cropped if target.dtype != "uint8" else None,

@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input import compressed, disk
 from components.trainer.input.options import FeedOptions
-from components.trainer.input.source import Source, cores
+from components.trainer.input.source import Source
 from components.trainer.input.strategy import beyond_memory, refusals
 from components.trainer.input_plan.plan import PLAN_FILE, Plan, Stage, duration
 from components.trainer.input_plan.prediction import (
@@ -24,6 +24,7 @@ from components.trainer.input_plan.prediction import (
     warning,
 )
 from components.trainer.input_plan.probe import Probe
+from components.usable_cores import usable_cores
 from settings.training import Training
 
 # Decoded examples that load in the time of the probe: it could save no more than it takes. Large
@@ -138,7 +139,7 @@ class Planner:
         costs = probed.costs
         for stage in more:  # Nothing is fed faster than it is copied.
             costs = [_capped(one, stage.images_per_second) for one in costs]
-        course = (consumer, steps, training.epochs, cores())
+        course = (consumer, steps, training.epochs, usable_cores())
         forecasts = [self._of_all_workers(predict(one, *course)) for one in costs]
         chosen = pick(forecasts)
         return Plan(
@@ -146,7 +147,7 @@ class Planner:
             reason=_reason(chosen, forecasts, training.epochs),
             warning=warning(costs, *course, training.input_report.max_wait),
             seconds=time.perf_counter() - began,
-            cores=cores(),
+            cores=usable_cores(),
             examples=examples,
             row_bytes=source.row_bytes,
             epochs=training.epochs,

@@ -18,11 +18,12 @@ from components.trainer.input.features import aligned_rows
 from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.order import HELD_BYTES
-from components.trainer.input.source import Source, cores, tf_data_options, traced
+from components.trainer.input.source import Source, tf_data_options, traced
 from components.trainer.input.strategy import beyond_memory
 from components.trainer.input_plan.plan import Stage
 from components.trainer.input_plan.prediction import Costs
 from components.trainer.input_plan.speed import Speed, at_most, disk_rate, pace, sync_rate
+from components.usable_cores import usable_cores
 from failures import Failure
 from files.places import UNFINISHED
 
@@ -105,10 +106,10 @@ class Probe:
         some = tf.nest.map_structure(lambda part: part[:size], elements)
         size = len(tf.nest.flatten(some)[0])
         decoded = tf.data.Dataset.from_tensors(some).repeat()
-        decoded = decoded.map(traced(self._source.decode), cores()).prefetch(2)
+        decoded = decoded.map(traced(self._source.decode), usable_cores()).prefetch(2)
         batches = iter(decoded.with_options(tf_data_options(True)))
         next(batches)
-        decode = at_most(batches, size, self._each, fewest=2 * cores())
+        decode = at_most(batches, size, self._each, fewest=2 * usable_cores())
         return Stage("read", read.images_per_second), Stage("decode", decode.images_per_second)
 
     def _of_one_image(self, elements) -> float:
@@ -132,7 +133,7 @@ class Probe:
     def _part_batch(self) -> int:
         """The training's batch, or of images that take long to decode a smaller one."""
         workers = self._options.workers.count
-        size = min(self._batch, max(1, int(self._each * cores() / self._decoding)))
+        size = min(self._batch, max(1, int(self._each * usable_cores() / self._decoding)))
         return -(-size // workers) * workers
 
     def _feed(self, source: Source, strategy: str, batch_size: int) -> Input:
@@ -162,7 +163,7 @@ class Probe:
         # What became ready meanwhile is not what can be loaded.
         at_most(batches, batch_size, self._each / 2, fewest=_READY)
         seconds = _SPEED_PARTS * self._each
-        return first, at_most(batches, batch_size, seconds, fewest=2 * cores())
+        return first, at_most(batches, batch_size, seconds, fewest=2 * usable_cores())
 
     def _memory(self) -> tuple[Costs, float, tuple]:
         limit = min(self._examples, max(1, 4 * _PART_BYTES // self._row))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from components.trainer.input.source import cores
+from components.usable_cores import usable_cores
 from files import writing
 
 _READ_BYTES = 1 << 20
@@ -39,7 +39,7 @@ def at_most(batches: Iterator, batch_size: int, seconds: float, fewest: int = 1)
         count += 1
     taken = time.perf_counter() - began
     # No thread computes longer than all cores could.
-    used = min(max(core_seconds() - worked, 1e-6), taken * cores())
+    used = min(max(core_seconds() - worked, 1e-6), taken * usable_cores())
     return Speed(count * batch_size / taken, used / (count * batch_size))
 
 
@@ -97,9 +97,9 @@ def pace(seconds: float, filling: Iterator[int]) -> tuple[float, float, int]:
     for count in filling:
         marks.append((time.perf_counter() - began, count))
         # The cores give their first chunks at the same time.
-        if len(marks) > 2 * cores() and marks[-1][0] > seconds:
+        if len(marks) > 2 * usable_cores() and marks[-1][0] > seconds:
             break
-    (start, few), (end, many) = marks[min(cores(), len(marks)) - 1], marks[-1]
+    (start, few), (end, many) = marks[min(usable_cores(), len(marks)) - 1], marks[-1]
     if many == few:
         return 0.0, end / many, many
     each = (end - start) / (many - few)

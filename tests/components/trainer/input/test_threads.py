@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from components.trainer.input.function import input_function
-from components.trainer.input.source import cores
 from components.trainer.input.threads import giving_way
+from components.usable_cores import usable_cores
 from tests.components.trainer.input.conftest import fed
 
 SHAPE = (4, 3, 3)
@@ -37,7 +37,7 @@ def test_only_loading_threads_get_the_lowest_priority(dataset):
     own = os.getpriority(os.PRIO_PROCESS, mine)  # 0, or as `nice make test` has it
     batches = giving_way(dataset)
     next(batches)
-    assert len(threads_at(LOWEST) - before) >= cores()
+    assert len(threads_at(LOWEST) - before) >= usable_cores()
     assert not threads_at(LOWEST) & others
     assert os.getpriority(os.PRIO_PROCESS, mine) == own
 
