@@ -28,7 +28,7 @@ from kfp.run_facts import take_run_facts
 from kfp.run_origin import origin_in
 from kfp.run_parameters import replace_keys
 from pipeline import own_code_flag, surroundings
-from pipeline.program import LOG_FORMAT, leave
+from pipeline.program import LOG_FORMAT, leave, uncollected
 from pipeline.temporary_folder import temporary_folder
 
 LOG_OUTPUT = "executor-logs"
@@ -104,10 +104,12 @@ def run(executor, executor_input, inputs_spec, beam_args):
     Raises:
       Exception: whatever the executor raises; no output file is written then.
     """
-    from tfx.orchestration.portable import outputs_utils
+    with uncollected():
+        from tfx.orchestration.portable import outputs_utils
 
-    from kfp.artifact_records import to_artifact, to_record
+        from kfp.artifact_records import to_artifact, to_record
 
+        executor_class = _imported(executor)
     inputs = executor_input.get("inputs", {})
     outputs = executor_input.get("outputs", {})
     schemas = inputs_spec.get("artifacts", {})
@@ -129,7 +131,7 @@ def run(executor, executor_input, inputs_spec, beam_args):
     facts, origin = take_run_facts(exec_properties), origin_in(os.environ)
     if facts or origin:
         _describe(input_dict, inputs["artifacts"], origin | facts)
-    made = _make_executor(executor, beam_args, tempfile.mkdtemp(), facts.get("run"))
+    made = _make_executor(executor_class, beam_args, tempfile.mkdtemp(), facts.get("run"))
     _check(made.Do(input_dict, output_dict, exec_properties))
     for key, artifacts in output_dict.items():
         # A typed component puts copies of the artifacts in their place.
@@ -183,10 +185,9 @@ def _describe(input_dict, records, facts):
                 artifact.set_string_custom_property(name, text)
 
 
-def _make_executor(path, beam_args, temporary, run_id):
+def _make_executor(executor_class, beam_args, temporary, run_id):
     from tfx.dsl.components.base import base_beam_executor, base_executor
 
-    executor_class = _imported(path)
     if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
         context, flags = base_beam_executor.BaseBeamExecutor.Context, "beam_pipeline_args"
         beam_args = [*beam_args, *json.loads(os.environ.get(BEAM, "[]"))]

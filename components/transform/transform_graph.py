@@ -131,7 +131,10 @@ def load(job: Job) -> TransformBatch:
             outputs = layer(parsed)
         return outputs["image"], outputs[job.features.target], weights
 
-    return transform.get_concrete_function()
+    prepared = transform.get_concrete_function()
+    # TensorFlow optimizes a graph anew for each thread that calls it before the first is done.
+    prepared(tf.constant([], tf.string))
+    return prepared
 
 
 def _spec(types: Mapping[str, tf.DType]) -> dict[str, tf.io.FixedLenFeature]:
