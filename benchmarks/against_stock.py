@@ -10,6 +10,7 @@ The exit code is 1 if the sum of ours is above 0.12 of stock's.
 
 import argparse
 import datetime
+import importlib
 import os
 import shutil
 import statistics
@@ -37,9 +38,8 @@ def main():
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with uncollected():  # As a run does; TFX's own components gain by it as well.
-        import pipeline.create_pipeline
-        import pipeline.local_runner
-        import tfx.components  # noqa: F401
+        for name in ("tfx.components", "pipeline.create_pipeline", "pipeline.local_runner"):
+            importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="against-stock-") as folder:
         data_dir = f"{folder}/data"
         records = prepare(data_dir)
