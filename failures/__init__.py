@@ -41,3 +41,8 @@ def in_one_line(error: Exception) -> str:
         return str(error)
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0] if text else 'no message'}"
+
+
+def component_failed(name: str, error: Exception) -> str:
+    """The line that says which component failed and why, with its name once."""
+    return f"{name} failed: {in_one_line(error).removeprefix(f'{name}: ')}"

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import traceback
 
-from failures import ConfigurationError, Failure, in_one_line
+from failures import ConfigurationError, Failure, component_failed
 from files import writing
 from files.strict_json import text_of
 from kfp.launcher_paths import local_path
@@ -68,7 +68,7 @@ def main(argv=None):
     except Exception as error:
         if not isinstance(error, Failure | ConfigurationError):
             traceback.print_exc()
-        print(f"{step.component_id} failed: {in_one_line(error)}", file=sys.stderr)
+        print(component_failed(step.component_id, error), file=sys.stderr)
         return Failure.exit_code
     return 0
 

@@ -12,7 +12,7 @@ from components.model_store.layout import served_instead
 from components.pusher.reading import read_pushed
 from components.serving_check import installed
 from components.trainer.input_report.reading import read_lines
-from failures import Failure, in_one_line
+from failures import Failure, component_failed, in_one_line
 from files import writing
 from files.strict_json import text_of
 from pipeline import data_service, worker_processes
@@ -173,5 +173,5 @@ def _what_failed(error, root):
             "again."
         )
     if isinstance(error, ComponentFailed):
-        return f"{error.component} failed: {in_one_line(error.cause)}"
+        return component_failed(error.component, error.cause)
     return f"The run failed outside its components: {in_one_line(error)}"

@@ -26,6 +26,7 @@ def check_failed(run, component, *expected):
     assert "Traceback" not in run.said
     [line] = run.err.splitlines()
     assert line.startswith(f"steadyfeed: {component} failed: ")
+    assert f"failed: {component}: " not in line
     for text in expected:
         assert text in line, line
     log = re.search(r"log in (\S+\.log)", run.out)
