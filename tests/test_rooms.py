@@ -72,6 +72,7 @@ def test_every_room_stands_on_a_floor():
     assert rooms() <= set().union(*FLOORS)
 
 
+@pytest.mark.slow
 def test_each_room_imports_only_from_floors_below():
     upwards = {
         (str(file.relative_to(PROJECT)), name)
@@ -101,6 +102,7 @@ def test_only_the_local_runner_runs_a_pipeline_on_this_machine():
     assert knowing == {"pipeline/local_runner.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["settings.reading", "cli.command_line"])
 def test_reading_a_configuration_imports_no_framework(module):
     code = (

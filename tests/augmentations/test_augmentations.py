@@ -68,6 +68,7 @@ def test_keys_that_change_nothing_are_not_active():
     assert not Augmentation.of(flip="none", crop=0.0, hue=0.0).active
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", EACH.values(), ids=EACH)
 def test_each_change_is_the_same_eagerly_and_in_a_dataset(parameters):
     images = photographs()
@@ -98,6 +99,7 @@ def test_xla_moves_image_and_mask_together_and_repeats_itself(names):
     assert not np.array_equal(compiled(images, masks, tf.constant(5, tf.int64))[0], changed)
 
 
+@pytest.mark.slow
 def test_xla_recolours_within_the_same_bounds():
     image = photographs(count=1)
     many = np.repeat(image, 64, axis=0)
@@ -205,6 +207,7 @@ def test_a_rotation_moves_a_point_by_its_angle_and_blanks_what_was_outside():
     assert (turned == 0).any()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     flip=st.sampled_from(["none", "horizontal", "vertical", "both"]),

@@ -25,6 +25,7 @@ BY_PILLOW = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_PILLOW)
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_change_of_levels_is_that_of_pillow(name, compiled):

@@ -13,6 +13,7 @@ from failures import Failure
 from tests.cli.predictions import CLASSES, example_of, lines_of, records_of, served
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "records"])
 def test_batch_predict_says_what_the_signature_says(kind, destination, folder, images, tmp_path):
     place = str(folder) if kind == "folder" else records_of(tmp_path, images)

@@ -19,6 +19,7 @@ def pipeline(*words, **more):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_behind_the_output_is_one_line():
     with open("/dev/full", "w") as full:
         done = pipeline(*CHECK, stdout=full, stderr=subprocess.PIPE)
@@ -43,6 +44,7 @@ def test_what_a_terminal_cannot_show_is_escaped():
     assert "destination: \\u2192ü\n" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reads", [True, False])
 def test_ctrl_c_at_any_moment_is_130_and_at_most_one_line(tmp_path, reads):
     file = tmp_path / "slow.yaml"
@@ -64,6 +66,7 @@ def test_ctrl_c_at_any_moment_is_130_and_at_most_one_line(tmp_path, reads):
     assert reported in ([], ["steadyfeed: interrupted\n"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["none/results.json", "."])
 def test_a_file_for_the_results_that_cannot_be_written_is_reported_before_the_run(tmp_path, file):
     results = tmp_path / file
@@ -92,6 +95,7 @@ write_package([{"pipelineInfo": 100_000 * "x"}], Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_cannot_take_the_package_keeps_the_one_before_and_no_half(tmp_path):
     file = tmp_path / "package.yaml"
     file.write_text("before")

@@ -113,6 +113,7 @@ def test_an_empty_destination_is_reported(tmp_path, capsys):
     assert capsys.readouterr().err.endswith("holds no version 3. Run the pipeline first.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", [["list"], ["pin", "1"], ["rollback"], ["prune"]])
 @pytest.mark.parametrize("place", ["s3://bucket/models", "FILE"])
 def test_a_place_that_is_not_a_destination_is_one_line(tmp_path, capsys, action, place):

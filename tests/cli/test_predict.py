@@ -22,6 +22,7 @@ from tests.cli.predictions import CLASSES, lines_of, served
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_predict_says_what_the_signature_says(predict, destination, folder, images):
     code, said, complained = predict([folder], destination, "--json")
     assert code == 0
@@ -127,6 +128,7 @@ def test_masks_are_not_asked_of_a_classifier(predict, destination, folder, tmp_p
     assert "--output is for masks" in line
 
 
+@pytest.mark.slow
 def test_answers_below_the_threshold_are_rejected_in_every_form(
     predict, destination, folder, images, tmp_path
 ):

@@ -54,6 +54,7 @@ def pixels(png):
     return np.asarray(mask)
 
 
+@pytest.mark.slow
 def test_predict_gives_each_class_share_and_writes_the_masks(
     predict, model, folder, pictures, tmp_path
 ):

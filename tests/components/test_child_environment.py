@@ -15,6 +15,7 @@ print(child_environment().get("LD_LIBRARY_PATH"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [None, "/some/libraries"])
 def test_a_program_gets_the_library_path_of_this_process(given):
     environment = {key: text for key, text in os.environ.items() if key != "LD_LIBRARY_PATH"}

@@ -110,6 +110,7 @@ def test_a_killed_process_costs_its_shard_a_second_attempt(tmp_path):
     assert list(results) == [0, 2, 4, 6, 8, 10]
 
 
+@pytest.mark.slow
 def test_processes_that_take_too_long_are_ended_in_time(tmp_path):
     engine = ProcessEngine(1, timeout=0.5)
     with pytest.raises(EngineFailure, match=r"did not end within 0\.5 seconds and was ended"):
@@ -170,6 +171,7 @@ def on_the_service(job_service):
     return make
 
 
+@pytest.mark.slow
 def test_a_job_service_gives_the_same_results_and_failures(tmp_path, on_the_service):
     results = run_shards(shard_work.double, range(20), str(tmp_path), on_the_service())
     assert list(results) == list(range(0, 40, 2))
@@ -177,6 +179,7 @@ def test_a_job_service_gives_the_same_results_and_failures(tmp_path, on_the_serv
         list(run_shards(shard_work.refuse_odd, [2, 3, 4, 5], str(tmp_path), on_the_service()))
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_on_a_service_is_reported_in_one_line(tmp_path, on_the_service):
     reports = str(tmp_path / "reports")
     with pytest.raises(EngineFailure) as failed:
@@ -186,11 +189,13 @@ def test_a_job_that_fails_on_a_service_is_reported_in_one_line(tmp_path, on_the_
     assert "\n" not in str(failed.value)
 
 
+@pytest.mark.slow
 def test_a_job_may_take_longer_than_the_service_may_take_to_answer(tmp_path, on_the_service):
     engine = on_the_service("--job_server_timeout=2")
     assert list(run_shards(shard_work.sleep_long, [1], str(tmp_path), engine)) == [1]
 
 
+@pytest.mark.slow
 def test_a_job_that_is_stuck_ends_in_time_and_is_named(tmp_path, on_the_service):
     engine = on_the_service("--job_timeout_seconds=1")
     with pytest.raises(
@@ -199,6 +204,7 @@ def test_a_job_that_is_stuck_ends_in_time_and_is_named(tmp_path, on_the_service)
         list(run_shards(shard_work.sleep_long, [1], str(tmp_path), engine))
 
 
+@pytest.mark.slow
 def test_a_job_service_that_is_gone_is_reported_in_one_line(tmp_path):
     words = ["--runner=PortableRunner", "--job_endpoint=localhost:1", "--job_server_timeout=1"]
     with pytest.raises(EngineFailure, match=r"^the Beam job steadyfeed-transform on the .*no a"):
@@ -206,6 +212,7 @@ def test_a_job_service_that_is_gone_is_reported_in_one_line(tmp_path):
 
 
 # Beam closes the channel under a thread of gRPC's that still watches it.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_program_that_is_not_prism_is_reported_in_one_line(tmp_path):
     program = tmp_path / "prism"

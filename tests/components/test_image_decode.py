@@ -24,6 +24,7 @@ def decoder(request):
     return channels, tf.function(lambda one: decode_image(one, channels, True), signature)
 
 
+@pytest.mark.slow
 def test_hundreds_of_ways_to_write_a_picture_decode_as_pillow_decodes_them(decoder):
     channels, decode = decoder
     wrong, count = [], 0
@@ -43,6 +44,7 @@ def test_hundreds_of_ways_to_write_a_picture_decode_as_pillow_decodes_them(decod
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_eager_graph_and_batch_agree(channels):
     pictures = [

@@ -129,15 +129,18 @@ def test_there_are_over_400_of_them_and_all_different():
     assert len(set(images)) >= 400
 
 
+@pytest.mark.slow
 def test_transform_gives_pillows_pixels(doors):
     assert wrong(doors, doors.transformed) == []
 
 
+@pytest.mark.slow
 def test_serving_and_predict_give_pillows_pixels(doors):
     assert wrong(doors, doors.served) == []
     assert wrong(doors, doors.predicted) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quick", [True, False])
 def test_the_input_function_gives_pillows_pixels(doors, quick, monkeypatch):
     monkeypatch.setattr(jpeg, "available", lambda: quick)
@@ -150,6 +153,7 @@ def test_the_input_function_gives_pillows_pixels(doors, quick, monkeypatch):
         assert difference.mean() <= MEAN, name
 
 
+@pytest.mark.slow
 def test_without_exif_orientation_every_door_gives_the_pixels_as_they_are_stored(tmp_path):
     images = [
         encode(picture(SIZE), "WEBP", lossless=True, exif=exif(orientation, ">"))
@@ -162,6 +166,7 @@ def test_without_exif_orientation_every_door_gives_the_pixels_as_they_are_stored
             np.testing.assert_allclose(found[number], expected, atol=EXACT)
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_refused_by_every_door_with_its_reason(doors):
     sound = len(doors.images) - len(REFUSED)
     assert doors.kept == list(range(sound))
@@ -169,6 +174,7 @@ def test_what_is_refused_is_refused_by_every_door_with_its_reason(doors):
         assert reason in doors.predicted[number]
 
 
+@pytest.mark.slow
 def test_where_an_image_that_fails_cancels_its_neighbours_each_keeps_its_own_answer(doors):
     """A race within TensorFlow, which reports the neighbour's error now and then; here, always."""
     model = PushedModel(doors.model)

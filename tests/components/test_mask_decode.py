@@ -32,6 +32,7 @@ def some_ids(bits):
     return np.random.default_rng(0).integers(0, 1 << bits, (13, 21)).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("transparent", [None, 1, 2, 3])
 def test_the_places_in_the_palette_are_the_values(bits, transparent):
@@ -87,6 +88,7 @@ def test_bytes_that_are_no_whole_image_are_refused(broken):
         decode_mask(tf.constant(broken))
 
 
+@pytest.mark.slow
 def test_transform_and_the_trainer_read_a_palette_by_its_places():
     ids = np.kron(np.array([[1, 2], [15, 1]], np.uint8), np.ones((10, 10), np.uint8))
     encoded = tf.constant([with_palette(ids)])
@@ -118,6 +120,7 @@ def coloured(kind, mode):
     return tf.constant(out.getvalue()), ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "mode"), WRITTEN)
 def test_colours_are_classes_in_every_lossless_format(kind, mode):
     encoded, ids = coloured(kind, mode)

@@ -17,6 +17,7 @@ def halves(png: bytes) -> list[bytes]:
     return [np.ascontiguousarray(half).tobytes() for half in np.split(pixels, 2, axis=1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_labels_are_those_of_the_two_digits(split):
     digits = load_digits()

@@ -31,6 +31,7 @@ def test_the_splits_hold_every_digit_of_scikit_learn_once(builder):
     assert builder.info.splits["test"].num_examples == 359
 
 
+@pytest.mark.slow
 def test_each_class_has_its_share_in_the_test_split(builder):
     whole = labels(builder, "all")
 
@@ -57,6 +58,7 @@ def test_images_are_stored_as_png(builder):
     assert next(iter(undecoded))["image"].numpy().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_two_preparations_write_the_same_examples_in_the_same_order(builder, tmp_path):
     again = datasets.digits.Digits(data_dir=tmp_path)
     again.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))

@@ -4,6 +4,7 @@ import ast
 import json
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_every_text_is_written_so_that_it_can_be_utf_8(text, ascii_only):
     assert strictly(written.encode().decode()) == {whole: [whole]}
 
 
+@pytest.mark.slow
 def test_nothing_else_writes_json():
     """A check that refuses numbers which are not finite writes nothing."""
     found = [

@@ -22,6 +22,7 @@ def package_of(tmp_path, *overrides, **data):
     return compile_package(load(file, overrides), tmp_path / "package.yaml")
 
 
+@pytest.mark.slow
 def test_a_package_names_the_table_and_nobodys_credentials(tmp_path, monkeypatch):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/home/ann/key.json")
     path = package_of(tmp_path, "kubeflow.parameters={table: data.table}", table=TABLE)

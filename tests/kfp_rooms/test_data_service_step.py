@@ -68,6 +68,7 @@ def stand_ins(given, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_the_service_goes_with_the_training_and_takes_no_more_rights_than_the_manifests_give(
     stand_ins, server, tmp_path
 ):
@@ -91,6 +92,7 @@ def test_the_service_goes_with_the_training_and_takes_no_more_rights_than_the_ma
     assert used <= allowed
 
 
+@pytest.mark.slow
 def test_it_goes_as_well_when_the_training_fails_or_its_run_is_stopped(stand_ins, server, tmp_path):
     make = stand_ins("time.sleep(600)")
     with pytest.raises(Failure, match=r"^Trainer: the loss diverged\.$"), make(tmp_path):
@@ -105,6 +107,7 @@ def test_it_goes_as_well_when_the_training_fails_or_its_run_is_stopped(stand_ins
     assert server.objects == {}
 
 
+@pytest.mark.slow
 def test_a_pod_that_cannot_begin_ends_the_step_in_one_line_with_its_own_words(
     stand_ins, server, tmp_path
 ):
@@ -121,6 +124,7 @@ def test_a_pod_that_cannot_begin_ends_the_step_in_one_line_with_its_own_words(
     assert server.objects == {}
 
 
+@pytest.mark.slow
 def test_a_training_without_its_service_says_that_the_pods_were_lost_too_often(
     stand_ins, server, tmp_path
 ):
@@ -141,6 +145,7 @@ def conditions_of(document):
     return document["status"].get("conditions")
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_begin_in_time_is_named(stand_ins, server, tmp_path, monkeypatch):
     monkeypatch.setattr(data_service_step, "_LONGEST_START", 0.1)
     with (

@@ -65,6 +65,7 @@ def fill(volume: Path) -> None:
     (volume / "records" / "all.tfrecord").write_bytes(b"".join(records))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", PLACES)
 def test_data_in_a_volume_are_mounted_for_the_step_that_reads_them(tmp_path, source):
     package = package_of(tmp_path, source)

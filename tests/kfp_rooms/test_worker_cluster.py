@@ -110,6 +110,7 @@ def test_a_pod_that_is_killed_too_often_ends_the_job_in_one_line(cluster, server
     assert server.objects == {}
 
 
+@pytest.mark.slow
 def test_an_api_that_is_away_for_a_while_is_waited_for(cluster, server, objects):
     answers = iter([503, 429, None, 500])
 
@@ -178,6 +179,7 @@ sys.exit(worker.main(Path(sys.argv[1]), ["a-0.a:2222"]))
 """
 
 
+@pytest.mark.slow
 def test_a_worker_ends_when_the_step_that_made_its_job_is_gone(tmp_path):
     environment = os.environ | {"JOB_COMPLETION_INDEX": "0", "PYTHONPATH": str(PROJECT)}
     words = [sys.executable, "-c", SILENT, str(tmp_path)]
@@ -202,6 +204,7 @@ def test_a_worker_stays_for_as_long_as_the_step_says_that_it_is_there(tmp_path, 
     assert last + worker._LONGEST_SILENCE <= now <= last + 1.1 * worker._LONGEST_SILENCE
 
 
+@pytest.mark.slow
 def test_the_step_says_that_it_is_there_for_as_long_as_it_waits(cluster, objects, tmp_path):
     said, enough = [], tmp_path / "enough"
 

@@ -189,6 +189,7 @@ def test_a_backbone_with_given_weights_is_evaluated_as_it_is_trained_after_some_
     np.testing.assert_allclose(evaluated, trained, atol=0.1 * trained.std())
 
 
+@pytest.mark.slow
 def test_given_weights_see_pixels_from_minus_one_to_one_as_they_were_trained(begun):
     pixels = begun.get_layer("normalisation")(tf.constant([[[[0, 0, 255]]]], tf.uint8))
     np.testing.assert_allclose(pixels.numpy().ravel(), [-1, -1, 1])

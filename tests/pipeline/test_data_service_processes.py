@@ -21,6 +21,7 @@ def test_a_dispatcher_that_no_longer_answers_ends_for_whoever_starts_it_again(
     assert line.startswith("dispatcher at grpc://")
 
 
+@pytest.mark.slow
 def test_a_process_that_takes_connections_and_says_nothing_does_not_answer():
     with socket.create_server(("localhost", 0)) as silent:
         assert not answers(f"localhost:{silent.getsockname()[1]}", 0.5)

@@ -138,6 +138,7 @@ def test_a_signal_ends_it_as_a_stop_does(configuration, number):
     assert "has stopped" in process.stdout.read()
 
 
+@pytest.mark.slow
 def test_a_second_one_is_refused_and_says_who_serves(configuration):
     process = serving(configuration.root)
     second = subprocess.run(

@@ -47,6 +47,7 @@ def test_a_run_gets_its_scheduled_time_and_gives_its_results(tmp_path):
     assert output == "2026-03-01T12:00:00+00:00\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "exit_code", "cause"),
     [

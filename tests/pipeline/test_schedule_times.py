@@ -32,6 +32,7 @@ def test_a_daily_schedule_fires_once_on_every_day_of_a_year_with_both_clock_chan
     assert len(set(days)) == 365
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 def test_an_hourly_schedule_follows_real_time_through_both_clock_changes(zone):
     hours = in_2026("0 * * * *", zone)

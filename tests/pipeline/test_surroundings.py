@@ -22,6 +22,7 @@ def python(*words, **variables):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "line"),
     [

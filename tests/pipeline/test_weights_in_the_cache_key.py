@@ -26,6 +26,7 @@ def weights(tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_other_content_is_trained_anew_and_nothing_else_is_done_again(weights):
     one = flags_of(weights)
     assert flags_of(weights) == one
@@ -34,6 +35,7 @@ def test_other_content_is_trained_anew_and_nothing_else_is_done_again(weights):
     assert {name for name in one if one[name] != other[name]} == {"Trainer", "Tuner"}
 
 
+@pytest.mark.slow
 def test_other_content_of_weights_that_are_tried_is_searched_anew(weights):
     tried = f"{{model.weights: {{choices: [null, {weights}]}}}}"
     one = flags_of("null", tried)

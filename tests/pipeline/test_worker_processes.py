@@ -69,6 +69,7 @@ def starts(folder, number):
     return [line.split(" ", 2) for line in lines if line.startswith(f"{number} ")]
 
 
+@pytest.mark.slow
 def test_each_worker_is_told_its_number_and_where_all_of_them_are(together, tmp_path):
     together("print('in the log', file=sys.stderr)", workers=3)
     told = [json.loads(starts(tmp_path, number)[0][2]) for number in range(3)]
@@ -78,11 +79,13 @@ def test_each_worker_is_told_its_number_and_where_all_of_them_are(together, tmp_
     assert (tmp_path / "2.log").read_text() == "in the log\n"
 
 
+@pytest.mark.slow
 def test_when_one_is_killed_all_start_again(together, tmp_path):
     together("starts() == 1 and (killed() if number else time.sleep(1) or others_lost())")
     assert [len(starts(tmp_path, number)) for number in range(2)] == [2, 2]
 
 
+@pytest.mark.slow
 def test_one_that_hangs_without_the_lost_one_is_ended_and_starts_again(
     together, tmp_path, monkeypatch
 ):
@@ -91,6 +94,7 @@ def test_one_that_hangs_without_the_lost_one_is_ended_and_starts_again(
     assert [len(starts(tmp_path, number)) for number in range(2)] == [2, 2]
 
 
+@pytest.mark.slow
 def test_restarts_end_in_one_line_that_names_who_was_lost(together, tmp_path):
     with pytest.raises(Failure) as failed:
         together("killed() if number else others_lost()", restarts=1)
@@ -101,6 +105,7 @@ def test_restarts_end_in_one_line_that_names_who_was_lost(together, tmp_path):
     assert len(starts(tmp_path, 1)) == 2
 
 
+@pytest.mark.slow
 def test_what_the_user_can_mend_ends_all_without_a_restart(together, tmp_path):
     with pytest.raises(Failure, match=r"^The loss is not a number\. \(worker 1; its log is "):
         together("""
@@ -146,6 +151,7 @@ run_together(command, Workers(workers=2), folder, lambda number: folder / f"{num
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
 def test_all_workers_end_with_the_process_that_started_them(tmp_path, by):
     words = [sys.executable, "-c", PARENT, str(tmp_path), WORKER % "time.sleep(600)"]

@@ -4,6 +4,8 @@ import ast
 import typing
 from pathlib import Path
 
+import pytest
+
 import models
 from settings.configuration import Configuration
 from settings.model import parameters_of
@@ -83,6 +85,7 @@ def test_the_walk_finds_every_section():
     }
 
 
+@pytest.mark.slow
 def test_no_class_declares_the_keys_of_a_section_again():
     again = {
         f"{file}: {name} declares {', '.join(sorted(shared))} of {section.__name__}"
@@ -93,6 +96,7 @@ def test_no_class_declares_the_keys_of_a_section_again():
     assert again == set()
 
 
+@pytest.mark.slow
 def test_no_constant_lists_the_values_of_a_key_again():
     allowed = {
         frozenset(typing.get_args(annotation)): f"{section.__name__}.{key}"

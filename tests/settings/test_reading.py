@@ -152,6 +152,7 @@ def test_a_missing_file_names_those_there_are():
     assert "configs/digits.yaml" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

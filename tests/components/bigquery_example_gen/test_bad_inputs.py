@@ -92,6 +92,7 @@ QUERY = {"query": "SELECT 1"}
 PATHS = {"columns": {"path": "label", "label": "id"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "keys", "expected"),
     [

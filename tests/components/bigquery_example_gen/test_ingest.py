@@ -39,6 +39,7 @@ def test_every_row_becomes_an_example_in_an_order_of_its_own(bigquery_server, ro
     assert said(again, "fingerprint") == fingerprint
 
 
+@pytest.mark.slow
 def test_streams_that_are_cut_go_on_at_their_next_row(bigquery_server, rows, ingest):
     bigquery_server.put("pets.photos", rows)
     places, left = random.Random(7), 20

@@ -113,6 +113,7 @@ _limits = st.fixed_dictionaries({}, optional={"min": _values, "max": _values}).f
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(_names, _limits), st.dictionaries(_names, _values.filter(math.isfinite)),

@@ -24,6 +24,7 @@ def message_of(action):
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_split_that_is_not_there_is_named(workshop, pets):
     examples, model = workshop.examples(pets), workshop.model("m", PETS)
     assert "'exam'" in message_of(lambda: workshop.evaluate(examples, model, split="exam"))

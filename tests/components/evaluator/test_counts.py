@@ -78,6 +78,7 @@ def test_an_example_without_a_weight_is_named():
         weights_of(ShardBatch("a/shard", range(7, 10), records), features)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_pairs_that_occur_not_with_the_square_of_the_classes(tmp_path):
     classes = 21_841  # whose whole matrix takes 3.8 GB
     labels, predicted = np.arange(0, classes, 1000), np.arange(7, classes, 1000)

@@ -27,6 +27,7 @@ def values(uri, model="", label=None, sub_key=""):
     return {n: v.get("doubleValue") for n, v in metrics[""][sub_key].items()}
 
 
+@pytest.mark.slow
 def test_a_first_model_that_reaches_its_threshold_is_blessed(workshop, pets):
     result = workshop.evaluate(workshop.examples(pets[:7], pets[7:]), workshop.model("m", PETS))
     assert result.summary == "accuracy 1.0000 on 10 examples"
@@ -132,6 +133,7 @@ def test_a_loss_that_rises_too_much_is_named(workshop, pets):
     assert "worse by more than 0.1" in result.verdict
 
 
+@pytest.mark.slow
 def test_a_champion_with_another_vocabulary_and_size_is_compared_by_name(workshop, pets):
     champion = workshop.champion(("owl", "dog", "cat"), answers=[2, 1, 0], size=3)
     result = workshop.evaluate(workshop.examples(pets), workshop.model("m", PETS), champion)
@@ -148,6 +150,7 @@ def test_a_class_that_the_challenger_lost_counts_against_it_alone(workshop, pets
     assert not result.blessed
 
 
+@pytest.mark.slow
 def test_a_class_that_the_champion_lacks_counts_against_it_alone(workshop, pets):
     champion = workshop.champion(("dog", "owl"))
     result = workshop.evaluate(workshop.examples(pets), workshop.model("m", PETS), champion)
@@ -235,6 +238,7 @@ def without_numbers(model):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thresholds", [{"loss": {"max": 1e9}}, {"accuracy": {"min": 0.3}}])
 def test_probabilities_of_nan_bless_nothing(workshop, pets, thresholds):
     model = without_numbers(workshop.model("m", PETS))
@@ -248,6 +252,7 @@ def test_probabilities_of_nan_bless_nothing(workshop, pets, thresholds):
         json.loads(file.read_text(), parse_constant=pytest.fail)
 
 
+@pytest.mark.slow
 def test_a_champion_whose_loss_is_nan_is_not_an_obstacle(workshop, pets):
     result = workshop.evaluate(
         workshop.examples(pets),
@@ -276,6 +281,7 @@ def test_class_names_may_hold_what_unicode_calls_line_breaks(workshop):
     assert result.summary == "accuracy 1.0000 on 2 examples"
 
 
+@pytest.mark.slow
 def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
     broken = pets[0].replace(b"PNG", b"GNP")
     examples = workshop.examples([broken, *pets[1:5]], [pets[5], broken, *pets[6:]])
@@ -288,6 +294,7 @@ def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
         workshop.evaluate(examples, model)
 
 
+@pytest.mark.slow
 def test_images_that_the_models_decoder_refuses_are_corrupt(workshop, pets):
     file = io.BytesIO()
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]

@@ -56,6 +56,7 @@ def load(result, model=None):
     return metrics[""]
 
 
+@pytest.mark.slow
 def test_every_metric_is_what_scikit_learn_computes(lands):
     made = pictures(20)
     result = lands(made[:7], made[7:])
@@ -260,6 +261,7 @@ def test_a_beam_runner_counts_and_shows_the_same(workshop):
     assert there == files()
 
 
+@pytest.mark.slow
 def test_corrupt_images_and_masks_are_dropped_up_to_the_limit(workshop):
     good = [example(png(i), png(m)) for i, m in pictures(4, right=1.0)]
     shades, mask = pictures(1)[0]

@@ -96,6 +96,7 @@ def test_the_features_have_the_names_of_the_configuration(photos, ingest):
     assert set(first) == {"photo", "animal"}
 
 
+@pytest.mark.slow
 def test_a_beam_runner_writes_the_same_shards(photos, ingest):
     def content(examples):
         return {file.name: file.read_bytes() for file in Path(examples.uri).rglob("data_*")}

@@ -27,6 +27,7 @@ def answers_of(file, pictures):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_both_tflite_files_answer_like_the_model_and_stand_beside_it(
     room, tmp_path, pictures, task
@@ -50,6 +51,7 @@ def test_both_tflite_files_answer_like_the_model_and_stand_beside_it(
     assert tf.saved_model.load(str(version)).signatures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_an_onnx_file_answers_batches_like_the_model(room, tmp_path, pictures, task):
     import onnxruntime
@@ -63,6 +65,7 @@ def test_an_onnx_file_answers_batches_like_the_model(room, tmp_path, pictures, t
     np.testing.assert_allclose(answers, probabilities_of(pictures, task), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_image_without_the_packages_of_onnx_is_reported_in_one_line(room, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "components.serving_check.export_onnx", raising=False)
@@ -70,6 +73,7 @@ def test_an_image_without_the_packages_of_onnx_is_reported_in_one_line(room, mon
         room.check(room.model(), serving=Serving(export=["onnx"]))
 
 
+@pytest.mark.slow
 def test_an_operation_that_onnx_lacks_stops_the_push(room):
     summary, _, pushed = room.check(
         room.model(not_exportable=True), serving=Serving(export=["onnx"])
@@ -78,6 +82,7 @@ def test_an_operation_that_onnx_lacks_stops_the_push(room):
     assert not pushed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -97,6 +102,7 @@ def test_a_file_that_differs_or_cannot_be_made_stops_the_push(room, tmp_path, fa
     assert not list(tmp_path.rglob("*.tflite"))
 
 
+@pytest.mark.slow
 def test_a_model_is_pushed_again_for_files_that_its_version_lacks_and_not_twice(room, tmp_path):
     model, destination = room.model(), str(tmp_path / "pushed")
     keys = {"transformed": room.transformed()}
@@ -111,6 +117,7 @@ def test_a_model_is_pushed_again_for_files_that_its_version_lacks_and_not_twice(
     assert Path(destination, "4", "exports", "float16.tflite").exists()
 
 
+@pytest.mark.slow
 def test_int8_without_training_images_is_refused_in_one_line(room):
     with pytest.raises(Failure, match="tflite_int8 needs transformed_examples") as refused:
         room.check(room.model(), serving=Serving(export=["tflite_int8"]))

@@ -12,6 +12,7 @@ from settings.serving import Serving
 from tests.components.serving_check.small_models import LABELS
 
 
+@pytest.mark.slow
 def test_a_good_model_serves_and_is_pushed_with_its_latency_and_memory_recorded(room, tmp_path):
     summary, _, pushed = room.check(room.model())
     assert summary.startswith("serves: p50 ")
@@ -66,12 +67,14 @@ def test_a_broken_model_is_stopped_with_the_cause_and_never_pushed(room, fault):
     assert not pushed
 
 
+@pytest.mark.slow
 def test_a_good_segmentation_model_serves_and_is_pushed(room):
     summary, _, pushed = room.check(room.model(task="segmentation"))
     assert summary.startswith("serves: p50 ")
     assert pushed
 
 
+@pytest.mark.slow
 def test_a_missing_asset_is_named(room, tmp_path):
     model = room.model()
     (tmp_path / "model" / "Format-Serving" / "assets" / "labels").unlink()
@@ -94,6 +97,7 @@ def test_a_latency_above_the_limit_is_stopped(room):
     assert not pushed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_the_pushed_model_answers_the_requests_that_it_is_warmed_up_with(room, tmp_path, task):
     model = room.model(task=task)
@@ -114,6 +118,7 @@ def test_the_pushed_model_answers_the_requests_that_it_is_warmed_up_with(room, t
     assert model_fingerprint(pushed) == model_fingerprint(f"{model.uri}/Format-Serving")
 
 
+@pytest.mark.slow
 def test_without_the_key_nothing_is_there_to_warm_up_with(room, tmp_path):
     assert room.check(room.model())[2]
     assert not list(tmp_path.rglob("*warmup*"))

@@ -24,6 +24,7 @@ def properties_but_spans(run) -> dict:
     return found | {"summary": found["summary"].partition("; spans")[0]}
 
 
+@pytest.mark.slow
 def test_each_span_is_read_measured_and_transformed_once(feed):
     for span in ("1", "2", "3"):
         feed.arrive(span)
@@ -35,6 +36,7 @@ def test_each_span_is_read_measured_and_transformed_once(feed):
     assert summary == "180 examples in 3 splits; spans 1 to 3 (new: none)"
 
 
+@pytest.mark.slow
 def test_what_the_store_gives_is_what_a_run_without_it_makes(feed):
     feed.arrive("1")
     feed.run()
@@ -76,6 +78,7 @@ def test_the_artifact_says_which_spans_it_holds(feed):
     assert examples.get_int_custom_property("span") == 2
 
 
+@pytest.mark.slow
 def test_a_changed_span_and_changed_code_are_made_anew_and_a_renamed_file_is_not(feed):
     feed.arrive("1")
     changed = feed.arrive("2")
@@ -98,12 +101,14 @@ def test_an_edit_that_keeps_size_and_time_of_modification_is_noticed(feed):
     assert feed.run(steps=1).new() == ["span 1"]
 
 
+@pytest.mark.slow
 def test_other_settings_transform_anew_and_measure_nothing_anew(feed):
     feed.arrive("1")
     feed.run()
     assert feed.run(size=9).new() == ["none", "none", "span 1"]
 
 
+@pytest.mark.slow
 def test_a_new_class_renumbers_the_labels_of_all_spans(feed):
     feed.arrive("1")
     feed.run()
@@ -115,6 +120,7 @@ def test_a_new_class_renumbers_the_labels_of_all_spans(feed):
     assert properties_but_spans(renumbered) == properties_but_spans(fresh)
 
 
+@pytest.mark.slow
 def test_a_class_that_goes_and_comes_again_renumbers_them_too(feed):
     feed.arrive("1", labels=("dark", "grey", "light"))
     feed.arrive("2")
@@ -128,6 +134,7 @@ def test_a_class_that_goes_and_comes_again_renumbers_them_too(feed):
     assert again.bytes_of("transformed") == fresh.bytes_of("transformed")
 
 
+@pytest.mark.slow
 def test_a_span_needs_not_every_class_but_the_window_does(feed):
     feed.arrive("1")
     feed.arrive("2", labels=("dark",))
@@ -169,6 +176,7 @@ def test_a_span_that_vanished_or_was_emptied_stops_the_run(feed):
         feed.run(steps=1)
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_in_the_store_is_completed(feed):
     feed.arrive("1")
     feed.run()

@@ -57,6 +57,7 @@ def replace_a_pixel(data_dir: str) -> None:
     os.utime(file, ns=times)
 
 
+@pytest.mark.slow
 def test_the_second_run_is_cached_until_something_changes(run_pipeline, copied):
     asked = {"dataset": "digits", "splits": SPLITS, "data_dir": copied}
 

@@ -2,6 +2,8 @@
 
 import pathlib
 
+import pytest
+
 from components.tfds_example_gen import dataset
 
 
@@ -27,6 +29,7 @@ def test_what_a_killed_preparation_left_behind_is_removed(tmp_path):
     assert not leftover.exists()
 
 
+@pytest.mark.slow
 def test_half_a_copy_is_prepared_again(tmp_path):
     whole = files(pathlib.Path(dataset.load("digits", str(tmp_path)).data_dir))
     folder = tmp_path / "digits" / "1.0.0"
@@ -37,6 +40,7 @@ def test_half_a_copy_is_prepared_again(tmp_path):
     assert files(folder) == whole
 
 
+@pytest.mark.slow
 def test_half_written_metadata_are_prepared_again(tmp_path):
     info = pathlib.Path(dataset.load("digits", str(tmp_path)).data_dir, "dataset_info.json")
     info.write_text(info.read_text()[:50])

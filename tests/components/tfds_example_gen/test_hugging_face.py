@@ -40,6 +40,7 @@ def data_dir(tmp_path_factory):
     return str(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["", ":1.2.3", ":1.*.*"])
 def test_every_door_finds_it_by_its_own_name(data_dir, ingest, read, version):
     name = f"hf:Some-Owner/tiny-digits{version}"
@@ -72,6 +73,7 @@ def test_without_a_version_its_content_may_change():
     assert source("hf:a/b:1.0.0").is_fixed
 
 
+@pytest.mark.slow
 def test_preparing_a_dataset_prints_nothing_between_a_verbs_answers(tmp_path, capsys):
     load("digits", str(tmp_path))
     assert capsys.readouterr().out == ""

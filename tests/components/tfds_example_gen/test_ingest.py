@@ -82,6 +82,7 @@ def test_a_dataset_in_many_files_keeps_its_files_as_shards(ingest, data_dir):
     assert len(list(pathlib.Path(examples.uri, "Split-train").iterdir())) == 6
 
 
+@pytest.mark.slow
 def test_nested_and_ragged_features_come_back_as_tfds_gives_them(ingest, data_dir, read):
     builder = tfds.builder("scenery_photos/small", data_dir=data_dir)
     records = read(ingest("scenery_photos/small", data_dir, train="train"), "train")
@@ -101,6 +102,7 @@ def leaves(example: dict) -> list[tf.Tensor]:
     return tf.nest.flatten(example, expand_composites=True)
 
 
+@pytest.mark.slow
 def test_array_record_files_give_the_same_records(ingest, digits_dir, tmp_path, read):
     builder = tfds.builder("digits", data_dir=tmp_path / "tfds")
     builder.download_and_prepare(

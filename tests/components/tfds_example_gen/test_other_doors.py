@@ -26,6 +26,7 @@ def folders(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("strategy", ["memory", "disk", "streaming"])
 def test_the_input_function_gives_the_same_batches(folders, split, strategy, tmp_path):

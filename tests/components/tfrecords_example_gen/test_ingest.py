@@ -89,6 +89,7 @@ def test_masks_are_read_where_the_configuration_says_so(folder, ingest):
     assert sum(counts(ingest(folder, features=features)).values()) == NUMBER
 
 
+@pytest.mark.slow
 def test_a_beam_runner_writes_the_same_shards(folder, ingest):
     def content(examples):
         return {file.name: file.read_bytes() for file in Path(examples.uri).rglob("data_*")}

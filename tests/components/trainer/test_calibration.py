@@ -88,6 +88,7 @@ def test_logits_that_say_nothing_or_the_opposite_stay_finite():
     assert fit(wrong, (np.arange(4) + 1) % 4) == 100
 
 
+@pytest.mark.slow
 def test_what_is_served_are_the_calibrated_probabilities(digits, trained):
     found = Calibration.read(trained.model.uri)
     assert found.examples == 80

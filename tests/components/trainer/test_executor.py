@@ -29,6 +29,7 @@ def scalars(run, part: str) -> dict[str, list[float]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_training_learns(trained):
     first, *_, last = trained.history["epochs"]
     assert last["loss"] < first["loss"] / 3
@@ -53,6 +54,7 @@ def test_tensorboard_shows_every_epoch_of_the_history(trained):
             np.testing.assert_allclose(shown[f"epoch_{name}"], wanted, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_was_saved_are_the_weights_of_the_best_epoch(digits, trained):
     signatures = trained.load().signatures
     records = tf.constant(digits.records("validation"))

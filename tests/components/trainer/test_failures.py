@@ -112,12 +112,14 @@ def test_a_batch_larger_than_the_training_split_is_refused_with_both_numbers(ref
     assert "240" in line
 
 
+@pytest.mark.slow
 def test_a_label_outside_the_classes_is_reported(refused, inputs_with, records):
     line = refused(inputs=inputs_with(train=[*records()[1:], *records(label=10)[:1]]))
     assert "1 labels" in line
     assert "10 classes" in line
 
 
+@pytest.mark.slow
 def test_a_split_without_a_known_label_is_reported(refused, inputs_with, records):
     assert "vocabulary" in refused(inputs=inputs_with(train=records(label=-1)))
 
@@ -209,6 +211,7 @@ def test_transformed_examples_of_another_size_are_refused(refused, inputs_with, 
     assert "image" in line
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_named(digits, refused, tmp_path):
     inputs = digits.inputs
     shutil.copytree(digits.folder / "transformed", tmp_path / "damaged")
@@ -236,6 +239,7 @@ def test_a_model_that_does_not_fit_on_the_disk_is_reported(refused, small_files,
     assert "Free some space" in line
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_on_the_disk_is_reported(refused, small_files, tmp_path):
     line = refused(
         model={"name": "small_cnn", "parameters": {"filters": [16, 64]}},

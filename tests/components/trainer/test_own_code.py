@@ -134,6 +134,7 @@ def test_an_augmentation_of_another_shape_is_refused_in_one_line(kit, name):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_pixels_that_are_not_numbers_are_refused_in_one_line(kit):
     module = kit(CHANGES)
     change = tf.function(Augmenter(own((f"{module}:undefined", {})), seed=3))

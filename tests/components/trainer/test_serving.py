@@ -94,6 +94,7 @@ def test_what_else_is_in_a_batch_changes_no_answer(signatures, encode, test_pict
     np.testing.assert_allclose(together, alone[rows], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_tflite_files_answer_like_the_signature(digits, trained, as_tflite):
     examples = digits.inputs["transformed_examples"][0]
     made, causes = as_tflite(trained, digits.records("test")[:16], examples)

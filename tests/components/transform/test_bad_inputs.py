@@ -19,6 +19,7 @@ def with_corrupt(make, count, at=(), label=1):
     return records
 
 
+@pytest.mark.slow
 def test_a_corrupt_image_fails_the_run_with_its_place_in_the_file(workplace, make):
     raw = workplace.raw({"train": with_corrupt(make, 20, at=(18, 19))}, files=1)
     place = r"record 18 of data_tfrecord-00000-of-00001 in split 'train'"
@@ -26,6 +27,7 @@ def test_a_corrupt_image_fails_the_run_with_its_place_in_the_file(workplace, mak
         workplace.run(raw, height=512, width=512)  # 16 of them are a batch
 
 
+@pytest.mark.slow
 def test_corrupt_images_are_dropped_and_counted(workplace, make):
     splits = {
         "train": with_corrupt(make, 20, at=(0, 5, 19)),
@@ -43,12 +45,14 @@ def test_corrupt_images_are_dropped_and_counted(workplace, make):
     np.testing.assert_allclose(transformed.pixel_statistics["mean"], [pixels.mean()])
 
 
+@pytest.mark.slow
 def test_more_corrupt_images_than_allowed_fail_the_run(workplace, make):
     raw = workplace.raw({"train": with_corrupt(make, 20, at=(1, 2, 3))})
     with pytest.raises(Failure, match=r"3 corrupt images in split 'train', and max_dropped is 2"):
         workplace.run(raw, on_corrupt_image="drop", max_dropped=2)
 
 
+@pytest.mark.slow
 def test_a_split_of_nothing_but_corrupt_images_is_empty_unless_it_is_for_training(workplace, make):
     corrupt = [make.example(b"", 0)] * 3
     raw = workplace.raw({"train": with_corrupt(make, 4), "test": corrupt})
@@ -59,6 +63,7 @@ def test_a_split_of_nothing_but_corrupt_images_is_empty_unless_it_is_for_trainin
         workplace.run(raw, on_corrupt_image="drop", max_dropped=9, to="again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("split", "label", "says"),
     [
@@ -82,6 +87,7 @@ def test_a_record_that_is_no_example_fails_with_its_place(workplace, make):
         workplace.run(raw)
 
 
+@pytest.mark.slow
 def test_training_examples_without_a_class_fail_the_run(workplace):
     raw = workplace.raw(
         {"train": raw_examples(6, seed=0, labels=(0, 1, -1))}, class_names=["cat", "dog"]
@@ -90,6 +96,7 @@ def test_training_examples_without_a_class_fail_the_run(workplace):
         workplace.run(raw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("label", "label_type", "class_names", "says"),
     [
@@ -148,6 +155,7 @@ def test_a_truncated_file_is_named(workplace, make):
         workplace.run(raw)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_is_noticed_by_the_number_of_examples(workplace, make):
     raw = workplace.raw({"train": raw_examples(6, 0)})
     raw.set_string_custom_property("counts", '{"train": 6}')

@@ -39,6 +39,7 @@ def test_every_example_of_every_split_is_transformed_in_its_order(transformed, s
     assert transformed.property("dropped") == {"train": 0, "validation": 0, "test": 0}
 
 
+@pytest.mark.slow
 def test_all_records_are_of_one_size(transformed):
     sizes = set()
     for split in ("train", "test"):
@@ -113,6 +114,7 @@ def test_a_second_run_gives_the_same_bytes_and_its_graph_needs_no_folder_that_it
     assert serve(replace(again, graph=moved), in_file_order(splits["train"])) == images
 
 
+@pytest.mark.slow
 def test_class_names_replace_the_ids_and_without_a_training_example_they_are_no_class(workplace):
     train = raw_examples(8, seed=0, labels=(3, 0, 1))
     test = raw_examples(5, seed=9, labels=(1, -1, 4, 2, 3))
@@ -124,6 +126,7 @@ def test_class_names_replace_the_ids_and_without_a_training_example_they_are_no_
     assert [label for _, label in transformed.split("test")] == [1, -1, -1, -1, 2]
 
 
+@pytest.mark.slow
 def test_texts_as_labels_are_numbered_lexicographically(workplace):
     train = raw_examples(6, seed=0, labels=("dog", "ant", "ähre"))
     test = raw_examples(2, seed=1, labels=("cow", "dog"))
@@ -133,6 +136,7 @@ def test_texts_as_labels_are_numbered_lexicographically(workplace):
     assert transformed.split("test") == serve(transformed, test, tf.string)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aspect", ["crop", "pad"])  # All other tests have "stretch".
 def test_training_and_serving_see_the_same_pixels(workplace, aspect):
     records = raw_examples(6, seed=0, channels=3)
@@ -144,6 +148,7 @@ def test_training_and_serving_see_the_same_pixels(workplace, aspect):
     assert len(transformed.pixel_statistics["mean"]) == 3
 
 
+@pytest.mark.slow
 def test_more_examples_than_one_batch_holds_keep_their_order(workplace):
     records = raw_examples(60, seed=0, labels=tuple(range(60)))
     # Images so large that a batch holds few of them.
@@ -151,6 +156,7 @@ def test_more_examples_than_one_batch_holds_keep_their_order(workplace):
     assert [label for _, label in transformed.split("train")] == list(range(60))
 
 
+@pytest.mark.slow
 def test_gzipped_examples_are_read_too(workplace):
     records = raw_examples(5, seed=0)
     raw = workplace.raw({"train": records}, files=1)
@@ -162,6 +168,7 @@ def test_gzipped_examples_are_read_too(workplace):
     assert len(workplace.run(raw).split("train")) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "expected", "reported"),
     [

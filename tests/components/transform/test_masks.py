@@ -80,6 +80,7 @@ def transformed(module_workplace, record):
     return transform(module_workplace, splits_of(record), **PADDED)
 
 
+@pytest.mark.slow
 def test_images_and_masks_have_one_size_and_their_classes_are_named(transformed, splits):
     for split, records in splits.items():
         found = pairs(transformed, split)
@@ -104,6 +105,7 @@ def test_a_class_without_a_pixel_is_named_in_the_summary(transformed):
     assert "train has no pixel of boat" in transformed.property("summary")
 
 
+@pytest.mark.slow
 def test_the_graph_gives_the_same_in_serving_and_images_without_masks(transformed, splits):
     layer = transformed.output.transform_features_layer()
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask")}
@@ -131,6 +133,7 @@ def test_on_beam_the_files_and_the_graph_are_the_same(workplace, splits, transfo
 TOO_LARGE = np.full((13, 15), 300, np.uint16)  # of seed 3's size
 
 
+@pytest.mark.slow
 def test_a_corrupt_mask_is_a_corrupt_image(workplace, splits, record):
     splits["test"][3] = record(3, TOO_LARGE)
     with pytest.raises(Failure, match=r"record 1 of data_tfrecord-00001.*mask: The mask holds 300"):
@@ -159,6 +162,7 @@ def test_masks_of_16_bits_have_the_classes_of_8(workplace, record):
     assert pairs(transformed, "train") == pairs(transformed, "test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])  # A GIF decodes to colour alone.
 def test_a_mask_of_other_proportions_is_told_with_file_and_record(workplace, splits, make, kind):
     image, mask = make.encode(make.picture(20, 30), kind), make.encode(values(0, 30, 20))
@@ -182,12 +186,14 @@ def test_masks_cover_pictures_of_every_kind_as_their_exif_orientation_turns_them
     assert len({mask for _, mask in pairs(transformed, "train")}) == 1
 
 
+@pytest.mark.slow
 def test_an_example_without_a_mask_is_told_with_file_and_record(workplace, splits, make):
     splits["train"][1] = raw_example(make.encode(make.picture()), None)
     with pytest.raises(Failure, match=r"record 0 of data_tfrecord-00001.* has 0 masks"):
         transform(workplace, splits)
 
 
+@pytest.mark.slow
 def test_classes_that_the_masks_do_not_hold_are_told_with_what_they_hold(workplace, record):
     splits = {"train": [record(seed) for seed in range(4)]}
     with pytest.raises(Failure, match=r"no pixel of any class.* values are: 0, 1, 2, 3"):
@@ -209,12 +215,14 @@ def splits_in_colours(record) -> dict[str, list[bytes]]:
     return {"train": [record(seed, mask) for seed, mask in enumerate(masks)]}
 
 
+@pytest.mark.slow
 def test_classes_told_by_colours_make_the_masks_that_values_make(workplace, record, transformed):
     coloured = PADDED | {"mask_classes": COLOURED}
     by_colour = transform(workplace, splits_in_colours(record), **coloured)
     assert pairs(by_colour, "train") == pairs(transformed, "train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("classes", "told"),
     [

@@ -17,11 +17,13 @@ def summary(done) -> str:
     return done.examples.get_string_custom_property("summary")
 
 
+@pytest.mark.slow
 def test_splits_that_share_nothing_are_not_spoken_of(workplace):
     splits = {"train": records([0, 1, 2, 2]), "test": records([3, 4])}
     assert summary(workplace.run(workplace.raw(splits), max_overlap=0.0)).endswith("2 classes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beam_pipeline_args", [(), ("--direct_running_mode=multi_threading",)])
 def test_another_encoding_of_an_image_counts_as_the_same(workplace, beam_pipeline_args):
     splits = {
@@ -33,6 +35,7 @@ def test_another_encoding_of_an_image_counts_as_the_same(workplace, beam_pipelin
     assert summary(done).endswith("; warning: train and test share the pixels of 2 images")
 
 
+@pytest.mark.slow
 def test_more_than_allowed_stop_the_run_and_one_is_named(workplace):
     raw = workplace.raw({"train": records(range(8)), "test": records([24, 3, 26, 25], "BMP")})
     workplace.run(raw, to="allowed", max_overlap=0.25)
@@ -46,6 +49,7 @@ def test_more_than_allowed_stop_the_run_and_one_is_named(workplace):
     )
 
 
+@pytest.mark.slow
 def test_images_that_differ_in_either_half_are_different(workplace):
     def black(*places):
         pixels = picture(8, 9, 1) * 0

@@ -88,6 +88,7 @@ def test_a_cache_that_is_no_folder_is_one_line(bucket, tmp_path):
         mirror(bucket.address, Cache(str(tmp_path / "file")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "answer", "expected"),
     [
@@ -116,6 +117,7 @@ def test_what_a_store_answers_is_one_line(scheme, answer, expected, quick, tmp_p
         assert expected in refusal(f"{scheme}://bucket/photos", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "environment", "expected"),
     [

@@ -50,6 +50,7 @@ def of_classes(numbers, label=b"cat"):
     return [(number % PARTITIONS, image(number), label) for number in numbers]
 
 
+@pytest.mark.slow
 def test_each_ingest_writes_what_is_new_as_the_next_span(ingest, cluster, topic, tmp_path):
     cluster.send(topic, of_classes(range(50)))
     code, said = ingest()
@@ -91,6 +92,7 @@ def test_what_is_no_example_becomes_a_dead_letter_with_its_reason(ingest, cluste
     assert ingested(tmp_path) == {value: 1 for _, value, _ in bad} | {image(4): 1}
 
 
+@pytest.mark.slow
 def test_dead_letters_alone_make_no_span_and_are_in_the_next_one(ingest, cluster, topic, tmp_path):
     cluster.send(topic, [(0, b"junk", b"cat")])
     code, said = ingest()
@@ -119,6 +121,7 @@ def test_examples_are_kept_as_they_are_and_checked(ingest, cluster, topic, tmp_p
     )
 
 
+@pytest.mark.slow
 def test_messages_that_were_dropped_stop_the_ingest_unless_that_is_accepted(
     ingest, cluster, topic, tmp_path
 ):
@@ -144,6 +147,7 @@ def test_messages_that_were_dropped_stop_the_ingest_unless_that_is_accepted(
     assert newest["examples"] == 21 - end
 
 
+@pytest.mark.slow
 def test_a_new_partition_is_read_from_its_beginning(ingest, cluster, topic, tmp_path):
     cluster.send(topic, of_classes(range(8)))
     assert ingest()[0] == 0
@@ -156,6 +160,7 @@ def test_a_new_partition_is_read_from_its_beginning(ingest, cluster, topic, tmp_
     assert manifests(tmp_path)[1]["examples"] == 2
 
 
+@pytest.mark.slow
 def test_following_cuts_spans_and_ends_clean_at_sigterm(cluster, topic, tmp_path):
     cluster.send(topic, of_classes(range(100)))
     path = configuration(tmp_path, cluster.brokers, topic, span_messages=40)
@@ -201,6 +206,7 @@ def test_an_interrupt_publishes_nothing(ingest, cluster, topic, tmp_path, monkey
     assert list((tmp_path / "incoming").glob("s*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
@@ -217,6 +223,7 @@ def test_brokers_that_cannot_be_read_are_one_line_within_the_time(ingest, tmp_pa
     assert list((tmp_path / "incoming").glob("s*")) == []
 
 
+@pytest.mark.slow
 def test_spans_of_another_topic_or_of_nobody_stop_the_ingest(ingest, cluster, topic, tmp_path):
     cluster.send(topic, of_classes(range(4)))
     cluster.send(f"{topic}-2", of_classes(range(4)))

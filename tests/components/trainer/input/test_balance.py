@@ -62,6 +62,7 @@ def batches_of(found, count):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["memory", "disk"])
 def test_an_epoch_of_any_strategy_has_both_classes_equally_often(skewed, tmp_path, strategy):
     found = batches_of(fed(skewed, strategy=strategy, cache_dir=str(tmp_path)), 5)
@@ -72,6 +73,7 @@ def test_an_epoch_of_any_strategy_has_both_classes_equally_often(skewed, tmp_pat
     assert found == memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 5, 7])
 def test_a_resumed_input_goes_on_with_the_same_examples(skewed, tmp_path, step):
     whole = batches_of(fed(skewed, strategy="memory"), 10)

@@ -51,6 +51,7 @@ def _batches(photographs, strategy: str, count: int, **arguments) -> list:
     return list(made.dataset.take(count).as_numpy_iterator())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -155,6 +155,7 @@ def _batches(shard, count: int, **arguments):
     return made, list(made.dataset.take(count).as_numpy_iterator())
 
 
+@pytest.mark.slow
 def test_the_windows_are_a_function_of_the_seed_and_the_step_alone(shard):
     made, whole = _batches(shard, 8)
     assert (made.strategy, made.steps_per_epoch) == ("streaming", 3)
@@ -169,6 +170,7 @@ def test_the_windows_are_a_function_of_the_seed_and_the_step_alone(shard):
         np.testing.assert_array_equal(second, images[1::2])
 
 
+@pytest.mark.slow
 def test_every_epoch_and_every_seed_has_its_own_windows(shard):
     of = {}
     for seed in (5, 6):

@@ -37,6 +37,7 @@ def _blocks(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/*.tfrecord"))
 
 
+@pytest.mark.slow
 def test_a_cache_is_built_once(write_shards, tmp_path, numbers):
     files = write_shards(40)
     first = numbers(_made(files, tmp_path).dataset)
@@ -61,6 +62,7 @@ def test_a_copy_keeps_weights_that_are_fractions(tmp_path):
     assert weights.numpy().tolist() == [label / 4 for label in labels.numpy()]
 
 
+@pytest.mark.slow
 def test_other_files_get_their_own_cache(write_shards, tmp_path):
     assert _made(write_shards(40), tmp_path).examples == 40
     assert _made(write_shards(24), tmp_path).examples == 24
@@ -70,6 +72,7 @@ def _caches(folder: Path) -> list[Path]:
     return [description.parent for description in folder.glob("*/description.json")]
 
 
+@pytest.mark.slow
 def test_an_outdated_cache_is_removed_once_nothing_reads_it(write_shards, tmp_path):
     files, other = write_shards(40), _made(write_shards(8), tmp_path)
     read = _made(files, tmp_path)
@@ -86,6 +89,7 @@ def test_an_outdated_cache_is_removed_once_nothing_reads_it(write_shards, tmp_pa
     assert (newest.examples, other.examples) == (40, 8)
 
 
+@pytest.mark.slow
 def test_a_cache_unused_for_a_week_and_an_unfinished_build_are_removed(write_shards, tmp_path):
     _made(write_shards(8), tmp_path)
     gc.collect()
@@ -104,6 +108,7 @@ def full_disk(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_disk")
 def test_an_existing_cache_is_used_even_if_the_disk_is_full(write_shards, tmp_path):
     files = write_shards(40)
@@ -115,6 +120,7 @@ def test_an_existing_cache_is_used_even_if_the_disk_is_full(write_shards, tmp_pa
     assert fed(input_function, write_shards(8), SHAPE, 8, **arguments).strategy == "streaming"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_disk")
 def test_the_remains_of_a_killed_build_are_removed_before_measuring_free_space(
     write_shards, tmp_path
@@ -129,6 +135,7 @@ def test_the_remains_of_a_killed_build_are_removed_before_measuring_free_space(
     assert not unfinished.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["cut", "gone", "undescribed"])
 def test_a_damaged_cache_is_detected_and_rebuilt(harm, write_shards, tmp_path, numbers):
     files = write_shards(40)
@@ -252,6 +259,7 @@ def test_files_read_in_place_need_no_room(fixed, tmp_path, full_disk):
     assert fed(input_function, fixed, SHAPE, 8, **arguments).strategy == "disk"
 
 
+@pytest.mark.slow
 def test_workers_share_an_epoch_though_only_one_has_the_files_on_its_disk(
     fixed, tmp_path, numbers, monkeypatch
 ):
@@ -290,6 +298,7 @@ def test_a_file_damaged_before_it_is_read_in_place_is_named(fixed, tmp_path):
         _made(fixed, tmp_path / "cache")
 
 
+@pytest.mark.slow
 def test_a_file_cut_while_it_is_read_in_place_is_named(fixed, tmp_path):
     made = _made(fixed, tmp_path / "cache")
     os.truncate(fixed[2], os.path.getsize(fixed[2]) - 1)
@@ -298,6 +307,7 @@ def test_a_file_cut_while_it_is_read_in_place_is_named(fixed, tmp_path):
     assert f"{fixed[2]} is damaged after 14" in str(made.source.explain(error.value))
 
 
+@pytest.mark.slow
 def test_windows_of_runs_give_each_example_once_in_any_order_and_from_any_step(
     fixed, tmp_path, numbers, monkeypatch
 ):

@@ -20,6 +20,7 @@ def data_dir(tmp_path_factory):
     return str(tmp_path_factory.mktemp("tfds"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["memory", "disk", "streaming"])
 def test_digits_by_name(strategy, data_dir, tmp_path):
     made = fed(
@@ -39,6 +40,7 @@ def test_digits_by_name(strategy, data_dir, tmp_path):
     assert len(set(seen)) > 95  # two children may have drawn the same eight by eight digit
 
 
+@pytest.mark.slow
 def test_the_same_dataset_serves_fit_and_next_and_numpy(data_dir):
     made = fed(
         from_tfds, "digits", "train", (14, 14, 1), 32, training=True, data_dir=data_dir, seed=1
@@ -65,6 +67,7 @@ def test_what_is_not_there_is_one_clear_line(name, split, image, said, data_dir)
         fed(from_tfds, name, split, (8, 8, 1), 4, training=True, image=image, data_dir=data_dir)
 
 
+@pytest.mark.slow
 def test_images_that_are_large_before_they_are_resized_are_held_by_few(tmp_path, monkeypatch):
     path, noise = str(tmp_path / "shard"), np.random.default_rng(0)
     with tf.io.TFRecordWriter(path) as writer:
@@ -94,6 +97,7 @@ def test_images_that_are_large_before_they_are_resized_are_held_by_few(tmp_path,
     assert seen[0] == seen[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["memory", "streaming"])
 def test_the_examples_of_an_example_gen_are_decoded_on_the_way(strategy, tmp_path):
     path = str(tmp_path / "data_tfrecord-00000-of-00001")
@@ -162,6 +166,7 @@ def test_grey_is_kept_grey():
     np.testing.assert_array_equal(rows[0], _photograph(20, 20)[:, :, 0].reshape(-1))
 
 
+@pytest.mark.slow
 def test_masks_keep_their_values():
     mask = np.kron(np.array([[1, 2], [3, 1]], np.uint8), np.ones((50, 50), np.uint8))
     rows = decode_masks(tf.constant([_encode(mask, "PNG")]), (10, 10, 1))

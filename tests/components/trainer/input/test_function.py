@@ -35,6 +35,7 @@ def batches_of(tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_epoch_has_every_example_once_in_a_new_order(strategy, forty, batches_of, numbers):
     made = batches_of(forty, strategy=strategy, seed=7)
@@ -45,6 +46,7 @@ def test_every_epoch_has_every_example_once_in_a_new_order(strategy, forty, batc
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_another_seed_gives_other_batches(strategy, forty, batches_of, digest):
     one, other = (
@@ -62,6 +64,7 @@ def global_seed():
     tf.compat.v1.set_random_seed(before[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_seed_gives_the_same_batches_whatever_the_global_one_is(
     strategy, forty, batches_of, digest, global_seed
@@ -73,6 +76,7 @@ def test_a_seed_gives_the_same_batches_whatever_the_global_one_is(
     assert len(found) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_endless_input_is_known_to_be_endless(strategy, forty, batches_of):
     for first_step in (0, 7):
@@ -80,6 +84,7 @@ def test_an_endless_input_is_known_to_be_endless(strategy, forty, batches_of):
         assert made.dataset.cardinality() == tf.data.INFINITE_CARDINALITY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_recording_load_times_does_not_change_the_batches(strategy, forty, batches_of, digest):
     arguments = {"strategy": strategy, "seed": 7, "first_step": 3}
@@ -96,10 +101,12 @@ def test_recording_load_times_does_not_change_the_batches(strategy, forty, batch
     assert (ends <= time.perf_counter() + 0.01).all()
 
 
+@pytest.mark.slow
 def test_without_a_seed_every_run_has_its_own_order(forty, batches_of, digest):
     assert digest(batches_of(forty).dataset, 5) != digest(batches_of(forty).dataset, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_training_batches_have_static_shapes(strategy, forty, batches_of):
     images, labels = batches_of(forty, strategy=strategy).element_spec
@@ -107,6 +114,7 @@ def test_training_batches_have_static_shapes(strategy, forty, batches_of):
     assert labels == tf.TensorSpec((8,), tf.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_evaluation_reads_each_example_once_in_a_fixed_order(strategy, forty, batches_of, numbers):
     made = batches_of(forty, batch_size=16, training=False, strategy=strategy)
@@ -170,6 +178,7 @@ def test_workers_split_the_batches_of_a_single_worker(strategy, forty, batches_o
         assert sorted(first + second) == sorted(batch)
 
 
+@pytest.mark.slow
 def test_the_same_dataset_serves_fit_and_next_and_numpy(forty, batches_of):
     made = batches_of(forty, seed=7)
     images, labels = next(iter(made.dataset))
@@ -196,6 +205,7 @@ def test_masks_stand_in_the_labels_place(write_shards):
         )
 
 
+@pytest.mark.slow
 def test_small_memory_leads_to_the_disk_and_no_disk_to_streaming(forty, batches_of):
     assert batches_of(forty).strategy == "memory"
     on_disk = batches_of(forty, memory_limit_bytes=1000)
@@ -205,6 +215,7 @@ def test_small_memory_leads_to_the_disk_and_no_disk_to_streaming(forty, batches_
     assert "no cache_dir" in streamed.reason
 
 
+@pytest.mark.slow
 def test_an_iterator_can_be_dropped_in_the_middle(forty, batches_of):
     for strategy in STRATEGIES:
         next(iter(batches_of(forty, strategy=strategy).dataset))
@@ -277,6 +288,7 @@ class TestBadShards:
             batches_of([path], strategy=strategy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "harm"),
     [
@@ -297,6 +309,7 @@ def test_a_damaged_shard_is_named_before_training_begins(
     assert not list(tmp_path.glob("cache/*/description.json"))
 
 
+@pytest.mark.slow
 def test_the_source_explains_damage_that_streaming_meets_later(write_shards, batches_of):
     files = write_shards(40, shards=2)
     _harm(files[1], "flip")

@@ -93,6 +93,7 @@ def test_a_damaged_one_is_refused_as_tensorflow_refuses_it(within, photograph):
         (tf.function(decode) if within else decode)(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["memory", "disk", "streaming"])
 def test_a_damaged_one_in_a_shard_is_named_with_its_record(strategy, photograph, tmp_path):
     whole = _jpeg(photograph)
@@ -133,6 +134,7 @@ def test_other_programs_are_started_as_before(photograph):
     assert os.environ.get("LD_LIBRARY_PATH") == before
 
 
+@pytest.mark.slow
 def test_other_programs_are_started_as_before_when_many_threads_begin_at_once():
     """One thread's OpenCV must not become what another takes for the state before."""
     began = """

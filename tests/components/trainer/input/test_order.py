@@ -39,6 +39,7 @@ def numbers(order: Order, epoch: int) -> list[int]:
     return order.numbers(tf.constant(epoch, tf.int64)).numpy().tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     parts=st.lists(st.integers(0, 40), min_size=1, max_size=5).filter(any),
@@ -80,6 +81,7 @@ def test_the_order_of_a_seed_stays_the_same_from_version_to_version():
     assert numbers(made(), 1)[:8] == [1, 61, 18, 66, 19, 0, 62, 60]
 
 
+@pytest.mark.slow
 def test_data_of_one_window_are_shuffled_completely():
     order = made((1000, 1000), batch_size=10)
     firsts = [numbers(order, epoch)[0] for epoch in range(100)]

@@ -87,6 +87,7 @@ def batches(data_dir, split="train", **how):
     return list(made.dataset.as_numpy_iterator())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "values"),
     [
@@ -135,6 +136,7 @@ def test_features_within_others_have_the_names_of_the_examples(data_dir):
         batches(data_dir, image="views")
 
 
+@pytest.mark.slow
 def test_a_mask_of_16_bits_has_its_values(data_dir):
     mask = Feature("mask", (4, 4, 1), "uint8")
     [(_, masks)] = batches(data_dir, target=mask)

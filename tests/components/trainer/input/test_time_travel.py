@@ -91,6 +91,7 @@ def test_after_random_kills_every_example_of_every_epoch_has_come_once(traveller
     assert len({tuple(epoch) for epoch in flat}) == len(flat)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_windows")
 def test_every_strategy_and_every_number_of_workers_read_the_same_batches(traveller):
     whole, _ = traveller.steps(7, 18, "memory", 1, 1)
@@ -101,6 +102,7 @@ def test_every_strategy_and_every_number_of_workers_read_the_same_batches(travel
         assert list(map(sorted, shared)) == list(map(sorted, whole))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_windows")
 def test_every_strategy_evaluates_in_the_sequence_of_the_files(write_shards, tmp_path):
     for strategy in STRATEGIES:

@@ -194,6 +194,7 @@ def test_a_resumed_training_keeps_the_plan_unless_it_has_become_impossible(
     assert smaller.measured
 
 
+@pytest.mark.slow
 def test_without_a_kept_plan_the_strategy_of_the_checkpoint_goes_on(planner_of, late):
     planner = planner_of(RATE, began_with="streaming")
     assert plan_of(planner, late).strategy == "streaming"
