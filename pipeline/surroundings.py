@@ -64,8 +64,8 @@ def check_xla() -> None:
     given = os.environ.get("XLA_FLAGS")
     if not given:
         return
-    # Without a GPU, which another process may be using up.
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    # Without a GPU, which another process may be using up; with errors, which say the cause.
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-c", _COMPILING]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     if done.returncode:

@@ -21,6 +21,7 @@ def quickly(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.measured
 @pytest.mark.usefixtures("quickly")
 def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd):
     folder = tmp_path / "feed"
@@ -31,11 +32,13 @@ def test_a_slow_accelerator_is_fed_by_every_strategy(digits_run, tmp_path, capfd
     assert code == 0
     screen = capfd.readouterr().out
     found = json.loads((folder / "feed.json").read_text())
+    needed = found["accelerator"]["images"] / found["accelerator"]["seconds"]
     strategies = [one["strategy"] for one in found["strategies"]]
     assert strategies == ["memory", "disk", "compressed", "streaming"]
     for one in found["strategies"]:
         assert one["utilisation"] > 0.9
-        assert one["accelerators"] >= 1
+        # Of a fifth of a second, the speed can be any on a machine that others use too.
+        assert one["accelerators"] == one["images_per_second"] // (0.9 * needed)
         assert one["strategy"] in screen
     assert ElementTree.parse(folder / "feed.svg").getroot().tag.endswith("svg")
 
@@ -61,6 +64,7 @@ def test_an_accelerator_that_no_input_can_feed_is_said_to_wait(
 
 
 @pytest.mark.slow
+@pytest.mark.measured
 @pytest.mark.usefixtures("quickly")
 def test_a_cache_that_cannot_be_written_rules_out_the_disk_alone(
     digits_run, tmp_path, monkeypatch, capfd

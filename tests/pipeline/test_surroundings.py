@@ -64,6 +64,7 @@ def test_flags_with_which_xla_would_end_the_process_are_one_line(tmp_path):
 @pytest.mark.parametrize(("flags", "cause"), zip(FLAGS[1:], CAUSES[1:], strict=True))
 def test_other_flags_are_told_with_their_cause(monkeypatch, flags, cause):
     monkeypatch.setenv("XLA_FLAGS", flags)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # as of a user who wants no errors on screen
     with pytest.raises(ConfigurationError, match=f"^XLA_FLAGS: given '{flags}'.*{cause}"):
         surroundings.check_xla()
 
