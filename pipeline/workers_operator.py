@@ -7,7 +7,7 @@ from pathlib import Path
 from tfx.orchestration.portable import base_executor_operator
 from tfx.proto.orchestration import executable_spec_pb2
 
-from pipeline.worker import hand_over, read_output
+from pipeline.worker_execution import hand_over, read_output
 from pipeline.worker_processes import run_together
 
 
