@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 import google_crc32c
+import numpy as np
 
 from failures import Failure
 from files import places
@@ -185,6 +186,21 @@ def framed(pieces: Sequence[bytes]) -> list[bytes]:
     length = size.to_bytes(8, "little")
     crc = (((crc >> 15) | (crc << 17)) + _MASK) & 0xFFFFFFFF
     return [length + _FOOTER.pack(_masked(length)), *pieces, _FOOTER.pack(crc)]
+
+
+def set_frames(records: np.ndarray) -> None:
+    """Puts around the data of each record what a TFRecord file holds there.
+
+    Args:
+      records: (batch, size) uint8, changed in place, with the data of one in `[12:-4]` of each row.
+    """
+    data = records[:, _HEADER.size : -_FOOTER.size]
+    length = data.shape[1].to_bytes(8, "little")
+    header = length + _FOOTER.pack(_masked(length))
+    records[:, : _HEADER.size] = np.frombuffer(header, np.uint8)
+    crc = np.array([google_crc32c.value(row) for row in data], np.uint32)
+    masked = ((crc >> 15) | (crc << 17)) + np.uint32(_MASK)  # (batch,), modulo 2**32
+    records[:, -_FOOTER.size :] = masked.astype("<u4")[:, None].view(np.uint8)
 
 
 def _steps(path, next_step: str) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,8 @@ It declares
   job)` raises a Failure where these cannot be;
 - `check_records(serialized, first, shard, job)`: raises a Failure for the first record with an
   unusable target;
-- `counts(targets, classes)`: by class id, how many examples or pixels of some targets have it;
+- `counts(targets, classes)`: by class id, how many examples or pixels of some targets have it,
+  which are (batch,) int64 or (batch, size) uint8;
 - `check_train(counts, job)`: raises a Failure where those of the train split cannot be learnt from;
 - `remark(counts, job)`: what is worth a remark of them, or "";
 - `write_assets(counts, vocabulary_file, job)`: keeps them beside the graph.

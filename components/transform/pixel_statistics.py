@@ -4,8 +4,6 @@ tft.var adds up float32; whole numbers have no rounding, so the statistics do no
 the division into shards and batches.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from files.strict_json import text_of
@@ -15,26 +13,24 @@ FILE = "pixel_statistics.json"
 _EXACT_ROWS = 2**24 // 255**2
 
 
-def of_batch(images: Sequence[bytes], shape: tuple[int, int, int]) -> np.ndarray:
+def of_batch(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """The sum of values and the sum of squares over all images.
 
     Args:
-      images: raw uint8 pixels, each of the shape (height, width, channels).
+      images: (batch, height * width * channels) uint8, one image after the other in memory.
+      shape: (height, width, channels).
 
     Returns:
       (2, channels) of Python's whole numbers, because int64 overflows at some billion images.
     """
-    height, width, channels = shape
+    _, width, channels = shape
     columns = np.zeros((2, width * channels), np.int64)
-    at_once = max(1, _EXACT_ROWS // height)
-    for first in range(0, len(images), at_once):
-        pixels = np.frombuffer(b"".join(images[first : first + at_once]), np.uint8)
-        rows = pixels.reshape(-1, width * channels)
-        for top in range(0, len(rows), _EXACT_ROWS):
-            # einsum lets other threads work, and needs no array of the squares.
-            values = rows[top : top + _EXACT_ROWS].astype(np.float32)
-            columns[0] += np.einsum("ij->j", values).astype(np.int64)
-            columns[1] += np.einsum("ij,ij->j", values, values).astype(np.int64)
+    rows = images.reshape(-1, width * channels)
+    for top in range(0, len(rows), _EXACT_ROWS):
+        # einsum lets other threads work, and needs no array of the squares.
+        values = rows[top : top + _EXACT_ROWS].astype(np.float32)
+        columns[0] += np.einsum("ij->j", values).astype(np.int64)
+        columns[1] += np.einsum("ij,ij->j", values, values).astype(np.int64)
     return columns.reshape(2, width, channels).sum(axis=1).astype(object)
 
 

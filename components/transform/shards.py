@@ -5,6 +5,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +19,7 @@ from components.transform.job import Job, Shard
 from components.usable_cores import usable_cores
 from failures import Failure
 from files import tfrecords, writing
+from files.places import opened
 from settings.data import WEIGHT
 
 # Batches are large enough to hide the cost of a call, and small in memory.
@@ -46,6 +48,16 @@ class ShardResult:
     digests: bytes = b""  # of its images, as `pixel_overlap.digests`
 
 
+class Batch(NamedTuple):
+    """What became of a batch of a shard."""
+
+    records: np.ndarray  # (transformed examples, size) uint8, as a TFRecord file holds them
+    digests: bytes  # and the rest as of a shard
+    targets: Counter[int]
+    pixels: np.ndarray
+    corrupt: list[CorruptImage]
+
+
 class TransformShard:
     """The work on a shard: writes its transformed file, whole or not at all."""
 
@@ -63,31 +75,22 @@ class TransformShard:
         """With more corrupt images than the job allows, reading ends early."""
         job = self._job
         result = ShardResult(shard.split, np.zeros((2, job.options.channels), object))
-        form, target = FixedExample(job.forms), job.features.target
+        form, digests = FixedExample(job.forms), bytearray()
 
         def transformed(numbered):
-            images, *others = transform_batch(numbered[1], numbered[0], shard, self._transform, job)
-            return images, pixel_overlap.digests(images), *others
-
-        digests = bytearray()
+            first, serialized = numbered
+            return transform_batch(serialized, first, shard, self._transform, job, form)
 
         size = max(1, min(1024, _BATCH_BYTES // job.forms["image"]))
-        with (
-            writing.whole_file(shard.target) as unfinished,
-            tf.io.TFRecordWriter(unfinished) as writer,
-        ):
+        with writing.whole_file(shard.target) as unfinished, opened(unfinished, "wb") as file:
             read = batches(shard, size)
-            for images, digest, targets, weights, pixels, corrupt in in_threads(
-                transformed, read, usable_cores() + _AHEAD
-            ):
-                digests += digest
-                for image, value, weight in zip(images, targets, weights, strict=True):
-                    values = {"image": image, target: value, WEIGHT: weight}
-                    writer.write(form.encode(values))
-                result.written += len(images)
-                result.targets.update(job.part.counts(targets, job.classes))
-                result.pixels += pixels
-                result.corrupt += corrupt
+            for batch in in_threads(transformed, read, usable_cores() + _AHEAD):
+                file.write(batch.records.data)
+                digests += batch.digests
+                result.written += len(batch.records)
+                result.targets.update(batch.targets)
+                result.pixels += batch.pixels
+                result.corrupt += batch.corrupt
                 if len(result.corrupt) > job.options.corrupt_allowed:
                     break
         result.digests = bytes(digests)
@@ -103,16 +106,19 @@ def batches(shard: Shard, size: int) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def transform_batch(
-    serialized: np.ndarray, first: int, shard: Shard, transform: TransformBatch, job: Job
-) -> tuple[list[bytes], list[int] | list[bytes], list[float], np.ndarray, list[CorruptImage]]:
+    serialized: np.ndarray,
+    first: int,
+    shard: Shard,
+    transform: TransformBatch,
+    job: Job,
+    form: FixedExample,
+) -> Batch:
     """Transforms a batch. Only if that fails, it looks for corrupt images and leaves them out.
 
     Args:
       serialized: (batch,) serialized examples.
       first: the number of the batch's first record in its file.
-
-    Returns:
-      The images' pixels, labels or masks, weights, the pixels' sums, and what was left out.
+      form: of the transformed examples.
 
     Raises:
       Failure: a label or weight is missing or of the wrong type, a weight is negative, or a mask
@@ -120,7 +126,7 @@ def transform_batch(
     """
     corrupt = []
     try:
-        images, targets, weights = transform(tf.constant(serialized))
+        outputs = transform(tf.constant(serialized))
     except UNUSABLE:
         job.part.check_records(serialized, first, shard, job)
         check_weights(serialized, first, shard, job)
@@ -131,17 +137,34 @@ def transform_batch(
             job.features.mask_feature,
             job.features.mask_colours,
         )
-        images, targets, weights = transform(tf.constant(serialized[good], tf.string))
-    weights = weights.numpy()
+        outputs = transform(tf.constant(serialized[good], tf.string))
+    names = "image", job.features.target, WEIGHT
+    columns = {
+        name: _column(output.numpy(), job.forms.get(name))
+        for name, output in zip(names, outputs, strict=True)
+    }
+    weights = columns[WEIGHT]
     if not (np.isfinite(weights) & (weights >= 0)).all():
         check_weights(serialized, first, shard, job)
-    left_out = [
-        CorruptImage(shard.split, shard.file, first + position, reason)
-        for position, reason in corrupt
-    ]
-    images, targets = images.numpy().tolist(), targets.numpy().tolist()
-    pixels = pixel_statistics.of_batch(images, job.options.shape)
-    return images, targets, weights.tolist(), pixels, left_out
+    records = form.encode_batch(columns)
+    tfrecords.set_frames(records)
+    return Batch(
+        records,
+        pixel_overlap.digests(columns["image"]),
+        job.part.counts(columns[job.features.target], job.classes),
+        pixel_statistics.of_batch(columns["image"], job.options.shape),
+        [
+            CorruptImage(shard.split, shard.file, first + position, reason)
+            for position, reason in corrupt
+        ],
+    )
+
+
+def _column(values: np.ndarray, form: int | str | None) -> np.ndarray:
+    """A feature of a batch: (batch,) of numbers, or of bytes (batch, `form`) uint8."""
+    if values.dtype != object:
+        return values
+    return np.frombuffer(b"".join(values.tolist()), np.uint8).reshape(len(values), form)
 
 
 def check_weights(serialized: Sequence[bytes], first: int, shard: Shard, job: Job) -> None:

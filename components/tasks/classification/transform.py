@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from components.transform import labels
@@ -35,8 +36,8 @@ def check_records(serialized: Sequence[bytes], first: int, shard: Shard, job: Jo
     labels.check_records(serialized, first, shard, job, single=True)
 
 
-def counts(targets: Sequence[int], classes: int) -> Counter[int]:
-    return Counter(targets)
+def counts(targets: np.ndarray, classes: int) -> Counter[int]:
+    return Counter(targets.tolist())
 
 
 def check_train(counts: Counter[int], job: Job) -> None:

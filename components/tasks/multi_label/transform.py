@@ -42,9 +42,9 @@ def multi_hot(rows: tf.Tensor, ids: tf.Tensor, batch: tf.Tensor, classes: int) -
     return tf.strings.reduce_join(tf.gather([b"\0", b"\1"], tf.minimum(times, 1)), axis=1)
 
 
-def counts(rows: Sequence[bytes], classes: int) -> Counter[int]:
+def counts(targets: np.ndarray, classes: int) -> Counter[int]:
     """How many of the examples, as `multi_hot` gives them, have each class that any has."""
-    has = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, classes).sum(axis=0, dtype=np.int64)
+    has = targets.sum(axis=0, dtype=np.int64)  # (classes,)
     return Counter({number: int(has[number]) for number in np.flatnonzero(has).tolist()})
 
 

@@ -51,9 +51,9 @@ def form(image_shape: tuple[int, int, int], classes: int) -> int:
     return image_shape[0] * image_shape[1]
 
 
-def counts(targets: Sequence[bytes], classes: int) -> Counter[int]:
+def counts(targets: np.ndarray, classes: int) -> Counter[int]:
     """Pixels by class id, NO_CLASS among them."""
-    pixels = np.bincount(np.frombuffer(b"".join(targets), np.uint8))
+    pixels = np.bincount(targets.ravel())
     return Counter({value: int(pixels[value]) for value in np.flatnonzero(pixels).tolist()})
 
 

@@ -28,6 +28,7 @@ from components.trainer.input.epochs import Epochs
 from components.trainer.input.features import aligned_rows
 from components.trainer.input.python_calls import numpy_function
 from components.trainer.input.source import Loading, Source, tf_data_options, traced
+from components.transform.encoding import MESSAGE
 from failures import Failure
 from files import places, writing
 from files.locks import InUse, hold
@@ -202,9 +203,9 @@ def copying(source: Source, file: str) -> Iterator[int]:
     names, examples = [feature.name for feature in source.features], 0
     with tf.io.TFRecordWriter(file) as writer:
         for chunk in _read(source, source.chunks(), "building the input cache"):
-            for row in zip(*(part.numpy() for part in chunk), strict=True):
-                values = [value.tobytes() if value.ndim else value.item() for value in row]
-                writer.write(source.form.encode(dict(zip(names, values, strict=True))))
+            columns = dict(zip(names, (part.numpy() for part in chunk), strict=True))
+            for record in source.form.encode_batch(columns):
+                writer.write(record[MESSAGE].tobytes())
             examples += len(chunk[0])
             yield examples
 
