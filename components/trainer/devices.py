@@ -19,8 +19,6 @@ from components.trainer.workers import LOST, await_peers
 from failures import Failure
 from settings.training import Training
 
-# A collective operation waits for the slowest worker, which may be writing a checkpoint.
-_WORKER_TIMEOUT = 300.0  # seconds
 _ALONE = Place(0, [])
 PLAIN = "1 CPU, float32"
 # A step of under a millisecond ends before a thread gets a core back; four batches bridge that.
@@ -191,9 +189,9 @@ def _default() -> tf.distribute.Strategy:
 
 
 def _multi_worker() -> tf.distribute.Strategy:
-    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=_WORKER_TIMEOUT)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+        # Without a timeout of its operations: see `workers.Watch`.
+        return tf.distribute.MultiWorkerMirroredStrategy()
     except LOST as error:
         raise WorkerLost(
             f"Trainer: a worker was lost before all had connected ({error})."

@@ -47,7 +47,7 @@ class TrainingLoop:
     input_report: InputReport | None = None
 
     def __post_init__(self):
-        self._progress = Progress()
+        self._progress, self._taken = Progress(), set()  # the compiled steps that have run
         higher = catalog.higher_is_better(self.training.monitor)
         self._stopping = EarlyStopping(self.training.early_stopping_patience, higher)
         self._step = self._resumed_at_step = 0
@@ -79,8 +79,10 @@ class TrainingLoop:
         with (
             workers.loss_reported(self.devices.workers),
             training_faults.step_reported(self.training.batch_size),
+            workers.Watch(self.devices.workers) as self._watch,
         ):
             self._run()
+            self._watch.pause()
             class_sums = self.steps.training.class_sums()
             if self.input_report:
                 # It changes the weights; the best ones replace them below.
@@ -122,7 +124,7 @@ class TrainingLoop:
             asked = time.perf_counter()
             fetched = [next(batches) for _ in range(steps)]
             arrived = time.perf_counter()
-            self._train[steps](fetched)
+            self._take(steps, fetched)
             done = time.perf_counter()
             self._last_batch = fetched[-1]
             self._step += steps
@@ -139,6 +141,15 @@ class TrainingLoop:
                 self._report(self._totals())
             if self._checkpoint_due(steps, epoch_ended):
                 self._write_checkpoint()
+                self._watch.progress()
+
+    def _take(self, steps: int, fetched: list) -> None:
+        train = self._train[steps]
+        if train not in self._taken:  # To compile may take long.
+            self._watch.pause()
+            self._taken.add(train)
+        train(fetched)
+        self._watch.progress()
 
     def _stop_clock(self) -> None:
         """What follows is not training; the devices have finished all their steps."""
@@ -241,6 +252,7 @@ class TrainingLoop:
         batches, count = self._validation_batches, self.devices.workers
         for batch in training_faults.readable(batches, self.validation, count):
             self._validation_step([batch])
+            self._watch.progress()
         totals = self.steps.validation.totals()
         training_faults.refuse_misfits(totals, self.steps.classes, "validation")
         return totals

@@ -11,10 +11,12 @@ import functools
 import itertools
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from components import graph_error
 from components.trainer.cluster import WorkerLost
@@ -23,8 +25,51 @@ from failures import Failure
 _LOGGER = logging.getLogger("steadyfeed.progress")
 _ASK_EVERY = 0.2  # seconds
 _ONE_ANSWER = 5.0  # seconds
+# Whoever waits for the slowest worker waits while that one writes a checkpoint.
+_LONGEST_STEP = 300.0  # seconds
 # A collective operation raises these when a peer is gone or does not answer.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
+
+
+class Watch:
+    """Ends this worker's wait for the others where it takes too long, as for one that hangs.
+
+    A timeout of TensorFlow's own would be a thread for each collective operation, which sleeps that
+    long even when the operation is done: in seconds a fast training had all threads that a machine
+    allows. See `timeout_microseconds` in https://github.com/tensorflow/tensorflow,
+    base_collective_executor.cc.
+
+    Args:
+      workers: with one, there is nothing to watch.
+    """
+
+    def __init__(self, workers: int):
+        self._workers, self._since, self._over = workers, None, threading.Event()
+
+    def progress(self) -> None:
+        """Must be called at least every `_LONGEST_STEP` seconds from now on."""
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        """Until the next `progress`, anything may take any time."""
+        self._since = None
+
+    def __enter__(self) -> "Watch":
+        if self._workers > 1:
+            threading.Thread(target=self._look, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._over.set()
+
+    def _look(self) -> None:
+        while not self._over.wait(_ASK_EVERY):
+            since = self._since
+            if since is not None and time.monotonic() - since > _LONGEST_STEP:
+                # What the others' operations wait for fails with this, here and there.
+                words = f"no progress for {_LONGEST_STEP:g} seconds"
+                context.context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, words)
+                return
 
 
 def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:

@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import re
+import signal
 import socket
 import time
 from pathlib import Path
@@ -29,11 +30,14 @@ def start(digits, make_properties, tmp_path_factory):
     """Starts Trainer in a process of its own; its output goes to `<out>.log`."""
     started = []
 
-    def starting(out: Path, logical_devices=1, tf_config=None, **properties) -> Process:
+    def starting(
+        out: Path, logical_devices=1, tf_config=None, longest_step=300.0, **properties
+    ) -> Process:
         task = {
             "inputs": str(digits.folder),
             "out": str(out),
             "logical_devices": logical_devices,
+            "longest_step": longest_step,
             "properties": make_properties(**properties),
         }
         environment = dict(os.environ)
@@ -130,6 +134,10 @@ def test_four_workers_of_unequal_memory_train_as_one_does_to_the_same_weights_an
     assert (chief / "model" / "Format-Serving" / "saved_model.pb").exists()
     assert not (tmp_path / "worker_1").exists()
     assert "fit into the 104.9 MB allowed" in history(chief)["input"]
+    # There was a sleeping thread for each sum over the workers, of which a step has many.
+    threads = [int(count) for log in logs for count in re.findall(r"^threads (\d+)$", log, re.M)]
+    assert len(threads) == 4
+    assert max(threads) < 300
 
 
 @pytest.mark.slow
@@ -181,6 +189,19 @@ def test_a_killed_worker_ends_the_other_in_one_line(killed):
     assert "Graph execution error" not in reported
     assert "Start all workers again" in reported
     assert not list(killed.glob("*/model/Format-Serving"))
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_ends_the_other_in_one_line(start_workers, tmp_path):
+    kept = {**KEPT, "longest_step": 3.0}
+    workers = start_workers(tmp_path, [tmp_path / "checkpoints"] * 2, **kept)
+    wait_for(lambda: list(tmp_path.glob("checkpoints/*/checkpoint")), 120, workers)
+    os.kill(workers[1].pid, signal.SIGSTOP)
+
+    assert workers[0].wait(60) == 1
+    reported = failure(tmp_path / "worker_0.log")
+    assert "another worker is gone or does not answer" in reported
+    assert "no progress for 3 seconds" in reported
 
 
 @pytest.mark.slow

@@ -1,18 +1,20 @@
 """Trainer's executor in a process of its own; its task:
 
 `inputs`: the folder of the artifacts, as conftest.Digits has them; `out`: for the outputs;
-`properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see. The last line
-that a training prints is the hash of its weights: of several workers only one writes them.
+`properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see; `longest_step`, if
+given: for how many seconds workers wait for one that hangs. At its end, a training prints how many
+threads it has and the hash of its weights: of several workers only one writes them.
 """
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.trainer import executor
+from components.trainer import executor, workers
 from components.trainer.component import Trainer_Executor
 from failures import Failure
 
@@ -31,6 +33,7 @@ def hashed(train):
     def training(*given):
         trained, graph = train(*given)
         weights = b"".join(variable.numpy().tobytes() for variable in trained.model.variables)
+        print(f"threads {len(os.listdir('/proc/self/task'))}", flush=True)
         print(f"weights {hashlib.sha256(weights).hexdigest()}", flush=True)
         return trained, graph
 
@@ -44,6 +47,7 @@ def main(task: dict) -> None:
         tf.config.set_logical_device_configuration(cpu, [one] * task["logical_devices"])
     inputs, out = Path(task["inputs"]), Path(task["out"])
     executor.train = hashed(executor.train)
+    workers._LONGEST_STEP = task.get("longest_step", workers._LONGEST_STEP)
     try:
         Trainer_Executor().Do(
             {
