@@ -66,7 +66,7 @@ class Watch:
         while not self._over.wait(_ASK_EVERY):
             since = self._since
             if since is not None and time.monotonic() - since > _LONGEST_STEP:
-                # What the others' operations wait for fails with this, here and there.
+                # What the training waits for raises this, and the others lose this worker.
                 words = f"no progress for {_LONGEST_STEP:g} seconds"
                 context.context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, words)
                 return

@@ -85,7 +85,7 @@ class TransformShard:
         with writing.whole_file(shard.target) as unfinished, opened(unfinished, "wb") as file:
             read = batches(shard, size)
             for batch in in_threads(transformed, read, usable_cores() + _AHEAD):
-                file.write(batch.records.data)
+                file.write(batch.records.tobytes())
                 digests += batch.digests
                 result.written += len(batch.records)
                 result.targets.update(batch.targets)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.engine import engine_of
 from components.transform.executor import execute
+from files import writing
 from settings.data import Features
 from settings.preprocessing import Preprocessing
 
@@ -102,7 +104,7 @@ class Transformed:
 
 @dataclass
 class Workplace:
-    """Makes raw Examples in a folder and runs the executor on them."""
+    """Makes raw Examples in a folder and runs the executor on them, into `to` below it or a URI."""
 
     folder: Path
 
@@ -139,11 +141,11 @@ class Workplace:
         **options,
     ) -> Transformed:
         graph = standard_artifacts.TransformGraph()
-        graph.uri = str(self.folder / to / "transform_graph")
+        graph.uri = os.path.join(self.folder, to, "transform_graph")
         transformed = standard_artifacts.Examples()
-        transformed.uri = str(self.folder / to / "transformed_examples")
+        transformed.uri = os.path.join(self.folder, to, "transformed_examples")
         for artifact in (graph, transformed):
-            Path(artifact.uri).mkdir(parents=True)
+            writing.make_folder(artifact.uri)
         asked = {"height": 8, "width": 9, "channels": 1, "antialias": False} | options
         features = {name: asked.pop(name) for name in Features.model_fields if name in asked}
         execute(

@@ -12,6 +12,7 @@ from tfx.types import standard_artifacts
 
 from components.transform import pixel_statistics
 from failures import Failure
+from files import places
 from tests.components.transform.conftest import raw_examples, serve
 
 
@@ -168,6 +169,15 @@ def test_gzipped_examples_are_read_too(workplace):
         for record in records:
             writer.write(record)
     assert len(workplace.run(raw).split("train")) == 5
+
+
+def test_what_is_written_to_another_file_system_is_the_same(workplace):
+    raw = workplace.raw({"train": raw_examples(5, seed=0)})
+    here, there = workplace.run(raw), workplace.run(raw, to="ram://transform")
+    for number in range(2):
+        name = f"Split-train/transformed_examples-{number:05d}-of-00002"
+        written = places.read(f"{there.examples.uri}/{name}", "")
+        assert written == Path(here.examples.uri, name).read_bytes()
 
 
 @pytest.mark.slow
