@@ -3,12 +3,15 @@
 `inputs`: the folder of the artifacts, as conftest.Digits has them; `out`: for the outputs;
 `properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see; `longest_step`, if
 given: for how many seconds workers wait for one that hangs. At its end, a training prints how many
-threads it has and the hash of its weights: of several workers only one writes them.
+threads it has and the hash of its weights: of several workers only one writes them. SIGUSR1 makes
+it hang, while TensorFlow's threads go on.
 """
 
 import hashlib
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import tensorflow as tf
@@ -47,6 +50,7 @@ def main(task: dict) -> None:
         tf.config.set_logical_device_configuration(cpu, [one] * task["logical_devices"])
     inputs, out = Path(task["inputs"]), Path(task["out"])
     executor.train = hashed(executor.train)
+    signal.signal(signal.SIGUSR1, lambda *_: time.sleep(600))
     workers._LONGEST_STEP = task.get("longest_step", workers._LONGEST_STEP)
     try:
         Trainer_Executor().Do(
