@@ -145,7 +145,7 @@ class TrainingLoop:
 
     def _take(self, steps: int, fetched: list) -> None:
         train = self._train[steps]
-        if train not in self._taken:  # To compile may take long.
+        if train not in self._taken:  # Compiling it may take long.
             self._watch.pause()
             self._taken.add(train)
         train(fetched)

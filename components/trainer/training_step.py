@@ -256,7 +256,7 @@ class Steps:
                 for batch in batches:
                     self._strategy.run(one_device, args=batch)
                     after()
-            # Nothing needs it, but TensorFlow optimizes fully only what has a result:
+            # No caller needs it, but TensorFlow fully optimizes only a function with a result:
             # `fetch_nodes_known_` in https://github.com/tensorflow/tensorflow, core/grappler.
             return tf.constant(True)
 

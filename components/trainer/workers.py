@@ -34,9 +34,9 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineEx
 class Watch:
     """Ends this worker's wait for the others where it takes too long, as for one that hangs.
 
-    A timeout of TensorFlow's own would be a thread for each collective operation, which sleeps that
-    long even when the operation is done: in seconds a fast training had all threads that a machine
-    allows. See `timeout_microseconds` in https://github.com/tensorflow/tensorflow,
+    TensorFlow's own timeout starts a thread for each collective operation, which sleeps that long
+    even after the operation has ended: within a minute, a fast training used up all the threads that
+    the machine allows. See `timeout_microseconds` in https://github.com/tensorflow/tensorflow,
     base_collective_executor.cc.
 
     Args:
@@ -66,7 +66,7 @@ class Watch:
         while not self._over.wait(_ASK_EVERY):
             since = self._since
             if since is not None and time.monotonic() - since > _LONGEST_STEP:
-                # What the training waits for raises this, and the others lose this worker.
+                # The call that the training waits in raises this, and the others lose this worker.
                 words = f"no progress for {_LONGEST_STEP:g} seconds"
                 context.context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, words)
                 return
