@@ -35,9 +35,9 @@ class Watch:
     """Ends this worker's wait for the others where it takes too long, as for one that hangs.
 
     TensorFlow's own timeout starts a thread for each collective operation, which sleeps that long
-    even after the operation has ended: within a minute, a fast training used up all the threads that
-    the machine allows. See `timeout_microseconds` in https://github.com/tensorflow/tensorflow,
-    base_collective_executor.cc.
+    even after the operation has ended: within a minute, a fast training used up all the threads
+    that the machine allows. See `timeout_microseconds` in
+    https://github.com/tensorflow/tensorflow, base_collective_executor.cc.
 
     Args:
       workers: with one, there is nothing to watch.
