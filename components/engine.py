@@ -5,14 +5,11 @@ better part of a second before its first record, and saves nothing. On any other
 Flink, Beam spreads the work. The work, its results and its failures are the same.
 """
 
-import collections
 import copy
 import functools
-import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
@@ -21,6 +18,7 @@ from tfx.dsl.components.base import base_beam_executor
 from components import shard_reports
 from components.engine_job import BeamEngine, JobOptions
 from components.engine_processes import ProcessEngine
+from components.in_parallel import in_processes, in_threads
 from failures import EngineFailure
 from files import writing
 
@@ -91,6 +89,7 @@ def run_shards(
     folder: str,
     engine: Engine | None = None,
     threads: int = 1,
+    processes: int = 0,
 ) -> Iterator[Any]:
     """Does the work on every shard, and yields the results in the shards' order.
 
@@ -98,15 +97,16 @@ def run_shards(
       work: shard -> result. An engine pickles both, so what the work loads it loads when called.
       shards: what to work on, one work item each.
       folder: where an engine's workers leave results; in reach of all of them, and emptied first.
-      engine: where the work is done; None works in this process.
+      engine: where the work is done; None works on this machine.
       threads: how many shards this process works on at once.
+      processes: how many work in place of this process's threads; 0: none.
 
     Raises:
       EngineFailure: the engine failed, more often than it may.
       Exception: the first that the work raised, in the shards' order.
     """
     if engine is None:
-        yield from _in_process(work, shards, threads)
+        yield from _on_this_machine(work, shards, threads, processes)
         return
     writing.remove(folder)
     _do_all(engine, work, shards, folder)
@@ -140,25 +140,14 @@ def _do_all(engine: Engine, work: Callable, shards: Sequence[Any], folder: str) 
     ) from failure
 
 
-def _in_process(work, shards, threads: int) -> Iterator[Any]:
-    # One thread needs no pool, which would be a shard ahead of who stops at a result: what
-    # failed would still be written to.
-    results = map(work, shards) if threads == 1 else in_threads(work, shards, threads)
+def _on_this_machine(work, shards, threads: int, processes: int) -> Iterator[Any]:
+    if processes:
+        results = in_processes(work, shards, min(processes, len(shards)))
+    else:
+        # One thread needs no pool, which would be a shard ahead of who stops at a result: what
+        # failed would still be written to.
+        results = map(work, shards) if threads == 1 else in_threads(work, shards, threads)
     for done, result in enumerate(results, start=1):
         completed = {"completed": done / len(shards)}
         _progress.info("shard %d of %d", done, len(shards), extra=completed)
         yield result
-
-
-def in_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
-    """The results of the work on items, in their order; as many ahead as there are threads."""
-    waiting, ahead = iter(items), collections.deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, threads))
-            while ahead:
-                result = ahead.popleft().result()
-                ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, 1))
-                yield result
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -14,6 +14,25 @@ from failures import Failure
 from files import places, writing
 
 
+def report(work: Callable[[Any], Any], shard: Any) -> bytes:
+    """Does the work on a shard; for `opened`, its result or what it raised."""
+    try:
+        return pickle.dumps((work(shard), None))
+    except Failure as failure:
+        return _pickled(failure)
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # Pickled, it has no other traceback.
+        return _pickled(error)
+
+
+def opened(report: bytes) -> Any:
+    """The result that a report holds; raises what the work raised, of the same type."""
+    made, error = pickle.loads(report)
+    if error is not None:
+        raise error
+    return made
+
+
 def leave(numbered: tuple[int, Any], work: Callable[[Any], Any], folder: str) -> None:
     """Does the work on a shard and leaves a report, whatever comes of it.
 
@@ -28,14 +47,7 @@ def leave(numbered: tuple[int, Any], work: Callable[[Any], Any], folder: str) ->
       Failure: the report cannot be written.
     """
     number, shard = numbered
-    try:
-        report = pickle.dumps((work(shard), None))
-    except Failure as failure:
-        report = _pickled(failure)
-    except Exception as error:
-        error.add_note(traceback.format_exc())  # Pickled, it has no other traceback.
-        report = _pickled(error)
-    writing.write(_file(folder, number), report)
+    writing.write(_file(folder, number), report(work, shard))
 
 
 def is_there(folder: str, number: int) -> bool:
@@ -44,12 +56,9 @@ def is_there(folder: str, number: int) -> bool:
 
 
 def result(folder: str, number: int) -> Any:
-    """The result of the work on a shard; raises what the work raised, of the same type."""
+    """What `opened` makes of the report on the shard of this number."""
     with places.opened(_file(folder, number)) as file:
-        made, error = pickle.loads(file.read())
-    if error is not None:
-        raise error
-    return made
+        return opened(file.read())
 
 
 def _pickled(error: Exception) -> bytes:

@@ -31,7 +31,7 @@ class Place:
 @contextlib.contextmanager
 def processes(folder: Path) -> Iterator[Place]:
     beam = Beam.of(engine="processes", processes=2, **_ALL)
-    yield Place(beam, lambda: _descendants(os.getpid(), "components.engine_processes"))
+    yield Place(beam, lambda: _descendants(os.getpid(), "components.child_process"))
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from components.bigquery_example_gen.clients import connected, name_of
 from components.bigquery_example_gen.rows import ContentReader
 from components.bigquery_example_gen.streams import batches, open_session
 from components.bigquery_example_gen.tables import Table, find
-from components.engine import in_threads
 from components.examples.picture_files import shown
+from components.in_parallel import in_threads
 from failures import Failure
 from files import tfrecords, writing
 from files.places import read_json

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from components.bigquery_example_gen.spool import Place
 from components.bigquery_example_gen.tables import NEXT_STEP, Table
-from components.engine import in_threads
 from components.examples.picture_files import MOST_BYTES, shown
 from components.examples.rows import Row, RowReader
 from components.image_files import HEAD, is_whole, kind_of, other_kind
+from components.in_parallel import in_threads
 from files.buckets.addresses import is_bucket
 from files.places import is_missing, opened, reading
 from settings.bigquery_source import BigquerySource

@@ -17,6 +17,7 @@ from components.examples.counted import check_written
 from components.examples.draws import check_roles
 from components.examples.entries import Entry
 from components.examples.findings import log_lines, remarks
+from components.examples.picture_scan import processes_for
 from components.examples.shards import all_or_none, write_all
 from settings.data import Features
 from settings.section import Section
@@ -139,7 +140,8 @@ class ImageFiles(OnePlace):
         }
         every = [shard for plan in work.values() for shard in plan]
         with all_or_none([shard.path for shard in every]):
-            numbers = iter(write_all(entry_shards.write, every, uri, engine))
+            processes = processes_for(sum(self.counts.values()))
+            numbers = iter(write_all(entry_shards.write, every, uri, engine, processes))
             written = {role: sum(next(numbers) for _ in plan) for role, plan in work.items()}
             check_written(written, self.counts, self.name)
 

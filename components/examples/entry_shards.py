@@ -11,7 +11,7 @@ from components.examples.entries import Entry
 from components.examples.picture_files import NEXT_STEP, shown
 from components.examples.reading import serialized
 from components.examples.shard_names import LEAST, shard_path
-from components.examples.shards import write_shard
+from components.examples.shard_writer import write_shard
 from failures import Failure
 from files import tfrecords
 from files.places import opened, reading

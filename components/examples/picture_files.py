@@ -1,5 +1,6 @@
 """Looks at one file of a source: whether it is an image, by its content, and what else it is."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -9,6 +10,7 @@ from components.image_files import HEAD, is_whole, kind_named, kind_of, other_ki
 from files.places import opened, reading
 
 NEXT_STEP = "Correct its permissions or remove it, then run again."
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # also behind a link
 MOST_BYTES = 256 << 20  # of one image: several are held at once, and an Example has a limit
 
 
@@ -31,10 +33,13 @@ def examined(folder: str, path: str) -> tuple[Picture | None, str]:
       Failure: the file cannot be read.
     """
     place = os.path.join(folder, path)
-    if os.path.islink(place) and not os.path.exists(place):
-        return None, "missing"
     with reading(shown(place), NEXT_STEP):
-        found = os.stat(place)
+        try:
+            found = os.stat(place)
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise
+            return None, "missing"
         if not stat.S_ISREG(found.st_mode):
             return None, "foreign"  # Opening a pipe would wait for its writer.
         with opened(place) as file:

@@ -8,40 +8,6 @@ from typing import Any
 from components.engine import Engine, run_shards
 from components.usable_cores import usable_cores
 from files import writing
-from files.places import opened
-from files.writing import reported, whole_file
-
-
-def write_shard(path: str, runs: Iterable[bytes]) -> int:
-    """Writes one shard of bytes that are whole TFRecords; raises Failure as `shard_writer`.
-
-    Returns:
-      How many runs of bytes there were.
-    """
-    count = 0
-    with shard_writer(path) as write:
-        for run in runs:
-            write(run)
-            count += 1
-    return count
-
-
-@contextlib.contextmanager
-def shard_writer(path: str) -> Iterator[Callable[[bytes], Any]]:
-    """Writes one shard; it appears under its name only when it is whole and on the disk.
-
-    Yields:
-      A function that appends bytes, which are whole TFRecords.
-
-    Raises:
-      Failure: the file cannot be written.
-    """
-    with (
-        reported(path, "Free space or correct the permissions there, then run again."),
-        whole_file(path) as unfinished,
-        opened(unfinished, "wb") as file,
-    ):
-        yield file.write
 
 
 @contextlib.contextmanager
@@ -66,14 +32,15 @@ def write_all(
     shards: Sequence[Any],
     uri: str,
     engine: Engine | None = None,
+    processes: int = 0,
 ) -> list[Any]:
-    """Writes shards, several at once: in threads, or on the workers of an engine.
+    """Writes shards, several at once: on the workers of an engine, or on this machine.
 
     Args:
       write: writes one shard; as the work of `run_shards`.
       shards: what it is called with.
       uri: folder of the artifact.
-      engine: which writes; None for threads.
+      engine, processes: as for `run_shards`; without both, threads write.
 
     Returns:
       What `write` returned for each.
@@ -83,6 +50,6 @@ def write_all(
     """
     reports = f"{uri}/unfinished"
     try:
-        return list(run_shards(write, shards, reports, engine, threads=usable_cores()))
+        return list(run_shards(write, shards, reports, engine, usable_cores(), processes))
     finally:
         writing.remove(reports)

@@ -1,19 +1,15 @@
 """Looks at every file of a folder: which are images, by their content, and what the rest are."""
 
-import itertools
 import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from components.engine import in_threads
-from components.examples.picture_files import NEXT_STEP, Picture, examined, shown
-from components.usable_cores import usable_cores
+from components.examples.picture_files import NEXT_STEP, Picture, shown
+from components.examples.picture_scan import all_examined
 from failures import Failure
 from files.places import reading
-
-_BATCH = 64  # files that a thread looks at before it reports
 
 
 class Scan(NamedTuple):
@@ -35,15 +31,16 @@ def scan(folder: str) -> Scan:
       Failure: the folder or a file cannot be read.
     """
     _check(folder)
-    files = iter(sorted(_files(folder, "", (os.path.realpath(folder),))))
-    batches = iter(lambda: list(itertools.islice(files, _BATCH)), [])
-    images, findings = [], defaultdict(list)
-    for batch in in_threads(lambda paths: _examined(folder, paths), batches, usable_cores()):
-        for path, image, kind in batch:
-            if image:
-                images.append(image)
-            if kind:
-                findings[kind].append(path)
+    files, findings = [], defaultdict(list)
+    for path in sorted(_files(folder, "", (os.path.realpath(folder),))):
+        hidden = os.path.basename(path).startswith(".")
+        (findings["hidden"] if hidden else files).append(path)
+    images = []
+    for path, image, kind in all_examined(folder, files):
+        if image:
+            images.append(image)
+        if kind:
+            findings[kind].append(path)
     return Scan(images, dict(findings))
 
 
@@ -68,12 +65,3 @@ def _files(folder: str, above: str, seen: tuple[str, ...]) -> Iterator[str]:
         # A link to a folder above would lead round in circles.
         elif (real := os.path.realpath(os.path.join(place, name))) not in seen:
             yield from _files(folder, f"{above}{name}/", (*seen, real))
-
-
-def _examined(folder: str, paths: list[str]) -> list[tuple[str, Picture | None, str]]:
-    return [
-        (path, None, "hidden")
-        if os.path.basename(path).startswith(".")
-        else (path, *examined(folder, path))
-        for path in paths
-    ]

@@ -1,24 +1,20 @@
 """All that the pipeline has to know of a manifest and its images before it writes Examples."""
 
-import itertools
 import os
 from collections.abc import Iterable
 
-from components.engine import in_threads
 from components.examples.contents import ImageFiles
 from components.examples.entries import repeated
 from components.examples.local_copies import LocalPath, local
-from components.examples.picture_files import Picture, examined, shown
+from components.examples.picture_files import Picture, shown
+from components.examples.picture_scan import all_examined
 from components.examples.row_splits import laid_out
 from components.manifest_example_gen import rows
 from components.spans.contents import WindowDriver
-from components.usable_cores import usable_cores
 from failures import Failure
 from files.buckets.addresses import is_bucket, normal
 from settings.data import Features
 from settings.manifest_source import ManifestSource
-
-_BATCH = 64  # files that a thread looks at before it reports
 
 
 class Driver(WindowDriver):
@@ -65,25 +61,13 @@ def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:
 
 def _examined(root: str, paths: Iterable[str]) -> tuple[dict[str, Picture], dict[str, list[str]]]:
     """The whole pictures among the files, and what to report about files, by kind."""
-    waiting, pictures, findings = iter(paths), {}, {}
-    batches = iter(lambda: list(itertools.islice(waiting, _BATCH)), [])
-
-    def examine(batch):
-        return [(path, *_examined_one(root, path)) for path in batch]
-
-    for batch in in_threads(examine, batches, usable_cores()):
-        for path, picture, kind in batch:
-            if picture:
-                pictures[path] = picture
-            if kind:
-                findings.setdefault(kind, []).append(path)
+    pictures, findings = {}, {}
+    for path, picture, kind in all_examined(root, paths):
+        if picture:
+            pictures[path] = picture
+        if kind:
+            findings.setdefault(kind, []).append(path)
     return pictures, findings
-
-
-def _examined_one(root: str, path: str) -> tuple[Picture | None, str]:
-    if not os.path.exists(os.path.join(root, path)):
-        return None, "missing"
-    return examined(root, path)
 
 
 def _none_usable(place: str, root: str, images, findings) -> str:

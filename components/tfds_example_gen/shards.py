@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from components.examples.shards import write_shard
+from components.examples.shard_writer import write_shard
 from components.tfds_example_gen import other_formats
 from components.tfds_example_gen.splits import TFRECORD, Shard
 from failures import Failure

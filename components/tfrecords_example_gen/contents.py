@@ -1,5 +1,6 @@
 """All that the pipeline has to know of TFRecord files before it writes Examples."""
 
+import functools
 import glob
 import hashlib
 import itertools
@@ -12,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from components.engine import in_threads
 from components.examples.contents import OnePlace
 from components.examples.counted import check_written
 from components.examples.draws import BY_DEFAULT, check_splits, listed
 from components.examples.local_copies import local
 from components.examples.picture_files import shown
 from components.examples.shards import all_or_none, write_all
+from components.in_parallel import in_processes, in_threads, processes_if
 from components.spans.contents import WindowDriver
 from components.tfrecords_example_gen import pieces
 from components.tfrecords_example_gen.scan import Scan, scan
@@ -27,6 +28,7 @@ from failures import Failure
 from settings.data import Features
 from settings.tfrecords_source import TfrecordSplits, TfrecordsSource
 
+_MUCH = 256 << 20  # bytes of records, which take half a second or more twice
 _BY_CONTENT = TfrecordSplits(**BY_DEFAULT)
 
 
@@ -89,7 +91,8 @@ class RecordFiles(OnePlace):
     def write(self, folders, features, uri, engine):
         work = pieces.plan(self.scans, self.role_of, [folders[role] for role in self.roles])
         with all_or_none([path for piece in work for path in piece.targets.values()]):
-            total = sum(write_all(pieces.write, work, uri, engine), Counter())
+            processes = processes_if(sum(one.bytes for one in self.scans) >= _MUCH)
+            total = sum(write_all(pieces.write, work, uri, engine, processes), Counter())
             written = {role: total[number] for number, role in enumerate(self.roles)}
             check_written(written, self.counts, self.name)
 
@@ -137,7 +140,7 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
     patterns = by_role if by_files else {"": source.files}
     files = _files(folder, place, patterns)
     paths = sorted(itertools.chain(*files.values()))
-    scans = list(in_threads(lambda path: scan(path, features), paths, usable_cores()))
+    scans = _scans(paths, features)
     _check_labels(scans, source.class_names, features)
     roles = list(by_role)
     if by_files:
@@ -148,6 +151,14 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
     else:
         role_of = [_drawn(one.images, by_role) for one in scans]
     return RecordFiles(scans, roles, role_of, place, features.label, held=held)
+
+
+def _scans(paths: Sequence[str], features: Features) -> list[Scan]:
+    work = functools.partial(scan, features=features)
+    size = sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+    if processes := processes_if(size >= _MUCH):
+        return list(in_processes(work, paths, min(processes, len(paths))))
+    return list(in_threads(work, paths, usable_cores()))
 
 
 def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from components.examples.picture_files import shown
 from components.examples.shard_names import LEAST, shard_path
-from components.examples.shards import shard_writer
+from components.examples.shard_writer import shard_writer
 from components.tfrecords_example_gen.scan import NEXT_STEP, Scan
 from failures import Failure
 from files import tfrecords

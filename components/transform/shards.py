@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.engine import in_threads
 from components.image_decode import UNDECODABLE
+from components.in_parallel import in_threads
 from components.transform import pixel_overlap, pixel_statistics
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from components.transform.encoding import FixedExample

@@ -13,7 +13,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.components.statistics_gen import executor as statistics_gen
 from tfx.types import standard_artifacts
 
-from components import engine_processes
+from components import child_process
 from components.tfds_example_gen.splits import Piece, Shard
 from components.tfds_example_gen.workers import write_all
 from tests.processes import forking, start
@@ -192,7 +192,7 @@ def test_stock_statistics_gen_reads_the_shards(ingest, digits_dir, tmp_path):
 @pytest.mark.slow
 def test_another_beam_runner_writes_the_same_shards(ingest, digits_dir, read, monkeypatch):
     processes = forking(anew=lambda number: number == 0)
-    monkeypatch.setattr(engine_processes, "subprocess", processes)
+    monkeypatch.setattr(child_process, "subprocess", processes)
     splits = {"train": "train[5:]", "test": "test"}
     here = ingest("digits", digits_dir, **splits)
     expected = {role: read(here, role) for role in splits}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components import in_parallel
 from components.examples.draws import BY_DEFAULT, drawn
 from components.tfrecords_example_gen import contents
 from files import tfrecords
@@ -89,14 +90,29 @@ def test_masks_are_read_where_the_configuration_says_so(folder, ingest):
     assert sum(counts(ingest(folder, features=features)).values()) == NUMBER
 
 
+def content(examples) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in Path(examples.uri).rglob("data_*")}
+
+
 @pytest.mark.slow
 def test_a_beam_runner_writes_the_same_shards(folder, ingest):
-    def content(examples):
-        return {file.name: file.read_bytes() for file in Path(examples.uri).rglob("data_*")}
-
     here = content(ingest(folder))
     assert here
     assert content(ingest(folder, ["--direct_running_mode=multi_threading"])) == here
+
+
+def test_much_is_read_in_several_processes_that_write_the_same_shards(folder, ingest, monkeypatch):
+    here, started = content(ingest(folder)), []
+
+    def start(work, start=in_parallel.started):
+        started.append(work)
+        return start(work)
+
+    monkeypatch.setattr(in_parallel, "started", start)
+    monkeypatch.setattr(in_parallel, "usable_cores", lambda: 2)
+    monkeypatch.setattr(contents, "_MUCH", 1)
+    assert content(ingest(folder)) == here
+    assert len(started) == 4  # two that read, two that write
 
 
 def test_no_shard_is_empty_and_there_are_some_to_interleave(folder, ingest):

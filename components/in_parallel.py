@@ -1,0 +1,63 @@
+"""Work on many items at once on this machine, in threads or in processes."""
+
+import collections
+import contextlib
+import itertools
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from components.child_process import Lost, started
+from components.usable_cores import usable_cores
+from failures import Failure
+
+
+def processes_if(much: bool) -> int:
+    """How many processes to work in: one a core, or 0, where threads of this one are better.
+
+    Args:
+      much: whether the work is mostly Python, of which threads do one piece at a time, and takes
+        seconds; starting the processes takes a third of one.
+    """
+    cores = usable_cores()
+    return cores if much and cores > 1 else 0
+
+
+def in_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
+    """The results of the work on items, in their order; as many ahead as there are threads."""
+    waiting, ahead = iter(items), collections.deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, threads))
+            while ahead:
+                result = ahead.popleft().result()
+                ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, 1))
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def in_processes(work: Callable[[Any], Any], items: Iterable[Any], processes: int) -> Iterator[Any]:
+    """As `in_threads`, in processes that import what the pickled work needs.
+
+    Raises:
+      Failure: a process was killed.
+    """
+    idle = queue.SimpleQueue()
+
+    def do(item):
+        process = idle.get()
+        try:
+            return process.do(item)
+        except Lost as lost:
+            raise Failure(
+                f"A worker {lost}, which happens where memory is short. Run again."
+            ) from None
+        finally:
+            idle.put(process)
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(processes):
+            idle.put(stack.enter_context(started(work)))
+        yield from in_threads(do, items, processes)
