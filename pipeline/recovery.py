@@ -29,14 +29,17 @@ def clear_unfinished(store, root):
         return []
     for execution in dead:
         execution.last_known_state = metadata_store_pb2.Execution.FAILED
-        for folder in _folders_of(execution, Path(root)):
+        for folder in _folders_of(execution, Path(root, component_of(store, execution))):
             shutil.rmtree(folder, ignore_errors=True)
     store.put_executions(dead)
     return [component_of(store, execution) for execution in dead]
 
 
-def _folders_of(execution, root):
-    """TFX puts outputs at <root>/<component>/<output>/<execution id>."""
+def _folders_of(execution, component):
+    """TFX puts outputs at <root>/<component>/<output>/<execution id>.
+
+    What is at other places of the root with such a name, as a pushed version, is not TFX's.
+    """
     number = str(execution.id)
-    yield from root.glob(f"*/*/{number}")
-    yield from root.glob(f"*/.system/*/{number}")
+    yield from component.glob(f"*/{number}")
+    yield from component.glob(f".system/*/{number}")

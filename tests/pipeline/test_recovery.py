@@ -45,3 +45,16 @@ def test_finished_work_is_left_alone(store, tmp_path, state):
     _, folders = put_execution(store, tmp_path, state)
     assert clear_unfinished(store, tmp_path) == []
     assert all(folder.exists() for folder in folders)
+
+
+def test_what_a_root_holds_besides_is_left_alone_whatever_its_name(store, tmp_path):
+    number, _ = put_execution(store, tmp_path, STATES.RUNNING)
+    others = [
+        tmp_path / "digits" / "pushed" / str(number),
+        tmp_path / ".git" / "objects" / str(number),
+        tmp_path / "photos" / ".system" / "class" / str(number),
+    ]
+    for folder in others:
+        folder.mkdir(parents=True)
+    clear_unfinished(store, tmp_path)
+    assert all(folder.exists() for folder in others)
