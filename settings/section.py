@@ -1,5 +1,6 @@
 """What every section of a configuration has in common."""
 
+import copy
 import re
 from collections.abc import Collection
 from typing import Annotated, Any, Self
@@ -96,9 +97,13 @@ def put(keys: dict[str, Any], key: str, value: Any) -> None:
     for i, name in enumerate(above):
         if isinstance(keys, dict) and keys.get(name) is None:
             keys[name] = {}
-        keys = keys[_place(keys, name, above[:i])]
-        if not isinstance(keys, dict | list):
+        place = _place(keys, name, above[:i])
+        if not isinstance(keys[place], dict | list):
             raise Failure(f"{'.'.join(above[: i + 1])} has no keys")
+        # A section that an alias of YAML names stands in other places as well.
+        below = copy.copy(keys[place])
+        keys[place] = below
+        keys = below
     keys[_place(keys, last, above)] = value
 
 

@@ -226,6 +226,14 @@ def test_overrides_win_over_the_file():
     )
 
 
+def test_an_override_changes_no_other_section_that_an_alias_makes_alike(tmp_path):
+    file = tmp_path / "alike.yaml"
+    steps = "steps: {Trainer: &big {gpu: 1}, Tuner: *big}"
+    file.write_text(Path("configs/digits.yaml").read_text() + f"kubeflow: {{{steps}}}\n")
+    steps = load(str(file), ["kubeflow.steps.Trainer.gpu=4"]).kubeflow.steps
+    assert (steps["Trainer"].gpu, steps["Tuner"].gpu) == (4, 1)
+
+
 def test_a_mistake_is_told_before_tensorflow_is_imported(tmp_path):
     command = (
         "import sys; from cli.command_line import main\n"
