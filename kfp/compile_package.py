@@ -96,7 +96,7 @@ def compile_pipeline(
     spec = _compiled(pipeline, kubeflow)
     for parameter in parameters:
         _add_parameter(spec, parameter)
-    add_run_facts(spec)
+    add_run_facts(spec, parameters)
     if asked:
         add_data_fingerprint(spec, asked)
     steps = {}

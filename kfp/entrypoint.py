@@ -24,8 +24,8 @@ from failures import ConfigurationError, Failure, component_failed
 from files import writing
 from files.strict_json import text_of
 from kfp.launcher_paths import local_path
-from kfp.run_facts import take_run_facts
-from kfp.run_origin import origin_in
+from kfp.run_facts import take_run_facts, take_run_values
+from kfp.run_origin import origin_in, with_run_values
 from kfp.run_parameters import replace_keys
 from pipeline import own_code_flag, surroundings
 from pipeline.program import LOG_FORMAT, leave, uncollected
@@ -128,7 +128,8 @@ def run(executor, executor_input, inputs_spec, beam_args):
     exec_properties = _exec_properties(
         inputs.get("parameterValues", {}), inputs_spec.get("parameters", {})
     )
-    facts, origin = take_run_facts(exec_properties), origin_in(os.environ)
+    facts, values = take_run_facts(exec_properties), take_run_values(exec_properties)
+    origin = with_run_values(origin_in(os.environ), values)
     if facts or origin:
         _describe(input_dict, inputs["artifacts"], origin | facts)
     made = _make_executor(executor_class, beam_args, tempfile.mkdtemp(), facts.get("run"))

@@ -24,6 +24,19 @@ def origin_in(environment):
     return json.loads(environment.get(VARIABLE, "{}"))
 
 
+def with_run_values(origin, values):
+    """The origin of a run whose parameters have these values, by dotted key."""
+    if not values or "configuration" not in origin:
+        return origin
+    # Not at the top: a step may import only what its code's fingerprint covers.
+    from settings.section import put
+
+    configuration = json.loads(origin["configuration"])
+    for key, value in values.items():
+        put(configuration, key, value)
+    return origin | {"configuration": text_of(configuration, sort_keys=True)}
+
+
 def configuration_in(spec):
     """The Configuration that a package was compiled from; None where this code cannot read it."""
     # Not at the top: the steps, which read the origin, need neither.

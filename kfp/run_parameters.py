@@ -31,6 +31,12 @@ class RunParameter:
     key: str
 
     @property
+    def path(self):
+        """The key in the configuration, as in training.epochs."""
+        sections = {name: section for section, name in _PROPERTY_OF.items()}
+        return f"{sections.get(self.property, self.property)}.{self.key}"
+
+    @property
     def input(self):
         """The name of the step's input that carries the value."""
         return f"{self.property}{_SEPARATOR}{self.key}"
