@@ -8,6 +8,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from failures import Failure
+
 PROJECT = Path(__file__).resolve().parent.parent
 # What kfp/Dockerfile copies from the project.
 _COPIES = re.findall(
@@ -19,7 +21,11 @@ LEFT_OUT = {"__pycache__", "manifests"}
 
 
 def content_tag(project=PROJECT):
-    """Twelve hexadecimal digits that change with any file that the image holds."""
+    """Twelve hexadecimal digits that change with any file that the image is made of.
+
+    Raises:
+      Failure: a part of it is missing.
+    """
     digest = hashlib.sha256()
     for path in sorted(set(_files(Path(project)))):
         name = path.relative_to(project).as_posix().encode()
@@ -39,6 +45,11 @@ def with_tag(image, suffix="", project=PROJECT):
 def _files(project):
     for name in CONTENT:
         place = project / name
+        if not place.exists():
+            raise Failure(
+                f"{place} is missing, and the image's tag follows it. Restore it, or give "
+                "kubeflow.image with its tag."
+            )
         if place.is_file():
             yield place
         for path in place.rglob("*"):

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from environment.lock import NOT_IN_THE_IMAGE
+from failures import Failure
 from kfp.image_tag import CONTENT, LEFT_OUT, PROJECT, content_tag, with_tag
 
 DOCKERFILE = PROJECT / "kfp" / "Dockerfile"
@@ -102,6 +103,27 @@ def test_the_tag_is_the_same_for_the_same_content_elsewhere(project, tmp_path_fa
     (copy / "kfp" / "README.md").write_text("words")
 
     assert content_tag(copy) == content_tag(project)
+
+
+def test_the_tag_is_the_same_in_the_image(tmp_path):
+    [code] = [stage for stage in STAGES if " AS code\n" in stage]
+    for names, target in re.findall(r"^COPY (?!--from)(.+) (\S+)$", code, re.MULTILINE):
+        for name in names.split():
+            source, place = PROJECT / name, tmp_path / target
+            if source.is_dir():
+                shutil.copytree(source, place)
+            else:
+                place.mkdir(exist_ok=True)
+                shutil.copy(source, place)
+
+    assert content_tag(tmp_path) == content_tag()
+
+
+def test_a_part_of_the_content_that_is_missing_is_named(project):
+    (project / "requirements-gpu.txt").unlink()
+
+    with pytest.raises(Failure, match=r"/requirements-gpu\.txt is missing, .*kubeflow\.image"):
+        content_tag(project)
 
 
 @pytest.mark.parametrize("image", ["toy:1", "some-host:5000/toy:1", "toy@sha256:" + "0" * 64])
