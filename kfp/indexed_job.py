@@ -143,8 +143,8 @@ def check_shared(kubeflow: Kubeflow, step: Step, name: str, key: str) -> None:
 
 
 def waiting(kubeflow: Kubeflow, step: Step) -> Step:
-    """What a step itself gets, which creates the Job and waits: its files, and no GPU."""
-    kept = ("volumes", "retries", "retry_after_seconds", "cache")
+    """What a step itself gets, which creates the Job and waits: its files and code, and no GPU."""
+    kept = ("image", "pull_policy", "volumes", "retries", "retry_after_seconds", "cache")
     return kubeflow.every_step.model_copy(update={name: getattr(step, name) for name in kept})
 
 

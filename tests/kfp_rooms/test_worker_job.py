@@ -7,7 +7,7 @@ import yaml
 
 from failures import ConfigurationError
 from kfp.entrypoint import WORKERS
-from kfp.indexed_job import name_of
+from kfp.indexed_job import name_of, waiting
 from kfp.package_rules import read_package
 from kfp.worker_job import addresses_of, named, template
 from settings.kubeflow import Kubeflow
@@ -157,6 +157,12 @@ def test_the_package_has_the_job_in_the_trainers_step_which_itself_needs_no_gpu(
     executors = spec["deploymentSpec"]["executors"].items()
     others = {name: one for name, one in executors if not name.startswith("Trainer")}
     assert WORKERS not in json.dumps(others)
+
+
+def test_the_step_has_the_image_of_its_pods_which_holds_the_users_code():
+    step = Step(image="photos:1", pull_policy="Always", gpu=1)
+    kept = waiting(Kubeflow(image="steadyfeed"), step)
+    assert (kept.image, kept.pull_policy, kept.gpu) == ("photos:1", "Always", 0)
 
 
 def test_the_number_of_workers_is_no_parameter_that_the_cache_counts(package):
