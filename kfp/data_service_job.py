@@ -99,11 +99,12 @@ def _probes() -> dict[str, dict]:
     """How Kubernetes finds a pod that hangs; each process looks after itself as well."""
     check = ["python", "-m", "pipeline", "data-service", "check", f"localhost:{PORT}"]
     return {
-        # A worker waits for its dispatcher, which may wait for a node: half an hour.
+        # A worker waits for its dispatcher, which may wait for a node or in a queue. How long is
+        # up to the step.
         "startupProbe": {
             "tcpSocket": {"port": PORT},
             "periodSeconds": 5,
-            "failureThreshold": 360,
+            "failureThreshold": 7 * 86400 // 5,
         },
         # It starts Python on cores that are busy decoding.
         "livenessProbe": {

@@ -63,7 +63,7 @@ def main(role: str, folder: Path, dispatcher: str, rest: list[str]) -> int:
 
 
 def _wait_for(dispatcher: str) -> None:
-    """Waits until its pod has begun; for how long is up to the step and the startup probe."""
+    """Waits until its pod has begun; for how long is up to the step."""
     while unreachable(dispatcher):
         time.sleep(_ASK_EVERY)
 

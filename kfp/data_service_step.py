@@ -10,14 +10,13 @@ import logging
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic, sleep
 
 from components.child_environment import child_environment, project_on_path
 from components.free_ports import free_ports
 from failures import Failure
-from files import writing
 from files.strict_json import text_of
 from kfp import shared_folder
 from kfp.data_service_job import (
@@ -29,7 +28,7 @@ from kfp.data_service_job import (
     pod_addresses,
 )
 from kfp.entrypoint import run
-from kfp.pods_beside import pods
+from kfp.pods_beside import Watched, pods
 from pipeline.data_service import answers
 from pipeline.worker_processes import failure_of
 from settings.section import put
@@ -57,7 +56,7 @@ def train_beside(executor, executor_input, inputs_spec, flags, template: Mapping
         put(training, "input.data_service", f"grpc://{dispatcher}")
         values["training"] = text_of(training, sort_keys=True)
         run(executor, given, inputs_spec, flags)
-    writing.remove(str(folder))
+    shared_folder.remove(folder)
 
 
 @contextlib.contextmanager
@@ -69,7 +68,7 @@ def service(template: Mapping, name: str, folder: Path) -> Iterator[str]:
 
     Raises:
       Failure: what the block raises, with the service's own error if it has one; the service does
-        not begin in half an hour, or Kubernetes refuses its pods.
+        not begin in time, or Kubernetes refuses its pods.
     """
     count = template[WORKERS]["spec"]["completions"]
     roles = {DISPATCHER: 1, WORKERS: count}
@@ -82,12 +81,12 @@ def service(template: Mapping, name: str, folder: Path) -> Iterator[str]:
     owner = None if here else shared_folder.this_pod()
     objects = named(template, name, str(folder), str(state), addresses, owner)
     try:
-        with (_processes if here else pods)(objects, folder) as failed:
+        with (_processes if here else pods)(objects, folder) as watched:
             try:
-                _await(addresses, failed)
+                _await(addresses, watched)
                 yield addresses.dispatcher
             except Failure as failure:
-                cause = _said(folder, roles) or failed()
+                cause = _said(folder, roles) or watched.failure
                 if cause is None or cause is failure:
                     raise
                 raise Failure(f"{failure} (the data service: {cause})") from None
@@ -97,7 +96,7 @@ def service(template: Mapping, name: str, folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _processes(objects: Mapping[str, dict], folder: Path) -> Iterator[Callable[[], None]]:
+def _processes(objects: Mapping[str, dict], folder: Path) -> Iterator[Watched]:
     """Runs the Jobs' pods as processes of this machine, for `run-package`; none starts again."""
     with contextlib.ExitStack() as started:
         for job in (objects[DISPATCHER], objects[WORKERS]):
@@ -114,7 +113,7 @@ def _processes(objects: Mapping[str, dict], folder: Path) -> Iterator[Callable[[
                 )
                 started.enter_context(process)
                 started.callback(process.kill)
-        yield lambda: None
+        yield Watched()
 
 
 def _addresses_here(workers: int) -> Addresses:
@@ -122,19 +121,22 @@ def _addresses_here(workers: int) -> Addresses:
     return Addresses(dispatcher, others)
 
 
-def _await(addresses: Addresses, failed: Callable[[], Failure | None]) -> None:
+def _await(addresses: Addresses, watched: Watched) -> None:
     """Waits until the service answers; workers that are late take part when they come.
 
     Raises:
-      Failure: a Job failed, or after half an hour the dispatcher or all workers are missing.
+      Failure: a Job failed, or half an hour after all Jobs have left their queue the dispatcher or
+        all workers are missing.
     """
     until, silent = monotonic() + _LONGEST_START, [addresses.dispatcher, *addresses.workers]
     while silent and monotonic() < until:
         if answers(silent[0], _ANSWER_SECONDS):
             silent.pop(0)
             continue
-        if failure := failed():
-            raise failure
+        if watched.failure:
+            raise watched.failure
+        if watched.waits_in_a_queue:
+            until = monotonic() + _LONGEST_START
         sleep(_ASK_EVERY)
     late = [address for address in silent if not answers(address, _ANSWER_SECONDS)]
     if addresses.dispatcher in late or len(late) == len(addresses.workers):

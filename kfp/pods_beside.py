@@ -1,6 +1,7 @@
 """Pods that are there for as long as a step works in its own."""
 
 import contextlib
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,13 +15,30 @@ _LONGEST_LOOK = 60.0  # seconds
 _log = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass
+class Watched:
+    """What the last look at each Job found, by its name."""
+
+    failures: dict[str, Failure | None] = dataclasses.field(default_factory=dict)
+    suspended: dict[str, bool] = dataclasses.field(default_factory=dict)
+
+    @property
+    def failure(self) -> Failure | None:
+        return next(filter(None, self.failures.values()), None)
+
+    @property
+    def waits_in_a_queue(self) -> bool:
+        """Whether Kubernetes has still to make the pods of a Job."""
+        return any(self.suspended.values())
+
+
 @contextlib.contextmanager
 def pods(
     objects: Mapping[str, dict],
     folder: Path,
     tell: Callable[[Failure | None], None] = lambda failure: None,
-) -> Iterator[Callable[[], Failure | None]]:
-    """Runs Jobs on the cluster for the time of the `with`; gives a function: what is wrong now.
+) -> Iterator[Watched]:
+    """Runs Jobs on the cluster for the time of the `with`, and looks at them every few seconds.
 
     Args:
       objects: Jobs, and a Service or none, with their names.
@@ -33,29 +51,32 @@ def pods(
     from kfp.worker_cluster import Cluster, names_of  # It imports Kubernetes' client.
 
     cluster, over = Cluster.of_this_pod(), threading.Event()
-    found, said = dict.fromkeys(names_of(objects, "Job")), {}
+    jobs, found, said = names_of(objects, "Job"), Watched(), {}
 
-    def wrong() -> Failure | None:
-        return next(filter(None, found.values()), None)
+    def look_at(job: str) -> str:
+        try:
+            state, found.failures[job] = cluster.look_at(job), None
+        except Failure as failure:
+            found.failures[job] = failure
+            return str(failure)
+        found.suspended[job] = bool(state and state.is_suspended)
+        return f"the Job {job}: {state.words if state else 'has ended'}"
 
     def watch():
         while not over.wait(_LOOK_EVERY):
             shared_folder.still_here(folder)
-            for job in found:
-                try:
-                    state, found[job] = f"the Job {job}: {cluster.look_at(job)}", None
-                except Failure as failure:
-                    state, found[job] = str(failure), failure
+            for job in jobs:
+                state = look_at(job)
                 if state != said.get(job):
                     _log.info("%s", state)
                     said[job] = state
-            tell(wrong())
+            tell(found.failure)
 
     watching = threading.Thread(target=watch, daemon=True)
     with cluster.created(objects):
         watching.start()
         try:
-            yield wrong
+            yield found
         finally:
             over.set()
             watching.join(_LONGEST_LOOK)

@@ -104,6 +104,18 @@ def copy_files(source: Path, target: Path) -> None:
         list(threads.map(copy_one, files))
 
 
+def remove(folder: Path) -> None:
+    """Removes the folder of a step that has succeeded.
+
+    On NFS this fails while a pod that is ending still has a file open. The step counts for more,
+    and a later one of its kind removes what is left.
+    """
+    try:
+        writing.remove(str(folder))
+    except OSError as error:
+        _log.warning("%s stays for now: %s", folder, error)
+
+
 def log_of(folder: Path, number: int) -> Path:
     """Where a pod's log lies."""
     return folder / f"worker-{number}.log"

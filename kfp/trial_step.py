@@ -45,7 +45,7 @@ def search_with_pods(executor, executor_input, inputs_spec, flags, template: Map
         raise Failure(f"Tuner: {lost} Run again: the search goes on.") from None
     finally:
         shared_folder.keep_logs(folder, "trial runner", template["job"]["spec"]["completions"])
-    writing.remove(str(folder))
+    shared_folder.remove(folder)
 
 
 def _tell(file: Path, failure: Failure | None) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic, sleep
+from typing import NamedTuple
 
 import urllib3
 from kubernetes import client, config
@@ -18,6 +19,13 @@ _LOOK_EVERY = 5.0  # seconds
 _LONGEST_SILENCE = 600.0  # seconds that the API may be away, as while a control plane is upgraded
 _CALL_SECONDS = 30.0
 _log = logging.getLogger(__name__)
+
+
+class State(NamedTuple):
+    """How a Job that has not ended is."""
+
+    words: str
+    is_suspended: bool  # It has no pods yet, as in a queue.
 
 
 class Cluster:
@@ -64,7 +72,7 @@ class Cluster:
             said = None
             while (state := self.look_at(name)) is not None:
                 if state != said:
-                    _log.info("the Job %s: %s", name, state)
+                    _log.info("the Job %s: %s", name, state.words)
                     said = state
                 while_waiting()
                 sleep(_LOOK_EVERY)
@@ -91,8 +99,8 @@ class Cluster:
             except Failure as failure:  # What the block did or raised counts for more.
                 _log.warning("%s The pods are deleted with this one.", failure)
 
-    def look_at(self, name: str) -> str | None:
-        """How a Job is, in words; None once it has done its work.
+    def look_at(self, name: str) -> State | None:
+        """How a Job is; None once it has done its work.
 
         Raises:
           Failure: the Job failed or is gone, or the API refuses the step or stays away.
@@ -105,7 +113,7 @@ class Cluster:
         if "Failed" in met:
             why = met["Failed"]
             raise Failure(f"the Job {name} failed: {why.get('reason')}: {why.get('message')}")
-        return None if "Complete" in met else _in_words(job, status)
+        return None if "Complete" in met else _state(job, status)
 
     def _delete(self, objects: Mapping[str, dict], wait: bool = True) -> None:
         """Deletes the Service, and the Jobs with their pods."""
@@ -171,10 +179,10 @@ def _refusal(method: Callable, error: ApiException) -> str:
     return f"Kubernetes refuses {method.__name__} ({error.status}: {message}).{hint}"
 
 
-def _in_words(job: Mapping, status: Mapping) -> str:
+def _state(job: Mapping, status: Mapping) -> State:
     queue = job["metadata"].get("labels", {}).get(QUEUE)
     if job["spec"].get("suspend"):
-        return f"waits in Kueue's queue {queue}" if queue else "is suspended"
+        return State(f"waits in Kueue's queue {queue}" if queue else "is suspended", True)
     pods, ready, lost = (status.get(key) or 0 for key in ("active", "ready", "failed"))
     words = f"{pods} pods, {ready} of them ready"
-    return f"{words}; {lost} were lost and replaced" if lost else words
+    return State(f"{words}; {lost} were lost and replaced" if lost else words, False)

@@ -43,7 +43,7 @@ def train_together(executor, executor_input, inputs_spec, flags, template: Mappi
     with shared_folder.ended_by_sigterm():
         _run(template, name, folder)
     _take_outputs(executor_input, given, folder)
-    writing.remove(str(folder))
+    shared_folder.remove(folder)
 
 
 def output_of(folder: Path, number: int) -> Path:

@@ -48,10 +48,12 @@ class KubernetesServer:
       pods: {pod: its newest process}; a pod's name is without that of its Service, as in "1" or
         "workers-1".
       starts: the name of each pod that was started, in order.
+      suspends: whether new Jobs wait for `admit`, as in Kueue's queue.
     """
 
     def __init__(self, folder):
         self.objects, self.created, self.pods, self.starts = {}, [], {}, []
+        self.suspends = False
         self.before = lambda method, kind: None
         self._folder, self._lock, self._evicted = Path(folder), threading.RLock(), set()
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -65,6 +67,13 @@ class KubernetesServer:
                 self._delete(kind, name)
         self._http.shutdown()
         self._http.server_close()
+
+    def admit(self):
+        """Lets the Jobs of the queue begin."""
+        with self._lock:
+            for (kind, _), made in self.objects.items():
+                if kind == "jobs":
+                    made["spec"]["suspend"] = False
 
     def evict(self, pod):
         """Ends a pod as the eviction API does: the pod gets the condition DisruptionTarget."""
@@ -93,6 +102,7 @@ class KubernetesServer:
         self.created.append(body)
         made = self.objects[kind, name] = json.loads(json.dumps(body)) | {"status": {}}
         if kind == "jobs":
+            made["spec"]["suspend"] = self.suspends
             threading.Thread(target=self._control, args=(name, made), daemon=True).start()
         return made
 
@@ -115,7 +125,7 @@ class KubernetesServer:
             with self._lock:
                 if self.objects.get(("jobs", name)) is not job:
                     return
-                for index, pod_name in enumerate(names):
+                for index, pod_name in enumerate([] if job["spec"]["suspend"] else names):
                     pod = self.pods.get(pod_name)
                     if index in done or (pod and pod.poll() is None):
                         continue

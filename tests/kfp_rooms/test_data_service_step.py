@@ -1,7 +1,9 @@
 """A training's tf.data service is there for its time, on a cluster and without one."""
 
+import errno
 import os
 import signal
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -154,6 +156,30 @@ def test_a_service_that_does_not_begin_in_time_is_named(stand_ins, server, tmp_p
     ):
         pass
     assert server.objects == {}
+
+
+@pytest.mark.slow
+def test_the_time_in_a_queue_is_not_counted(stand_ins, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(data_service_step, "_LONGEST_START", 0.5)
+    server.suspends = True
+    admitting = threading.Timer(2.0, server.admit)
+    admitting.start()
+    with (
+        pytest.raises(Failure, match=r"^kubeflow\.data_service_workers: nothing answers at local"),
+        stand_ins("time.sleep(600)", answer=False)(tmp_path),
+    ):
+        pass
+    assert not admitting.is_alive()
+    assert server.starts
+
+
+def test_a_folder_that_cannot_be_removed_yet_fails_no_step(tmp_path, caplog, monkeypatch):
+    def busy(path):
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", path)
+
+    monkeypatch.setattr(shared_folder.writing, "remove", busy)
+    shared_folder.remove(tmp_path)
+    assert "stays for now" in caplog.text
 
 
 def answers(address):
