@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from components.reachable import unreachable
+from components.reachable import past_proxies, unreachable
 from failures import Failure
 from files import writing
 from settings.training_input import InputFunction
@@ -30,6 +30,7 @@ def check(given: InputFunction) -> None:
         )
 
 
+@past_proxies()
 def serve_dispatcher(port: int, work_dir: str, say: Callable[[str], None]) -> None:
     """Serves as the dispatcher until SIGTERM or Ctrl-C.
 
@@ -59,6 +60,7 @@ def serve_dispatcher(port: int, work_dir: str, say: Callable[[str], None]) -> No
     _until_the_end(address, "dispatcher")
 
 
+@past_proxies()
 def serve_worker(dispatcher: str, host: str, port: int, say: Callable[[str], None]) -> None:
     """Serves as a worker until SIGTERM or Ctrl-C.
 
@@ -99,7 +101,7 @@ def answers(address: str, seconds: float) -> bool:
     """Whether a dispatcher or a worker at host:port takes a connection and speaks gRPC."""
     import grpc
 
-    with grpc.insecure_channel(address) as channel:
+    with past_proxies(), grpc.insecure_channel(address) as channel:
         try:
             grpc.channel_ready_future(channel).result(seconds)
         except grpc.FutureTimeoutError:

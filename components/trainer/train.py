@@ -5,6 +5,7 @@ import functools
 import os
 from collections.abc import Callable
 
+from components.reachable import past_proxies
 from components.schema_gen import schema_files
 from components.tasks.training import training_of
 from components.trainer import devices, first_weights, workers
@@ -29,6 +30,7 @@ from settings.training import Training
 _MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
 
 
+@past_proxies()
 def train(
     job: TrainingJob,
     checkpoints: Checkpoints,
