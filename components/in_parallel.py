@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import queue
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from components.child_process import Lost, started
@@ -26,16 +26,8 @@ def processes_if(much: bool) -> int:
 
 def in_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
     """The results of the work on items, in their order; as many ahead as there are threads."""
-    waiting, ahead = iter(items), collections.deque()
     with ThreadPoolExecutor(threads) as pool:
-        try:
-            ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, threads))
-            while ahead:
-                result = ahead.popleft().result()
-                ahead.extend(pool.submit(work, item) for item in itertools.islice(waiting, 1))
-                yield result
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from _in_order(pool, work, items, threads)
 
 
 def in_processes(work: Callable[[Any], Any], items: Iterable[Any], processes: int) -> Iterator[Any]:
@@ -57,7 +49,23 @@ def in_processes(work: Callable[[Any], Any], items: Iterable[Any], processes: in
         finally:
             idle.put(process)
 
-    with contextlib.ExitStack() as stack:
+    # Left last: an end of the processes is what ends its threads.
+    with ThreadPoolExecutor(processes) as pool, contextlib.ExitStack() as stack:
         for _ in range(processes):
             idle.put(stack.enter_context(started(work)))
-        yield from in_threads(do, items, processes)
+        yield from _in_order(pool, do, items, processes)
+
+
+def _in_order(
+    pool: Executor, work: Callable[[Any], Any], items: Iterable[Any], ahead: int
+) -> Iterator[Any]:
+    waiting, begun = iter(items), collections.deque()
+    try:
+        begun.extend(pool.submit(work, item) for item in itertools.islice(waiting, ahead))
+        while begun:
+            result = begun.popleft().result()
+            begun.extend(pool.submit(work, item) for item in itertools.islice(waiting, 1))
+            yield result
+    finally:
+        for future in begun:
+            future.cancel()

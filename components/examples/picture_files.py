@@ -10,7 +10,7 @@ from components.image_files import HEAD, is_whole, kind_named, kind_of, other_ki
 from files.places import opened, reading
 
 NEXT_STEP = "Correct its permissions or remove it, then run again."
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # also behind a link
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # or behind a link
 MOST_BYTES = 256 << 20  # of one image: several are held at once, and an Example has a limit
 
 

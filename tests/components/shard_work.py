@@ -7,6 +7,8 @@ from pathlib import Path
 
 from failures import Failure
 
+LONG = 20  # seconds
+
 
 def double(number):
     return 2 * number
@@ -51,6 +53,11 @@ def be_killed_once(shard):
 def block_the_report(folder):
     """Leaves a file where the folder of the reports would be."""
     Path(folder).write_text("")
+
+
+def refuse_odd_and_sleep_else(number):
+    refuse_odd(number)
+    time.sleep(LONG)
 
 
 def end_by(number):

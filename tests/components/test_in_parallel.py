@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import time
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_no_process_outlives_the_work(monkeypatch):
     for number in numbers:
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)
+
+
+def test_a_failure_waits_for_no_other_work(tmp_path):
+    began = time.monotonic()
+    with pytest.raises(Failure, match=r"^1 is odd"):
+        list(in_processes(shard_work.refuse_odd_and_sleep_else, [1, 2], 2))
+    assert time.monotonic() - began < shard_work.LONG / 2
 
 
 @pytest.mark.parametrize(

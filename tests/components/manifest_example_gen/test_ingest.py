@@ -219,6 +219,14 @@ def test_what_is_left_out_is_counted_and_named(rows, photos, ingest):
     )
 
 
+@pytest.mark.parametrize("path", ["images/" + "x" * 300, "images/0/inside"])
+def test_a_path_that_no_file_can_have_is_a_missing_file(path, rows, photos, ingest):
+    rows[6]["path"] = path
+    assert "warning: 1 missing file left out (images/" in said(
+        ingest(write(photos / "l.csv", rows))
+    )
+
+
 def test_a_beam_runner_writes_the_same_shards(rows, photos, ingest):
     def content(examples):
         return {file.name: file.read_bytes() for file in Path(examples.uri).rglob("data_*")}
