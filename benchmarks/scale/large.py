@@ -15,6 +15,7 @@ import argparse
 import itertools
 import multiprocessing
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -61,9 +62,9 @@ def _measured(folder: Path, places: list[Path], size: float, count: int, cores: 
     for number in range(count):
         link = images / f"class{number % _CLASSES}" / f"{number:07d}.jpg"
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.exists():
-            os.link(places[number % len(places)], link)
+        os.link(places[number % len(places)], link)
     spent, peak = with_peak(_run, images, folder, cores)
+    shutil.rmtree(images)  # The next run may be of fewer.
     clock, cpu = (sum(one[which] for one in spent.values()) for which in (1, 0))
     stages = ", ".join(f"{name} {one[1]:,.1f} s" for name, one in spent.items())
     on = "one core" if len(cores) == 1 else f"{len(cores)} cores"
