@@ -35,8 +35,8 @@ def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> B
     process exclude each other like two processes.
 
     Args:
-      path: the lock's file, in an existing folder; made if missing, and never removed
-        while others may ask for it.
+      path: the lock's file, in an existing folder; made if missing. Who holds it alone may
+        rename or remove it, or a folder above it: who has waited then waits for the new one.
       shared: whether other shared holders are let in.
       wait: whether to wait for the process that holds it.
       named: whether an exclusive holder's name replaces what is in the file.
@@ -45,19 +45,28 @@ def hold(path, shared: bool = False, wait: bool = True, named: bool = True) -> B
       InUse: it is held already, and `wait` is False.
       OSError: the file cannot be opened for writing.
     """
-    # A file and not its folder: only locks on files reach across hosts on NFS.
-    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
-    try:
-        _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
-    except BlockingIOError:
-        with lock:
-            name = _name_in(lock)
-        raise InUse(f"{path} is held by {name}. Wait until it ends.", name) from None
+    while True:
+        # A file and not its folder: only locks on files reach across hosts on NFS.
+        lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+        try:
+            _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
+        except BlockingIOError:
+            with lock:
+                name = _name_in(lock)
+            raise InUse(f"{path} is held by {name}. Wait until it ends.", name) from None
+        if _is_at(path, lock):
+            break
+        lock.close()  # It was renamed or removed in the meantime: others hold another file.
     if named and not shared:
         with contextlib.suppress(OSError):  # Who frees a full disk needs locks as well.
             lock.truncate(0)
             lock.write(_this_process().encode())
     return lock
+
+
+def share(lock: BinaryIO) -> None:
+    """Lets shared holders in; Linux does so in one step, and nobody else has it in between."""
+    fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def holder(path) -> str | None:
@@ -85,6 +94,13 @@ def _take(lock: BinaryIO, kind: int, wait: bool) -> None:
         if attempt + 1 < _TRIES:
             time.sleep(_TRY_SECONDS)  # `holder` may be looking at this very moment.
     raise BlockingIOError
+
+
+def _is_at(path, lock: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _name_in(lock: BinaryIO) -> str:

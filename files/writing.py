@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 from files import locks, places
 from files.buckets.addresses import is_bucket
@@ -44,7 +43,9 @@ def whole_file(path) -> Iterator[str]:
         with _published(f"{path}.{uuid.uuid4().hex}{UNFINISHED}", path) as unfinished:
             yield unfinished
         return
-    with _claimed(f"{path}{UNFINISHED}") as claimed, _published(claimed, path) as unfinished:
+    unfinished = f"{path}{UNFINISHED}"
+    # Whoever has waited for the lock gets a new file: the one before has its name by then.
+    with locks.hold(unfinished, named=False), _published(unfinished, path):
         yield unfinished
 
 
@@ -222,24 +223,6 @@ def _published(unfinished: str, path: str) -> Iterator[str]:
         with contextlib.suppress(Exception):  # The first error is the one to report.
             remove(unfinished)
         raise
-
-
-@contextlib.contextmanager
-def _claimed(unfinished: str) -> Iterator[str]:
-    """Waits until no other process writes the local file `unfinished`, and keeps others out."""
-    while True:
-        with locks.hold(unfinished, named=False) as file:
-            # Whoever waited for another writer holds that one's file, which has its name now.
-            if _is_at(unfinished, file):
-                yield unfinished
-                return
-
-
-def _is_at(path: str, file: BinaryIO) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 def _sync(path) -> None:

@@ -31,16 +31,16 @@ class Index:
     """The table of a copy; each change is on the disk when its call returns.
 
     A file that is not a table, as a full disk can leave one, is replaced: all is copied again.
+
+    Raises:
+      OSError: it cannot be opened or, at the end of the block, could not be read or changed.
     """
 
     def __init__(self, path: Path):
         try:
-            self._table = self._opened(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise  # The disk is full, or another process writes.
-            os.remove(path)
-            self._table = self._opened(path)
+            self._table = _opened(path)
+        except sqlite3.Error as error:
+            raise _as_of_file(error) from error
 
     def __enter__(self) -> "Index":
         return self
@@ -48,7 +48,7 @@ class Index:
     def __exit__(self, kind, error, traceback) -> None:
         self._table.close()
         if isinstance(error, sqlite3.Error):
-            raise OSError(errno.EIO, f"its index: {error}") from error
+            raise _as_of_file(error) from error
 
     def begin(self) -> None:
         """A listing begins: what it does not name has vanished."""
@@ -105,21 +105,36 @@ class Index:
         with self._table:
             self._table.executemany("UPDATE objects SET is_here = 1 WHERE key = ?", keys)
 
-    def _opened(self, path: Path) -> sqlite3.Connection:
-        table = sqlite3.connect(path)
-        try:
-            table.execute(_TABLE)
-        except BaseException:
-            table.close()
-            raise
-        return table
-
     def _change(self, statement: str) -> None:
         with self._table:
             self._table.execute(statement)
 
     def _number(self, statement: str) -> int:
         return self._table.execute(statement).fetchone()[0] or 0
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        return _connected(path)
+    except sqlite3.OperationalError:  # The disk is full, or another process writes.
+        raise
+    except sqlite3.DatabaseError:
+        os.remove(path)
+        return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    table = sqlite3.connect(path)
+    try:
+        table.execute(_TABLE)
+    except BaseException:
+        table.close()
+        raise
+    return table
+
+
+def _as_of_file(error: sqlite3.Error) -> OSError:
+    return OSError(errno.EIO, f"its index: {error}")
 
 
 def has_size(path, size: int) -> bool:

@@ -5,6 +5,7 @@
   partial/        objects that are still arriving; another run goes on with them
   index.sqlite    which object each file is a copy of
   lock            exclusive while copying, shared while the copy is read
+<the same>.unfinished/    a copy that is being removed
 """
 
 import contextlib
@@ -97,22 +98,24 @@ def mirror(path: str, cache: Cache, part: str = "") -> LocalCopy:
 
 
 def _made(address: Address, part: str, place: Path, cache: Cache) -> LocalCopy:
-    with writing.reported(place, "Free space there, or name another folder in data.cache_dir."):
-        os.makedirs(place / "partial", exist_ok=True)
-        with _alone(place / "lock"):
-            is_file, version = _bring_up_to_date(address, part, place, cache)
-        held = locks.hold(place / "lock", shared=True)
+    next_step = "Free space there, or name another folder in data.cache_dir."
+    with writing.reported(place, next_step), contextlib.ExitStack() as stack:
+        lock = stack.enter_context(_alone(place))
+        is_file, version = _bring_up_to_date(address, part, place, cache)
+        locks.share(lock)
+        stack.pop_all()  # The copy holds the lock from here on.
     name = os.path.basename(address.key) if is_file else ""
-    return LocalCopy(os.path.join(place / "files", name).rstrip("/"), version, held)
+    return LocalCopy(os.path.join(place / "files", name).rstrip("/"), version, lock)
 
 
-def _alone(lock: Path) -> BinaryIO:
+def _alone(place: Path) -> BinaryIO:
     """Waits until no process reads the copy; not forever, as two could wait for each other."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            return locks.hold(lock, wait=False)
-        except locks.InUse:
+            os.makedirs(place / "partial", exist_ok=True)
+            return locks.hold(place / "lock", wait=False)
+        except (locks.InUse, FileNotFoundError):  # Another process reads or removes it.
             if time.monotonic() > until:
                 raise
             time.sleep(_TRY_SECONDS)
@@ -206,14 +209,12 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
             f"{address} has {needed / GB:.3g} GB, and data.cache_gb allows "
             f"{cache.most_bytes / GB:.3g}. Raise it, or name a smaller part of the bucket."
         )
-    others = [one for one in Path(cache.folder).iterdir() if one != place and _is_copy(one)]
-    sizes = {one: _bytes_in(one) for one in others}
-    for one in sorted(others, key=lambda one: os.stat(one / "lock").st_mtime):
+    used, sizes = _others(place, cache)
+    for one in sorted(used, key=used.get):
         if needed + sum(sizes.values()) <= cache.most_bytes:
             return
-        # One that another run reads stays, and counts.
-        with contextlib.suppress(locks.InUse), locks.hold(one / "lock", wait=False):
-            shutil.rmtree(one)
+        with contextlib.suppress(locks.InUse):  # One that another run reads stays, and counts.
+            _remove(one)
             del sizes[one]
     if needed + sum(sizes.values()) > cache.most_bytes:
         raise Failure(
@@ -221,6 +222,28 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
             f"{sum(sizes.values()) / GB:.3g} GB; data.cache_gb allows "
             f"{cache.most_bytes / GB:.3g}. Raise it, or run again when they have ended."
         )
+
+
+def _others(place: Path, cache: Cache) -> tuple[dict[Path, float], dict[Path, int]]:
+    """When each of the other copies was last used, and the bytes that it has."""
+    used, sizes = {}, {}
+    for one in Path(cache.folder).iterdir():
+        if one.name.endswith(places.UNFINISHED):  # A kill has stopped its removal.
+            shutil.rmtree(one, ignore_errors=True)
+        elif one != place and _is_copy(one):
+            try:
+                used[one], sizes[one] = os.stat(one / "lock").st_mtime, _bytes_in(one)
+            except OSError:
+                if one.exists():  # and another run does not remove it
+                    raise
+    return used, sizes
+
+
+def _remove(copy: Path) -> None:
+    """Removes a copy, if another run has not done so; raises InUse where one reads it."""
+    with contextlib.suppress(FileNotFoundError), locks.hold(copy / "lock", wait=False):
+        # A run that wants it could take for whole what has only begun to go.
+        writing.remove_at_once(str(copy), f"{copy}{places.UNFINISHED}")
 
 
 def _is_copy(folder: Path) -> bool:

@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from files.locks import InUse, hold, holder
+from files.locks import InUse, hold, holder, share
 
 HOLD = """
 import sys, time
@@ -69,6 +70,26 @@ def test_the_lock_ends_with_its_block(lock):
 def test_shared_holders_meet_and_keep_an_exclusive_one_out(lock, other):
     other("shared")
     with hold(lock, shared=True, wait=False), pytest.raises(InUse, match="another process"):
+        hold(lock, wait=False)
+
+
+def test_a_lock_that_becomes_shared_lets_others_in_and_keeps_an_exclusive_one_out(lock):
+    with hold(lock) as held:
+        share(held)
+        with hold(lock, shared=True, wait=False), pytest.raises(InUse):
+            hold(lock, wait=False)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_who_waited_for_a_lock_that_was_removed_holds_the_one_in_its_place(lock, shared):
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(hold(lock, shared=shared)))
+    with hold(lock):
+        waiting.start()
+        time.sleep(0.1)
+        lock.unlink()
+    waiting.join()
+    with got[0], pytest.raises(InUse):
         hold(lock, wait=False)
 
 

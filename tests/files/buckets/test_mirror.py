@@ -3,6 +3,8 @@
 import contextlib
 import os
 import random
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -114,6 +116,50 @@ def test_the_oldest_copies_make_room_and_those_in_use_stay(bucket, cache):
                 mirrored(f"{bucket.address}/b", limited),
             ):
                 pass
+
+
+def test_a_copy_that_is_wanted_while_it_makes_room_is_copied_again(bucket, cache, monkeypatch):
+    for key in ("a/1", "a/2", "b/1"):
+        bucket.put(key, b"x" * 400)
+    limited = Cache(cache.folder, most_bytes=1000)
+    with mirrored(f"{bucket.address}/a", limited):
+        pass
+    rmtree, wanted = shutil.rmtree, []
+
+    def slowly(folder, **options):
+        lock, files = Path(folder) / "lock", list((Path(folder) / "files").glob("*"))
+        if lock.exists():
+            lock.unlink()
+            monkeypatch.setattr(mirror, "_making", threading.Lock())  # as in another process
+            wanted.append(mirror.mirror(f"{bucket.address}/a", cache))
+            for file in files:
+                file.unlink()
+        rmtree(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", slowly)
+    with mirrored(f"{bucket.address}/b", limited):
+        pass
+    assert content_of(wanted[0].path) == {"1": b"x" * 400, "2": b"x" * 400}
+    assert len(list(Path(cache.folder).iterdir())) == 2
+
+
+def test_what_a_killed_removal_has_left_goes_with_the_next_one(bucket, cache):
+    bucket.put("a", b"first")
+    left = Path(cache.folder) / "bucket-1.unfinished"
+    (left / "files").mkdir(parents=True)
+    with mirrored(bucket.address, Cache(cache.folder, most_bytes=1000)):
+        assert not left.exists()
+
+
+def test_an_index_that_cannot_be_opened_is_one_line(bucket, cache):
+    bucket.put("a", b"first")
+    with mirrored(bucket.address, cache) as folder:
+        pass
+    index = Path(folder).parent / "index.sqlite"
+    index.unlink()
+    index.mkdir()
+    with pytest.raises(Failure, match=r"cannot be written: its index: unable to open .*\. Free"):
+        mirror.mirror(bucket.address, cache)
 
 
 def test_what_is_larger_than_the_limit_is_one_line_and_nothing_is_copied(bucket, cache, copied):
