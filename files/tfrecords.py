@@ -67,12 +67,14 @@ def records(
       Failure: the file cannot be read, is truncated, or a checksum does not match; names
         the file and the record's number.
     """
-    if first and not _is_packed(path, next_step):
+    if first and not is_packed(path, next_step):
         offset = offsets(path, [first], next_step)[first]
-        yield from _data(runs(path, offset, first, take, next_step))
+        found, before = runs(path, offset, first, take, next_step), 0
     else:
         last = None if take is None else first + take
-        yield from itertools.islice(_data(runs(path, 0, 0, last, next_step)), first, None)
+        found, before = runs(path, 0, 0, last, next_step), first
+    data = itertools.chain.from_iterable(run.records for run in found)
+    yield from itertools.islice(data, before, None)
 
 
 def batches(
@@ -167,9 +169,15 @@ def count(path, next_step: str = _NEXT_STEP) -> int:
     Raises:
       Failure: as for `records`.
     """
-    if _is_packed(path, next_step):
+    if is_packed(path, next_step):
         return sum(len(run.records) for run in runs(path, next_step=next_step))
     return max(number for number, _ in _steps(path, next_step))
+
+
+def is_packed(path, next_step: str = _NEXT_STEP) -> bool:
+    """Whether a file is gzipped, which can be read from its beginning alone."""
+    with _unpacked(_Place(os.fspath(path), 0, 0, next_step)) as file:
+        return isinstance(file, gzip.GzipFile)
 
 
 def frame(data: bytes) -> bytes:
@@ -252,15 +260,6 @@ def _verified(held: bytes, place: _Place, limit: int | None) -> tuple[list[bytes
         found.append(data)
         position = end + _FOOTER.size
     return found, position
-
-
-def _data(found: Iterable[Run]) -> Iterator[bytes]:
-    return itertools.chain.from_iterable(run.records for run in found)
-
-
-def _is_packed(path, next_step: str) -> bool:
-    with _unpacked(_Place(os.fspath(path), 0, 0, next_step)) as file:
-        return isinstance(file, gzip.GzipFile)
 
 
 def _masked(data: bytes) -> int:

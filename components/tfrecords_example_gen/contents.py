@@ -90,7 +90,8 @@ class RecordFiles(OnePlace):
 
     def write(self, folders, features, uri, engine):
         work = pieces.plan(self.scans, self.role_of, [folders[role] for role in self.roles])
-        with all_or_none([path for piece in work for path in piece.targets.values()]):
+        every = itertools.chain.from_iterable(work)
+        with all_or_none([path for piece in every for path in piece.targets.values()]):
             processes = processes_if(sum(one.bytes for one in self.scans) >= _MUCH)
             total = sum(write_all(pieces.write, work, uri, engine, processes), Counter())
             written = {role: total[number] for number, role in enumerate(self.roles)}

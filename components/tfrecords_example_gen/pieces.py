@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import itertools
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from components.examples.picture_files import shown
 from components.examples.shard_names import LEAST, shard_path
 from components.examples.shard_writer import shard_writer
-from components.tfrecords_example_gen.scan import NEXT_STEP, Scan
+from components.tfrecords_example_gen.scan import Scan
 from failures import Failure
 from files import tfrecords
 
 _BYTES = 128 << 20  # of one piece, about
+_NEXT_STEP = "It was whole when it was first read; run again once nothing writes to it."
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Piece:
 
     path: str
     first: int  # number of the first record
+    offset: int  # its first byte, of the unpacked content
     role_of: np.ndarray  # (records,) int8
     targets: Mapping[int, str]  # split to the path of its shard
     digest: bytes  # of the records' digests
@@ -33,8 +36,10 @@ class Piece:
 
 def plan(
     scans: Sequence[Scan], roles_of: Sequence[np.ndarray], folders: Sequence[str]
-) -> list[Piece]:
+) -> list[list[Piece]]:
     """Cuts files into pieces, each of which gives one shard to each split that it has.
+
+    Those of a gzipped file are together: it would be unpacked from its beginning for each.
 
     Args:
       scans: the files.
@@ -47,33 +52,44 @@ def plan(
         number = min(len(role_of), max(least, math.ceil(one.bytes / _BYTES)))
         for part in np.array_split(np.arange(len(role_of)), number) if number else ():
             digest = hashlib.sha256(one.records[part].tobytes()).digest()
-            cut.append((one.path, int(part[0]), role_of[part], digest))
+            cut.append((one, int(part[0]), role_of[part], digest))
     totals = [sum(number in roles for _, _, roles, _ in cut) for number in range(len(folders))]
-    done, pieces = [0] * len(totals), []
-    for path, first, roles, digest in cut:
+    done, work = [0] * len(totals), []
+    for one, first, roles, digest in cut:
         targets = {}
         for number in np.unique(roles).tolist():
             targets[number] = shard_path(folders[number], done[number], totals[number])
             done[number] += 1
-        pieces.append(Piece(path, first, roles, targets, digest))
-    return pieces
+        if not (one.is_packed and first):
+            work.append([])
+        offset = int(one.offsets[first])
+        work[-1].append(Piece(one.path, first, offset, roles, targets, digest))
+    return work
 
 
-def write(piece: Piece) -> Counter[int]:
-    """Writes the shards of a piece.
+def write(pieces: Sequence[Piece]) -> Counter[int]:
+    """Writes the shards of consecutive pieces of a file, which is read once from the first on.
 
     Returns:
-      How many records there are in the shard of each split.
+      How many records there are of each split.
 
     Raises:
       Failure: the file cannot be read or is not what it was, or a shard cannot be written.
     """
+    path, first, offset = pieces[0].path, pieces[0].first, pieces[0].offset
+    total = sum(len(piece.role_of) for piece in pieces)
+    runs = tfrecords.runs(path, offset, first, total, _NEXT_STEP)
+    records = itertools.chain.from_iterable(run.records for run in runs)
+    return sum((_write(piece, records) for piece in pieces), Counter())
+
+
+def _write(piece: Piece, records: Iterator[bytes]) -> Counter[int]:
     digests, written = hashlib.sha256(), Counter()
     with contextlib.ExitStack() as stack:
         writers = {
             role: stack.enter_context(shard_writer(path)) for role, path in piece.targets.items()
         }
-        records = tfrecords.records(piece.path, piece.first, len(piece.role_of), NEXT_STEP)
+        # Roles before records, as the next piece begins with the record after the last one.
         for role, record in zip(piece.role_of.tolist(), records, strict=False):
             digests.update(hashlib.sha256(record).digest()[:16])
             writers[role](tfrecords.frame(record))

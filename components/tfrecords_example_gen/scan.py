@@ -22,10 +22,12 @@ class Scan(NamedTuple):
     path: str
     images: np.ndarray  # (records,) uint64, the beginning of the SHA-256 of the image
     records: np.ndarray  # (records, 16) uint8, the beginning of the SHA-256 of the record
+    offsets: np.ndarray  # (records,) int64, the record's first byte, of the unpacked content
     labels: np.ndarray  # (records,) int32, places in `names`
     names: list[tuple[str, ...]]  # the classes that a record has, as texts; [()] with masks
     kind: str  # "bytes" or "int64": what labels are; "" where masks are read
     bytes: int  # of all records
+    is_packed: bool  # whether it is gzipped
 
 
 def scan(path: str, features: Features) -> Scan:
@@ -37,7 +39,7 @@ def scan(path: str, features: Features) -> Scan:
         features that it does have.
     """
     images, records, labels, names = bytearray(), bytearray(), array.array("i"), {}
-    kind, offset, number = "", 0, 0
+    offsets, kind, offset, number = array.array("q"), "", 0, 0
     check = ExampleCheck(features)
     for run in tfrecords.runs(path, next_step=NEXT_STEP):
         for record in run.records:
@@ -48,16 +50,19 @@ def scan(path: str, features: Features) -> Scan:
                 raise _refused(place, error) from None
             images += hashlib.sha256(image).digest()[:8]
             records += hashlib.sha256(record).digest()[:16]
+            offsets.append(offset)
             labels.append(names.setdefault(classes, len(names)))
             number, offset = number + 1, offset + len(record) + _FRAME_BYTES
     return Scan(
         path,
         np.frombuffer(images, ">u8"),
         np.frombuffer(records, np.uint8).reshape(-1, 16),
+        np.frombuffer(offsets, np.int64),
         np.frombuffer(labels, np.int32),
         list(names),
         kind,
         offset,
+        tfrecords.is_packed(path, NEXT_STEP),
     )
 
 
