@@ -14,6 +14,7 @@ from components.spans.pattern import has_dates
 from components.spans.reading import SpanShards
 from components.spans.store import SpanStore, mark_used, prune, record
 from components.spans.words import name_of
+from failures import Failure
 from files import writing
 from files.places import files_in
 from settings.data import Features
@@ -41,20 +42,23 @@ def write_window(
       All spans of the window, and those that the store lacked.
 
     Raises:
-      Failure: a file changes meanwhile or cannot be read, or the store cannot be written.
+      Failure: a file changes meanwhile or cannot be read, the store cannot be written, or
+        another run removes a span of the window from it.
     """
     passing = f"{examples.uri}/spans"
     keeping = store or SpanStore(folder=passing, code=store.code)
+    keys = [span.key for span in window.spans]
     try:
+        # Again once all are there: that may take hours, in which other runs use other spans.
+        mark_used(keeping.folder, keys)
         new = [_write(span, window.pattern, features, keeping, engine) for span in window.spans]
+        mark_used(keeping.folder, keys)
         found = _gathered(window, examples, keeping)
     finally:
         writing.remove(passing)
     reading.write(examples.uri, found)
     if store:
-        keys = [span.key for span in window.spans]
-        mark_used(store.folder, keys)
-        prune(store.folder, most_bytes, keys)
+        prune(store, most_bytes, keys)
     return found, [span for span, is_new in zip(found, new, strict=True) if is_new]
 
 
@@ -87,9 +91,7 @@ def _gathered(window: Window, examples: types.Artifact, store: SpanStore) -> lis
     for role in window.counts:
         split = artifact_utils.get_split_uri([examples], role)
         sources = [
-            (span.key, path)
-            for span in window.spans
-            for path in files_in(f"{store.examples(span.key)}/Split-{role}")
+            (span.key, path) for span in window.spans for path in _shards(span, role, window, store)
         ]
         targets = [shard_path(split, index, len(sources)) for index in range(len(sources))]
         with writing.reported(split, _NEXT_STEP), all_or_none(targets):
@@ -108,3 +110,14 @@ def _gathered(window: Window, examples: types.Artifact, store: SpanStore) -> lis
         )
         for span in window.spans
     ]
+
+
+def _shards(span: Arrival, role: str, window: Window, store: SpanStore) -> list[str]:
+    """The shards that a span has of a split, none of them missing."""
+    found = files_in(f"{store.examples(span.key)}/Split-{role}")
+    if not found and span.contents.counts.get(role):
+        raise Failure(
+            f"{store.folder}: another run removed {span.place.words(has_dates(window.pattern))} "
+            "before this one had put its window together. Raise data.span_store_gb, then run again."
+        )
+    return found

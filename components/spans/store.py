@@ -62,10 +62,14 @@ class SpanStore(Section):
         return os.path.join(self.folder, _READ, name)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other runs from adding spans: two of them may share a volume."""
+    def locked(self, wait: bool = True) -> Iterator[None]:
+        """Keeps other runs from adding or pruning spans: two of them may share a volume.
+
+        Raises:
+          InUse: another run does so, and `wait` is False.
+        """
         writing.make_folder(self.folder)
-        with locks.hold(os.path.join(self.folder, _LOCK)):
+        with locks.hold(os.path.join(self.folder, _LOCK), wait=wait):
             yield
 
 
@@ -139,6 +143,8 @@ class Kept:
         self.place = Place(*record["place"])
         self.counts: dict[str, int] = record["counts"]
         self.fingerprint: str = record["fingerprint"]
+        # When a run last read it, in seconds since 1970.
+        self.used: float = os.stat(self._folder).st_mtime
 
     @property
     def bytes(self) -> int:
@@ -148,11 +154,6 @@ class Kept:
     def kinds(self) -> list[str]:
         """What is kept of it, such as ["examples", "statistics"]."""
         return [os.path.basename(path) for path in places.files_in(self._folder)]
-
-    @property
-    def used(self) -> float:
-        """When a run last read it, in seconds since 1970."""
-        return os.stat(self._folder).st_mtime
 
     def remove(self) -> None:
         writing.remove_at_once(self._folder, f"{self._folder}{_LEAVING}")
@@ -170,13 +171,17 @@ def kept_spans(folder: str, pattern: str | None = None) -> list[Kept]:
     for path in places.files_in(folder):
         content = places.read_json(os.path.join(path, _EXAMPLES, _RECORD))
         if content is not None and pattern in (None, content["pattern"]):
-            found.append(Kept(folder, os.path.basename(path), content))
+            with contextlib.suppress(FileNotFoundError):  # Another run has just removed it.
+                found.append(Kept(folder, os.path.basename(path), content))
     return sorted(found, key=lambda kept: (kept.place.span, kept.place.version or 0, kept.used))
 
 
 def mark_used(folder: str, keys: Collection[str]) -> None:
-    for key in keys:
-        os.utime(os.path.join(folder, key))
+    """Makes spans the last to be removed, those of them that are there."""
+    with writing.reported(folder):
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(os.path.join(folder, key))
 
 
 def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
@@ -196,30 +201,47 @@ def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
     return dropped
 
 
-def prune(folder: str, most_bytes: float, keys: Collection[str]) -> list[str]:
+def prune(store: SpanStore, most_bytes: float, keys: Collection[str]) -> None:
     """Removes the spans used longest ago, until the rest takes at most this many bytes.
+
+    Nothing is removed while another run adds a span, as that run prunes when it ends.
 
     Args:
       keys: of spans that stay in any case.
 
-    Returns:
-      The keys of those that were removed.
+    Raises:
+      Failure: the store cannot be changed.
     """
-    for name in os.listdir(folder):
-        if name.endswith(_LEAVING):  # A kill has stopped its removal.
-            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
-    spans = [path for path in places.files_in(folder) if os.path.basename(path) not in _OTHERS]
-    sizes = {path: _bytes_below(path) for path in spans}
-    total, removed = sum(sizes.values()), []
-    for path in sorted(spans, key=os.path.getmtime):
-        key = os.path.basename(path)
-        if total > most_bytes and key not in keys:
-            writing.remove_at_once(path, f"{path}{_LEAVING}")
-            removed.append(key)
-            total -= sizes[path]
-    return removed
+    with (
+        writing.reported(store.folder),
+        contextlib.suppress(locks.InUse),
+        store.locked(wait=False),
+    ):
+        for name in os.listdir(store.folder):
+            if name.endswith(_LEAVING):  # A kill has stopped its removal.
+                shutil.rmtree(os.path.join(store.folder, name), ignore_errors=True)
+        used, sizes = _spans(store.folder)
+        total = sum(sizes.values())
+        for path in sorted(used, key=used.get):
+            if total > most_bytes and os.path.basename(path) not in keys:
+                writing.remove_at_once(path, f"{path}{_LEAVING}")
+                total -= sizes[path]
+
+
+def _spans(folder: str) -> tuple[dict[str, float], dict[str, int]]:
+    """When each span was last used, and its bytes, by the paths of their folders."""
+    used, sizes = {}, {}
+    for path in places.files_in(folder):
+        if os.path.basename(path) not in _OTHERS:
+            with contextlib.suppress(FileNotFoundError):  # `drop` has just removed it.
+                used[path], sizes[path] = os.path.getmtime(path), _bytes_below(path)
+    return used, sizes
 
 
 def _bytes_below(folder: str) -> int:
-    paths = (os.path.join(folder, path) for path in places.files_below(folder))
-    return sum(map(os.path.getsize, paths))
+    """Of the files that are there; other runs may rename or remove some meanwhile."""
+    total = 0
+    for path in places.files_below(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += os.path.getsize(os.path.join(folder, path))
+    return total
