@@ -132,13 +132,15 @@ def _read(source: Spanned, place: Place, features: Features, read: Read, store) 
     then = load(memory) if memory else None
     if then is not None:
         contents, seen, read_ns = then
-        now = marks.marks(place.path, contents.outside(place.path))
-        if marks.still_hold(now, seen, read_ns):
+        now = marks.marks(place.path), marks.marks_of(contents.outside(place.path))
+        if all(marks.still_hold(*both, read_ns) for both in zip(now, seen, strict=True)):
             return contents
     read_ns = time.time_ns()
+    # Before it is read: a folder that is moved there meanwhile looks as old as its files are.
+    seen = marks.marks(place.path) if memory else None
     contents = read(one, features)
     # What is held is the copy of a bucket, which does not show that the bucket has changed.
     if memory and contents.held is None:
-        seen = marks.marks(place.path, contents.outside(place.path))
-        keep(memory, (contents, seen, read_ns))
+        outside = marks.marks_of(contents.outside(place.path))
+        keep(memory, (contents, (seen, outside), read_ns))
     return contents

@@ -20,29 +20,24 @@ class Marks(NamedTuple):
     newest: int  # nanoseconds since 1970: when the last of them changed
 
 
-def marks(place: str, others: Iterable[str] = ()) -> Marks | None:
-    """Looks at all files in a place, and at others.
+def marks(place: str) -> Marks | None:
+    """Looks at all files in a place.
 
     The time of change is among the marks, which a local file system sets on every write and
-    no program can set back.
+    no program can set back. The files of a folder that is renamed keep theirs.
 
     Args:
       place: a file, or a folder with all below it; hidden files are skipped, as when it is read.
-      others: paths of further files.
 
     Returns:
       None where the place is not local.
     """
-    if is_remote(place):
-        return None
-    digest, newest = hashlib.sha256(), 0
-    for path, status in _files(place, others):
-        seen = None
-        if status is not None:
-            seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-            newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
-        digest.update(repr((os.fsencode(path), seen)).encode())
-    return Marks(digest.hexdigest(), newest)
+    return None if is_remote(place) else _marks(_below(place, (os.path.realpath(place),)))
+
+
+def marks_of(paths: Iterable[str]) -> Marks:
+    """Looks at these files, as at those in a place."""
+    return _marks((path, _status(path)) for path in sorted(set(paths)))
 
 
 def still_hold(now: Marks | None, then: Marks | None, read_ns: int) -> bool:
@@ -50,10 +45,15 @@ def still_hold(now: Marks | None, then: Marks | None, read_ns: int) -> bool:
     return now is not None and now == then and now.newest < read_ns - _TICK_NS
 
 
-def _files(place: str, others: Iterable[str]) -> Iterator[tuple[str, os.stat_result | None]]:
-    yield from _below(place, (os.path.realpath(place),))
-    for path in sorted(set(others)):
-        yield path, _status(path)
+def _marks(files: Iterable[tuple[str, os.stat_result | None]]) -> Marks:
+    digest, newest = hashlib.sha256(), 0
+    for path, status in files:
+        seen = None
+        if status is not None:
+            seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+        digest.update(repr((os.fsencode(path), seen)).encode())
+    return Marks(digest.hexdigest(), newest)
 
 
 def _below(path: str, seen: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result | None]]:
