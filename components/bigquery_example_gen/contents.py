@@ -3,13 +3,13 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.bigquery_example_gen import spool
 from components.bigquery_example_gen.clients import Clients, connected
 from components.bigquery_example_gen.rows import Part, read_part
-from components.bigquery_example_gen.spool import SpoolReader
+from components.bigquery_example_gen.spool import Place, SpoolReader
 from components.bigquery_example_gen.streams import batches, open_session
 from components.bigquery_example_gen.tables import NEXT_STEP, Table
 from components.engine import run_shards
@@ -33,7 +33,7 @@ _WAY_ON = "Add images of it, leave its rows out by data.where or data.query, or 
 class TableRows(ImageFiles):
     """Images of rows, whose contents are in a spool."""
 
-    contents: SpoolReader = field(kw_only=True)
+    places: Mapping[str, Place] = field(kw_only=True)  # of images and masks, by name
     kept_until: str = field(kw_only=True)  # of a query's result; "" for a table
 
     @property
@@ -41,8 +41,8 @@ class TableRows(ImageFiles):
         kept = f"BigQuery keeps this result until {self.kept_until}; a run after that queries again"
         return super().remarks + [kept] * bool(self.kept_until)
 
-    def reader(self):
-        return self.contents
+    def reader(self, found):
+        return SpoolReader(self.places, found)
 
 
 @contextlib.contextmanager
@@ -68,9 +68,8 @@ def rows_of(
         rows = Rows(part.rows, table.split_by, part.findings)
         roles, left_out = laid_out(rows, part.pictures, source.splits, has_masks, place)
         findings = part.findings | left_out | repeated(roles)
-        contents = SpoolReader(part.pictures)
+        kept = {"places": part.pictures, "kept_until": table.kept_until}
         del rows, part
-        kept = {"contents": contents, "kept_until": table.kept_until}
         yield TableRows(folder, roles, findings, place, _WAY_ON, **kept)
 
 

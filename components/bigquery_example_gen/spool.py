@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from components.examples.entries import Entry
 from files import writing
 from files.places import is_remote
 
@@ -62,10 +63,17 @@ def spool_file(path: str) -> Iterator[Callable[[bytes], Place]]:
 
 
 class SpoolReader:
-    """Reads contents by their names; several threads may do so at once."""
+    """Reads the contents of entries; several threads may do so at once.
 
-    def __init__(self, places: Mapping[str, Place]):
-        self._places = places
+    Pickled, it knows the places of its entries alone: those of a large table take GiB.
+    """
+
+    def __init__(self, places: Mapping[str, Place], entries: Sequence[Entry]):
+        self._places, self._entries = places, entries
+
+    def __reduce__(self):
+        names = {name for one in self._entries for name in (one.path, one.mask_path) if name}
+        return SpoolReader, ({name: self._places[name] for name in names}, self._entries)
 
     def __call__(self, name: str, digest: bytes) -> bytes:
         place = self._places[name]

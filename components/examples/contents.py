@@ -128,13 +128,13 @@ class ImageFiles(OnePlace):
     def shared(self):
         return entries.shared(self.roles)
 
-    def reader(self) -> entry_shards.Read:
-        """What reads the content of an entry."""
+    def reader(self, found: Sequence[Entry]) -> entry_shards.Read:
+        """What reads the contents of these entries."""
         return functools.partial(entry_shards.read_file, self.folder)
 
     def write(self, folders, features, uri, engine):
         work = {
-            role: entry_shards.plan(found, self.reader(), folders[role], features)
+            role: entry_shards.plan(found, self.reader, folders[role], features)
             for role, found in self.roles.items()
             if found
         }

@@ -48,14 +48,24 @@ class Shard:
     features: Features
 
 
-def plan(entries: Sequence[Entry], read: Read, split_uri: str, features: Features) -> list[Shard]:
-    """Divides a split's entries over its shards, keeping their order; no shard is empty."""
+def plan(
+    entries: Sequence[Entry],
+    reader: Callable[[Sequence[Entry]], Read],
+    split_uri: str,
+    features: Features,
+) -> list[Shard]:
+    """Divides a split's entries over its shards, keeping their order; no shard is empty.
+
+    Args:
+      reader: gives what reads the contents of some entries.
+    """
     wanted = max(LEAST, math.ceil(sum(entry.size for entry in entries) / _BYTES))
     number = min(wanted, len(entries))
     bounds = [len(entries) * index // number for index in range(number + 1)]
+    parts = [entries[start:stop] for start, stop in itertools.pairwise(bounds)]
     return [
-        Shard(shard_path(split_uri, index, number), read, entries[start:stop], features)
-        for index, (start, stop) in enumerate(itertools.pairwise(bounds))
+        Shard(shard_path(split_uri, index, number), reader(part), part, features)
+        for index, part in enumerate(parts)
     ]
 
 
