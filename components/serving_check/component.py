@@ -61,7 +61,7 @@ def ServingCheck(
     expected = _expected(model.uri)
     asked = requests.from_examples(
         split_folder(examples, split, "ServingCheck"),
-        features.image_feature,
+        features,
         len(expected["answers"]),
     )
     places = {"challenger": path}

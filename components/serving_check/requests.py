@@ -12,6 +12,7 @@ from components.serving_check.serving_process import ServingError
 from components.transform.corrupt_images import corruption
 from files import tfrecords
 from files.places import files_in
+from settings.data import Features
 
 CLASSIFY = ("serving_default", "serve_examples")  # encoded images, raw Examples
 TRANSFORM = "transform_features"
@@ -29,13 +30,15 @@ class Requests(NamedTuple):
     corrupt: Mapping[str, bytes]  # a request with a corrupt image
 
 
-def from_examples(split_uri: str, image_feature: str, most: int) -> Requests:
+def from_examples(split_uri: str, features: Features, most: int) -> Requests:
     """Requests of the first `most` Examples of the first TFRecord shard.
 
-    Examples with a corrupt image are skipped, as Transform dropped them.
+    Examples with a corrupt image or mask are skipped, as Transform dropped them.
     """
+    image_feature = features.image_feature
+    read = image_feature, _CHANNELS, features.mask_feature, features.mask_colours
     records = tfrecords.records(files_in(split_uri)[0])
-    sound = (record for record in records if corruption(record, image_feature, _CHANNELS) is None)
+    sound = (record for record in records if corruption(record, *read) is None)
     examples = list(itertools.islice(sound, most))
     parsed = [tf.train.Example.FromString(example) for example in examples]
     images = [one.features.feature[image_feature].bytes_list.value[0] for one in parsed]

@@ -54,10 +54,7 @@ def split_corrupt(
     """
     good, corrupt = [], []
     for position, record in enumerate(serialized):
-        reason = corruption(record, image_feature, channels)
-        if reason is None and mask_feature is not None:
-            mask_reason = _flaw(record, mask_feature, lambda mask: decode_mask(mask, mask_colours))
-            reason = mask_reason and f"its mask: {mask_reason}"
+        reason = corruption(record, image_feature, channels, mask_feature, mask_colours)
         if reason is None:
             good.append(position)
         else:
@@ -65,9 +62,22 @@ def split_corrupt(
     return good, corrupt
 
 
-def corruption(record: bytes, image_feature: str, channels: int) -> str | None:
-    """Why the image of one serialized tf.train.Example does not decode; None when it does."""
-    return _flaw(record, image_feature, lambda image: decode_image(image, channels, True))
+def corruption(
+    record: bytes,
+    image_feature: str,
+    channels: int,
+    mask_feature: str | None = None,
+    mask_colours: Sequence[int] = (),
+) -> str | None:
+    """Why the image or mask of one serialized tf.train.Example does not decode; None if both do.
+
+    Arguments as for `split_corrupt`.
+    """
+    reason = _flaw(record, image_feature, lambda image: decode_image(image, channels, True))
+    if reason is None and mask_feature is not None:
+        mask_reason = _flaw(record, mask_feature, lambda mask: decode_mask(mask, mask_colours))
+        reason = mask_reason and f"its mask: {mask_reason}"
+    return reason
 
 
 def _flaw(record: bytes, name: str, decode: Callable) -> str | None:

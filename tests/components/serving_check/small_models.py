@@ -22,9 +22,10 @@ def encoded(pixels):
     return file.getvalue()
 
 
-def example(image):
+def example(image, mask=None):
+    """An Example whose mask is its image if no other is given."""
     made = tf.train.Example()
-    for name, value in (("image", image), ("label", b"dog"), ("mask", image)):
+    for name, value in (("image", image), ("label", b"dog"), ("mask", mask or image)):
         made.features.feature[name].bytes_list.value.append(value)
     return made.SerializeToString()
 

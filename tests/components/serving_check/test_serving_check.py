@@ -8,8 +8,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.model_store.model_files import model_fingerprint
 from files import tfrecords
+from settings.data import Features
 from settings.serving import Serving
-from tests.components.serving_check.small_models import LABELS
+from tests.components.serving_check.small_models import LABELS, encoded, example
 
 
 @pytest.mark.slow
@@ -72,6 +73,16 @@ def test_a_good_segmentation_model_serves_and_is_pushed(room):
     summary, _, pushed = room.check(room.model(task="segmentation"))
     assert summary.startswith("serves: p50 ")
     assert pushed
+
+
+@pytest.mark.slow
+def test_an_example_with_a_corrupt_mask_that_transform_dropped_is_no_request(room, pictures):
+    [shard] = (room.folder / "examples" / "Split-test").iterdir()
+    corrupt = tfrecords.frame(example(encoded(pictures[0]), b"no mask"))
+    shard.write_bytes(corrupt + shard.read_bytes())
+    features = Features.of(mask_feature="mask", mask_classes={"dark": 0, "bright": 255})
+    summary, _, _ = room.check(room.model(task="segmentation"), features=features)
+    assert summary.startswith("serves: p50 ")
 
 
 @pytest.mark.slow
