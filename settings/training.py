@@ -206,6 +206,11 @@ class Training(Section):
         return self.monitor not in ("loss", "accuracy")
 
     @property
+    def images_at_once(self) -> int:
+        """How many images of a batch are in the devices' memory together."""
+        return self.batch_size // self.gradient_accumulation
+
+    @property
     def mixes(self) -> bool:
         """Whether training images take in parts of others."""
         return bool(self.mixup or self.cutmix)

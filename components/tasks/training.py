@@ -11,9 +11,9 @@ It declares
 - `choices(logits, targets, weights)`, only if a temperature is fitted to the logits: the `Choices`
   of `components.trainer.choices` that it is fitted to;
 - `METRIC`: the validation's metric besides loss and accuracy, or None;
-- `choose(model, image_shape, classes, files)`, only if the served model needs what is chosen on the
-  transformed Examples of the validation split, none as well: the last argument of `answer` of
-  `signature.py`, (classes,) float32.
+- `choose(model, image_shape, classes, files, at_once)`, only if the served model needs what is
+  chosen on the transformed Examples of the validation split, none as well, of which `at_once` fit
+  into the device's memory: the last argument of `answer` of `signature.py`, (classes,) float32.
 """
 
 import importlib

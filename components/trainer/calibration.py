@@ -34,7 +34,8 @@ def calibrate(
       choices: of a batch's logits, targets and weights (batch,), those that count.
 
     Raises:
-      Failure: the validation cannot be read.
+      Failure: the validation cannot be read, or a batch of it does not fit into the device's
+        memory.
     """
     logits, right, weights, examples = _answers(model, validation, choices)
     if not weights.sum():
@@ -83,10 +84,12 @@ def _answers(model, validation: Input, choices: Choose) -> Choices:
     forward = tf.function(
         lambda images: model(images, training=False), input_signature=[images_spec], autograph=False
     )
-    parts, kept = [], 0
+    parts, kept, at_once = [], 0, validation.order.batch_size
     for images, targets, *weights in training_faults.readable(validation.dataset, validation, 1):
         weights = weights[0].numpy() if weights else np.ones(len(targets))
-        parts.append(choices(forward(images).numpy(), targets.numpy(), weights))
+        with training_faults.step_reported(at_once):
+            logits = forward(images).numpy()
+        parts.append(choices(logits, targets.numpy(), weights))
         kept += parts[-1].logits.nbytes
         if kept >= _MOST_BYTES:
             break

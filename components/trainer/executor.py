@@ -92,7 +92,8 @@ def _export(
     chosen, assets = None, []
     if hasattr(part, "choose"):
         files = job.split_files("validation")
-        chosen = part.choose(network, graph.image_shape, len(graph.labels), files)
+        at_once = _images_at_once(trained, job)
+        chosen = part.choose(network, graph.image_shape, len(graph.labels), files, at_once)
         assets.append(_write_thresholds(model_run, graph.labels, chosen))
     module = saved_model.ServingModule(network, graph, chosen, assets)
     folder = path_utils.serving_model_dir(model.uri)
@@ -110,6 +111,12 @@ def _export(
         chosen,
     )
     return calibration
+
+
+def _images_at_once(trained: Trained, job: TrainingJob) -> int:
+    """How many images a device had in memory in the training."""
+    devices = trained.devices.strategy.num_replicas_in_sync
+    return max(1, job.recipe.training.images_at_once // devices)
 
 
 def _calibrated(

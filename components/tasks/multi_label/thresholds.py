@@ -5,25 +5,34 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from components.trainer import training_faults
+
 DEFAULT = 0.5  # of a class that no validation example has, and without a validation split
-_AT_ONCE = 256  # images
+_MOST_AT_ONCE = 256  # images
 
 
 def choose(
-    model, image_shape: tuple[int, int, int], classes: int, files: Sequence[str]
+    model, image_shape: tuple[int, int, int], classes: int, files: Sequence[str], at_once: int
 ) -> np.ndarray:
     """(classes,) float32, of a trained model and the validation's transformed Examples.
 
     Memory holds five bytes for each example and class.
+
+    Args:
+      at_once: how many images fit into the device's memory together.
+
+    Raises:
+      Failure: they do not.
     """
     if not files:
         return np.full(classes, DEFAULT, np.float32)
-    scores, truth = [], []
+    scores, truth, at_once = [], [], min(at_once, _MOST_AT_ONCE)
     spec = dict.fromkeys(("image", "labels"), tf.io.FixedLenFeature([], tf.string))
-    for records in tf.data.TFRecordDataset(list(files)).batch(_AT_ONCE):
+    for records in tf.data.TFRecordDataset(list(files)).batch(at_once):
         parsed = tf.io.parse_example(records, spec)
         images = tf.reshape(tf.io.decode_raw(parsed["image"], tf.uint8), (-1, *image_shape))
-        scores.append(tf.sigmoid(model(images, training=False)).numpy())
+        with training_faults.step_reported(at_once):
+            scores.append(tf.sigmoid(model(images, training=False)).numpy())
         truth.append(tf.io.decode_raw(parsed["labels"], tf.uint8).numpy() > 0)
     columns = zip(np.concatenate(scores).T, np.concatenate(truth).T, strict=True)
     return np.array([best(*column) for column in columns], np.float32)

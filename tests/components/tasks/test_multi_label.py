@@ -14,10 +14,11 @@ from components.serving_check.requests import CLASSIFY, TRANSFORM
 from components.tasks.multi_label import answers, signature, transform
 from components.tasks.multi_label.evaluation import Counts
 from components.tasks.multi_label.served_model import Labelled
-from components.tasks.multi_label.thresholds import best
+from components.tasks.multi_label.thresholds import best, choose
 from components.tasks.multi_label.training import Loss, Tallies
 from components.trainer.expected_answers import write_answers
 from components.trainer.mixing import Mixer
+from failures import Failure
 from metrics import catalog
 from metrics.expected_calibration_error import error
 from settings.training import Training
@@ -157,6 +158,40 @@ def test_no_threshold_has_a_higher_f1_than_the_one_that_is_chosen(seed):
 
 def test_a_class_that_no_image_has_keeps_half_a_chance():
     assert best(np.array([0.1, 0.9], np.float32), np.array([False, False])) == 0.5
+
+
+@pytest.fixture
+def validation(tmp_path):
+    """A file of the transformed Examples of ten images, each of another grey."""
+    with tf.io.TFRecordWriter(str(tmp_path / "examples")) as writer:
+        for number in range(10):
+            made = tf.train.Example()
+            made.features.feature["image"].bytes_list.value.append(bytes([20 * number] * 4))
+            made.features.feature["labels"].bytes_list.value.append(bytes([number > 6, number < 3]))
+            writer.write(made.SerializeToString())
+    return str(tmp_path / "examples")
+
+
+def test_thresholds_are_chosen_with_no_more_images_at_once_than_fit_into_memory(validation):
+    seen = []
+
+    def model(images, training):
+        seen.append(len(images))
+        grey = tf.reduce_mean(tf.cast(images, tf.float32), (1, 2, 3)) / 255 - 0.5
+        return tf.stack([grey, -grey], 1)
+
+    few, all_together = (choose(model, (2, 2, 1), 2, [validation], at_once) for at_once in (4, 10))
+    assert seen == [4, 4, 2, 10]
+    assert few.tolist() == all_together.tolist()
+    assert 120 / 255 < 0.5 + np.log(few[0] / (1 - few[0])) < 140 / 255
+
+
+def test_thresholds_that_memory_is_too_small_to_choose_are_reported_in_one_line(validation):
+    def model(images, training):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    with pytest.raises(Failure, match=r"a step on 4 images does not fit .* Lower .*batch_size"):
+        choose(model, (2, 2, 1), 2, [validation], 4)
 
 
 def test_labels_above_their_thresholds_are_answered_with_the_most_probable_first():

@@ -11,9 +11,11 @@ from scipy.special import expit, log_softmax
 
 from components.tasks.classification import training as one_label
 from components.tasks.multi_label import training as several_labels
-from components.trainer.calibration import fit
+from components.trainer.calibration import calibrate, fit
+from components.trainer.input.function import input_function
 from components.trainer.temperature import Calibration
-from tests.components.trainer.conftest import LINEAR
+from failures import Failure
+from tests.components.trainer.conftest import LINEAR, SIDE
 
 EXAMPLES, CLASSES = 400, 5
 
@@ -111,6 +113,16 @@ def test_what_is_served_are_the_calibrated_probabilities(digits, trained):
     served = signatures["serve_examples"](examples=tests)["probabilities"].numpy()
     for answer in expected.values():
         assert np.abs(served - np.array(answer)).max(axis=1).min() < 1e-5
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_reported_in_one_line(digits):
+    def model(images, training):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    files = sorted(map(str, (digits.folder / "transformed" / "Split-validation").iterdir()))
+    validation = input_function(files, (SIDE, SIDE, 1), 16, training=False)
+    with pytest.raises(Failure, match=r"a step on 16 images does not fit .* Lower .*batch_size"):
+        calibrate(model, validation, one_label.choices)
 
 
 @pytest.mark.slow
