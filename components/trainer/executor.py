@@ -124,7 +124,7 @@ def _calibrated(
 ) -> tuple[keras.Model, Calibration | None]:
     validation, part = None, training_of(job.features.task)
     if job.recipe.training.calibration == "temperature" and hasattr(part, "choices"):
-        validation = validation_once(job, graph)
+        validation = validation_once(job, graph, _images_at_once(trained, job))
     if validation is None:
         return trained.model, None
     return calibrate(trained.model, validation, part.choices)

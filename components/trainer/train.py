@@ -74,9 +74,7 @@ def train(
         ),
         training_input=functools.partial(batches, train_files, training=True),
         options=options,
-        validation=_validation(
-            batches, job.split_files("validation"), training.batch_size, options
-        ),
+        validation=_validation(batches, job.split_files("validation"), training, options),
         checkpoints=checkpoints,
         log=log,
         devices=chosen,
@@ -89,11 +87,14 @@ def train(
     return dataclasses.replace(loop.run(), first_weights=given), graph
 
 
-def validation_once(job: TrainingJob, graph: TransformGraph) -> Input | None:
-    """The whole validation split, once, for one process; None without one."""
+def validation_once(job: TrainingJob, graph: TransformGraph, at_once: int) -> Input | None:
+    """The whole validation split in batches of `at_once`, once, for one process; None without
+    one."""
     files = job.split_files("validation")
+    if not files:
+        return None
     options = FeedOptions(strategy="streaming")
-    return _batches(job, graph)(files, training=False, options=options) if files else None
+    return _batches(job, graph)(files, training=False, batch_size=at_once, options=options)
 
 
 def _check_monitor(training: Training, classes: int, validated: bool, confuses: bool) -> None:
@@ -137,12 +138,15 @@ def _feed_options(job: TrainingJob, chosen: Devices) -> FeedOptions:
 
 
 def _validation(
-    batches: Callable[..., Input], files: list[str], batch_size: int, options: FeedOptions
+    batches: Callable[..., Input], files: list[str], training: Training, options: FeedOptions
 ) -> Input | None:
+    """The validation split in batches of as many images as a step has in memory together."""
     if not files:
         return None
-    made = batches(files, training=False, options=options)
-    size = workers.validation_batch_size(made.examples, batch_size, options.workers.count)
-    if size == batch_size:
+    count = options.workers.count
+    wanted = max(1, training.images_at_once // count) * count
+    made = batches(files, training=False, batch_size=wanted, options=options)
+    size = workers.validation_batch_size(made.examples, wanted, count)
+    if size == wanted:
         return made
     return batches(files, training=False, batch_size=size, options=options)

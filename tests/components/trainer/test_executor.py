@@ -12,10 +12,11 @@ import tensorflow as tf
 from tfx.types import channel, standard_artifacts
 
 from components.trainer.component import Trainer
+from components.trainer.temperature import Calibration
 from settings.model import Model
 from settings.preprocessing import Preprocessing
 from settings.training import Training
-from tests.components.trainer.conftest import LINEAR
+from tests.components.trainer.conftest import LINEAR, SPLITS
 
 
 def scalars(run, part: str) -> dict[str, list[float]]:
@@ -115,6 +116,34 @@ def test_the_same_seed_gives_the_same_metrics_and_unknown_labels_are_left_out_an
     assert [epoch["validation_left_out"] for epoch in run.history["epochs"]] == [5, 5, 5]
     assert np.allclose(run.metrics, trained.metrics, rtol=1e-4)
     assert "5 validation examples" in run.model_run.get_string_custom_property("summary")
+
+
+@pytest.mark.slow
+def test_no_more_images_are_in_memory_together_than_in_a_part_of_a_step(
+    digits, train_in, read_shards, kit, tmp_path
+):
+    module = kit("""
+        import keras
+        import tensorflow as tf
+        from keras import layers
+
+        class Narrow(layers.Layer):
+            def __init__(self, classes: int):
+                super().__init__()
+                self.head = layers.Dense(classes)
+
+            def call(self, pixels):
+                tf.debugging.assert_less_equal(tf.shape(pixels)[0], 4)
+                return self.head(keras.ops.mean(pixels, (1, 2)))
+    """)
+    splits = {name: read_shards(digits.folder / "transformed" / f"Split-{name}") for name in SPLITS}
+    splits["test"] = splits["test"][:4]  # Answers for ServingCheck come from the CPU, all at once.
+    inputs = digits.inputs
+    inputs["transformed_examples"] = [digits.transformed_examples(tmp_path / "few", **splits)]
+    model = {"name": f"{module}:Narrow"}
+    run = train_in("parts", inputs, model=model, batch_size=16, gradient_accumulation=4, epochs=1)
+    assert run.history["epochs"][0]["validation_loss"] > 0
+    assert Calibration.read(run.model.uri).examples == len(splits["validation"])
 
 
 @pytest.mark.slow
