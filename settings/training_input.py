@@ -42,6 +42,10 @@ class InputFunction(Section):
         "less than 16 MiB, decoded, for each of them is not measured; 0 goes by size alone",
     )
 
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        return self.memory_limit_mb and int(self.memory_limit_mb * 2**20)
+
     @model_validator(mode="after")
     def _streams_from_a_service(self):
         if self.data_service and self.strategy not in ("auto", "streaming"):

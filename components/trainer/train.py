@@ -129,7 +129,7 @@ def _feed_options(job: TrainingJob, chosen: Devices) -> FeedOptions:
         seed=job.seed,
         strategy=given.strategy,
         cache_dir=job.cache_folder,
-        memory_limit_bytes=given.memory_limit_mb and int(given.memory_limit_mb * 2**20),
+        memory_limit_bytes=given.memory_limit_bytes,
         balanced=job.recipe.training.sampling == "balanced",
         service=given.data_service
         and DataService(given.data_service, given.data_service_timeout_seconds),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -90,6 +91,20 @@ def test_a_strategy_that_is_not_possible_is_named_with_why(digits_run, monkeypat
     assert main(["feed", *digits_run.place, "--accelerator", "50"]) == 1
     said = "compressed not possible: the packages simplejpeg and OpenCV are not installed"
     assert said in capfd.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quickly")
+def test_what_exceeds_the_memory_that_is_allowed_is_not_tried(digits_run, monkeypatch, capfd):
+    some = functools.partial(inputs, strategies=["memory", "compressed", "streaming"])
+    monkeypatch.setattr(f"{CERTIFICATION}.inputs", some)
+    limit = ("--set", "training.input.memory_limit_mb=0.05")
+
+    main(["feed", *digits_run.place, *limit, "--accelerator", "50"])
+    said = capfd.readouterr().out
+    for strategy in ("memory", "compressed"):
+        assert re.search(rf"{strategy} +not possible: .*B exceed the 52.4 kB allowed", said)
+    assert "streaming  utilisation" in said
 
 
 def test_a_root_without_a_run_is_one_line(tmp_path, capfd):

@@ -12,10 +12,12 @@ import tensorflow as tf
 from components.tasks.training import training_of
 from components.trainer.certification.accelerators import Accelerator
 from components.trainer.certification.emulation import waits
-from components.trainer.input import compressed, records
+from components.trainer.input import compressed, disk, records
 from components.trainer.input.features import image_feature
 from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
+from components.trainer.input.source import Source
+from components.trainer.input.strategy import beyond_memory, refusals
 from components.trainer.input.threads import giving_way
 from components.trainer.input_plan.speed import at_most
 from files import tfrecords
@@ -63,18 +65,26 @@ def inputs(
     task = configuration.data.features.task
     target = training_of(task).feature(shape, _classes(files))
     given = configuration.training.input
+    cache_dir = given.cache_dir or os.path.join(configuration.root, "input_cache")
     source = records.source(files, (image_feature(shape), target))
-    refused = {"compressed": compressed.refusal(source)}
+    refused = _refused(source, cache_dir, given.memory_limit_bytes)
     for strategy in strategies:
-        options = FeedOptions(
-            seed=configuration.seed,
-            strategy=strategy,
-            cache_dir=given.cache_dir or os.path.join(configuration.root, "input_cache"),
-        )
+        options = FeedOptions(seed=configuration.seed, strategy=strategy, cache_dir=cache_dir)
         build = functools.partial(
             feed, source, configuration.training.batch_size, training=True, options=options
         )
         yield Candidate(strategy, build, refused.get(strategy))
+
+
+def _refused(source: Source, cache_dir: str, memory_limit_bytes: int | None) -> dict[str, str]:
+    """Why strategies are not possible, before any of them has taken memory; half sentences."""
+    decoded, to_write = source.at_most * source.row_bytes, disk.bytes_to_write(source, cache_dir)
+    found = refusals(decoded, cache_dir, memory_limit_bytes, to_write)
+    if reason := compressed.refusal(source) or beyond_memory(
+        compressed.expected_bytes(source), memory_limit_bytes
+    ):
+        found["compressed"] = reason
+    return found
 
 
 def _classes(files: Sequence[str]) -> int:

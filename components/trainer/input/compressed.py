@@ -72,6 +72,20 @@ def load(source: Source) -> Store:
     return store
 
 
+def expected_bytes(source: Source) -> float:
+    """About how many bytes the JPEGs of all examples take, judged by the first chunk.
+
+    Raises:
+      Failure: a file is damaged.
+    """
+    store = Store()
+    try:
+        some = next(filling(source, store), None)
+    except tf.errors.OpError as error:
+        raise source.explain(error) from error
+    return store.image_bytes * source.at_most / some if some else 0
+
+
 def filling(source: Source, store: Store) -> Iterator[int]:
     """Adds all examples to an empty store; yields how many there are, chunk by chunk."""
     shape = source.features[0].shape
