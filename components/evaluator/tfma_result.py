@@ -169,7 +169,7 @@ def validation(
             value = verdict.metrics.get(bound.metric)
             if bound.is_change:
                 key = key.make_diff_key()
-                value = value and value - verdict.champion_metrics[bound.metric]
+                value = None if value is None else value - bound.champion
             failure = whole.failures.add(metric_key=key.to_proto())
             if value is None:
                 failure.message = "Metric not found."

@@ -17,7 +17,7 @@ from tensorflow_model_analysis.metrics.metric_types import MetricKey
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
 
 from components.evaluator import tfma_result
-from components.evaluator.bounds import bounds_of
+from components.evaluator.bounds import bounds_of, decide
 from settings.data import Features
 from settings.evaluation import Evaluation
 from tests.components.evaluator.brightness_model import LEVELS, example
@@ -149,3 +149,14 @@ def test_tfma_finds_the_same_bounds_broken(thresholds, allowed, challenger, cham
         for failure in part.failures
     }
     assert theirs.validation_ok == (not broken)
+
+
+def test_a_metric_that_fell_to_0_is_written_with_how_far_it_fell():
+    evaluation = Evaluation.of(thresholds={}, change={"accuracy": {"max_drop": 0.1}})
+    challenger, champion = {"accuracy": 0.0, "loss": 2.0}, {"accuracy": 0.8, "loss": 0.5}
+    bounds = list(bounds_of(evaluation, challenger, champion))
+    verdict = decide(evaluation, bounds, challenger, champion)
+    validation = tfma_result.validation(evaluation, bounds, verdict)
+    [part] = validation.metric_validations_per_slice
+    [failure] = part.failures
+    assert failure.metric_value.double_value.value == pytest.approx(-0.8)
