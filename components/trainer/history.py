@@ -25,7 +25,7 @@ class Epoch:
     validation_loss: float | None
     validation_accuracy: float | None
     validation_left_out: int | None  # of an unknown label; for segmentation, pixels of no class
-    learning_rate: float  # at the epoch's last step
+    learning_rate: float  # of the epoch's last step
     seconds: float  # of the training steps, without the validation
     fetch_seconds: float  # the part of `seconds` spent fetching batches, handing over included
     validation_mean_iou: float | None = None  # for segmentation, over all validation pixels

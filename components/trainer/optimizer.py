@@ -3,6 +3,7 @@
 import math
 
 import keras
+import tensorflow as tf
 
 from components.trainer.layer_rates import by_layer
 from settings.training import Training
@@ -18,6 +19,17 @@ def build_optimizer(
         # skipped.
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def rate_of_last_step(optimizer: keras.Optimizer) -> float:
+    """The learning rate of the last step taken; `optimizer.learning_rate` is the next one's."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = inner._learning_rate
+    if callable(rate):
+        # In float16 every step so far may have been skipped.
+        rate = rate(max(0, int(tf.convert_to_tensor(inner.iterations)) - 1))
+    # Several devices mirror a constant one, which `float` does not take for a number.
+    return float(tf.convert_to_tensor(rate))
 
 
 def _optimizer(training: Training, steps_per_epoch: int) -> keras.Optimizer:

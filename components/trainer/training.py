@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 import keras
-import tensorflow as tf
 
 from components.trainer import training_faults, workers
 from components.trainer.checkpoints import Checkpoint, Checkpoints, crossed
@@ -22,6 +21,7 @@ from components.trainer.input.function import Input
 from components.trainer.input.threads import giving_way
 from components.trainer.input_report.ceiling import Ceiling, Plan, measure
 from components.trainer.input_report.report import InputReport
+from components.trainer.optimizer import rate_of_last_step
 from components.trainer.tallies import Totals
 from components.trainer.trained import Trained
 from components.trainer.training_log import Progress, TrainingLog
@@ -218,8 +218,7 @@ class TrainingLoop:
                 validation_loss=known.finite_loss if known else None,
                 validation_accuracy=known.accuracy if known else None,
                 validation_left_out=int(validation.left_out) if validation else None,
-                # Several devices mirror a constant one, which `float` does not take for a number.
-                learning_rate=float(tf.convert_to_tensor(self.steps.optimizer.learning_rate)),
+                learning_rate=rate_of_last_step(self.steps.optimizer),
                 seconds=self._seconds,
                 fetch_seconds=self._waited,
                 validation_mean_iou=self._beside("mean_iou"),

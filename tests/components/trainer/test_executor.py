@@ -56,6 +56,15 @@ def test_tensorboard_shows_every_epoch_of_the_history(trained):
 
 
 @pytest.mark.slow
+def test_the_learning_rate_of_an_epoch_is_that_of_its_last_step(train_in):
+    run = train_in("falling", model=LINEAR, epochs=4, schedule="step", precision="mixed_float16")
+    wanted = [0.01, 0.01, 0.001, 0.0001]
+    recorded = [epoch["learning_rate"] for epoch in run.history["epochs"]]
+    for rates in (recorded, scalars(run, "train")["learning_rate"]):
+        np.testing.assert_allclose(rates, wanted, rtol=1e-5)
+
+
+@pytest.mark.slow
 def test_what_was_saved_are_the_weights_of_the_best_epoch(digits, trained):
     signatures = trained.load().signatures
     records = tf.constant(digits.records("validation"))
