@@ -84,15 +84,15 @@ def _answers(model, validation: Input, choices: Choose) -> Choices:
     forward = tf.function(
         lambda images: model(images, training=False), input_signature=[images_spec], autograph=False
     )
-    parts, kept, at_once = [], 0, validation.order.batch_size
-    for images, targets, *weights in training_faults.readable(validation.dataset, validation, 1):
-        weights = weights[0].numpy() if weights else np.ones(len(targets))
-        with training_faults.step_reported(at_once):
-            logits = forward(images).numpy()
-        parts.append(choices(logits, targets.numpy(), weights))
-        kept += parts[-1].logits.nbytes
-        if kept >= _MOST_BYTES:
-            break
+    parts, kept = [], 0
+    batches = training_faults.readable(validation.dataset, validation, 1)
+    with training_faults.step_reported(validation.order.batch_size):
+        for images, targets, *weights in batches:
+            weights = weights[0].numpy() if weights else np.ones(len(targets))
+            parts.append(choices(forward(images).numpy(), targets.numpy(), weights))
+            kept += parts[-1].logits.nbytes
+            if kept >= _MOST_BYTES:
+                break
     *arrays, examples = zip(*parts, strict=True)
     return Choices(*map(np.concatenate, arrays), sum(examples))
 

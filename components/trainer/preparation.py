@@ -54,7 +54,8 @@ def prepare(
       task: what the model answers, as `Features.task` names it.
 
     Raises:
-      Failure: the input cannot be read, or the workers have different checkpoints.
+      Failure: the input cannot be read, the model does not fit into memory, or the workers have
+        different checkpoints.
     """
     devices = devices or Devices(tf.distribute.get_strategy())
     _check_parts(training, devices.strategy.num_replicas_in_sync)
@@ -68,7 +69,11 @@ def prepare(
 
     @functools.cache  # What the plan compiled serves the training.
     def steps_of(steps_per_epoch: int) -> Steps:
-        with devices.strategy.scope(), devices.policy():
+        with (
+            training_faults.weights_reported(),
+            devices.strategy.scope(),
+            devices.policy(),
+        ):
             return Steps(
                 build_model(),
                 build_optimizer(training, steps_per_epoch, devices.precision),
@@ -94,7 +99,8 @@ def prepare(
         training, steps, build_model, batches, validation, checkpoints, log, devices, input_report
     )
     if saved:
-        loop.restore(saved)
+        with training_faults.weights_reported():
+            loop.restore(saved)
     return loop
 
 

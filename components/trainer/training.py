@@ -187,8 +187,9 @@ class TrainingLoop:
 
     def _best_model(self) -> keras.Model:
         """The model in float32 on one device, whatever it was trained on."""
-        model = self.steps.model if self.devices.is_plain else self.build_model()
-        _assign(model.variables, self._stopping.best_weights)
+        with training_faults.weights_reported():
+            model = self.steps.model if self.devices.is_plain else self.build_model()
+            _assign(model.variables, self._stopping.best_weights)
         return model
 
     @property

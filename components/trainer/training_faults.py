@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 
 import keras
@@ -18,12 +19,15 @@ from components.trainer.tallies import Totals
 from failures import Failure
 
 _NOT_FINITE = " : Tensor had"  # what check_numerics writes between our words and its own
+# A copy to a GPU says the last, as an InternalError; too many open files are ResourceExhausted too.
+_NO_MEMORY = re.compile("OOM|[Oo]ut of memory|allocate|Dst tensor is not initialized")
 
 
 def readable(batches, source: Input, worker_count: int) -> Iterator:
     """The batches; an error in reading them becomes a Failure that names the file.
 
-    So does a data service that gives none in time, by its address.
+    So does a data service that gives none in time, by its address. A full memory is no file's
+    fault, and passes.
     """
     if source.service:
         batches = data_service.in_time(batches, source.service)
@@ -32,6 +36,8 @@ def readable(batches, source: Input, worker_count: int) -> Iterator:
     except tf.errors.OpError as error:
         if worker_count > 1 and isinstance(error, workers.LOST):
             raise  # The file is not at fault.
+        if _NO_MEMORY.search(error.message):
+            raise
         raise source.source.explain(error) from error
 
 
@@ -42,20 +48,36 @@ def step_reported(batch_size: int) -> Iterator[None]:
     Where memory is exhausted, it says what to lower; where pixels are not numbers, which code
     returned them.
     """
+    what = f"a step on {batch_size} images does"
+    next_step = "Lower training.batch_size, or choose a smaller model or image."
     try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise Failure(
-            f"Trainer: a step on {batch_size} images does not fit into the device's memory "
-            f"({graph_error.cause(error, 'out of memory')}). Lower training.batch_size, or choose "
-            "a smaller model or image."
-        ) from error
+        with _full_memory_reported(what, next_step):
+            yield
     except tf.errors.InvalidArgumentError as error:
         said = graph_error.cause(error, "")
         if _NOT_FINITE not in said:
             raise
         found = said.replace(_NOT_FINITE, " with")
         raise Failure(f"Trainer: {found}; allowed: finite numbers") from error
+
+
+def weights_reported() -> contextlib.AbstractContextManager[None]:
+    """Turns the error where a model and its optimizer's state exhaust memory into a Failure."""
+    what = "the model's weights and what training keeps of each do"
+    return _full_memory_reported(what, "Choose a smaller model.")
+
+
+@contextlib.contextmanager
+def _full_memory_reported(what: str, next_step: str) -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
+        if isinstance(error, tf.errors.InternalError) and not _NO_MEMORY.search(error.message):
+            raise
+        raise Failure(
+            f"Trainer: {what} not fit into the device's memory "
+            f"({graph_error.cause(error, 'out of memory')}). {next_step}"
+        ) from error
 
 
 def diverged(what: str) -> Failure:

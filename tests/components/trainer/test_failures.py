@@ -5,14 +5,16 @@ import resource
 import shutil
 from pathlib import Path
 
+import keras
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.trainer import training_faults
+from components.trainer.input.function import input_function
 from failures import Failure
-from tests.components.trainer.conftest import LINEAR
+from tests.components.trainer.conftest import LINEAR, SIDE
 
 
 @pytest.fixture
@@ -177,6 +179,39 @@ def test_a_step_that_does_not_fit_into_memory_says_what_to_lower():
     )
     assert "training.batch_size" in line
     assert "\n" not in line
+
+
+def test_an_optimizer_that_does_not_fit_into_memory_is_reported(refused, monkeypatch):
+    def build(optimizer, variables):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.optimizers.Adam, "build", build)
+    line = refused(optimizer="adam")
+    assert "training keeps of each do not fit into the device's memory (OOM when" in line
+    assert "Choose a smaller model." in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "reported"),
+    [
+        (tf.errors.ResourceExhaustedError, "OOM when allocating tensor", "a step on 16 images"),
+        (tf.errors.InternalError, "Dst tensor is not initialized.", "a step on 16 images"),
+        (tf.errors.ResourceExhaustedError, "{file}; Too many open files", "{file}"),
+    ],
+)
+def test_a_batch_that_does_not_fit_on_the_device_is_no_unreadable_file(
+    digits, kind, words, reported
+):
+    files = sorted(map(str, (digits.folder / "transformed" / "Split-validation").iterdir()))
+    source = input_function(files, (SIDE, SIDE, 1), 16, training=False)
+
+    def batches():
+        raise kind(None, None, words.format(file=files[0]))
+        yield
+
+    with pytest.raises(Failure) as failure, training_faults.step_reported(16):
+        next(training_faults.readable(batches(), source, 1))
+    assert reported.format(file=files[0]) in str(failure.value)
 
 
 def test_a_transform_graph_that_does_not_say_its_images_shape_is_refused(digits, refused, tmp_path):
