@@ -55,7 +55,7 @@ def prepare(
 
     Raises:
       Failure: the input cannot be read, the model does not fit into memory, or the workers have
-        different checkpoints.
+        different checkpoints or precisions.
     """
     devices = devices or Devices(tf.distribute.get_strategy())
     _check_parts(training, devices.strategy.num_replicas_in_sync)
@@ -63,6 +63,7 @@ def prepare(
     first_step = saved.step if saved else 0
     if devices.workers > 1:
         workers.check_same_step(devices.strategy, first_step)
+        workers.check_same_precision(devices.strategy, devices.precision)
     # With determinism, noting the times, which depend on more than the inputs, would load one
     # batch at a time; and no worker of several sees the others' loading.
     timed = bool(input_report) and devices.workers == 1 and not training.deterministic

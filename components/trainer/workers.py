@@ -27,6 +27,7 @@ _ASK_EVERY = 0.2  # seconds
 _ONE_ANSWER = 5.0  # seconds
 # Whoever waits for the slowest worker waits while that one writes a checkpoint.
 _LONGEST_STEP = 300.0  # seconds
+_PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 # A collective operation raises these when a peer is gone or does not answer.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 
@@ -79,6 +80,20 @@ def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
         raise Failure(
             f"Trainer: the workers go on from the steps {', '.join(map(str, steps))}. "
             "Give all workers a checkpoint_dir that all of them see."
+        )
+
+
+def check_same_precision(strategy: tf.distribute.Strategy, precision: str) -> None:
+    """Raises a Failure if the workers do not all compute in the same precision.
+
+    Other ones have other variables and sums, and the workers would wait for each other for ever.
+    """
+    numbers = of_all(strategy, _PRECISIONS.index(precision))
+    if len(set(numbers)) > 1:
+        names = ", ".join(_PRECISIONS[number] for number in numbers)
+        raise Failure(
+            f"Trainer: the workers compute in {names}. Set training.precision to one of these "
+            "that suits the devices of all workers, or give all of them the same kind of GPU."
         )
 
 

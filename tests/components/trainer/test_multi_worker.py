@@ -215,6 +215,29 @@ def test_workers_that_see_different_checkpoints_end_in_one_line_each(
 
 
 @pytest.mark.slow
+def test_workers_that_compute_in_different_precisions_end_in_one_line_each(start, tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    # As precision auto chooses for GPUs of different kinds.
+    precisions = ("mixed_float16", "mixed_bfloat16")
+    workers = [
+        start(
+            tmp_path / f"worker_{index}",
+            tf_config={
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            },
+            model=LINEAR,
+            precision=precision,
+        )
+        for index, precision in enumerate(precisions)
+    ]
+    for index, process in enumerate(workers):
+        assert process.wait(60) == 1
+        reported = failure(tmp_path / f"worker_{index}.log")
+        assert "the workers compute in mixed_float16, mixed_bfloat16. Set training.pre" in reported
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("worker", [0, 1])
 def test_a_worker_whose_peer_never_starts_says_which_one_in_bounded_time(start, tmp_path, worker):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
