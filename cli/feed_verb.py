@@ -46,7 +46,7 @@ def _feed(arguments):
         f"{chosen.name}: {chosen.images_per_second:,.0f} images/s ({chosen.source})\n"
         f"batches of {batch_size} images from {os.path.dirname(files[0])}"
     )
-    found = []
+    found, impossible = [], {}
     with chatter_away():
         from components.trainer.certification.certify import certify, inputs
 
@@ -60,11 +60,12 @@ def _feed(arguments):
                 refused = str(failure).rstrip(".")
             if refused:
                 print(f"{candidate.strategy:<10} not possible: {refused}", flush=True)
+                impossible[candidate.strategy] = refused
                 continue
             found.append(made)
             print(_line(made, chosen.enough), flush=True)
     if arguments.output:
-        _write(arguments.output, chosen, found)
+        _write(arguments.output, chosen, found, impossible)
     return 0 if any(one.enough for one in found) else 1
 
 
@@ -80,7 +81,7 @@ def _line(fed, enough):
     )
 
 
-def _write(folder, accelerator, found):
+def _write(folder, accelerator, found, impossible):
     import dataclasses
 
     from components.trainer.certification.plot import draw
@@ -89,6 +90,7 @@ def _write(folder, accelerator, found):
     content = {
         "accelerator": accelerator._asdict(),
         "strategies": [dataclasses.asdict(one) for one in found],
+        "impossible": impossible,
     }
     writing.write(str(folder / _JSON), text_of(content, indent=2) + "\n")
     writing.write(str(folder / _PLOT), draw(accelerator, found))

@@ -98,8 +98,8 @@ class Kubeflow(Section):
     )
     trial_pods: bool = Field(
         False,
-        description="a pod for each of the tuner.parallel_trials that run at a time, with what "
-        "steps.Tuner gives; else they are processes of the Tuner's own pod",
+        description="a pod for each of the tuner.parallel_trials that run at a time, if more than "
+        "one, with what steps.Tuner gives; else they are processes of the Tuner's own pod",
     )
     every_step: Step = Step()
     steps: dict[str, Step] = Field({}, description="by component id, as in Trainer")

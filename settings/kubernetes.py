@@ -106,7 +106,9 @@ class Step(Section):
     memory: Quantity | None = Field(None, description="limit, in bytes, as in 4Gi")
     cpu_request: Quantity | None = Field(None, description="cores reserved for it")
     memory_request: Quantity | None = Field(None, description="memory reserved for it")
-    gpu: Annotated[int, Field(ge=0, le=16)] = Field(0, description="GPUs, of gpu_resource")
+    gpu: Annotated[int, Field(ge=0, le=16)] = Field(
+        0, description="GPUs, of gpu_resource; not in every_step"
+    )
     image: Image | None = Field(None, description="instead of the section's image")
     pull_policy: PullPolicy | None = Field(
         None, description="when to fetch the image; omit for the cluster's own policy"
@@ -120,7 +122,8 @@ class Step(Section):
     cache: bool | None = Field(
         None,
         description="reuse an earlier result; omit to reuse it unless the step reads what may "
-        "change unnoticed (an ExampleGen: while its data has the same fingerprint)",
+        "change unnoticed (an ExampleGen: while its data has the same fingerprint); true not in "
+        "every_step",
     )
     node_selector: dict[LabelKey, LabelValue] = Field({}, description="labels its node must have")
     tolerations: list[Toleration] = Field([], description="taints of a node that it tolerates")

@@ -40,7 +40,9 @@ class Schedule(Section):
         3, description="further attempts of a failed run, on one machine"
     )
     retry_after_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        60.0, description="seconds before the first further attempt, doubled for each later one"
+        60.0,
+        description="seconds before the first further attempt, doubled for each later one, but at "
+        "most an hour",
     )
 
     @field_validator("cron")

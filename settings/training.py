@@ -77,7 +77,7 @@ class Training(Section):
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
         description="shuffled takes every example once per epoch; balanced takes as many of each "
-        "class, repeating examples of rare ones, from memory or disk",
+        "class, repeating examples of rare ones, from memory, compressed or disk",
     )
     class_weights: ClassWeights = Field(
         None,
@@ -143,7 +143,8 @@ class Training(Section):
     )
     checkpoint_every_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0,
-        description="time between checkpoints, and so the most work that a kill can cost",
+        description="time between checkpoints, and so the most work that a kill can cost; longer "
+        "where writing one would take more than a fiftieth of it",
         json_schema_extra=KEEPS_CHECKPOINT,
     )
     checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(

@@ -95,13 +95,18 @@ def test_a_strategy_that_is_not_possible_is_named_with_why(digits_run, monkeypat
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quickly")
-def test_what_exceeds_the_memory_that_is_allowed_is_not_tried(digits_run, monkeypatch, capfd):
+def test_what_exceeds_the_memory_that_is_allowed_is_not_tried(
+    digits_run, tmp_path, monkeypatch, capfd
+):
     some = functools.partial(inputs, strategies=["memory", "compressed", "streaming"])
     monkeypatch.setattr(f"{CERTIFICATION}.inputs", some)
     limit = ("--set", "training.input.memory_limit_mb=0.05")
 
-    main(["feed", *digits_run.place, *limit, "--accelerator", "50"])
+    words = ["--accelerator", "50", "--output", str(tmp_path)]
+    main(["feed", *digits_run.place, *limit, *words])
     said = capfd.readouterr().out
+    kept = json.loads((tmp_path / "feed.json").read_text())["impossible"]
+    assert kept.keys() == {"memory", "compressed"}
     for strategy in ("memory", "compressed"):
         assert re.search(rf"{strategy} +not possible: .*B exceed the 52.4 kB allowed", said)
     assert "streaming  utilisation" in said
