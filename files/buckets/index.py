@@ -94,9 +94,11 @@ class Index:
             last = rows[-1][0]
         return self._number("SELECT COUNT(*) FROM objects WHERE NOT is_here")
 
-    def next_missing(self, most: int) -> list[Stored]:
+    def next_missing(self, most: int, after: str) -> list[Stored]:
+        """The first objects without a file whose keys come after this one, by key."""
         rows = self._table.execute(
-            "SELECT key, size, tag FROM objects WHERE NOT is_here ORDER BY key LIMIT ?", (most,)
+            "SELECT key, size, tag FROM objects WHERE NOT is_here AND key > ? ORDER BY key LIMIT ?",
+            (after, most),
         )
         return [Stored(*row) for row in rows]
 

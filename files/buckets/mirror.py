@@ -166,11 +166,11 @@ def _relative(stored: Stored, address: Address) -> Stored:
 
 
 def _copy_missing(address: Address, index: Index, place: Path) -> None:
-    total, done = index.missing(place / "files"), 0
+    total, done, last = index.missing(place / "files"), 0, ""
     if total:
         _progress.info("copying %d objects of %s", total, address)
     with ThreadPoolExecutor(_THREADS) as pool:
-        while batch := index.next_missing(_BATCH):
+        while batch := index.next_missing(_BATCH, last):
             try:
                 copied = list(pool.map(lambda one: _copied(address, one, place), batch))
             except BaseException:
@@ -179,7 +179,7 @@ def _copy_missing(address: Address, index: Index, place: Path) -> None:
             for folder in set(map(os.path.dirname, copied)):
                 writing.sync_folder(folder)
             index.have(batch)
-            done += len(batch)
+            done, last = done + len(batch), batch[-1].key
             _progress.info("object %d of %d", done, total, extra={"completed": done / total})
 
 
