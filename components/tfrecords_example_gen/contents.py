@@ -85,7 +85,7 @@ class RecordFiles(OnePlace):
         for (one, first), (other, second) in itertools.combinations(enumerate(self.roles), 2):
             both = np.intersect1d(self._images(one), self._images(other))
             if len(both):
-                found[first, second] = [self._named(digest, other) for digest in both]
+                found[first, second] = self._named(both, other)
         return found
 
     def write(self, folders, features, uri, engine):
@@ -112,12 +112,14 @@ class RecordFiles(OnePlace):
     def _images(self, number: int) -> np.ndarray:
         return np.concatenate([one.images[mine == number] for one, mine in self._pairs()])
 
-    def _named(self, digest: np.uint64, number: int) -> str:
+    def _named(self, digests: np.ndarray, number: int) -> list[str]:
+        """The first record of a split with each of these images."""
+        names = {}
         for one, mine in self._pairs():
-            places = np.flatnonzero((one.images == digest) & (mine == number))
-            if len(places):
-                return f"{os.path.basename(one.path)} record {places[0]:,}"
-        raise KeyError(digest)
+            file = os.path.basename(one.path)
+            for place in np.flatnonzero(np.isin(one.images, digests) & (mine == number)):
+                names.setdefault(one.images[place], f"{file} record {place:,}")
+        return [names[digest] for digest in digests]
 
 
 class Driver(WindowDriver):
