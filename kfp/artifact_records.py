@@ -11,6 +11,8 @@ from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 from tfx.types import artifact as tfx_artifact
 
+from failures import Failure
+from files.strict_json import text_of
 from kfp.launcher_paths import local_path
 
 # The backend adds these to every artifact, for its own use.
@@ -18,6 +20,8 @@ _BACKEND_KEYS = ("display_name", "store_session_info")
 _PREFIX = tfx_artifact.CUSTOM_PROPERTIES_PREFIX
 _OF_TFX = ("tfx.types.standard_artifacts", "tfx.types.experimental.simple_artifacts")
 _PROPERTY = metadata_store_pb2.PropertyType
+# Linux accepts 128 KiB in an argument, where the quotes of texts within JSON count twice.
+MOST_BYTES = 100_000
 _NUMBERS = {_PROPERTY.INT: int, _PROPERTY.DOUBLE: float}
 
 
@@ -81,13 +85,25 @@ def to_record(artifact):
 
     The uri is left out, because a local path would be recorded and never uploaded. Properties
     without a value are left out, because a null fails the step when it is published.
+
+    Raises:
+      Failure: no step could be given the record as an input.
     """
     message = artifact.mlmd_artifact
     types = artifact.artifact_type.properties
     metadata = {key: _plain(value) for key, value in message.properties.items()}
     for key, value in message.custom_properties.items():
         metadata[_PREFIX + key if key in types else key] = _plain(value)
-    return {"metadata": {key: value for key, value in metadata.items() if value is not None}}
+    metadata = {key: value for key, value in metadata.items() if value is not None}
+    size = len(text_of(metadata).encode())
+    if size > MOST_BYTES:
+        key = max(metadata, key=lambda key: len(text_of(metadata[key])))
+        raise Failure(
+            f"the property {key} of {artifact.type_name} makes its record {size:,} bytes, and the "
+            f"records of a step's inputs travel in one argument; allowed: {MOST_BYTES:,}. Use a "
+            "shorter window of spans, or fewer or shorter names of classes."
+        )
+    return {"metadata": metadata}
 
 
 def _unwrap(value):

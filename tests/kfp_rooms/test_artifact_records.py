@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 from tfx.types import standard_artifacts
 
+from failures import Failure
 from kfp.artifact_records import artifact_class, to_artifact, to_record
 from kfp.backend_driver import survive
 from kfp.launcher_paths import is_object_store, local_path
@@ -93,6 +94,13 @@ def test_a_custom_property_named_as_one_of_the_type_is_kept_apart():
     arrived = travelled(examples)
 
     assert (arrived.span, arrived.get_string_custom_property("span")) == (7, "of days")
+
+
+def test_what_no_argument_could_hold_is_refused_where_it_is_made():
+    examples = standard_artifacts.Examples()
+    examples.set_string_custom_property("class_names", "a name of a class " * 6_000)
+    with pytest.raises(Failure, match=r"^the property class_names of Examples makes its record"):
+        to_record(examples)
 
 
 def test_what_the_backend_adds_for_itself_is_not_taken_for_a_property():
