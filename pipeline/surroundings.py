@@ -1,8 +1,9 @@
-"""What of the user's own variables and flags would change a run: set aside, or refused."""
+"""What of the user's own variables, limits and flags would change a run: set aside or refused."""
 
 import locale
 import os
 import re
+import resource
 import subprocess
 import sys
 import warnings
@@ -12,6 +13,8 @@ from failures import ConfigurationError
 # Removed: protobuf's `cpp` is no longer there; XLA's flags are for `training.xla` to decide, and
 # TensorFlow ends the process at one that it does not know.
 _SET_ASIDE = ("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "PYTHONWARNINGS", "TF_XLA_FLAGS")
+
+_MOST_FILES = 65_536
 
 _COMPILING = "import tensorflow as tf; tf.function(lambda: tf.ones(1) + 1, jit_compile=True)()"
 _XLAS_WORDS = re.compile(
@@ -23,6 +26,7 @@ def pin() -> None:
     """Sets variables aside; to be called before the libraries that read them are imported."""
     for name in _SET_ASIDE:
         os.environ.pop(name, None)
+    _allow_many_files()
     if os.environ.get("COLUMNS") == "0":  # Rich would print nothing on a screen without columns.
         del os.environ["COLUMNS"]
     # TensorFlow describes its build on stderr at every start, before any log can catch it.
@@ -32,6 +36,14 @@ def pin() -> None:
     if sys.warnoptions:  # A deprecation inside a library must not stop a run, as -W error would.
         sys.warnoptions.clear()
         warnings.simplefilter("default")
+
+
+def _allow_many_files() -> None:
+    """Each span in a bucket keeps its copy's lock open, and the usual limit is 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def check() -> None:

@@ -73,3 +73,12 @@ def test_other_flags_are_told_with_their_cause(monkeypatch, flags, cause):
 def test_flags_that_xla_knows_are_left_as_they_are(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=1")
     surroundings.check_xla()
+
+
+def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may_be():
+    code = (
+        "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, 2000));"
+        "from pipeline import surroundings; surroundings.pin();"
+        "print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "2000 2000\n"
