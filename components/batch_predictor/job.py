@@ -1,6 +1,7 @@
 """Predicts many records with one loaded model: in order, resumable, each one counted."""
 
 import collections
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +47,8 @@ def predict_runs(
     of class ids, or for multi-label classification "labels". Or it is {"id", "error"}. With
     `reject_below`, a class has "rejected": whether its probability is lower.
 
-    A file appears whole, once it is on disk; files that the same job has finished are kept.
+    A file appears whole, once it is on disk; files that the same job has finished are kept. It is
+    another job with another model, or where a record, its name or its file has changed.
 
     It calls `progress` with the number of records just finished.
 
@@ -94,7 +96,7 @@ def _claim(
 ) -> None:
     job = {
         "model": os.path.abspath(model.path),
-        "runs": [[run.place, run.start, run.count, _changed(run)] for run in runs],
+        "runs": [[run.place, run.start, run.count, _content_of(run)] for run in runs],
     }
     if reject_below is not None:
         job["reject_below"] = reject_below
@@ -117,20 +119,24 @@ def refuse_other_files(folder: str | Path) -> None:
         raise Failure(f"--output {folder} holds other files. Name an empty or a new folder.")
 
 
-def _changed(run: Run) -> float | str:
-    """When the data last changed, or its version: with a replaced input it is another job."""
-    if run.version:
-        return run.version
+def _content_of(run: Run) -> str:
+    """A digest that is another one where the records, or what they are called, may be others."""
+    files = run.version or [
+        _state_of(path, bool(run.paths)) for path in run.paths or [run.path or run.place]
+    ]
+    return hashlib.sha256(text_of([run.names, files]).encode()).hexdigest()
+
+
+def _state_of(path: str, may_be_missing: bool) -> tuple:
     try:
-        if run.paths:  # One that is missing has an answer of its own.
-            return max(
-                os.stat(path).st_mtime if os.path.exists(path) else 0.0 for path in run.paths
-            )
-        return os.stat(run.path or run.place).st_mtime
+        found = os.stat(path)
     except OSError as error:
+        if may_be_missing:  # Such an image has an answer of its own.
+            return (path,)
         raise Failure(
             f"{error.filename} cannot be read: {error.strerror}. Run the command again."
         ) from error
+    return path, found.st_size, found.st_mtime_ns
 
 
 def _lines(

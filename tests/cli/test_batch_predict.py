@@ -11,6 +11,7 @@ from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from failures import Failure
 from tests.cli.predictions import CLASSES, example_of, lines_of, records_of, served
+from tests.cli.refusing_model import RefusingModel
 
 
 @pytest.mark.slow
@@ -70,6 +71,36 @@ def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_p
     Path(records).write_bytes(Path(records).read_bytes()[:-3])
     with pytest.raises(Failure, match="the file ends within it"):
         sources.runs_of(records)[0]
+
+
+def swapped(folder):
+    (folder / "000.png").rename(folder / "other")
+    (folder / "001.png").rename(folder / "000.png")
+    (folder / "other").rename(folder / "001.png")
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("new.csv", lambda folder: (folder / "new.csv").write_text("path\n001.png\n000.png\n")),
+        ("new.csv", lambda folder: (folder / "new.csv").write_text("path\n000.png\n002.png\n")),
+        ("", swapped),
+        ("", lambda folder: (folder / "001.png").rename(folder / "0011.png")),
+    ],
+    ids=["rows reordered", "a row corrected", "files swapped", "a file renamed"],
+)
+def test_other_images_are_another_job_though_no_file_is_newer(folder, tmp_path, place, change):
+    (folder / "000.png").write_bytes(b"\x89PNG\r\n\x1a\n of another size")
+    (folder / "new.csv").write_text("path\n000.png\n001.png\n")
+
+    def predicted():
+        runs, _ = sources.runs_of(str(folder / place))
+        return predict_runs(RefusingModel(), runs, str(tmp_path / "out"), lambda _: None)
+
+    assert predicted() == predicted()
+    change(folder)
+    with pytest.raises(Failure, match="another model or other data"):
+        predicted()
 
 
 def test_a_job_that_was_killed_at_its_first_file_goes_on(destination, images, tmp_path):
