@@ -61,7 +61,7 @@ def predict_runs(
         failed = rejected = 0
         folder.mkdir(parents=True, exist_ok=True)
         refuse_other_files(folder)  # Before the lock, which is a file in the folder.
-        with _alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
+        with alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
             _claim(folder, model, runs, reject_below)
             for number, run in enumerate(runs):
                 file = folder / f"predictions-{number:05}-of-{len(runs):05}.jsonl"
@@ -80,10 +80,15 @@ def predict_runs(
     return Tally(sum(run.count for run in runs), failed, rejected)
 
 
-def _alone_in(folder: Path) -> BinaryIO:
-    """Keeps other jobs out: `with _alone_in(folder): …`."""
+def alone_in(folder: str | Path) -> BinaryIO:
+    """Keeps other jobs out of a folder for predictions: `with alone_in(folder): …`.
+
+    Raises:
+      Failure: one is at work there.
+      OSError: the folder cannot be written.
+    """
     try:
-        return locks.hold(folder / _LOCK, wait=False)
+        return locks.hold(Path(folder) / _LOCK, wait=False)
     except locks.InUse as error:
         raise Failure(
             f"--output {folder} is being written by {error.holder}. Wait for it, or name "

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from components.batch_predictor.job import ROWS, refuse_other_files
+from components.batch_predictor.job import ROWS, alone_in, refuse_other_files
 from components.batch_predictor.sources import Run, runs_of_records
 from components.bigquery_example_gen.clients import connected, name_of
 from components.bigquery_example_gen.rows import ContentReader
@@ -30,16 +30,18 @@ def runs_of_table(source: BigquerySource, output: str) -> list[Run]:
 
     Raises:
       Failure: BigQuery cannot be read, a column is missing, the folder holds other rows or files,
-        or cannot be written; or there are no rows.
+        is in use or cannot be written; or there are no rows.
     """
     folder = os.path.join(output, ROWS)
     asked = source.model_dump_json()
-    if not os.path.exists(folder):
-        with writing.reported(output, _NEXT_STEP):
-            writing.make_folder(output)
-            refuse_other_files(output)
-            with writing.whole_folder(folder) as unfinished:
-                _copy(source, asked, unfinished)
+    with writing.reported(output, _NEXT_STEP):
+        writing.make_folder(output)
+        refuse_other_files(output)
+        # Whoever copies removes what another one has begun.
+        with alone_in(output):
+            if not os.path.exists(folder):
+                with writing.whole_folder(folder) as unfinished:
+                    _copy(source, asked, unfinished)
     index = read_json(os.path.join(folder, _INDEX))
     if index is None or index["asked"] != asked:
         raise Failure(

@@ -94,10 +94,26 @@ def test_what_cannot_be_read_is_one_line_and_nothing_is_left(source, bigquery_se
         runs_of_table(source(columns={}), str(output))
     with pytest.raises(Failure, match=r"my-project\.pets\.gone: .* table"):
         runs_of_table(source(table="my-project.pets.gone"), str(output))
-    assert not list(output.iterdir())
+    assert [file.name for file in output.iterdir()] == [".lock"]
     output.joinpath("mine.txt").touch()
     with pytest.raises(Failure, match="holds other files"):
         runs_of_table(source(), str(output))
+
+
+def test_two_jobs_at_once_do_not_copy_rows_into_one_folder(source, bigquery_server, tmp_path):
+    output, refusals = tmp_path / "out", []
+    bigquery_server.most_streams = 1
+
+    def begin_another(stream, offset):
+        bigquery_server.fault = lambda stream, offset: None
+        try:
+            runs_of_table(source(query="SELECT 1", project=PROJECT), str(output))
+        except Failure as refusal:
+            refusals.append(str(refusal))
+
+    bigquery_server.fault = begin_another
+    assert len(said(runs_of_table(source(), str(output)))) == 40
+    assert "out is being written by process" in refusals[0]
 
 
 def test_the_verb_needs_a_table(capsys, tmp_path):
