@@ -1,18 +1,20 @@
 """Image files for a model to answer, and the files of its masks."""
 
+import errno
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.batch_predictor.places import BY_DEFAULT, Files, files_at
-from components.examples.picture_files import shown
+from components.examples.picture_files import MOST_BYTES, shown
 from components.image_files import HEAD, KINDS, kind_named, kind_of
 from failures import Failure
 from settings.buckets import Cached
 
 _NAMED = 3  # files that one line names
 _BATCH = 64  # images of one call: bounds the memory, whatever their number
+_BATCH_BYTES = 16 << 20  # with which a batch ends: bounds it, whatever their size
 
 
 def is_image(file: str) -> bool:
@@ -69,10 +71,30 @@ def expand(places: Sequence[str], cached: Cached = BY_DEFAULT) -> tuple[Files, s
     return Files(found, held=held), left_out_line(left_out)
 
 
-def content(file: str) -> bytes | OSError:
-    """What is in the file, or why it cannot be read."""
+def contents(files: Iterable[str], most: int) -> Iterator[list[bytes | OSError]]:
+    """What is in the files, or why it cannot be read: in order and in batches.
+
+    Args:
+      most: files of a batch; it ends before with the file at 16 MiB.
+    """
+    batch, size = [], 0
+    for file in files:
+        found = _content(file)
+        batch.append(found)
+        size += len(found) if isinstance(found, bytes) else 0
+        if len(batch) == most or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _content(file: str) -> bytes | OSError:
     try:
-        return Path(file).read_bytes()
+        with open(file, "rb") as opened:
+            if os.fstat(opened.fileno()).st_size > MOST_BYTES:
+                return OSError(errno.EFBIG, f"the file is above {MOST_BYTES >> 20} MiB")
+            return opened.read()
     except OSError as error:
         return error
 
@@ -82,10 +104,9 @@ def answers(model, paths: Mapping[str, str]) -> Iterator[tuple]:
 
     A file that cannot be read has an error.
     """
-    names = iter(paths)
-    while batch := list(itertools.islice(names, _BATCH)):
-        contents = [content(paths[name]) for name in batch]
-        yield from zip(batch, model.answer_images(contents), strict=True)
+    found = contents(paths.values(), _BATCH)
+    answers = itertools.chain.from_iterable(map(model.answer_images, found))
+    yield from zip(paths, answers, strict=True)
 
 
 def mask_files(files: Iterable[str], output: str | None) -> dict[str, str]:

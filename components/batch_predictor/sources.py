@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.batch_predictor.images import content, is_image, left_out_line
+from components.batch_predictor.images import contents, is_image, left_out_line
 from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.image_files import KINDS
 from failures import Failure
@@ -17,7 +17,7 @@ from settings.buckets import Cached
 PART = 10_240  # records of one output file: what a kill can cost at most
 _TFRECORD = "tfrecord"
 _MANIFESTS = (".csv", ".jsonl", ".parquet")
-BATCH = 512  # records the model sees at once; divides PART
+BATCH = 512  # records the model sees at once, or fewer of many bytes; divides PART
 _NO_IMAGE = OSError(errno.ENODATA, "the row has no image")  # for a record without a byte
 
 
@@ -116,8 +116,7 @@ def batches(run: Run) -> Iterator[list[bytes | OSError]]:
       Failure: a file of records is damaged, ends early or cannot be read.
     """
     if run.paths:
-        for start in range(0, len(run.paths), BATCH):
-            yield [content(path) for path in run.paths[start : start + BATCH]]
+        yield from contents(run.paths, BATCH)
         return
     if run.file_format != _TFRECORD:
         from components.tfds_example_gen import other_formats

@@ -9,6 +9,7 @@ import tensorflow as tf
 from components.batch_predictor import sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
+from components.examples.picture_files import MOST_BYTES
 from failures import Failure
 from tests.cli.predictions import CLASSES, example_of, lines_of, records_of, served
 from tests.cli.refusing_model import RefusingModel
@@ -23,6 +24,25 @@ def test_batch_predict_says_what_the_signature_says(kind, destination, folder, i
     assert (tally.records, tally.failed) == (70, 0)
     reported = [line["probabilities"] for line in lines_of(tmp_path / "out")]
     np.testing.assert_allclose(reported, served(destination, images), atol=1e-5)
+
+
+def test_few_large_images_are_in_memory_at_once(tmp_path):
+    for number in range(10):
+        with open(tmp_path / f"{number}.jpg", "wb") as file:
+            file.truncate(5 << 20)
+    [run], _ = sources.runs_of(str(tmp_path))
+    assert [len(batch) for batch in sources.batches(run)] == [4, 4, 2]
+
+
+def test_an_image_above_the_limit_is_reported_and_the_others_are_predicted(
+    destination, folder, tmp_path
+):
+    with open(folder / "001.png", "wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    runs, output = sources.runs_of(str(folder))[0], tmp_path / "out"
+    tally = predict_runs(PushedModel(f"{destination}/1"), runs, str(output), lambda _: None)
+    assert (tally.records, tally.failed) == (70, 1)
+    assert lines_of(output)[1]["error"] == "it cannot be read: the file is above 256 MiB"
 
 
 def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicted(

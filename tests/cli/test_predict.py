@@ -12,7 +12,7 @@ from PIL import Image
 
 from cli.command_line import main
 from components.batch_predictor import sources
-from components.batch_predictor.images import content, expand
+from components.batch_predictor.images import contents, expand
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from components.model_store.layout import newest_path
@@ -56,7 +56,7 @@ def test_bad_images_are_reported_and_skipped(predict, destination, folder):
 
 
 def test_an_image_that_cannot_be_read_has_the_systems_reason(destination, folder):
-    read = [content(str(file)) for file in (folder / "001.png", folder)]
+    [read] = contents([str(folder / "001.png"), str(folder)], 2)
     good, bad = PushedModel(f"{destination}/1").answer_images(read)
     assert (good.error, bad.error) == ("", "it cannot be read: Is a directory")
 
