@@ -1,6 +1,7 @@
 """Predicts many records with one loaded model: in order, resumable, each one counted."""
 
 import collections
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +62,7 @@ def predict_runs(
         failed = rejected = 0
         folder.mkdir(parents=True, exist_ok=True)
         refuse_other_files(folder)  # Before the lock, which is a file in the folder.
-        with alone_in(folder), ThreadPoolExecutor(_THREADS) as threads:
+        with alone_in(folder), _threads() as threads:
             _claim(folder, model, runs, reject_below)
             for number, run in enumerate(runs):
                 file = folder / f"predictions-{number:05}-of-{len(runs):05}.jsonl"
@@ -94,6 +95,16 @@ def alone_in(folder: str | Path) -> BinaryIO:
             f"--output {folder} is being written by {error.holder}. Wait for it, or name "
             "another folder."
         ) from None
+
+
+@contextlib.contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(_THREADS) as threads:
+        try:
+            yield threads
+        finally:
+            # Else a failure or Ctrl-C would wait for batches that nobody wants.
+            threads.shutdown(cancel_futures=True)
 
 
 def _claim(

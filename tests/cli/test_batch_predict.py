@@ -1,5 +1,6 @@
 """batch-predict writes what the pushed model's signatures say, whatever ends it midway."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,25 @@ def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_p
     assert predict_runs(model, runs, str(output), lambda _: None).records == 70
     assert [line["id"] for line in lines_of(output)] == list(range(70))
     assert (output / next(iter(first))).stat().st_ino == first[next(iter(first))]
+
+
+def test_an_end_midway_waits_for_no_batch_that_has_not_begun(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "BATCH", 10)
+    begun = []
+
+    class Slow(RefusingModel):
+        def answer_images(self, images):
+            begun.append(1)
+            if len(begun) > 1:
+                time.sleep(0.5)
+            return super().answer_images(images)
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_runs(Slow(), sources.runs_of(str(folder))[0], str(tmp_path / "out"), die)
+    assert len(begun) == 3, "the finished one and one for each thread"
 
 
 def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_path):
