@@ -78,27 +78,32 @@ def records(
 
 
 def batches(
-    path,
-    most: int,
-    most_bytes: int = _BATCH_BYTES,
-    first: int = 0,
-    take: int | None = None,
-    next_step: str = _NEXT_STEP,
+    path, most: int, most_bytes: int = _BATCH_BYTES, next_step: str = _NEXT_STEP
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """The records of a file, `most` at a time; a batch ends with the record at `most_bytes`.
+    """The records of a file, as `in_batches` has them.
 
     Yields:
       The number of the batch's first record, and the records' data.
     """
+    first = 0
+    for batch in in_batches(records(path, next_step=next_step), most, most_bytes):
+        yield first, batch
+        first += len(batch)
+
+
+def in_batches(
+    records: Iterable[bytes], most: int, most_bytes: int = _BATCH_BYTES
+) -> Iterator[list[bytes]]:
+    """Records, `most` at a time; a batch ends with the record at `most_bytes`."""
     batch, size = [], 0
-    for record in records(path, first, take, next_step):
+    for record in records:
         batch.append(record)
         size += len(record)
         if len(batch) == most or size >= most_bytes:
-            yield first, batch
-            first, batch, size = first + len(batch), [], 0
+            yield batch
+            batch, size = [], 0
     if batch:
-        yield first, batch
+        yield batch
 
 
 def runs(

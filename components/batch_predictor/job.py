@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import BinaryIO
 
 from components.batch_predictor.answer import Answer, is_below, numbers
 from components.batch_predictor.pushed_model import PushedModel
-from components.batch_predictor.sources import Run, batches
+from components.batch_predictor.sources import Run, batches_of
 from failures import Failure
 from files import locks
 from files.strict_json import text_of
@@ -64,12 +65,16 @@ def predict_runs(
         refuse_other_files(folder)  # Before the lock, which is a file in the folder.
         with alone_in(folder), _threads() as threads:
             _claim(folder, model, runs, reject_below)
-            for number, run in enumerate(runs):
-                file = folder / f"predictions-{number:05}-of-{len(runs):05}.jsonl"
-                if file.exists():
-                    progress(run.count)
+            parts = range(len(runs))
+            files = [folder / f"predictions-{part:05}-of-{len(runs):05}.jsonl" for part in parts]
+            missing = [not file.exists() for file in files]
+            found = batches_of(list(itertools.compress(runs, missing)))
+            for file, run, is_missing in zip(files, runs, missing, strict=True):
+                if is_missing:
+                    lines = _lines(model, run, next(found), threads, reject_below)
+                    _write(file, lines, progress)
                 else:
-                    _write(file, _lines(model, run, threads, reject_below), progress)
+                    progress(run.count)
                 of_file = _check(file, run)
                 failed += of_file.failed
                 rejected += of_file.rejected
@@ -156,12 +161,16 @@ def _state_of(path: str, may_be_missing: bool) -> tuple:
 
 
 def _lines(
-    model: PushedModel, run: Run, threads: ThreadPoolExecutor, reject_below: float | None
+    model: PushedModel,
+    run: Run,
+    batches: Iterator[list],
+    threads: ThreadPoolExecutor,
+    reject_below: float | None,
 ) -> Iterator[tuple[str, int]]:
     """(lines of a batch, records in it), in order, a few batches ahead at most."""
     waiting = collections.deque()
     first = run.start
-    for batch in batches(run):
+    for batch in batches:
         names = run.names[first - run.start : first - run.start + len(batch)]
         ids = names or range(first, first + len(batch))
         waiting.append(threads.submit(_answered, model, batch, ids, bool(run.names), reject_below))

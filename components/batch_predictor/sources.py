@@ -1,8 +1,9 @@
 """What is predicted in batches, as runs of records that can be resumed one by one."""
 
 import errno
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -115,17 +116,43 @@ def batches(run: Run) -> Iterator[list[bytes | OSError]]:
     Raises:
       Failure: a file of records is damaged, ends early or cannot be read.
     """
-    if run.paths:
-        yield from contents(run.paths, BATCH)
-        return
-    if run.file_format != _TFRECORD:
-        from components.tfds_example_gen import other_formats
+    return next(batches_of([run]))
 
-        yield from other_formats.batches(run.place, run.start, run.count, run.file_format)
-        return
-    found = tfrecords.batches(run.path or run.place, BATCH, first=run.start, take=run.count)
-    for _, batch in found:
-        yield [one or _NO_IMAGE for one in batch] if run.names else batch
+
+def batches_of(runs: Sequence[Run]) -> Iterator[Iterator[list[bytes | OSError]]]:
+    """`batches` of each run; all of one must be taken before the next.
+
+    For consecutive runs, a file is read once: to find a record, all before it are stepped over.
+    """
+    for together in _consecutive(runs):
+        place, start = together[0].path or together[0].place, together[0].start
+        records = tfrecords.records(place, start, sum(run.count for run in together))
+        for run in together:
+            if run.paths:
+                yield contents(run.paths, BATCH)
+            elif run.file_format != _TFRECORD:
+                from components.tfds_example_gen import other_formats
+
+                yield other_formats.batches(run.place, run.start, run.count, run.file_format)
+            else:
+                found = tfrecords.in_batches(itertools.islice(records, run.count), BATCH)
+                yield map(_with_reasons, found) if run.names else found
+
+
+def _with_reasons(images: list[bytes]) -> list[bytes | OSError]:
+    return [one or _NO_IMAGE for one in images]
+
+
+def _consecutive(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs of which each begins where the one before ends."""
+    groups, follows = [], None
+    for run in runs:
+        file = run.place, run.path
+        if (file, run.start) != follows:
+            groups.append([])
+        groups[-1].append(run)
+        follows = file, run.start + run.count
+    return groups
 
 
 def _split(whole: Run) -> list[Run]:

@@ -1,5 +1,6 @@
 """batch-predict writes what the pushed model's signatures say, whatever ends it midway."""
 
+import gzip
 import time
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 import tensorflow as tf
 
 from components.batch_predictor import sources
+from components.batch_predictor.answer import Answer
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from components.examples.picture_files import MOST_BYTES
 from failures import Failure
+from files import tfrecords
 from tests.cli.predictions import CLASSES, example_of, lines_of, records_of, served
 from tests.cli.refusing_model import RefusingModel
 
@@ -165,10 +168,10 @@ def test_two_jobs_at_once_do_not_write_into_one_folder(destination, images, tmp_
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeypatch, begun):
-    monkeypatch.setattr(sources, "PART", 20)
-    records = records_of(tmp_path, images)
-    runs, model = sources.runs_of(records)[0], PushedModel(f"{destination}/1")
+def test_an_input_that_goes_away_is_named(destination, images, tmp_path, begun):
+    records_of(tmp_path, images, "a.tfrecord")
+    records = records_of(tmp_path, images, "data.tfrecord")
+    runs, model = sources.runs_of(str(tmp_path))[0], PushedModel(f"{destination}/1")
 
     def remove(_=None):
         Path(records).unlink(missing_ok=True)
@@ -177,6 +180,38 @@ def test_an_input_that_goes_away_is_named(destination, images, tmp_path, monkeyp
         remove()
     with pytest.raises(Failure, match=r"data\.tfrecord.*No such file"):
         predict_runs(model, runs, str(tmp_path / "out"), remove)
+
+
+class Curt(RefusingModel):
+    def answer_examples(self, examples):
+        return [Answer(error=example[:4].hex()) for example in examples]
+
+
+def bytes_read() -> int:
+    """By this process so far, as the kernel counts them."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["rchar"])
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_file_of_many_parts_is_read_once(suffix, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PART", 20)
+    data = [np.random.default_rng(number).bytes(4096) for number in range(600)]
+    content = b"".join(map(tfrecords.frame, data))
+    path, output = tmp_path / f"large.tfrecord{suffix}", tmp_path / "out"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    runs, _ = sources.runs_of(str(path))
+    assert len(runs) == 30
+
+    before = bytes_read()
+    predict_runs(Curt(), runs, str(output), lambda _: None)
+    assert bytes_read() - before < 1.5 * path.stat().st_size
+    assert [line["error"] for line in lines_of(output)] == [one[:4].hex() for one in data]
+
+    for name in ("00003", "00004", "00007"):
+        (output / f"predictions-{name}-of-00030.jsonl").unlink()
+    predict_runs(Curt(), runs, str(output), lambda _: None)
+    assert [line["error"] for line in lines_of(output)] == [one[:4].hex() for one in data]
 
 
 def test_a_folder_of_other_files_is_refused_and_left_as_it_was(destination, images, tmp_path):
