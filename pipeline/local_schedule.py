@@ -34,6 +34,10 @@ class Outcome:
     cause: str = ""  # of a failure, in one line
 
 
+# Of an attempt whose processes are gone though the schedule that began it is not.
+_NOTHING = Outcome(1, {}, "its process was killed or did not start (see what the schedule printed)")
+
+
 @dataclasses.dataclass(frozen=True)
 class World:
     """What the schedule knows of the world; tests pass another one."""
@@ -53,6 +57,7 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
     """
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; the new one applies from now on.")
+    begun = None  # the last attempt of this process, and not of one before a kill
     while not world.is_stopping():
         _follow_the_clock(store, world)
         run = store.owed() or _fall_due(schedule, store, world)
@@ -60,11 +65,12 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
             following = upcoming(schedule, store.accounted_until(), 1)[0]
             world.wait_until(min(following, world.now() + _LONGEST_SLEEP))
         elif run.open:
-            _learn(run, schedule, store, attempts, world)
+            outcome = attempts.collect(run) or (_NOTHING if run == begun else None)
+            _learn(run, outcome, schedule, store, world)
         elif world.now() < run.not_before <= world.now() + 2 * _LONGEST_WAIT:
             world.wait_until(run.not_before)
         else:
-            run = store.begin_attempt(run)
+            run = begun = store.begin_attempt(run)
             attempts.start(run)
             coalesced = f" for the {run.firings} firings up to then" if run.firings > 1 else ""
             again = f", attempt {run.attempt}" if run.attempt > 1 else ""
@@ -92,9 +98,8 @@ def _fall_due(schedule, store, world):
     return store.owed()
 
 
-def _learn(run, schedule, store, attempts, world):
-    """Waits for the open attempt and records its outcome."""
-    outcome = attempts.collect(run)
+def _learn(run, outcome, schedule, store, world):
+    """Records the outcome of the open attempt; None: it was cut off with the schedule itself."""
     name = f"The run of {when(run, schedule)}"
     if outcome is None or (outcome.exit_code and world.is_stopping()):
         store.abandon_attempt(run)

@@ -32,7 +32,7 @@ class Run:
     state: str  # "owed", "done" or "failed"
     attempt: int  # the number of the last attempt; 0 before the first
     open: bool  # whether that attempt's outcome is still to be read
-    failures: int  # attempts that failed by themselves
+    failures: int  # attempts that failed, without those that were cut off with the schedule
     not_before: datetime.datetime  # UTC; of the next attempt
     ended: datetime.datetime | None
     note: str
@@ -101,7 +101,7 @@ class ScheduleStore:
         return dataclasses.replace(run, attempt=run.attempt + 1, open=True)
 
     def abandon_attempt(self, run):
-        """The attempt was cut off from outside, which is not a failure of the run."""
+        """The attempt was cut off with the schedule, which is not a failure of the run."""
         self._update(run, "open = 0")
 
     def retry_later(self, run, not_before, note):

@@ -214,6 +214,31 @@ def test_a_run_that_the_stop_cut_off_is_run_by_the_next_start(store):
     assert (run.state, run.attempt) == ("done", 2)
 
 
+def test_attempts_that_end_without_an_outcome_wait_and_are_given_up(store):
+    schedule = weekly(retries=2, retry_after_seconds=60)
+    clock = Clock(until=START + datetime.timedelta(days=8))
+    runs = Runs(clock, minutes=1, outcomes=lambda run: None)
+    [run] = served(schedule, store, clock, runs)
+    began = list(runs.began.values())
+    assert [(b - a).seconds for a, b in itertools.pairwise(began)] == [120, 180]
+    assert (run.state, run.attempt) == ("failed", 3)
+    assert "failed 3 times and is given up: its process was killed or did not" in clock.said[-1]
+
+
+def test_a_run_that_was_cut_off_with_its_schedule_starts_again_at_once(store):
+    clock = Clock(until=START + datetime.timedelta(days=8))
+
+    def switch_off(run):
+        raise Killed
+
+    with pytest.raises(Killed):
+        served(weekly(retries=0), store, clock, Runs(clock, outcomes=switch_off))
+    clock.time, runs = clock.time + datetime.timedelta(hours=1), Runs(clock)
+    [run] = served(weekly(retries=0), store, clock, runs)
+    assert (run.state, run.attempt, run.failures) == ("done", 2, 0)
+    assert runs.began == {(run.scheduled, 2): run.scheduled + datetime.timedelta(minutes=65)}
+
+
 class Deadly:
     """Passes calls on to `target` and kills before or after the one that is due to die."""
 

@@ -79,6 +79,25 @@ def test_an_attempt_that_was_killed_with_all_its_processes_has_no_outcome(tmp_pa
     assert runs.collect(attempt()) is None
 
 
+def test_a_run_whose_attempts_cannot_start_is_given_up(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)  # A folder without the package.
+    store, said = ScheduleStore(tmp_path / "state.sqlite"), []
+    store.follow("0 3 * * 1", "UTC", NOON)
+    store.fall_due(NOON, 1)
+
+    def is_stopping():
+        [run] = store.history(1)
+        return run.state != "owed" or run.attempt > 4
+
+    schedule = Schedule(cron="0 3 * * 1", retries=1, retry_after_seconds=0)
+    world = World(utc_now, lambda instant: None, is_stopping, said.append)
+    serve(schedule, store, processes(tmp_path / "runs", ""), world)
+    [run] = store.history(1)
+    assert (run.state, run.attempt) == ("failed", 2)
+    assert "failed 2 times and is given up: its process was killed or did not start" in said[-1]
+    assert "No module named" in capfd.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_run_is_waited_for_by_another_schedule_than_the_one_that_began_it(tmp_path):
     processes(tmp_path, "import time; time.sleep(1)").start(attempt())
