@@ -189,6 +189,12 @@ def _clear_last(model: keras.Model) -> None:
 def _assign(model: keras.Model, variables: Sequence, values: Sequence[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=False):
         variable.assign(value)
-    for layer in stages.leaves(model):
+    take_effect(model)
+
+
+def take_effect(model: keras.Model) -> None:
+    """To be called after weights were assigned: normalisation computes with a copy of its own."""
+    # `model.layers` does not look into layers of user code that hold others.
+    for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # It computes with a copy of its weights.
+            layer.finalize_state()

@@ -1,6 +1,5 @@
 """Builds the model: uint8 images in, logits out, everything in between inside the model."""
 
-from collections.abc import Sequence
 from types import ModuleType
 
 import keras
@@ -23,16 +22,14 @@ def build_model(
     pixel_std: list[float],
     per_pixel: bool | None = None,
     first_weights: FirstWeights | KerasFile | None = None,
-    labels: Sequence[str] = (),
 ) -> keras.Model:
     """The untrained model that the section describes, for images of (height, width, channels).
 
     Args:
-      pixel_mean, pixel_std: one for each channel, over the training split, 0..255. Given weights
-        replace them with those of their own training.
+      pixel_mean, pixel_std: one for each channel, over the training split, 0..255.
       per_pixel: whether a user's network must answer for pixels or for the image; None: either.
-      first_weights: what `model.weights` names; None for random weights.
-      labels: the names of the classes, by which given weights are those of the last layer or not.
+      first_weights: what `model.weights` names; None for random weights. They replace the pixels'
+        statistics with those of their own training, and are not given to the model yet.
 
     Returns:
       A model from images (batch, height, width, channels) uint8 to logits float32: (batch,
@@ -72,8 +69,6 @@ def build_model(
             f"device's memory ({graph_error.cause(error, 'out of memory')}). Choose a smaller "
             "model or image."
         ) from error
-    if first_weights:
-        first_weights.give_to(model, labels)
     return model
 
 

@@ -41,17 +41,20 @@ def prepare(
     class_weights: Sequence[float] | None = None,
     mixer: Mixer | None = None,
     task: str = "classification",
+    begin: Callable[[keras.Model], None] | None = None,
 ) -> TrainingLoop:
     """A training that is ready to run, from its checkpoint if there is one.
 
     Args:
-      build_model: makes the model; called inside the strategy's scope.
+      build_model: makes the model; called inside the strategy's scope, and once more after the
+        training where that was not in float32 on one device.
       training_input: makes the training's input, given `options`.
       options: how it is fed, but for `first_step` and `timed`.
       validation: None: the training loss decides which epoch is best.
       devices: by default TensorFlow's one device, in float32.
       class_weights: what the examples of each class weigh, by class id; None: all 1.
       task: what the model answers, as `Features.task` names it.
+      begin: gives the model its first weights; None for those that it was built with.
 
     Raises:
       Failure: the input cannot be read, the model does not fit into memory, or the workers have
@@ -75,8 +78,11 @@ def prepare(
             devices.strategy.scope(),
             devices.policy(),
         ):
+            model = build_model()
+            if begin:
+                begin(model)
             return Steps(
-                build_model(),
+                model,
                 build_optimizer(training, steps_per_epoch, devices.precision),
                 training,
                 devices.strategy,

@@ -70,7 +70,6 @@ def train(
             graph.pixel_std,
             training_of(job.features.task).ARE_PICTURES,
             given,
-            graph.labels,
         ),
         training_input=functools.partial(batches, train_files, training=True),
         options=options,
@@ -83,6 +82,7 @@ def train(
         class_weights=weights_of(training.class_weights, graph.labels, graph.class_counts),
         mixer=Mixer(training, job.seed) if training.mixes else None,
         task=job.features.task,
+        begin=functools.partial(given.give_to, classes=graph.labels) if given else None,
     )
     return dataclasses.replace(loop.run(), first_weights=given), graph
 

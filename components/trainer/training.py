@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import keras
 
-from components.trainer import training_faults, workers
+from components.trainer import first_weights, training_faults, workers
 from components.trainer.checkpoints import Checkpoint, Checkpoints, crossed
 from components.trainer.devices import Devices, distributed
 from components.trainer.early_stopping import EarlyStopping
@@ -190,6 +190,7 @@ class TrainingLoop:
         with training_faults.weights_reported():
             model = self.steps.model if self.devices.is_plain else self.build_model()
             _assign(model.variables, self._stopping.best_weights)
+            first_weights.take_effect(model)
         return model
 
     @property

@@ -24,7 +24,10 @@ def build(parameters, shape=(32, 32, 3), classes=10, weights=None):
     model = section(**parameters)
     first = first_weights.read(weights)
     statistics = [100.0] * channels, [50.0] * channels
-    return build_model(model, shape, classes, *statistics, first_weights=first)
+    made = build_model(model, shape, classes, *statistics, first_weights=first)
+    if first:
+        first.give_to(made, [])
+    return made
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """A training that begins with the weights of another one."""
 
+import importlib
 import json
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.trainer import first_weights
 from components.trainer.model import build_model
@@ -19,9 +22,9 @@ from tests.components.trainer.conftest import MODEL, NAMES, SIDE
 def build(given, labels=NAMES, channels=1, **keys):
     section = Model.of(**MODEL | keys)
     shape = (SIDE, SIDE, channels)
-    return build_model(
-        section, shape, len(labels), [1.0], [1.0], first_weights=given, labels=labels
-    )
+    model = build_model(section, shape, len(labels), [1.0], [1.0], first_weights=given)
+    given.give_to(model, labels)
+    return model
 
 
 def equal(model, values) -> list[bool]:
@@ -135,6 +138,64 @@ def test_a_training_goes_on_from_another_ones_weights_and_records_which(
     assert recorded == given.fingerprint
     summary = run.model_run.get_string_custom_property("summary")
     assert f"began with the weights of {trained.model.uri}" in summary
+
+
+WITH_A_BACKBONE = """
+    from pathlib import Path
+
+    import keras
+    from keras import layers
+
+    built = []
+
+    class Colours(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.normal = layers.Normalization()
+
+        def call(self, pixels):
+            return self.normal(pixels)
+
+    def backbone():
+        pixels = keras.Input((12, 12, 1))
+        features = layers.Conv2D(4, 3)(layers.Normalization()(Colours()(pixels)))
+        return keras.Model(pixels, layers.GlobalAveragePooling2D()(features))
+
+    def net(pixels, classes, *, file: str):
+        # Once more it is built when the training is over.
+        if built:
+            Path(file).unlink(missing_ok=True)
+        built.append(backbone())
+        return layers.Dense(classes, dtype="float32")(built[-1](pixels))
+"""
+
+
+@pytest.mark.slow
+def test_a_finished_training_does_not_need_its_first_weights_again(kit, train_in, digits, tmp_path):
+    module = kit(WITH_A_BACKBONE)
+    backbone = importlib.import_module(module).backbone()
+    for layer in backbone._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(np.float32([0.5, 2.5]).reshape(2, 1, 1, 1))
+    file, kept = str(tmp_path / "some.weights.h5"), str(tmp_path / "kept.weights.h5")
+    for name in (file, kept):
+        backbone.save_weights(name)
+    model = {"name": f"{module}:net", "parameters": {"file": file}, "weights": file}
+    keys = {"model": model, "epochs": 1, "precision": "mixed_bfloat16", "calibration": "none"}
+    run = train_in("mixed", **keys)
+    assert not Path(file).exists()
+
+    images = np.stack([np.frombuffer(image, np.uint8) for image, _ in digits.transformed("test")])
+    best = first_weights.read(run.model.uri)
+    again = build_model(Model.of(**model | {"weights": kept}), (SIDE, SIDE, 1), 10, *best.pixels)
+    first_weights.KerasFile(kept, "").give_to(again, NAMES)
+    floating = [variable for variable in again.variables if "float" in variable.dtype]
+    for variable, value in zip(floating, best.values, strict=True):
+        variable.assign(value)
+    expected = keras.ops.softmax(again(images.reshape(-1, SIDE, SIDE, 1)))
+    serving = run.load().signatures["serve_examples"]
+    served = serving(examples=tf.constant(digits.records("test")))["probabilities"]
+    np.testing.assert_allclose(served, expected, atol=1e-6)
 
 
 def test_weights_in_a_bucket_are_read_and_told_apart_by_their_version(given, trained, bucket):
