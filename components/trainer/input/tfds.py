@@ -77,7 +77,9 @@ def source(
 
     return Source(
         name=described,
-        identity=text_of([builder.info.full_name, split, str(builder.data_dir), decoder(image)]),
+        identity=text_of(
+            [builder.info.full_name, split, str(builder.data_dir), decoder(image), *files.marks]
+        ),
         features=features,
         elements=lambda: files.all().map(values, usable_cores()),
         read=lambda *piece: files.read(*piece).map(values),
@@ -128,6 +130,8 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 class _Files:
     """The serialized examples of a split; each file holds a consecutive range of them.
 
+    Its `marks`, one of each file, differ where the examples do.
+
     Args:
       stretches: the files, with the first record's number in each and how many there are.
       row_bytes: as for `Shards`.
@@ -139,8 +143,12 @@ class _Files:
         self.counts = tuple(one.take for one in stretches)
         self._format = file_format.value
         # Without reading the files, which may lie in a bucket.
-        size = sum(tf.io.gfile.stat(name).length for name in self._names)
-        self.stored_bytes = size // sum(one.examples_in_shard for one in stretches)
+        found = [tf.io.gfile.stat(name) for name in self._names]
+        sizes = [one.length for one in found]
+        # A dataset that is prepared again has the same name, version and places.
+        changed = [one.mtime_nsec for one in found]
+        self.marks = list(zip(self._names, sizes, changed, self._skips, self.counts, strict=True))
+        self.stored_bytes = sum(sizes) // sum(one.examples_in_shard for one in stretches)
         of_records = self._format == "tfrecord"
         self._shards = Shards(self._names, row_bytes, self.stored_bytes) if of_records else None
 

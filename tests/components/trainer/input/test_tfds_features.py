@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
@@ -164,3 +165,20 @@ def test_only_files_that_are_damaged_or_gone_are_to_be_prepared_again(data_dir, 
     file.write_bytes(whole)
     with pytest.raises(Failure, match=r"split train: corrupted record .*Prepare the dataset again"):
         batches(data_dir)
+
+
+@pytest.mark.slow
+def test_the_cache_of_a_dataset_that_was_prepared_again_is_not_used(data_dir, tmp_path):
+    data_dir = shutil.copytree(data_dir, str(tmp_path / "corrected"))
+    disk = {"strategy": "disk", "cache_dir": str(tmp_path / "cache")}
+    [(_, labels)] = batches(data_dir, **disk)
+    assert sorted(labels) == [0, 1, 2]
+    [file] = map(str, Path(data_dir).rglob("*train.tfrecord*"))
+    records = list(tf.data.TFRecordDataset(file).as_numpy_iterator())
+    with tf.io.TFRecordWriter(file) as writer:
+        for record in records:
+            example = tf.train.Example.FromString(record)
+            example.features.feature["label"].int64_list.value[:] = [2]
+            writer.write(example.SerializeToString())
+    [(_, labels)] = batches(data_dir, **disk)
+    assert labels.tolist() == [2, 2, 2]
