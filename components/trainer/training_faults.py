@@ -36,9 +36,14 @@ def readable(batches, source: Input, worker_count: int) -> Iterator:
     except tf.errors.OpError as error:
         if worker_count > 1 and isinstance(error, workers.LOST):
             raise  # The file is not at fault.
-        if _NO_MEMORY.search(error.message):
+        if is_of_memory(error):
             raise
         raise source.source.explain(error) from error
+
+
+def is_of_memory(error: tf.errors.OpError) -> bool:
+    """Whether it says that a memory is full, and nothing of a file."""
+    return bool(_NO_MEMORY.search(error.message))
 
 
 @contextlib.contextmanager
@@ -72,7 +77,7 @@ def _full_memory_reported(what: str, next_step: str) -> Iterator[None]:
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
-        if isinstance(error, tf.errors.InternalError) and not _NO_MEMORY.search(error.message):
+        if isinstance(error, tf.errors.InternalError) and not is_of_memory(error):
             raise
         raise Failure(
             f"Trainer: {what} not fit into the device's memory "

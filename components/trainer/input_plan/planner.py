@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 
+from components.trainer import training_faults
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input import compressed, disk
 from components.trainer.input.options import FeedOptions
@@ -133,7 +134,8 @@ class Planner:
         _progress.info("planning the input", extra={"completed": 0.0})
         budget = (1 - MODEL_SHARE) * seconds
         probe = Probe(source, examples, training.batch_size, self.options, budget, self.deliver)
-        probed = probe.measure(self._refusals_of_all(source))
+        with training_faults.step_reported(training.batch_size):
+            probed = probe.measure(self._refusals_of_all(source))
         steps = examples // training.batch_size
         consumer, more = self.measure_step(steps, probed.batch, MODEL_SHARE * seconds)
         costs = probed.costs

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from components.trainer import training_faults
 from components.trainer.input import compressed, disk, memory
 from components.trainer.input.features import aligned_rows
 from components.trainer.input.function import Input, feed
@@ -78,6 +79,7 @@ class Probe:
 
         Raises:
           Failure: an example cannot be read or decoded.
+          tf.errors.OpError: a batch does not fit into the device's memory.
         """
         try:
             read, decode = self._read_and_decode()
@@ -87,6 +89,8 @@ class Probe:
             if "memory" in refused and not compressed.refusal(self._source):
                 found.append(self._compressed())
         except tf.errors.OpError as error:
+            if training_faults.is_of_memory(error):
+                raise  # The files are not at fault.
             raise self._source.explain(error) from error
         costs = tuple(
             dataclasses.replace(one, refused=one.refused or refused.get(one.strategy))

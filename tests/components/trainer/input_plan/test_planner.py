@@ -21,6 +21,7 @@ from components.trainer.input_plan.plan import PLAN_FILE
 from components.trainer.input_plan.planner import Planner
 from components.trainer.input_plan.prediction import Consumer
 from components.trainer.input_plan.speed import sync_rate
+from failures import Failure
 from settings.training import Training
 
 SHAPE, BATCH = (12, 12, 1), 16
@@ -199,6 +200,15 @@ def test_without_a_kept_plan_the_strategy_of_the_checkpoint_goes_on(planner_of, 
     planner = planner_of(RATE, began_with="streaming")
     assert plan_of(planner, late).strategy == "streaming"
     assert not planner.measured
+
+
+def test_a_device_that_is_full_while_measuring_is_reported_as_such(planner_of, quick):
+    def deliver(dataset):
+        raise tf.errors.InternalError(None, None, "Dst tensor is not initialized.")
+
+    planner = dataclasses.replace(planner_of(RATE), deliver=deliver)
+    with pytest.raises(Failure, match=f"a step on {BATCH} images does not fit into the device's"):
+        planner(quick, "memory", "by size")
 
 
 def test_small_data_are_not_measured(planner_of, late):
