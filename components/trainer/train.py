@@ -59,6 +59,7 @@ def train(
     batches = _batches(job, graph)
     options = _feed_options(job, chosen)
     given = first_weights.read(job.recipe.model.weights)
+    validation = _validation(batches, job.split_files("validation"), training, options)
     loop = prepare(
         training,
         build_model=functools.partial(
@@ -72,8 +73,8 @@ def train(
             given,
         ),
         training_input=functools.partial(batches, train_files, training=True),
-        options=options,
-        validation=_validation(batches, job.split_files("validation"), training, options),
+        options=_beside(validation, options),
+        validation=validation,
         checkpoints=checkpoints,
         log=log,
         devices=chosen,
@@ -150,3 +151,11 @@ def _validation(
     if size == wanted:
         return made
     return batches(files, training=False, batch_size=size, options=options)
+
+
+def _beside(validation: Input | None, options: FeedOptions) -> FeedOptions:
+    """The options with what the validation split leaves of the memory that is allowed."""
+    limit = options.memory_limit_bytes
+    if limit is None or not validation:
+        return options  # What is free counts when it is asked for.
+    return dataclasses.replace(options, memory_limit_bytes=max(0, limit - validation.decoded_bytes))

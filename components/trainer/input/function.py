@@ -66,6 +66,11 @@ class Input:
         return self.order.steps_per_epoch
 
     @property
+    def decoded_bytes(self) -> int:
+        """What decoded examples take of memory for as long as this lives."""
+        return self.examples * self.source.row_bytes if self.strategy == "memory" else 0
+
+    @property
     def element_spec(self) -> tuple[tf.TensorSpec, ...]:
         return self.dataset.element_spec
 

@@ -156,6 +156,17 @@ def test_no_more_images_are_in_memory_together_than_in_a_part_of_a_step(
 
 
 @pytest.mark.slow
+def test_both_splits_together_take_no_more_memory_than_is_allowed(train_in, digits):
+    of_one = len(digits.transformed("train")[0][0]) + 8  # pixels and an int64 label
+    # What the files' sizes tell before they are read is a third more.
+    training, validation = (1.4 * of_one * len(SPLITS[one]) for one in ("train", "validation"))
+    for allowed, words in ((training + validation, "fit into"), (training, "exceed")):
+        given = {"memory_limit_mb": allowed / 2**20, "probe_seconds": 0}
+        run = train_in(words, model=LINEAR, epochs=1, input=given)
+        assert words in run.history["input"]
+
+
+@pytest.mark.slow
 def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_in):
     # Steps this long leave the first epoch's weights soon and never come back.
     keys = {"learning_rate": 3.0, "optimizer": "sgd", "early_stopping_patience": 1}

@@ -133,7 +133,7 @@ def test_four_workers_of_unequal_memory_train_as_one_does_to_the_same_weights_an
     np.testing.assert_allclose(metrics(chief), alone.metrics, rtol=TOLERANCE)
     assert (chief / "model" / "Format-Serving" / "saved_model.pb").exists()
     assert not (tmp_path / "worker_1").exists()
-    assert "fit into the 104.9 MB allowed" in history(chief)["input"]
+    assert "fit into the 104.8 MB allowed" in history(chief)["input"]
     # There was a sleeping thread for each sum over the workers, of which a step has many.
     threads = [int(count) for log in logs for count in re.findall(r"^threads (\d+)$", log, re.M)]
     assert len(threads) == 4
