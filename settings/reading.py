@@ -16,7 +16,7 @@ from settings import first_weights, mistakes, own_code, partner_keys, run_parame
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
-from settings.training_mistakes import mistakes_in
+from settings.training_mistakes import mistakes_in, mistakes_in_trials
 
 
 class _Loader(yaml.SafeLoader):
@@ -204,11 +204,14 @@ def _check_metrics(configuration, places, file):
 
 
 def _check_training(configuration, places, file):
-    """A recipe must fit the examples."""
-    for key, mistake in mistakes_in(configuration.training, configuration.data):
+    """A recipe must fit the examples, and the Tuner's trials."""
+    training, tuner = configuration.training, configuration.tuner
+    in_trials = mistakes_in_trials(training, tuner.epochs) if tuner else ()
+    # What the Tuner tries takes the place of what is given.
+    kept = [one for one in in_trials if not _tried(configuration, ("training", one[0]))]
+    for key, mistake in (*mistakes_in(training, configuration.data), *kept):
         path = ("training", *key.split("."))
         raise ConfigurationError(f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}")
-    training = configuration.training
     # A user's network may load weights by itself.
     at_random = not (_weights(configuration) or own_code.is_own(configuration.model.name))
     path, wrong = ("training", "freeze_epochs"), training.freeze_epochs

@@ -29,6 +29,19 @@ def mistakes_in(training: Training, data: Data) -> Iterator[tuple[str, str]]:
         yield from _for_masks(training, data.mask_classes)
 
 
+def mistakes_in_trials(training: Training, epochs: int) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong with it) of what trials of so many epochs would tell nothing about."""
+    warmup, frozen = training.warmup_epochs or 0, training.freeze_epochs
+    if warmup > epochs:
+        by, reason = training.origin("warmup_epochs"), "trials end before the rate has risen"
+        allowed = f"at most tuner.epochs, {epochs}"
+        yield "warmup_epochs", f"given {warmup:g}{by}; {reason}; allowed: {allowed}"
+    if epochs <= frozen < training.epochs:
+        by, reason = training.origin("freeze_epochs"), "trials end before these layers train"
+        allowed = f"fewer than tuner.epochs, {epochs}, or all of training.epochs"
+        yield "freeze_epochs", f"given {frozen}{by}; {reason}; allowed: {allowed}"
+
+
 def _for_masks(training: Training, classes: Iterable[str]) -> Iterator[tuple[str, str]]:
     if training.mixup:
         by = training.origin("mixup")

@@ -16,7 +16,7 @@ from settings.preprocessing import Preprocessing
 from settings.replace import replaced
 from settings.section import Section
 from settings.training import Recipe
-from settings.training_mistakes import mistakes_in
+from settings.training_mistakes import mistakes_in, mistakes_in_trials
 from settings.types_in_words import type_at
 
 _OF_TRAINING = (
@@ -157,7 +157,10 @@ def mistake_in(
             except Failure as failure:
                 tried_with = "" if str(failure).startswith(key) else f"{key}: tries {value!r}; "
                 return f"search_space {tried_with}{failure}"
-            for wrong, mistake in mistakes_in(varied.training, data):
+            for wrong, mistake in (
+                *mistakes_in(varied.training, data),
+                *mistakes_in_trials(varied.training, tuner.epochs),
+            ):
                 if f"training.{wrong}" == key:
                     return f"search_space {key}: {mistake}"
     return None

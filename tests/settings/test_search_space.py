@@ -68,8 +68,18 @@ def test_a_search_space_is_read():
         ([RATE, "tuner.trials=0"], "tuner.trials: given 0"),
         ([RATE, "tuner.stop_poor_after=2", "tuner.epochs=2"], "allowed: fewer than tuner.epochs"),
         (
+            ["tuner.search_space={training.freeze_epochs: {min: 0, max: 1}}"],
+            "training.freeze_epochs: given 1, and model.weights is missing",
+        ),
+        (
             ["tuner.search_space={training.freeze_epochs: {min: 0, max: 2}}"],
-            "training.freeze_epochs: given 2, and model.weights is missing",
+            "search_space training.freeze_epochs: given 2; trials end before these layers train"
+            "; allowed: fewer than tuner.epochs, 2, or all of training.epochs",
+        ),
+        (
+            ["tuner.search_space={training.warmup_epochs: {choices: [1, 2.5]}}"],
+            "search_space training.warmup_epochs: given 2.5; trials end before the rate has risen; "
+            "allowed: at most tuner.epochs, 2",
         ),
         (
             [SEVERAL, "tuner.search_space={training.sampling: {choices: [shuffled, balanced]}}"],
@@ -90,3 +100,23 @@ def test_a_search_that_cannot_be_done_is_refused_in_one_line(overrides, expected
     [line] = mistakes(DIGITS, *TUNER, *overrides)
     assert "tuner" in line
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [("warmup_epochs", 3, "at most tuner.epochs, 2"), ("freeze_epochs", 2, "fewer than tuner.ep")],
+)
+def test_trials_too_short_for_what_the_training_begins_with_are_refused(key, value, allowed):
+    given = [*TUNER, RATE, "training.epochs=30", f"training.{key}={value}"]
+    [line] = mistakes(DIGITS, *given)
+    assert line.startswith(f"--set: training.{key}: given {value}; trials end ")
+    assert f"allowed: {allowed}" in line
+
+
+def test_what_the_trials_replace_or_the_training_never_ends_may_be_longer(tmp_path):
+    weights = tmp_path / "some.weights.h5"
+    weights.write_bytes(b"")
+    backbone = ["model={name: backbone}", f"model.weights={weights}", "training.epochs=30"]
+    short = "tuner.search_space={training.warmup_epochs: {choices: [0, 1]}}"
+    assert load(DIGITS, [*backbone, *TUNER, short, "training.warmup_epochs=3"]).tuner
+    assert load(DIGITS, [*backbone, *TUNER, RATE, "training.freeze_epochs=30"]).tuner
