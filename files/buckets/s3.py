@@ -4,6 +4,8 @@ import base64
 import hashlib
 import os
 import socket
+from collections.abc import Sequence
+from typing import Any
 
 import aiohttp
 import botocore.exceptions
@@ -105,9 +107,14 @@ class Store:
             if _md5(path) == digest:
                 return True
         else:
-            # All parts but the last have the size of the first.
-            first = self._s3.call_s3("head_object", Bucket=bucket, Key=stored.key, PartNumber=1)
-            if _md5_of_parts(path, first["ContentLength"]) == stored.tag:
+            first = self._part(bucket, stored.key, 1)
+            sizes = [first["ContentLength"]] * int(parts)
+            # Most uploads have parts of one size, but S3 does not ask for it.
+            if _md5_of_parts(path, sizes) == stored.tag:
+                return True
+            others = range(2, first.get("PartsCount", int(parts)) + 1)
+            sizes[1:] = [self._part(bucket, stored.key, n)["ContentLength"] for n in others]
+            if _md5_of_parts(path, sizes) == stored.tag:
                 return True
         found = self._s3.call_s3("head_object", Bucket=bucket, Key=stored.key)
         encrypted = "SSECustomerAlgorithm" in found or "kms" in found.get(
@@ -115,6 +122,9 @@ class Store:
         )
         unchanged = found["ETag"].strip('"') == stored.tag
         return encrypted and unchanged and os.path.getsize(path) == found["ContentLength"]
+
+    def _part(self, bucket: str, key: str, number: int) -> dict[str, Any]:
+        return self._s3.call_s3("head_object", Bucket=bucket, Key=key, PartNumber=number)
 
 
 def _file_system():
@@ -193,13 +203,13 @@ def _md5(path: str) -> str:
         return hashlib.file_digest(file, _new_md5).hexdigest()
 
 
-def _md5_of_parts(path: str, size: int) -> str:
-    digests, count = b"", 0
+def _md5_of_parts(path: str, sizes: Sequence[int]) -> str:
+    """The ETag of a file that was uploaded in parts of these bytes; "" where they do not fit."""
     with open(path, "rb") as file:
-        while part := file.read(size):
-            digests += _new_md5(part).digest()
-            count += 1
-    return f"{_new_md5(digests).hexdigest()}-{count}"
+        digests = b"".join(_new_md5(file.read(size)).digest() for size in sizes)
+        if file.read(1):
+            return ""
+    return f"{_new_md5(digests).hexdigest()}-{len(sizes)}"
 
 
 def _new_md5(data: bytes = b""):

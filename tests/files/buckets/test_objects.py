@@ -2,6 +2,7 @@
 
 import os
 
+import fsspec
 import pytest
 
 from files import places, writing
@@ -56,6 +57,19 @@ def test_a_large_file_goes_up_in_parts_and_comes_back_checked(bucket, tmp_path):
 
     objects.fetch(f"{bucket.address}/large", str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == content
+
+
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
+@pytest.mark.parametrize("sizes", [[5, 6, 5, 1], [7, 5, 6], [8]])
+def test_an_object_of_unequal_parts_is_fetched(bucket, tmp_path, sizes):
+    parts = [bytes([number]) * (size << 20) for number, size in enumerate(sizes)]
+    # A part is what its buffer holds as soon as that is a block.
+    client = fsspec.filesystem("s3", skip_instance_cache=True)
+    with client.open(f"{bucket.name}/object", "wb", block_size=5 << 20) as file:
+        for part in parts:
+            file.write(part)
+    objects.fetch(f"{bucket.address}/object", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == b"".join(parts)
 
 
 def test_a_file_that_is_here_in_part_is_gone_on_with(bucket, tmp_path, monkeypatch):
