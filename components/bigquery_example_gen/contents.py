@@ -128,6 +128,6 @@ def _check_any(part: Part, place: str) -> None:
         raise Failure(
             f"{place}: there are no rows to read. Correct what data names, then run again."
         )
-    if not part.pictures or not part.rows:
+    if not any(row.image_path in part.pictures for row in part.rows):
         why = "; ".join(line.removeprefix("warning: ") for line in remarks(part.findings))
         raise Failure(f"{place}: no row has a whole image and a label: {why}. {NEXT_STEP}")

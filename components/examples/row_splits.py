@@ -37,6 +37,10 @@ def laid_out(
         that there is not.
     """
     rows = [row for row in table.rows if row.image_path in pictures]
+    if not rows:
+        raise Failure(
+            f"{place}: none of its {len(table.rows):,} rows has a whole image. {_NEXT_STEP}"
+        )
     unmasked = [row.image_path for row in rows if has_masks and row.mask_path not in pictures]
     rows = [row for row in rows if not has_masks or row.mask_path in pictures]
     if not rows:

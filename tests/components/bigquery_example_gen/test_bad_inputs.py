@@ -6,6 +6,7 @@ import pytest
 from failures import Failure
 from settings.bigquery_source import BigquerySource
 from tests.bucket_servers import free_port
+from tests.components.source_images import mask_bytes
 
 VIEW = {"type": "VIEW"}
 ELSEWHERE = {"table": "my-project.pets.elsewhere"}
@@ -154,6 +155,14 @@ def test_what_cannot_be_read_is_one_line_and_leaves_nothing(
     assert len(str(refused.value).splitlines()) == 1
     files = (path for path in (tmp_path / "examples").rglob("*") if path.is_file())
     assert not list(files)
+
+
+def test_masks_without_a_whole_image_are_no_examples(bigquery_server, rows, ingest):
+    for row in rows:
+        row |= {"image": b"nonsense", "mask": mask_bytes(row["id"])}
+    bigquery_server.put("pets.photos", rows)
+    with pytest.raises(Failure, match="no row has a whole image and a label: 120 broken images"):
+        ingest({"mask_feature": "mask", "mask_classes": {"ground": 0, "tree": 1}})
 
 
 def test_a_table_that_memory_cannot_hold_is_refused_unless_a_condition_picks_rows(
