@@ -71,6 +71,12 @@ def png(size, colour, depth, interlaced=False, line_filter=0, before=b"", behind
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def png_of_a_damaged_text(size, colour) -> bytes:
+    """A PNG of good pixels whose compressed XMP is damaged."""
+    text = b"XML:com.adobe.xmp\0\0" + zlib.compress(b"")[:2] + b"nonsense"
+    return png(size, colour, 8, before=chunk(b"zTXt", text))
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     checksum = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.image_decode import decode_image
+from components.image_decode import UNDECODABLE, decode_image
 from components.mask_decode import decode_mask
 from components.tasks.segmentation import mask_ops
 from components.transform.job import Job, Shard
@@ -81,7 +81,7 @@ def check_records(serialized: Sequence[bytes], first: int, shard: Shard, job: Jo
                 decode_image(one, job.options.channels, job.options.exif_orientation)
                 for one in images[:1]
             ]
-        except tf.errors.InvalidArgumentError:
+        except UNDECODABLE:
             continue
         sizes = [picture.shape[:2] for picture in decoded]
         if len(sizes) == 2 and not mask_ops.same_proportions(*sizes):
@@ -128,7 +128,7 @@ def _first_values(job: Job) -> list[int | str]:
                     found = np.unique(colours, axis=0)[:_MOST_NAMED]
                     return [f"#{bytes(colour).hex()}" for colour in found]
                 return np.unique(decode_mask(tf.constant(mask)).numpy())[:_MOST_NAMED].tolist()
-            except tf.errors.InvalidArgumentError:
+            except UNDECODABLE:
                 continue
     return []
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.transform.reading import read_mask_pixels
 from failures import Failure
+from tests.components.pictures import png_of_a_damaged_text
 from tests.components.turned_variants import exif
 
 ON_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading")
@@ -150,6 +151,14 @@ def test_images_with_corrupt_masks_are_dropped(workplace, splits, record, make):
     kept = transform(workplace, splits, on_corrupt_image="drop", max_dropped=2)
     assert (len(pairs(kept, "train")), len(pairs(kept, "test"))) == (10, 3)
     assert kept.property("dropped") == {"train": 1, "test": 2}
+
+
+@pytest.mark.slow
+def test_an_image_whose_text_with_exif_is_damaged_is_dropped(workplace, splits, make):
+    image, mask = png_of_a_damaged_text((9, 9), colour=2), make.encode(values(0, 9, 9))
+    splits["train"][2] = raw_example(image, mask)
+    kept = transform(workplace, splits, on_corrupt_image="drop", max_dropped=1)
+    assert kept.property("dropped") == {"train": 1, "test": 0}
 
 
 @pytest.mark.slow
