@@ -138,6 +138,7 @@ def _judged(configuration, examples, schema, transform, trainer):
             model=model,
             champion=champion.outputs["champion"],
             features=features,
+            preprocessing=configuration.preprocessing,
             serving=configuration.serving,
             **given,
         )

@@ -16,8 +16,9 @@ from files import tfrecords
 
 # A serving graph decodes image after image on one core; two batches use what it leaves.
 _AT_ONCE = 2
-# A model of grey images decodes fewer kinds of them than one of colour does.
-_CHANNELS = (3, 1)
+# Channels, and whether images are turned. A model of grey images decodes fewer kinds of them than
+# one of colour does, and a model that turns none can do with damaged EXIF.
+_READINGS = ((3, False), (3, True), (1, False), (1, True))
 _UNNAMED = "its graph does not say why"
 # TensorFlow quotes a record that it cannot parse, whose bytes are often not UTF-8.
 _UNUSABLE = (*UNDECODABLE, UnicodeDecodeError)
@@ -74,11 +75,12 @@ class CountShard:
           Failure: a model cannot answer the rest either.
         """
         features = self._plan.features
-        for channels in _CHANNELS:
+        for channels, exif_orientation in _READINGS:
             good, corrupt = split_corrupt(
                 batch.serialized,
                 features.image_feature,
                 channels,
+                exif_orientation,
                 features.mask_feature,
                 features.mask_colours,
             )

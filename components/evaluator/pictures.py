@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components.evaluator.worst_examples import suffix
-from components.image_decode import decode_image
+from components.image_decode import UNDECODABLE, decode_image
 from components.mask_palette import mask_image
 
 MOST_BYTES = 60_000  # of an image that is kept as it is
@@ -19,9 +19,13 @@ def shown(encoded: bytes) -> bytes:
     """The image as it is, or shrunk, as PNG or JPEG, when it is large or in another format."""
     if suffix(encoded) and len(encoded) <= MOST_BYTES:
         return encoded
-    # Turned, as a browser turns what it gets as it is.
-    pixels = decode_image(tf.constant(encoded), 3, exif_orientation=True).numpy()
-    return _small(Image.fromarray(pixels))
+    try:
+        # Turned, as a browser turns what it gets as it is.
+        pixels = decode_image(tf.constant(encoded), 3, exif_orientation=True)
+    except UNDECODABLE:
+        # A model that turns no images can do with damaged EXIF.
+        pixels = decode_image(tf.constant(encoded), 3, exif_orientation=False)
+    return _small(Image.fromarray(pixels.numpy()))
 
 
 def segmented(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict[str, bytes]:

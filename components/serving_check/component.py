@@ -18,6 +18,7 @@ from failures import Failure
 from files import writing
 from files.strict_json import text_of
 from settings.data import Features
+from settings.preprocessing import Preprocessing
 from settings.serving import Serving
 
 BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
@@ -30,6 +31,7 @@ def ServingCheck(
     champion: InputArtifact[Model],
     infra_blessing: OutputArtifact[InfraBlessing],
     features: Features,
+    preprocessing: Preprocessing,
     serving: Serving,
     transformed_examples: InputArtifact[Examples] = None,
     split: Parameter[str] = "test",
@@ -50,6 +52,7 @@ def ServingCheck(
         `summary` and serving.json give the causes, latency and memory. What the Pusher is to put
         beside the model is below beside/: with `serving.warm_up` requests, with `serving.export`
         files in other formats.
+      preprocessing: which images Transform dropped as corrupt depends on it.
       transformed_examples: of Transform, by which tflite_int8 chooses its ranges.
       large_batch: requests in the large batch, > 0.
 
@@ -62,6 +65,7 @@ def ServingCheck(
     asked = requests.from_examples(
         split_folder(examples, split, "ServingCheck"),
         features,
+        preprocessing,
         len(expected["answers"]),
     )
     places = {"challenger": path}

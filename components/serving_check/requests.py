@@ -13,12 +13,12 @@ from components.transform.corrupt_images import corruption
 from files import tfrecords
 from files.places import files_in
 from settings.data import Features
+from settings.preprocessing import Preprocessing
 
 CLASSIFY = ("serving_default", "serve_examples")  # encoded images, raw Examples
 TRANSFORM = "transform_features"
 # (signature, texts, keep) -> {output: the last `keep` of the answers to the batch of texts}
 Ask = Callable[[str, Sequence[bytes], int], Mapping[str, np.ndarray]]
-_CHANNELS = 3  # An image that decodes to grey also decodes to colour.
 _CORRUPT = b"\x89PNG\r\n\x1a\nthis is not a picture"
 _TIME_BUDGET = 0.3  # seconds of latency measurement a model
 
@@ -30,13 +30,21 @@ class Requests(NamedTuple):
     corrupt: Mapping[str, bytes]  # a request with a corrupt image
 
 
-def from_examples(split_uri: str, features: Features, most: int) -> Requests:
+def from_examples(
+    split_uri: str, features: Features, preprocessing: Preprocessing, most: int
+) -> Requests:
     """Requests of the first `most` Examples of the first TFRecord shard.
 
     Examples with a corrupt image or mask are skipped, as Transform dropped them.
     """
     image_feature = features.image_feature
-    read = image_feature, _CHANNELS, features.mask_feature, features.mask_colours
+    read = (
+        image_feature,
+        preprocessing.channels,
+        preprocessing.exif_orientation,
+        features.mask_feature,
+        features.mask_colours,
+    )
     records = tfrecords.records(files_in(split_uri)[0])
     sound = (record for record in records if corruption(record, *read) is None)
     examples = list(itertools.islice(sound, most))

@@ -38,6 +38,7 @@ def split_corrupt(
     serialized: Sequence[bytes],
     image_feature: str,
     channels: int = 3,
+    exif_orientation: bool = True,
     mask_feature: str | None = None,
     mask_colours: Sequence[int] = (),
 ) -> tuple[list[int], list[tuple[int, str]]]:
@@ -45,6 +46,7 @@ def split_corrupt(
 
     Args:
       channels: 1 (grey) or 3 (colour), as the transform graph decodes.
+      exif_orientation: whether that turns images, so that damaged EXIF is damage of the image.
       mask_feature: None: there are no masks.
       mask_colours: of its classes, as `decode_mask` takes them.
 
@@ -54,7 +56,9 @@ def split_corrupt(
     """
     good, corrupt = [], []
     for position, record in enumerate(serialized):
-        reason = corruption(record, image_feature, channels, mask_feature, mask_colours)
+        reason = corruption(
+            record, image_feature, channels, exif_orientation, mask_feature, mask_colours
+        )
         if reason is None:
             good.append(position)
         else:
@@ -66,6 +70,7 @@ def corruption(
     record: bytes,
     image_feature: str,
     channels: int,
+    exif_orientation: bool,
     mask_feature: str | None = None,
     mask_colours: Sequence[int] = (),
 ) -> str | None:
@@ -73,7 +78,9 @@ def corruption(
 
     Arguments as for `split_corrupt`.
     """
-    reason = _flaw(record, image_feature, lambda image: decode_image(image, channels, True))
+    reason = _flaw(
+        record, image_feature, lambda image: decode_image(image, channels, exif_orientation)
+    )
     if reason is None and mask_feature is not None:
         mask_reason = _flaw(record, mask_feature, lambda mask: decode_mask(mask, mask_colours))
         reason = mask_reason and f"its mask: {mask_reason}"

@@ -134,6 +134,7 @@ def transform_batch(
             serialized,
             job.features.image_feature,
             job.options.channels,
+            job.options.exif_orientation,
             job.features.mask_feature,
             job.features.mask_colours,
         )

@@ -16,6 +16,7 @@ from components.trainer.temperature import Calibration
 from failures import Failure
 from tests.components.evaluator.brightness_model import LEVELS, example
 from tests.components.evaluator.conftest import PETS
+from tests.components.pictures import png_of_a_damaged_text
 
 OWLS_FOR_DOGS = {"answers": [0, 2, 2]}  # takes every dog for an owl
 
@@ -292,6 +293,21 @@ def test_corrupt_images_are_dropped_up_to_the_limit(workshop, pets):
         workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=1)
     with pytest.raises(Failure, match="record 0 of data_tfrecord-00000-of-00002"):
         workshop.evaluate(examples, model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turned", [False, True])
+def test_damaged_exif_is_evaluated_by_a_model_that_does_not_read_it(workshop, pets, turned):
+    image = png_of_a_damaged_text((4, 4), colour=0)
+    [damaged, broken] = [tf.train.Example.FromString(pets[-1]) for _ in range(2)]
+    damaged.features.feature["image"].bytes_list.value[0] = image
+    broken.features.feature["image"].bytes_list.value[0] = b"no picture"
+    examples = workshop.examples([one.SerializeToString() for one in (damaged, broken)] + pets)
+    model = workshop.model("m", PETS, any_format=turned)
+    result = workshop.evaluate(examples, model, on_corrupt_image="drop", max_dropped=2)
+    dropped = 2 if turned else 1
+    expected = f"accuracy 1.0000 on {12 - dropped} examples; corrupt images dropped: {dropped}"
+    assert result.summary == expected
 
 
 @pytest.mark.slow

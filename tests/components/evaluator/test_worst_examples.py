@@ -19,6 +19,7 @@ from components.evaluator.worst_examples import MOST, offer, worst_of
 from settings.data import Features
 from tests.components.evaluator import shade_model
 from tests.components.evaluator.brightness_model import LEVELS, encoded_image, example
+from tests.components.pictures import png_of_a_damaged_text
 
 NAMES = tuple("abcdefghijklmnop")
 
@@ -133,6 +134,12 @@ def test_a_large_image_is_shrunk_to_one_that_a_browser_shows(kind):
         assert image.format in ("JPEG", "PNG")
         assert max(image.size) <= MOST_SIDE
         assert image.width / image.height == pytest.approx(0.75, abs=0.01)
+
+
+def test_a_large_image_of_damaged_exif_is_shown_as_it_is_stored():
+    small = shown(png_of_a_damaged_text((200, 150), colour=2))
+    with Image.open(io.BytesIO(small)) as image:
+        assert image.size == (150, 200)
 
 
 def test_large_segmented_images_and_masks_are_shrunk_together():

@@ -21,6 +21,8 @@ from tests.components.serving_check.small_models import (
     save_model,
 )
 
+PREPROCESSING = {"height": 8, "width": 8, "channels": 1}  # The models have a size of their own.
+
 
 class Room:
     """A folder with Examples, and the check of one model after the other in it."""
@@ -79,7 +81,7 @@ class Room:
         artifacts |= {"transformed_examples": transformed} if transformed else {}
         made = ServingCheck(
             **{name: channel_utils.as_channel([given]) for name, given in artifacts.items()},
-            **config,
+            **PREPROCESSING | config,
         )
         made.executor_spec.executor_class().Do(
             {name: [given] for name, given in artifacts.items()},

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
@@ -10,7 +11,8 @@ from components.model_store.model_files import model_fingerprint
 from files import tfrecords
 from settings.data import Features
 from settings.serving import Serving
-from tests.components.serving_check.small_models import LABELS, encoded, example
+from tests.components.pictures import png_of_a_damaged_text
+from tests.components.serving_check.small_models import LABELS, SIDE, encoded, example
 
 
 @pytest.mark.slow
@@ -82,6 +84,18 @@ def test_an_example_with_a_corrupt_mask_that_transform_dropped_is_no_request(roo
     shard.write_bytes(corrupt + shard.read_bytes())
     features = Features.of(mask_feature="mask", mask_classes={"dark": 0, "bright": 255})
     summary, _, _ = room.check(room.model(task="segmentation"), features=features)
+    assert summary.startswith("serves: p50 ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_example_of_damaged_exif_is_a_request_where_transform_kept_it(room, pictures, turned):
+    image = png_of_a_damaged_text((SIDE, SIDE), colour=0)
+    if not turned:  # The Trainer answered it.
+        room.pictures = np.stack([tf.io.decode_png(image)[..., 0], *pictures[:-1]])
+    [shard] = (room.folder / "examples" / "Split-test").iterdir()
+    shard.write_bytes(tfrecords.frame(example(image)) + shard.read_bytes())
+    summary, _, _ = room.check(room.model(), exif_orientation=turned)
     assert summary.startswith("serves: p50 ")
 
 

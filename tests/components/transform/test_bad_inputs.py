@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from failures import Failure
+from tests.components.pictures import png_of_a_damaged_text
 from tests.components.transform.conftest import raw_examples, serve
 
 
@@ -43,6 +44,14 @@ def test_corrupt_images_are_dropped_and_counted(workplace, make):
     assert sorted(transformed.split("train")) == sorted(expected)
     pixels = np.concatenate([np.frombuffer(image, np.uint8) for image, _ in expected])
     np.testing.assert_allclose(transformed.pixel_statistics["mean"], [pixels.mean()])
+
+
+@pytest.mark.slow
+def test_damaged_exif_that_is_not_read_is_kept_beside_a_corrupt_image(workplace, make):
+    sound = make.example(png_of_a_damaged_text((9, 9), colour=2), 1)
+    raw = workplace.raw({"train": [sound, *with_corrupt(make, 4, at=(0,))]}, files=1)
+    transformed = workplace.run(raw, exif_orientation=False, on_corrupt_image="drop", max_dropped=1)
+    assert transformed.property("counts") == {"train": 4}
 
 
 @pytest.mark.slow

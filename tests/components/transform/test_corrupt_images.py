@@ -8,6 +8,7 @@ import pytest
 from components.transform.corrupt_images import CorruptImage, enforce_policy, reasons, split_corrupt
 from failures import Failure
 from settings.preprocessing import Preprocessing
+from tests.components.pictures import png_of_a_damaged_text
 
 
 def png_of_claimed_size(width: int, height: int) -> bytes:
@@ -57,6 +58,13 @@ def test_what_does_not_decode_is_told_with_its_reason(make, name, reason):
     assert reason in why
     assert "node" not in why
     assert "\n" not in why
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_damaged_exif_is_damage_only_where_images_are_turned_by_it(make, turned):
+    records = [make.example(png_of_a_damaged_text((9, 9), colour=2)), make.example(b"no picture")]
+    _, corrupt = split_corrupt(records, "image", exif_orientation=turned)
+    assert [position for position, _ in corrupt] == ([0, 1] if turned else [1])
 
 
 def test_reasons_are_counted_by_kind():
