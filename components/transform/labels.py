@@ -72,7 +72,8 @@ def check_records(
 
 def write_assets(counts: Counter[int], vocabulary_file: str, job: Job) -> None:
     """Writes how many examples of the training split have each class."""
-    with tf.io.gfile.GFile(vocabulary_file) as file:
-        names = file.read().splitlines()
+    with tf.io.gfile.GFile(vocabulary_file, "rb") as file:
+        # Of bytes: a name may hold what Unicode takes for a line break.
+        names = [line.decode() for line in file.read().splitlines()]
     content = {"examples": {name: counts[number] for number, name in enumerate(names)}}
     writing.write(f"{job.graph_uri}/{LABEL_STATISTICS}", text_of(content))

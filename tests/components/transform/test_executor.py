@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.transform import pixel_statistics
+from components.transform.reading import read_class_counts
 from failures import Failure
 from files import places
 from tests.components.transform.conftest import raw_examples, serve
@@ -127,6 +128,15 @@ def test_class_names_replace_the_ids_and_without_a_training_example_they_are_no_
     )
     assert transformed.labels == ["zebra", "ant", "bee"]
     assert [label for _, label in transformed.split("test")] == [1, -1, -1, -1, 2]
+
+
+@pytest.mark.slow
+def test_examples_are_counted_by_class_where_a_name_has_a_line_break_of_unicode(workplace):
+    names = ["ant", "bee\u2028\x85", "cow"]
+    train = raw_examples(9, seed=0, labels=(0, 1, 1, 2, 2, 2))
+    transformed = workplace.run(workplace.raw({"train": train}, class_names=names))
+    counted = read_class_counts(transformed.graph.uri)
+    assert counted == dict(zip(names, (2, 4, 3), strict=True))
 
 
 @pytest.mark.slow
