@@ -15,6 +15,7 @@ _SPECIAL = [  # by bit depth and kind of colour: a palette, or 16 bits
     for both in ((1, 3), (2, 3), (4, 3), (8, 3), (16, 0), (16, 2), (16, 4), (16, 6))
 ]
 _MOST = 255  # the highest value of a mask, and that of no class
+_IN_COLOUR = "The mask is in colour: give each class a colour in mask_classes, or use grey levels"
 # TensorFlow's factor, by bit depth.
 _SCALES = (255, 255, 85, 85, 17, 17, 17, 17, 1)
 
@@ -71,17 +72,22 @@ def _decode(encoded: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     image = tf.io.decode_image(readable, expand_animations=False)
     channels = tf.shape(image)[-1]
     colours = image[..., : channels - 1 + channels % 2]  # without the alpha channel
-    grey = tf.reduce_max(colours, axis=-1, keepdims=True)
-    is_grey = tf.reduce_all(colours == grey)
-    message = "The mask is in colour: give each class a colour in mask_classes, or use grey levels"
-    return tf.ensure_shape(grey, (None, None, 1)) + _zero_if(is_grey, message)
+    grey, is_grey = _levels(colours)
+    return grey + _zero_if(is_grey, _IN_COLOUR)
 
 
 def _small(encoded: tf.Tensor) -> tf.Tensor:
-    mask = tf.ensure_shape(tf.io.decode_png(encoded, 1, tf.uint16), (None, None, 1))
-    most = tf.reduce_max(tf.cast(mask, tf.int32))
-    message = ["The mask holds ", tf.strings.as_string(most), f", and values go up to {_MOST}"]
-    return tf.cast(mask, tf.uint8) + _zero_if(most <= _MOST, tf.strings.join(message))
+    mask, is_grey = _levels(tf.cast(tf.io.decode_png(encoded, 3, tf.uint16), tf.int32))
+    most = tf.reduce_max(mask)
+    above = ["The mask holds ", tf.strings.as_string(most), f", and values go up to {_MOST}"]
+    message = tf.where(is_grey, tf.strings.join(above), _IN_COLOUR)
+    return tf.cast(mask, tf.uint8) + _zero_if(is_grey & (most <= _MOST), message)
+
+
+def _levels(colours: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """(height, width, 1) grey levels, and whether all colours, (height, width, any), are grey."""
+    grey = tf.ensure_shape(tf.reduce_max(colours, axis=-1, keepdims=True), (None, None, 1))
+    return grey, tf.reduce_all(colours == grey)
 
 
 def _zero_if(holds: tf.Tensor, message: tf.Tensor | str) -> tf.Tensor:

@@ -80,6 +80,25 @@ def test_values_that_are_no_uint8_are_refused_with_the_value(decode, value):
         decode(encoded)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("decode", [decode_mask, IN_A_GRAPH], ids=["eagerly", "in a graph"])
+def test_grey_levels_in_16_bits_are_values_with_colours_and_alpha_too(decode, channels):
+    ids = some_ids(8).astype(np.uint16)
+    written = np.repeat(ids[..., None], channels, axis=-1)
+    if channels in (2, 4):
+        written[..., -1] = 65535
+    encoded = tf.io.encode_png(written)
+    np.testing.assert_array_equal(decode(encoded)[:, :, 0], ids)
+
+
+@pytest.mark.parametrize("alpha", [[], [65535]])
+@pytest.mark.parametrize("decode", [decode_mask, IN_A_GRAPH], ids=["eagerly", "in a graph"])
+def test_colours_of_16_bits_are_not_taken_for_grey_levels(decode, alpha):
+    written = np.array([[[10, 10, 10, *alpha], [100, 200, 300, *alpha]]], np.uint16)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="in colour: give each class a colour"):
+        decode(tf.io.encode_png(written))
+
+
 @pytest.mark.parametrize(
     "broken", [b"", b"no image", with_palette(some_ids(8))[:60], in_16_bits(some_ids(8))[:60]]
 )
