@@ -26,11 +26,16 @@ _DROPPED = (
 _AGAIN = {str(code) for code in (408, 409, 429, 500, 502, 503, 504)}
 _FIELDS = "items(name,size,md5Hash,crc32c),prefixes,nextPageToken"  # a tenth of all
 _READ_BYTES = 4 << 20
+_UNPACKED = {"br", "deflate", "gzip", "zstd"}  # by the store or by aiohttp
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WAY_TO_CREDENTIALS = (
     "set GOOGLE_APPLICATION_CREDENTIALS, run `gcloud auth application-default login`, or give the "
     "machine a service account"
 )
+
+
+class _Compressed(Exception):
+    """An object of another length and checksum than what arrives of it."""
 
 
 class _Once(GCSFileSystem):
@@ -61,7 +66,19 @@ class Store:
 
     def read(self, bucket: str, key: str, start: int, end: int) -> bytes:
         span = {"Range": f"bytes={start}-{end - 1}"}
-        return self._gcs.call("GET", "b/{}/o/{}", bucket, key, headers=span, alt="media")[1]
+        try:
+            _, data = self._gcs.call("GET", "b/{}/o/{}", bucket, key, headers=span, alt="media")
+        except aiohttp.ClientPayloadError:
+            self._check_not_unpacked(bucket, key)
+            raise
+        if len(data) != end - start:
+            self._check_not_unpacked(bucket, key)
+        return data
+
+    def _check_not_unpacked(self, bucket: str, key: str) -> None:
+        found = self._gcs.call("GET", "b/{}/o/{}", bucket, key, json_out=True)
+        if found.get("contentEncoding") in _UNPACKED:
+            raise _Compressed(found["contentEncoding"])
 
     def put(self, bucket: str, key: str, data: bytes, only_new: bool) -> None:
         mode = "create" if only_new else "overwrite"
@@ -102,6 +119,12 @@ def explained(error: Exception, bucket: str) -> Exception:
         return Exists()
     if isinstance(error, FileNotFoundError):
         return Missing("there is no such object")
+    if isinstance(error, _Compressed):
+        return BucketError(
+            f"its Content-Encoding is {error}, so it is unpacked on its way and cannot be checked; "
+            "upload it without that, or run `gcloud storage objects update "
+            "--clear-content-encoding` on it"
+        )
     if isinstance(error, aiohttp.InvalidURL):
         return BucketError(f"{_EMULATOR} is not a URL, as in http://host:4443")
     code = str(error.code) if isinstance(error, HttpError) else ""

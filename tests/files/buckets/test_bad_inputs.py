@@ -1,11 +1,14 @@
 """What can be wrong with a bucket is one line, which says what to do; a secret is in none."""
 
+import gzip
 import logging
 import os
 
 import pytest
+from gcsfs.core import GCSFileSystem
 
 from failures import Failure
+from files import places
 from files.buckets import objects
 from files.buckets.mirror import Cache, mirror
 from tests.bucket_servers import S3_ENVIRONMENT, answering, free_port
@@ -42,6 +45,17 @@ def refusal(address: str, cache) -> str:
     copies = [path for path in cache.rglob("*") if "files" in path.parts and path.is_file()]
     assert copies == []
     return message
+
+
+@pytest.mark.parametrize("bucket", ["gs"], indirect=True)
+def test_an_object_that_the_store_unpacks_is_named(bucket, quick, tmp_path):
+    client = GCSFileSystem(token="anon", skip_instance_cache=True)
+    packed, encoding = gzip.compress(b"no " * 1000), {"content_encoding": "gzip"}
+    client.pipe_file(f"{bucket.name}/photos/1.png", packed, fixed_key_metadata=encoding)
+    said = f"{bucket.address}/photos/1.png cannot be read: its Content-Encoding is gzip, so it is"
+    assert said in refusal(f"{bucket.address}/photos", tmp_path / "cache")
+    with pytest.raises(Failure, match=said):
+        places.read(f"{bucket.address}/photos/1.png", "")
 
 
 @pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
