@@ -20,12 +20,13 @@ def temporary_folder(folder):
     """Makes `folder` the place of this process's temporary files; removes it at the end.
 
     Args:
-      folder: no other process may use it. What a killed run left in it is removed first.
+      folder: no other process may use it. What a killed run left in it is removed first, where
+        that can be.
     """
     folder = Path(folder).absolute()
     shutil.rmtree(folder, ignore_errors=True)
     _forget_short_name(folder)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # A file that is open on NFS cannot be removed.
     before = os.environ.get("TMPDIR"), tempfile.tempdir
     short = _short_name(folder)
     os.environ["TMPDIR"] = tempfile.tempdir = str(short)

@@ -1,10 +1,12 @@
 """A run leaves nothing in the system's temporary folder, however it ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +80,34 @@ def test_the_next_run_clears_what_a_killed_one_left(system, tmp_path, depth):
         assert list(place.iterdir()) == []
     assert list(system.iterdir()) == []
     assert list(place.parent.iterdir()) == []
+
+
+@pytest.fixture
+def folder_of_a_user():
+    """A folder of a user who cannot do everything, as whom this process goes on."""
+    # The tests' own temporary folder is closed to other users.
+    folder, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()
+    if user == 0:
+        os.chown(folder, 65534, -1)
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+def test_what_cannot_be_removed_stays_and_is_no_obstacle(folder_of_a_user):
+    kept = folder_of_a_user / ".tmp" / "kept"
+    kept.mkdir(parents=True)
+    (kept / "file").touch()
+    kept.chmod(0o555)
+    try:
+        with temporary_folder(folder_of_a_user / ".tmp"):
+            tempfile.mkdtemp()
+        assert list((folder_of_a_user / ".tmp").iterdir()) == [kept]
+    finally:
+        kept.chmod(0o755)
 
 
 @pytest.mark.slow
