@@ -28,8 +28,8 @@ def record_failure(root, run_id, message):
 def run_ids(store):
     """Ids of all runs, oldest first."""
     contexts = store.get_contexts_by_type("pipeline_run")
-    ordered = sorted(contexts, key=lambda context: context.create_time_since_epoch)
-    return [context.name for context in ordered]
+    # Ids rise; the machine's clock may have been set back.
+    return [context.name for context in sorted(contexts, key=lambda context: context.id)]
 
 
 def read_run(store, run_id):

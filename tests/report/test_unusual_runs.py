@@ -1,10 +1,13 @@
 """The report of a run that failed, was killed, is old, or has values that are not numbers."""
 
+import contextlib
 import re
+import sqlite3
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
+from report.files import write_report
 from tests.report.pages import page_of, section
 from tests.report.report_runs import classified
 
@@ -34,6 +37,14 @@ def test_a_run_from_before_fetch_times_were_recorded_has_its_report(root):
     page = page_of(root)
     assert "The training steps took 5.00 s." in page
     assert "to fetch batches" not in page
+
+
+def test_the_newest_run_is_the_last_one_after_the_clock_was_set_back(root):
+    for run_id in ("2026-11-20T02:57:25", "2026-11-19T23:10:00"):
+        root.add_run(run_id, classified())
+    with contextlib.closing(sqlite3.connect(root.folder / "metadata.sqlite")) as table, table:
+        table.execute("UPDATE Context SET create_time_since_epoch = 1000 - id")
+    assert write_report(root.configuration).stem == "2026-11-19T23-10-00"
 
 
 @pytest.mark.parametrize("place", [0, 2, -1])
