@@ -35,7 +35,7 @@ class Outcome:
 
 
 # Of an attempt whose processes are gone though the schedule that began it is not.
-_NOTHING = Outcome(1, {}, "its process was killed or did not start (see what the schedule printed)")
+_NOTHING = Outcome(1, {}, "its process was killed or did not start (output.log may say why)")
 
 
 @dataclasses.dataclass(frozen=True)

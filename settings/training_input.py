@@ -24,8 +24,8 @@ class InputFunction(Section):
     )
     memory_limit_mb: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="MiB that memory and compressed may take, the validation split first, for "
-        "strategy auto to choose them and for feed to try them; a strategy that is named has no "
+        description="MiB that memory and compressed may take for strategy auto to choose them, the "
+        "validation split included, and for feed to try them; a strategy that is named has no "
         "limit; omit for half of the free memory",
     )
     data_service: matching(r"grpc://[\w.-]+:\d{1,5}", "grpc://host:port") | None = Field(

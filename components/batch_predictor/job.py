@@ -127,7 +127,8 @@ def _claim(
         if file.read_text() != text:
             raise Failure(
                 f"--output {folder} holds predictions of another model or other data, or by "
-                "another --reject-below. Name another folder, or remove this one."
+                "another --reject-below or version of this project. Name another folder, or remove "
+                "this one."
             )
     else:
         _write(file, iter([(text, 0)]), lambda _: None)

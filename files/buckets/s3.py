@@ -5,7 +5,6 @@ import hashlib
 import os
 import socket
 from collections.abc import Sequence
-from typing import Any
 
 import aiohttp
 import botocore.exceptions
@@ -102,29 +101,28 @@ class Store:
         An ETag is the MD5 of the content, or of the MD5s of its parts; with a KMS key it is
         neither, and the size alone counts.
         """
-        digest, _, parts = stored.tag.partition("-")
+        count = stored.tag.partition("-")[2]
+        parts = range(1, int(count) + 1) if count.isdecimal() else ()
         if not parts:
-            if _md5(path) == digest:
-                return True
+            is_same = _md5(path) == stored.tag
         else:
-            first = self._part(bucket, stored.key, 1)
-            sizes = [first["ContentLength"]] * int(parts)
-            # Most uploads have parts of one size, but S3 does not ask for it.
-            if _md5_of_parts(path, sizes) == stored.tag:
-                return True
-            others = range(2, first.get("PartsCount", int(parts)) + 1)
-            sizes[1:] = [self._part(bucket, stored.key, n)["ContentLength"] for n in others]
-            if _md5_of_parts(path, sizes) == stored.tag:
-                return True
+            sizes = [self._part_bytes(bucket, stored.key, 1)] * len(parts)
+            is_same = _md5_of_parts(path, sizes) == stored.tag
+        if is_same:
+            return True
         found = self._s3.call_s3("head_object", Bucket=bucket, Key=stored.key)
-        encrypted = "SSECustomerAlgorithm" in found or "kms" in found.get(
-            "ServerSideEncryption", ""
-        )
-        unchanged = found["ETag"].strip('"') == stored.tag
-        return encrypted and unchanged and os.path.getsize(path) == found["ContentLength"]
+        is_changed = found["ETag"].strip('"') != stored.tag
+        if is_changed or os.path.getsize(path) != found["ContentLength"]:
+            return False
+        if "SSECustomerAlgorithm" in found or "kms" in found.get("ServerSideEncryption", ""):
+            return True
+        # Most uploads have parts of one size, but S3 does not ask for it.
+        sizes = [self._part_bytes(bucket, stored.key, number) for number in parts]
+        return _md5_of_parts(path, sizes) == stored.tag
 
-    def _part(self, bucket: str, key: str, number: int) -> dict[str, Any]:
-        return self._s3.call_s3("head_object", Bucket=bucket, Key=key, PartNumber=number)
+    def _part_bytes(self, bucket: str, key: str, number: int) -> int:
+        part = self._s3.call_s3("head_object", Bucket=bucket, Key=key, PartNumber=number)
+        return part["ContentLength"]
 
 
 def _file_system():
