@@ -24,8 +24,8 @@ run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 	@$(PY) -m pipeline run --config $(CONFIG)
 
 # Each worker imports TensorFlow once and takes whole files. On two cores, a third one computes
-# while another waits.
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
+# while another waits. Where one crashes, pytest-xdist would make another and then wait forever.
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 # oneDNN makes large networks faster. For every node of a small graph it looks through all of
 # TensorFlow's kernels, which was a fifth of these tests' time. `make servers` runs with it.
 PLAIN := TF_ENABLE_ONEDNN_OPTS=0
