@@ -1,4 +1,4 @@
-"""Where the work on shards runs: in this process, or on an engine of the section `beam`.
+"""Where the work on shards runs: on this machine, or on an engine of the section `beam`.
 
 Beam's in-memory runner only uses threads of this very process; a pipeline there costs the
 better part of a second before its first record, and saves nothing. On any other runner, as of

@@ -52,19 +52,11 @@ def test_a_process_that_ends_at_the_start_is_reported_in_one_line():
         list(in_processes(Unreadable(), [1], 1))
 
 
-def test_no_process_outlives_the_work(monkeypatch):
-    started = []
-
-    def noted(work, start=in_parallel.started):
-        made = start(work)
-        started.append(made)
-        return made
-
-    monkeypatch.setattr(in_parallel, "started", noted)
+def test_no_process_outlives_the_work(started_works):
     results = in_processes(shard_work.own_number, range(10), 2)
     numbers = {next(results), next(results)}
     results.close()
-    assert len(started) == 2
+    assert len(started_works) == 2
     for number in numbers:
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)

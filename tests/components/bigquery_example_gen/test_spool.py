@@ -4,7 +4,6 @@ import pickle
 
 import pytest
 
-from components import in_parallel
 from components.bigquery_example_gen.spool import SpoolReader, spool_file
 from components.examples import picture_scan
 from components.examples.entries import Entry
@@ -26,18 +25,11 @@ def test_another_process_gets_the_places_of_its_own_images_alone(tmp_path):
 
 @pytest.mark.slow
 def test_several_processes_write_the_rows_that_this_one_would(
-    bigquery_server, rows, ingest, monkeypatch
+    bigquery_server, rows, ingest, cores, started_works, monkeypatch
 ):
     bigquery_server.put("pets.photos", rows)
     alone = pairs_of(ingest())
-    works = []
-
-    def start(work, start=in_parallel.started):
-        works.append(work)
-        return start(work)
-
-    monkeypatch.setattr(in_parallel, "started", start)
-    monkeypatch.setattr(in_parallel, "usable_cores", lambda: 2)
+    cores(2)
     monkeypatch.setattr(picture_scan, "_MANY", 1)
     assert pairs_of(ingest()) == alone
-    assert len(works) == 2
+    assert len(started_works) == 2

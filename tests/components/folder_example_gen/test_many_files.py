@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from components import in_parallel
 from tests.components.source_images import CLASSES, put
 
 MANY = 9000
@@ -22,40 +21,21 @@ def many_photos(tmp_path_factory, many_images) -> Path:
     return folder
 
 
-@pytest.fixture
-def cores(monkeypatch):
-    """A function that gives this process so many cores."""
-    return lambda count: monkeypatch.setattr(in_parallel, "usable_cores", lambda: count)
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """The works of the processes that were started."""
-    works = []
-
-    def start(work, start=in_parallel.started):
-        works.append(work)
-        return start(work)
-
-    monkeypatch.setattr(in_parallel, "started", start)
-    return works
-
-
 def content(examples):
     return {file.name: file.read_bytes() for file in Path(examples.uri).rglob("data_*")}
 
 
 @pytest.mark.slow
 def test_several_processes_write_the_same_shards_and_report_the_same(
-    many_photos, ingest, cores, started
+    many_photos, ingest, cores, started_works
 ):
     cores(1)
     alone = ingest(many_photos)
-    assert not started
+    assert not started_works
     expected, remarks = content(alone), alone.get_string_custom_property("summary")
     assert f"{MANY:,} examples" in remarks
     cores(2)
     together = ingest(many_photos)
-    assert len(started) == 4  # two that read, two that write
+    assert len(started_works) == 4  # two that read, two that write
     assert content(together) == expected
     assert together.get_string_custom_property("summary") == remarks

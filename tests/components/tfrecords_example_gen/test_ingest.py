@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components import in_parallel
 from components.examples.draws import BY_DEFAULT, drawn
 from components.tfrecords_example_gen import contents
 from files import tfrecords
@@ -101,18 +100,14 @@ def test_a_beam_runner_writes_the_same_shards(folder, ingest):
     assert content(ingest(folder, ["--direct_running_mode=multi_threading"])) == here
 
 
-def test_much_is_read_in_several_processes_that_write_the_same_shards(folder, ingest, monkeypatch):
-    here, started = content(ingest(folder)), []
-
-    def start(work, start=in_parallel.started):
-        started.append(work)
-        return start(work)
-
-    monkeypatch.setattr(in_parallel, "started", start)
-    monkeypatch.setattr(in_parallel, "usable_cores", lambda: 2)
+def test_much_is_read_in_several_processes_that_write_the_same_shards(
+    folder, ingest, cores, started_works, monkeypatch
+):
+    here = content(ingest(folder))
+    cores(2)
     monkeypatch.setattr(contents, "_MUCH", 1)
     assert content(ingest(folder)) == here
-    assert len(started) == 4  # two that read, two that write
+    assert len(started_works) == 4  # two that read, two that write
 
 
 def test_no_shard_is_empty_and_there_are_some_to_interleave(folder, ingest):
