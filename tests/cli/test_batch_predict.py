@@ -86,6 +86,7 @@ def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_p
     assert (output / next(iter(first))).stat().st_ino == first[next(iter(first))]
 
 
+@pytest.mark.slow
 def test_an_end_midway_waits_for_no_batch_that_has_not_begun(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "BATCH", 10)
     begun = []

@@ -50,6 +50,7 @@ def test_a_process_sees_its_neighbour_whatever_the_proxy(a_proxy_to_nowhere):
         server.stop(None)
 
 
+@pytest.mark.slow
 def test_tensorflows_own_processes_find_each_other_past_a_proxy(a_proxy_to_nowhere):
     service = tf.data.experimental.service
     with past_proxies():

@@ -100,6 +100,7 @@ def test_a_beam_runner_writes_the_same_shards(folder, ingest):
     assert content(ingest(folder, ["--direct_running_mode=multi_threading"])) == here
 
 
+@pytest.mark.slow
 def test_much_is_read_in_several_processes_that_write_the_same_shards(
     folder, ingest, cores, started_works, monkeypatch
 ):
