@@ -28,7 +28,7 @@ def batches(source: Source, epochs: Epochs, service: DataService) -> tf.data.Dat
     order, steps = epochs.order, epochs.order.steps_per_epoch
     first_epoch, passed = divmod(epochs.first_step, steps)
     last_epoch = ENDLESS if epochs.repeat else first_epoch + 1
-    dealt = _Dealt(
+    dealt = Dealt(
         order,
         repeat=False,
         first=first_epoch * order.windows + passed // order.batches_a_window,
@@ -95,7 +95,7 @@ def in_time(batches: Iterable, service: DataService) -> Iterator:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Dealt(Epochs):
+class Dealt(Epochs):
     """The windows of all epochs as one range of numbers, which tf.data service deals out."""
 
     first: int = 0
@@ -105,13 +105,15 @@ class _Dealt(Epochs):
         order = self.order
 
         @traced
-        def plan(number):
+        def plan(known, number):
             epoch, window = number // order.windows, number % order.windows
-            # Anew for each window: any worker may get any of them.
-            runs, ends = order.runs(epoch)
-            return order.pieces(runs, ends, window), order.places(epoch, window)
+            # Any worker may get any window, but seldom one of another epoch than the last.
+            known = tf.cond(known[0] == epoch, lambda: known, lambda: (epoch, *order.runs(epoch)))
+            _, runs, ends = known
+            return known, (order.pieces(runs, ends, window), order.places(epoch, window))
 
-        return tf.data.Dataset.range(self.first, self.last).map(plan)
+        none = tf.constant(-1, tf.int64), tf.zeros((0, 3), tf.int64), tf.zeros(0, tf.int64)
+        return tf.data.Dataset.range(self.first, self.last).scan(none, plan)
 
 
 def _options() -> tf.data.Options:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from components.free_ports import free_ports
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input import order
-from components.trainer.input.data_service import in_time
+from components.trainer.input.data_service import Dealt, in_time
 from components.trainer.input.function import input_function
 from components.trainer.input.options import DataService, FeedOptions
 from failures import Failure
@@ -109,6 +109,23 @@ def test_two_workers_give_the_batches_of_streaming_each_once_an_epoch(service, b
     endless = list(taken(batches_of(service.address).take(2 * STEPS)))
     assert len(set(endless)) == 2 * STEPS
     assert set(endless) <= set(expected)
+
+
+@pytest.mark.slow
+def test_the_order_of_an_epoch_is_drawn_once_for_all_its_windows():
+    many = order.Order((3_000_000,), 150_000, 256, shuffle=True, seed=1, drop_remainder=True)
+
+    def seconds(windows):
+        began = time.process_time()
+        plans = Dealt(many, repeat=False, first=0, last=windows).plans()
+        assert sum(1 for _ in plans) == windows
+        return time.process_time() - began
+
+    many.runs(tf.constant(0, tf.int64))  # It finds where the runs are once for all epochs.
+    began = time.process_time()
+    many.runs(tf.constant(1, tf.int64))
+    once = time.process_time() - began
+    assert seconds(101) - seconds(1) < 30 * once
 
 
 @pytest.mark.slow
