@@ -14,6 +14,7 @@ from typing import Any
 
 from components import shard_reports
 from components.child_environment import child_environment, end_with_the_parent, project_on_path
+from components.usable_cores import share_cores
 
 
 class Lost(Exception):
@@ -47,13 +48,18 @@ class ChildProcess:
 
 
 @contextlib.contextmanager
-def started(work: Callable[[Any], Any]) -> Iterator[ChildProcess]:
-    """A process for a work, which is pickled, as are items and results; it ends with the block."""
+def started(work: Callable[[Any], Any], among: int) -> Iterator[ChildProcess]:
+    """A process for a work, which is pickled, as are items and results; it ends with the block.
+
+    Args:
+      among: how many such processes share the cores that this process may use.
+    """
     ours, theirs = multiprocessing.Pipe()
     with ours:
         with theirs:
+            arguments = [str(theirs.fileno()), str(among)]
             process = subprocess.Popen(
-                [sys.executable, "-m", "components.child_process", str(theirs.fileno())],
+                [sys.executable, "-m", "components.child_process", *arguments],
                 env=project_on_path(child_environment()),
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
@@ -78,4 +84,5 @@ def _serve(pipe: Connection) -> None:
 
 if __name__ == "__main__":
     end_with_the_parent()
+    share_cores(int(sys.argv[2]))
     _serve(Connection(int(sys.argv[1])))

@@ -39,7 +39,7 @@ class ProcessEngine:
         with contextlib.ExitStack() as stack:
             # Left last: an end of the processes is what ends its threads.
             threads = stack.enter_context(ThreadPoolExecutor(count))
-            processes = [stack.enter_context(started(work)) for _ in range(count)]
+            processes = [stack.enter_context(started(work, count)) for _ in range(count)]
             if self._timeout:
                 clock = threading.Timer(self._timeout, _end, (late, processes))
                 stack.callback(clock.cancel)

@@ -52,7 +52,7 @@ def in_processes(work: Callable[[Any], Any], items: Iterable[Any], processes: in
     # Left last: an end of the processes is what ends its threads.
     with ThreadPoolExecutor(processes) as pool, contextlib.ExitStack() as stack:
         for _ in range(processes):
-            idle.put(stack.enter_context(started(work)))
+            idle.put(stack.enter_context(started(work, processes)))
         yield from _in_order(pool, do, items, processes)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 # Source: Linux, "Control Group v2", cpu.max: "max" or the microseconds of a period, then these.
 _LIMIT = Path("/sys/fs/cgroup/cpu.max")
+_sharing = 1  # processes, this one among them
 
 
 def usable_cores(limit: Path = _LIMIT) -> int:
-    """At least 1: those of its affinity, or fewer where its container has a limit of CPU time.
+    """At least 1: those of its affinity, or fewer where its container has a limit of CPU time or
+    where it shares them.
 
     Args:
       limit: the container's own cpu.max; Kubernetes writes a pod's limit there.
@@ -18,5 +20,13 @@ def usable_cores(limit: Path = _LIMIT) -> int:
     try:
         quota, period = limit.read_text().split()
     except OSError:  # Another system, or the root of all groups.
-        return allowed
-    return allowed if quota == "max" else max(1, min(allowed, math.ceil(int(quota) / int(period))))
+        quota = "max"
+    if quota != "max":
+        allowed = min(allowed, math.ceil(int(quota) / int(period)))
+    return max(1, math.ceil(allowed / _sharing))
+
+
+def share_cores(processes: int) -> None:
+    """Leaves to this process its share of the cores that so many processes have together."""
+    global _sharing
+    _sharing = processes

@@ -22,9 +22,9 @@ def started_works(monkeypatch):
     """The work of each process that `in_parallel` starts."""
     works = []
 
-    def start(work, start=in_parallel.started):
+    def start(work, among, start=in_parallel.started):
         works.append(work)
-        return start(work)
+        return start(work, among)
 
     monkeypatch.setattr(in_parallel, "started", start)
     return works

@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from components.usable_cores import usable_cores
 from failures import Failure
 
 LONG = 20  # seconds
@@ -12,6 +13,10 @@ LONG = 20  # seconds
 
 def double(number):
     return 2 * number
+
+
+def cores_of(_):
+    return usable_cores()
 
 
 def refuse_odd(number):

@@ -9,6 +9,7 @@ from components.engine import engine_of, run_shards
 from components.engine_arguments import beam_arguments
 from components.engine_job import BeamEngine
 from components.engine_processes import ProcessEngine
+from components.usable_cores import usable_cores
 from failures import EngineFailure, Failure
 from settings.beam import Beam
 from tests.components import shard_work
@@ -96,6 +97,12 @@ def test_an_engine_that_keeps_failing_is_what_the_failure_names(tmp_path):
 def test_shards_that_an_engine_loses_in_silence_end_the_work(tmp_path):
     with pytest.raises(EngineFailure, match=r"^the unsteady engine ended.* 2 of 3 shards are undo"):
         list(run_shards(shard_work.double, [1, 2, 3], str(tmp_path), Unsteady(retries=0)))
+
+
+def test_several_processes_share_the_cores_of_this_machine(tmp_path):
+    share = max(1, -(-usable_cores() // 2))
+    results = run_shards(shard_work.cores_of, range(4), str(tmp_path / "reports"), ProcessEngine(2))
+    assert list(results) == [share] * 4
 
 
 @pytest.mark.usefixtures("at_once")

@@ -9,6 +9,7 @@ import pytest
 
 from components import in_parallel
 from components.in_parallel import in_processes, in_threads
+from components.usable_cores import usable_cores
 from failures import Failure
 from tests.components import shard_work
 
@@ -33,6 +34,11 @@ def test_items_are_taken_only_a_few_ahead_of_the_results(spread):
     assert list(itertools.islice(results, 3)) == [0, 2, 4]
     results.close()
     assert next(items) <= 3 + 2 + 1
+
+
+def test_processes_share_the_cores_that_this_one_may_use():
+    share = max(1, -(-usable_cores() // 2))
+    assert list(in_processes(shard_work.cores_of, range(4), 2)) == [share] * 4
 
 
 def test_a_killed_process_is_reported_in_one_line():
