@@ -29,6 +29,8 @@ TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 # oneDNN makes large networks faster. For every node of a small graph it looks through all of
 # TensorFlow's kernels, which was a fifth of these tests' time. `make servers` runs with it.
 PLAIN := TF_ENABLE_ONEDNN_OPTS=0
+# Containers often switch Python's bytecode off; then each process compiles what it imports.
+test servers quick coverage: export PYTHONDONTWRITEBYTECODE =
 
 test: setup lint  ## the tests; while one measures time, no other runs
 	@$(PLAIN) $(PY) -m pytest -m "not server" $(TOGETHER)

@@ -181,6 +181,7 @@ def test_gzipped_examples_are_read_too(workplace):
     assert len(workplace.run(raw).split("train")) == 5
 
 
+@pytest.mark.slow
 def test_what_is_written_to_another_file_system_is_the_same(workplace):
     raw = workplace.raw({"train": raw_examples(5, seed=0)})
     here, there = workplace.run(raw), workplace.run(raw, to="ram://transform")

@@ -74,6 +74,7 @@ def test_pad_keeps_the_whole_image_between_black_bands(make):
     np.testing.assert_array_equal(padded[1:11], pixels)  # of three rows the odd one comes last
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),

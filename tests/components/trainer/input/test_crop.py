@@ -181,6 +181,7 @@ def test_every_epoch_and_every_seed_has_its_own_windows(shard):
         assert len({image for *_, image in found}) == len(found)
 
 
+@pytest.mark.slow
 def test_evaluation_sees_whole_pictures(shard):
     _, whole = _batches(shard, 4, training=False, crop=None)
     _, evaluated = _batches(shard, 4, training=False)
