@@ -101,7 +101,7 @@ def to_record(artifact):
         raise Failure(
             f"the property {key} of {artifact.type_name} makes its record {size:,} bytes, and the "
             f"records of a step's inputs travel in one argument; allowed: {MOST_BYTES:,}. Use a "
-            "shorter window of spans, or fewer or shorter names of classes."
+            "shorter window of spans."
         )
     return {"metadata": metadata}
 

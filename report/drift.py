@@ -68,7 +68,7 @@ def compare(run, previous):
 def label_counts(run):
     """{split: {class name: examples}}, without splits whose labels were not counted by class."""
     label = run.features.label_feature
-    names = run.data.class_names.get(label) or []
+    names = run.label_names
     found = {}
     for split, statistics in run.statistics.items():
         feature = features(statistics).get(label)

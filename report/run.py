@@ -16,7 +16,7 @@ from components.evaluator.reading import (
     read_worst_examples,
 )
 from components.example_validator.anomalies_files import read_folder as read_anomalies
-from components.examples.reading import read_data
+from components.examples.reading import read_class_names, read_data
 from components.pusher.reading import read_pushed
 from components.serving_check.reading import read_result
 from components.statistics_gen.statistics_files import read_folder as read_statistics
@@ -166,6 +166,12 @@ class Run:
     def data(self):
         """What the examples record about themselves."""
         return read_data(self.examples.properties if self.examples else {})
+
+    @functools.cached_property
+    def label_names(self):
+        """The names of the label's classes in the order of their ids; [] where it has none."""
+        names = read_class_names(self.examples.folder) if self.examples else {}
+        return names.get(self.features.label_feature, [])
 
     # What each component's own reader returns; None or empty where it left nothing.
     dropped = _said("Transform", "transformed_examples", read_dropped)

@@ -6,6 +6,8 @@ from typing import Any
 from tfx import types
 from tfx.proto import example_gen_pb2
 
+from components.examples.reading import CLASS_NAMES
+from files import writing
 from files.strict_json import text_of
 
 _NAMED = 3  # images that two splits share
@@ -25,7 +27,7 @@ def describe(
     shared: Mapping[tuple[str, str], Sequence[str]] | None = None,
     snapshot: str = "",
 ) -> None:
-    """Sets the custom properties of an Examples artifact.
+    """Sets the custom properties of an Examples artifact, and writes its class_names.json.
 
     Args:
       dataset: what was read, in the words of the configuration.
@@ -54,10 +56,12 @@ def describe(
     if snapshot:
         examples.set_string_custom_property("snapshot", snapshot)
     examples.set_string_custom_property("fingerprint", fingerprint)
-    examples.set_string_custom_property("class_names", text_of(class_names or {}))
     examples.set_string_custom_property("counts", text_of(counts))
     named = [[*splits, list(names)[:_NAMED]] for splits, names in (shared or {}).items()]
     examples.set_string_custom_property("shared", text_of(named))
     total, number = sum(counts.values()), len(counts)
     summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
     examples.set_string_custom_property("summary", "; ".join([summary, *remarks]))
+    # A file, because properties travel in a step's arguments on Kubeflow, which hold 100 kB.
+    if class_names:
+        writing.write(f"{examples.uri}/{CLASS_NAMES}", text_of(class_names))

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError, Message
 
 from failures import Failure
+from files.places import exists, read
 from files.tfrecords import records
 
+CLASS_NAMES = "class_names.json"  # in the artifact's folder, where labels are class ids
 _BYTES = [bytes([number]) for number in range(256)]
 _float = struct.Struct("<f").pack
 
@@ -23,7 +25,6 @@ class Data(NamedTuple):
     dataset: str | None  # such as "mnist/3.0.1", or the path of a folder
     fingerprint: str | None  # of the records, hexadecimal
     counts: dict[str, int]  # examples by split
-    class_names: dict[str, list[str]]  # by feature, in the order of the class ids
     spans: list[dict[str, Any]]  # of a window: `span`, `version`, `name` and `examples` of each
     snapshot: str | None = None  # the time as of which it was read, as in 2026-11-26T09:30:00Z
 
@@ -34,7 +35,6 @@ def read_data(properties: Mapping[str, Any]) -> Data:
         properties.get("dataset"),
         properties.get("fingerprint"),
         json.loads(properties.get("counts") or "{}"),
-        json.loads(properties.get("class_names") or "{}"),
         json.loads(properties.get("spans") or "[]"),
         properties.get("snapshot"),
     )
@@ -44,6 +44,16 @@ def read_shared(examples) -> dict[tuple[str, str], list[str]]:
     """Of an Examples artifact, the names of some images that two splits share."""
     found = json.loads(examples.get_string_custom_property("shared") or "[]")
     return {(one, other): names for one, other, names in found}
+
+
+def read_class_names(uri: str | Path) -> dict[str, list[str]]:
+    """Of an Examples artifact's label features, the names of the classes in the ids' order.
+
+    Raises:
+      Failure: the file cannot be read.
+    """
+    path = f"{uri}/{CLASS_NAMES}"
+    return json.loads(read(path, "Run again.")) if exists(path) else {}
 
 
 def span_words(span: Mapping[str, Any]) -> str:

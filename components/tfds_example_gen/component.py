@@ -40,8 +40,8 @@ def TfdsExampleGen(
       features: which of them are images and masks, whose kind is checked.
       examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of
         tf.train.Example; nested features have TFDS's flat names (`objects/box`). Custom
-        properties: `dataset` (full name), `fingerprint`, `counts` (JSON, role to number),
-        `class_names` (JSON, label feature to its names in the order of their ids), `summary`.
+        properties: `dataset` (full name), `fingerprint`, `counts` (JSON, role to number) and
+        `summary`. class_names.json has each label feature's names in the order of their ids.
       span: number of the data's span, in units of the user's own.
       fingerprint: the driver's answer, where a driver runs: the cache key holds that one.
 

@@ -32,9 +32,10 @@ def TfrecordsExampleGen(
       features: the names of the features that hold the image and its class or mask.
       examples: `Split-<role>/data_tfrecord-00000-of-0000n`, uncompressed TFRecords of the records
         themselves, with all of their features. Custom properties: `dataset` (the path),
-        `fingerprint`, `counts` (JSON, role to number), `class_names`, `span` and, if there
-        is one, `version` of the newest span, `spans` (JSON, of a window), `summary`. Beside the
-        splits of a window, spans.json has which shards are of which span.
+        `fingerprint`, `counts` (JSON, role to number), `span` and, if there is one, `version` of
+        the newest span, `spans` (JSON, of a window), `summary`. Beside the splits,
+        class_names.json has the names of the label's ids, where they have names, and of a window
+        spans.json which shards are of which span.
       span_store: where the shards of each span are kept, if the path is a pattern of spans.
       fingerprint: the driver's answer, where a driver runs: the cache key holds that one.
 

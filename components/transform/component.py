@@ -33,7 +33,8 @@ def Transform(
     all cores.
 
     Args:
-      examples: with a split `train`; its custom property `class_names` names the classes.
+      examples: with a split `train`; its file class_names.json (label feature to a list) names
+        the classes of ids.
       schema: it gives the label's type.
       preprocessing: the images' size and how they get it.
       features: which features are read.

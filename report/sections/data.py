@@ -50,7 +50,7 @@ def _labels(run):
 
 def _samples(run, folder):
     """[(class name, [Picture])] of train, in the order of the class ids."""
-    names = run.data.class_names.get(run.features.label_feature) or []
+    names = run.label_names
     found = {}
     for example in itertools.islice(read_examples(folder, "train"), _READ):
         name = _label(example.get(run.features.label_feature), names)

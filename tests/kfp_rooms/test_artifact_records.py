@@ -5,6 +5,8 @@ import pytest
 from hypothesis import strategies as st
 from tfx.types import standard_artifacts
 
+from components.examples.describing import describe
+from components.examples.reading import read_class_names
 from failures import Failure
 from kfp.artifact_records import artifact_class, to_artifact, to_record
 from kfp.backend_driver import survive
@@ -98,9 +100,21 @@ def test_a_custom_property_named_as_one_of_the_type_is_kept_apart():
 
 def test_what_no_argument_could_hold_is_refused_where_it_is_made():
     examples = standard_artifacts.Examples()
-    examples.set_string_custom_property("class_names", "a name of a class " * 6_000)
-    with pytest.raises(Failure, match=r"^the property class_names of Examples makes its record"):
+    examples.set_string_custom_property("spans", "a span of a window" * 6_000)
+    with pytest.raises(Failure, match=r"^the property spans of Examples makes its record"):
         to_record(examples)
+
+
+def test_the_names_of_ten_thousand_classes_are_no_part_of_a_record(tmp_path):
+    names = {"label": [f"{number:05d}_Animalia_Annelida_Clitellata" for number in range(10_000)]}
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path)
+
+    counts = {"train": 1}
+    describe(examples, dataset="d", fingerprint="f", counts=counts, span=0, class_names=names)
+
+    assert len(str(to_record(examples))) < 10_000
+    assert read_class_names(examples.uri) == names
 
 
 def test_what_the_backend_adds_for_itself_is_not_taken_for_a_property():

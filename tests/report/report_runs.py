@@ -118,9 +118,9 @@ def classified(labels=(8, 2), blessed=False, size=500.0):
             "dataset": "pets/1.0.0",
             "fingerprint": f"f{labels}",
             "counts": json.dumps({"train": sum(labels)}),
-            "class_names": json.dumps({"label": names}),
             "summary": f"{sum(labels)} examples",
         },
+        "class_names.json": {"label": names},
         "Split-train/data-00000-of-00001": b"".join(
             record(image=png(40 * n), label=label) for n, label in enumerate((0, 1, 1))
         ),

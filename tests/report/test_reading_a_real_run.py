@@ -22,7 +22,7 @@ def run(digits_run):
 def test_data_and_its_statistics_are_read_alike(run):
     assert run.data.dataset.startswith("digits/")
     assert list(run.data.counts) == ["train", "validation", "test"]
-    assert run.data.class_names["label"] == [str(digit) for digit in range(10)]
+    assert run.label_names == [str(digit) for digit in range(10)]
     assert {split: sum(c.values()) for split, c in label_counts(run).items()} == run.data.counts
     assert not any(found.anomaly_info for found in run.anomalies.values())
     assert set(run.anomalies) == set(run.statistics) == set(run.data.counts)

@@ -104,9 +104,9 @@ HOSTILE = """"><script>alert(1)</script><img src=x onerror='alert(2)' x="{{ 7 * 
 @pytest.mark.parametrize("segmentation", [False, True])
 def test_hostile_texts_add_neither_elements_nor_attributes(root, segmentation):
     steps = segmented() if segmentation else classified()
-    said = steps["TfdsExampleGen"]["outputs"]["examples"]["said"]
-    said |= dict.fromkeys(("dataset", "fingerprint", "summary"), HOSTILE)
-    said["class_names"] = json.dumps({"label": [HOSTILE, "dog"]})
+    examples = steps["TfdsExampleGen"]["outputs"]["examples"]
+    examples["said"] |= dict.fromkeys(("dataset", "fingerprint", "summary"), HOSTILE)
+    examples["class_names.json"] = {"label": [HOSTILE, "dog"]}
     evaluation = steps["Evaluator"]["outputs"]["evaluation"]
     evaluation["class_names.json"] = [HOSTILE, "dog"]
     [worst] = evaluation["worst_examples.json"]

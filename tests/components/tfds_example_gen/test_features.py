@@ -1,12 +1,11 @@
 """Features of unusual kinds: nested labels and lists of them keep their names, images of floats are
 refused."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from components.examples.reading import read_class_names
 from failures import Failure
 
 
@@ -61,8 +60,7 @@ def scans(tmp_path_factory) -> str:
 def test_the_classes_of_nested_labels_keep_their_names(ingest, scans):
     examples = ingest("nested_scans", scans)
 
-    names = json.loads(examples.get_string_custom_property("class_names"))
-    assert names == {
+    assert read_class_names(examples.uri) == {
         "meta/label": ["cat", "dog"],
         "tags": ["a", "b"],
         "objects/label": ["car", "bus"],

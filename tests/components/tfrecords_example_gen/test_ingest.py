@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.examples.draws import BY_DEFAULT, drawn
+from components.examples.reading import read_class_names
 from components.tfrecords_example_gen import contents
 from files import tfrecords
 from settings.data import Features
@@ -81,7 +82,7 @@ def test_labels_may_be_texts_or_whole_numbers(name, labels, folder, ingest):
 
 def test_the_names_of_whole_numbers_go_along(folder, ingest):
     examples = ingest(folder, features={"label_feature": "number"}, class_names=["cat", "dog"])
-    assert json.loads(said(examples, "class_names")) == {"number": ["cat", "dog"]}
+    assert read_class_names(examples.uri) == {"number": ["cat", "dog"]}
 
 
 def test_masks_are_read_where_the_configuration_says_so(folder, ingest):

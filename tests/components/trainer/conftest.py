@@ -16,6 +16,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
+from components.examples.reading import CLASS_NAMES
 from components.serving_check import exports
 from components.trainer import devices
 from components.trainer.checkpoints import Checkpoints
@@ -214,7 +215,7 @@ def transform_digits(folder: Path) -> None:
         records = [raw_example(encoded(pictures[row]), labels[row]) for row in rows]
         write_shards(made.folder / "raw" / f"Split-{split}", records)
     raw = artifact(standard_artifacts.Examples, made.folder / "raw", SPLITS)
-    raw.set_string_custom_property("class_names", json.dumps({"label": NAMES}))
+    (made.folder / "raw" / CLASS_NAMES).write_text(json.dumps({"label": NAMES}))
     schema = schema_pb2.Schema()
     schema.feature.add(name="image", type=schema_pb2.BYTES)
     schema.feature.add(name="label", type=schema_pb2.INT)

@@ -18,6 +18,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.engine import engine_of
+from components.examples.reading import CLASS_NAMES
 from components.transform.executor import execute
 from files import writing
 from settings.data import Features
@@ -113,7 +114,8 @@ class Workplace:
         artifact.uri = str(self.folder / "raw")
         artifact.split_names = artifact_utils.encode_split_names(list(splits))
         if class_names is not None:
-            artifact.set_string_custom_property("class_names", json.dumps({"label": class_names}))
+            Path(artifact.uri).mkdir(exist_ok=True)
+            Path(artifact.uri, CLASS_NAMES).write_text(json.dumps({"label": class_names}))
         for split, records in splits.items():
             for i in range(files):
                 name = f"Split-{split}/data_tfrecord-{i:05d}-of-{files:05d}"
