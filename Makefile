@@ -23,9 +23,10 @@ bench:  ## the input function against its peers (first time: .venv anew with 5 G
 run: setup  ## train, evaluate and push (CONFIG=configs/digits.yaml)
 	@$(PY) -m pipeline run --config $(CONFIG)
 
-# Each worker imports TensorFlow once and takes whole files. On two cores, a third one computes
-# while another waits. Where one crashes, pytest-xdist would make another and then wait forever.
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+# Each worker imports TensorFlow and all tests once and takes whole files. On two cores, a third
+# one computes while another waits; quick tests seldom wait. Where one crashes, pytest-xdist would
+# make another and then wait forever.
+TOGETHER := --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 # oneDNN makes large networks faster. For every node of a small graph it looks through all of
 # TensorFlow's kernels, which was a fifth of these tests' time. `make servers` runs with it.
 PLAIN := TF_ENABLE_ONEDNN_OPTS=0
@@ -33,16 +34,16 @@ PLAIN := TF_ENABLE_ONEDNN_OPTS=0
 test servers quick coverage: export PYTHONDONTWRITEBYTECODE =
 
 test: setup lint  ## the tests; while one measures time, no other runs
-	@$(PLAIN) $(PY) -m pytest -m "not server" $(TOGETHER)
+	@$(PLAIN) $(PY) -m pytest -m "not server" -n 3 $(TOGETHER)
 
 servers: setup  ## the tests that start a server of S3, Cloud Storage, Kafka or Flink
-	@$(PY) -m pytest -m server $(TOGETHER)
+	@$(PY) -m pytest -m server -n 3 $(TOGETHER)
 
 quick: setup lint  ## the tests of a second or less each
-	@$(PLAIN) $(PY) -m pytest -m "not slow and not measured and not server" $(TOGETHER)
+	@$(PLAIN) $(PY) -m pytest -m "not slow and not measured and not server" -n 2 $(TOGETHER)
 
 coverage: setup  ## the share of lines that all tests reach
-	@$(PY) -m pytest -m "not measured" $(TOGETHER) --cov --cov-report term
+	@$(PY) -m pytest -m "not measured" -n 3 $(TOGETHER) --cov --cov-report term
 
 lint: setup
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
