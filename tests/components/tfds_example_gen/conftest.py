@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from tfx import types
 from tfx.types import standard_artifacts
@@ -13,6 +12,7 @@ from tfx.types import standard_artifacts
 from components.tfds_example_gen.component import TfdsExampleGen_Executor
 from settings.data import Features
 from settings.sources import TfdsSource
+from tests import tensorflow_records
 
 OFFLINE = tfds.download.DownloadConfig(try_download_gcs=False)
 
@@ -126,7 +126,7 @@ def read() -> Callable[[types.Artifact, str], list[bytes]]:
     """Reads a split's serialized examples in the order of its shards."""
 
     def records(examples: types.Artifact, role: str) -> list[bytes]:
-        paths = sorted(map(str, pathlib.Path(examples.uri, f"Split-{role}").iterdir()))
-        return list(tf.data.TFRecordDataset(paths).as_numpy_iterator())
+        shards = pathlib.Path(examples.uri, f"Split-{role}").iterdir()
+        return tensorflow_records.records(*sorted(shards))
 
     return records

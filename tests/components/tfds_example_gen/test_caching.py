@@ -5,7 +5,6 @@ import pathlib
 import shutil
 
 import pytest
-import tensorflow as tf
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -14,6 +13,7 @@ from tfx.orchestration.local import local_dag_runner
 from components.tfds_example_gen import dataset, fingerprint, splits
 from components.tfds_example_gen.component import TfdsExampleGen
 from files import tfrecords
+from tests import tensorflow_records
 
 SPLITS = {"train": "train[:90%]", "test": "test"}
 
@@ -49,7 +49,7 @@ def replace_a_pixel(data_dir: str) -> None:
     """Changes one record to another valid one; the file keeps its size and its times."""
     file = pathlib.Path(data_dir, "digits/1.0.0/digits-train.tfrecord-00000-of-00001")
     times = file.stat().st_atime_ns, file.stat().st_mtime_ns
-    stored = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    stored = tensorflow_records.records(file)
     changed = bytearray(stored[700])
     changed[200] ^= 1
     stored[700] = bytes(changed)

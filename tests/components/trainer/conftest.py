@@ -34,6 +34,7 @@ from settings.model import Model
 from settings.preprocessing import Preprocessing
 from settings.serving import Serving
 from settings.training import Training
+from tests import tensorflow_records
 from tests.own_code.user_package import kit  # noqa: F401
 
 SIDE = 12
@@ -79,8 +80,7 @@ def write_shards(folder: Path, records: list[bytes], shards: int = 2) -> None:
 
 
 def read_records(folder: Path) -> list[bytes]:
-    files = sorted(str(file) for file in folder.iterdir())
-    return list(tf.data.TFRecordDataset(files).as_numpy_iterator())
+    return tensorflow_records.records(*sorted(folder.iterdir()))
 
 
 def artifact(kind, uri: Path, splits=None):

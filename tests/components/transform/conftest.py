@@ -23,6 +23,7 @@ from components.transform.executor import execute
 from files import writing
 from settings.data import Features
 from settings.preprocessing import Preprocessing
+from tests import tensorflow_records
 
 
 def preprocessing(height: int, width: int, channels: int = 3, **keys) -> Preprocessing:
@@ -95,7 +96,7 @@ class Transformed:
         """Every (image bytes, label) of a split, in the order of files and records."""
         found = []
         for path in sorted(Path(self.examples.uri, f"Split-{name}").iterdir()):
-            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            for record in tensorflow_records.records(path):
                 features = tf.train.Example.FromString(record).features.feature
                 (image,) = features["image"].bytes_list.value
                 (label,) = features["label"].int64_list.value

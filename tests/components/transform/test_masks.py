@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.transform.reading import read_mask_pixels
 from failures import Failure
+from tests import tensorflow_records
 from tests.components.pictures import png_of_a_damaged_text
 from tests.components.turned_variants import exif
 
@@ -56,7 +57,7 @@ def pairs(transformed, split: str) -> list[tuple[bytes, bytes]]:
     """(image, mask) of every example, in the order of files and records."""
     found = []
     for path in sorted(Path(transformed.examples.uri, f"Split-{split}").iterdir()):
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        for record in tensorflow_records.records(path):
             features = tf.train.Example.FromString(record).features.feature
             assert set(features) == {"image", "mask"}
             found.append(tuple(features[name].bytes_list.value[0] for name in ("image", "mask")))
