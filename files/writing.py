@@ -8,8 +8,10 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from files import locks, places
 from files.buckets.addresses import is_bucket
@@ -17,6 +19,7 @@ from files.places import UNFINISHED, gfile, is_remote, opened
 
 _NEXT_STEP = "Free some space or make the folder writable, then run again."
 _COPIED_BYTES = 1 << 20
+_PAUSE = 0.2  # seconds; a file that is written sooner is put on disk once
 
 
 @contextlib.contextmanager
@@ -47,6 +50,43 @@ def whole_file(path) -> Iterator[str]:
     # Whoever has waited for the lock gets a new file: the one before has its name by then.
     with locks.hold(unfinished, named=False), _published(unfinished, path):
         yield unfinished
+
+
+@contextlib.contextmanager
+def large_file(path) -> Iterator[BinaryIO]:
+    """Opens the file `path` for writing; otherwise like `whole_file`.
+
+    A local file goes to the disk while it is written. Systems keep gigabytes until somebody
+    waits for them, who then waits for the whole file.
+    """
+    with contextlib.ExitStack() as stack:
+        unfinished = stack.enter_context(whole_file(path))
+        file = stack.enter_context(opened(unfinished, "wb"))
+        if not is_remote(path):
+            stack.enter_context(_synced_meanwhile(unfinished))
+        yield file
+
+
+@contextlib.contextmanager
+def _synced_meanwhile(path: str) -> Iterator[None]:
+    ended, failed = threading.Event(), []
+
+    def sync_now_and_then():
+        try:
+            while not ended.wait(_PAUSE):
+                _sync(path)
+        except OSError as error:
+            failed.append(error)  # The system reports it once, and so not to who syncs later.
+
+    thread = threading.Thread(target=sync_now_and_then, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 @contextlib.contextmanager

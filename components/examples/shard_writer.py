@@ -4,8 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from files.places import opened
-from files.writing import reported, whole_file
+from files.writing import large_file, reported
 
 
 def write_shard(path: str, runs: Iterable[bytes]) -> int:
@@ -34,7 +33,6 @@ def shard_writer(path: str) -> Iterator[Callable[[bytes], Any]]:
     """
     with (
         reported(path, "Free space or correct the permissions there, then run again."),
-        whole_file(path) as unfinished,
-        opened(unfinished, "wb") as file,
+        large_file(path) as file,
     ):
         yield file.write

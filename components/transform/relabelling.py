@@ -14,7 +14,6 @@ from components.transform.job import Shard
 from components.transform.labels import OUT_OF_VOCABULARY
 from components.transform.shards import ShardResult
 from files import tfrecords, writing
-from files.places import opened
 
 
 class Earlier(NamedTuple):
@@ -40,7 +39,7 @@ class RelabelShard:
             return self.transform(shard)
         numbers = _numbers(found.vocabulary, self.vocabulary)
         form = FixedExample(self.forms)
-        with writing.whole_file(shard.target) as unfinished, opened(unfinished, "wb") as file:
+        with writing.large_file(shard.target) as file:
             for record in tfrecords.records(found.path):
                 file.write(tfrecords.frame(form.renumbered(record, "label", numbers)))
         targets = Counter()

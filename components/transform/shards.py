@@ -19,7 +19,6 @@ from components.transform.job import Job, Shard
 from components.usable_cores import usable_cores
 from failures import Failure
 from files import tfrecords, writing
-from files.places import opened
 from settings.data import WEIGHT
 
 # Batches are large enough to hide the cost of a call, and small in memory.
@@ -82,7 +81,7 @@ class TransformShard:
             return transform_batch(serialized, first, shard, self._transform, job, form)
 
         size = max(1, min(1024, _BATCH_BYTES // job.forms["image"]))
-        with writing.whole_file(shard.target) as unfinished, opened(unfinished, "wb") as file:
+        with writing.large_file(shard.target) as file:
             read = batches(shard, size)
             for batch in in_threads(transformed, read, usable_cores() + _AHEAD):
                 file.write(batch.records.tobytes())

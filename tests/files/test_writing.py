@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -50,6 +51,50 @@ def test_a_file_is_on_disk_before_it_has_its_name_and_then_its_name_is(tmp_path,
     writing.write(tmp_path / "file", "content")
     assert done[0].startswith(f"{tmp_path}/file")
     assert done[1:] == ["named", str(tmp_path)]
+
+
+def test_a_large_file_goes_to_the_disk_while_it_is_written(tmp_path, monkeypatch):
+    synced = threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda _: synced.set())
+    with writing.large_file(tmp_path / "file") as file:
+        file.write(b"the first part, ")
+        assert synced.wait(20)
+        assert not (tmp_path / "file").exists()
+        file.write(b"the rest")
+    assert (tmp_path / "file").read_bytes() == b"the first part, the rest"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_the_disk_reports_while_a_large_file_is_written_is_raised(tmp_path, monkeypatch):
+    reports = [OSError(errno.EIO, "Input/output error")]  # A system reports it once.
+    synced = threading.Event()
+
+    def fsync(_):
+        synced.set()
+        if reports:
+            raise reports.pop()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    def write():
+        with writing.large_file(tmp_path / "file") as file:
+            file.write(b"something")
+            assert synced.wait(20)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        write()
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_error_leaves_nothing_of_a_large_file(tmp_path):
+    def write():
+        with writing.large_file(tmp_path / "file") as file:
+            file.write(b"something")
+            raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        write()
+    assert os.listdir(tmp_path) == []
 
 
 def test_of_many_writers_at_once_each_is_whole(tmp_path):
