@@ -26,6 +26,8 @@ from files.strict_json import text_of
 _LARGEST_SHARE = 0.02
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16  # of each input file, evenly spaced
+# The graph that made the examples names the run's folder. Only the exported model is made of it.
+_GRAPH = ("saved_model.pb", "fingerprint.pb")
 
 
 _ROOMS = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
@@ -151,33 +153,38 @@ def _numbered(arrays: np.lib.npyio.NpzFile, prefix: str) -> list[np.ndarray]:
 def fingerprint(folders: Iterable[str], about: Mapping[str, Any], weights: str = "") -> str:
     """64 hexadecimal digits that change with any input, any of `about`, and this code.
 
-    Names, sizes and samples of the files in `folders` stand for their content. Their times do not:
-    where Kubeflow repeats a step, its launcher has downloaded them anew.
+    Names, sizes and samples of the files in `folders` stand for their content. Their times and the
+    folders' own paths do not: where Kubeflow repeats a step, its launcher has downloaded them anew,
+    and each run has other paths. Files in a bucket are not read: their times count.
 
     Args:
       weights: stands for the content of `model.weights`, of which each worker may have a copy of
         its own.
     """
-    inputs = [os.path.join(folder, file) for folder in folders for file in files_below(folder)]
     content = {
         "about": dict(about),
         "weights": weights,
         "versions": [keras.__version__, tf.__version__],
-        "files": [_seen(file) for file in sorted(inputs)],
+        "files": [_seen(folder) for folder in folders],
         # A changed model may well have weights of the same shapes as before.
         "code": [file.read_text() for file in _CODE],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _seen(file: str) -> tuple[str, int, str]:
-    """A file's path, length, and what stands for its content."""
+def _seen(folder: str) -> list[tuple[str, int, str]]:
+    """Of each file below a folder its path from there, length, and what stands for its content."""
+    names = (name for name in files_below(folder) if os.path.basename(name) not in _GRAPH)
+    return [(name, *_content_of(os.path.join(folder, name))) for name in names]
+
+
+def _content_of(file: str) -> tuple[int, str]:
     if places.is_remote(file):
         status = tf.io.gfile.stat(file)
-        return file, status.length, str(status.mtime_nsec)
+        return status.length, str(status.mtime_nsec)
     size, digest = os.path.getsize(file), hashlib.sha256()
     with open(file, "rb") as stream:
         for sample in range(_SAMPLES):
             stream.seek(max(0, size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
             digest.update(stream.read(_SAMPLE_BYTES))
-    return file, size, digest.hexdigest()
+    return size, digest.hexdigest()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.trainer.checkpoints import Checkpoint, Checkpoints, fingerprint
 from tests.components.trainer import trainer_process
-from tests.components.trainer.conftest import LINEAR
+from tests.components.trainer.conftest import LINEAR, transform_digits
 from tests.processes import start, wait_for
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
@@ -222,3 +222,23 @@ def test_a_checkpoint_is_used_where_its_inputs_were_downloaded_anew(tmp_path):
         file.seek(-1, os.SEEK_END)
         file.write(b"x")
     assert fingerprint([str(tmp_path)], {}) != before
+
+
+def test_a_checkpoint_is_used_where_its_inputs_were_copied_to_another_folder(tmp_path):
+    (tmp_path / "run-1" / "Split-train").mkdir(parents=True)
+    (tmp_path / "run-1" / "Split-train" / "shard").write_bytes(b"records")
+    shutil.copytree(tmp_path / "run-1", tmp_path / "run-2")
+    before = fingerprint([str(tmp_path / "run-1")], {})
+    assert fingerprint([str(tmp_path / "run-2")], {}) == before
+    (tmp_path / "run-2" / "Split-train").rename(tmp_path / "run-2" / "Split-test")
+    assert fingerprint([str(tmp_path / "run-2")], {}) != before
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_used_where_transform_has_made_the_same_examples_again(digits, tmp_path):
+    transform_digits(tmp_path)
+    made = ("transformed", "transform_graph")
+    first, second = ([str(run / one) for one in made] for run in (digits.folder, tmp_path))
+    assert fingerprint(first, {}) == fingerprint(second, {})
+    (tmp_path / "transform_graph" / "transform_fn" / "assets" / "labels").write_text("others")
+    assert fingerprint(first, {}) != fingerprint(second, {})

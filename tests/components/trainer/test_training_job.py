@@ -1,5 +1,7 @@
 """A checkpoint belongs to one training: to its inputs and to the keys that decide its result."""
 
+import shutil
+
 import pytest
 from tfx.types import standard_artifacts
 
@@ -62,6 +64,15 @@ def test_other_examples_start_a_new_training(job, tmp_path):
     before = job.state_folder({})
     (tmp_path / "examples" / "data").write_bytes(b"other records")
     assert job.state_folder({}) != before
+
+
+def test_the_same_inputs_in_the_folders_of_another_run_keep_the_checkpoint(job, tmp_path):
+    before = job.state_folder({})
+    for given in (job.examples, job.transform_graph):
+        there = tmp_path / "another run" / given.type_name
+        shutil.copytree(given.uri, there)
+        given.uri = str(there)
+    assert job.state_folder({}) == before
 
 
 def test_an_edit_of_a_users_network_starts_a_new_training(job, tmp_path, monkeypatch):
