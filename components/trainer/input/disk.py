@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -101,6 +102,27 @@ def forget(source: Source, folder: str) -> None:
     """Removes what `stored` left below `folder`, unless a process still reads it."""
     _, kept = _placed(source, folder)
     _remove(kept)
+
+
+@contextlib.contextmanager
+def scratch(folder: str) -> Iterator[Path]:
+    """A folder below `folder`, which is made if missing, for what goes when the block ends.
+
+    What a killed process leaves of it is removed like an unfinished build.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    os.makedirs(folder, exist_ok=True)
+    made = Path(folder, f"{uuid.uuid4().hex}{writing.UNFINISHED}")
+    lock = made.with_suffix(".lock")
+    with hold(lock):  # Others remove what nobody holds.
+        try:
+            made.mkdir()
+            yield made
+        finally:
+            writing.remove(made)
+            writing.remove(lock)
 
 
 def _placed(source: Source, folder: str) -> tuple[Source, Path]:

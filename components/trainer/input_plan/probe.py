@@ -6,10 +6,8 @@ it is written down twice: memory and disk on the first examples, streaming on al
 
 import contextlib
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -26,7 +24,6 @@ from components.trainer.input_plan.prediction import Costs
 from components.trainer.input_plan.speed import Speed, at_most, disk_rate, pace, sync_rate
 from components.usable_cores import usable_cores
 from failures import Failure
-from files.places import UNFINISHED
 
 _PARTS = 12  # of the budget: one for each measurement that is not of a strategy's speed
 _SPEED_PARTS, _LOAD_PARTS = 2, 3
@@ -272,9 +269,8 @@ class Probe:
         )
 
     def _pace_of_copying(self, folder: str) -> tuple[float, float, int]:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(UNFINISHED, "probe-", folder) as place:
-            file = f"{place}/examples"
+        with disk.scratch(folder) as place:
+            file = str(place / "examples")
             copying = disk.copying(self._source, file)
             with contextlib.closing(copying):
                 start, each, filled = pace(_LOAD_PARTS * self._each, copying)

@@ -13,6 +13,7 @@ from sklearn.datasets import load_sample_image
 
 from components.trainer.certification.emulation import StandIn
 from components.trainer.checkpoints import Checkpoints
+from components.trainer.input import disk
 from components.trainer.input.features import LABEL, image_feature
 from components.trainer.input.function import feed
 from components.trainer.input.options import FeedOptions
@@ -134,6 +135,22 @@ def test_only_what_the_disk_has_taken_counts_as_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda descriptor: time.sleep(0.1))
     assert 0 < sync_rate(str(file), 1000) <= 10_000
     assert file.stat().st_size == 1000
+
+
+@pytest.mark.slow
+def test_a_probe_leaves_the_disk_possible_where_another_training_makes_room_meanwhile(
+    planner_of, quick, tmp_path, monkeypatch
+):
+    cache = tmp_path / "cache"
+
+    def after_another(file, most):
+        disk.stored(quick.part(BATCH), str(cache))
+        return sync_rate(file, most)
+
+    monkeypatch.setattr("components.trainer.input_plan.probe.sync_rate", after_another)
+    _, on_disk, _ = plan_of(planner_of(RATE), quick).forecasts
+    assert on_disk.refused is None
+    assert not list(cache.glob("*.unfinished"))
 
 
 @pytest.fixture
