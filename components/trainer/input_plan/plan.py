@@ -18,6 +18,15 @@ class Stage(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
+class Allowed:
+    """What the configuration lets a plan use."""
+
+    memory_limit_bytes: int | None
+    cache_dir: str | None
+    probe_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """Which strategy feeds a training, and why."""
 
@@ -33,6 +42,7 @@ class Plan:
     consumer: Consumer | None = None  # the model's step
     stages: tuple[Stage, ...] = ()
     forecasts: tuple[Forecast, ...] = ()  # of each strategy
+    allowed: Allowed | None = None
 
     @property
     def chosen(self) -> Forecast | None:
@@ -53,6 +63,7 @@ class Plan:
         """
         given = dict(content)
         given["consumer"] = given["consumer"] and Consumer(**given["consumer"])
+        given["allowed"] = given.get("allowed") and Allowed(**given["allowed"])
         given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
         given["forecasts"] = tuple(_forecast(dict(one)) for one in given["forecasts"])
         return cls(**given)

@@ -15,7 +15,7 @@ from components.trainer.input import compressed, disk
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source
 from components.trainer.input.strategy import beyond_memory, refusals
-from components.trainer.input_plan.plan import PLAN_FILE, Plan, Stage, duration
+from components.trainer.input_plan.plan import PLAN_FILE, Allowed, Plan, Stage, duration
 from components.trainer.input_plan.prediction import (
     Consumer,
     Costs,
@@ -92,15 +92,23 @@ class Planner:
         return None
 
     def _kept(self, source: Source) -> Plan | None:
-        """The plan that the training began with, if it is still possible."""
+        """The plan that the training began with, if nothing speaks against it."""
         content = self.checkpoints.read_beside(PLAN_FILE)
         found = self.began_with and Plan(
             self.began_with, f"the training began with {self.began_with}"
         )
         with contextlib.suppress(KeyError, TypeError, ValueError):  # Another version wrote it.
             found = Plan.from_content(content) if content else found
-        possible = int(bool(found) and self._possible(found, source))
+        # Whoever changed what it may use wants to see what that changes.
+        usable = bool(found) and found.allowed in (None, self._allowed)
+        possible = int(usable and self._possible(found, source))
         return found if all(self.of_all(possible)) else None
+
+    @property
+    def _allowed(self) -> Allowed:
+        given = self.training.input
+        # Not `options.memory_limit_bytes`, of which the validation split has taken its part.
+        return Allowed(given.memory_limit_bytes, self.options.cache_dir, given.probe_seconds)
 
     def _possible(self, plan: Plan, source: Source) -> bool:
         if plan.strategy != "compressed":
@@ -156,6 +164,7 @@ class Planner:
             consumer=consumer,
             stages=(*probed.stages, *more),
             forecasts=tuple(forecasts),
+            allowed=self._allowed,
         )
 
     def _of_all_workers(self, forecast: Forecast) -> Forecast:

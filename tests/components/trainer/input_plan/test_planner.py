@@ -213,6 +213,27 @@ def test_a_resumed_training_keeps_the_plan_unless_it_has_become_impossible(
 
 
 @pytest.mark.slow
+def test_a_resumed_training_that_may_use_more_is_measured_anew(planner_of, quick, tmp_path):
+    checkpoints = Checkpoints(str(tmp_path / "own"), None, 60)
+    little = {"probe_seconds": ALWAYS, "memory_limit_mb": 0.001}
+    keys = {"memory_limit": 1000, "input": little, "cache": False, "epochs": 20}
+
+    def resumed(began_with="streaming", **changed) -> Planner:
+        planner = planner_of(20 * RATE, checkpoints, began_with, **keys | changed)
+        plan_of(planner, quick)
+        return planner
+
+    assert resumed(began_with=None).measured
+    assert not resumed().measured
+    cached = resumed(cache=True)
+    assert cached.measured
+    assert not cached.plan.forecasts[1].refused
+    roomy = resumed(memory_limit=10**9, input=little | {"memory_limit_mb": 1000})
+    assert roomy.measured
+    assert not roomy.plan.forecasts[0].refused
+
+
+@pytest.mark.slow
 def test_without_a_kept_plan_the_strategy_of_the_checkpoint_goes_on(planner_of, late):
     planner = planner_of(RATE, began_with="streaming")
     assert plan_of(planner, late).strategy == "streaming"
