@@ -146,8 +146,10 @@ def _write_report(report: InputReport, model_run: types.Artifact, checkpoints: C
     try:
         report.enforce()
     except Failure:
-        # Otherwise the next run would do only the remaining steps, and find nothing.
-        checkpoints.remove()
+        # Otherwise the next run would do only the remaining steps, and find nothing. Where this one
+        # did just that, all the training before it would be lost for what it found.
+        if not report.content["wait"]["rest_of_epoch"]:
+            checkpoints.remove()
         raise
 
 

@@ -25,7 +25,8 @@ def figures(
     that for the very first batch, is real: it counts towards its epoch's share of waiting and
     towards the time of the first epoch's images per second. In the share, its computing counts
     at most as much as the same number of steps in other calls. The epoch in which a training
-    resumed is its first.
+    resumed is its first. Where none follows, `rest_of_epoch` is that `epoch` without the
+    loading: against the few steps that were left, it would say nothing of the training.
 
     Args:
       calls: the training's calls, from its start or from where it resumed.
@@ -45,7 +46,8 @@ def figures(
     """
     compiled = np.zeros(len(calls), bool)
     compiled[np.unique(calls.steps, return_index=True)[1]] = True
-    first_epoch = (calls.step - 1) // steps_per_epoch == (calls.step[0] - 1) // steps_per_epoch
+    epochs = (calls.step - 1) // steps_per_epoch
+    first_epoch = epochs == epochs[0]
     first = calls.where(first_epoch & ~compiled)
     later = calls.where(~first_epoch & ~compiled)
     before = load_seconds + calls.wait[first_epoch & compiled].sum()
@@ -61,10 +63,7 @@ def figures(
     return {
         "images_per_second": rates,
         "real_to_ceiling": near._asdict() if near else None,
-        "wait": {
-            "first_epoch": _wait(calls, compiled, first_epoch, load_seconds),
-            "later_epochs": _wait(calls, compiled, ~first_epoch),
-        },
+        "wait": _waits(calls, compiled, epochs, load_seconds),
         "timeline": [
             {
                 "step": int(step),
@@ -80,6 +79,20 @@ def figures(
 def _rate(calls: Calls, batch_size: int, more_seconds: float = 0.0) -> float | None:
     seconds = calls.seconds.sum() + more_seconds
     return float(calls.steps.sum() * batch_size / seconds) if len(calls) and seconds else None
+
+
+def _waits(calls: Calls, compiled: np.ndarray, epochs: np.ndarray, load_seconds: float) -> dict:
+    first_epoch = epochs == epochs[0]
+    found = {
+        "first_epoch": _wait(calls, compiled, first_epoch, load_seconds),
+        "later_epochs": _wait(calls, compiled, ~first_epoch),
+        "rest_of_epoch": None,
+    }
+    resumed = calls.step[0] > calls.steps[0]
+    if resumed and not found["later_epochs"]:
+        rest = _wait(calls, compiled, first_epoch & ~compiled)
+        found["rest_of_epoch"] = rest and {"epoch": int(epochs[0]) + 1, **rest}
+    return found
 
 
 def _wait(

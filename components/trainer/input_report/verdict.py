@@ -58,12 +58,15 @@ def judge(
     Returns:
       The line to show; "ok" or "input-bound"; what to change, or None if the verdict is "ok".
     """
-    waited = found["wait"]["later_epochs"] or found["wait"]["first_epoch"]
+    waits = found["wait"]
+    waited = waits["later_epochs"] or waits["rest_of_epoch"] or waits["first_epoch"]
     if waited is None or steps < _FEWEST_STEPS:
         return f"{steps} steps are too few to judge whether the model waited", "ok", None
     share = waited["share"]
     line = f"data wait {share:.1%} of step time"
-    if not found["wait"]["later_epochs"]:
+    if waited is waits["rest_of_epoch"]:
+        line += f" in the rest of epoch {waited['epoch']}, after resuming"
+    elif not waits["later_epochs"]:
         line += ", including the first loading"
     if found["real_to_ceiling"]:
         line += f", {Interval(**found['real_to_ceiling']).words}"
@@ -88,9 +91,11 @@ def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str, asked_for:
         where = (
             f"The slowest stage is {slowest['name']}, {slowest['milliseconds']:.1f} ms a batch. "
         )
-    if not found["wait"]["later_epochs"] and strategy == "streaming":
+    rest = found["wait"]["rest_of_epoch"]
+    one_epoch = not found["wait"]["later_epochs"] and (not rest or rest["epoch"] == 1)
+    if one_epoch and strategy == "streaming":
         return where + _STREAMED_ONCE
-    if not found["wait"]["later_epochs"]:
+    if one_epoch:
         return f"{where}Train for more than one epoch: later epochs reuse what the first decoded."
     chosen_help, asked_help = _HELP.get(strategy, (_SHORT_STEPS, _SHORT_STEPS))
     return where + (asked_help if asked_for else chosen_help)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.trainer.checkpoints import Checkpoint, Checkpoints, fingerprint
+from failures import Failure
 from tests.components.trainer import trainer_process
 from tests.components.trainer.conftest import LINEAR, transform_digits
 from tests.processes import start, wait_for
@@ -136,6 +137,29 @@ def test_a_process_killed_while_it_writes_checkpoints_is_gone_on_from(
     assert not list(checkpoints.iterdir())
     undisturbed = train_in("whole", **whole)
     np.testing.assert_allclose(resumed.metrics, undisturbed.metrics, rtol=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_a_training_that_waits_in_the_rest_of_its_last_epoch_fails_and_keeps_its_checkpoint(
+    train_in, tmp_path, monkeypatch
+):
+    folder, write = tmp_path / "checkpoints", Checkpoints.write
+    strict = {"on_wait": "fail", "max_wait": 0}  # Every wait is too long.
+    keys = {"model": LINEAR, "batch_size": 4, "epochs": 2, "checkpoint_dir": folder}
+    keys["input"] = {"strategy": "streaming"}
+
+    def killed_in_the_last_epoch(checkpoints, made):
+        write(checkpoints, made)
+        if made.step == 70:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoints, "write", killed_in_the_last_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        train_in("killed", checkpoint_every_steps=10, **keys)
+    with pytest.raises(Failure, match="in the rest of epoch 2, after resuming"):
+        train_in("resumed", input_report=strict, **keys)
+    [kept] = folder.iterdir()
+    assert Checkpoints(str(kept), None, 1).read().step == 70
 
 
 def checkpoint(step=7) -> Checkpoint:

@@ -136,6 +136,32 @@ def test_the_first_wait_of_a_resumed_training_counts_in_the_epoch_it_resumed_in(
     assert found["wait"]["later_epochs"]["share"] == pytest.approx(0.4 / (0.4 + 1.0))
 
 
+def resumed(waits, first):
+    """Calls of 0.1 s of computing each; the first one is step `first` and compiles."""
+    times, now = StepTimes(), 0.0
+    for step, wait in enumerate(waits, first):
+        done = now + wait + (30.0 if step == first else 0.1)
+        times.add(step, 1, now, now + wait, done)
+        now = done
+    return times.calls()
+
+
+def test_a_training_resumed_in_its_last_epoch_is_not_judged_by_its_loading():
+    calls = resumed([5.0] + [0.0] * 29, first=71)  # of two epochs of 50 steps
+    found = figures(calls, 8, 50, 60.0, [])
+    line, judged, advice = judge(found, [], "memory", 0.05, 30)
+    assert line.startswith("data wait 0.0% of step time in the rest of epoch 2, after resuming")
+    assert (judged, advice) == ("ok", None)
+
+
+def test_what_helps_a_training_resumed_in_its_last_epoch_is_what_helps_later_epochs():
+    calls = resumed([0.1] * 30, first=71)
+    *_, advice = judge(figures(calls, 8, 50, 60.0, []), [], "streaming", 0.05, 30)
+    assert "training.input.memory_limit_mb" in advice
+    *_, advice = judge(figures(calls, 8, 100, 60.0, []), [], "streaming", 0.05, 30)
+    assert "training.input.data_service" in advice  # The only epoch reuses nothing.
+
+
 @given(CALLS)
 def test_a_training_in_which_every_call_compiled_has_no_figures(calls):
     found = figures(noted(calls[:1]), 8, 1, 0.25, [1.0] * 6)
