@@ -124,14 +124,14 @@ class TrainingLoop:
             asked = time.perf_counter()
             fetched = [next(batches) for _ in range(steps)]
             arrived = time.perf_counter()
-            self._take(steps, fetched)
+            compiled = self._take(steps, fetched)
             done = time.perf_counter()
             self._last_batch = fetched[-1]
             self._step += steps
             self._waited += arrived - asked
             self._seconds += done - asked
             if self.input_report:
-                self.input_report.times.add(self._step, steps, asked, arrived, done)
+                self.input_report.times.add(self._step, steps, asked, arrived, done, compiled)
             epoch_ended = self._step % self.input.steps_per_epoch == 0
             if epoch_ended:
                 self._end_epoch()
@@ -143,13 +143,16 @@ class TrainingLoop:
                 self._write_checkpoint()
                 self._watch.progress()
 
-    def _take(self, steps: int, fetched: list) -> None:
+    def _take(self, steps: int, fetched: list) -> bool:
+        """Whether this call compiled the steps that it took."""
         train = self._train[steps]
-        if train not in self._taken:  # Compiling it may take long.
+        compiles = train not in self._taken
+        if compiles:  # It may take long.
             self._watch.pause()
             self._taken.add(train)
         train(fetched)
         self._watch.progress()
+        return compiles
 
     def _stop_clock(self) -> None:
         """What follows is not training; the devices have finished all their steps."""

@@ -20,13 +20,13 @@ def figures(
 ) -> dict:
     """The figures of speed and waiting in `input_report.json`.
 
-    The first call of each size compiles the step, which is neither loading nor computing. So
-    images per second exclude its images, and the timeline excludes the call. Its wait, such as
-    that for the very first batch, is real: it counts towards its epoch's share of waiting and
-    towards the time of the first epoch's images per second. In the share, its computing counts
-    at most as much as the same number of steps in other calls. The epoch in which a training
-    resumed is its first. Where none follows, `rest_of_epoch` is that `epoch` without the
-    loading: against the few steps that were left, it would say nothing of the training.
+    Compiling the step is neither loading nor computing. So images per second exclude the images
+    of a call that compiles, and the timeline excludes the call. Its wait, such as that for the
+    very first batch, is real: it counts towards its epoch's share of waiting and towards the time
+    of the first epoch's images per second. In the share, its computing counts at most as much as
+    the same number of steps in other calls. The epoch in which a training resumed is its first.
+    Where none follows, `rest_of_epoch` is that `epoch` without the loading: against the few steps
+    that were left, it would say nothing of the training.
 
     Args:
       calls: the training's calls, from its start or from where it resumed.
@@ -44,13 +44,11 @@ def figures(
       `start_ms` and `end_ms` from the start of the timeline, clipped to it; `row`, from 0, such
       that loads of one row do not overlap.
     """
-    compiled = np.zeros(len(calls), bool)
-    compiled[np.unique(calls.steps, return_index=True)[1]] = True
     epochs = (calls.step - 1) // steps_per_epoch
     first_epoch = epochs == epochs[0]
-    first = calls.where(first_epoch & ~compiled)
-    later = calls.where(~first_epoch & ~compiled)
-    before = load_seconds + calls.wait[first_epoch & compiled].sum()
+    first = calls.where(first_epoch & ~calls.compiled)
+    later = calls.where(~first_epoch & ~calls.compiled)
+    before = load_seconds + calls.wait[first_epoch & calls.compiled].sum()
     rates = {
         "first_epoch": _rate(first, batch_size, before),
         "later_epochs": _rate(later, batch_size),
@@ -63,7 +61,7 @@ def figures(
     return {
         "images_per_second": rates,
         "real_to_ceiling": near._asdict() if near else None,
-        "wait": _waits(calls, compiled, epochs, load_seconds),
+        "wait": _waits(calls, epochs, load_seconds),
         "timeline": [
             {
                 "step": int(step),
@@ -81,28 +79,26 @@ def _rate(calls: Calls, batch_size: int, more_seconds: float = 0.0) -> float | N
     return float(calls.steps.sum() * batch_size / seconds) if len(calls) and seconds else None
 
 
-def _waits(calls: Calls, compiled: np.ndarray, epochs: np.ndarray, load_seconds: float) -> dict:
+def _waits(calls: Calls, epochs: np.ndarray, load_seconds: float) -> dict:
     first_epoch = epochs == epochs[0]
     found = {
-        "first_epoch": _wait(calls, compiled, first_epoch, load_seconds),
-        "later_epochs": _wait(calls, compiled, ~first_epoch),
+        "first_epoch": _wait(calls, first_epoch, load_seconds),
+        "later_epochs": _wait(calls, ~first_epoch),
         "rest_of_epoch": None,
     }
     resumed = calls.step[0] > calls.steps[0]
     if resumed and not found["later_epochs"]:
-        rest = _wait(calls, compiled, first_epoch & ~compiled)
+        rest = _wait(calls, first_epoch & ~calls.compiled)
         found["rest_of_epoch"] = rest and {"epoch": int(epochs[0]) + 1, **rest}
     return found
 
 
-def _wait(
-    calls: Calls, compiled: np.ndarray, chosen: np.ndarray, more_seconds: float = 0.0
-) -> dict | None:
+def _wait(calls: Calls, chosen: np.ndarray, more_seconds: float = 0.0) -> dict | None:
     """The share of waiting in all time; median and 99th percentile of the calls' shares."""
-    plain = calls.where(chosen & ~compiled)
+    plain = calls.where(chosen & ~calls.compiled)
     if not len(plain):
         return None
-    rest = calls.where(chosen & compiled)
+    rest = calls.where(chosen & calls.compiled)
     usual = np.median(plain.compute / plain.steps) * rest.steps
     computed = plain.compute.sum() + np.minimum(rest.compute, usual).sum()
     waited = plain.wait.sum() + rest.wait.sum() + more_seconds

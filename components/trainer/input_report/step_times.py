@@ -7,12 +7,12 @@ import numpy as np
 
 from components.trainer.input.load_times import LoadTimes
 
-_COLUMNS = 5
+_COLUMNS = 6
 _LOADS_TAKEN_EVERY = 2048  # steps, before later load times overwrite these
 
 
 class StepTimes:
-    """Records the times of a training's calls cheaply, as five doubles per call.
+    """Records the times of a training's calls cheaply, as six doubles per call.
 
     A call runs one step, or `steps_per_execution` steps. It lasts until the next call requests
     its data, so it includes what a device still computes when the call returns.
@@ -29,13 +29,21 @@ class StepTimes:
         """Records load times as well, after `step`; None to record none."""
         self._load_times, self._loads_taken_at = load_times, step
 
-    def add(self, step: int, steps: int, asked: float, arrived: float, done: float) -> None:
+    def add(
+        self,
+        step: int,
+        steps: int,
+        asked: float,
+        arrived: float,
+        done: float,
+        compiled: bool = False,
+    ) -> None:
         """Records a call of `steps` steps, the last of them `step`, counted from 1.
 
         It requested its data (`asked`), received them and returned at these seconds of
-        `time.perf_counter`.
+        `time.perf_counter`. Its computing includes compiling the step if it `compiled`.
         """
-        self._calls.extend((step, steps, asked, arrived, done))
+        self._calls.extend((step, steps, asked, arrived, done, compiled))
         if step - self._loads_taken_at >= _LOADS_TAKEN_EVERY:
             self._take_loads(step)
 
@@ -69,10 +77,11 @@ class StepTimes:
     def calls(self) -> "Calls":
         """The calls recorded so far."""
         table = np.array(self._calls).reshape(-1, _COLUMNS)
-        step, steps, asked, arrived, done = table.T
+        step, steps, asked, arrived, done, compiled = table.T
         ended = np.append(asked[1:], done[-1:])
         ended[list(self._ends)] = list(self._ends.values())
-        return Calls(step, steps, asked, arrived - asked, np.maximum(ended, arrived) - arrived)
+        compute = np.maximum(ended, arrived) - arrived
+        return Calls(step, steps, asked, arrived - asked, compute, compiled > 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +93,7 @@ class Calls:
     asked: np.ndarray  # when it requested data, in seconds of `time.perf_counter`
     wait: np.ndarray  # seconds spent waiting for data
     compute: np.ndarray  # the remaining seconds until the call's end
+    compiled: np.ndarray  # bool: whether it compiled its steps
 
     @property
     def seconds(self) -> np.ndarray:

@@ -280,6 +280,7 @@ def train_digits(digits):
         service=None,
         augmenter=None,
         model=ONE_BLOCK,
+        input_report=None,
         **keys,
     ):
         devices.prepare(3, deterministic=False)
@@ -307,6 +308,7 @@ def train_digits(digits):
             devices=chosen,
             augmenter=augmenter,
             mixer=Mixer(section, 3) if section.mixes else None,
+            input_report=input_report,
         ).run()
 
     return training

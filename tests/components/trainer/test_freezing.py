@@ -7,9 +7,11 @@ import tensorflow as tf
 
 from cli.command_line import main
 from components.trainer.checkpoints import Checkpoints
+from components.trainer.input_report.report import InputReport
 from components.trainer.stages import body, stages_of
 from components.trainer.training_step import Steps
 from failures import Failure
+from settings.training_input import InputReport as Limits
 from tests.components.trainer.linear_classifier import SIDE, train
 from tests.components.trainer.staged_network import RATE, steps_of
 from tests.components.trainer.test_resume import Kept
@@ -112,6 +114,17 @@ def test_killed_in_its_frozen_epochs_a_training_ends_with_the_same_weights(train
     assert resumed.resumed_at_step == 22
     for left, right in zip(resumed.model.variables, whole.model.variables, strict=True):
         np.testing.assert_allclose(left.numpy(), right.numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_step_compiled_after_the_frozen_epochs_is_told_from_those_that_only_compute(
+    train_digits, tmp_path
+):
+    found = InputReport(Limits())
+    keys = {"freeze_epochs": 1, "epochs": 3, "input_report": found}
+    train_digits(Checkpoints(None, None, 1e9), tmp_path, **keys)
+    calls = found.times.calls()
+    assert calls.step[calls.compiled].tolist() == [1, 16]
 
 
 def test_check_finds_that_a_network_lacks_the_layer(capfd):

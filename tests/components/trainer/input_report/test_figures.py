@@ -17,11 +17,12 @@ CALLS = st.lists(st.tuples(SECONDS, st.floats(1e-4, 10)), min_size=2, max_size=6
 
 
 def noted(calls, steps=1):
-    """StepTimes of calls that follow each other without a gap."""
+    """StepTimes of calls that follow each other without a gap, the first of which compiles."""
     times, now = StepTimes(), 0.0
     for number, (wait, compute) in enumerate(calls, 1):
-        times.add(number * steps, steps, now, now + wait, now + wait + compute)
-        now += wait + compute
+        done = now + wait + compute
+        times.add(number * steps, steps, now, now + wait, done, compiled=number == 1)
+        now = done
     return times.calls()
 
 
@@ -111,8 +112,8 @@ def test_the_wait_for_the_first_batch_does_not_count_in_later_epochs():
 
 def test_a_compiling_call_of_many_steps_counts_the_computing_of_all_its_steps():
     times = StepTimes()  # An epoch of 120 steps: 100 at once, the last ones one by one.
-    times.add(100, 100, 0.0, 0.2, 60.2)
-    times.add(101, 1, 60.2, 60.2, 70.2)  # compiles too
+    times.add(100, 100, 0.0, 0.2, 60.2, compiled=True)
+    times.add(101, 1, 60.2, 60.2, 70.2, compiled=True)
     for step in range(102, 121):
         times.add(step, 1, step, step, step + 0.1)
         times.stop(step + 0.1)
@@ -122,14 +123,14 @@ def test_a_compiling_call_of_many_steps_counts_the_computing_of_all_its_steps():
 
 def test_the_first_wait_of_a_resumed_training_counts_in_the_epoch_it_resumed_in():
     times, now = StepTimes(), 0.0
-    for step, steps, wait, compute in [
-        (9, 1, 2.0, 30.0),  # resumed after step 8 of 10
-        (10, 1, 0.0, 0.1),
-        (18, 8, 0.4, 30.0),  # a size that is new, and compiled
-        (19, 1, 0.0, 0.1),
-        (20, 1, 0.0, 0.1),
+    for step, steps, wait, compute, compiled in [
+        (9, 1, 2.0, 30.0, True),  # resumed after step 8 of 10
+        (10, 1, 0.0, 0.1, False),
+        (18, 8, 0.4, 30.0, True),  # a size that is new
+        (19, 1, 0.0, 0.1, False),
+        (20, 1, 0.0, 0.1, False),
     ]:
-        times.add(step, steps, now, now + wait, now + wait + compute)
+        times.add(step, steps, now, now + wait, now + wait + compute, compiled)
         now += wait + compute
     found = figures(times.calls(), 8, 10, 0.0, [])
     assert found["wait"]["first_epoch"]["share"] == pytest.approx(2.0 / (2.0 + 0.2))
@@ -141,7 +142,7 @@ def resumed(waits, first):
     times, now = StepTimes(), 0.0
     for step, wait in enumerate(waits, first):
         done = now + wait + (30.0 if step == first else 0.1)
-        times.add(step, 1, now, now + wait, done)
+        times.add(step, 1, now, now + wait, done, compiled=step == first)
         now = done
     return times.calls()
 
@@ -160,6 +161,18 @@ def test_what_helps_a_training_resumed_in_its_last_epoch_is_what_helps_later_epo
     assert "training.input.memory_limit_mb" in advice
     *_, advice = judge(figures(calls, 8, 100, 60.0, []), [], "streaming", 0.05, 30)
     assert "training.input.data_service" in advice  # The only epoch reuses nothing.
+
+
+def test_compiling_in_a_later_epoch_counts_neither_as_computing_nor_as_images():
+    times, now = StepTimes(), 0.0
+    for step in range(1, 61):  # Of three epochs the first is frozen.
+        compiled = step in (1, 21)
+        done = now + 0.1 + (30.0 if compiled else 0.1)
+        times.add(step, 1, now, now + 0.1, done, compiled)
+        now = done
+    found = figures(times.calls(), 8, 20, 0.0, [])
+    assert found["wait"]["later_epochs"]["share"] == pytest.approx(0.5)
+    assert found["images_per_second"]["later_epochs"] == pytest.approx(8 * 39 / (39 * 0.2))
 
 
 @given(CALLS)

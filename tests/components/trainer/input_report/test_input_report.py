@@ -44,9 +44,9 @@ class Paced(StepTimes):
 
     seconds = SLEEP
 
-    def add(self, step, steps, asked, arrived, done):
-        super().add(step, steps, asked, arrived, done)
-        if step > 1:  # The first call compiles the step.
+    def add(self, step, steps, asked, arrived, done, compiled):
+        super().add(step, steps, asked, arrived, done, compiled)
+        if not compiled:
             self.seconds = max(SLEEP, TIMES * (done - arrived))
 
 

@@ -13,7 +13,7 @@ def calls(wait, compute=1.0, count=200):
     """Consecutive calls that all wait and compute so long."""
     wait = np.broadcast_to(np.asarray(wait, float), count)
     step = np.arange(1, count + 1)
-    return Calls(step, np.ones(count), step, wait, np.full(count, compute))
+    return Calls(step, np.ones(count), step, wait, np.full(count, compute), np.zeros(count, bool))
 
 
 @given(st.lists(st.floats(0.2, 5), min_size=6, max_size=60), st.floats(0, 9))
