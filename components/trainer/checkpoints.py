@@ -126,11 +126,17 @@ def crossed(every: int, step: int, steps: int) -> bool:
 
 def _to_bytes(checkpoint: Checkpoint) -> bytes:
     content = io.BytesIO()
-    about = json.dumps({"step": checkpoint.step, "state": checkpoint.state}).encode()
-    arrays = {"about": np.frombuffer(about, np.uint8)}
-    arrays |= {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
+    arrays = {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
     arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.best_weights)}
-    np.savez(content, **arrays)
+    # NumPy writes a type that it does not know, as bfloat16, without its name.
+    foreign = {key: array for key, array in arrays.items() if array.dtype.isbuiltin == 2}
+    arrays |= {key: np.asarray(array).view(f"u{array.itemsize}") for key, array in foreign.items()}
+    about = {
+        "step": checkpoint.step,
+        "state": checkpoint.state,
+        "dtypes": {key: array.dtype.name for key, array in foreign.items()},
+    }
+    np.savez(content, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
     return content.getvalue()
 
 
@@ -140,14 +146,19 @@ def _from_bytes(content: bytes) -> Checkpoint:
         return Checkpoint(
             step=about["step"],
             state=about["state"],
-            variables=_numbered(arrays, "variable"),
-            best_weights=_numbered(arrays, "best"),
+            variables=_numbered(arrays, "variable", about["dtypes"]),
+            best_weights=_numbered(arrays, "best", about["dtypes"]),
         )
 
 
-def _numbered(arrays: np.lib.npyio.NpzFile, prefix: str) -> list[np.ndarray]:
-    count = sum(name.startswith(f"{prefix}_") for name in arrays.files)
-    return [arrays[f"{prefix}_{i}"] for i in range(count)]
+def _numbered(
+    arrays: np.lib.npyio.NpzFile, prefix: str, dtypes: Mapping[str, str]
+) -> list[np.ndarray]:
+    keys = [name for name in arrays.files if name.startswith(f"{prefix}_")]  # as they were written
+    return [
+        arrays[key].view(tf.as_dtype(dtypes[key]).as_numpy_dtype) if key in dtypes else arrays[key]
+        for key in keys
+    ]
 
 
 def fingerprint(folders: Iterable[str], about: Mapping[str, Any], weights: str = "") -> str:

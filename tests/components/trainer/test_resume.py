@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from tests.components.trainer.conftest import LINEAR, transform_digits
 from tests.processes import start, wait_for
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
+BFLOAT16 = tf.bfloat16.as_numpy_dtype
 
 
 class Kept(Checkpoints):
@@ -164,7 +166,8 @@ def test_a_training_that_waits_in_the_rest_of_its_last_epoch_fails_and_keeps_its
 
 def checkpoint(step=7) -> Checkpoint:
     arrays = [np.arange(12, dtype=np.float32).reshape(3, 4), np.array(5, np.int64)]
-    return Checkpoint(step=step, state={"seconds": 0.5}, variables=arrays, best_weights=arrays[:1])
+    arrays += [arrays[0].astype(BFLOAT16), np.array(1.5, BFLOAT16)]
+    return Checkpoint(step=step, state={"seconds": 0.5}, variables=arrays, best_weights=arrays[2:])
 
 
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path):
@@ -175,7 +178,9 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path):
     for left, right in zip(found.variables, checkpoint().variables, strict=True):
         np.testing.assert_array_equal(left, right)
         assert left.dtype == right.dtype
-    np.testing.assert_array_equal(found.best_weights[0], checkpoint().best_weights[0])
+    for left, right in zip(found.best_weights, checkpoint().best_weights, strict=True):
+        np.testing.assert_array_equal(left, right)
+        assert left.dtype == right.dtype
 
 
 @settings(max_examples=50, deadline=None)
