@@ -35,18 +35,7 @@ def lineage_of(configuration, number):
     run, steps = record.run, []
     kept = {name: text for name, text in record.origin.items() if name not in (DATA, SPANS)}
     if not kept:
-        store = open_store(configuration.root)
-        found = store.get_artifacts_by_uri(record.model_uri)
-        if not found:
-            raise Failure(
-                f"{configuration.root}/metadata.sqlite does not know {record.model_uri}, which "
-                f"version {number} was pushed from. Name the configuration of that root."
-            )
-        maker, steps = _upstream(store, found[0])
-        made_in = run_of(store, maker)
-        if made_in is None:
-            raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
-        run, kept = made_in
+        run, kept, steps = _made_here(configuration.root, number, record)
     return {
         "version": version.number,
         "path": version.path,
@@ -61,6 +50,25 @@ def lineage_of(configuration, number):
         **_inputs(steps, data_in(record.origin)),
         "steps": steps,
     }
+
+
+def _made_here(root, number, record):
+    """(run that made the model, its origin as texts, the steps to the model) of a local version."""
+    store = open_store(root)
+    # The model's address may be another model's in a newer metadata.sqlite, which counts executions
+    # from 1 again; the run's id never is.
+    known = store.get_context_by_type_and_name("pipeline_run", record.run)
+    found = store.get_artifacts_by_uri(record.model_uri) if known else []
+    if not found:
+        raise Failure(
+            f"{root}/metadata.sqlite does not know {record.model_uri} of the run {record.run}, "
+            f"which version {number} was pushed from. Name the configuration of that root."
+        )
+    maker, steps = _upstream(store, found[0])
+    made_in = run_of(store, maker)
+    if made_in is None:
+        raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
+    return *made_in, steps
 
 
 def _run_on_a_cluster(record, kubeflow):

@@ -72,14 +72,15 @@ class Root:
                 self._event(execution_id, made[name], _EVENT.INPUT, name)
             for name, files in step.get("outputs", {}).items():
                 if step.get("state") != _STATES.CACHED:
-                    self._newest[name] = self._put_artifact(run_id, component, name, dict(files))
+                    # As TFX names it.
+                    folder = self.folder / component / name / str(execution_id)
+                    self._newest[name] = self._put_artifact(folder, dict(files))
                 made[name] = self._newest[name]
                 self._event(execution_id, made[name], _EVENT.OUTPUT, name)
             link = metadata_store_pb2.Association(execution_id=execution_id, context_id=context_id)
             self._store.put_attributions_and_associations([], [link])
 
-    def _put_artifact(self, run_id, component, name, files):
-        folder = self.folder / component / name / run_id
+    def _put_artifact(self, folder, files):
         said = files.pop("said", {})
         for file, content in files.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,50 @@
+"""What made a version that this machine pushed, from the ML Metadata of its root alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cli.command_line import main
+from components.model_store.publish import publish
+from components.model_store.versions import PushRecord
+from tests.report.report_runs import Root
+
+TRAINED = {"Trainer": {"outputs": {"model": {"saved_model.pb": b""}}}}
+PLACES = ("--config", "configs/digits.yaml", "--set", "root=runs", "--set", "push.destination=out")
+
+
+@pytest.fixture
+def new_root(tmp_path, monkeypatch):
+    """A function that makes the root `runs` of the working folder, in place of an earlier one."""
+    (tmp_path / "configs").symlink_to(Path("configs").resolve())
+    monkeypatch.chdir(tmp_path)
+
+    def make():
+        shutil.rmtree("runs", ignore_errors=True)
+        Path("runs").mkdir()
+        return Root(Path("runs"))
+
+    return make
+
+
+def push(run_id):
+    """Pushes the root's one model, as the run does; the address is relative as the root is."""
+    [model] = Path("runs").glob("Trainer/model/*")
+    at = "2026-11-21T03:20:00+00:00"
+    publish(str(model), "out", PushRecord(f"made in {run_id}", str(model), at, run=run_id))
+
+
+def test_a_version_of_an_earlier_metadata_sqlite_is_not_taken_for_one_of_this(new_root, capsys):
+    for run_id in ("2026-11-20T02:00:00", "2026-11-21T02:00:00"):
+        new_root().add_run(run_id, TRAINED, git_commit=run_id)
+        push(run_id)
+
+    for words in (["lineage", "1"], ["run", "--from-model", "1"]):
+        assert main([*words, *PLACES]) == 1
+        [said] = capsys.readouterr().err.splitlines()
+        assert "runs/metadata.sqlite does not know " in said
+        assert "2026-11-20T02:00:00" in said
+    assert main(["lineage", "2", *PLACES, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["git_commit"] == "2026-11-21T02:00:00"
