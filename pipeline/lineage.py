@@ -16,6 +16,8 @@ def lineage_of(configuration, number):
 
     A version that a cluster pushed carries its origin and the description of its data itself: no
     ML Metadata is asked. Its steps, and the addresses of data and schema, are None or empty.
+    Of a version from this machine, the run and the code are those that trained the model, and the
+    configuration is that of the run that pushed it.
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
@@ -57,8 +59,8 @@ def _made_here(root, number, record):
     store = open_store(root)
     # The model's address may be another model's in a newer metadata.sqlite, which counts executions
     # from 1 again; the run's id never is.
-    known = store.get_context_by_type_and_name("pipeline_run", record.run)
-    found = store.get_artifacts_by_uri(record.model_uri) if known else []
+    pushed_in = store.get_context_by_type_and_name("pipeline_run", record.run)
+    found = store.get_artifacts_by_uri(record.model_uri) if pushed_in else []
     if not found:
         raise Failure(
             f"{root}/metadata.sqlite does not know {record.model_uri} of the run {record.run}, "
@@ -68,7 +70,10 @@ def _made_here(root, number, record):
     made_in = run_of(store, maker)
     if made_in is None:
         raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
-    return *made_in, steps
+    run, origin = made_in
+    # The model may come from the cache of a run that was evaluated and exported by other settings.
+    settings = plain(pushed_in.custom_properties).get("configuration")
+    return run, origin | {"configuration": settings}, steps
 
 
 def _run_on_a_cluster(record, kubeflow):

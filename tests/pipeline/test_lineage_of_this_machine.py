@@ -5,12 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 from cli.command_line import main
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from tests.report.report_runs import Root
 
+FIRST, SECOND = "2026-11-20T02:00:00", "2026-11-21T02:00:00"
 TRAINED = {"Trainer": {"outputs": {"model": {"saved_model.pb": b""}}}}
 PLACES = ("--config", "configs/digits.yaml", "--set", "root=runs", "--set", "push.destination=out")
 
@@ -37,7 +39,7 @@ def push(run_id):
 
 
 def test_a_version_of_an_earlier_metadata_sqlite_is_not_taken_for_one_of_this(new_root, capsys):
-    for run_id in ("2026-11-20T02:00:00", "2026-11-21T02:00:00"):
+    for run_id in (FIRST, SECOND):
         new_root().add_run(run_id, TRAINED, git_commit=run_id)
         push(run_id)
 
@@ -45,6 +47,24 @@ def test_a_version_of_an_earlier_metadata_sqlite_is_not_taken_for_one_of_this(ne
         assert main([*words, *PLACES]) == 1
         [said] = capsys.readouterr().err.splitlines()
         assert "runs/metadata.sqlite does not know " in said
-        assert "2026-11-20T02:00:00" in said
+        assert FIRST in said
     assert main(["lineage", "2", *PLACES, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["git_commit"] == "2026-11-21T02:00:00"
+    assert json.loads(capsys.readouterr().out)["git_commit"] == SECOND
+
+
+def test_a_version_of_a_cached_model_has_the_settings_of_the_run_that_pushed_it(new_root, capsys):
+    root, cached = new_root(), {"state": metadata_store_pb2.Execution.CACHED}
+    trainer = TRAINED["Trainer"]
+    for run_id, step, formats in ((FIRST, trainer, []), (SECOND, trainer | cached, ["onnx"])):
+        settings = root.configuration.model_dump(mode="json", by_alias=True)
+        settings["serving"]["export"] = formats
+        root.add_run(
+            run_id, {"Trainer": step}, configuration=json.dumps(settings), git_commit=run_id
+        )
+        push(run_id)
+
+    for number, formats in enumerate(([], ["onnx"]), start=1):
+        assert main(["lineage", str(number), *PLACES, "--json"]) == 0
+        lineage = json.loads(capsys.readouterr().out)
+        assert lineage["configuration"]["serving"]["export"] == formats
+        assert lineage["git_commit"] == lineage["run"] == FIRST
