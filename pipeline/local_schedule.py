@@ -21,6 +21,7 @@ from settings.schedule import Schedule
 
 _LONGEST_WAIT = datetime.timedelta(hours=1)  # between two attempts of one run
 _LONGEST_SLEEP = datetime.timedelta(hours=1)  # until the next look at the clock
+_NEXT_LOOK = datetime.timedelta(seconds=5)  # at whether the root is free
 _CLOCK_WAS_WRONG = datetime.timedelta(days=1)  # a clock set back further was wrong before
 _FINAL = (ConfigurationError.exit_code,)  # No retry mends a mistake in the configuration.
 
@@ -46,6 +47,7 @@ class World:
     wait_until: Callable[[datetime.datetime], None]  # may return early
     is_stopping: Callable[[], bool]
     say: Callable[[str], None]
+    root_holder: Callable[[], str | None]  # which other run uses the root, in words
 
 
 def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> None:
@@ -58,6 +60,7 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; the new one applies from now on.")
     begun = None  # the last attempt of this process, and not of one before a kill
+    waited_for = None  # the last other run that was named
     while not world.is_stopping():
         _follow_the_clock(store, world)
         run = store.owed() or _fall_due(schedule, store, world)
@@ -69,6 +72,14 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
             _learn(run, outcome, schedule, store, world)
         elif world.now() < run.not_before <= world.now() + 2 * _LONGEST_WAIT:
             world.wait_until(run.not_before)
+        elif other := world.root_holder():
+            # The attempt would fail, and the next ones with it if the other run is a long one.
+            if other != waited_for:
+                waited_for = other
+                world.say(
+                    f"The run of {when(run, schedule)} waits for {other}, which uses the root."
+                )
+            world.wait_until(world.now() + _NEXT_LOOK)
         else:
             run = begun = store.begin_attempt(run)
             attempts.start(run)

@@ -49,6 +49,7 @@ def run_schedule(configuration, file, overrides=(), say=print):
             wait_until=lambda instant: wait_until(instant, utc_now, is_stopping),
             is_stopping=is_stopping,
             say=lambda line: say(f"{utc_now().astimezone(zone):%Y-%m-%d %H:%M:%S}  {line}"),
+            root_holder=lambda: holder(Path(configuration.root) / LOCK),
         )
         world.say(
             f"Serving {schedule.cron} ({schedule.time_zone}) on {configuration.root}; the next "

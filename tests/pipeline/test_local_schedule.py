@@ -26,6 +26,7 @@ class Clock:
 
     def __init__(self, until, start=START):
         self.time, self.until, self.said = start, until, []
+        self.in_use_until = start  # the root, by another run
 
     def now(self):
         return self.time
@@ -36,8 +37,13 @@ class Clock:
     def is_stopping(self):
         return self.time >= self.until
 
+    def root_holder(self):
+        return "process 7" if self.time < self.in_use_until else None
+
     def world(self):
-        return World(self.now, self.wait_until, self.is_stopping, self.said.append)
+        return World(
+            self.now, self.wait_until, self.is_stopping, self.said.append, self.root_holder
+        )
 
 
 class Runs:

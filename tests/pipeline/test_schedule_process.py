@@ -90,7 +90,7 @@ def test_a_run_whose_attempts_cannot_start_is_given_up(tmp_path, monkeypatch, ca
         return run.state != "owed" or run.attempt > 4
 
     schedule = Schedule(cron="0 3 * * 1", retries=1, retry_after_seconds=0)
-    world = World(utc_now, lambda instant: None, is_stopping, said.append)
+    world = World(utc_now, lambda instant: None, is_stopping, said.append, lambda: None)
     serve(schedule, store, processes(tmp_path / "runs", ""), world)
     [run] = store.history(1)
     assert (run.state, run.attempt) == ("failed", 2)
@@ -165,7 +165,7 @@ def serve_quickly(folder, began):
     def command(_):
         return [sys.executable, "-S", "-c", JOB, str(folder / "done")]
 
-    world = World(now, sleep_until, lambda: False, lambda line: None)
+    world = World(now, sleep_until, lambda: False, lambda line: None, lambda: None)
     print("up", flush=True)
     serve(
         Schedule(cron="* * * * *", time_zone="Europe/Berlin"),
