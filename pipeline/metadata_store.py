@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from ml_metadata import MetadataStore
+from ml_metadata import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
 from failures import Failure
+
+_PAGE = 100  # executions that are read at a time
 
 
 def open_store(root, write=False):
@@ -42,6 +44,18 @@ def component_of(store, execution):
     """The component, by its class's name, that an execution is of."""
     [kind] = store.get_execution_types_by_id([execution.type_id])
     return kind.name.rpartition(".")[2]
+
+
+def newest_executions(store):
+    """The executions of a root, the newest first, read a page at a time.
+
+    A root that a schedule uses has hundreds of thousands, each with whole sections of the
+    configuration among its properties.
+    """
+    newest = store.get_executions(ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False))
+    for last in range(newest[0].id if newest else 0, 0, -_PAGE):
+        page = store.get_executions_by_id(range(max(last - _PAGE, 0) + 1, last + 1))
+        yield from sorted(page, key=lambda execution: execution.id, reverse=True)
 
 
 def outputs_of(store, execution_id):

@@ -5,14 +5,17 @@ finished execution owns. The execution's state alone tells both from finished wo
 safe wherever the root's lock is held.
 """
 
+import itertools
 import shutil
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.metadata_store import component_of
+from pipeline.metadata_store import component_of, newest_executions
 
 _DEAD = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
+# Each start clears what the run before it left, and a run has fewer executions than this.
+_NEWEST = 100
 
 
 def clear_unfinished(store, root):
@@ -24,7 +27,8 @@ def clear_unfinished(store, root):
     Returns:
       The component ids of the cleared executions, oldest first.
     """
-    dead = [e for e in store.get_executions() if e.last_known_state in _DEAD]
+    newest = list(itertools.islice(newest_executions(store), _NEWEST))
+    dead = [e for e in reversed(newest) if e.last_known_state in _DEAD]
     if not dead:
         return []
     for execution in dead:

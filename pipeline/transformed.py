@@ -6,7 +6,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from failures import Failure
 from files.places import files_in
-from pipeline.metadata_store import component_of, open_store, outputs_of
+from pipeline.metadata_store import component_of, newest_executions, open_store, outputs_of
 
 _DONE = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
 
@@ -18,7 +18,7 @@ def train_files(root):
       Failure: nothing was transformed below `root`, or it is no longer there.
     """
     store = open_store(root)
-    for execution in sorted(store.get_executions(), key=lambda e: e.id, reverse=True):
+    for execution in newest_executions(store):
         if execution.last_known_state in _DONE and component_of(store, execution) == "Transform":
             examples = outputs_of(store, execution.id).get("transformed_examples")
             folder = examples and os.path.join(examples.uri, "Split-train")
