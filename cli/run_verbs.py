@@ -6,6 +6,8 @@ import webbrowser
 from cli.configuration_arguments import add_configuration, configuration_of
 from cli.span_verbs import span_number
 from failures import ConfigurationError, Failure
+from files import writing
+from files.strict_json import text_of
 from pipeline import surroundings
 
 
@@ -47,9 +49,9 @@ def add_verbs(verbs):
 def _run(arguments):
     as_then = () if arguments.span is None else (f"data.span={arguments.span}",)
     configuration = configuration_of(arguments, *as_then)
-    if arguments.results:
-        _check_results(arguments.results)
     surroundings.check_xla()
+    if arguments.results:
+        _begin_results(arguments.results)
     if arguments.from_model is not None:
         from pipeline.reproduce import reproduce
 
@@ -68,14 +70,18 @@ def _write_report(configuration, run_id, failure):
     return write_report(configuration, run_id)
 
 
-def _check_results(file):
-    """A run takes hours, and only its end would show that the file cannot be written."""
+def _begin_results(file):
+    """Empties the file, as a run that is killed would leave an earlier one's results as its own.
+
+    A run takes hours, and only its end would show that the file cannot be written.
+    """
     try:
         open(file, "ab").close()
     except OSError as error:
         raise ConfigurationError(
             f"--results {file}: {error.strerror}; allowed: a file in an existing folder"
         ) from None
+    writing.write(file, text_of({}))
 
 
 def _check(arguments):

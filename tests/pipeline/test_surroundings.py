@@ -52,7 +52,8 @@ CAUSES = [
 @pytest.mark.slow
 def test_flags_with_which_xla_would_end_the_process_are_one_line(tmp_path):
     run = ("-m", "pipeline", "run", "--config", "configs/digits.yaml")
-    done = python(*run, "--set", f"root={tmp_path}/a", XLA_FLAGS=FLAGS[0])
+    words = ("--set", f"root={tmp_path}/a", "--results", f"{tmp_path}/out.json")
+    done = python(*run, *words, XLA_FLAGS=FLAGS[0])
     assert done.returncode == 2
     [said] = done.stderr.splitlines()
     assert said.startswith(f"XLA_FLAGS: given '{FLAGS[0]}'; allowed: flags that XLA knows, or none")
