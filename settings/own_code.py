@@ -38,7 +38,8 @@ def is_named_in(given: Mapping[str, Any]) -> bool:
     lists = [of("augmentation").get("own"), of("evaluation").get("metrics")]
     tried = of("tuner").get("search_space")
     if isinstance(tried, dict) and isinstance(tried.get("training.loss"), dict):
-        names += tried["training.loss"].get("choices") or []
+        choices = tried["training.loss"].get("choices")
+        names += choices if isinstance(choices, list) else []
     return any(lists) or any(isinstance(name, str) and is_own(name) for name in names)
 
 

@@ -120,3 +120,11 @@ def test_what_the_trials_replace_or_the_training_never_ends_may_be_longer(tmp_pa
     short = "tuner.search_space={training.warmup_epochs: {choices: [0, 1]}}"
     assert load(DIGITS, [*backbone, *TUNER, short, "training.warmup_epochs=3"]).tuner
     assert load(DIGITS, [*backbone, *TUNER, RATE, "training.freeze_epochs=30"]).tuner
+
+
+@pytest.mark.parametrize("choices", ["5", "2.5", "true", "softmax", "{a: b}", "2026-01-01"])
+def test_choices_of_a_loss_that_are_no_list_are_refused_in_one_line(choices):
+    space = f"tuner.search_space={{training.loss: {{choices: {choices}}}}}"
+    [line] = mistakes(DIGITS, *TUNER, space)
+    assert "tuner.search_space.training.loss.choices: given " in line
+    assert "allowed: a list" in line
