@@ -1,6 +1,7 @@
 """`run --from-model`: repeats the run that made a version and compares the results."""
 
 import datetime
+import math
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -100,8 +101,7 @@ def _compare(original, again, metrics, fingerprint):
     print(f"version {original['version']} and its reproduction:")
     for name, before in sorted(original["metrics"].items()):
         after = metrics.get(name)
-        allowed = 0.0 if deterministic else tolerance(name, before)
-        agrees = after is not None and abs(after - before) <= allowed
+        agrees = after is not None and agree(name, before, after, deterministic)
         same &= agrees
         shown = "missing" if after is None else f"{after:.6g}"
         print(f"  {name:<22} {before:<12.6g} {shown:<12} {'same' if agrees else 'DIFFERS'}")
@@ -122,8 +122,17 @@ def _compare(original, again, metrics, fingerprint):
     return same
 
 
-def tolerance(name, value):
-    """How far a metric may be off and still count as the same."""
+def agree(name, before, after, exactly):
+    """Whether two values of a metric count as the same.
+
+    A metric is nan where nothing that it measures occurs, and so it is in the repeated run.
+    """
+    if math.isnan(before) and math.isnan(after):
+        return True
+    return abs(after - before) <= (0.0 if exactly else _tolerance(name, before))
+
+
+def _tolerance(name, value):
     if name == "example_count":
         return 0.0
     return LOSS_TOLERANCE * max(1.0, abs(value)) if "loss" in name else TOLERANCE
