@@ -21,7 +21,9 @@ from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
 
-_DISK_IS_FULL = "database or disk is full"  # SQLite's words, within those of ML Metadata
+# SQLite's words, within those of ML Metadata
+_DISK_IS_FULL = "database or disk is full"
+_DAMAGED = ("file is not a database", "database disk image is malformed")
 _log = logging.getLogger(__name__)
 
 
@@ -166,12 +168,15 @@ def _print_result(display):
 
 def _what_failed(error, root):
     from pipeline.local_runner import ComponentFailed
+    from pipeline.metadata_store import unreadable
 
     if _DISK_IS_FULL in str(error):
         return (
             f"{root}/metadata.sqlite cannot be written: the disk is full. Free space, then run "
             "again."
         )
+    if any(words in str(error) for words in _DAMAGED):
+        return unreadable(root)
     if isinstance(error, ComponentFailed):
         return component_failed(error.component, error.cause)
     return f"The run failed outside its components: {in_one_line(error)}"

@@ -27,8 +27,16 @@ def open_store(root, write=False):
         store = MetadataStore(connection)
         store.get_context_types()
     except Exception as error:  # ML Metadata's own errors have nothing in common.
-        raise Failure(f"{file} cannot be read as ML Metadata. Run the pipeline again.") from error
+        raise Failure(unreadable(root)) from error
     return store
+
+
+def unreadable(root):
+    """What is wrong with a root whose ML Metadata is damaged, and what to do."""
+    return (
+        f"{root}/metadata.sqlite cannot be read as ML Metadata. Name another root with --set "
+        "root=FOLDER, or remove this one, and run again."
+    )
 
 
 def run_of(store, execution_id):
