@@ -2,13 +2,13 @@
 
 from ml_metadata.proto import metadata_store_pb2
 
-from components.examples.made_of import DATA, SPANS, data_in
+from components.examples.made_of import data_in
 from components.examples.reading import read_data
 from components.model_store.pins import existing
 from failures import Failure
 from pipeline.cluster_address import ui
 from pipeline.metadata_store import component_of, open_store, outputs_of, plain, run_of
-from pipeline.origin import read_origin
+from pipeline.origin import Origin, read_origin
 
 
 def lineage_of(configuration, number):
@@ -35,7 +35,7 @@ def lineage_of(configuration, number):
     if record is None:
         raise Failure(f"Version {number} was not pushed by this project, so its origin is unknown.")
     run, steps = record.run, []
-    kept = {name: text for name, text in record.origin.items() if name not in (DATA, SPANS)}
+    kept = {name: text for name, text in record.origin.items() if name in Origin._fields}
     if not kept:
         run, kept, steps = _made_here(configuration.root, number, record)
     return {

@@ -31,11 +31,12 @@ def new_root(tmp_path, monkeypatch):
     return make
 
 
-def push(run_id):
+def push(run_id, **origin):
     """Pushes the root's one model, as the run does; the address is relative as the root is."""
     [model] = Path("runs").glob("Trainer/model/*")
     at = "2026-11-21T03:20:00+00:00"
-    publish(str(model), "out", PushRecord(f"made in {run_id}", str(model), at, run=run_id))
+    record = PushRecord(f"made in {run_id}", str(model), at, run=run_id, origin=origin)
+    publish(str(model), "out", record)
 
 
 def test_a_version_of_an_earlier_metadata_sqlite_is_not_taken_for_one_of_this(new_root, capsys):
@@ -68,3 +69,11 @@ def test_a_version_of_a_cached_model_has_the_settings_of_the_run_that_pushed_it(
         lineage = json.loads(capsys.readouterr().out)
         assert lineage["configuration"]["serving"]["export"] == formats
         assert lineage["git_commit"] == lineage["run"] == FIRST
+
+
+def test_a_model_that_began_with_weights_of_another_has_the_origin_of_its_run(new_root, capsys):
+    new_root().add_run(FIRST, TRAINED, git_commit="c0ffee")
+    push(FIRST, first_weights="pushed/3", first_weights_sha256="0" * 64)
+
+    assert main(["lineage", "1", *PLACES, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["git_commit"] == "c0ffee"
