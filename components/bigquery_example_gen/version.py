@@ -1,5 +1,7 @@
 """Decides, before BigqueryExampleGen runs, whether the rows are what they were the last time."""
 
+import datetime
+
 from components.bigquery_example_gen.clients import connected
 from components.bigquery_example_gen.tables import Table, find
 from components.cache_driver import CacheDriver
@@ -8,11 +10,15 @@ from failures import Failure
 from settings.bigquery_source import BigquerySource
 from settings.data import Features
 
+_LOOKED = "; looked for files at "
 _last_seen: dict[tuple[str, str, str], Table] = {}  # at most one
 
 
 class Driver(CacheDriver):
-    """The version of the table: its name and last modification, or the time that is read."""
+    """The version of the table: its name and last modification, or the time that is read.
+
+    With paths, the time of the look is added.
+    """
 
     PARAMETER = "version_read"
 
@@ -27,6 +33,8 @@ class Driver(CacheDriver):
         table = _find(source, features)
         _last_seen.clear()
         _last_seen[_key(table.version, source, features)] = table
+        if source.has_paths:  # The same rows may lead to other images in every run.
+            return f"{table.version}{_LOOKED}{datetime.datetime.now(datetime.UTC).isoformat()}"
         return table.version
 
 
@@ -36,6 +44,7 @@ def seen(version: str, source: BigquerySource, features: Features) -> Table:
     Raises:
       Failure: as `find`; also where the table is not what the driver saw.
     """
+    version = version.partition(_LOOKED)[0]
     table = _last_seen.pop(_key(version, source, features), None)
     table = table or _find(source, features, version)
     if version and table.version != version:

@@ -219,7 +219,7 @@ def test_masks_are_read_instead_of_classes(bigquery_server, rows, ingest):
     assert "1 image without a whole mask left out (2)" in said(examples)
 
 
-def test_paths_lead_to_images_below_the_root(bigquery_server, rows, ingest, version, tmp_path):
+def test_paths_lead_to_images_below_the_root(bigquery_server, rows, ingest, tmp_path):
     for row in rows:
         put(tmp_path / "photos" / str(row["id"]), row["image"])
     table = [{"id": r["id"], "path": str(r["id"]), "label": r["label"]} for r in rows]
@@ -229,7 +229,23 @@ def test_paths_lead_to_images_below_the_root(bigquery_server, rows, ingest, vers
     examples = ingest(**keys)
     assert all_pairs(examples) == expected(row for row in rows if row["id"] != 5)
     assert "warning: 1 missing file left out (5)" in said(examples)
-    assert " at 2" in version(**keys)  # Nobody says whether a file has changed.
+
+
+@pytest.mark.parametrize("at", ["a time", "the present", "a query"])
+def test_files_behind_paths_are_read_in_every_run_whatever_is_said_of_their_rows(
+    bigquery_server, rows, ingest, version, tmp_path, at
+):
+    for row in rows:
+        put(tmp_path / str(row["id"]), row["image"])
+    table = [{"id": r["id"], "path": str(r["id"]), "label": r["label"]} for r in rows]
+    bigquery_server.put("pets.photos", table)
+    bigquery_server.answers["SELECT 1"] = table
+    asked = {"a time": {"snapshot": now().isoformat()}, "a query": {"query": "SELECT 1"}}
+    keys = asked.get(at, {}) | {"columns": {"path": "path", "key": "id"}, "root": str(tmp_path)}
+    first, second = version(**keys), version(**keys)
+    assert first != second  # Nobody says whether a file has changed.
+    for seen in (second, first):  # of this process, and of another one
+        assert all_pairs(ingest(version=seen, **keys)) == expected(rows)
 
 
 def test_paths_lead_to_images_in_buckets(bigquery_server, rows, ingest, bucket):
