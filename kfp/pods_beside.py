@@ -64,8 +64,9 @@ def pods(
 
     def watch():
         while not over.wait(_LOOK_EVERY):
-            shared_folder.still_here(folder)
             for job in jobs:
+                # Before each: the API may be away for almost as long as the pods wait for a word.
+                shared_folder.still_here(folder)
                 state = look_at(job)
                 if state != said.get(job):
                     _log.info("%s", state)

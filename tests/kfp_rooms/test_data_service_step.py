@@ -173,6 +173,21 @@ def test_the_time_in_a_queue_is_not_counted(stand_ins, server, tmp_path, monkeyp
     assert server.starts
 
 
+def test_the_step_says_that_it_is_there_before_each_look_at_a_job(stand_ins, server, tmp_path):
+    # Each look takes minutes while the API is away.
+    server.suspends, heard, here = True, [], tmp_path / shared_folder.STEP_IS_HERE
+
+    def look(method, kind):
+        heard.append(here.exists())
+        here.unlink(missing_ok=True)
+
+    with stand_ins("time.sleep(600)")(tmp_path):
+        server.before = look
+        wait_for(lambda: len(heard) > 5)
+        server.before = lambda method, kind: None
+    assert all(heard)
+
+
 def test_a_folder_that_cannot_be_removed_yet_fails_no_step(tmp_path, caplog, monkeypatch):
     def busy(path):
         raise OSError(errno.ENOTEMPTY, "Directory not empty", path)
