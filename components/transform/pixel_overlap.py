@@ -1,6 +1,7 @@
 """Images that several splits share once they are decoded, whatever files they were."""
 
 import itertools
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -16,13 +17,12 @@ DIGEST_BYTES = 8
 def digests(images: np.ndarray) -> bytes:
     """DIGEST_BYTES for each of the images, (batch, size) uint8.
 
-    The checksums of both halves: at the speed of memory, and of 100 million different images
-    any two look alike with a chance of 0.03%.
+    Two checksums of the whole: of 100 million different images any two look alike with a chance of
+    0.03%. With one for each half, images that share a half would have 32 bits alone.
     """
-    half = images.shape[1] // 2
     found = np.empty((len(images), 2), "<u4")
-    for number, part in enumerate((images[:, :half], images[:, half:])):
-        found[:, number] = [google_crc32c.value(row) for row in part]
+    for number, checksum in enumerate((google_crc32c.value, zlib.crc32)):
+        found[:, number] = [checksum(row) for row in images]
     return found.tobytes()
 
 

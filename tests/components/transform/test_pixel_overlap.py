@@ -1,7 +1,9 @@
 """Images that two splits share once they are decoded, whatever files they were."""
 
+import numpy as np
 import pytest
 
+from components.transform.pixel_overlap import digests
 from failures import Failure
 from tests.components.transform.conftest import encode, example, picture
 
@@ -62,3 +64,12 @@ def test_images_that_differ_in_either_half_are_different(workplace):
         "test": [black(), black((0, 0), (7, 8)), black((0, 1))],
     }
     workplace.run(workplace.raw(splits), max_overlap=0.0)
+
+
+@pytest.mark.parametrize("polynomial", [0x82F63B78, 0xEDB88320])  # of CRC32C, of CRC32
+def test_images_that_share_a_half_are_told_apart_where_one_checksum_cannot(polynomial):
+    white = np.full((1, 72), 255, np.uint8)
+    other = white.copy()
+    # A checksum overlooks multiples of its polynomial.
+    other[0, 60:65] ^= np.frombuffer((polynomial << 1 | 1).to_bytes(5, "little"), np.uint8)
+    assert digests(other) != digests(white)
