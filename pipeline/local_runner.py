@@ -13,6 +13,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
+from components.examples.contents import forget_last_read
 from pipeline.metadata_store import outputs_of, plain
 from pipeline.origin import record_origin
 from pipeline.outcome import Outcome
@@ -88,6 +89,8 @@ class LocalRunner(LocalDagRunner):
             seconds = time.monotonic() - began
             self._observer.finished(Outcome(component, "failed", seconds, error=str(cause)))
             raise ComponentFailed(component, cause) from cause
+        finally:
+            forget_last_read()  # It would take gigabytes from the Trainer.
         with metadata.Metadata(connection) as handle:
             status, outputs = _read_outcome(handle.store, info.execution_id)
         outcome = Outcome(component, status, time.monotonic() - began, outputs)

@@ -181,6 +181,11 @@ def last_read(fingerprint: str, source: Section, features: Section) -> Contents 
     return _last_read.pop(key, None)
 
 
+def forget_last_read() -> None:
+    """Lets go of what no component has asked for, as a cached one never does."""
+    _last_read.clear()
+
+
 class ContentDriver(CacheDriver):
     """The fingerprint of the content; every file is read for it.
 
