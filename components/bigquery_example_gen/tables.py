@@ -76,9 +76,12 @@ def find(
     names = column_names(source, way, unread, columns, place, NEXT_STEP)
     _check_types(table.schema, names, place, source.has_paths)
     full = f"{table.project}.{table.dataset_id}.{table.table_id}"
-    fixed = source.snapshot or (version.rpartition(_AT)[2] if _AT in version else "")
+    # An earlier look may have met a streaming buffer that is empty by now.
+    earlier = version.partition(f"{full}{_AT}")[2]
+    fixed = source.snapshot or earlier
     snapshot = fixed or _snapshot(table, source)
-    of_when = f"{_AT}{snapshot}" if _is_of_a_time(table, source) else f" of {_text(table.modified)}"
+    is_of_a_time = fixed or _changes_unseen(table, source)
+    of_when = f"{_AT}{snapshot}" if is_of_a_time else f" of {_text(table.modified)}"
     return Table(
         path=table.path.removeprefix("/"),
         name=name,
@@ -116,12 +119,11 @@ def _check_readable(table: bigquery.Table, place: str) -> None:
         )
 
 
-def _is_of_a_time(table: bigquery.Table, source: BigquerySource) -> bool:
+def _changes_unseen(table: bigquery.Table, source: BigquerySource) -> bool:
     """Whether the time of its last modification does not stand for the content."""
     # Rows that stream in do not always count as a modification, nor do files behind paths; and
     # emulators do not say when there was one.
-    changes_unseen = table.streaming_buffer is not None or source.has_paths or not table.modified
-    return source.snapshot is not None or changes_unseen
+    return table.streaming_buffer is not None or source.has_paths or not table.modified
 
 
 def _snapshot(table: bigquery.Table, source: BigquerySource) -> str:

@@ -127,6 +127,18 @@ def test_rows_that_change_unseen_are_read_in_every_run(bigquery_server, rows, ve
     assert " at 2" in version()
 
 
+def test_a_streaming_buffer_that_is_emptied_after_the_driver_saw_it_stops_no_run(
+    bigquery_server, rows, ingest, version
+):
+    bigquery_server.put("pets.photos", rows[:100])
+    bigquery_server.facts["pets.photos"] = {"streamingBuffer": {"estimatedRows": "5"}}
+    seen = version()
+    bigquery_server.facts.clear()
+    bigquery_server.put("pets.photos", rows, now() + datetime.timedelta(seconds=1))
+    for _ in range(2):  # in the process that has seen it, and as in another pod
+        assert all_pairs(ingest(version=seen)) == expected(rows[:100])
+
+
 def test_the_result_of_a_query_is_read_like_a_table(bigquery_server, rows, ingest, version):
     query = "SELECT * FROM `pets.photos`\nWHERE nice"
     bigquery_server.answers[query] = rows[:100]
