@@ -96,8 +96,10 @@ def _csv_rows(path: str, place: str) -> Iterator[tuple[str, list[str]]]:
             yield f"line {before + 1:,}", cells
             before = found.line_num
     except csv.Error as error:
+        lone = "a line ends with CR alone, and not as on Unix or Windows"
+        cause = lone if "new-line" in str(error) else error  # Python's advice is on open().
         raise Failure(
-            f"{place}, line {before + 1:,}: not valid CSV: {error}. {NEXT_STEP}"
+            f"{place}, line {before + 1:,}: not valid CSV: {cause}. {NEXT_STEP}"
         ) from None
 
 

@@ -126,6 +126,7 @@ WEIGHT = {"columns": {"weight": "weight"}}
         ("a.csv", two_columns_of_a_name, {}, "two columns are called 'label'"),
         ("a.csv", added(b"images/1\n"), {}, "line 122: 1 cells, and there are 2 columns."),
         ("a.csv", added(b'"images/1,cat\n'), {}, "line 122: not valid CSV: unexpected end"),
+        ("a.csv", content(b"path,label\ra,cat\r"), {}, "line 1: not valid CSV: a line ends with"),
         ("a.csv", added(b"images/1\x00,cat\n"), {}, r"'path': given 'images/1\x00'; a"),
         ("a.jsonl", added(b'{"path": \n'), {}, "line 121: not valid JSON: Expecting value"),
         ("a.jsonl", added(b"[1, 2]\n"), {}, "line 121: not a JSON object, as in"),
