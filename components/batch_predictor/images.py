@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -118,11 +119,11 @@ def mask_files(files: Iterable[str], output: str | None) -> dict[str, str]:
     if output is None:
         return {}
     masks, taken = {}, set()
+    numbers = defaultdict(lambda: itertools.count(2))  # of each stem, those to come
     for file in files:
         name = stem = Path(file).stem
-        numbers = itertools.count(2)
         while name in taken:
-            name = f"{stem}-{next(numbers)}"
+            name = f"{stem}-{next(numbers[stem])}"
         taken.add(name)
         masks[file] = os.path.join(output, f"{name}.mask.png")
     for mask in masks.values():

@@ -3,13 +3,14 @@
 import base64
 import io
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from components.batch_predictor import sources
+from components.batch_predictor import images, sources
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from tests.components.serving_check.small_models import (
@@ -95,6 +96,14 @@ def test_masks_stay_in_their_folder_and_overwrite_nothing(predict, model, folder
     code, _, [line] = predict(places, model, "--output", folder)
     assert code == 1
     assert "00.mask.png exists already" in line
+
+
+def test_twenty_thousand_images_of_one_name_are_told_apart_at_once(tmp_path):
+    files, began = [f"{number}/image.png" for number in range(20_000)], time.process_time()
+    masks = images.mask_files(files, str(tmp_path))
+    assert time.process_time() - began < 5
+    assert len(set(masks.values())) == len(files)
+    assert masks[files[-1]] == str(tmp_path / "image-20000.mask.png")
 
 
 def test_batch_predict_writes_each_mask(model, folder, pictures, tmp_path):
