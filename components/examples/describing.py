@@ -36,7 +36,7 @@ def describe(
       span: number of the data's span, or of the newest one.
       version: of this span.
       spans: of each span of a window, its `span`, `version`, `name` and number of `examples`.
-      class_names: of each label feature of ids, the names in the order of the ids.
+      class_names: of each label feature of ids, the names in the order of the ids; {} if none.
       shared: of two splits that share images, the names of some of these.
       remarks: what the table of the run adds to the counts.
       snapshot: the time as of which it was read, if the source keeps its past.
@@ -62,6 +62,6 @@ def describe(
     total, number = sum(counts.values()), len(counts)
     summary = f"{total:,} examples in {number} split{'s' if number > 1 else ''}"
     examples.set_string_custom_property("summary", "; ".join([summary, *remarks]))
-    # A file, because properties travel in a step's arguments on Kubeflow, which hold 100 kB.
-    if class_names:
-        writing.write(f"{examples.uri}/{CLASS_NAMES}", text_of(class_names))
+    # A file, because properties travel in a step's arguments on Kubeflow, which hold 100 kB;
+    # without names as well, so that a lost one is noticed.
+    writing.write(f"{examples.uri}/{CLASS_NAMES}", text_of(class_names or {}))

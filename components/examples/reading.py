@@ -56,6 +56,24 @@ def read_class_names(uri: str | Path) -> dict[str, list[str]]:
     return json.loads(read(path, "Run again.")) if exists(path) else {}
 
 
+def class_names_of(component: str, examples) -> dict[str, list[str]]:
+    """As `read_class_names`, of an Examples artifact; those of `describing` always have the file.
+
+    Args:
+      component: who asks, for messages.
+
+    Raises:
+      Failure: the file is lost or cannot be read.
+    """
+    path = f"{examples.uri}/{CLASS_NAMES}"
+    if examples.get_string_custom_property("fingerprint") and not exists(path):
+        raise Failure(
+            f"{component}: {path} is lost, and the classes' names with it. Restore it, or delete "
+            f"{examples.uri}, then run again."
+        )
+    return read_class_names(examples.uri)
+
+
 def span_words(span: Mapping[str, Any]) -> str:
     """A span of a window, as in "3" or "2026-11-26 (version 2)"."""
     version = "" if span["version"] is None else f" (version {span['version']})"

@@ -34,7 +34,7 @@ def Transform(
 
     Args:
       examples: with a split `train`; its file class_names.json (label feature to a list) names
-        the classes of ids.
+        the classes of ids. Only those of other ExampleGens may lack it.
       schema: it gives the label's type.
       preprocessing: the images' size and how they get it.
       features: which features are read.

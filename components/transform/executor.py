@@ -20,7 +20,7 @@ from tfx.types import artifact_utils
 from components.engine import Engine
 from components.examples.counted import check_read
 from components.examples.made_of import pass_on
-from components.examples.reading import read_class_names
+from components.examples.reading import class_names_of
 from components.schema_gen import schema_files
 from components.spans.store import NO_STORE, SpanStore
 from components.transform import pixel_overlap, pixel_statistics, transform_graph, vocabulary
@@ -53,7 +53,7 @@ def execute(
     """Writes the transform graph and the transformed examples; see `component.Transform`."""
     described = schema_files.read(schema.uri)
     dtypes = transform_graph.raw_types(described, features)
-    names = read_class_names(examples.uri)
+    names = class_names_of("Transform", examples)
     splits = artifact_utils.decode_split_names(examples.split_names)
     job = Job(
         options=preprocessing,

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.examples.describing import describe
+from components.examples.reading import CLASS_NAMES
 from failures import Failure
 from tests.components.pictures import png_of_a_damaged_text
 from tests.components.transform.conftest import raw_examples, serve
@@ -152,6 +154,19 @@ def test_two_classes_of_one_name_are_refused(workplace, make):
     raw = workplace.raw({"train": with_corrupt(make, 2)}, class_names=["cat", "cat"])
     with pytest.raises(Failure, match="2 classes of the dataset are named 'cat'"):
         workplace.run(raw)
+
+
+def test_a_lost_file_of_class_names_is_told_in_one_line(workplace, make):
+    raw = workplace.raw({"train": with_corrupt(make, 2)})
+    names = {"label": ["cat", "dog"]}
+    describe(raw, dataset="d", fingerprint="f", counts={"train": 2}, span=0, class_names=names)
+    Path(raw.uri, CLASS_NAMES).unlink()
+    with pytest.raises(Failure) as raised:
+        workplace.run(raw)
+    assert str(raised.value) == (
+        f"Transform: {raw.uri}/class_names.json is lost, and the classes' names with it. Restore "
+        f"it, or delete {raw.uri}, then run again."
+    )
 
 
 def test_a_truncated_file_is_named(workplace, make):
