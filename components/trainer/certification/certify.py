@@ -102,7 +102,7 @@ def certify(
       build: the training's input, endless and in batches of `batch_size`.
       accelerator: takes its published time for its published number of images, and so in
         proportion for this batch.
-      seconds: about how long each measurement takes, of which there are four.
+      seconds: about how long each measurement takes, of which there are five.
     """
     began = time.perf_counter()
     source = build()

@@ -34,22 +34,18 @@ def waits(iterator: Iterator, step: float, seconds: float = 2.0) -> Waits:
       iterator: of batches, already at its full speed.
       seconds: about how long each of the rounds takes.
     """
-    found = [_round(iterator, step, seconds) for _ in range(_ROUNDS)]
+    device = StandIn(step)
+    _round(device, iterator, step, seconds)  # The device fills, and what was read ahead is used up.
+    found = [_round(device, iterator, step, seconds) for _ in range(_ROUNDS)]
     return Waits(*np.median(found, axis=0).tolist())
 
 
 class StandIn:
-    """The clock of an accelerator that takes `step` seconds for a batch.
+    """The clock of an accelerator that takes `step` seconds for a batch, and has none at first."""
 
-    Args:
-      held: how many batches the device has at the start, the one of the running step included.
-    """
-
-    def __init__(self, step: float, held: int = 0):
+    def __init__(self, step: float):
         self._step = step
-        now = time.perf_counter()
-        # When the steps end of the batches that the device has or had: of the running one first.
-        self._ends = [now + step * number for number in range(1, held + 1)] or [now]
+        self._ends = [time.perf_counter()]  # of the steps on the batches that it has or had
 
     def take(self, batches: Iterator) -> float:
         """Takes the next batch as soon as there is room; the seconds that its step waits for it."""
@@ -64,8 +60,7 @@ class StandIn:
         return waited
 
 
-def _round(iterator: Iterator, step: float, seconds: float) -> Waits:
-    device = StandIn(step, BATCHES_ON_DEVICE + 1)
+def _round(device: StandIn, iterator: Iterator, step: float, seconds: float) -> Waits:
     waited, began = [], time.perf_counter()
     while len(waited) < _FEWEST_STEPS or time.perf_counter() - began < seconds:
         waited.append(device.take(iterator))
