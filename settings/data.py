@@ -134,6 +134,11 @@ class Features(Section):
         ]
 
     @property
+    def weight(self) -> str | None:
+        """The feature of a transformed Example that holds what it weighs, if there is one."""
+        return WEIGHT if self.weight_feature else None
+
+    @property
     def target_feature(self) -> str:
         """The feature of a raw Example that the target comes from."""
         return self.mask_feature or self.label_feature

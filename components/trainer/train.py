@@ -24,7 +24,6 @@ from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure
-from settings.data import WEIGHT
 from settings.training import Training
 
 _MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
@@ -120,7 +119,7 @@ def _batches(job: TrainingJob, graph: TransformGraph) -> Callable[..., Input]:
         image_shape=graph.image_shape,
         batch_size=job.recipe.training.batch_size,
         target=training_of(job.features.task).feature(graph.image_shape, len(graph.labels)),
-        weight=WEIGHT if job.features.weight_feature else None,
+        weight=job.features.weight,
     )
 
 

@@ -13,7 +13,7 @@ from components.tasks.training import training_of
 from components.trainer.certification.accelerators import Accelerator
 from components.trainer.certification.emulation import waits
 from components.trainer.input import compressed, disk, records
-from components.trainer.input.features import image_feature
+from components.trainer.input.features import features_of, image_feature
 from components.trainer.input.function import Input, feed
 from components.trainer.input.options import FeedOptions
 from components.trainer.input.source import Source
@@ -62,11 +62,12 @@ def inputs(
       configuration: a whole one; it says the image's shape, the target, the batch and the seed.
     """
     shape = configuration.preprocessing.shape
-    task = configuration.data.features.task
-    target = training_of(task).feature(shape, _classes(files))
+    wanted = configuration.data.features
+    target = training_of(wanted.task).feature(shape, _classes(files))
+    features = features_of(image_feature(shape), target, wanted.weight)
     given = configuration.training.input
     cache_dir = given.cache_dir or os.path.join(configuration.root, "input_cache")
-    source = records.source(files, (image_feature(shape), target))
+    source = records.source(files, features)
     refused = _refused(source, cache_dir, given.memory_limit_bytes)
     for strategy in strategies:
         options = FeedOptions(seed=configuration.seed, strategy=strategy, cache_dir=cache_dir)

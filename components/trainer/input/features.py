@@ -53,6 +53,11 @@ def image_feature(
     return Feature(name, shape, "uint8", exif_orientation)
 
 
+def features_of(image: Feature, target: Feature, weight: str | None) -> tuple[Feature, ...]:
+    """What an example holds: an image, its target and, where `weight` names it, what it weighs."""
+    return image, target, *([Feature(weight, (), "float32")] if weight else [])
+
+
 def fixed_example(features: Sequence[Feature]) -> FixedExample:
     """Examples of these features as Transform writes them."""
     return FixedExample({f.name: f.row_bytes if f.dtype == "uint8" else f.dtype for f in features})

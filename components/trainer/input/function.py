@@ -25,7 +25,7 @@ from components.trainer.input import (
 from components.trainer.input.balance import Balance
 from components.trainer.input.crop import RandomCrop
 from components.trainer.input.epochs import Epochs
-from components.trainer.input.features import LABEL, Feature, image_feature
+from components.trainer.input.features import LABEL, Feature, features_of, image_feature
 from components.trainer.input.load_times import LoadTimes
 from components.trainer.input.options import DEFAULTS, DataService, FeedOptions
 from components.trainer.input.order import Order
@@ -104,8 +104,7 @@ def input_function(
       Failure: no Examples, other features or sizes than asked for, a damaged file.
     """
     image = image_feature(image_shape, exif_orientation=exif_orientation)
-    features = (image, target, *([Feature(weight, (), "float32")] if weight else []))
-    source = records.source(files, features, encoded)
+    source = records.source(files, features_of(image, target, weight), encoded)
     return feed(source, batch_size, training=training, options=options)
 
 
