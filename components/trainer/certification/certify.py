@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 import os
 import time
@@ -20,6 +21,7 @@ from components.trainer.input.source import Source
 from components.trainer.input.strategy import beyond_memory, refusals
 from components.trainer.input.threads import giving_way
 from components.trainer.input_plan.speed import at_most
+from failures import Failure
 from files import tfrecords
 
 _WARM_SECONDS = 10.0  # after which an epoch counts as seen
@@ -60,6 +62,9 @@ def inputs(
 
     Args:
       configuration: a whole one; it says the image's shape, the target, the batch and the seed.
+
+    Raises:
+      Failure: the files have no examples, or others than the configuration says.
     """
     shape = configuration.preprocessing.shape
     wanted = configuration.data.features
@@ -90,7 +95,14 @@ def _refused(source: Source, cache_dir: str, memory_limit_bytes: int | None) -> 
 
 def _classes(files: Sequence[str]) -> int:
     """Of how many classes an example's labels are; 0 where it has one label or a mask."""
-    features = tf.train.Example.FromString(next(tfrecords.records(files[0]))).features.feature
+    records = itertools.chain.from_iterable(map(tfrecords.records, files))
+    first = next(records, None)
+    if first is None:
+        raise Failure(
+            f"The train split in {os.path.dirname(files[0])} has no examples to feed from. "
+            "Check the splits in the configuration's data section and run the pipeline again."
+        )
+    features = tf.train.Example.FromString(first).features.feature
     return len(features["labels"].bytes_list.value[0]) if "labels" in features else 0
 
 

@@ -11,6 +11,7 @@ from components.trainer.certification.certify import certify, inputs
 from components.trainer.input.function import input_function
 from components.trainer.input.options import FeedOptions
 from components.transform.encoding import FixedExample
+from failures import Failure
 from settings.reading import load
 from tests.components.trainer.conftest import transformed_example, write_shards
 
@@ -71,3 +72,18 @@ def test_examples_with_weights_are_read_as_the_training_reads_them(tmp_path):
     assert made.source.in_place == [(files[0], 0)]  # It needs no second copy on the disk.
     *_, weights = next(iter(made.dataset))
     np.testing.assert_array_equal(weights, np.full(BATCH, 0.5, np.float32))
+
+
+def test_an_empty_shard_before_the_others_changes_nothing(files, tmp_path):
+    write_shards(tmp_path / "empty", [], shards=1)
+    [empty] = map(str, (tmp_path / "empty").iterdir())
+    [candidate] = inputs(configured(tmp_path), [empty, *files], ["streaming"])
+    assert candidate.build().examples == 4 * BATCH
+
+
+def test_a_train_split_without_examples_is_one_line(tmp_path):
+    write_shards(tmp_path / "Split-train", [])
+    files = sorted(map(str, (tmp_path / "Split-train").iterdir()))
+    with pytest.raises(Failure, match=r"Split-train has no examples to feed from\.") as failure:
+        next(inputs(configured(tmp_path), files))
+    assert "\n" not in str(failure.value)
