@@ -7,14 +7,9 @@ import tensorflow as tf
 from components.image_flaws import in_words
 
 # Lines about the graph, Python's calls, and what an error elsewhere in the graph ended.
-_NOISE = (
-    "Detected at",
-    "Graph execution",
-    "File ",
-    "<",
-    "[[",
-    "Error executing",
-    "Function was cancelled",
+_NOISE = re.compile(
+    r"Detected at|Graph execution|File |<|\[\[|Function was cancelled"
+    "|Error executing(?! an HTTP request)"  # which tells why a bucket was not read
 )
 # Names of nodes and iterators, which would fill the line before its cause.
 _NAMES = re.compile(
@@ -37,6 +32,6 @@ def first_line(error: Exception) -> str:
 def cause(error: tf.errors.OpError, otherwise: str) -> str:
     """The first line with content, at most 200 characters and no nodes' names, or `otherwise`."""
     lines = (line.strip() for line in _NAMES.sub("", error.message).splitlines())
-    said = [line for line in lines if line and not line.startswith(_NOISE)]
+    said = [line for line in lines if line and not _NOISE.match(line)]
     first = (said or [otherwise])[0].split(" [[")[0]
     return in_words(_ASSERTED.sub(r"\1", first)[:200])

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from components import graph_error
+from components.image_decode import UNDECODABLE
+from components.trainer.input import faulty_record
 from components.trainer.input.decode import decode_crops, decode_features, decoder
 from components.trainer.input.features import Feature, fixed_example
 from components.trainer.input.shards import FRAMING, Shards
-from components.trainer.input.source import Source
+from components.trainer.input.source import Source, chunk_of
 from failures import Failure
 from files.strict_json import text_of
+
+_ENCODED_AT_ONCE = 32  # in a call: their bytes, unlike those of pixels, are of any number
 
 
 def source(
@@ -35,6 +39,7 @@ def source(
     sizes = [_size(file) for file in files]
     pixels = sum(feature.row_bytes for feature in features if feature.dtype == "uint8")
     at_most = sum(size for size, _ in sizes) // (pixels + FRAMING)
+    at_once = _ENCODED_AT_ONCE if encoded else chunk_of(sum(f.row_bytes for f in features))
 
     def decode(serialized):
         return parse(serialized, features, encoded)
@@ -43,7 +48,7 @@ def source(
         return decode_crops(_values(serialized, features), features, crop, draws)
 
     def explained(error):
-        return explain(files, features, decode, error)
+        return explain(files, features, decode, at_once, error)
 
     @functools.cache
     def parts():
@@ -142,36 +147,46 @@ def _size(file: str) -> tuple[int, int]:
 
 
 def explain(
-    files: Sequence[str], features: Sequence[Feature], decode: Callable, error: tf.errors.OpError
+    files: Sequence[str],
+    features: Sequence[Feature],
+    decode: Callable,
+    at_once: int,
+    error: tf.errors.OpError,
 ) -> Failure:
-    """What an error met in reading `files` means, with the file and the record that caused it."""
-    for file in files:
-        position = 0
-        try:
-            for record in tf.data.TFRecordDataset(file):
-                decode(record[None])
-                position += 1
-        except tf.errors.DataLossError as damage:
-            with tf.io.gfile.GFile(file, "rb") as stream:
-                compressed = stream.read(2) == b"\x1f\x8b"
-            if compressed:
-                return Failure(f"The shard {file} is compressed. Write it without compression.")
-            return Failure(
-                f"The shard {file} is damaged after {position} whole records "
-                f"({damage.message.split(' [')[0]}). Run the Transform again."
-            )
-        except tf.errors.InvalidArgumentError as wrong:
-            wanted = " and ".join(f"'{f.name}' {f.shape} {f.dtype}" for f in features)
-            return Failure(
-                f"Record {position} of the shard {file} does not hold {wanted} "
-                f"({graph_error.cause(wrong, 'another kind')}). Make the image's shape and the "
-                "features' names those of the Transform."
-            )
-        except tf.errors.OpError as unreadable:
-            return Failure(
-                f"The shard {file} cannot be read: {unreadable.message}. Run the Transform again."
-            )
-    return Failure(f"{_named(files)} could not be read: {error.message}. Try again.")
+    """What an error met in reading `files` means, with the record that caused it, if one did.
+
+    Args:
+      at_once: how many examples to decode in a call while that record is looked for.
+    """
+    # Of any other error, reading everything again could tell no more.
+    found = isinstance(error, UNDECODABLE) and faulty_record.find(files, decode, at_once)
+    if not found:
+        return _unreadable(_named(files), error)
+    file, number, fault = found
+    if isinstance(fault, tf.errors.DataLossError):
+        with tf.io.gfile.GFile(file, "rb") as stream:
+            compressed = stream.read(2) == b"\x1f\x8b"
+        if compressed:
+            return Failure(f"The shard {file} is compressed. Write it without compression.")
+        return Failure(
+            f"The shard {file} is damaged after {number} whole records "
+            f"({fault.message.split(' [')[0]}). Run the Transform again."
+        )
+    if isinstance(fault, UNDECODABLE):
+        wanted = " and ".join(f"'{f.name}' {f.shape} {f.dtype}" for f in features)
+        return Failure(
+            f"Record {number} of the shard {file} does not hold {wanted} "
+            f"({graph_error.cause(fault, 'another kind')}). Make the image's shape and the "
+            "features' names those of the Transform."
+        )
+    return _unreadable(f"The shard {file}", fault)
+
+
+def _unreadable(name: str, error: tf.errors.OpError) -> Failure:
+    is_gone = isinstance(error, tf.errors.NotFoundError)
+    next_step = "Run the Transform again." if is_gone else "Try again."
+    cause = graph_error.cause(error, type(error).__name__).rstrip(".")
+    return Failure(f"{name} cannot be read: {cause}. {next_step}")
 
 
 def _named(files: Sequence[str]) -> str:

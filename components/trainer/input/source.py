@@ -67,7 +67,7 @@ class Source:
     @property
     def chunk(self) -> int:
         """How many examples are quickly decoded at once."""
-        return max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // self.held_bytes))
+        return chunk_of(self.held_bytes)
 
     def part(self, count: int) -> "Source":
         """At most the first `count` examples, as a source of its own."""
@@ -98,6 +98,11 @@ class Source:
 
         chunks = self.elements().batch(self.chunk).map(decode, usable_cores())
         return chunks.prefetch(2).with_options(tf_data_options(deterministic=True))
+
+
+def chunk_of(example_bytes: int) -> int:
+    """How many examples that take so many bytes are quickly decoded at once."""
+    return max(1, min(_CHUNK_EXAMPLES, _CHUNK_BYTES // example_bytes))
 
 
 def tf_data_options(deterministic: bool) -> tf.data.Options:
