@@ -121,10 +121,12 @@ class TrainingLoop:
         batches = self._fed = training_faults.readable(batches, self.input, self.devices.workers)
         while self._step < self._last_step and not self._stopping.stopped:
             steps = self._next_steps()
+            train, compiled = self._function_of(steps)
             asked = time.perf_counter()
             fetched = [next(batches) for _ in range(steps)]
             arrived = time.perf_counter()
-            compiled = self._take(steps, fetched)
+            train(fetched)
+            self._watch.progress()
             done = time.perf_counter()
             self._last_batch = fetched[-1]
             self._step += steps
@@ -143,16 +145,14 @@ class TrainingLoop:
                 self._write_checkpoint()
                 self._watch.progress()
 
-    def _take(self, steps: int, fetched: list) -> bool:
-        """Whether this call compiled the steps that it took."""
+    def _function_of(self, steps: int) -> tuple[Callable, bool]:
+        """What takes so many steps, and whether it is compiled by its next call."""
         train = self._train[steps]
         compiles = train not in self._taken
-        if compiles:  # It may take long.
+        if compiles:  # Nothing tells how long that takes.
             self._watch.pause()
             self._taken.add(train)
-        train(fetched)
-        self._watch.progress()
-        return compiles
+        return train, compiles
 
     def _stop_clock(self) -> None:
         """What follows is not training; the devices have finished all their steps."""

@@ -35,6 +35,9 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineEx
 class Watch:
     """Ends this worker's wait for the others where it takes too long, as for one that hangs.
 
+    A call of the training takes as many steps as the user says, so only earlier calls tell how long
+    the next one may take.
+
     TensorFlow's own timeout starts a thread for each collective operation, which sleeps that long
     even after the operation has ended: within a minute, a fast training used up all the threads
     that the machine allows. See `timeout_microseconds` in
@@ -45,15 +48,20 @@ class Watch:
     """
 
     def __init__(self, workers: int):
-        self._workers, self._since, self._over = workers, None, threading.Event()
+        self._workers, self._watching, self._over = workers, False, threading.Event()
+        self._since, self._longest = time.monotonic(), 0.0  # progress: the last, and between two
 
     def progress(self) -> None:
-        """Must be called at least every `_LONGEST_STEP` seconds from now on."""
-        self._since = time.monotonic()
+        """Must be called again within `_LONGEST_STEP` seconds and twice the longest time that there
+        was between two calls, or from the beginning to the first one.
+        """
+        now = time.monotonic()
+        self._longest = max(self._longest, now - self._since)
+        self._since, self._watching = now, True
 
     def pause(self) -> None:
         """Until the next `progress`, anything may take any time."""
-        self._since = None
+        self._watching = False
 
     def __enter__(self) -> "Watch":
         if self._workers > 1:
@@ -65,10 +73,10 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(_ASK_EVERY):
-            since = self._since
-            if since is not None and time.monotonic() - since > _LONGEST_STEP:
+            allowed = _LONGEST_STEP + 2 * self._longest
+            if self._watching and time.monotonic() - self._since > allowed:
                 # The call that the training waits in raises this, and the others lose this worker.
-                words = f"no progress for {_LONGEST_STEP:g} seconds"
+                words = f"no progress for {allowed:.0f} seconds"
                 context.context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, words)
                 return
 

@@ -193,13 +193,20 @@ def test_a_killed_worker_ends_the_other_in_one_line(killed):
 
 @pytest.mark.slow
 def test_a_worker_that_hangs_ends_the_other_in_one_line(start_workers, tmp_path):
-    kept = {**KEPT, "longest_step": 10.0}
+    kept = {**KEPT, "longest_step": 5.0}
     workers = start_workers(tmp_path, [tmp_path / "checkpoints"] * 2, **kept)
     wait_for(lambda: list(tmp_path.glob("checkpoints/*/checkpoint")), 120, workers)
     os.kill(workers[1].pid, signal.SIGUSR1)
 
-    assert workers[0].wait(60) == 1
+    assert workers[0].wait(120) == 1
     assert "another worker is gone or does not answer" in failure(tmp_path / "worker_0.log")
+
+
+@pytest.mark.slow
+def test_calls_of_many_steps_may_last_longer_than_any_other_wait(start_workers, tmp_path):
+    keys = {"model": LINEAR, "epochs": 1, "batch_size": 4, "steps_per_execution": 5}
+    for index, process in enumerate(start_workers(tmp_path, longest_step=0.01, **keys)):
+        ended(process, tmp_path / f"worker_{index}")
 
 
 @pytest.mark.slow
