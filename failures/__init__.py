@@ -20,6 +20,10 @@ class EngineFailure(Failure):
     """The engine of the section `beam` failed, not the work: the same may succeed there later."""
 
 
+class SurroundingsFailure(Failure):
+    """A file, a disk or a service failed, not the work: the same may succeed once it is mended."""
+
+
 class ConfigurationError(Exception):
     """The mistakes in a configuration or a command, one line each; nothing has run yet."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from failures import Failure
+from failures import SurroundingsFailure
 from files.buckets.addresses import is_bucket
 
 _READ_BYTES = 4 << 20
@@ -114,7 +114,7 @@ def files_below(folder) -> list[str]:
 
 
 def reading(path, next_step: str) -> contextlib.AbstractContextManager:
-    """Turns an error of reading `path`, in the block, into a Failure with its cause."""
+    """Turns an error of reading `path`, in the block, into a SurroundingsFailure with its cause."""
     return reported(f"{path} cannot be read", next_step)
 
 
@@ -125,7 +125,7 @@ def reported(what: str, next_step: str) -> Iterator[None]:
     except Exception as error:
         if not is_file_error(error):
             raise
-        raise Failure(f"{what}: {why(error)}. {next_step}") from error
+        raise SurroundingsFailure(f"{what}: {why(error)}. {next_step}") from error
 
 
 def is_file_error(error: BaseException) -> bool:

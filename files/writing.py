@@ -227,7 +227,7 @@ def link(source, target) -> None:
 
 
 def reported(path, next_step: str = _NEXT_STEP) -> contextlib.AbstractContextManager:
-    """Turns an error of writing `path`, in the block, into a Failure with its cause."""
+    """Turns an error of writing `path`, in the block, into a SurroundingsFailure with its cause."""
     return places.reported(f"{path} cannot be written", next_step)
 
 

@@ -15,7 +15,7 @@ from keras_tuner.engine import base_tuner
 
 from components.trainer import hyperparameters
 from components.tuner.oracle import build_oracle
-from components.tuner.trial import failure_in_words
+from components.tuner.trial import failure_in_words, is_of_its_values
 from failures import Failure
 from files import writing
 from settings.tuner import Tuner
@@ -65,7 +65,8 @@ class Search(base_tuner.BaseTuner):
 
         Raises:
           FailedTrialError: training with these values failed; the search goes on.
-          FatalError: anything else went wrong; the search ends.
+          FatalError: anything else went wrong; the search ends, and the next one tries this trial
+            again.
         """
         if done:
             return done.result()
@@ -82,9 +83,9 @@ class Search(base_tuner.BaseTuner):
         try:
             with shown:
                 reached = self._try_values(trial.trial_id, values, epochs)
-        except (Failure, tf.errors.ResourceExhaustedError) as error:
-            raise keras_tuner.errors.FailedTrialError(failure_in_words(error)) from error
         except Exception as error:
+            if is_of_its_values(error):
+                raise keras_tuner.errors.FailedTrialError(failure_in_words(error)) from error
             # The only error that KerasTuner does not swallow.
             raise keras_tuner.errors.FatalError(str(error)) from error
         return {self._tuner.objective: reached}
@@ -166,6 +167,7 @@ def search(tuner: Tuner, folder: str, *others, **options) -> Search:
 
     Raises:
       Failure: all trials failed.
+      SurroundingsFailure: a file or a service failed; the state is kept for the next search.
     """
     try:
         found = Search(tuner, folder, *others, **options)
@@ -174,7 +176,8 @@ def search(tuner: Tuner, folder: str, *others, **options) -> Search:
         writing.remove(folder)
         found = Search(tuner, folder, *others, **options)
     try:
-        found.search() if tuner.parallel_trials == 1 else found.search_in_threads()
+        with writing.reported(folder):  # KerasTuner writes its state by itself.
+            found.search() if tuner.parallel_trials == 1 else found.search_in_threads()
     except keras_tuner.errors.FatalError as error:
         raise error.__cause__ or error from None
     [best] = found.oracle.get_best_trials(1)

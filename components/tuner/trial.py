@@ -19,11 +19,12 @@ from components.trainer.training_log import TrainingLog
 from components.tuner.attempt import Attempt
 from components.tuner.poor_trials import PoorTrial, PoorTrials, TrialLog
 from components.tuner.trial_files import RESULT, TRIAL
-from failures import Failure, in_one_line
+from failures import Failure, SurroundingsFailure, in_one_line
 from files import writing
 from files.strict_json import text_of
 
 _MEMORY_KEY = "training.input.memory_limit_mb"
+_OF_ITS_VALUES = Failure, tf.errors.ResourceExhaustedError
 
 
 def objective_of(attempt: Attempt) -> float:
@@ -31,6 +32,7 @@ def objective_of(attempt: Attempt) -> float:
 
     Raises:
       Failure: it cannot be trained with these values.
+      SurroundingsFailure: a file or a service failed, and the next attempt goes on from here.
       tf.errors.ResourceExhaustedError: it does not fit into the device's memory.
     """
     objective, folder = attempt.objective, attempt.log_folder
@@ -46,8 +48,9 @@ def objective_of(attempt: Attempt) -> float:
         best_epoch, reached = trained.best_epoch, getattr(trained.best, objective)
     except PoorTrial:
         stopped, (best_epoch, reached) = True, poor.best(log.epochs)
-    except (Failure, tf.errors.ResourceExhaustedError):
-        checkpoints.remove()  # Nothing resumes from here.
+    except _OF_ITS_VALUES as error:
+        if is_of_its_values(error):
+            checkpoints.remove()  # Nothing resumes from here.
         raise
     finally:
         keras.utils.clear_session()  # The next trial's model needs the memory of this one.
@@ -60,6 +63,11 @@ def objective_of(attempt: Attempt) -> float:
             "training.learning_rate."
         )
     return reached
+
+
+def is_of_its_values(error: Exception) -> bool:
+    """Whether a trial failed as others need not: its values are at fault, not what all share."""
+    return isinstance(error, _OF_ITS_VALUES) and not isinstance(error, SurroundingsFailure)
 
 
 def failure_in_words(error: Exception) -> str:
@@ -85,7 +93,9 @@ def main(folder: Path) -> int:
     job = _sharing_memory(attempt.job, trials_at_once)
     try:
         result = {"reached": objective_of(dataclasses.replace(attempt, job=job))}
-    except (Failure, tf.errors.ResourceExhaustedError) as error:
+    except SurroundingsFailure as failure:
+        result = {"surroundings": str(failure)}
+    except _OF_ITS_VALUES as error:
         result = {"failure": failure_in_words(error)}
     except Exception as error:
         logging.exception("the trial broke down")

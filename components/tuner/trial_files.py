@@ -8,7 +8,7 @@ TRIAL, RESULT = "trial.pickle", "result.json"
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """{"reached": …}, {"failure": …} or {"defect": …}; None where there is none yet."""
+    """{"reached": …}, {"failure": …}, {"surroundings": …} or {"defect": …}; None: none yet."""
     file = folder / RESULT
     return json.loads(file.read_text()) if file.exists() else None
 

@@ -13,7 +13,7 @@ from components.child_environment import child_environment, last_words, project_
 from components.tuner.attempt import Attempt
 from components.tuner.trial_files import TRIAL, process_lost, read_result
 from components.visible_gpus import visible_gpus
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 
 
 class Trials:
@@ -34,6 +34,7 @@ class Trials:
 
         Raises:
           Failure: the trial cannot be trained with these values, or its process was killed.
+          SurroundingsFailure: a file or a service failed.
           RuntimeError: it broke down.
         """
         with self._lock:
@@ -54,6 +55,8 @@ class Trials:
         result = self._result(place, attempt)
         if "failure" in result:
             raise Failure(result["failure"])
+        if "surroundings" in result:
+            raise SurroundingsFailure(result["surroundings"])
         if "defect" in result:
             raise RuntimeError(result["defect"])
         return result["reached"]

@@ -17,7 +17,7 @@ from components.trainer.input import decode, streaming
 from components.trainer.input.epochs import ENDLESS, Epochs
 from components.trainer.input.options import DataService
 from components.trainer.input.source import Source, traced
-from failures import Failure
+from failures import SurroundingsFailure
 
 _ASKED_BYTES = 256 << 20  # of batches that are on their way
 _ASKED_BATCHES = (2, 16)
@@ -79,7 +79,7 @@ def in_time(batches: Iterable, service: DataService) -> Iterator:
             try:
                 batch, error = came.get(timeout=service.timeout_seconds)
             except queue.Empty:
-                raise Failure(
+                raise SurroundingsFailure(
                     f"No batch came from the data service at {service.address} within "
                     f"{service.timeout_seconds:g} seconds. See its workers' logs and start again "
                     "those that hang; training.input.data_service_timeout_seconds sets how long "

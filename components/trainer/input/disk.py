@@ -30,7 +30,7 @@ from components.trainer.input.features import aligned_rows
 from components.trainer.input.python_calls import numpy_function
 from components.trainer.input.source import Loading, Source, tf_data_options, traced
 from components.transform.encoding import MESSAGE
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 from files import places, writing
 from files.locks import InUse, hold
 from files.strict_json import text_of
@@ -57,7 +57,7 @@ def stored(source: Source, folder: str) -> Source:
         kept.parent.mkdir(parents=True, exist_ok=True)
         lock, examples = _ready(source, kept)
     except (OSError, tf.errors.OpError) as error:
-        raise Failure(
+        raise SurroundingsFailure(
             f"The input cache in {folder} cannot be written: {places.why(error)}. Name a folder "
             f"on a local disk with {source.at_most * source.row_bytes:,} bytes free, or set the "
             "input strategy to streaming."
@@ -69,7 +69,7 @@ def stored(source: Source, folder: str) -> Source:
     return dataclasses.replace(
         source,
         in_place=[(str(kept / _EXAMPLES), first) for first in np.cumsum([0, *parts])[:-1].tolist()],
-        explain=lambda error: Failure(
+        explain=lambda error: SurroundingsFailure(
             f"The input cache {kept} cannot be read: {graph_error.cause(error, 'damaged')}. "
             "Delete the folder and start again."
         ),

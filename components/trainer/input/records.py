@@ -12,7 +12,7 @@ from components.trainer.input.decode import decode_crops, decode_features, decod
 from components.trainer.input.features import Feature, fixed_example
 from components.trainer.input.shards import FRAMING, Shards
 from components.trainer.input.source import Source, chunk_of
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 from files.strict_json import text_of
 
 _ENCODED_AT_ONCE = 32  # in a call: their bytes, unlike those of pixels, are of any number
@@ -140,7 +140,7 @@ def _size(file: str) -> tuple[int, int]:
     try:
         stat = tf.io.gfile.stat(file)
     except tf.errors.OpError as error:
-        raise Failure(
+        raise SurroundingsFailure(
             f"The shard {file} cannot be read: {error.message}. Run the Transform again."
         ) from error
     return stat.length, stat.mtime_nsec
@@ -168,7 +168,7 @@ def explain(
             compressed = stream.read(2) == b"\x1f\x8b"
         if compressed:
             return Failure(f"The shard {file} is compressed. Write it without compression.")
-        return Failure(
+        return SurroundingsFailure(
             f"The shard {file} is damaged after {number} whole records "
             f"({fault.message.split(' [')[0]}). Run the Transform again."
         )
@@ -182,11 +182,11 @@ def explain(
     return _unreadable(f"The shard {file}", fault)
 
 
-def _unreadable(name: str, error: tf.errors.OpError) -> Failure:
+def _unreadable(name: str, error: tf.errors.OpError) -> SurroundingsFailure:
     is_gone = isinstance(error, tf.errors.NotFoundError)
     next_step = "Run the Transform again." if is_gone else "Try again."
     cause = graph_error.cause(error, type(error).__name__).rstrip(".")
-    return Failure(f"{name} cannot be read: {cause}. {next_step}")
+    return SurroundingsFailure(f"{name} cannot be read: {cause}. {next_step}")
 
 
 def _named(files: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from components.tuner import far_trials, trial_runner
 from components.tuner.attempt import Attempt
 from components.tuner.far_trials import LOST, FarTrials, RunnersLost
 from components.tuner.trial_files import RESULT, TRIAL
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 from tests.processes import wait_for
 
 REACH = (
@@ -81,6 +81,12 @@ def test_the_result_of_a_runner_is_that_of_the_trial(runner, trials, tmp_path):
 def test_a_trial_whose_process_is_killed_counts_as_failed(runner, trials):
     runner("import os; os.kill(os.getpid(), 9)")
     with pytest.raises(Failure, match=r"^Tuner: its process ended before the training did \(exit"):
+        trials.run(ATTEMPT)
+
+
+def test_a_trial_whose_disk_is_full_says_that_it_is_not_for_its_values(runner, trials):
+    runner(REACH.replace('"reached": 0.5', '"surroundings": "The disk is full."'))
+    with pytest.raises(SurroundingsFailure, match="The disk is full"):
         trials.run(ATTEMPT)
 
 

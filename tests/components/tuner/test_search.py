@@ -2,13 +2,15 @@
 
 import contextlib
 import logging
+import resource
 import threading
 
 import pytest
 import tensorflow as tf
 
 from components.tuner.search import search
-from failures import Failure
+from failures import Failure, SurroundingsFailure
+from files import writing
 from settings.tuner import Tuner
 
 FILTERS, BATCH = "model.parameters.filters", "training.batch_size"
@@ -107,16 +109,16 @@ def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
 
 def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):
     tuner = Tuner.of(trials=2, epochs=1, search_space={BATCH: {"min": 1, "max": 9}})
-    full = [True]
+    fails = [True]
 
     def try_values(trial, values, epochs):
-        if full[0]:
-            raise Failure("The disk is full.")
+        if fails[0]:
+            raise Failure("The loss is not a finite number.")
         return 1.0
 
     with pytest.raises(Failure, match="all 2 trials failed"):
         search(tuner, str(tmp_path / "search"), try_values, seed=1)
-    full[0] = False
+    fails[0] = False
     assert search(tuner, str(tmp_path / "search"), try_values, seed=1).oracle.trials
 
 
@@ -166,3 +168,40 @@ def test_a_defect_in_one_trial_ends_those_that_run_beside_it(tmp_path):
     with pytest.raises(ValueError, match="a defect"):
         search(tuner, str(tmp_path / "search"), try_values, seed=1, end_trials=ended.set)
     assert ended.is_set()
+
+
+@contextlib.contextmanager
+def full_disk():
+    """No file of this process grows meanwhile, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_ends_the_search_and_the_next_one_goes_on_with_that_trial(tmp_path):
+    tried, full = [], [True]
+
+    def try_values(trial, values, epochs):
+        tried.append(trial)
+        if trial == "1" and full[0]:
+            with full_disk():
+                writing.write(tmp_path / "checkpoint", "weights")
+        return values["training.learning_rate"]
+
+    tuner = Tuner.of(trials=4, epochs=1, search_space=RATES)
+    with pytest.raises(SurroundingsFailure, match=r"checkpoint cannot be written: File too large"):
+        search(tuner, str(tmp_path / "search"), try_values, seed=1)
+    full[0] = False
+    found = search(tuner, str(tmp_path / "search"), try_values, seed=1)
+    assert tried == ["0", "1", "1", "2", "3"]
+    assert {trial.status for trial in found.oracle.trials.values()} == {"COMPLETED"}
+
+
+def test_a_full_disk_below_the_state_of_a_search_is_reported_in_one_line(tmp_path):
+    tuner = Tuner.of(trials=2, epochs=1, search_space=RATES)
+    with full_disk(), pytest.raises(SurroundingsFailure, match="search cannot be written") as full:
+        search(tuner, str(tmp_path / "search"), lambda *_: 1.0, seed=1)
+    assert "\n" not in str(full.value)

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components.trainer.hyperparameters import read_best
 from components.tuner import trials
 from components.tuner.reading import read_trials
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 from tests.processes import forking
 
 pytestmark = pytest.mark.slow
@@ -194,6 +194,21 @@ def test_a_failed_trial_is_reported_and_the_search_goes_on(search_in, caplog):
     [tuner_results] = found["tuner_results"]
     summary = tuner_results.get_string_custom_property("summary")
     assert summary.endswith(", the best of 1 trial; 1 failed")
+
+
+def test_a_shard_that_cannot_be_read_ends_the_search_of_processes_and_keeps_its_state(
+    search_in, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trials, "subprocess", forking(anew=lambda number: False))
+    inputs, damaged = digits.inputs, tmp_path / "damaged"
+    shutil.copytree(digits.folder / "transformed", damaged)
+    inputs["transformed_examples"][0].uri = str(damaged)
+    for shard in (damaged / "Split-train").iterdir():
+        shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(SurroundingsFailure, match="is damaged after") as refused:
+        search_in(inputs=inputs, checkpoint_dir=tmp_path / "checkpoints", parallel_trials=2)
+    assert "\n" not in str(refused.value)
+    assert list((tmp_path / "checkpoints").glob("tuner-*/search/oracle.json"))
 
 
 def test_a_trial_that_diverges_leaves_no_checkpoint(search_in, digits, tmp_path):
