@@ -24,6 +24,7 @@ from components.tuner.trials import Trials
 from failures import Failure
 from files import writing
 from files.places import files_below
+from settings.own_modules import digest
 from settings.tuner import Tuner
 
 
@@ -109,5 +110,10 @@ def _state_folder(job: TrainingJob, tuner: Tuner) -> str:
     """A folder for this search only, which outlives a kill if there is a `checkpoint_dir`."""
     # Another number of trials at a time goes on with the same search.
     searched = tuner.model_dump(mode="json", exclude={"parallel_trials"})
-    also = {"tuner": searched, "weights_tried": weights_tried(tuner)}
+    also = {
+        "tuner": searched,
+        "weights_tried": weights_tried(tuner),
+        # The job knows the code of its recipe, and not that of other losses to choose from.
+        "code_tried": digest(tuner.own_modules),
+    }
     return job.state_folder(also, "tuner-") or tempfile.mkdtemp()

@@ -5,9 +5,9 @@ from tfx.types import standard_artifacts
 
 from components.tuner.component import Tuner_Executor
 from settings.tuner import Tuner
-from tests.components.trainer.conftest import artifact, digits, exec_properties, train
+from tests.components.trainer.conftest import artifact, digits, exec_properties, kit, train
 
-__all__ = ["digits"]
+__all__ = ["digits", "kit"]
 RATES = {"training.learning_rate": {"choices": [1e-7, 0.01]}}
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +130,8 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture(scope="module")
-def kept(search_in, tmp_path_factory) -> Path:
-    """Where a search that was killed in its second trial keeps its state."""
+def killed_in_its_second_trial(search) -> None:
+    """Calls what searches with two trials, and kills it in the second one."""
     ended = []
 
     def kill(record):
@@ -142,13 +142,19 @@ def kept(search_in, tmp_path_factory) -> Path:
 
     progress = logging.getLogger("steadyfeed.progress")
     progress.setLevel(logging.INFO)
-    state = tmp_path_factory.mktemp("killed") / "checkpoints"
     progress.addFilter(kill)
     try:
         with pytest.raises(Killed):
-            search_in(checkpoint_dir=state)
+            search()
     finally:
         progress.removeFilter(kill)
+
+
+@pytest.fixture(scope="module")
+def kept(search_in, tmp_path_factory) -> Path:
+    """Where a search that was killed in its second trial keeps its state."""
+    state = tmp_path_factory.mktemp("killed") / "checkpoints"
+    killed_in_its_second_trial(lambda: search_in(checkpoint_dir=state))
     return state
 
 
@@ -180,6 +186,29 @@ def test_state_that_a_kill_left_half_written_is_begun_anew(search_in, found, kil
     [written] = killed.glob(f"tuner-*/search/{file}")
     written.write_text(written.read_text()[:20])
     assert best(search_in(checkpoint_dir=killed)) == best(found)
+
+
+LOSSES = """
+    import tensorflow as tf
+
+    def one(logits, targets):
+        {step}
+        return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+
+    def two(logits, targets):
+        return one(logits, targets)
+"""
+
+
+def test_a_loss_that_was_mended_after_a_kill_is_tried_again(search_in, kit, tmp_path):
+    module = kit(LOSSES.format(step="raise ValueError('a bug')"))
+    space = {"training.loss": {"choices": [f"{module}:one", f"{module}:two"]}}
+    state = tmp_path / "checkpoints"
+    killed_in_its_second_trial(lambda: search_in(space, checkpoint_dir=state))
+    kit(LOSSES.format(step="pass"))
+    del sys.modules[module]  # As in another process.
+    [found] = search_in(space, checkpoint_dir=state)["tuner_results"]
+    assert found.get_string_custom_property("summary").endswith(", the best of 2 trials")
 
 
 def test_a_failed_trial_is_reported_and_the_search_goes_on(search_in, caplog):
