@@ -10,7 +10,7 @@ from failures import Failure
 from settings.data import Features
 
 TRAIN = "train"
-# Class names up to this many become the label's domain; TFDV lists no more of them.
+# Class names up to this many become the label's domain; ValidationGate compares those of more.
 MAX_CLASSES = 1000
 
 

@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 
 from components.engine import Engine, run_shards
-from components.statistics_gen import overlap
+from components.statistics_gen import overlap, statistics_files
 from components.usable_cores import usable_cores
 from failures import Failure
 from files import tfrecords
@@ -54,7 +54,7 @@ def stats_options(paths: Sequence[str], features: Features) -> tfdv.StatsOptions
     Images and masks are declared as images, so that TFDV measures their bytes and
     searches them neither for text nor for frequent values. The same holds for every
     other feature that is not UTF-8 text. An integer label
-    is declared as categorical, so that its values are counted.
+    is declared as categorical, so that its values are counted, up to MOST_CLASSES of them.
 
     Raises:
       Failure: the first examples are damaged or contradict each other.
@@ -68,7 +68,8 @@ def stats_options(paths: Sequence[str], features: Features) -> tfdv.StatsOptions
     if features.label not in (None, features.image_feature):
         label = schema.feature.add(name=features.label, type=schema_pb2.INT)
         label.int_domain.is_categorical = True
-    return tfdv.StatsOptions(schema=schema)
+    most = statistics_files.MOST_CLASSES
+    return tfdv.StatsOptions(schema=schema, num_rank_histogram_buckets=most)
 
 
 def split_statistics(

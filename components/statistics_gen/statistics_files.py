@@ -10,6 +10,8 @@ from components.split_messages import SplitMessages
 from files import places
 
 OVERLAP_FILE = "overlap.json"
+# Enough for the 21,841 of ImageNet; TFDV then lists as many values of every text feature.
+MOST_CLASSES = 30_000
 _files = SplitMessages("FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList)
 write, read, read_folder = _files.write, _files.read, _files.read_folder
 
@@ -68,9 +70,12 @@ def common(feature: statistics_pb2.FeatureNameStatistics) -> statistics_pb2.Comm
 def class_counts(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, int] | None:
     """The number of values of each class, by the class as text.
 
-    None if the feature was not counted by class, or has more classes than TFDV lists.
+    None if the feature was not counted by class, or has more than `MOST_CLASSES`.
     """
-    buckets = feature.string_stats.rank_histogram.buckets
-    if not feature.HasField("string_stats") or len(buckets) != feature.string_stats.unique:
+    if not feature.HasField("string_stats"):
         return None
-    return {bucket.label: int(bucket.sample_count) for bucket in buckets}
+    buckets = feature.string_stats.rank_histogram.buckets
+    counts = {bucket.label: int(bucket.sample_count) for bucket in buckets}
+    # `unique` is an estimate above 16,384; the number of values never is.
+    complete = sum(counts.values()) == common(feature).tot_num_values
+    return counts if complete else None

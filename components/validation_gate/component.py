@@ -25,7 +25,8 @@ def ValidationGate(
 
     To TFDV's anomalies it adds two of its own: `EMPTY_SPLIT`, of the feature `dataset`,
     and `NO_COMMON_CLASS`, where none of a split's labels occurs in train. A split with
-    some classes that train lacks is only a warning, in `summary` and in the log.
+    some classes that train lacks is only a warning, in `summary` and in the log, and so is one
+    with too many classes to compare.
 
     Args:
       checked_anomalies: the anomalies that were accepted, in the layout of the input; what

@@ -14,6 +14,7 @@ from settings.validation import EMPTY_SPLIT, NO_COMMON_CLASS
 TRAIN = "train"
 EVERY_FEATURE = "*"
 CLASSES_NOT_IN_TRAIN = "CLASSES_NOT_IN_TRAIN"
+CLASSES_NOT_COUNTED = "CLASSES_NOT_COUNTED"
 # A message names this many anomalies or classes, and counts the others.
 MAX_NAMED = 3
 
@@ -165,13 +166,15 @@ def _affected(
 def _unknown_classes(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList], label_feature: str
 ) -> list[Anomaly]:
-    """Where labels of other splits do not occur in train, as far as classes were counted."""
-    classes = {}
+    """Where labels of other splits do not occur in train, and where that cannot be said."""
+    classes, found = {}, []
     for split, split_statistics in statistics.items():
         label = statistics_files.features(split_statistics).get(label_feature)
-        classes[split] = (statistics_files.class_counts(label) or {}) if label else {}
+        counts = statistics_files.class_counts(label) if label else {}
+        if counts is None:
+            found.append(_not_counted(split, split_statistics, label_feature))
+        classes[split] = counts or {}
     trained = classes.pop(TRAIN, {})
-    found = []
     for split, counts in classes.items():
         unknown = sorted(counts.keys() - trained.keys(), key=lambda name: (len(name), name))
         if not unknown or not trained:
@@ -189,6 +192,21 @@ def _unknown_classes(
             )
         )
     return found
+
+
+def _not_counted(
+    split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList, label_feature: str
+) -> Anomaly:
+    most = f"{statistics_files.MOST_CLASSES:,}"
+    return Anomaly(
+        split,
+        label_feature,
+        CLASSES_NOT_COUNTED,
+        f"Its classes are not compared with those of other splits; up to {most} can be",
+        None,
+        statistics_files.num_examples(statistics),
+        only_warns=True,
+    )
 
 
 def _named(anomalies: Sequence[Anomaly]) -> str:

@@ -268,6 +268,7 @@ def feature_statistics(labels, size):
     label = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.INT)
     label.path.step.append("label")
     label.string_stats.common_stats.num_non_missing = sum(labels)
+    label.string_stats.common_stats.tot_num_values = sum(labels)
     label.string_stats.unique = len(labels)
     for number, count in enumerate(labels):
         label.string_stats.rank_histogram.buckets.add(label=str(number), sample_count=count)

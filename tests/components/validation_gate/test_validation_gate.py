@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tfx.types import channel, standard_artifacts
 
 from components.example_validator import anomalies_files
+from components.statistics_gen import statistics_files
 from components.validation_gate import verdict
 from components.validation_gate.component import ValidationGate
 from failures import Failure
@@ -146,6 +147,32 @@ def test_a_split_that_has_no_class_of_train_stops_the_run(good, gate):
     message = failure_of(gate, {"train": good, "test": other})
     assert "Classes that train lacks: 4 (NO_COMMON_CLASS, 6 of 6 examples)" in message
     assert gate({"train": good, "test": other}, allow={"label": ["NO_COMMON_CLASS"]})
+
+
+MANY = 1_100
+NUMBERS = """
+feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }
+feature { name: "label" type: INT int_domain { is_categorical: true } }
+"""
+
+
+def numbered(labels):
+    return [{"image": b"\x89PNG", "label": label} for label in labels]
+
+
+def test_a_split_of_many_classes_that_has_none_of_train_stops_the_run(gate):
+    other = numbered(range(MANY, 2 * MANY))
+    message = failure_of(gate, {"train": numbered(range(MANY)), "test": other}, NUMBERS)
+    assert "Classes that train lacks: 1100, 1101, 1102, and 1097 more (NO_COMMON_CLASS" in message
+
+
+def test_more_classes_than_can_be_compared_are_a_warning(gate, monkeypatch):
+    monkeypatch.setattr(statistics_files, "MOST_CLASSES", MANY - 1)
+    checked = gate({"train": numbered(range(9)), "test": numbered(range(MANY))}, NUMBERS)
+    assert checked.get_string_custom_property("summary") == (
+        "no anomalies; warning: split test, feature 'label': Its classes are not compared with "
+        "those of other splits; up to 1,099 can be (CLASSES_NOT_COUNTED)"
+    )
 
 
 def test_a_whole_splits_constraint_of_a_curated_schema_is_enforced(good, gate):
