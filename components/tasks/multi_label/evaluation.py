@@ -52,22 +52,26 @@ class Counts(LabelCounts):
           weights: (batch,) float, what the losses weigh.
 
         Returns:
-          (batch,) float64 the mean binary cross-entropy of each example, nats, not weighted.
+          (batch,) float64 the mean binary cross-entropy of each example, nats, not weighted, over
+          the classes that are `_counted`.
         """
         predicted, probabilities = answer.predicted, answer.probabilities
         losses = cross_entropy(np.where(truth, probabilities, 1 - probabilities)).astype(float)
-        classes = truth.shape[1]
+        judged = _counted(truth, answer)
+        losses[~judged] = 0
+        classes = judged.sum(axis=1)  # (batch,)
+        shares = (weights / classes)[:, np.newaxis]
         self.right += (truth & predicted).sum(axis=0)
         self.predicted += predicted.sum(axis=0)
         self.actual += truth.sum(axis=0)
         self.total += len(truth)
         self.correct += int(((truth == predicted).all(axis=1) & (unknown == 0)).sum())
-        self.loss += (losses * weights[:, np.newaxis]).sum(axis=0) / classes
-        self.weight += weights.sum() / classes
+        self.loss += (losses * shares).sum(axis=0)
+        self.weight += (judged * shares).sum(axis=0)
         self.unknown += int(unknown.sum())
-        self.reliability += binned(probabilities.ravel(), truth.ravel())
+        self.reliability += binned(probabilities[judged], truth[judged])
         self.answers.append((probabilities, truth))
-        return losses.mean(axis=1)
+        return losses.sum(axis=1) / classes
 
     def __iadd__(self, other: "Counts") -> "Counts":
         for name in _SUMS:
@@ -85,6 +89,14 @@ class Counts(LabelCounts):
         }
 
 
+def _counted(truth: np.ndarray, answer: Labelled) -> np.ndarray:
+    """(batch, n) bool: the classes by which a model is judged, those that it knows or should say.
+
+    To lack what no image has is no merit: with another model's classes, its losses would be lower.
+    """
+    return answer.known | truth
+
+
 class Counting(counting.Counting):
     """Counts any number of classes an image."""
 
@@ -99,8 +111,9 @@ class Counting(counting.Counting):
             counts.models[model.place.name].add(truth, answer, unknown, weights)
             for model, answer in zip(self.models, answers, strict=True)
         ]
-        before = yes_uncalibrated(answers[0].probabilities, self._plan.temperature)
-        counts.uncalibrated += binned(before.ravel(), truth.ravel())
+        judged = _counted(truth, answers[0])
+        before = yes_uncalibrated(answers[0].probabilities[judged], self._plan.temperature)
+        counts.uncalibrated += binned(before, truth[judged])
         self._remember_worst(batch, truth, answers[0].predicted, losses[0], counts)
 
     def _distinct_labels(self, batch: ShardBatch) -> np.ndarray:

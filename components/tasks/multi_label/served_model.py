@@ -15,6 +15,7 @@ class Labelled(NamedTuple):
     predicted: np.ndarray  # (batch, n) bool
     probabilities: np.ndarray  # (batch, n) float32, 0 for classes that the model does not know
     truth: np.ndarray  # (batch, n) bool, without classes that it does not know
+    known: np.ndarray  # (n,) bool, whether the model knows the class
 
 
 class ServedLabeller(Served):
@@ -25,6 +26,7 @@ class ServedLabeller(Served):
         if "predicted" not in self._serve.structured_outputs:
             raise place.failure("does not give an image any number of classes")
         self._classes = len(class_names)
+        self._known = self._joint(np.ones((1, len(self.to_joint)), bool))[0]
 
     def _labels(self, transformed):
         return tf.io.decode_raw(transformed["labels"], tf.uint8)
@@ -43,6 +45,7 @@ class ServedLabeller(Served):
             self._joint(answers["predicted"].numpy() > 0),
             self._joint(probabilities),
             self._joint(self._targets(examples).reshape(-1, len(self.to_joint)) > 0),
+            self._known,
         )
 
     def _joint(self, own: np.ndarray) -> np.ndarray:
