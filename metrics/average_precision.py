@@ -17,8 +17,7 @@ def measure(counts: LabelCounts) -> Scores:
 
     if counts.ranks is not None:
         return np.array([_of_ranks(*columns.T) for columns in counts.ranks])
-    scores, truth = counts.scores
-    return np.array([_of_class(*pair) for pair in zip(scores.T, truth.T, strict=True)])
+    return np.array([_of_class(*counts.of_class(number)) for number in range(counts.classes)])
 
 
 def _of_class(scores, truth) -> float:

@@ -90,11 +90,14 @@ class LabelCounts:
     def weighed(self) -> _Numbers:
         return self.weight
 
-    @property
-    def scores(self) -> tuple[_Numbers, _Numbers]:
-        """The `answers` of all images together."""
+    def of_class(self, number: int) -> tuple[_Numbers, _Numbers]:
+        """Of all images, (images,) float32 probabilities of a class, and bool, whether it is true.
+
+        One class after another: all of them together would be a second copy of `answers`.
+        """
         import numpy as np
 
-        none = np.zeros((0, self.classes), np.float32)
-        scores, truth = zip(*[(none, none > 0), *self.answers], strict=True)
-        return np.concatenate(scores), np.concatenate(truth)
+        scores = [scores[:, number] for scores, _ in self.answers]
+        truth = [truth[:, number] for _, truth in self.answers]
+        none = np.zeros(0, np.float32)
+        return np.concatenate([none, *scores]), np.concatenate([none > 0, *truth])

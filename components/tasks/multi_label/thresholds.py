@@ -34,8 +34,14 @@ def choose(
         with training_faults.step_reported(at_once):
             scores.append(tf.sigmoid(model(images, training=False)).numpy())
         truth.append(tf.io.decode_raw(parsed["labels"], tf.uint8).numpy() > 0)
-    columns = zip(np.concatenate(scores).T, np.concatenate(truth).T, strict=True)
-    return np.array([best(*column) for column in columns], np.float32)
+    # Class by class: all of them together would take the memory once more.
+    return np.array(
+        [
+            best(*(np.concatenate([one[:, number] for one in parts]) for parts in (scores, truth)))
+            for number in range(classes)
+        ],
+        np.float32,
+    )
 
 
 def best(scores: np.ndarray, truth: np.ndarray) -> np.float32:

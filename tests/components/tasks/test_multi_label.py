@@ -1,6 +1,7 @@
 """Images with any number of classes: the loss, what is counted, and the thresholds."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -185,6 +186,25 @@ def test_thresholds_are_chosen_with_no_more_images_at_once_than_fit_into_memory(
     assert seen == [4, 4, 2, 10]
     assert few.tolist() == all_together.tolist()
     assert 120 / 255 < 0.5 + np.log(few[0] / (1 - few[0])) < 140 / 255
+
+
+def test_thresholds_are_chosen_within_five_bytes_an_example_and_class(tmp_path):
+    images, classes = 2000, 500
+    made = tf.train.Example()
+    made.features.feature["image"].bytes_list.value.append(bytes(4))
+    made.features.feature["labels"].bytes_list.value.append(bytes(classes))
+    with tf.io.TFRecordWriter(str(tmp_path / "examples")) as writer:
+        for _ in range(images):
+            writer.write(made.SerializeToString())
+
+    def model(seen, training):
+        return tf.zeros((len(seen), classes))
+
+    tracemalloc.start()
+    choose(model, (2, 2, 1), classes, [str(tmp_path / "examples")], 256)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * 5 * images * classes
 
 
 def test_thresholds_that_memory_is_too_small_to_choose_are_reported_in_one_line(validation):

@@ -1,5 +1,7 @@
 """What is counted of the answers to images with any number of classes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,7 +10,7 @@ from components.evaluator.count_shard import CountShard
 from components.evaluator.plan import ModelPlace, Plan
 from components.tasks.multi_label.evaluation import Counts
 from components.tasks.multi_label.served_model import Labelled
-from metrics import catalog
+from metrics import average_precision, catalog
 from metrics.expected_calibration_error import error
 from settings.data import Features
 from tests.components.evaluator.brightness_model import encoded_image
@@ -71,3 +73,16 @@ def test_a_class_that_an_image_has_counts_though_the_model_does_not_know_it():
     [loss] = counts.add(truth, answer, np.array([0]), np.ones(1))
     assert loss == pytest.approx(-np.log([0.8, 0.7, 1e-7]).mean(), abs=1e-6)
     assert counts.reliability[:, 0].sum() == 3
+
+
+def test_the_average_precision_takes_no_second_copy_of_the_answers():
+    chance = np.random.default_rng(5)
+    parts = [(chance.random((20_000, 40), np.float32), chance.random((20_000, 40)) < 0.1)] * 4
+    counts = Counts.zeros(40)
+    counts.answers += parts
+    held = 4 * sum(part.nbytes for part in parts[0])
+    tracemalloc.start()
+    average_precision.measure(counts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.5 * held
