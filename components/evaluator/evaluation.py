@@ -47,6 +47,12 @@ def evaluate(
     if not challenger.total:
         what = evaluation_of(plan.features.task).NOTHING_COUNTED
         raise Failure(f"Evaluator: split {plan.split}: {what}")
+    if not challenger.weighed.sum():
+        raise Failure(
+            f"Evaluator: split {plan.split}: every example has the weight 0 in "
+            f"{plan.features.weight_feature!r}, and no loss can be measured. "
+            "Correct the weights, or give the split examples that weigh more."
+        )
     writing.write(os.path.join(uri, COUNTS_FILE), counts.to_json())
     writing.write(os.path.join(uri, CLASS_NAMES_FILE), text_of(plan.class_names))
     worst_examples.write(counts.worst, uri)

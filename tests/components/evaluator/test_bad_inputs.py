@@ -40,6 +40,18 @@ def test_a_split_without_files_is_a_failure(workshop):
     assert "split test has no files" in message_of(lambda: workshop.evaluate(examples, model))
 
 
+def test_a_split_whose_examples_all_weigh_nothing_is_named_and_the_model_is_not_blamed(
+    workshop, pets
+):
+    unweighed = [tf.train.Example.FromString(pet) for pet in pets]
+    for one in unweighed:
+        one.features.feature["weight"].float_list.value.append(0.0)
+    examples = workshop.examples([one.SerializeToString() for one in unweighed])
+    model = workshop.model("m", PETS)
+    message = message_of(lambda: workshop.evaluate(examples, model, weight_feature="weight"))
+    assert "split test: every example has the weight 0 in 'weight'" in message
+
+
 def test_an_example_without_a_label_is_named(workshop, pets):
     examples = workshop.examples([*pets, example(None, 0)])
     model = workshop.model("m", PETS)
