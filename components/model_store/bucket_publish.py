@@ -26,7 +26,7 @@ from components.model_store.layout import (
     names,
     version_path,
 )
-from components.model_store.model_files import copy_beside, copy_model, model_files
+from components.model_store.model_files import copy_beside, copy_model, model_files, remove_model
 from components.model_store.versions import PushRecord, Version, next_number, read_record
 from files import writing
 from files.buckets import objects
@@ -81,7 +81,7 @@ def remove_leftovers(destination: str, since: float) -> None:
         else:
             continue
         if began is not None and began < since:
-            writing.remove(path)
+            remove_model(path)
 
 
 def _claimed(

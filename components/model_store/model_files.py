@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from components.model_store.layout import SAVED_MODEL_FILES, is_beside
+from components.model_store.layout import RECORD, SAVED_MODEL_FILES, is_beside
 from failures import Failure
 from files import writing
 from files.buckets.addresses import is_bucket
@@ -35,6 +35,21 @@ def copy_model(source: str, target: str) -> None:
     A local copy is on disk when this returns, so that a power failure leaves no half.
     """
     writing.copy_files(source, target, model_files(source))
+
+
+def remove_model(folder: str) -> None:
+    """Removes a version from a bucket object by object, so that a kill leaves no half for good.
+
+    The file by which a server recognises it goes first, so that no half looks whole. Its record
+    goes last: only by that is a half known for one that may be removed.
+    """
+
+    def turn(path: str) -> tuple[bool, bool]:
+        return path == RECORD, path not in SAVED_MODEL_FILES
+
+    for path in sorted(files_below(folder), key=turn):
+        writing.remove(os.path.join(folder, path))
+    writing.remove(folder)  # Some programs make empty objects for folders.
 
 
 @contextlib.contextmanager

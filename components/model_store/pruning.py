@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from components.model_store.bucket_publish import STALE_SECONDS, remove_leftovers
-from components.model_store.layout import SAVED_MODEL_FILES
 from components.model_store.locking import locked
+from components.model_store.model_files import remove_model
 from components.model_store.pins import pinned
 from components.model_store.versions import Version, list_versions
 from failures import Failure
@@ -49,9 +49,8 @@ def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> 
             versions = list_versions(destination)
             spared = _spared(destination, versions, keep, time.time() - grace_seconds)
             unneeded = [version for version in versions if version.number not in spared]
-            remove = _remove_remotely if is_bucket(destination) else _set_aside
             for version in unneeded:
-                remove(version)
+                remove_model(version.path) if is_bucket(destination) else _set_aside(version)
         # Also what a killed prune had set aside, or a killed push left.
         if is_bucket(destination):
             remove_leftovers(destination, time.time() - STALE_SECONDS)
@@ -93,10 +92,3 @@ def _began_to_serve(version: Version) -> float:
 def _set_aside(version: Version) -> None:
     folder = Path(version.path)
     writing.publish(folder, folder.with_name(f"{_PREFIX}{version.number}-{uuid.uuid4().hex}"))
-
-
-def _remove_remotely(version: Version) -> None:
-    # First the file by which a server recognises it, so that no half looks whole.
-    for name in SAVED_MODEL_FILES:
-        writing.remove(os.path.join(version.path, name))
-    writing.remove(version.path)

@@ -26,6 +26,10 @@ from tests.components.model_store.tiny_model import answer_of, save_tiny_model
 LONG_AGO = "2026-01-01T00:00:00+00:00"
 
 
+class Killed(BaseException):
+    pass
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """Three models, which answer 1, 2 and 3."""
@@ -166,6 +170,30 @@ def test_a_push_that_was_killed_after_it_had_its_number_is_gone_on_with(models, 
     assert publish(models[1], other, record).number == 1
     with local_model(f"{other}/1") as folder:
         assert answer_of(folder) == 1
+
+
+def test_what_a_killed_prune_left_of_a_version_goes_with_the_next_one(
+    models, destination, monkeypatch
+):
+    for model in models.values():
+        publish(model, destination, record_of(model))
+    remove, left = objects.remove, [3]  # objects of the version that goes
+
+    def kill(path):
+        if f"{destination}/1/" in str(path):
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+        remove(path)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(objects, "remove", kill)
+        with pytest.raises(Killed):
+            prune(destination, keep=1)
+    assert places.exists(f"{destination}/1/steadyfeed.json")
+    assert [version.number for version in list_versions(destination)] == [2, 3]
+    prune(destination, keep=1)
+    assert {path.partition("/")[0] for path in places.files_below(destination)} == {"2", "3"}
 
 
 def test_what_killed_pushes_left_is_removed_after_a_day_alone(models, destination):
