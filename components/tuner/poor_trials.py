@@ -24,18 +24,19 @@ class PoorTrials:
     Args:
       objective: what trials are compared by, an attribute of `Epoch`.
       after: epochs that every trial has.
+      epochs: those of this trial, after which nothing is left to stop.
       folder: holds a folder for each trial, with the history of one that has ended.
     """
 
-    def __init__(self, objective: str, after: int, folder: Path):
-        self._objective, self._after = objective, after
+    def __init__(self, objective: str, after: int, epochs: int, folder: Path):
+        self._objective, self._after, self._all = objective, after, epochs
         self._higher = higher_is_better(objective)
         histories = (History.read(trial) for trial in sorted(folder.glob("*")))
         self._ended = [history.epochs for history in histories if history]
 
     def stop(self, epochs: Sequence[Epoch]) -> bool:
         """Whether to stop the trial whose epochs so far these are."""
-        if len(epochs) < self._after:
+        if not self._after <= len(epochs) < self._all:
             return False
         # One that was stopped counts with what it had reached then.
         others = [self.best(ended[: len(epochs)])[1] for ended in self._ended]

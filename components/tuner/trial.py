@@ -39,7 +39,8 @@ def objective_of(attempt: Attempt) -> float:
     writing.remove(folder)  # It may hold what a killed attempt at this trial logged.
     log, poor, stopped = TrainingLog(folder), None, False
     if attempt.stop_after:
-        poor = PoorTrials(objective, attempt.stop_after, Path(folder).parent)
+        epochs = attempt.job.recipe.training.epochs
+        poor = PoorTrials(objective, attempt.stop_after, epochs, Path(folder).parent)
         log = TrialLog(folder, poor)
     checkpoints = attempt.job.checkpoints
     try:

@@ -30,8 +30,8 @@ def ended(tmp_path):
     return write
 
 
-def stops(folder, *losses, after=2, objective="validation_loss"):
-    return PoorTrials(objective, after, folder).stop(epochs(*losses))
+def stops(folder, *losses, after=2, of=4, objective="validation_loss"):
+    return PoorTrials(objective, after, of, folder).stop(epochs(*losses))
 
 
 def test_a_trial_stops_where_its_best_is_worse_than_the_median_at_that_time(ended):
@@ -51,6 +51,13 @@ def test_a_higher_accuracy_is_better(ended):
 
 def test_the_first_three_trials_are_never_stopped(ended):
     assert not stops(ended((0.1, 0.1), (0.1, 0.1)), 9.0, 9.0)
+
+
+def test_a_trial_that_had_all_its_epochs_is_not_stopped(ended):
+    folder = ended((1.0, 0.9, 0.1), (1.0, 0.5, 0.1), (1.0, 0.7, 0.1))
+    assert stops(folder, 1.0, 1.0, of=3)
+    assert not stops(folder, 1.0, 1.0, of=2)
+    assert not stops(folder, 1.0, 1.0, 1.0, of=3)
 
 
 def test_a_stopped_trial_counts_with_what_it_had_reached(ended):
