@@ -56,6 +56,19 @@ class Search(base_tuner.BaseTuner):
         # KerasTuner reads them in the folder's order, which decides between equal ones and the
         # sums of Bayesian optimisation.
         self.oracle.trials = dict(sorted(self.oracle.trials.items()))
+        self._try_forgotten_trials_again()
+
+    def _try_forgotten_trials_again(self) -> None:
+        """Has the oracle do the trials that began and whose end or beginning it does not know.
+
+        It keeps a trial before it notes that this is running, and a kill may come between. Where
+        no trial had ended at a kill, a search begins anew, over what the first one had begun.
+        """
+        waiting = self.oracle._retry_queue
+        for name, trial in reversed(self.oracle.trials.items()):
+            if trial.status == "RUNNING" and name not in waiting:
+                self.oracle._record_values(trial)  # Or it would propose them once more.
+                waiting.append(name)
 
     def run_trial(self, trial, done: Future | None = None) -> dict[str, float]:
         """The objective of one trial's values.

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import resource
+import shutil
 import threading
 
 import pytest
@@ -153,6 +154,65 @@ def test_a_random_search_tries_the_same_values_however_many_at_a_time(tmp_path):
         return sorted(values)
 
     assert tried(3) == tried(1)
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+def test_a_trial_that_a_kill_left_between_two_files_is_done_and_proposed_once(tmp_path, algorithm):
+    tuner = Tuner.of(trials=4, epochs=1, search_space=RATES, algorithm=algorithm)
+    known, tried = tmp_path / "search" / "search" / "oracle.json", []
+
+    def try_values(trial, values, epochs):
+        tried.append((trial, values["training.learning_rate"]))
+        if len(tried) == 2:
+            raise Killed
+        return 1.0
+
+    def before_the_next_one(trial):
+        shutil.copy(known, tmp_path / "before")
+        return ""
+
+    def searched():
+        return search(tuner, str(known.parents[1]), try_values, 3, remark=before_the_next_one)
+
+    with pytest.raises(Killed):
+        searched()
+    shutil.copy(tmp_path / "before", known)
+    found = searched()
+    assert [trial for trial, _ in tried] == ["0", "1", "1", "2", "3"]
+    assert tried[1] == tried[2]
+    assert len({rate for _, rate in tried}) == 4
+    assert {trial.status for trial in found.oracle.trials.values()} == {"COMPLETED"}
+
+
+def test_trials_that_kills_have_made_the_search_forget_are_done(tmp_path):
+    meeting, ended = threading.Barrier(3), []
+
+    def killed_at_once(trial, values, epochs):
+        meeting.wait(30)
+        raise Killed
+
+    def killed_in_the_second(trial, values, epochs):
+        if trial != "0":
+            raise Killed
+        return 1.0
+
+    def whole(trial, values, epochs):
+        ended.append((trial, values["training.learning_rate"]))
+        return 1.0
+
+    def searched(at_once, try_values):
+        tuner = Tuner.of(
+            trials=5, epochs=1, search_space=RATES, algorithm="random", parallel_trials=at_once
+        )
+        return search(tuner, str(tmp_path / "search"), try_values, seed=3)
+
+    for at_once, try_values in ((3, killed_at_once), (1, killed_in_the_second)):
+        with pytest.raises(Killed):
+            searched(at_once, try_values)
+    found = searched(1, whole)
+    assert sorted(trial for trial, _ in ended) == ["1", "2", "3", "4"]
+    assert len({rate for _, rate in ended}) == 4
+    assert {trial.status for trial in found.oracle.trials.values()} == {"COMPLETED"}
 
 
 def test_a_defect_in_one_trial_ends_those_that_run_beside_it(tmp_path):
