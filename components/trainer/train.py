@@ -23,7 +23,7 @@ from components.trainer.trained import Trained
 from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 from settings.training import Training
 
 _MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
@@ -49,9 +49,9 @@ def train(
     graph = TransformGraph.load(job.transform_graph.uri, schema, job.features)
     train_files = job.split_files("train")
     if not train_files:
-        raise Failure(
-            'Trainer: there are no examples of the split "train". '
-            "Check the splits in the configuration's data section."
+        raise SurroundingsFailure(
+            f'Trainer: there are no examples of the split "train" in {job.examples.uri}. '
+            "Check that folder, and the splits in the configuration's data section."
         )
     confuses = training_of(job.features.task).Tallies.CELLS is None
     _check_monitor(training, len(graph.labels), "validation" in job.splits, confuses)

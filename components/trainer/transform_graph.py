@@ -8,7 +8,7 @@ from tensorflow_transform import TFTransformOutput
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
 from components.transform.reading import read_class_counts
-from failures import Failure
+from failures import Failure, SurroundingsFailure
 from files import places
 from settings.data import Features
 
@@ -45,7 +45,9 @@ class TransformGraph:
             ) from error
         statistics = places.read_json(os.path.join(uri, PIXEL_STATISTICS_FILE)) or {}
         if "shape" not in statistics:
-            raise Failure(f"The transform graph {uri} does not say its images' shape. {_NEXT}")
+            raise SurroundingsFailure(
+                f"The transform graph {uri} does not say its images' shape. {_NEXT}"
+            )
         # TFT's Keras 2 layer calls this same loader; saved inside one, a model takes ten times
         # as long to export (3 s against 0.3 s), because Keras traces each of its calls anew.
         loader = SavedModelLoader(output.transform_savedmodel_dir)

@@ -240,6 +240,16 @@ def test_a_shard_that_cannot_be_read_ends_the_search_of_processes_and_keeps_its_
     assert list((tmp_path / "checkpoints").glob("tuner-*/search/oracle.json"))
 
 
+def test_a_search_whose_examples_are_out_of_reach_ends_and_keeps_its_state(
+    search_in, digits, tmp_path
+):
+    inputs = digits.inputs
+    inputs["transformed_examples"][0].uri = str(tmp_path / "not mounted")
+    with pytest.raises(SurroundingsFailure, match=r'the split "train" in .*mounted'):
+        search_in(inputs=inputs, checkpoint_dir=tmp_path / "checkpoints")
+    assert list((tmp_path / "checkpoints").glob("tuner-*/search/oracle.json"))
+
+
 def test_a_trial_that_diverges_leaves_no_checkpoint(search_in, digits, tmp_path):
     inputs = digits.inputs
     graph, state = tmp_path / "transform_graph", tmp_path / "checkpoints"
