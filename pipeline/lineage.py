@@ -16,8 +16,8 @@ def lineage_of(configuration, number):
 
     A version that a cluster pushed carries its origin and the description of its data itself: no
     ML Metadata is asked. Its steps, and the addresses of data and schema, are None or empty.
-    Of a version from this machine, the run and the code are those that trained the model, and the
-    configuration is that of the run that pushed it.
+    Of a version from this machine, run and commit are those that trained the model; configuration
+    and own code are those of the run that pushed it.
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",
@@ -71,9 +71,10 @@ def _made_here(root, number, record):
     if made_in is None:
         raise Failure("ML Metadata names no run that made this model. Run the pipeline again.")
     run, origin = made_in
-    # The model may come from the cache of a run that was evaluated and exported by other settings.
-    settings = plain(pushed_in.custom_properties).get("configuration")
-    return run, origin | {"configuration": settings}, steps
+    # The model may come from the cache of a run that was evaluated and exported by other settings
+    # and metrics; the own code that trains is the same in both.
+    pushing = plain(pushed_in.custom_properties)
+    return run, origin | {name: pushing.get(name) for name in ("configuration", "own_code")}, steps
 
 
 def _run_on_a_cluster(record, kubeflow):

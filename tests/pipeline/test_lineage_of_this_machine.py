@@ -59,15 +59,16 @@ def test_a_version_of_a_cached_model_has_the_settings_of_the_run_that_pushed_it(
     for run_id, step, formats in ((FIRST, trainer, []), (SECOND, trainer | cached, ["onnx"])):
         settings = root.configuration.model_dump(mode="json", by_alias=True)
         settings["serving"]["export"] = formats
-        root.add_run(
-            run_id, {"Trainer": step}, configuration=json.dumps(settings), git_commit=run_id
-        )
+        origin = {"configuration": json.dumps(settings), "git_commit": run_id}
+        own_code = {"own_code": f"kit.metrics: {formats}"} if formats else {}
+        root.add_run(run_id, {"Trainer": step}, **origin, **own_code)
         push(run_id)
 
     for number, formats in enumerate(([], ["onnx"]), start=1):
         assert main(["lineage", str(number), *PLACES, "--json"]) == 0
         lineage = json.loads(capsys.readouterr().out)
         assert lineage["configuration"]["serving"]["export"] == formats
+        assert lineage["own_code"] == (f"kit.metrics: {formats}" if formats else None)
         assert lineage["git_commit"] == lineage["run"] == FIRST
 
 
