@@ -14,7 +14,7 @@ from failures import Failure
 from files.places import exists, read
 from files.tfrecords import records
 
-CLASS_NAMES = "class_names.json"  # in the artifact's folder, where labels are class ids
+CLASS_NAMES = "class_names.json"  # in the artifact's folder; {} where labels have no names
 _BYTES = [bytes([number]) for number in range(256)]
 _float = struct.Struct("<f").pack
 
