@@ -24,6 +24,7 @@ from benchmarks.engines import results
 from benchmarks.engines.places import ENGINES, NotHere, Place
 from benchmarks.engines.steps import NAMES, Steps
 from failures import Failure
+from pipeline.temporary_folder import temporary_folder
 
 _KILLED_IN = {
     "StatisticsGen": "statistics/shards",
@@ -37,7 +38,10 @@ def main() -> int:
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     chosen = parser.parse_args().engines
     missed = False
-    with tempfile.TemporaryDirectory(prefix="engines-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="engines-") as name,
+        temporary_folder(Path(name, "tmp")),
+    ):
         root = Path(name)
         steps, expected = _in_this_process(root)
         for engine in chosen:

@@ -58,7 +58,8 @@ def flink(jars: Path, folder: Path) -> Iterator[str]:
       RuntimeError: it does not start.
     """
     ports = free_ports(3)
-    command = ["java", "-Xmx1g", "-XX:TieredStopAtLevel=1"]
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    command = ["java", "-Xmx1g", "-XX:TieredStopAtLevel=1", f"-Djava.io.tmpdir={folder}/tmp"]
     command += [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
     command += ["-cp", f"{jars}/*", "org.apache.beam.runners.flink.FlinkJobServerDriver"]
     command += [
@@ -68,7 +69,6 @@ def flink(jars: Path, folder: Path) -> Iterator[str]:
     ]
     names = ("job-port", "artifact-port", "expansion-port")
     command += [f"--{name}={port}" for name, port in zip(names, ports, strict=True)]
-    folder.mkdir(parents=True, exist_ok=True)
     with serving(command, ports[0], folder / "flink.log", _START_SECONDS):
         yield f"localhost:{ports[0]}"
 
