@@ -17,6 +17,7 @@ from components.examples.contents import forget_last_read
 from pipeline.metadata_store import outputs_of, plain
 from pipeline.origin import record_origin
 from pipeline.outcome import Outcome
+from pipeline.run_metadata import RunMetadata
 
 _log = logging.getLogger(__name__)
 
@@ -63,10 +64,11 @@ class LocalRunner(LocalDagRunner):
         connection = getattr(deployment.metadata_connection_config, which)
         with metadata.Metadata(connection) as handle:
             record_origin(handle, pipeline.nodes[0].pipeline_node, self._run_id, self._origin)
+        handle = RunMetadata(connection, self._run_id)
         for node in pipeline.nodes:
-            self._run_node(pipeline, node.pipeline_node, deployment, connection)
+            self._run_node(pipeline, node.pipeline_node, deployment, handle)
 
-    def _run_node(self, pipeline, node, deployment, connection):
+    def _run_node(self, pipeline, node, deployment, handle):
         component = node.node_info.id
         _log.info("%s started", component)
         self._observer.started(component)
@@ -78,7 +80,7 @@ class LocalRunner(LocalDagRunner):
         try:
             info = launcher.Launcher(
                 pipeline_node=node,
-                mlmd_connection=metadata.Metadata(connection),
+                mlmd_connection=handle,
                 pipeline_info=pipeline.pipeline_info,
                 pipeline_runtime_spec=pipeline.runtime_spec,
                 executor_spec=spec,
@@ -91,7 +93,7 @@ class LocalRunner(LocalDagRunner):
             raise ComponentFailed(component, cause) from cause
         finally:
             forget_last_read()  # It would take gigabytes from the Trainer.
-        with metadata.Metadata(connection) as handle:
+        with handle:
             status, outputs = _read_outcome(handle.store, info.execution_id)
         outcome = Outcome(component, status, time.monotonic() - began, outputs)
         self._observer.finished(outcome)
