@@ -1,4 +1,4 @@
-"""The verb `runs`: what runs, and what ran, on Kubeflow Pipelines."""
+"""The verb `runs`: what runs, and what ran, on Kubeflow Pipelines; and old runs of this machine."""
 
 from cli.configuration_arguments import add_configuration, configuration_of
 from cli.package_verbs import print_now
@@ -8,7 +8,8 @@ _OF_ONE = ("show", "stop", "delete")
 _OF_ALL = ("list", "prune")
 _ACTIONS = (
     "list the runs of the pipeline; show, stop or delete the RUN; prune deletes those that "
-    "ended --older-than-days ago, and packages of that age that no run or schedule uses"
+    "ended --older-than-days ago, and packages of that age that no run or schedule uses; "
+    "prune --local removes what none of the newest --keep runs below the root made or read"
 )
 
 
@@ -18,11 +19,15 @@ def add_verbs(verbs):
     runs.add_argument("action", choices=(*_OF_ALL, *_OF_ONE), metavar="ACTION", help=_ACTIONS)
     runs.add_argument("run", nargs="?", metavar="RUN", help="the id of a run")
     runs.add_argument("--older-than-days", type=int, metavar="N", help="for prune, at least 1")
+    runs.add_argument("--local", action="store_true", help="on this machine, not on Kubeflow")
+    runs.add_argument("--keep", type=int, metavar="N", help="for prune --local, at least 1")
     runs.set_defaults(verb=_runs)
     add_configuration(runs)
 
 
 def _runs(arguments):
+    if arguments.local or arguments.keep is not None:
+        return _prune_here(arguments)
     action, days = arguments.action, arguments.older_than_days
     if (arguments.run is None) != (action in _OF_ALL):
         needed = "the id of a run" if action in _OF_ONE else "no id"
@@ -40,4 +45,19 @@ def _runs(arguments):
     else:
         act = {"show": runs.show_run, "stop": runs.stop_run, "delete": runs.delete_run}[action]
         act(arguments.run, kubeflow, say=print_now)
+    return 0
+
+
+def _prune_here(arguments):
+    keep, others = arguments.keep, (arguments.run, arguments.older_than_days)
+    if not arguments.local or arguments.action != "prune" or others != (None, None):
+        raise ConfigurationError("runs: allowed on this machine: prune --local --keep N")
+    if keep is None or keep < 1:
+        raise ConfigurationError("--keep: allowed: a number of at least 1")
+    configuration = configuration_of(arguments)
+    from pipeline.old_runs import remove_old_runs
+    from pipeline.root_lock import hold
+
+    with hold(configuration.root):
+        print(f"Removed {remove_old_runs(configuration.root, keep).in_words}.")
     return 0

@@ -85,6 +85,8 @@ def _run_shown(configuration, began, display, write_report, results):
         if results:
             statuses = {made.component: made.status for made in display.outcomes}
             writing.write(results, text_of(statuses))
+    if configuration.keep_runs:
+        _remove_old_runs(configuration, display)
 
 
 def _run(configuration, began, display):
@@ -138,6 +140,20 @@ def _report(configuration, run_id, failure, display, write_report):
     except Exception as error:
         _log.warning("no report", exc_info=True)
         display.say(f"The report could not be made: {in_one_line(error)}")
+
+
+def _remove_old_runs(configuration, display):
+    """What cannot be removed costs one line, and never fails the run."""
+    from pipeline.old_runs import remove_old_runs
+
+    try:
+        removed = remove_old_runs(configuration.root, configuration.keep_runs)
+    except (Failure, OSError) as error:
+        _log.warning("old runs stay", exc_info=True)
+        display.say(f"Old runs could not be removed: {in_one_line(error)}")
+    else:
+        if removed.folders:
+            display.say(f"removed  {removed.in_words}")
 
 
 def _print_table(configuration, display):

@@ -50,6 +50,11 @@ class Configuration(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         0, description="the seed of everything random"
     )
+    keep_runs: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="on one machine, what none of so many newest runs made or read is removed "
+        "after each run; omit to keep all",
+    )
     code: Folder | None = Field(
         None,
         description="the folder of your own packages, which sections name as package.module:Name; "

@@ -82,6 +82,7 @@ class Root:
 
     def _put_artifact(self, folder, files):
         said = files.pop("said", {})
+        folder.mkdir(parents=True, exist_ok=True)
         for file, content in files.items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             if not isinstance(content, bytes):
