@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from failures import Failure
 from files import places, writing
+from tests.full_disk import full_disk
 
 BEGIN = """
 import sys, time
@@ -23,15 +23,6 @@ with writing.whole_file(sys.argv[1]) as unfinished:
     print("begun", flush=True)
     time.sleep(60)
 """
-
-
-@pytest.fixture
-def small_disk():
-    """No file of this process grows beyond 1,000 bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_file_replaces_the_one_before_and_missing_folders_are_made(tmp_path):
@@ -126,10 +117,10 @@ def test_a_kill_in_the_middle_leaves_the_old_content_and_the_next_write_cleans_u
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_full_disk_leaves_the_old_content_and_nothing_half(tmp_path, small_disk):
+def test_a_full_disk_leaves_the_old_content_and_nothing_half(tmp_path):
     file = tmp_path / "file"
     writing.write(file, "old")
-    with pytest.raises(Failure) as failure:
+    with full_disk(1000), pytest.raises(Failure) as failure:
         writing.write(file, "x" * 5000, next_step="Free some space.")
     assert str(failure.value) == f"{file} cannot be written: File too large. Free some space."
     assert file.read_text() == "old"

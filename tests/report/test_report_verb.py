@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.command_line import main
+from tests.full_disk import full_disk
 from tests.report.report_runs import Root, classified, png
 
 OLD, NEW = "2026-11-20T02:57:25.100000", "2026-11-21T02:57:25.200000"
@@ -132,12 +133,8 @@ def test_a_disk_that_cannot_take_the_page_keeps_the_one_before(root, capfd):
     pages = {path: path.read_text() for path in root.folder.rglob("*.html")}
     assert len(pages) == 2
     capfd.readouterr()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, hard))
-    try:
+    with full_disk(9_000):
         assert report(root) == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     reported = capfd.readouterr().err
     assert "cannot be written: File too large" in reported
     assert reported.count("\n") == 1

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from components.tfds_example_gen.component import TfdsExampleGen
 from components.tfds_example_gen.dataset import load
 from failures import Failure
 from tests.components.tfds_example_gen.failing_ingest import failure_of
+from tests.full_disk import full_disk
 
 
 class FarAway(tfds.core.GeneratorBasedBuilder):
@@ -233,12 +233,8 @@ def test_a_full_disk_stops_the_run_and_keeps_nothing(ingest, digits_dir, small_d
 
 
 def test_a_file_that_may_not_grow_stops_the_run_and_keeps_nothing(ingest, digits_dir, tmp_path):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-    try:
+    with full_disk(50_000):
         message = failure_of(ingest, "digits", digits_dir, train="train")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert "cannot be written: " in message
     assert not [path for path in (tmp_path / "examples").rglob("*") if path.is_file()]

@@ -1,7 +1,6 @@
 """What the user did wrong, in one line that says what to do; and nothing half-written."""
 
 import json
-import resource
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from components.trainer import training_faults
 from components.trainer.input.function import input_function
 from failures import Failure
 from tests.components.trainer.conftest import LINEAR, SIDE
+from tests.full_disk import full_disk
 
 
 @pytest.fixture
@@ -258,29 +258,22 @@ def test_a_damaged_shard_is_named(digits, refused, tmp_path):
     assert shard.name in refused(inputs=inputs)
 
 
-@pytest.fixture
-def small_files():
-    """Files may hold 40,000 bytes: a disk that is full in the middle of a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.slow
-def test_a_model_that_does_not_fit_on_the_disk_is_reported(refused, small_files, tmp_path):
-    line = refused(epochs=1)
+def test_a_model_that_does_not_fit_on_the_disk_is_reported(refused, tmp_path):
+    with full_disk(40_000):
+        line = refused(epochs=1)
     assert "Format-Serving cannot be written" in line
     assert "Free some space" in line
 
 
 @pytest.mark.slow
-def test_a_checkpoint_that_does_not_fit_on_the_disk_is_reported(refused, small_files, tmp_path):
-    line = refused(
-        model={"name": "small_cnn", "parameters": {"filters": [16, 64]}},
-        checkpoint_dir=tmp_path / "checkpoints",
-        checkpoint_every_steps=1,
-    )
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_reported(refused, tmp_path):
+    with full_disk(40_000):
+        line = refused(
+            model={"name": "small_cnn", "parameters": {"filters": [16, 64]}},
+            checkpoint_dir=tmp_path / "checkpoints",
+            checkpoint_every_steps=1,
+        )
     assert "checkpoint cannot be written" in line
     assert not list((tmp_path / "checkpoints").rglob("checkpoint*"))
 

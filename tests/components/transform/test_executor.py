@@ -1,7 +1,6 @@
 """Transform through its executor: what it writes, and that serving gives the same."""
 
 import os
-import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from failures import Failure
 from files import places
 from tests import tensorflow_records
 from tests.components.transform.conftest import raw_examples, serve
+from tests.full_disk import full_disk
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +195,9 @@ def test_what_is_written_to_another_file_system_is_the_same(workplace):
 @pytest.mark.slow
 def test_a_file_that_may_not_grow_is_one_line_and_nothing_is_left_of_it(workplace):
     raw = workplace.raw({"train": raw_examples(3, seed=0)})
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # more than the graph takes
-    try:
-        with pytest.raises(Failure, match="cannot be written: File too large") as failure:
-            workplace.run(raw, height=512, width=512)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    line = "cannot be written: File too large"
+    with full_disk(200_000), pytest.raises(Failure, match=line) as failure:  # The graph takes less.
+        workplace.run(raw, height=512, width=512)
 
     assert "\n" not in str(failure.value)
     assert not list(workplace.folder.rglob("transformed_examples-*"))

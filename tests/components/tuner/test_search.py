@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import resource
 import shutil
 import threading
 
@@ -13,6 +12,7 @@ from components.tuner.search import search
 from failures import Failure, SurroundingsFailure
 from files import writing
 from settings.tuner import Tuner
+from tests.full_disk import full_disk
 
 FILTERS, BATCH = "model.parameters.filters", "training.batch_size"
 RATES = {"training.learning_rate": {"min": 0.001, "max": 0.1, "log": True}}
@@ -228,17 +228,6 @@ def test_a_defect_in_one_trial_ends_those_that_run_beside_it(tmp_path):
     with pytest.raises(ValueError, match="a defect"):
         search(tuner, str(tmp_path / "search"), try_values, seed=1, end_trials=ended.set)
     assert ended.is_set()
-
-
-@contextlib.contextmanager
-def full_disk():
-    """No file of this process grows meanwhile, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_ends_the_search_and_the_next_one_goes_on_with_that_trial(tmp_path):

@@ -3,7 +3,6 @@
 import gc
 import os
 import shutil
-import signal
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from components.transform.encoding import FixedExample
 from failures import Failure
 from tests import processes
 from tests.components.trainer.input.conftest import fed
+from tests.full_disk import full_disk
 
 SHAPE = (4, 3, 3)
 
@@ -103,13 +103,13 @@ def test_a_cache_unused_for_a_week_and_an_unfinished_build_are_removed(write_sha
 
 
 @pytest.fixture
-def full_disk(monkeypatch):
+def no_room(monkeypatch):
     usage = shutil.disk_usage("/")._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("full_disk")
+@pytest.mark.usefixtures("no_room")
 def test_an_existing_cache_is_used_even_if_the_disk_is_full(write_shards, tmp_path):
     files = write_shards(40)
     _made(files, tmp_path)
@@ -121,7 +121,7 @@ def test_an_existing_cache_is_used_even_if_the_disk_is_full(write_shards, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("full_disk")
+@pytest.mark.usefixtures("no_room")
 def test_the_remains_of_a_killed_build_are_removed_before_measuring_free_space(
     write_shards, tmp_path
 ):
@@ -215,18 +215,9 @@ def test_an_unwritable_folder_is_reported_in_one_line(write_shards, tmp_path):
 
 
 def test_a_full_disk_is_reported_in_one_line(write_shards, tmp_path):
-    import resource
-
     files = write_shards(400)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # as ENOSPC: the write fails
-    try:
-        with pytest.raises(Failure, match="cannot be written"):
-            _made(files, tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
+    with full_disk(1000), pytest.raises(Failure, match="cannot be written"):
+        _made(files, tmp_path)
     assert not list(tmp_path.glob("*.unfinished"))
     assert _made(files, tmp_path).examples == 400
 
@@ -254,7 +245,7 @@ def test_transforms_files_are_read_in_place_and_verified_once(fixed, tmp_path, n
     assert (read.examples, description.read_bytes()) == (40, verified)
 
 
-def test_files_read_in_place_need_no_room(fixed, tmp_path, full_disk):
+def test_files_read_in_place_need_no_room(fixed, tmp_path, no_room):
     arguments = {"training": False, "cache_dir": str(tmp_path / "cache"), "memory_limit_bytes": 1}
     assert fed(input_function, fixed, SHAPE, 8, **arguments).strategy == "disk"
 
