@@ -54,8 +54,9 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
     """Runs what falls due until the world stops it.
 
     Args:
-      attempts: `start(run)` starts the process of the attempt `run.attempt`; `collect(run)`
-        waits for its end and returns its Outcome, or None when it was cut off without one.
+      attempts: `start(run)` starts the process of the attempt `run.attempt`, or returns the
+        Outcome of one that cannot be started; `collect(run)` waits for its end and returns its
+        Outcome, or None when it was cut off without one.
     """
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; the new one applies from now on.")
@@ -82,10 +83,15 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
             world.wait_until(world.now() + _NEXT_LOOK)
         else:
             run = begun = store.begin_attempt(run)
-            attempts.start(run)
-            coalesced = f" for the {run.firings} firings up to then" if run.firings > 1 else ""
-            again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-            world.say(f"The run of {when(run, schedule)} starts{coalesced}{again}.")
+            if refused := attempts.start(run):
+                _learn(run, refused, schedule, store, world)
+            else:
+                world.say(f"The run of {when(run, schedule)} starts{_of_many(run)}.")
+
+
+def _of_many(run):
+    coalesced = f" for the {run.firings} firings up to then" if run.firings > 1 else ""
+    return f"{coalesced}, attempt {run.attempt}" if run.attempt > 1 else coalesced
 
 
 def _follow_the_clock(store, world):

@@ -144,12 +144,20 @@ def _held(root, folder, file):
 def _open_store(folder):
     file = folder / "state.sqlite"
     try:
-        with contextlib.closing(ScheduleStore(file)) as store:
-            yield store
+        store = ScheduleStore(file)
     except (sqlite3.Error, OSError) as error:
-        raise Failure(
-            f"{file} cannot be kept: {error}. Free space, or make it writable, and start again."
-        ) from None
+        raise _cannot_be_kept(file, error) from None
+    with contextlib.closing(store):
+        try:
+            yield store
+        except sqlite3.Error as error:
+            raise _cannot_be_kept(file, error) from None
+
+
+def _cannot_be_kept(file, error):
+    return Failure(
+        f"{file} cannot be kept: {error}. Free space, or make it writable, and start again."
+    )
 
 
 def _next(schedule):

@@ -39,6 +39,16 @@ class RunProcesses:
         self._children = []
 
     def start(self, run):
+        """Starts the attempt; returns the Outcome of one that the machine refuses to start."""
+        try:
+            self._start(run)
+        except OSError as error:
+            where = error.filename or sys.executable
+            cause = f"its process could not be started: {where}: {error.strerror or error}"
+            return Outcome(1, {}, cause)
+        return None
+
+    def _start(self, run):
         folder = self.folder_of(run)
         folder.mkdir(parents=True, exist_ok=True)
         self._forget_old_folders(folder)

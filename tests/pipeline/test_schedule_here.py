@@ -139,6 +139,22 @@ def test_a_signal_ends_it_as_a_stop_does(configuration, number):
 
 
 @pytest.mark.slow
+def test_one_whose_reader_is_gone_ends_and_does_not_speak_of_its_store(configuration):
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ("--config", "configs/digits.yaml", "--set", "schedule.cron=0 3 * * 1")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipeline", "schedule", "run", "--local", *words]
+        + ["--set", f"root={configuration.root}"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.slow
 def test_a_second_one_is_refused_and_says_who_serves(configuration):
     process = serving(configuration.root)
     second = subprocess.run(

@@ -98,6 +98,34 @@ def test_a_run_whose_attempts_cannot_start_is_given_up(tmp_path, monkeypatch, ca
     assert "No module named" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("missing", ["the attempts' folder", "Python"])
+def test_a_run_that_the_machine_refuses_to_start_is_tried_again(tmp_path, monkeypatch, missing):
+    store, said = ScheduleStore(tmp_path / "state.sqlite"), []
+    store.follow("0 3 * * 1", "UTC", NOON)
+    store.fall_due(NOON, 1)
+    place = tmp_path / "runs"
+    if missing == "Python":
+        place = tmp_path / "bin" / "python"
+        monkeypatch.setattr(sys, "executable", str(place))
+    else:
+        place.write_text("a file, where a folder is wanted")
+
+    def mend(instant):
+        monkeypatch.undo()
+        place.unlink(missing_ok=True)
+
+    def is_stopping():
+        return store.owed() is None
+
+    schedule = Schedule(cron="0 3 * * 1", retries=1, retry_after_seconds=0.1)
+    world = World(utc_now, mend, is_stopping, said.append, lambda: None)
+    serve(schedule, store, processes(tmp_path / "runs", ""), world)
+    [run] = store.history(1)
+    assert (run.state, run.attempt, run.failures) == ("done", 2, 1)
+    assert " s: its process could not be started: " in said[0]
+    assert str(place) in said[0]
+
+
 @pytest.mark.slow
 def test_a_run_is_waited_for_by_another_schedule_than_the_one_that_began_it(tmp_path):
     processes(tmp_path, "import time; time.sleep(1)").start(attempt())
