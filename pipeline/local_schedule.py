@@ -28,11 +28,12 @@ _FINAL = (ConfigurationError.exit_code,)  # No retry mends a mistake in the conf
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended by itself."""
+    """How an attempt ended."""
 
     exit_code: int
     results: dict  # {component: "ran", "cached" or "failed"}, as far as it came
     cause: str = ""  # of a failure, in one line
+    cut_off: bool = False  # by a stop of the schedule; no failure of the run
 
 
 # Of an attempt whose processes are gone though the schedule that began it is not.
@@ -118,7 +119,7 @@ def _fall_due(schedule, store, world):
 def _learn(run, outcome, schedule, store, world):
     """Records the outcome of the open attempt; None: it was cut off with the schedule itself."""
     name = f"The run of {when(run, schedule)}"
-    if outcome is None or (outcome.exit_code and world.is_stopping()):
+    if outcome is None or outcome.cut_off:
         store.abandon_attempt(run)
         then = "the next start runs it" if world.is_stopping() else "it starts again"
         world.say(f"{name} was cut off; {then}.")

@@ -1,6 +1,7 @@
 """Starts the processes of scheduled runs, takes them over after a kill, and stops them."""
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -18,6 +19,7 @@ SCHEDULED_TIME = "STEADYFEED_SCHEDULED_TIME"  # in a run's environment; ISO 8601
 _POLL_SECONDS = 0.25
 _KEPT_FOLDERS = 100
 _LAST_LINES = 4096  # bytes of output that are read for a cause
+_INTERRUPTED = (-signal.SIGTERM, 130)  # while the run starts, and after that
 
 
 class RunProcesses:
@@ -75,7 +77,20 @@ class RunProcesses:
                 _signal(folder, signal.SIGKILL)
             time.sleep(_POLL_SECONDS)
         self._children = [child for child in self._children if child.poll() is None]
-        return read_outcome(folder)
+        outcome = read_outcome(folder)
+        if self._is_cut_off(outcome, asked is not None):
+            return dataclasses.replace(outcome or Outcome(-signal.SIGKILL, {}), cut_off=True)
+        return outcome
+
+    def _is_cut_off(self, outcome, asked):
+        if outcome is None:
+            return asked
+        if outcome.exit_code in _INTERRUPTED:
+            # A machine that shuts down sends SIGTERM to the schedule and the run at a time.
+            return asked or self._is_stopping()
+        # No stop kills the run and leaves the process that records it: the kernel does, for want
+        # of memory, and systemd may stop the schedule in that moment.
+        return asked and outcome.exit_code not in (0, -signal.SIGKILL)
 
     def folder_of(self, run):
         return self._folder / f"{run.scheduled:%Y%m%dT%H%M%SZ}-{run.attempt}"

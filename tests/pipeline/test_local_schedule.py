@@ -15,6 +15,7 @@ START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 DONE = Outcome(0, {"Trainer": "ran", "Pusher": "cached"})
 CACHED = Outcome(0, {"Trainer": "cached", "Pusher": "cached"})
 FAILED = Outcome(1, {"Trainer": "failed"}, "Trainer failed: out of memory")
+CUT_OFF = Outcome(130, {}, "interrupted", cut_off=True)
 
 
 class Killed(BaseException):
@@ -66,7 +67,7 @@ class Runs:
         if began is None:
             return None
         self.clock.wait_until(began + self.length)
-        return self.outcomes(run)
+        return CUT_OFF if self.clock.time < began + self.length else self.outcomes(run)
 
 
 def weekly(**more):
@@ -212,12 +213,21 @@ def test_after_a_run_that_failed_the_schedule_goes_on(store):
 
 def test_a_run_that_the_stop_cut_off_is_run_by_the_next_start(store):
     clock = Clock(until=datetime.datetime(2026, 1, 5, 2, 3, tzinfo=datetime.UTC))
-    runs = Runs(clock, minutes=5, outcomes=lambda run: Outcome(130, {}, "interrupted"))
-    [run] = served(weekly(), store, clock, runs)
+    [run] = served(weekly(), store, clock, Runs(clock, minutes=5))
     assert (run.state, run.open, run.failures) == ("owed", False, 0)
     clock.until += datetime.timedelta(hours=1)
     [run] = served(weekly(), store, clock, Runs(clock))
     assert (run.state, run.attempt) == ("done", 2)
+
+
+def test_a_run_whose_failure_stops_the_schedule_each_time_is_given_up(store):
+    clock = Clock(until=datetime.datetime(2026, 1, 5, 2, 1, tzinfo=datetime.UTC))
+    for failures in (1, 2, 3):
+        runs = Runs(clock, minutes=1, outcomes=lambda run: FAILED)
+        [run] = served(weekly(retries=2), store, clock, runs)
+        assert (run.failures, len(runs.began)) == (failures, 1)
+        clock.until = run.not_before + datetime.timedelta(minutes=1)
+    assert (run.state, run.note) == ("failed", FAILED.cause)
 
 
 def test_attempts_that_end_without_an_outcome_wait_and_are_given_up(store):

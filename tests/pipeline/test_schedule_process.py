@@ -34,6 +34,16 @@ def processes(folder, code, is_stopping=lambda: False, grace_seconds=60.0):
     )
 
 
+DEAF = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)"
+
+
+def stopped_when_up(tmp_path, code, grace):
+    output = tmp_path / "20260301T120000Z-1" / "output.log"
+    runs = processes(tmp_path, code, lambda: output.exists() and "up" in output.read_text(), grace)
+    runs.start(attempt())
+    return runs.collect(attempt())
+
+
 def test_a_run_gets_its_scheduled_time_and_gives_its_results(tmp_path):
     code = (
         "import json, os, sys\n"
@@ -137,21 +147,31 @@ def test_a_run_is_waited_for_by_another_schedule_than_the_one_that_began_it(tmp_
     ("code", "grace", "exit_code"),
     [
         ("import time; print('up', flush=True); time.sleep(60)", 60, -signal.SIGTERM),
-        (
-            "import signal, time; signal.signal(15, signal.SIG_IGN); "
-            "print('up', flush=True); time.sleep(60)",
-            0.3,
-            None,
-        ),
+        (f"{DEAF}; time.sleep(60)", 0.3, -signal.SIGKILL),
     ],
     ids=["that listens", "that does not listen"],
 )
-def test_a_stop_ends_a_run(tmp_path, code, grace, exit_code):
-    output = tmp_path / "20260301T120000Z-1" / "output.log"
-    runs = processes(tmp_path, code, lambda: output.exists() and "up" in output.read_text(), grace)
+def test_a_stop_cuts_off_a_run(tmp_path, code, grace, exit_code):
+    outcome = stopped_when_up(tmp_path, code, grace)
+    assert (outcome.exit_code, outcome.cut_off) == (exit_code, True)
+
+
+@pytest.mark.slow
+def test_a_run_that_the_kernel_kills_during_a_stop_has_failed(tmp_path):
+    code = f"{DEAF}; time.sleep(0.8); os.kill(os.getpid(), 9)"
+    outcome = stopped_when_up(tmp_path, code, 60)
+    assert (outcome.exit_code, outcome.cut_off) == (-signal.SIGKILL, False)
+
+
+@pytest.mark.parametrize(("exit_code", "cut_off"), [(1, False), (130, True)])
+def test_of_runs_that_end_before_they_are_asked_to_a_stop_cuts_off_interrupted_ones(
+    tmp_path, exit_code, cut_off
+):
+    ended = tmp_path / "20260301T120000Z-1" / "outcome.json"
+    runs = processes(tmp_path, f"exit({exit_code})", ended.exists)
     runs.start(attempt())
     outcome = runs.collect(attempt())
-    assert (outcome and outcome.exit_code) == exit_code
+    assert (outcome.exit_code, outcome.cut_off) == (exit_code, cut_off)
 
 
 def test_waiting_follows_the_clock_on_the_wall_and_ends_on_a_stop():
