@@ -26,9 +26,10 @@ _PREFIX = ".pruned-"
 def prune(destination: str, keep: int, grace_seconds: float = GRACE_SECONDS) -> list[Version]:
     """Removes all but the newest versions, each in one step.
 
-    It also keeps the version in service, the one before it and the one that it replaced (the
-    champion, and what an undo needs), pinned versions, versions that this project did not
-    push, and those that were in service less than `grace_seconds` ago.
+    It also keeps the version in service, the one before it (the champion), those that rollbacks
+    replaced one after the other up to it (what an undo needs, and what a run that makes such a
+    model again must find, to not push it as new), pinned versions, versions that this project
+    did not push, and those that were in service less than `grace_seconds` ago.
 
     Args:
       keep: how many of the newest versions stay, at least 1.
@@ -72,9 +73,17 @@ def _spared(destination: str, versions: Sequence[Version], keep: int, since: flo
     for version, successor in itertools.pairwise(versions):
         if _began_to_serve(successor) > since:
             spared.add(version.number)
-    if versions and versions[-1].record and versions[-1].record.replaced:
-        spared.add(versions[-1].record.replaced)
-    return spared
+    return spared | _rolled_back(versions)
+
+
+def _rolled_back(versions: Sequence[Version]) -> set[int]:
+    records = {version.number: version.record for version in versions}
+    replaced: set[int] = set()
+    record = versions[-1].record if versions else None
+    while record and record.replaced in records.keys() - replaced:
+        replaced.add(record.replaced)
+        record = records[record.replaced]
+    return replaced
 
 
 def _began_to_serve(version: Version) -> float:

@@ -104,6 +104,14 @@ def test_prune_keeps_what_an_undo_of_the_rollback_needs(three):
     assert numbers(three) == [1, 4, 5]
 
 
+def test_after_a_prune_a_push_of_the_same_model_undoes_none_of_several_rollbacks(three, models):
+    roll_back(three, 2)
+    roll_back(three, 1)
+    assert [version.number for version in prune(three, 1, grace_seconds=0)] == [1, 2]
+    push(three, models[3])
+    assert answer_of(newest(three).path) == 1
+
+
 def test_a_version_that_served_a_moment_ago_is_not_pruned(three):
     assert prune(three, 1) == []
     with pytest.raises(Failure, match="Keep 1 or more"):
