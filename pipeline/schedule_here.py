@@ -68,16 +68,19 @@ def show_status(configuration, say=print):
       0: served, and the last run succeeded; 1: the last run failed; 3: not served.
     """
     schedule, folder = configuration.schedule, _folder(configuration)
-    server = holder(folder / LOCK)
-    say(f"served    {f'by {server}' if server else 'no'}")
-    off = "" if schedule.enabled else ", off: schedule.enabled is false"
-    say(f"schedule  {schedule.cron} ({schedule.time_zone}){off}")
-    if schedule.enabled:
-        say(f"next      {_next(schedule)}")
-    runs = []
+    server, followed, runs = holder(folder / LOCK), None, []
     if (folder / "state.sqlite").exists():
         with _open_store(folder) as store:
-            runs = store.history(_SHOWN_RUNS)
+            followed, runs = store.followed(), store.history(_SHOWN_RUNS)
+    say(f"served    {f'by {server}' if server else 'no'}")
+    if server and followed:
+        schedule = _served(schedule, *followed)
+    say(f"schedule  {_in_words(schedule)}")
+    if schedule != configuration.schedule:
+        now = _in_words(configuration.schedule)
+        say(f"          The file now says {now}; restart the schedule.")
+    if schedule.enabled:
+        say(f"next      {_next(schedule)}")
     for run in runs:
         state = run.state if run.state != "owed" else "running" if run.open else "waiting"
         say(f"{when(run, schedule)}  {state:<8} {run.note}")
@@ -87,6 +90,17 @@ def show_status(configuration, say=print):
     if settled[:1] == ["failed"]:
         return 1
     return 0 if server else 3
+
+
+def _served(schedule, cron, time_zone):
+    """The schedule with what a process that serves it has read at its start."""
+    kept = {"cron": cron, "time_zone": time_zone, "enabled": True}
+    return schedule.model_copy(update=kept)
+
+
+def _in_words(schedule):
+    off = "" if schedule.enabled else ", off: schedule.enabled is false"
+    return f"{schedule.cron} ({schedule.time_zone}){off}"
 
 
 def stop_schedule(configuration, say=print, patience_seconds=90.0):

@@ -69,13 +69,18 @@ class ScheduleStore:
         Returns:
           Whether it replaces another schedule.
         """
-        row = self._file.execute("SELECT cron, time_zone FROM schedule").fetchone()
-        if row is not None and tuple(row) == (cron, time_zone):
+        before = self.followed()
+        if before == (cron, time_zone):
             return False
         self._write(
             "INSERT OR REPLACE INTO schedule VALUES (1, ?, ?, ?)", cron, time_zone, _text(now)
         )
-        return row is not None
+        return before is not None
+
+    def followed(self):
+        """The (cron, time zone) that was adopted last; None before the first start."""
+        row = self._file.execute("SELECT cron, time_zone FROM schedule").fetchone()
+        return row and tuple(row)
 
     def fall_due(self, scheduled, firings):
         """Owes a run for the firings up to `scheduled`, and accounts for them, in one step.

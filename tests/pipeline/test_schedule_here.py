@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,26 @@ def test_the_status_shows_what_was_and_what_comes(configuration, store):
     assert said[-1] == "2026-03-02 03:00 CET  done     nothing new"
     assert said[2].startswith("next      ")
     assert "03:00" in said[2]
+
+
+@pytest.mark.parametrize(
+    ("now", "in_words"),
+    [
+        ({"cron": "1 2 3 4 5"}, "1 2 3 4 5 (Europe/Berlin)"),
+        ({"time_zone": "UTC"}, "0 3 * * 1 (UTC)"),
+        ({"enabled": False}, "0 3 * * 1 (Europe/Berlin), off: schedule.enabled is false"),
+    ],
+)
+def test_the_status_shows_what_is_served_and_what_the_file_says_since(
+    configuration, store, tmp_path, now, in_words
+):
+    changed = configuration.schedule.model_copy(update=now)
+    with hold(tmp_path / "schedule"):
+        _, said = status_of(configuration.model_copy(update={"schedule": changed}))
+        assert said[1] == "schedule  0 3 * * 1 (Europe/Berlin)"
+        assert said[2].strip() == f"The file now says {in_words}; restart the schedule."
+        assert re.fullmatch("next      .* 03:00 CES?T", said[3])
+        assert not any("file" in line for line in status_of(configuration)[1])
 
 
 def test_the_status_is_1_when_the_last_run_failed(configuration, store):
