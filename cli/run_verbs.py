@@ -1,5 +1,6 @@
 """The verbs `run`, `check` and `report`."""
 
+import os
 import re
 import webbrowser
 
@@ -75,6 +76,11 @@ def _begin_results(file):
 
     A run takes hours, and only its end would show that the file cannot be written.
     """
+    # A link would become a file: /dev/stdout is one, whatever it leads to.
+    if os.path.islink(file) or (os.path.exists(file) and not os.path.isfile(file)):
+        raise ConfigurationError(
+            f"--results {file}: not a regular file; allowed: a file in an existing folder"
+        )
     try:
         open(file, "ab").close()
     except OSError as error:
