@@ -145,9 +145,8 @@ def _what_it_did(results):
 
 
 def _wait_after(failures, schedule):
-    doublings = min(failures, 30)  # Beyond that, the longest wait applies anyway.
-    wait = datetime.timedelta(seconds=schedule.retry_after_seconds) * 2**doublings
-    return min(wait, _LONGEST_WAIT) * random.uniform(0.9, 1.1)
+    seconds = schedule.retry_after_seconds * 2.0**failures * random.uniform(0.9, 1.1)
+    return datetime.timedelta(seconds=min(seconds, _LONGEST_WAIT.total_seconds()))
 
 
 def upcoming(schedule, after, count):

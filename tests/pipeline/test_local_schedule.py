@@ -188,6 +188,17 @@ def test_a_failed_run_is_tried_again_after_waits_that_double_and_then_is_reporte
     assert "failed 4 times and is given up: Trainer failed" in clock.said[-1]
 
 
+def test_no_wait_is_longer_than_an_hour_however_often_a_run_failed(store, monkeypatch):
+    monkeypatch.setattr("pipeline.local_schedule.random.uniform", lambda low, high: high)
+    schedule = weekly(retries=31, retry_after_seconds=86_400)
+    clock = Clock(until=START + datetime.timedelta(days=8))
+    runs = Runs(clock, minutes=1, outcomes=lambda run: FAILED)
+    served(schedule, store, clock, runs)
+    began = list(runs.began.values())
+    assert {b - a for a, b in itertools.pairwise(began)} == {datetime.timedelta(minutes=61)}
+    assert len(began) == 32
+
+
 def test_a_run_that_succeeds_at_the_second_attempt_is_done(store):
     clock = Clock(until=START + datetime.timedelta(days=8))
     outcomes = iter([FAILED, DONE])
