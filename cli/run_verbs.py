@@ -6,7 +6,7 @@ import webbrowser
 
 from cli.configuration_arguments import add_configuration, configuration_of
 from cli.span_verbs import span_number
-from failures import ConfigurationError, Failure
+from failures import ConfigurationError, Failure, UnreadableFile
 from files import writing
 from files.strict_json import text_of
 from pipeline import surroundings
@@ -49,7 +49,10 @@ def add_verbs(verbs):
 
 def _run(arguments):
     as_then = () if arguments.span is None else (f"data.span={arguments.span}",)
-    configuration = configuration_of(arguments, *as_then)
+    try:
+        configuration = configuration_of(arguments, *as_then)
+    except UnreadableFile as error:
+        raise _retried_by_a_schedule(error) from None
     surroundings.check_xla()
     if arguments.results:
         _begin_results(arguments.results)
@@ -60,6 +63,13 @@ def _run(arguments):
     from pipeline.local_run import run_locally
 
     return run_locally(configuration, _write_report, arguments.results)
+
+
+def _retried_by_a_schedule(error):
+    # A schedule's configuration has been read before, so its files come back; a mistake would stay.
+    from pipeline.schedule_process import SCHEDULED_TIME
+
+    return Failure(str(error)) if SCHEDULED_TIME in os.environ else error
 
 
 def _write_report(configuration, run_id, failure):

@@ -33,6 +33,10 @@ class ConfigurationError(Exception):
         super().__init__("\n".join(mistakes))
 
 
+class UnreadableFile(ConfigurationError):
+    """A file that a configuration needs is not there, or not yet, as before its disk is mounted."""
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """ "; did you mean …?" for the known name that a misspelt one is near to, or ""."""
     near = difflib.get_close_matches(given, list(known), n=1)

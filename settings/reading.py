@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from failures import ConfigurationError, Failure
+from failures import ConfigurationError, Failure, UnreadableFile
 from settings import first_weights, mistakes, own_code, partner_keys, run_parameters
 from settings.configuration import Configuration
 from settings.mistakes import shortened
@@ -67,7 +67,8 @@ def load(file, overrides=()):
       overrides: `key.path=value` texts, the value in YAML; they win over the file.
 
     Raises:
-      ConfigurationError: with a line for each mistake.
+      ConfigurationError: with a line for each mistake; UnreadableFile where this or another
+        file is not there.
     """
     text = _read(file)
     for number, line in enumerate(text.split("\n"), start=1):
@@ -108,13 +109,13 @@ def _read(file):
     except FileNotFoundError:
         near = sorted(str(p) for p in Path(file).parent.glob("*.yaml"))
         there = f"; there are {', '.join(near)}" if near else ""
-        raise ConfigurationError(f"{file}: no such configuration file{there}") from None
+        raise UnreadableFile(f"{file}: no such configuration file{there}") from None
     except IsADirectoryError:
         raise ConfigurationError(f"{file}: a folder; a YAML file is expected") from None
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
+        raise UnreadableFile(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _refuse_unseen_breaks(line: str, place: str) -> None:
@@ -169,19 +170,17 @@ def _check_files(configuration, places, file):
     schema = configuration.data.schema_file
     if schema is not None and not Path(schema).is_file():
         path = ("data", "schema")
-        raise ConfigurationError(
+        raise UnreadableFile(
             f"{_place_of(path, places, file)}: {'.'.join(path)}: given {schema!r}, which is not a "
             "file; allowed: a schema in text form, or nothing, which infers one"
         )
     network = configuration.model.name
     for path, weights in _weights(configuration):
-        mistake = first_weights.mistake_in(weights) or first_weights.misfit(
-            weights, network, configuration.preprocessing.channels
-        )
-        if mistake:
-            raise ConfigurationError(
-                f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}"
-            )
+        where = f"{_place_of(path, places, file)}: {'.'.join(path)}"
+        if mistake := first_weights.mistake_in(weights):
+            raise UnreadableFile(f"{where}: {mistake}")
+        if mistake := first_weights.misfit(weights, network, configuration.preprocessing.channels):
+            raise ConfigurationError(f"{where}: {mistake}")
 
 
 def _weights(configuration):
