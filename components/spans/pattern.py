@@ -81,7 +81,7 @@ def _matches(above: str, names: list[str], values: dict[str, str]) -> Iterator[t
         if exists(path):
             yield from _matches(path, rest, values)
         return
-    form = _regex(name)
+    form = form_of(name)
     with reading(above, _NEXT_STEP):
         inside = [os.path.basename(path) for path in files_in(above)]
     for one in inside:
@@ -89,7 +89,8 @@ def _matches(above: str, names: list[str], values: dict[str, str]) -> Iterator[t
             yield from _matches(os.path.join(above, one), rest, values | match.groupdict())
 
 
-def _regex(name: str) -> re.Pattern:
+def form_of(name: str) -> re.Pattern:
+    """What the names of files fit that this name of a pattern stands for."""
     digits = {"YYYY": r"\d{4}", "MM": r"\d\d", "DD": r"\d\d"}
     text, end = "", 0
     for spec in SPEC.finditer(name):

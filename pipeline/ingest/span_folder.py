@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple
 
-from components.spans.pattern import absolute, places
+from components.spans.pattern import absolute, form_of, places
 from failures import Failure
 from files import locks, tfrecords, writing
 from files.places import UNFINISHED, read_json
@@ -87,10 +87,19 @@ class SpanFolders:
         return found[-1].span, read_manifest(found[-1].path)
 
     def path_of(self, number: int) -> str:
+        """The folder of a span; raises Failure where no run would find it."""
+
         def digits(spec):
             return f"{number:0{int(spec[2] or 1)}d}"
 
-        return os.path.join(self.parent, SPEC.sub(digits, self._name))
+        name = SPEC.sub(digits, self._name)
+        if not form_of(self._name).fullmatch(name):
+            # A greater width would not fit the spans before it, whose messages would come again.
+            raise Failure(
+                f"data.path {self.pattern} has no digit left for span {number}. Write {{SPAN}} "
+                "there, without a width, which fits the spans before it as well."
+            )
+        return os.path.join(self.parent, name)
 
 
 def read_manifest(path: str) -> Manifest:
