@@ -6,7 +6,6 @@ the next one begins.
 
 import base64
 import contextlib
-import glob
 import itertools
 import os
 from collections import Counter
@@ -57,10 +56,11 @@ class SpanFolders:
           InUse: another process ingests; names it.
           Failure: the folder cannot be written.
         """
+        name = SPEC.sub("{SPAN}", self._name)  # Spans of other widths have the same names.
         with writing.reported(self.parent, _NEXT_STEP):
             writing.make_folder(self.parent)
             try:
-                return locks.hold(os.path.join(self.parent, f".{self._name}.lock"), wait=False)
+                return locks.hold(os.path.join(self.parent, f".{name}.lock"), wait=False)
             except locks.InUse as error:
                 raise locks.InUse(
                     f"{self.pattern} is being written by {error.holder}. Wait until it ends.",
@@ -69,11 +69,11 @@ class SpanFolders:
 
     def remove_unfinished(self) -> None:
         """Removes what a killed ingest left; only for who holds the folders."""
-        start, _, end = SPEC.sub("\0", self._name).partition("\0")
-        form = f"{glob.escape(start)}*{glob.escape(end)}{UNFINISHED}"
+        form = form_of(self._name)
         with writing.reported(self.parent, _NEXT_STEP):
-            for name in glob.glob(form, root_dir=self.parent):
-                writing.remove(os.path.join(self.parent, name))
+            for name in os.listdir(self.parent):
+                if name.endswith(UNFINISHED) and form.fullmatch(name.removesuffix(UNFINISHED)):
+                    writing.remove(os.path.join(self.parent, name))
 
     def newest(self) -> tuple[int, Manifest | None]:
         """The newest span's number and manifest; (0, None) where there is none.
