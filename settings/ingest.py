@@ -110,6 +110,8 @@ def mistake_in(ingest: Ingest, data: Data) -> str | None:
         return "data.splits are files; allowed: percentages"
     if ingest.value == "image" and data.mask_feature is not None:
         return "data.mask_feature is given; allowed: value: example, which can hold masks"
+    if ingest.value == "image" and data.weight_feature is not None:
+        return "data.weight_feature is given; allowed: value: example, which can hold weights"
     if ingest.value == "image" and data.multi_label:
         return "data.multi_label is true; allowed: value: example, which can hold several classes"
     if ingest.value == "image" and data.class_names:

@@ -96,6 +96,7 @@ _KNOWN = {
     "components.spans.marks": {"Marks"},
     "components.statistics_gen.image_statistics": {"Gathered"},
     "components.tfrecords_example_gen.contents": {"RecordFiles"},
+    "components.tfrecords_example_gen.example_check": {"Kinds"},
     "components.tfrecords_example_gen.scan": {"Scan"},
     "components.transform.corrupt_images": {"CorruptImage"},
     "components.transform.shards": {"ShardResult"},

@@ -41,6 +41,7 @@ class RecordFiles(OnePlace):
     role_of: list[np.ndarray]  # for each file (records,) int8, places in `roles`
     name: str  # of the folder, for messages
     label_feature: str | None  # None where masks are read
+    weight_feature: str | None
     held: Any = field(default=None, kw_only=True)  # what keeps the files as they are
 
     @property
@@ -61,12 +62,8 @@ class RecordFiles(OnePlace):
         }
 
     def check(self):
-        kinds = {one.kind: shown(one.path) for one in self.scans if one.kind}
-        if len(kinds) > 1:
-            raise Failure(
-                f"Feature {self.label_feature!r} is bytes in {kinds['bytes']} and int64 in "
-                f"{kinds['int64']}. Write labels of one kind, or read the files apart."
-            )
+        self._check_kinds("label", self.label_feature)
+        self._check_kinds("weight", self.weight_feature)
         labels = {
             role: {
                 name
@@ -79,6 +76,15 @@ class RecordFiles(OnePlace):
         has_classes = self.label_feature is not None
         way_on = "Add examples of it, or set data.splits."
         check_splits(self.counts, labels if has_classes else None, self.name, way_on, "examples")
+
+    def _check_kinds(self, name: str, feature: str | None) -> None:
+        kinds = _kinds(self.scans, name)
+        if len(kinds) > 1:
+            (one, here), (other, there) = sorted(kinds.items())
+            raise Failure(
+                f"Feature {feature!r} is {one} in {here} and {other} in {there}. Write {name}s of "
+                "one kind, or read the files apart."
+            )
 
     def shared(self):
         found = {}
@@ -153,7 +159,9 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
         ]
     else:
         role_of = [_drawn(one.images, by_role) for one in scans]
-    return RecordFiles(scans, roles, role_of, place, features.label, held=held)
+    return RecordFiles(
+        scans, roles, role_of, place, features.label, features.weight_feature, held=held
+    )
 
 
 def _scans(paths: Sequence[str], features: Features) -> list[Scan]:
@@ -197,8 +205,14 @@ def _drawn(images: np.ndarray, shares: Mapping[str, int]) -> np.ndarray:
     return np.searchsorted(ends, places, side="right").astype(np.int8)
 
 
+def _kinds(scans: Sequence[Scan], name: str) -> dict[str, str]:
+    """The kinds that labels or weights are of, each with a file where they are."""
+    found = {getattr(one.kinds, name): shown(one.path) for one in scans}
+    return {kind: path for kind, path in found.items() if kind}
+
+
 def _check_labels(scans: Sequence[Scan], class_names: Sequence[str], features: Features) -> None:
-    kinds = {one.kind: shown(one.path) for one in scans if one.kind}
+    kinds = _kinds(scans, "label")
     if not class_names or not kinds:
         return
     if "bytes" in kinds:

@@ -1,7 +1,8 @@
 """Takes image and class out of a serialized Example, or says why it cannot be used."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -20,18 +21,25 @@ class Unusable(ValueError):
         self.key = key
 
 
+class Kinds(NamedTuple):
+    """What features are in all records: "bytes", "int64" or "float"; "" where not known or read."""
+
+    label: str = ""
+    weight: str = ""
+
+
 class ExampleCheck:
     """Reads the features of records; it holds no more than one of them."""
 
     def __init__(self, features: Features):
         self._features, self._message = features, example_message()
 
-    def __call__(self, record: bytes, kind: str) -> tuple[bytes, tuple[str, ...], str]:
-        """Image, classes as texts (none where masks are read) and what classes are, or `kind`.
+    def __call__(self, record: bytes, kinds: Kinds) -> tuple[bytes, tuple[str, ...], Kinds]:
+        """Image, classes as texts (none where masks are read), and what features are.
 
         Args:
           record: a serialized Example.
-          kind: "bytes" or "int64", what classes must be; "" for either.
+          kinds: what features must be.
 
         Raises:
           Unusable: it is not one, or lacks a feature or has it in another form.
@@ -42,22 +50,31 @@ class ExampleCheck:
             raise Unusable("not a tf.train.Example") from None
         features = self._features
         image = self._one(found, "image_feature", ("bytes",))
+        if features.weight_feature is not None:
+            kinds = kinds._replace(weight=self._weight_kind(found, kinds.weight))
         if features.mask_feature is not None:
             self._one(found, "mask_feature", ("bytes",))
-            return image, (), ""
-        kinds = (kind,) if kind else ("bytes", "int64")
+            return image, (), kinds
+        allowed = (kinds.label,) if kinds.label else ("bytes", "int64")
         if features.multi_label:
-            labels = self._values(found, "label_feature", kinds, is_one=False)
+            labels = self._values(found, "label_feature", allowed, is_one=False)
         else:
-            labels = [self._one(found, "label_feature", kinds)]
+            labels = [self._one(found, "label_feature", allowed)]
         if not labels:
-            return image, (), kind
+            return image, (), kinds
         if isinstance(labels[0], int):
-            return image, tuple(map(str, labels)), "int64"
+            return image, tuple(map(str, labels)), kinds._replace(label="int64")
         texts = tuple(map(label_text, labels))
         if None in texts:
             raise self._refused("label_feature", "holds no printable text", found)
-        return image, texts, "bytes"
+        return image, texts, kinds._replace(label="bytes")
+
+    def _weight_kind(self, found: Mapping[str, Any], kind: str) -> str:
+        weight = self._one(found, "weight_feature", (kind,) if kind else ("int64", "float"))
+        if not 0 <= weight < math.inf:
+            what = f"is {weight:g} instead of a number of 0 or more"
+            raise self._refused("weight_feature", what, found)
+        return "int64" if isinstance(weight, int) else "float"
 
     def _one(self, found: Mapping[str, Any], key: str, kinds: tuple[str, ...]) -> Any:
         return self._values(found, key, kinds, is_one=True)[0]

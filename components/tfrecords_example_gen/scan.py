@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components.examples.picture_files import shown
-from components.tfrecords_example_gen.example_check import ExampleCheck, Unusable
+from components.tfrecords_example_gen.example_check import ExampleCheck, Kinds, Unusable
 from failures import Failure
 from files import tfrecords
 from settings.data import Features
@@ -25,7 +25,7 @@ class Scan(NamedTuple):
     offsets: np.ndarray  # (records,) int64, the record's first byte, of the unpacked content
     labels: np.ndarray  # (records,) int32, places in `names`
     names: list[tuple[str, ...]]  # the classes that a record has, as texts; [()] with masks
-    kind: str  # "bytes" or "int64": what labels are; "" where masks are read
+    kinds: Kinds
     bytes: int  # of all records
     is_packed: bool  # whether it is gzipped
 
@@ -39,12 +39,12 @@ def scan(path: str, features: Features) -> Scan:
         features that it does have.
     """
     images, records, labels, names = bytearray(), bytearray(), array.array("i"), {}
-    offsets, kind, offset, number = array.array("q"), "", 0, 0
+    offsets, kinds, offset, number = array.array("q"), Kinds(), 0, 0
     check = ExampleCheck(features)
     for run in tfrecords.runs(path, next_step=NEXT_STEP):
         for record in run.records:
             try:
-                image, classes, kind = check(record, kind)
+                image, classes, kinds = check(record, kinds)
             except Unusable as error:
                 place = f"{shown(path)}, record {number:,} (byte {offset:,})"
                 raise _refused(place, error) from None
@@ -60,7 +60,7 @@ def scan(path: str, features: Features) -> Scan:
         np.frombuffer(offsets, np.int64),
         np.frombuffer(labels, np.int32),
         list(names),
-        kind,
+        kinds,
         offset,
         tfrecords.is_packed(path, NEXT_STEP),
     )

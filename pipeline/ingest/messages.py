@@ -7,7 +7,12 @@ from typing import Any
 from components.examples.picture_files import MOST_BYTES
 from components.examples.reading import serialized_pieces
 from components.image_files import HEAD, KINDS, is_whole, kind_of
-from components.tfrecords_example_gen.example_check import ExampleCheck, Unusable, label_text
+from components.tfrecords_example_gen.example_check import (
+    ExampleCheck,
+    Kinds,
+    Unusable,
+    label_text,
+)
 from settings.data import Features
 from settings.ingest import Ingest
 
@@ -23,7 +28,7 @@ class DeadLetter(Exception):
 class ImageMessages:
     """Messages whose value is an image and whose class is in a header."""
 
-    label_kind = "bytes"
+    kinds = Kinds(label="bytes")
 
     def __init__(self, ingest: Ingest, features: Features):
         self._header, self._features = ingest.label_header, features
@@ -52,9 +57,9 @@ class ImageMessages:
 class ExampleMessages:
     """Messages whose value is a serialized tf.train.Example, which is kept byte for byte."""
 
-    def __init__(self, features: Features, class_names: Sequence[str], label_kind: str = ""):
+    def __init__(self, features: Features, class_names: Sequence[str], kinds: Kinds):
         self._check, self._class_names = ExampleCheck(features), class_names
-        self.label_kind = label_kind  # what the classes of all spans are: bytes or int64
+        self.kinds = kinds  # of all spans
 
     def record(self, message) -> list[bytes]:
         """The value of a message; raises DeadLetter."""
@@ -62,19 +67,19 @@ class ExampleMessages:
         if not value:
             raise DeadLetter("empty", "the value is empty")
         try:
-            image, classes, kind = self._check(value, self.label_kind)
+            image, classes, kinds = self._check(value, self.kinds)
         except Unusable as error:
             known = error.key is not None
             raise DeadLetter("feature" if known else "no Example", str(error)) from None
         check_image(image)
         names = self._class_names
-        if names and kind == "bytes":
+        if names and kinds.label == "bytes":
             raise DeadLetter("class", "the class is bytes; data.class_names are of whole numbers")
         for label in classes if names else ():
             if not 0 <= int(label) < len(names):
                 wrong = f"class {label} is not one of the {len(names)} data.class_names"
                 raise DeadLetter("class", wrong)
-        self.label_kind = kind
+        self.kinds = kinds
         return [value]
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from components.tfrecords_example_gen.example_check import Kinds
 from files.writing import whole_folder
 from pipeline.ingest.messages import DeadLetter, ExampleMessages, ImageMessages
 from pipeline.ingest.reader import Reader, start
@@ -59,7 +60,7 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
         begin = start(topic, last, accept_loss)
         cluster, _ = topic.look()
         reader = Reader(topic, begin.positions, None if follow else begin.ends)
-        messages = _messages(configuration, last.label_kind if last else "")
+        messages = _messages(configuration, last.kinds if last else Kinds())
         span = _Span(keys, reader, messages, screen, stop)
         lost = begin.lost
         if reader.is_done:
@@ -67,18 +68,18 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
             screen.say(f"Nothing {since}.")
         while not (reader.is_done or stop.asked):
             number += 1
-            manifest = Manifest(spans.path_of(number), topic.name, cluster, {}, "")
+            manifest = Manifest(spans.path_of(number), topic.name, cluster, {}, messages.kinds)
             if not span.write(manifest, number, lost, follow):
                 break
             lost = {}
             topic.hint(reader.positions, 0 if follow else _HINT_SECONDS)
 
 
-def _messages(configuration: Configuration, label_kind: str) -> ImageMessages | ExampleMessages:
+def _messages(configuration: Configuration, kinds: Kinds) -> ImageMessages | ExampleMessages:
     keys, data = configuration.ingest, configuration.data
     if keys.value == "image":
         return ImageMessages(keys, data.features)
-    return ExampleMessages(data.features, data.class_names, label_kind)
+    return ExampleMessages(data.features, data.class_names, kinds)
 
 
 class _Span:
@@ -145,7 +146,7 @@ class _Span:
     def _complete(self, manifest: Manifest) -> Manifest:
         reader = self._reader
         partitions = {p: (reader.began[p], at) for p, at in sorted(reader.positions.items())}
-        return manifest._replace(partitions=partitions, label_kind=self._messages.label_kind)
+        return manifest._replace(partitions=partitions, kinds=self._messages.kinds)
 
 
 def _all(reader: Reader) -> Iterator[int]:

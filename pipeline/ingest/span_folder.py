@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO, NamedTuple
 
 from components.spans.pattern import absolute, form_of, places
+from components.tfrecords_example_gen.example_check import Kinds
 from failures import Failure
 from files import locks, tfrecords, writing
 from files.places import UNFINISHED, read_json
@@ -35,7 +36,7 @@ class Manifest(NamedTuple):
     topic: str
     cluster: str | None  # the id that the brokers give
     partitions: dict[int, tuple[int, int]]  # from the first offset to before the last
-    label_kind: str  # "bytes" or "int64": what classes are; "" where masks are read
+    kinds: Kinds
 
     @property
     def ends(self) -> dict[int, int]:
@@ -107,9 +108,9 @@ def read_manifest(path: str) -> Manifest:
     found = read_json(os.path.join(path, MANIFEST))
     try:
         partitions = {int(p): (int(a), int(b)) for p, (a, b) in found["partitions"].items()}
-        return Manifest(
-            path, found["topic"], found["cluster"], partitions, found["label_kind"] or ""
-        )
+        # Spans of earlier versions do not say what weights are.
+        kinds = Kinds(found["label_kind"] or "", found.get("weight_kind") or "")
+        return Manifest(path, found["topic"], found["cluster"], partitions, kinds)
     except (TypeError, KeyError, ValueError, AttributeError):
         raise Failure(
             f"{path} has no {MANIFEST} of `ingest`, which alone says where to go on. Put it back, "
@@ -181,7 +182,8 @@ class SpanWriter:
             "topic": manifest.topic,
             "cluster": manifest.cluster,
             "partitions": manifest.partitions,
-            "label_kind": manifest.label_kind,
+            "label_kind": manifest.kinds.label,
+            "weight_kind": manifest.kinds.weight,
             "messages": self.messages,
             "examples": self.examples,
             "bytes": self.bytes,

@@ -59,6 +59,19 @@ def labels_of_two_kinds(folder):
     write(folder / "train.tfrecord", records)
 
 
+def weights_of_two_kinds(folder):
+    records = [record_of(image=bytes([number]), label="cat", number=0.5) for number in range(9)]
+    write(folder / "train.tfrecord", records)
+
+
+def weight_of(weight):
+    def spoil(folder):
+        values = GOOD | {"number": weight}
+        write(folder / "test.tfrecord", [record_of(**values)])
+
+    return spoil
+
+
 def empty_test(folder):
     write(folder / "test.tfrecord", [])
 
@@ -77,6 +90,7 @@ PACKED = "val.tfrecord.gz"
 IN_TWO = {"splits": {"train": "t*", "test": "test*"}}
 BY_FILES = {"splits": {"train": "train*", "test": "test*"}}
 MASKS = {"mask_feature": "segments", "mask_classes": {"a": 0, "b": 1}}
+WEIGHTS = {"weight_feature": "number"}
 HAS = "It has: image (bytes), label (bytes), number (int64)."
 
 
@@ -105,6 +119,14 @@ HAS = "It has: image (bytes), label (bytes), number (int64)."
         (with_record(number=2), {"class_names": ["a", "b"]}, INT, "label 2 is not one of the 2 da"),
         (with_record(number=-1), {"class_names": ["a", "b"]}, INT, "which stand for 0 to 1. Name"),
         (same, {"class_names": ["a", "b"]}, {}, "are names of whole numbers. Leave data.class_n"),
+        (with_record(number=None), NOTHING, WEIGHTS, "feature 'number' is missing. It has: image"),
+        (with_record(number=-1), NOTHING, WEIGHTS, "is -1 instead of a number of 0 or more. It ha"),
+        (weight_of(float("nan")), NOTHING, WEIGHTS, "feature 'number' is nan instead of a number"),
+        (weight_of(float("inf")), NOTHING, WEIGHTS, "feature 'number' is inf instead of a number"),
+        (weight_of([0.5, 1.0]), NOTHING, WEIGHTS, "'number' has 2 values instead of one. It has:"),
+        (weight_of("much"), NOTHING, WEIGHTS, "'number' is bytes instead of int64 or float. It"),
+        (with_record(number=0.5), NOTHING, WEIGHTS, "feature 'number' is float instead of int64."),
+        (weights_of_two_kinds, NOTHING, WEIGHTS, "Feature 'number' is float in "),
         (empty_test, BY_FILES, {}, "split test gets none of the 80 examples. Add exampl"),
         (one_class, NOTHING, {}, "has one class only, cat. Add examples of another class."),
         (a_class_of_one_image, BY_FILES, {}, "split train has no example of class bird. Add exam"),

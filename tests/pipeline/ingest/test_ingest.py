@@ -1,13 +1,14 @@
 """`python -m pipeline ingest`, with librdkafka's mock cluster for brokers."""
 
 import json
+import math
 import signal
 import time
 
 import pytest
 
 from cli.command_line import main
-from components.examples.reading import serialized
+from components.examples.reading import example_message, serialized
 from files import locks
 from tests.kafka_topics import (
     PARTITIONS,
@@ -119,6 +120,30 @@ def test_examples_are_kept_as_they_are_and_checked(ingest, cluster, topic, tmp_p
     assert (
         "feature 'label' is missing. It has: image (bytes)" in dead_letters(tmp_path)[1]["reason"]
     )
+
+
+def test_a_message_without_a_weight_of_0_or_more_is_a_dead_letter(ingest, cluster, topic, tmp_path):
+    weights = [0.5, -1.0, math.nan, b"much", 0.0]
+    values = [
+        serialized({"image": image(number), "label": b"cat", "weight": weight})
+        for number, weight in enumerate(weights)
+    ]
+    whole_number = example_message().FromString(values[0])
+    whole_number.features.feature["weight"].int64_list.value.append(1)
+    values += [whole_number.SerializeToString(), serialized({"image": image(6), "label": b"cat"})]
+    cluster.send(topic, [(0, value, None) for value in values])
+    code, said = ingest("--set", "data.weight_feature=weight", value="example")
+    assert code == 0, said
+    assert [letter["offset"] for letter in dead_letters(tmp_path)] == [1, 2, 3, 5, 6]
+    reasons = [letter["reason"].partition(". It has")[0] for letter in dead_letters(tmp_path)]
+    assert reasons == [
+        "feature 'weight' is -1 instead of a number of 0 or more",
+        "feature 'weight' is nan instead of a number of 0 or more",
+        "feature 'weight' is bytes instead of float",
+        "feature 'weight' is int64 instead of float",
+        "feature 'weight' is missing",
+    ]
+    assert manifests(tmp_path)[0]["weight_kind"] == "float"
 
 
 @pytest.mark.slow
