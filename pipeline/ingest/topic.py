@@ -26,6 +26,15 @@ _NO_ENTRY = (
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 )
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+# librdkafka passes such messages over, or asks for them for ever.
+_UNREADABLE = (
+    KafkaError._BAD_MSG,
+    KafkaError._BAD_COMPRESSION,
+    KafkaError._NOT_IMPLEMENTED,  # a codec or a format that it does not know
+    KafkaError.INVALID_MSG,
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+)
 # librdkafka's own log would go to the screen; what matters of it comes as errors.
 _SILENT = logging.Logger("librdkafka")
 _SILENT.addHandler(logging.NullHandler())
@@ -96,7 +105,8 @@ class Topic:
         behind all before it.
 
         Raises:
-          Failure: brokers have dropped what comes next, refuse to go on, or lost the topic.
+          Failure: brokers have dropped what comes next, refuse to go on, or lost the topic; a
+            message cannot be read.
         """
         found = self._consumer.consume(most, seconds)
         if any(message.error() is not None for message in found):
@@ -110,6 +120,13 @@ class Topic:
         error = message.error()
         if error is None or error.code() == KafkaError._PARTITION_EOF:
             return True
+        if error.code() in _UNREADABLE:
+            raise Failure(
+                f"Topic {self.name!r} cannot be read at offset {message.offset():,} of partition "
+                f"{message.partition()}: {_text(error)}. Restore it from another replica, or "
+                "delete the records up to it (kafka-delete-records.sh) and run "
+                "`ingest --accept-loss`."
+            )
         if error.code() in _UNKNOWN:
             self.look()
         elif error.code() in (*_NO_ENTRY, *_GONE) or error.fatal():

@@ -10,6 +10,7 @@ import pytest
 from cli.command_line import main
 from components.examples.reading import example_message, serialized
 from files import locks
+from tests.kafka_proxy import damaging_proxy
 from tests.kafka_topics import (
     PARTITIONS,
     MockCluster,
@@ -200,6 +201,17 @@ def test_following_cuts_spans_and_ends_clean_at_sigterm(cluster, topic, tmp_path
     assert [manifest["messages"] for manifest in manifests(tmp_path)] == [40, 40, 20]
     assert ingested(tmp_path) == {image(number): 1 for number in range(100)}
     check_offsets_join(tmp_path)
+
+
+def test_a_message_whose_checksum_does_not_match_stops_the_ingest(ingest, cluster, topic, tmp_path):
+    cluster.send(topic, [(0, image(0), b"cat"), (1, image(1), b"mouse")])
+    with damaging_proxy(cluster.brokers[0], b"mouse", b"moose") as broker:
+        code, said = ingest(brokers=[broker])
+    assert code == 1
+    assert f"Topic {topic!r} cannot be read at offset 0 of partition 1: " in said
+    assert "run `ingest --accept-loss`" in said
+    assert said.count("\n") == 1
+    assert manifests(tmp_path) == []
 
 
 def test_a_second_ingest_is_told_who_writes(ingest, cluster, topic, tmp_path):
