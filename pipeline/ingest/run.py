@@ -66,6 +66,7 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
         if reader.is_done:
             since = f"is new in topic {topic.name!r} since {last.path}" if last else "is there yet"
             screen.say(f"Nothing {since}.")
+        stop.gentle = follow  # to the end: what has been read becomes a span
         while not (reader.is_done or stop.asked):
             number += 1
             manifest = Manifest(spans.path_of(number), topic.name, cluster, {}, messages.kinds)
@@ -119,17 +120,13 @@ class _Span:
 
     def _fill(self, writer: SpanWriter, name: str, follow: bool) -> None:
         reader, record = self._reader, self._messages.record
-        self._stop.gentle = follow
-        try:
-            for most in self._room(writer) if follow else _all(reader):
-                for message in reader.read(most):
-                    try:
-                        writer.add(record(message), len(message))
-                    except DeadLetter as why:
-                        writer.set_aside(message, why)
-                self._screen.show(name, writer, lambda: reader.lag)
-        finally:
-            self._stop.gentle = False
+        for most in self._room(writer) if follow else _all(reader):
+            for message in reader.read(most):
+                try:
+                    writer.add(record(message), len(message))
+                except DeadLetter as why:
+                    writer.set_aside(message, why)
+            self._screen.show(name, writer, lambda: reader.lag)
 
     def _room(self, writer: SpanWriter) -> Iterator[int]:
         """How many more messages a span takes, until it is to end."""

@@ -214,6 +214,25 @@ def test_a_message_whose_checksum_does_not_match_stops_the_ingest(ingest, cluste
     assert manifests(tmp_path) == []
 
 
+@pytest.mark.parametrize(("signals", "code", "spans"), [(1, 0, 1), (2, 130, 0)])
+def test_a_signal_while_a_span_is_finished_waits_for_it_and_a_second_one_does_not(
+    ingest, cluster, topic, tmp_path, monkeypatch, signals, code, spans
+):
+    from pipeline.ingest.span_folder import SpanWriter
+
+    def finish(*arguments, finish=SpanWriter.finish):
+        finish(*arguments)
+        for _ in range(signals):
+            signal.raise_signal(signal.SIGTERM)
+
+    cluster.send(topic, of_classes(range(8)))
+    monkeypatch.setattr(SpanWriter, "finish", finish)
+    given, said = ingest("--follow", span_messages=8)
+    assert given == code, said
+    assert [manifest["messages"] for manifest in manifests(tmp_path)] == [8] * spans
+    assert not list((tmp_path / "incoming").glob("*.unfinished"))
+
+
 def test_a_second_ingest_is_told_who_writes(ingest, cluster, topic, tmp_path):
     cluster.send(topic, of_classes([1]))
     (tmp_path / "incoming").mkdir()
