@@ -173,18 +173,11 @@ def _scans(paths: Sequence[str], features: Features) -> list[Scan]:
 
 
 def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:
-    """The files of each split, or of "" where splits are drawn."""
+    """The files of each split, some of which may have none, or of "" where splits are drawn."""
     found, split_of = {}, {}
     for role, pattern in patterns.items():
         names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
         names = [name for name in names if os.path.isfile(os.path.join(folder, name))]
-        if not names:
-            key = f"data.splits.{role}" if role else "data.files"
-            there = listed(name for name in os.listdir(folder) if not name.startswith("."))
-            raise Failure(
-                f"{place}: no file matches {shown(pattern)!r} ({key}). There are: "
-                f"{there or 'no files'}. Correct data.path or {key}."
-            )
         for name in names:
             if name in split_of:
                 raise Failure(
@@ -193,6 +186,14 @@ def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, li
                 )
             split_of[name] = role
         found[role] = [os.path.join(folder, name) for name in names]
+    if not split_of:  # One split alone may lack files: those of a window may come in other spans.
+        role, pattern = next(iter(patterns.items()))
+        key = f"data.splits.{role}" if role else "data.files"
+        there = listed(name for name in os.listdir(folder) if not name.startswith("."))
+        raise Failure(
+            f"{place}: no file matches {shown(pattern)!r} ({key}). There are: "
+            f"{there or 'no files'}. Correct data.path or {key}."
+        )
     return found
 
 

@@ -69,10 +69,45 @@ SOURCES = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=sorted(SOURCES))
+def manifest_of_a_split(folder, span: int) -> None:
+    """As `manifest`, all of it test in span 1 and train in the others."""
+    manifest(folder, span)
+    first, *rows = (folder / "labels.csv").read_text().splitlines()
+    of = [f"{row},{'test' if span == 1 else 'train'}" for row in rows]
+    (folder / "labels.csv").write_text("\n".join([f"{first},split", *of]))
+
+
+def records_of_a_split(folder, span: int) -> None:
+    records(folder, span)
+    name = "test" if span == 1 else "train"
+    (folder / "data.tfrecord").rename(folder / f"{name}.tfrecord")
+
+
+OF_A_SPLIT = {
+    "manifest": (
+        manifest_of_a_split,
+        ManifestExampleGen,
+        ManifestDriver,
+        lambda here: ManifestSource.of(
+            path=f"{here}/incoming/{{SPAN}}/labels.csv", root=f"{here}/pool", window="all"
+        ),
+    ),
+    "tfrecords": (
+        records_of_a_split,
+        TfrecordsExampleGen,
+        TfrecordsDriver,
+        lambda here: TfrecordsSource.of(
+            path=f"{here}/incoming/{{SPAN}}", window="all",
+            splits={"train": "train*", "test": "test*"},
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=SOURCES.values(), ids=SOURCES)
 def source(request, tmp_path):
     """(arrive, ingest): puts a span there; runs ExampleGen, and gives its artifact."""
-    write, component, driver, section = SOURCES[request.param]
+    write, component, driver, section = request.param
     runs = iter(range(9))
 
     def arrive(span: int):
@@ -113,7 +148,22 @@ def test_each_span_of_any_source_is_read_once(source):
     }
 
 
-@pytest.mark.parametrize("source", ["manifest"], indirect=True)
+@pytest.mark.parametrize("source", OF_A_SPLIT.values(), ids=OF_A_SPLIT, indirect=True)
+def test_a_split_that_is_given_may_come_in_one_of_the_spans_alone(source):
+    arrive, ingest = source
+    arrive(1)
+    with pytest.raises(Failure, match="split train gets none of the 60 "):
+        ingest()
+    arrive(2)
+    arrive(3)
+    found = {split: set(pairs) for split, pairs in pairs_of(ingest()).items()}
+    assert found == {
+        "test": {(content, label.encode()) for label, content in images(1)},
+        "train": {(content, label.encode()) for label, content in images(2) + images(3)},
+    }
+
+
+@pytest.mark.parametrize("source", [SOURCES["manifest"]], indirect=True)
 def test_a_file_outside_the_span_counts_as_well(source, tmp_path):
     arrive, ingest = source
     arrive(1)
@@ -122,7 +172,7 @@ def test_a_file_outside_the_span_counts_as_well(source, tmp_path):
     assert "(new: span 1)" in summary(ingest())
 
 
-@pytest.mark.parametrize("source", ["tfrecords"], indirect=True)
+@pytest.mark.parametrize("source", [SOURCES["tfrecords"]], indirect=True)
 def test_all_spans_need_labels_of_one_kind(source, tmp_path):
     arrive, ingest = source
     arrive(1)

@@ -76,6 +76,10 @@ def empty_test(folder):
     write(folder / "test.tfrecord", [])
 
 
+def no_test(folder):
+    (folder / "test.tfrecord").unlink()
+
+
 def one_class(folder):
     no_files(folder)
     write(folder / "a.tfrecord", [record_of(image=bytes([n]), label="cat") for n in range(90)])
@@ -127,6 +131,7 @@ HAS = "It has: image (bytes), label (bytes), number (int64)."
         (weight_of("much"), NOTHING, WEIGHTS, "'number' is bytes instead of int64 or float. It"),
         (with_record(number=0.5), NOTHING, WEIGHTS, "feature 'number' is float instead of int64."),
         (weights_of_two_kinds, NOTHING, WEIGHTS, "Feature 'number' is float in "),
+        (no_test, BY_FILES, {}, "split test gets none of the 80 examples. Add examples, or set da"),
         (empty_test, BY_FILES, {}, "split test gets none of the 80 examples. Add exampl"),
         (one_class, NOTHING, {}, "has one class only, cat. Add examples of another class."),
         (a_class_of_one_image, BY_FILES, {}, "split train has no example of class bird. Add exam"),
