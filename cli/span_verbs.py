@@ -112,7 +112,7 @@ def _known(configuration, source):
     kept = kept_spans(_folder(configuration), _pattern(source))
     window, mistake = [], None
     try:
-        window = chosen(source, [one.place for one in kept])
+        window = chosen(source, [one.place for one in kept], configuration.root)
     except Failure as failure:
         mistake = failure
     there = {place[:2]: place for place in places(source.path)}

@@ -113,7 +113,7 @@ def _window(source: Spanned, features: Features, read: Read, store: SpanStore) -
     pattern, dates = absolute(source.path), has_dates(source.path)
     known = [kept.place for kept in kept_spans(store.folder, pattern)] if store else []
     spans = []
-    for place in chosen(source, known):
+    for place in chosen(source, known, store.root):
         contents = _read(source, place, features, read, store)
         content = [pattern, place.span, place.version, contents.fingerprint]
         key = store.key("examples", features.model_dump(mode="json"), *content)

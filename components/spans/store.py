@@ -37,6 +37,11 @@ class SpanStore(Section):
     def __bool__(self) -> bool:
         return bool(self.folder)
 
+    @property
+    def root(self) -> str:
+        """The pipeline root that the folder is below."""
+        return os.path.dirname(self.folder)
+
     def key(self, *parts: Any) -> str:
         """The name of what depends on these JSON values and on the component's code."""
         text = text_of([self.code, *parts], sort_keys=True)

@@ -5,9 +5,10 @@ A span that is missing stops the run. Older data never stands in for it unseen.
 
 import itertools
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 
-from components.spans.pattern import Place, has_dates, parent, places
+from components.spans.pattern import Place, absolute, has_dates, parent, places
 from components.spans.words import name_of, spans_in_words
 from failures import Failure
 from files.places import files_in
@@ -16,12 +17,13 @@ from settings.spans import Spanned
 _NAMED = 3  # missing spans that a message names
 
 
-def chosen(source: Spanned, known: Iterable[Place] = ()) -> list[Place]:
+def chosen(source: Spanned, known: Iterable[Place] = (), root: str = "") -> list[Place]:
     """The spans of the window, in rising order.
 
     Args:
       source: its `path` is a pattern.
       known: what earlier runs have read; none of it may be gone.
+      root: the pipeline root of these runs.
 
     Raises:
       Failure: no span is there, one of the window is missing, or a span or a version that was
@@ -40,7 +42,7 @@ def chosen(source: Spanned, known: Iterable[Place] = ()) -> list[Place]:
     window = [place for span, place in found.items() if first <= span <= last]
     if not window:
         raise Failure(f"data.window has no span. There are {_in_words(found, dates)}.")
-    _check_known(source, window, last, known, dates)
+    _check_known(source, window, last, known, root)
     return window
 
 
@@ -96,26 +98,30 @@ def _missing(named: Iterable[int], number: int, found: Mapping[int, Place], date
 
 
 def _check_known(
-    source: Spanned, chosen: list[Place], last: int, known: Iterable[Place], dates: bool
+    source: Spanned, chosen: list[Place], last: int, known: Iterable[Place], root: str
 ) -> None:
     """A span that vanished would otherwise pass for one that has never been."""
     window, versions = source.window, {place.span: place.version for place in chosen}
+    dates = has_dates(source.path)
     open_at_the_end = source.span is None and window.to is None
     open_at_the_start = window.last is None and window.from_ is None and not window.gaps
     for place in known:
         before, behind = place.span < min(versions), place.span > last
         if (before and open_at_the_start) or (behind and open_at_the_end):
-            raise _gone(place, _in_words(versions, dates), dates)
+            raise _gone(place, _in_words(versions, dates), source.path, root)
         version = versions.get(place.span, place.version)
         if (version or 0) < (place.version or 0):
-            raise _gone(place, f"version {version}", dates)
+            raise _gone(place, f"version {version}", source.path, root)
 
 
-def _gone(place: Place, left: str, dates: bool) -> Failure:
-    drop = f"spans drop {name_of(place.span, dates)}"
+def _gone(place: Place, left: str, pattern: str, root: str) -> Failure:
+    dates = has_dates(pattern)
+    # Those of this run: a pod has others than the file that its package was compiled from.
+    keys = {"root": os.path.abspath(root), "data.path": absolute(pattern)}
+    settings = " ".join(f"--set {shlex.quote(f'{key}={value}')}" for key, value in keys.items())
     return Failure(
         f"{place.path}: {place.words(dates)} was read before and is gone; what remains is {left}. "
-        f"Restore it, or run `{drop}` to go on without it."
+        f"Restore it, or go on without it by `spans drop {name_of(place.span, dates)} {settings}`."
     )
 
 

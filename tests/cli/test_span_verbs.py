@@ -1,6 +1,7 @@
 """`spans` shows what has arrived and what is kept, and forgets a span."""
 
 import json
+import shlex
 
 import pytest
 
@@ -97,6 +98,16 @@ def test_drop_forgets_a_span_and_leaves_its_files(spans, keep, here):
     assert list((here / "root" / "spans").glob("*/*")) == []
     assert spans("list")[0] == 0
     assert (here / "aside").is_dir()
+
+
+def test_the_command_that_a_run_stops_with_works_on_another_machine(spans, keep, here):
+    keep(3)
+    (here / "incoming" / "3").rmdir()
+    said = spans("list")[2].replace("HERE", str(here))
+    words = shlex.split(said.partition("`spans ")[2].partition("`")[0])
+    elsewhere = CONFIGURATION.replace("root: root", "root: runs").replace("incoming/", "photos/")
+    (here / "shades.yaml").write_text(elsewhere)
+    assert spans(*words) == (0, "Dropped: 1 of span 3, 0.0 MB.\n", "")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def arrive(tmp_path, monkeypatch):
 
 
 def read(path, window="latest", span=None, known=()):
-    return chosen(FolderSource.of(path=path, window=window, span=span), known)
+    return chosen(FolderSource.of(path=path, window=window, span=span), known, "runs")
 
 
 def spans(*given, **keys):
