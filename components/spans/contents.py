@@ -12,7 +12,7 @@ from components.examples.picture_files import shown
 from components.spans import marks
 from components.spans.listing import listing_of
 from components.spans.pattern import Place, absolute, has_dates, parent
-from components.spans.store import SpanStore, keep, kept_spans, load
+from components.spans.store import SpanStore, keep, kept_spans, load, mark_used
 from components.spans.window import chosen, of_span
 from components.spans.words import name_of, spans_in_words
 from settings.data import Features
@@ -134,6 +134,7 @@ def _read(source: Spanned, place: Place, features: Features, read: Read, store) 
         contents, seen, read_ns = then
         now = marks.marks(place.path), marks.marks_of(contents.outside(place.path))
         if all(marks.still_hold(*both, read_ns) for both in zip(now, seen, strict=True)):
+            mark_used(os.path.dirname(memory), [os.path.basename(memory)])
             return contents
     read_ns = time.time_ns()
     # Before it is read: a folder that is moved there meanwhile looks as old as its files are.

@@ -13,7 +13,7 @@ import hashlib
 import os
 import pickle
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from components.spans.pattern import Place
@@ -154,7 +154,7 @@ class Kept:
 
     @property
     def bytes(self) -> int:
-        return _bytes_below(self._folder)
+        return _bytes_of(self._folder)
 
     @property
     def kinds(self) -> list[str]:
@@ -182,12 +182,12 @@ def kept_spans(folder: str, pattern: str | None = None) -> list[Kept]:
     return sorted(found, key=lambda kept: (kept.place.span, kept.place.version or 0, kept.used))
 
 
-def mark_used(folder: str, keys: Collection[str]) -> None:
-    """Makes spans the last to be removed, those of them that are there."""
+def mark_used(folder: str, names: Collection[str]) -> None:
+    """Makes these the last of a folder to be removed, those of them that are there."""
     with writing.reported(folder):
-        for key in keys:
+        for name in names:
             with contextlib.suppress(FileNotFoundError):
-                os.utime(os.path.join(folder, key))
+                os.utime(os.path.join(folder, name))
 
 
 def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
@@ -201,19 +201,20 @@ def drop(folder: str, pattern: str, span: int) -> list[tuple[str, int]]:
         if kept.place.span == span:
             dropped.append((kept.key, kept.bytes))
             kept.remove()
-    for path in places.files_in(os.path.join(folder, _READ)):
-        if os.path.basename(path).startswith(f"{span}-"):
+    for path in _found(folder):
+        if _span_of(path) == str(span):
             writing.remove(path)
     return dropped
 
 
 def prune(store: SpanStore, most_bytes: float, keys: Collection[str]) -> None:
-    """Removes the spans used longest ago, until the rest takes at most this many bytes.
+    """Removes what was used longest ago, until the rest takes at most this many bytes.
 
+    What was found in the place of a span goes in any case where nothing else is kept of the span.
     Nothing is removed while another run adds a span, as that run prunes when it ends.
 
     Args:
-      keys: of spans that stay in any case.
+      keys: of spans that stay in any case, with what was last found in their places.
 
     Raises:
       Failure: the store cannot be changed.
@@ -226,28 +227,58 @@ def prune(store: SpanStore, most_bytes: float, keys: Collection[str]) -> None:
         for name in os.listdir(store.folder):
             if name.endswith(_LEAVING):  # A kill has stopped its removal.
                 shutil.rmtree(os.path.join(store.folder, name), ignore_errors=True)
-        used, sizes = _spans(store.folder)
-        total = sum(sizes.values())
-        for path in sorted(used, key=used.get):
-            if total > most_bytes and os.path.basename(path) not in keys:
-                writing.remove_at_once(path, f"{path}{_LEAVING}")
-                total -= sizes[path]
+        kept = {one.key: str(one.place.span) for one in kept_spans(store.folder)}
+        for path in _found(store.folder):
+            if _span_of(path) not in set(kept.values()):
+                writing.remove(path)
+        found = _found(store.folder)
+        used = _used([*_spans(store.folder), *found])
+        by_use = sorted(used, key=used.get)
+        last_found = {_span_of(path): path for path in by_use if path in found}
+        stay = {os.path.join(store.folder, key) for key in keys}
+        stay |= {last_found.get(kept.get(key)) for key in keys}
+        total = sum(map(_bytes_of, used))
+        for path in by_use:
+            if total > most_bytes and path not in stay:
+                total -= _bytes_of(path)
+                _remove(path)
 
 
-def _spans(folder: str) -> tuple[dict[str, float], dict[str, int]]:
-    """When each span was last used, and its bytes, by the paths of their folders."""
-    used, sizes = {}, {}
-    for path in places.files_in(folder):
-        if os.path.basename(path) not in _OTHERS:
-            with contextlib.suppress(FileNotFoundError):  # `drop` has just removed it.
-                used[path], sizes[path] = os.path.getmtime(path), _bytes_below(path)
-    return used, sizes
+def _spans(folder: str) -> list[str]:
+    """The folders of spans."""
+    return [path for path in places.files_in(folder) if os.path.basename(path) not in _OTHERS]
 
 
-def _bytes_below(folder: str) -> int:
-    """Of the files that are there; other runs may rename or remove some meanwhile."""
+def _found(folder: str) -> list[str]:
+    """The files of what was found in the places of spans."""
+    return places.files_in(os.path.join(folder, _READ))
+
+
+def _span_of(found: str) -> str:
+    return os.path.basename(found).partition("-")[0]
+
+
+def _used(paths: Iterable[str]) -> dict[str, float]:
+    """When each of them was last used, of those that are there."""
+    used = {}
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # `drop` has just removed it.
+            used[path] = os.path.getmtime(path)
+    return used
+
+
+def _bytes_of(path: str) -> int:
+    """Of a file, or of those in a folder; other runs may rename or remove some meanwhile."""
+    inside = [os.path.join(path, file) for file in places.files_below(path)]
     total = 0
-    for path in places.files_below(folder):
+    for file in [path] if os.path.isfile(path) else inside:
         with contextlib.suppress(FileNotFoundError):
-            total += os.path.getsize(os.path.join(folder, path))
+            total += os.path.getsize(file)
     return total
+
+
+def _remove(path: str) -> None:
+    if os.path.isfile(path):
+        writing.remove(path)
+    else:
+        writing.remove_at_once(path, f"{path}{_LEAVING}")

@@ -1,6 +1,7 @@
 """Several runs share a store, as on a volume of a cluster: none of them harms another."""
 
 import os
+import shutil
 
 import pytest
 
@@ -42,6 +43,25 @@ def test_a_file_that_another_run_renames_meanwhile_does_not_count(feed, kept):
     feed.arrive("2")
     feed.run(steps=1, window="latest", span_store_gb=1e-9)
     assert set(kept()) == {2}
+
+
+def test_what_was_found_in_the_place_of_a_span_counts_and_goes_with_it(feed, kept):
+    def found():
+        return [path.name.partition("-")[0] for path in (feed.folder / "root/spans/read").iterdir()]
+
+    for span in "12":
+        feed.arrive(span)
+        feed.run(steps=1, window="latest")
+    assert sorted(found()) == ["1", "2"]
+    shutil.rmtree(kept()[1])
+    feed.run(steps=1, window="latest")
+    assert found() == ["2"]
+
+    shares = {"train": 60, "test": 40}
+    feed.run(steps=1, window="latest", splits=shares)
+    assert found() == ["2", "2"]
+    feed.run(steps=1, window="latest", splits=shares, span_store_gb=1e-9)
+    assert found() == ["2"]
 
 
 def test_nothing_is_removed_while_another_run_adds_a_span(feed, kept):
