@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -29,6 +30,8 @@ from files.buckets.addresses import Address, address_of
 from files.buckets.index import Index, has_size
 from files.buckets.stored import Stored
 
+_DIGITS = 16  # of a hash, hexadecimal
+_LEFT = re.compile(rf".+-[0-9a-f]{{{_DIGITS}}}{re.escape(places.UNFINISHED)}")
 _THREADS = 16
 _BATCH = 256  # files that are put on the disk and into the index together
 GB = 10**9
@@ -228,8 +231,10 @@ def _others(place: Path, cache: Cache) -> tuple[dict[Path, float], dict[Path, in
     """When each of the other copies was last used, and the bytes that it has."""
     used, sizes = {}, {}
     for one in Path(cache.folder).iterdir():
-        if one.name.endswith(places.UNFINISHED):  # A kill has stopped its removal.
-            shutil.rmtree(one, ignore_errors=True)
+        if _LEFT.fullmatch(one.name):
+            # A kill has stopped its removal, unless another run is at it.
+            with contextlib.suppress(locks.InUse, OSError), locks.hold(one / "lock", wait=False):
+                shutil.rmtree(one, ignore_errors=True)
         elif one != place and _is_copy(one):
             try:
                 used[one], sizes[one] = os.stat(one / "lock").st_mtime, _bytes_in(one)
@@ -269,6 +274,6 @@ def _remove_file(folder: Path, key: str) -> None:
 
 
 def _place(address: Address, cache: Cache) -> Path:
-    digest = hashlib.sha256(str(address).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(str(address).encode()).hexdigest()[:_DIGITS]
     folder = Path(os.path.abspath(os.path.expanduser(cache.folder)))
     return folder / f"{address.bucket}-{digest}"

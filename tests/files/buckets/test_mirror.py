@@ -145,10 +145,16 @@ def test_a_copy_that_is_wanted_while_it_makes_room_is_copied_again(bucket, cache
 
 def test_what_a_killed_removal_has_left_goes_with_the_next_one(bucket, cache):
     bucket.put("a", b"first")
-    left = Path(cache.folder) / "bucket-1.unfinished"
-    (left / "files").mkdir(parents=True)
-    with mirrored(bucket.address, Cache(cache.folder, most_bytes=1000)):
+    left = Path(cache.folder) / "bucket-0123456789abcdef.unfinished"
+    others = [Path(cache.folder) / name for name in ("span-8.unfinished", "bucket-1.unfinished")]
+    for folder in (left, *others):
+        (folder / "files").mkdir(parents=True)
+    limited = Cache(cache.folder, most_bytes=1000)
+    with locks.hold(left / "lock"), mirrored(bucket.address, limited):
+        assert (left / "files").exists()
+    with mirrored(bucket.address, limited):
         assert not left.exists()
+    assert all((folder / "files").exists() for folder in others)
 
 
 def test_an_index_that_cannot_be_opened_is_one_line(bucket, cache):
