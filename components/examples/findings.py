@@ -25,6 +25,7 @@ WORDS = {
     "unlabelled": ("row without a label left out", "rows without labels left out"),
     "unassigned": ("row of no split left out", "rows of no split left out"),
     "repeated": ("repeated row left out", "repeated rows left out"),
+    "linked": ("link to a file that is read left out", "links to files that are read left out"),
     "hidden": ("hidden file or folder left out", "hidden files or folders left out"),
     "foreign": (f"file left out that is not a {KINDS}", f"files left out that are not {KINDS}"),
     "duplicate": ("duplicate kept", "duplicates kept"),
@@ -33,7 +34,7 @@ WORDS = {
     "misnamed": ("image with another kind's suffix kept", "images with other kinds' suffixes kept"),
     "unread": ("column not read", "columns not read"),
 }
-_HARMLESS = ("hidden", "foreign", "duplicate", "misnamed", "repeated", "unread")
+_HARMLESS = ("linked", "hidden", "foreign", "duplicate", "misnamed", "repeated", "unread")
 _NAMED, _LOGGED = 3, 1000  # files that a line names, on the screen and in the log
 
 

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import logging
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from components.examples.contents import OnePlace
 from components.examples.counted import check_written
 from components.examples.draws import BY_DEFAULT, check_splits, listed
+from components.examples.findings import log_lines, remarks
 from components.examples.local_copies import local
 from components.examples.picture_files import shown
 from components.examples.shards import all_or_none, write_all
@@ -42,6 +43,7 @@ class RecordFiles(OnePlace):
     name: str  # of the folder, for messages
     label_feature: str | None  # None where masks are read
     weight_feature: str | None
+    findings: dict[str, list[str]]  # files that are left out, by kind, as `findings.WORDS` has it
     held: Any = field(default=None, kw_only=True)  # what keeps the files as they are
 
     @property
@@ -60,6 +62,10 @@ class RecordFiles(OnePlace):
             role: sum(int(np.sum(mine == number)) for mine in self.role_of)
             for number, role in enumerate(self.roles)
         }
+
+    @property
+    def remarks(self):
+        return remarks(self.findings)
 
     def check(self):
         self._check_kinds("label", self.label_feature)
@@ -106,9 +112,16 @@ class RecordFiles(OnePlace):
     def together(self, parts, name):
         scans = [one for _, part in parts for one in part.scans]
         role_of = [mine for _, part in parts for mine in part.role_of]
-        return replace(self, scans=scans, role_of=role_of, name=name, held=None)
+        findings = defaultdict(list)
+        for prefix, part in parts:
+            for kind, paths in part.findings.items():
+                findings[kind] += [f"{prefix}/{path}" for path in paths]
+        found = {"scans": scans, "role_of": role_of, "findings": dict(findings)}
+        return replace(self, name=name, held=None, **found)
 
     def log(self):
+        for line in log_lines(self.findings):
+            logging.warning("%s: %s", self.name, line)
         for (one, other), names in self.shared().items():
             logging.warning("%s: %s and %s share %s", self.name, one, other, listed(names))
 
@@ -147,7 +160,7 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
     by_role = (source.splits or _BY_CONTENT).by_role()
     by_files = source.splits is not None and not source.splits.are_shares
     patterns = by_role if by_files else {"": source.files}
-    files = _files(folder, place, patterns)
+    files, findings = _files(folder, place, patterns)
     paths = sorted(itertools.chain(*files.values()))
     scans = _scans(paths, features)
     _check_labels(scans, source.class_names, features)
@@ -159,9 +172,8 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
         ]
     else:
         role_of = [_drawn(one.images, by_role) for one in scans]
-    return RecordFiles(
-        scans, roles, role_of, place, features.label, features.weight_feature, held=held
-    )
+    names = features.label, features.weight_feature
+    return RecordFiles(scans, roles, role_of, place, *names, findings, held=held)
 
 
 def _scans(paths: Sequence[str], features: Features) -> list[Scan]:
@@ -172,20 +184,27 @@ def _scans(paths: Sequence[str], features: Features) -> list[Scan]:
     return list(in_threads(work, paths, usable_cores()))
 
 
-def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, list[str]]:
-    """The files of each split, some of which may have none, or of "" where splits are drawn."""
-    found, split_of = {}, {}
+def _files(
+    folder: str, place: str, patterns: Mapping[str, str]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The files of each split, some of which may have none, or of "" where splits are drawn.
+
+    And those that are left out, by kind: a file that links lead to counts once.
+    """
+    found, linked, split_of = {}, [], {}
     for role, pattern in patterns.items():
-        names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
-        names = [name for name in names if os.path.isfile(os.path.join(folder, name))]
-        for name in names:
-            if name in split_of:
+        found[role] = []
+        for name, real in _matching(folder, pattern):
+            if real not in split_of:
+                split_of[real] = role
+                found[role].append(os.path.join(folder, name))
+            elif split_of[real] == role:
+                linked.append(name)
+            else:
                 raise Failure(
-                    f"{place}: {shown(name)} is a file of the splits {split_of[name]} and {role}. "
+                    f"{place}: {shown(name)} is a file of the splits {split_of[real]} and {role}. "
                     "Give each split files of its own in data.splits."
                 )
-            split_of[name] = role
-        found[role] = [os.path.join(folder, name) for name in names]
     if not split_of:  # One split alone may lack files: those of a window may come in other spans.
         role, pattern = next(iter(patterns.items()))
         key = f"data.splits.{role}" if role else "data.files"
@@ -194,7 +213,19 @@ def _files(folder: str, place: str, patterns: Mapping[str, str]) -> dict[str, li
             f"{place}: no file matches {shown(pattern)!r} ({key}). There are: "
             f"{there or 'no files'}. Correct data.path or {key}."
         )
-    return found
+    return found, {"linked": linked} if linked else {}
+
+
+def _matching(folder: str, pattern: str) -> list[tuple[str, str]]:
+    """The names of files that match, each with its path without links; the plainest names first."""
+    found, above = [], os.path.realpath(folder)
+    for name in sorted(glob.glob(pattern, root_dir=folder, recursive=True)):
+        real = os.path.realpath(os.path.join(folder, name))
+        if os.path.isfile(real):
+            found.append((name, real))
+    return sorted(
+        found, key=lambda pair: (pair[1] != os.path.join(above, pair[0]), pair[0].count("/"))
+    )
 
 
 def _drawn(images: np.ndarray, shares: Mapping[str, int]) -> np.ndarray:

@@ -73,6 +73,19 @@ def test_files_may_lie_in_folders(folder, ingest, many_records):
     assert sum(counts(ingest(folder)).values()) == NUMBER
 
 
+def test_a_file_that_links_lead_to_as_well_counts_once(folder, ingest, tmp_path):
+    (folder / "2026-11-26").mkdir()
+    (folder / "train.tfrecord").rename(folder / "2026-11-26" / "train.tfrecord")
+    (folder / "2026-11-25").symlink_to("2026-11-26")
+    (folder / "again").symlink_to(".")
+    (folder / "test.tfrecord").rename(tmp_path / "outside")
+    (folder / "test.tfrecord").symlink_to(tmp_path / "outside")
+    examples = ingest(folder)
+    assert sum(counts(examples).values()) == NUMBER
+    left_out = "links to files that are read left out (2026-11-25/train.tfrecord, again/test.tfrec"
+    assert left_out in said(examples)
+
+
 @pytest.mark.parametrize(("name", "labels"), [("label", {"cat", "dog"}), ("number", {0, 1})])
 def test_labels_may_be_texts_or_whole_numbers(name, labels, folder, ingest):
     examples = ingest(folder, features={"label_feature": name})
