@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from files.buckets.addresses import is_bucket
+from files.buckets.addresses import address_of, is_bucket
 from settings.section import Form, Section
 
 # {SPAN:4} is a number of four digits, with zeros in front; {SPAN} one of any length.
@@ -42,6 +42,8 @@ def mistake_in(path: str) -> str | None:
         return "allowed: all of {YYYY}, {MM} and {DD}"
     if "VERSION" in names and len(names) == 1:
         return "allowed: {VERSION} with {SPAN}, or with {YYYY}, {MM} and {DD}"
+    if is_bucket(path) and (spec := SPEC.search(address_of(path).bucket)):
+        return f"allowed: {spec[0]} behind the name of the bucket"
     return None
 
 

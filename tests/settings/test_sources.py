@@ -172,6 +172,8 @@ def test_the_newest_span_is_read_unless_the_configuration_says_otherwise():
         ([SPANS, "data.path=a/{SPAN}/{DD}"], "allowed: {SPAN}, or {YYYY}, {MM} and {DD}, not both"),
         ([SPANS, "data.path=a/{YYYY}-{MM}"], "allowed: all of {YYYY}, {MM} and {DD}"),
         ([SPANS, "data.path=a/{VERSION}"], "allowed: {VERSION} with {SPAN}, or with"),
+        ([SPANS, "data.path=s3://a-{SPAN}/b"], "allowed: {SPAN} behind the name of the bucket"),
+        ([SPANS, "kubeflow.data_dir=gs://{SPAN}/b"], "given 'gs://{SPAN}/b'; allowed: {SPAN} be"),
         ([SPANS, "data.path=a/{SPAM}"], "or a pattern such as span-{SPAN}, without *"),
         ([SPANS, "data.window=newest"], "allowed: latest, all, {last: N} or {from: A, to: B}"),
         ([SPANS, "data.window={last: 2, to: 3}"], "allowed: latest, all, {last: N} or {from: A,"),
