@@ -25,7 +25,9 @@ class _Loader(yaml.SafeLoader):
     And 1e-3 is a number, as in YAML 1.2; in 1.1 only 1.0e-3 is one, and the other is text.
     """
 
-    def construct_mapping(self, node, deep=False):
+    def compose_mapping_node(self, anchor):
+        # As it is written: to construct one puts what it merges by `<<` among its keys.
+        node = super().compose_mapping_node(anchor)
         seen = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -38,7 +40,7 @@ class _Loader(yaml.SafeLoader):
                     problem_mark=yaml.Mark("", 0, line - 1, 0, None, None),
                 )
             seen[key.value] = key.start_mark.line + 1
-        return super().construct_mapping(node, deep)
+        return node
 
     def construct_object(self, node, deep=False):
         try:

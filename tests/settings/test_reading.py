@@ -146,6 +146,26 @@ def test_a_key_given_twice_is_refused(tmp_path):
     assert "'seed' is given twice" in line
 
 
+def test_a_section_may_merge_one_that_merges_another_and_overrides_it(tmp_path):
+    steps = """
+kubeflow:
+  steps:
+    Tuner: {<<: &more {<<: &some {cpu: "1", memory: 1Gi}, cpu: "2"}, memory: 2Gi}
+    Trainer: *more
+    Evaluator: {<<: [*more, *some]}
+"""
+    file = tmp_path / "mine.yaml"
+    file.write_text(DIGITS.read_text() + steps)
+    found = load(file).kubeflow.steps
+    names = "Tuner", "Trainer", "Evaluator"
+    assert [found[name].cpu for name in names] == ["2", "2", "2"]
+    assert [found[name].memory for name in names] == ["2Gi", "1Gi", "1Gi"]
+
+    file.write_text(file.read_text().replace("memory: 1Gi}", "cpu: '3'}"))
+    [line] = mistakes(file)
+    assert "'cpu' is given twice" in line
+
+
 def test_a_missing_file_names_those_there_are():
     [line] = mistakes("configs/digit.yaml")
     assert line.startswith("configs/digit.yaml: no such configuration file; there are ")
