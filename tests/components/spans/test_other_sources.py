@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 from components.examples.reading import example_message, serialized
 from components.manifest_example_gen.component import ManifestExampleGen
 from components.manifest_example_gen.contents import Driver as ManifestDriver
-from components.spans.store import SpanStore
+from components.spans.store import SpanStore, load
 from components.tfrecords_example_gen.component import TfrecordsExampleGen
 from components.tfrecords_example_gen.contents import Driver as TfrecordsDriver
 from failures import Failure
@@ -161,6 +161,15 @@ def test_a_split_that_is_given_may_come_in_one_of_the_spans_alone(source):
         "test": {(content, label.encode()) for label, content in images(1)},
         "train": {(content, label.encode()) for label, content in images(2) + images(3)},
     }
+
+
+def test_what_was_found_in_a_span_of_any_source_is_read_back(source, tmp_path):
+    arrive, ingest = source
+    arrive(1)
+    ingest()
+    [found] = (tmp_path / "root" / "spans" / "read").iterdir()
+    contents, _, _ = load(str(found))
+    assert sum(contents.counts.values()) == len(images(1))
 
 
 @pytest.mark.parametrize("source", [SOURCES["manifest"]], indirect=True)
