@@ -38,6 +38,9 @@ class Outcome:
 
 # Of an attempt whose processes are gone though the schedule that began it is not.
 _NOTHING = Outcome(1, {}, "its process was killed or did not start (output.log may say why)")
+# A machine goes down now and then. Where each attempt takes the schedule with it, it is the run.
+_MOST_CUT_OFF = 10
+_CUT_OFF = Outcome(1, {}, "it was cut off with its schedule, perhaps for lack of memory")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,7 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
             following = upcoming(schedule, store.accounted_until(), 1)[0]
             world.wait_until(min(following, world.now() + _LONGEST_SLEEP))
         elif run.open:
-            outcome = attempts.collect(run) or (_NOTHING if run == begun else None)
+            outcome = attempts.collect(run) or _of_none(run, begun)
             _learn(run, outcome, schedule, store, world)
         elif world.now() < run.not_before <= world.now() + 2 * _LONGEST_WAIT:
             world.wait_until(run.not_before)
@@ -88,6 +91,13 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
                 _learn(run, refused, schedule, store, world)
             else:
                 world.say(f"The run of {when(run, schedule)} starts{_of_many(run)}.")
+
+
+def _of_none(run, begun):
+    """What an attempt without an outcome counts as; None: as one that was cut off."""
+    if run == begun:
+        return _NOTHING
+    return _CUT_OFF if run.attempt - run.failures > _MOST_CUT_OFF else None
 
 
 def _of_many(run):
