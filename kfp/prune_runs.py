@@ -6,16 +6,16 @@ from kfp.api_server import NotFound, Server
 from kfp.runs import delete, listed
 from kfp.submit_connection import connect
 from kfp.submit_run import ENDED
-from kfp.submit_upload import BY_CONTENT
+from kfp.submit_upload import BY_CONTENT, find_pipeline
 from settings.kubeflow import Kubeflow
 
 
 def prune(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None):
     """Deletes what a pipeline left on the server this many days ago: ended runs, unused versions.
 
-    A version goes when `submit` or `schedule apply` uploaded it and neither a run nor a recurring
-    run, of whatever experiment, is of it. The artifacts in the bucket stay: a lifecycle rule of the
-    bucket is the place for these.
+    Runs of other pipelines in the same experiment stay. A version goes when `submit` or `schedule
+    apply` uploaded it and neither a run nor a recurring run, of whatever experiment, is of it. The
+    artifacts in the bucket stay: a lifecycle rule of the bucket is the place for these.
 
     Returns:
       (number of runs, number of versions) that were deleted.
@@ -23,11 +23,12 @@ def prune(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None
     server = connect(kubeflow)
     now = now or datetime.datetime.now(datetime.UTC)
     oldest = now - datetime.timedelta(days=older_than_days)
-    ended = [run for run in listed(server, name, kubeflow) if run.state in ENDED]
+    pipeline = find_pipeline(server, name)
+    ended = [run for run in listed(server, pipeline, kubeflow) if run.state in ENDED]
     runs = sum(delete(server, run.run_id) for run in ended if _end(run) < oldest)
     versions = sum(
         _delete_version(server, version)
-        for version in _unused_versions(server, name)
+        for version in _unused_versions(server, pipeline)
         if version.created_at < oldest
     )
     say(f"Deleted {runs} runs that ended more than {older_than_days} days ago.")
@@ -40,13 +41,10 @@ def _end(run):
     return max(run.created_at, run.finished_at or run.created_at)
 
 
-def _unused_versions(server: Server, name):
-    client = server.client
-    pipeline = server.find(
-        client.pipelines.pipeline_service_list_pipelines, "pipelines", name, **server.in_namespace
-    )
+def _unused_versions(server: Server, pipeline):
     if pipeline is None:
         return []
+    client = server.client
     # Listed before the runs, so that a version uploaded meanwhile is not among these.
     versions = server.pages(
         client.pipelines.pipeline_service_list_pipeline_versions,

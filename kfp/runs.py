@@ -6,18 +6,18 @@ from kfp.failed_steps import failures
 from kfp.run_steps import steps
 from kfp.submit_connection import connect
 from kfp.submit_run import ENDED
-from kfp.submit_upload import find_experiment
+from kfp.submit_upload import find_experiment, find_pipeline
 from settings.kubeflow import Kubeflow
 
 
 def list_runs(name, kubeflow: Kubeflow, *, say=print):
-    """Prints a line for each run of the pipeline's experiment, the newest first."""
+    """Prints a line for each run of the pipeline in its experiment, the newest first."""
     server = connect(kubeflow)
-    found = listed(server, name, kubeflow)
+    found = listed(server, find_pipeline(server, name), kubeflow)
     for run in found:
         say(_line(run))
     if not found:
-        say(f"There is no run in the experiment {kubeflow.experiment or name}.")
+        say(f"There is no run of {name} in the experiment {kubeflow.experiment or name}.")
 
 
 def show_run(run_id, kubeflow: Kubeflow, *, say=print):
@@ -51,14 +51,23 @@ def delete_run(run_id, kubeflow: Kubeflow, *, say=print):
     say(f"{run_id} is deleted.")
 
 
-def listed(server, name, kubeflow):
-    """The runs of a pipeline's experiment, the newest first."""
-    experiment = find_experiment(server, kubeflow.experiment or name)
+def listed(server, pipeline, kubeflow):
+    """The runs of a pipeline in its experiment, the newest first; none where it is None."""
+    if pipeline is None:
+        return []
+    experiment = find_experiment(server, kubeflow.experiment or pipeline.display_name)
     if experiment is None:
         return []
     listing = server.client.runs.run_service_list_runs
     found = server.pages(listing, "runs", experiment_id=experiment.experiment_id)
-    return sorted(found, key=lambda run: run.created_at, reverse=True)
+    # Others share the experiment, such as Default, and no listing goes by the pipeline.
+    ours = [run for run in found if _pipeline_of(run) == pipeline.pipeline_id]
+    return sorted(ours, key=lambda run: run.created_at, reverse=True)
+
+
+def _pipeline_of(run):
+    reference = run.pipeline_version_reference
+    return reference and reference.pipeline_id
 
 
 def _get(server, run_id):

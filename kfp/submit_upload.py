@@ -99,6 +99,12 @@ def _experiment(server: Server, name, say):
     return experiment.experiment_id
 
 
+def find_pipeline(server, name):
+    """The pipeline of that name, or None."""
+    listing = server.client.pipelines.pipeline_service_list_pipelines
+    return server.find(listing, "pipelines", name, **server.in_namespace)
+
+
 def find_experiment(server, name):
     """The experiment of that name, or None.
 

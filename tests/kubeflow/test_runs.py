@@ -46,8 +46,30 @@ def test_the_newest_run_is_listed_first_with_its_state(server, endpoint, three):
 
 def test_a_pipeline_that_never_ran_has_no_runs(endpoint):
     assert said_by(runs.list_runs, "digits", endpoint) == [
-        "There is no run in the experiment digits."
+        "There is no run of digits in the experiment digits."
     ]
+
+
+def test_runs_of_another_pipeline_in_the_same_experiment_are_neither_listed_nor_pruned(
+    server, endpoint, package
+):
+    shared = endpoint.model_copy(update={"experiment": "Default"})
+    submit(package, shared, say=lambda line: None)
+    package.write_text(package.read_text().replace("{name: digits}", "{name: photos}"))
+    submit(package, shared, say=lambda line: None)
+    ours, theirs = server.runs
+    by_hand = server.runs[ours] | {"run_id": "by hand", "state": "FAILED"}
+    del by_hand["pipeline_version_reference"]  # Made of a spec, without a pipeline.
+    server.runs["by hand"] = by_hand
+    for run in (ours, theirs):
+        server.runs[run]["state"] = "SUCCEEDED"
+
+    [line] = said_by(runs.list_runs, "digits", shared)
+    assert line.startswith(ours)
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=9)
+    assert prune("digits", 5, shared, say=lambda line: None, now=later) == (1, 1)
+    assert list(server.runs) == [theirs, "by hand"]
+    assert prune("gone", 5, shared, say=lambda line: None, now=later) == (0, 0)
 
 
 def test_a_failed_run_is_shown_with_its_steps_and_the_cause(server, endpoint, three):
