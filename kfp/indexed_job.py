@@ -132,9 +132,8 @@ def check_shared(kubeflow: Kubeflow, step: Step, name: str, key: str) -> None:
     Raises:
       ConfigurationError: kubeflow.work_dir is on no volume of the step.
     """
-    for volume in step.volumes:
-        if f"{kubeflow.work_dir}/".startswith(f"{volume.mount_path.rstrip('/')}/"):
-            return
+    if step.place_on_volume(kubeflow.work_dir):
+        return
     raise ConfigurationError(
         f"kubeflow.work_dir: given {kubeflow.work_dir!r}, where each pod has files of its own; "
         f"allowed with {key}: a folder of a volume that "

@@ -73,16 +73,13 @@ def on_a_cluster(configuration):
             "in its own pod; allowed on Kubeflow: none, or kubeflow.data_service_workers, which "
             "makes them there"
         )
-    destination = kubeflow.push_destination
-    if destination is None and is_bucket(configuration.push.destination):
-        destination = configuration.push.destination
-    if destination is None:
-        destination = f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
+    destination = _destination(configuration)
     # The configuration travels with the package, and these are files of the user who submits it.
     kubeflow = kubeflow.model_copy(update={"token_file": None, "ca_file": None})
     kubeflow = _with_cached_data(kubeflow, configuration.data.source_keys)
-    if kubeflow.models is not None and not is_bucket(destination):
+    if not is_bucket(destination):
         steps = {name: _with_models(kubeflow, name) for name in _SEE_MODELS}
+        _check_seen(destination, steps)
         kubeflow = kubeflow.model_copy(update={"steps": kubeflow.steps | steps})
     return configuration.model_copy(
         update={
@@ -93,6 +90,30 @@ def on_a_cluster(configuration):
             "push": configuration.push.model_copy(update={"destination": destination}),
             "kubeflow": kubeflow,
         }
+    )
+
+
+def _destination(configuration):
+    kubeflow = configuration.kubeflow
+    if kubeflow.push_destination is not None:
+        return kubeflow.push_destination
+    if is_bucket(configuration.push.destination):
+        return configuration.push.destination
+    return f"{kubeflow.models.mount_path.rstrip('/')}/{configuration.name}"
+
+
+def _check_seen(destination, steps):
+    """In a pod's own files, a model is lost, and no champion is ever found."""
+    places = {name: step.place_on_volume(destination) for name, step in steps.items()}
+    without = [name for name, place in places.items() if place is None]
+    if not without and len(set(places.values())) == 1:
+        return
+    wrong = f"on no volume of {' and '.join(without)}" if without else "another folder for each"
+    lists = " and ".join(f"kubeflow.steps.{name}.volumes" for name in steps)
+    raise ConfigurationError(
+        f"kubeflow.push_destination: models would go to {destination!r}, which is {wrong}; "
+        f"allowed: a path on one volume that {lists} mount at the same place, or an s3:// or gs:// "
+        "address"
     )
 
 
@@ -147,6 +168,8 @@ def _with_cached_data(kubeflow, source):
 
 def _with_models(kubeflow, name):
     step = kubeflow.step(name)
+    if kubeflow.models is None:
+        return step
     taken = {volume.mount_path.rstrip("/") for volume in step.volumes}
     if kubeflow.models.mount_path.rstrip("/") in taken:
         return step

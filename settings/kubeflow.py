@@ -71,8 +71,9 @@ class Kubeflow(Section):
     )
     push_destination: Place | None = Field(
         None,
-        description="instead of push.destination, a path or an address; omit for that one, if it "
-        "is in a bucket, else for a folder with the pipeline's name in the volume `models`",
+        description="instead of push.destination, an address, or a path on a volume of "
+        "ChampionResolver and Pusher; omit for that one, if it is in a bucket, else for a folder "
+        "with the pipeline's name in the volume `models`",
     )
     data_dir: DataPlace | None = Field(
         None,

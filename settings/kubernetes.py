@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -149,6 +150,16 @@ class Step(Section):
         """This step, with what it leaves out taken from `base`."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return base.model_copy(update=given)
+
+    def place_on_volume(self, path: str) -> tuple[str, PurePosixPath] | None:
+        """(the claim that an absolute path is on, the path in it); None for the pod's own disk."""
+        whole = PurePosixPath(path)
+        places = [
+            (volume.claim, whole.relative_to(volume.mount_path))
+            for volume in self.volumes
+            if whole.is_relative_to(volume.mount_path)
+        ]
+        return min(places, key=lambda place: len(place[1].parts), default=None)
 
     def request_above_limit(self) -> str | None:
         """Which request is above its limit, in words: Kubernetes makes no pod of such a step."""

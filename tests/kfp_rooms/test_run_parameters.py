@@ -51,6 +51,54 @@ def test_the_models_are_mounted_once_however_their_path_is_written():
     assert len(kubeflow.step("ChampionResolver").volumes) == 1
 
 
+AT_WORK = "volumes: [{claim: work, mount_path: /work}]"
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong"),
+    [
+        (
+            f"{{models: null, push_destination: /work/models, steps: {{Pusher: {{{AT_WORK}}}}}}}",
+            "models would go to '/work/models', which is on no volume of ChampionResolver; allowed",
+        ),
+        (
+            "{push_destination: /mnt/models}",
+            "'/mnt/models', which is on no volume of ChampionResolver and Pusher; allowed",
+        ),
+        (
+            "{steps: {Pusher: {volumes: [{claim: other, mount_path: /models}]}}}",
+            "models would go to '/models/digits', which is another folder for each; allowed",
+        ),
+        (
+            "{models: null, push_destination: /work/models/digits, every_step: "
+            f"{{{AT_WORK}}}, steps: {{Pusher: "
+            "{volumes: [{claim: work, mount_path: /work/models}]}}}",
+            "which is another folder for each",
+        ),
+        (f"{{push_destination: /workshop, every_step: {{{AT_WORK}}}}}", "is on no volume of"),
+    ],
+)
+def test_models_that_a_pod_would_keep_for_itself_are_refused(section, wrong):
+    with pytest.raises(ConfigurationError, match=r"^kubeflow\.push_destination: ") as refused:
+        on_a_cluster(digits(f"kubeflow={section}"))
+    assert wrong in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        f"{{models: null, push_destination: /work/models, every_step: {{{AT_WORK}}}}}",
+        f"{{push_destination: /work, every_step: {{{AT_WORK}}}}}",
+        "{push_destination: /models//other/digits}",
+        "{models: null, push_destination: 's3://models/digits'}",
+    ],
+)
+def test_models_go_where_the_next_run_finds_its_champion(section):
+    there = on_a_cluster(digits(f"kubeflow={section}"))
+    assert there.push.destination == there.kubeflow.push_destination
+
+
 def test_where_this_machine_keeps_its_token_and_certificates_stays_here():
     places = [f"kubeflow.{name}=/home/ann/{name}" for name in ("token_file", "ca_file")]
     there = on_a_cluster(digits(*places))
