@@ -2,7 +2,7 @@
 
 import datetime
 import uuid
-from time import sleep
+from time import monotonic, sleep
 
 from failures import Failure
 from kfp.api_server import NotFound, Server
@@ -14,6 +14,7 @@ from kfp.submit_upload import open_package, upload
 from settings.kubeflow import Kubeflow
 
 _POLL_SECONDS = 5.0
+_LONGEST_SILENCE = 600.0  # seconds without an answer, as while the API server is upgraded
 _GOOD = {"SUCCEEDED", "SKIPPED"}
 ENDED = _GOOD | {"FAILED", "CANCELED", "CANCELLED", "ERROR"}
 
@@ -61,30 +62,53 @@ def watch(server: Server, run_id, say):
       The exit code: 0 when the run succeeded, 1 when it failed or was cancelled.
 
     Raises:
+      Failure: the run is gone, or the server has not answered for ten minutes.
       KeyboardInterrupt: Ctrl-C ended the watching; the run goes on.
     """
-    seen = {}
+    seen, answered, silent = {}, monotonic(), False
+    goes_on = f"the run goes on: {server.ui}/#/runs/details/{run_id}"
     try:
         while True:
-            run = _get(server, run_id)
-            for step in steps(server, run):
-                if seen.get(step.name) != step.state:
-                    seen[step.name] = step.state
-                    say(f"  {step.name:<20} {step.state.lower()}")
-            state = (run.state or "PENDING").upper()
+            try:
+                state = _look(server, run_id, seen, say)
+                answered, silent = monotonic(), False
+            except _Gone:
+                raise
+            except Failure as failure:
+                if monotonic() - answered > _LONGEST_SILENCE:
+                    raise Failure(f"{failure} No longer watched; {goes_on}") from None
+                if not silent:
+                    say(f"{failure} Still asking; {goes_on}")
+                state, silent = None, True
             if state in ENDED:
-                for name, cause in failures(server, run):
-                    say(f"{name} failed: {cause}")
                 say(f"The run has ended: {state.lower()}")
                 return 0 if state in _GOOD else 1
             sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        say(f"No longer watched; the run goes on: {server.ui}/#/runs/details/{run_id}")
+        say(f"No longer watched; {goes_on}")
         raise
 
 
-def _get(server, run_id):
+class _Gone(Failure):
+    """The server answers, and has no such run."""
+
+
+def _look(server, run_id, seen, say):
+    """Prints what has changed of a run, and why it failed; returns its state.
+
+    Args:
+      seen: {step: its state} at the looks before, to which this one is added.
+    """
     try:
-        return server.call(server.client.runs.run_service_get_run, run_id)
+        run = server.call(server.client.runs.run_service_get_run, run_id)
     except NotFound:
-        raise Failure(f"The run {run_id} is gone: someone deleted it. Submit it again.") from None
+        raise _Gone(f"The run {run_id} is gone: someone deleted it. Submit it again.") from None
+    for step in steps(server, run):
+        if seen.get(step.name) != step.state:
+            seen[step.name] = step.state
+            say(f"  {step.name:<20} {step.state.lower()}")
+    state = (run.state or "PENDING").upper()
+    # All of them first: where the server stays away meanwhile, they are asked for again.
+    for name, cause in list(failures(server, run)) if state in ENDED else ():
+        say(f"{name} failed: {cause}")
+    return state
