@@ -13,6 +13,7 @@ from pipeline.metadata_store import open_store, plain
 from pipeline.quiet import chatter_away
 from settings.configuration import Configuration
 from settings.mistakes import lines
+from settings.section import put
 
 # Threads add floats in another order each time unless training.deterministic is set.
 TOLERANCE = 0.01
@@ -25,7 +26,8 @@ def reproduce(configuration, number, write_report, results=None):
     The push destination is separate as well: a reproduction never goes into service.
 
     Args:
-      configuration: names the root and the push destination of the version.
+      configuration: names the root and the push destination of the version, and the folders of
+        this machine.
       write_report, results: as for `run_locally`.
 
     Returns:
@@ -51,32 +53,52 @@ def reproduce(configuration, number, write_report, results=None):
         / "reproduced"
         / f"{number}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     )
-    here = {
-        "root": str(root),
-        "push": {"destination": f"{root}/pushed"},
-        "data": _data_again(original, configuration.data),
-    }
-    try:
-        again = Configuration.model_validate(original["configuration"] | here)
-    except ValidationError as error:
-        raise Failure(
-            f"Version {number} cannot be reproduced by this code, which refuses its configuration: "
-            f"{'; '.join(lines(error, Configuration))}. Check out the commit that made it, "
-            f"{original['git_commit'] or 'which was not recorded'}."
-        ) from None
+    again = configuration_again(original, configuration, str(root))
     run_locally(again, write_report, results)
     return 0 if _compare(original, again, *_outcome(root)) else 1
 
 
-def _data_again(original, here):
-    """The version's section `data`, with its spans and the time of its table.
+def configuration_again(original, here, root):
+    """The configuration that makes a version again in the folder `root` of this machine.
 
-    A cluster's folders are not here: the place of the same source on this machine replaces them.
+    The user's packages are where `here` looks for them. The folders of a cluster, and of the
+    machine that compiled for it, are not on this machine: those of `here` replace them.
+
+    Args:
+      original: of `lineage_of`.
+      here: the Configuration that a user gives.
+
+    Raises:
+      Failure: this code refuses the version's configuration.
     """
-    data, read = original["configuration"]["data"], original["data"]
     on_a_cluster = not original["steps"]
-    if on_a_cluster and here.PLACE is not None and data.get("source", "tfds") == here.source:
-        data = data | {here.PLACE: getattr(here, here.PLACE)}
+    again = original["configuration"] | {
+        "root": root,
+        "push": {"destination": f"{root}/pushed"},
+        "data": _data_again(original, here.data, on_a_cluster),
+    }
+    if here.code is not None or on_a_cluster:
+        again["code"] = here.code
+    if on_a_cluster:
+        put(again, "training.input.cache_dir", here.training.input.cache_dir)
+    try:
+        return Configuration.model_validate(again)
+    except ValidationError as error:
+        raise Failure(
+            f"Version {original['version']} cannot be reproduced by this code, which refuses its "
+            f"configuration: {'; '.join(lines(error, Configuration))}. Check out the commit that "
+            f"made it, {original['git_commit'] or 'which was not recorded'}."
+        ) from None
+
+
+def _data_again(original, here, on_a_cluster):
+    """The version's section `data`, with its spans and the time of its table."""
+    data, read = original["configuration"]["data"], original["data"]
+    if on_a_cluster:
+        data = {key: value for key, value in data.items() if key != "cache_dir"}
+        if data.get("source", "tfds") == here.source:
+            keys = {here.PLACE, "cache_dir"} & type(here).model_fields.keys()
+            data |= {key: getattr(here, key) for key in keys}
     if read["spans"]:
         data = data | {"span": read["spans"][-1]["span"]}
     if data.get("table") is not None and read["snapshot"]:

@@ -8,24 +8,78 @@ import pytest
 from components.model_store.publish import publish
 from components.model_store.versions import PushRecord
 from failures import Failure
-from pipeline.reproduce import agree, reproduce
+from pipeline.lineage import lineage_of
+from pipeline.reproduce import agree, configuration_again, reproduce
+from settings.buckets import DEFAULT_CACHE
 from settings.reading import load
+from settings.section import put
+from tests.own_code.user_package import UserPackage
 
 
-def test_a_configuration_that_is_refused_by_now_is_one_line_with_the_commit(tmp_path):
-    here = [f"root={tmp_path}", f"push.destination={tmp_path}/pushed"]
-    configuration = load("configs/digits.yaml", here)
-    kept = configuration.model_dump(mode="json", by_alias=True)
-    kept["training"]["input"]["cache_dir"] = "$HOME/cache"
-    origin = {"git_commit": "0123abc", "configuration": json.dumps(kept)}
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "saved_model.pb").touch()
-    record = PushRecord("f" * 64, "model", "2026-11-01T00:00:00+00:00", run="r", origin=origin)
-    publish(str(tmp_path / "model"), f"{tmp_path}/pushed", record)
+@pytest.fixture
+def pushed(tmp_path):
+    """A function: (overrides of digits, {dotted key: value} of its record) → the Configuration
+    that a user gives for version 1, which a cluster pushed."""
 
-    with pytest.raises(Failure, match=r"training\.input\.cache_dir: given .* it, 0123abc\.") as one:
+    def push(*overrides, **elsewhere):
+        here = [f"root={tmp_path}", f"push.destination={tmp_path}/pushed", *overrides]
+        configuration = load("configs/digits.yaml", here)
+        kept = configuration.model_dump(mode="json", by_alias=True)
+        for key, value in elsewhere.items():
+            put(kept, key.replace("__", "."), value)
+        origin = {"git_commit": "0123abc", "configuration": json.dumps(kept)}
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "saved_model.pb").touch()
+        record = PushRecord("f" * 64, "model", "2026-11-01T00:00:00+00:00", run="r", origin=origin)
+        publish(str(tmp_path / "model"), f"{tmp_path}/pushed", record)
+        return configuration
+
+    return push
+
+
+def again(configuration):
+    return configuration_again(lineage_of(configuration, 1), configuration, "runs/again")
+
+
+def test_a_configuration_that_is_refused_by_now_is_one_line_with_the_commit(pushed):
+    configuration = pushed(kubeflow__work_dir="/$HOME/work")
+
+    with pytest.raises(Failure, match=r"kubeflow\.work_dir: given .* it, 0123abc\.") as one:
         reproduce(configuration, 1, lambda *run: None)
     assert "\n" not in str(one.value)
+
+
+def test_a_version_of_a_cluster_is_made_again_in_the_folders_of_this_machine(pushed, tmp_path):
+    ours = {
+        "data.data_dir": f"{tmp_path}/datasets",
+        "data.cache_dir": f"{tmp_path}/buckets",
+        "training.input.cache_dir": f"{tmp_path}/cache",
+    }
+    theirs = {key.replace(".", "__"): "/work/of/a/pod" for key in ours}
+    configuration = pushed(*(f"{key}={folder}" for key, folder in ours.items()), **theirs)
+
+    made = again(configuration)
+
+    assert made.data == configuration.data
+    assert made.training == configuration.training
+    assert made.root == "runs/again"
+
+
+def test_the_copies_of_another_source_go_where_copies_go_by_default(pushed, tmp_path):
+    theirs = {"source": "folder", "path": "s3://photos", "cache_dir": "/work/of/a/pod"}
+    configuration = pushed(f"data.cache_dir={tmp_path}/buckets", data=theirs)
+
+    assert again(configuration).data.cache_dir == DEFAULT_CACHE
+
+
+def test_code_of_the_user_is_looked_for_where_the_given_configuration_has_it(
+    pushed, tmp_path, monkeypatch
+):
+    kit = UserPackage(tmp_path, monkeypatch)
+    kit.write("nets", "def tiny(pixels, classes):\n    return pixels\n")
+    ours = f"code={tmp_path}", f"model={{name: '{kit.package}.nets:tiny'}}"
+
+    assert again(pushed(*ours, code="/builds/ci/configs")).code == str(tmp_path)
 
 
 @pytest.mark.parametrize("exactly", [True, False])
