@@ -75,7 +75,7 @@ def apply(file, kubeflow: Kubeflow, schedule: Schedule, *, say=print):
     """
     package = open_package(file)
     given = [f"{name}={value}" for name, value in schedule.parameters.items()]
-    values = given_values(package.spec, given)
+    values = given_values(package.spec, given, say)
     if TRIGGER in package.spec["root"].get("inputDefinitions", {}).get("parameters", {}):
         values[TRIGGER] = BY_SCHEDULE
     server = connect(kubeflow)

@@ -37,20 +37,12 @@ def with_run_values(origin, values):
     return origin | {"configuration": text_of(configuration, sort_keys=True)}
 
 
-def configuration_in(spec):
-    """The Configuration that a package was compiled from; None where this code cannot read it."""
-    # Not at the top: the steps, which read the origin, need neither.
-    from pydantic import ValidationError
-
-    from settings.configuration import Configuration
-
+def recorded_in(spec):
+    """The configuration that a package was compiled from, as plain data; None without one."""
     for executor in spec["deploymentSpec"]["executors"].values():
         variables = executor.get("container", {}).get("env", [])
         environment = {variable["name"]: variable.get("value", "") for variable in variables}
         origin = origin_in(environment)
         if origin:
-            try:
-                return Configuration.model_validate(json.loads(origin["configuration"]))
-            except ValidationError:  # Another version of this project compiled it.
-                return None
+            return json.loads(origin["configuration"])
     return None

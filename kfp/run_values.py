@@ -6,9 +6,8 @@ import math
 from failures import ConfigurationError, did_you_mean
 from files.strict_json import text_of
 from kfp.platform_document import volumes
+from kfp.run_checks import check_values
 from kfp.run_facts import TRIGGER
-from kfp.run_origin import configuration_in
-from settings.replace import with_run_parameters
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
 
@@ -19,11 +18,12 @@ def parameters_of(spec):
     return {name: parameter for name, parameter in known.items() if name != TRIGGER}
 
 
-def given_values(spec, given):
+def given_values(spec, given, say=print):
     """{name: value} of the parameters that a run is given, in the package's types.
 
     Args:
       given: texts `name=value`.
+      say: called with a line where not all can be checked.
 
     Raises:
       ConfigurationError: a parameter is unknown, of another type, or not allowed by the
@@ -40,21 +40,8 @@ def given_values(spec, given):
                 f"{', '.join(sorted(known)) or 'none'}{did_you_mean(name, known)}"
             )
         values[name] = _typed(name, value, known[name]["parameterType"])
-    configuration = configuration_in(spec)
-    if configuration is not None and values:
-        data = with_run_parameters(configuration, values).data
-        if configuration.data.source_keys.is_fixed and not data.source_keys.is_fixed:
-            _check_uncached(spec, data)
+    check_values(spec, values, say)
     return values
-
-
-def _check_uncached(spec, data):
-    if spec["root"]["dag"]["tasks"].get(data.COMPONENT, {}).get("cachingOptions"):
-        raise ConfigurationError(
-            f"data.{data.RUN_KEY}: given {getattr(data, data.RUN_KEY)!r}; allowed: a dataset with "
-            "a version, as in digits:1.0.0, because Kubeflow's cache takes the name for the "
-            "content in this package"
-        )
 
 
 def run_values(spec, given):

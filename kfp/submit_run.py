@@ -35,7 +35,7 @@ def submit(file, kubeflow: Kubeflow, parameters=(), wait=False, *, say=print):
       Failure: the server does not do its part.
     """
     package = open_package(file)
-    values = given_values(package.spec, parameters)
+    values = given_values(package.spec, parameters, say)
     server = connect(kubeflow)
     fields = upload(server, package, kubeflow, values, say)
     # The server accepts two runs of one name. This name is unique, so that a call that was

@@ -12,12 +12,15 @@ from settings.section import Section, put
 Any_Section = TypeVar("Any_Section", bound=Section)
 
 
-def replaced(section: Any_Section, values: Mapping[str, Any]) -> Any_Section:
+def replaced(
+    section: Any_Section, values: Mapping[str, Any], above: mistakes.Path = ()
+) -> Any_Section:
     """The section with these values in it, checked as if a file had given them.
 
     Args:
       values: by key; a dot separates the keys of sections within it, as in
         {"training.learning_rate": 0.01}.
+      above: the path of the section itself, for messages.
 
     Raises:
       Failure: a key is unknown, or a value is not allowed; one line for each.
@@ -28,7 +31,7 @@ def replaced(section: Any_Section, values: Mapping[str, Any]) -> Any_Section:
     try:
         return type(section).model_validate(keys)
     except ValidationError as error:
-        raise Failure("\n".join(mistakes.lines(error, type(section)))) from None
+        raise Failure("\n".join(mistakes.lines(error, type(section), above=above))) from None
 
 
 def _given(value: Any) -> Any:

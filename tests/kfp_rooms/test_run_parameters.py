@@ -5,10 +5,15 @@ import math
 import pytest
 
 from failures import ConfigurationError
+from files.strict_json import text_of
 from kfp.run_facts import TRIGGER
+from kfp.run_origin import VARIABLE
 from kfp.run_parameters import on_a_cluster, run_parameters
-from kfp.run_values import run_values
+from kfp.run_values import given_values, run_values
+from settings.own_modules import look_in
 from settings.reading import load
+from settings.section import put
+from tests.own_code.user_package import UserPackage
 
 
 def digits(*overrides):
@@ -115,6 +120,68 @@ def test_a_value_that_json_cannot_carry_is_refused(value):
         ConfigurationError, match=r"--param rate: given .*; allowed: a NUMBER_DOUBLE"
     ):
         run_values(spec, [f"rate={value}"])
+
+
+def package_of(**elsewhere):
+    """The spec of digits with a cached ExampleGen, whose record has other values of some keys."""
+    recorded = digits().model_dump(mode="json", by_alias=True)
+    for key, value in elsewhere.items():
+        put(recorded, key.replace("__", "."), value)
+    origin = {"configuration": text_of(recorded)}
+    kinds = {"dataset": "STRING", "epochs": "NUMBER_INTEGER", "learning_rate": "NUMBER_DOUBLE"}
+    parameters = {name: {"parameterType": kind} for name, kind in kinds.items()}
+    task = {"cachingOptions": {"enableCache": True}}
+    variables = [{"name": VARIABLE, "value": text_of(origin)}]
+    return {
+        "deploymentSpec": {"executors": {"Pusher_executor": {"container": {"env": variables}}}},
+        "root": {
+            "dag": {"tasks": {"TfdsExampleGen": task}},
+            "inputDefinitions": {"parameters": parameters},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        ("dataset=photos", r"data\.dataset: given 'photos'; allowed: a dataset with a version"),
+        ("dataset=no dataset", r"^data\.dataset: given 'no dataset'; allowed: TFDS name"),
+        ("epochs=0", r"^training\.epochs: given 0; allowed"),
+    ],
+)
+def test_a_value_is_refused_where_the_packages_own_code_is_elsewhere(value, refused):
+    with pytest.raises(ConfigurationError, match=refused):
+        given_values(package_of(model__name="gone_kit.nets:tiny"), [value], lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "read"),
+    [
+        ({"model__name": "gone_kit.nets:tiny"}, "checked against data and training alone; "),
+        ({"training__loss": "gone_kit.losses:poly"}, "checked against data alone; "),
+        ({"data__later": 1, "training__later": 1}, "not checked; "),
+    ],
+)
+def test_what_a_value_could_not_be_checked_against_is_one_line(elsewhere, read):
+    said = []
+    assert given_values(package_of(**elsewhere), ["epochs=3"], said.append) == {"epochs": 3}
+    [line] = said
+    assert read in line
+    assert next(iter(elsewhere)).replace("__", ".") in line
+
+    said.clear()
+    given_values(package_of(**elsewhere), [], said.append)
+    assert not said
+
+
+def test_own_code_that_another_folder_holds_here_is_read_for_the_check(tmp_path, monkeypatch):
+    kit = UserPackage(tmp_path, monkeypatch)
+    kit.write("nets", "def tiny(pixels, classes):\n    return pixels\n")
+    look_in(tmp_path)
+    spec, said = package_of(model__name=f"{kit.package}.nets:tiny", code="/builds/ci/configs"), []
+
+    assert given_values(spec, ["epochs=3"], said.append) == {"epochs": 3}
+    assert not said
 
 
 def test_a_scheduled_value_that_json_cannot_carry_is_refused():
