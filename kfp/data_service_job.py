@@ -51,8 +51,8 @@ def template(
       ConfigurationError: the training and the service would have no folder in common.
     """
     step = step_of(kubeflow)
-    for name, given in ((TRAINER, kubeflow.step(TRAINER)), (STEP, step)):
-        indexed_job.check_shared(kubeflow, given, name, "kubeflow.data_service_workers")
+    both = {TRAINER: kubeflow.step(TRAINER), STEP: step}
+    indexed_job.check_shared(kubeflow, both, "kubeflow.data_service_workers")
     command = ["python", "-m", "kfp.data_service_pod"]
     program = indexed_job.Program(image, command, environment, PORT, _probes())
     small = step.model_copy(update=_DISPATCHERS | {"gpu": 0})

@@ -122,22 +122,26 @@ def name_of(kind: str, identity: str) -> str:
     return f"steadyfeed-{kind}-{digest}"  # With what follows it is a host's name: 63 at most.
 
 
-def check_shared(kubeflow: Kubeflow, step: Step, name: str, key: str) -> None:
+def check_shared(kubeflow: Kubeflow, steps: Mapping[str, Step], key: str) -> None:
     """Refuses pods without a folder in common.
 
     Args:
-      name: of `step`.
+      steps: whose pods these are, by name.
       key: what asks for the pods, in words.
 
     Raises:
-      ConfigurationError: kubeflow.work_dir is on no volume of the step.
+      ConfigurationError: kubeflow.work_dir is on no volume of a step, or not on the same.
     """
-    if step.place_on_volume(kubeflow.work_dir):
+    places = {name: step.place_on_volume(kubeflow.work_dir) for name, step in steps.items()}
+    without = [name for name, place in places.items() if place is None]
+    if not without and len(set(places.values())) == 1:
         return
+    has = "files of its own" if without else "those of another volume"
+    lists = " and ".join(f"kubeflow.steps.{name}.volumes" for name in without[:1] or steps)
     raise ConfigurationError(
-        f"kubeflow.work_dir: given {kubeflow.work_dir!r}, where each pod has files of its own; "
-        f"allowed with {key}: a folder of a volume that "
-        f"kubeflow.steps.{name}.volumes mounts and all nodes can write to (ReadWriteMany)"
+        f"kubeflow.work_dir: given {kubeflow.work_dir!r}, where each pod has {has}; allowed with "
+        f"{key}: a folder of a volume that {lists} mount{'s' if without else ''} and all nodes "
+        "can write to (ReadWriteMany)"
     )
 
 

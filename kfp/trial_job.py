@@ -25,7 +25,7 @@ def template(
       ConfigurationError: the search and its runners would have no folder in common.
     """
     step = kubeflow.step(STEP)
-    indexed_job.check_shared(kubeflow, step, STEP, "kubeflow.trial_pods")
+    indexed_job.check_shared(kubeflow, {STEP: step}, "kubeflow.trial_pods")
     program = indexed_job.Program(image, ["python", "-m", "kfp.trial_pod"], environment)
     return {"job": indexed_job.job_of(kubeflow, step, program, count, restarts)}
 

@@ -25,7 +25,7 @@ def template(
       ConfigurationError: the workers would have no folder in common.
     """
     step = kubeflow.step(STEP)
-    indexed_job.check_shared(kubeflow, step, STEP, "training.workers above 1")
+    indexed_job.check_shared(kubeflow, {STEP: step}, "training.workers above 1")
     program = indexed_job.Program(image, ["python", "-m", "kfp.worker"], environment, PORT)
     job = indexed_job.job_of(kubeflow, step, program, workers.workers, workers.worker_restarts)
     return {"service": indexed_job.headless_service(PORT), "job": job}

@@ -122,6 +122,13 @@ def test_a_service_that_cannot_see_the_trainers_files_is_refused(given, key):
         objects(**given)
 
 
+def test_a_service_at_the_same_path_of_another_volume_is_refused():
+    other = {"volumes": [{"claim": "other", "mount_path": "/work"}]}
+    lists = r"steps\.Trainer\.volumes and kubeflow\.steps\.DataService\.volumes mount and"
+    with pytest.raises(ConfigurationError, match=f"those of another volume; .*{lists}"):
+        objects(steps={"Trainer": TRAINER, "DataService": other})
+
+
 def test_the_package_has_the_service_in_the_trainers_step_which_keeps_its_gpu(
     package_with_pods,
 ):
