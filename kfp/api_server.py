@@ -200,6 +200,8 @@ class Server:
                 f"{self.url} already has this, but does not show it here: {message}. "
                 "Look whether another namespace has it."
             )
+        if status == 404 and not (error.body or "").lstrip().startswith("{"):
+            return self.stranger()  # A proxy in front of it that has no route to it.
         if status == 404:
             return NotFound(
                 f"{self.url} does not have it (404): {message}. Look whether it was deleted, and "

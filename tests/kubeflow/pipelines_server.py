@@ -19,6 +19,8 @@ API = "/apis/v2beta1"
 
 
 class Refused(Exception):
+    """What the server answers in its own form; `bytes` are what a proxy in front of it answers."""
+
     def __init__(self, status, message="no", **headers):
         super().__init__(message)
         self.status, self.headers = status, headers
@@ -222,8 +224,11 @@ class PipelinesServer:
                     server.after(number)
                     self.reply(200, answer)
                 except Refused as error:
-                    code = {"error": str(error), "message": str(error), "code": 2}
-                    self.reply(error.status, code, error.headers)
+                    [said] = error.args
+                    code = {"error": said, "message": said, "code": 2}
+                    self.reply(
+                        error.status, said if isinstance(said, bytes) else code, error.headers
+                    )
                 except ConnectionAbortedError:
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)

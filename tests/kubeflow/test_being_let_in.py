@@ -124,3 +124,17 @@ def test_a_login_page_is_not_a_server_without_schedules(server, endpoint, packag
     reported = told_by(lambda: change(action, "digits", endpoint))
     assert "not as Kubeflow Pipelines does" in reported
     assert len(server.recurring_runs) == 1
+
+
+@pytest.mark.parametrize("action", ["delete", "pause"])
+def test_a_proxy_without_a_route_does_not_say_that_a_schedule_is_gone(
+    server, endpoint, package, action
+):
+    apply(package, endpoint, Schedule(cron="0 3 * * *"))
+
+    def lose(number):
+        if server.requests[-1][1].startswith("/recurringruns/"):
+            raise Refused(404, b"404 page not found")
+
+    server.before = lose
+    assert "not as Kubeflow" in told_by(lambda: change(action, "digits", endpoint))

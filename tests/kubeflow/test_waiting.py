@@ -244,6 +244,23 @@ def test_wait_ends_after_ten_minutes_without_the_server_and_says_that_the_run_go
     assert 600 < sum(naps) < 630
 
 
+def test_a_proxy_that_has_no_route_to_the_server_is_not_a_deleted_run(server, run_it):
+    play(server, ("SUCCEEDED", []))
+    shown, looks = server.before, []
+
+    def lose(number):
+        if server.requests[-1][1].startswith("/runs/"):
+            looks.append(number)
+            if len(looks) == 1:
+                raise Refused(404, b"default backend - 404")
+        shown(number)
+
+    server.before = lose
+    code, said = run_it(wait=True)
+    assert code == 0
+    assert any("not as Kubeflow Pipelines does" in line for line in said)
+
+
 def test_a_run_that_is_deleted_while_waiting_is_reported(server, run_it):
     server.before = lambda number: (
         server.runs.clear() if server.requests[-1][1].startswith("/runs/") else None
