@@ -77,7 +77,7 @@ def test_the_walk_finds_every_section():
         "TfdsSource",
         "FolderSplits",
     } <= names
-    single = ("name", "root", "seed", "code")
+    single = ("name", "root", "seed", "keep_runs", "code")
     assert {key for key in fields(Configuration) if key not in single} <= {
         key
         for key, field in fields(Configuration).items()
