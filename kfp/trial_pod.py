@@ -1,4 +1,4 @@
-"""`python -m kfp.trial_pod FOLDER TRIALS`: a pod that does the trials of a search, one by one."""
+"""`python -m kfp.trial_pod FOLDER TRIALS`: one of the pods that do the trials of a search."""
 
 import logging
 import os
@@ -16,11 +16,11 @@ from pipeline.program import LOG_FORMAT
 
 def main(folder: Path, trials: Path) -> None:
     surroundings.pin()
-    number = os.environ[INDEX]
-    handlers = [logging.StreamHandler(), logging.FileHandler(log_of(folder, int(number)))]
+    number = int(os.environ[INDEX])
+    handlers = [logging.StreamHandler(), logging.FileHandler(log_of(folder, number))]
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     threading.Thread(target=end_without_the_step, args=(folder,), daemon=True).start()
-    serve(trials / number)
+    serve(trials)
 
 
 if __name__ == "__main__":

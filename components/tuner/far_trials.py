@@ -1,8 +1,9 @@
 """Several trials at a time, each done by a runner elsewhere that sees the same folder."""
 
+import contextlib
+import itertools
 import pickle
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,20 @@ class RunnersLost(RuntimeError):
 
 
 class FarTrials(Trials):
-    """Leaves trials to `trial_runner`s, one for each place.
+    """Leaves trials to the `trial_runner`s of a folder, however many those are.
 
     Args:
-      at_once: how many places there are.
-      folder: has the folder of each place, named by its number from 0.
+      at_once: how many trials are left at a time.
+      folder: of this search alone; gets a folder for each trial, named by its number.
     """
 
     def __init__(self, at_once: int, folder: Path):
         super().__init__(at_once)
         self._folder = folder
+        self._numbers = itertools.count()
 
     def _result(self, place: int, attempt: Attempt) -> dict[str, Any]:
-        trial = self._folder / str(place) / uuid.uuid4().hex
+        trial = self._folder / f"{next(self._numbers):08}"
         try:
             # A runner has all of its pod.
             writing.write(trial / TRIAL, pickle.dumps((attempt, 1)))
@@ -44,7 +46,7 @@ class FarTrials(Trials):
                 time.sleep(_LOOK_EVERY)
             return result
         finally:
-            writing.remove(trial)  # A runner that is still at it ends it.
+            _withdraw(trial)
 
     def _check(self) -> None:
         if self._closed:
@@ -52,3 +54,11 @@ class FarTrials(Trials):
         lost = self._folder / LOST
         if lost.exists():
             raise RunnersLost(lost.read_text())
+
+
+def _withdraw(trial: Path) -> None:
+    """Removes a trial; a runner that is still at it ends it."""
+    # On NFS what a runner has open stays. It goes with the folder of all, and fails no search.
+    with contextlib.suppress(OSError):
+        writing.remove(trial / TRIAL)
+        writing.remove(trial)

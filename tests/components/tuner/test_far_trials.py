@@ -1,6 +1,8 @@
 """Trials are left in a folder for runners elsewhere, and their results come back."""
 
 import contextlib
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -14,12 +16,29 @@ from components.tuner.attempt import Attempt
 from components.tuner.far_trials import LOST, FarTrials, RunnersLost
 from components.tuner.trial_files import RESULT, TRIAL
 from failures import Failure, SurroundingsFailure
-from tests.processes import wait_for
+from tests.processes import ROOT, wait_for
 
 REACH = (
     "import pathlib, sys; pathlib.Path(sys.argv[1], 'result.json').write_text('{\"reached\": 0.5}')"
 )
 ATTEMPT = Attempt(None, "validation_loss", "", {})
+# Until its runner ends.
+FOR_EVER = (
+    "import os, pathlib, sys; pathlib.Path(sys.argv[1], f'begun-{os.getppid()}').touch(); "
+    "sys.stdin.read()"
+)
+RUNNER = f"""
+import pathlib, subprocess, sys, types
+from components.tuner import trial_runner
+
+def begin(command, **given):
+    return subprocess.Popen([sys.executable, "-c", {FOR_EVER!r}, command[-1]], **given)
+
+names = {{"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}}
+trial_runner.subprocess = types.SimpleNamespace(Popen=begin, **names)
+trial_runner._LOOK_EVERY = 0.01
+trial_runner.serve(pathlib.Path(sys.argv[1]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +49,7 @@ def _look_often(monkeypatch):
 
 @pytest.fixture
 def runner(tmp_path, monkeypatch):
-    """A function (programs that stand in for trials, in order): starts the runner of place 0."""
+    """A function (programs that stand in for trials, in order, runners): starts these."""
     over, threads, started = threading.Event(), [], []
 
     def glance(seconds):
@@ -39,9 +58,9 @@ def runner(tmp_path, monkeypatch):
 
     def serve():
         with contextlib.suppress(SystemExit):
-            trial_runner.serve(tmp_path / "0")
+            trial_runner.serve(tmp_path)
 
-    def start(*programs):
+    def start(*programs, runners=1):
         left = list(programs)
 
         def begin(command, **given):
@@ -52,8 +71,9 @@ def runner(tmp_path, monkeypatch):
         names = {"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}
         monkeypatch.setattr(trial_runner, "subprocess", SimpleNamespace(Popen=begin, **names))
         monkeypatch.setattr(trial_runner, "time", SimpleNamespace(sleep=glance))
-        threads.append(threading.Thread(target=serve))
-        threads[-1].start()
+        for _ in range(runners):
+            threads.append(threading.Thread(target=serve))
+            threads[-1].start()
         return started
 
     yield start
@@ -64,11 +84,31 @@ def runner(tmp_path, monkeypatch):
 
 @pytest.fixture
 def trials(tmp_path):
-    return FarTrials(1, tmp_path)
+    """Three trials at a time."""
+    return FarTrials(3, tmp_path)
+
+
+@pytest.fixture
+def lose_a_runner(tmp_path):
+    """A function: starts a runner, and kills it in the middle of its trial."""
+
+    def lose():
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER, str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        try:
+            begun = f"*/begun-{process.pid}"
+            wait_for(lambda: list(tmp_path.glob(begun)), processes=[process])
+        finally:
+            process.kill()
+            process.wait()
+
+    return lose
 
 
 def left_in(folder):
-    return list(folder.glob(f"*/*/{TRIAL}"))
+    return list(folder.glob(f"*/{TRIAL}"))
 
 
 def test_the_result_of_a_runner_is_that_of_the_trial(runner, trials, tmp_path):
@@ -90,6 +130,56 @@ def test_a_trial_whose_disk_is_full_says_that_it_is_not_for_its_values(runner, t
         trials.run(ATTEMPT)
 
 
+def test_the_runners_that_there_are_do_all_trials(runner, trials):
+    runner(REACH, REACH, REACH)
+    with ThreadPoolExecutor() as threads, contextlib.closing(trials):
+        reached = [threads.submit(trials.run, ATTEMPT) for _ in range(3)]
+        assert [one.result(30) for one in reached] == [0.5, 0.5, 0.5]
+
+
+def test_several_runners_do_no_trial_twice(runner, trials):
+    started = runner(*[f"import time; time.sleep(0.2); {REACH}"] * 5, runners=4)
+    with ThreadPoolExecutor() as threads, contextlib.closing(trials):
+        reached = [threads.submit(trials.run, ATTEMPT) for _ in range(3)]
+        assert [one.result(30) for one in reached] == [0.5, 0.5, 0.5]
+    assert len(started) == 3
+
+
+def test_the_trial_of_a_lost_runner_is_done_by_another(runner, trials, lose_a_runner):
+    with ThreadPoolExecutor() as threads, contextlib.closing(trials):
+        reached = threads.submit(trials.run, ATTEMPT)
+        lose_a_runner()
+        lose_a_runner()
+        runner(REACH)
+        assert reached.result(30) == 0.5
+
+
+def test_a_result_that_comes_while_another_runner_tries_the_same_ends_that_attempt(
+    runner, trials, tmp_path
+):
+    started = runner("import time; time.sleep(600)")
+    with ThreadPoolExecutor() as threads, contextlib.closing(trials):
+        reached = threads.submit(trials.run, ATTEMPT)
+        wait_for(lambda: started)
+        [left] = left_in(tmp_path)
+        left.with_name(RESULT).write_text('{"reached": 0.5}')  # of who has lost the lock
+        assert reached.result(30) == 0.5
+    wait_for(lambda: started[0].poll() is not None)
+
+
+def test_a_folder_that_cannot_be_removed_yet_disturbs_nobody(runner, trials, tmp_path, monkeypatch):
+    def removed(path):
+        if path.is_dir():  # In which a runner on NFS has a file open.
+            raise OSError(errno.ENOTEMPTY, "Directory not empty", path)
+        path.unlink()
+
+    monkeypatch.setattr(far_trials.writing, "remove", removed)
+    started = runner(REACH, REACH)
+    assert [trials.run(ATTEMPT), trials.run(ATTEMPT)] == [0.5, 0.5]
+    assert len(started) == 2
+    assert left_in(tmp_path) == []
+
+
 def test_a_runner_that_starts_again_does_the_trial_that_a_lost_one_was_at(runner, trials, tmp_path):
     with ThreadPoolExecutor() as threads:
         reached = threads.submit(trials.run, ATTEMPT)
@@ -107,7 +197,7 @@ def test_a_search_that_ends_ends_the_trial_of_its_runner(runner, trials, tmp_pat
         with pytest.raises(Failure, match="the search was ended"):
             reached.result(60)
     wait_for(lambda: started[0].poll() is not None)
-    assert not list(tmp_path.glob(f"*/*/{RESULT}"))
+    assert not list(tmp_path.glob(f"*/{RESULT}"))
 
 
 def test_without_runners_the_search_ends(trials, tmp_path):
