@@ -28,6 +28,7 @@ from pipeline.code_fingerprint import CODE
 from pipeline.program import uncollected
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
+from settings.tuner import Tuner
 from settings.workers import Workers
 
 COMMAND = ["python", "-m", "kfp.entrypoint"]
@@ -58,7 +59,7 @@ def compile_package(configuration, output):
         parameters,
         origin_variable(there),
         workers=there.training,
-        trials=there.tuner.parallel_trials if there.tuner else 1,
+        tuner=there.tuner,
         beam=beam_arguments(there.beam),
     )
     return write_package(documents, Path(output))
@@ -70,7 +71,7 @@ def compile_pipeline(
     parameters: Sequence[RunParameter] = (),
     environment=None,
     workers: Workers | None = None,
-    trials: int = 1,
+    tuner: Tuner | None = None,
     beam: Sequence[str] = (),
 ):
     """The documents of a TFX pipeline's package: [pipeline spec, platform spec or nothing].
@@ -80,7 +81,7 @@ def compile_pipeline(
       environment: {variable: value} for the step that pushes.
       workers: how many pods do the work of Trainer, and how often one may be lost; None for the
         step's own.
-      trials: how many the Tuner runs at a time.
+      tuner: the section of the Tuner; None for no pods beside it.
       beam: Beam's arguments, for the steps that work on it.
 
     Raises:
@@ -111,8 +112,8 @@ def compile_pipeline(
                 given |= environment or {}
             if name == worker_job.STEP:
                 given, step = _beside_trainer(step, kubeflow, workers or Workers())
-            if name == trial_job.STEP and kubeflow.trial_pods and trials > 1:
-                given, step = _beside_tuner(step, kubeflow, workers or Workers(), trials)
+            if name == trial_job.STEP and kubeflow.trial_pods and _runs_several(tuner):
+                given, step = _beside_tuner(step, kubeflow, workers or Workers(), tuner)
             executor["container"]["args"] += _state_of_files(component)
             _finish_container(executor["container"], name, step, kubeflow, given)
             steps[_EXECUTOR.format(name)] = step
@@ -225,10 +226,14 @@ def _beside_trainer(trainer, kubeflow, workers):
     return {}, trainer
 
 
-def _beside_tuner(tuner, kubeflow, workers, trials):
-    image = _image(tuner, kubeflow)
-    job = trial_job.template(kubeflow, trials, workers.worker_restarts, image, _ENVIRONMENT)
-    return trial_job.variable(job), waiting(kubeflow, tuner)
+def _runs_several(tuner):
+    return tuner is not None and tuner.parallel_trials > 1
+
+
+def _beside_tuner(step, kubeflow, workers, tuner):
+    image = _image(step, kubeflow)
+    job = trial_job.template(kubeflow, tuner, workers.worker_restarts, image, _ENVIRONMENT)
+    return trial_job.variable(job), waiting(kubeflow, step)
 
 
 def _image(step, kubeflow):

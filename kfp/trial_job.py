@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping
 
+from components.tuner.starts import MOST_LOST
 from files.strict_json import text_of
 from kfp import indexed_job
 from kfp.entrypoint import TRIALS
 from settings.kubeflow import Kubeflow
+from settings.tuner import Tuner
 
 STEP = "Tuner"
 
 
 def template(
-    kubeflow: Kubeflow, count: int, restarts: int, image: str, environment: Mapping[str, str]
+    kubeflow: Kubeflow, tuner: Tuner, restarts: int, image: str, environment: Mapping[str, str]
 ) -> dict[str, dict]:
     """{"job": …}, complete but for what `named` adds.
 
     Args:
-      count: how many trials run at a time.
-      restarts: how often a pod may be lost.
+      restarts: how often a pod may be lost beyond what trials may cost.
       image: with a tag.
       environment: of every step; the step's own variables are added.
 
@@ -27,7 +28,10 @@ def template(
     step = kubeflow.step(STEP)
     indexed_job.check_shared(kubeflow, {STEP: step}, "kubeflow.trial_pods")
     program = indexed_job.Program(image, ["python", "-m", "kfp.trial_pod"], environment)
-    return {"job": indexed_job.job_of(kubeflow, step, program, count, restarts)}
+    # Each trial may take its pod along before it counts as failed, and all trials the same one's.
+    restarts += MOST_LOST * tuner.trials
+    job = indexed_job.job_of(kubeflow, step, program, tuner.parallel_trials, restarts)
+    return {"job": job}
 
 
 def named(

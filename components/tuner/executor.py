@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from components.tuner.known_trials import KnownTrials
 from components.tuner.reading import TRIALS, Trial, read_trials
 from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions
+from components.tuner.starts import STARTS, TOO_OFTEN, counted, lost_too_often
 from components.tuner.trial import objective_of
+from components.tuner.trial_files import process_lost
 from components.tuner.trials import Trials
 from failures import Failure
 from files import writing
@@ -56,6 +58,8 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
 
     trials = _trials(tuner.parallel_trials)
     train_one = trials.run if tuner.parallel_trials > 1 else objective_of
+    # What kills the search kills no trial of a runner, which counts by itself.
+    begun = contextlib.nullcontext if isinstance(trials, FarTrials) else _begun
 
     known = KnownTrials.beside(job.checkpoint_dir)
 
@@ -64,9 +68,10 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
         history = known.recall(varied, log, values)
         reached = history and getattr(history.best, tuner.objective)
         if reached is None:
-            reached = train_one(
-                Attempt(varied, tuner.objective, log, values, tuner.stop_poor_after)
-            )
+            with begun(os.path.join(folder, STARTS, trial)):
+                reached = train_one(
+                    Attempt(varied, tuner.objective, log, values, tuner.stop_poor_after)
+                )
             known.keep(varied, log)
         return reached
 
@@ -92,6 +97,19 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
 def _trials(at_once: int) -> Trials:
     runners = os.environ.get(RUNNERS)
     return FarTrials(at_once, Path(runners)) if runners else Trials(at_once)
+
+
+@contextlib.contextmanager
+def _begun(starts: str) -> Iterator[None]:
+    """Counts a start of a trial in the file `starts`.
+
+    Raises:
+      Failure: the search was killed at this trial too often.
+    """
+    if lost_too_often(starts):
+        raise Failure(process_lost(f"the search around it {TOO_OFTEN}")["failure"])
+    with counted(starts):
+        yield
 
 
 def _of_how_many(found, histories: Sequence[History]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from components.child_environment import child_environment, last_words, project_on_path
+from components.tuner.starts import STARTS, TOO_OFTEN, counted, lost_too_often
 from components.tuner.trial_files import RESULT, TRIAL, lock_of, process_lost, read_result
 from files import writing
 from files.locks import InUse, hold
@@ -42,7 +43,12 @@ def _is_wanted(trial: Path) -> bool:
 
 
 def _do(trial: Path, lock: BinaryIO) -> None:
-    lost = _train(trial, lock)
+    starts = trial / STARTS
+    if lost_too_often(starts):
+        lost = f"its pod {TOO_OFTEN}"
+    else:
+        with counted(starts):
+            lost = _train(trial, lock)
     if _is_wanted(trial):
         writing.write(trial / RESULT, text_of(process_lost(lost)))
 

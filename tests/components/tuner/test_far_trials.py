@@ -204,3 +204,16 @@ def test_without_runners_the_search_ends(trials, tmp_path):
     (tmp_path / LOST).write_text("the Job failed: its pods were lost too often")
     with pytest.raises(RunnersLost, match="lost too often"):
         trials.run(ATTEMPT)
+
+
+@pytest.mark.slow
+def test_a_trial_with_which_three_pods_were_lost_counts_as_failed(runner, trials, lose_a_runner):
+    with ThreadPoolExecutor() as threads, contextlib.closing(trials):
+        lost = threads.submit(trials.run, ATTEMPT)
+        for _ in range(3):
+            lose_a_runner()
+        started = runner(REACH)
+        with pytest.raises(Failure, match=r"^Tuner: .* \(its pod was lost three times, perhaps"):
+            lost.result(30)
+        assert not started
+        assert trials.run(ATTEMPT) == 0.5

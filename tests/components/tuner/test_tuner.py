@@ -1,9 +1,11 @@
 """Tuner: a search with Trainer's own training, and Trainer with what it found."""
 
+import contextlib
 import json
 import logging
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.trainer.hyperparameters import read_best
-from components.tuner import trials
+from components.tuner import executor, trials
 from components.tuner.reading import read_trials
 from failures import Failure, SurroundingsFailure
 from tests.processes import forking
@@ -178,6 +180,60 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_running(search_in, foun
     logs = Path(again["tuner_results"][0].uri, "trials")
     assert sorted(file.parent.name for file in logs.rglob("history.json")) == ["0", "1"]
     assert len(list(logs.glob("1/train/events*"))) == 1
+
+
+@pytest.fixture
+def kill_in_the_first_trial(search_in, monkeypatch):
+    """A function: leaves a search as a kill does in its first trial, with nothing tidied up."""
+    over, threads = threading.Event(), []
+
+    def kill(**keys):
+        begun = threading.Event()
+
+        def train(attempt):
+            begun.set()
+            over.wait()
+            raise Killed
+
+        def search():
+            with contextlib.suppress(Killed):
+                search_in(**keys)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(executor, "objective_of", train)
+            threads.append(threading.Thread(target=search))
+            threads[-1].start()
+            assert begun.wait(60)
+
+    yield kill
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_trial_at_which_the_search_was_killed_three_times_counts_as_failed(
+    search_in, kill_in_the_first_trial, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO, "steadyfeed.progress")
+    for _ in range(3):
+        kill_in_the_first_trial(checkpoint_dir=tmp_path / "checkpoints")
+    [found] = search_in(checkpoint_dir=tmp_path / "checkpoints")["tuner_results"]
+    lost = "failed: Tuner: its process ended before the training did (the search around it was lost"
+    assert any(lost in line for line in caplog.messages)
+    assert found.get_string_custom_property("summary").endswith("the best of 1 trial; 1 failed")
+
+
+def test_a_search_that_was_interrupted_is_not_counted_as_lost(search_in, tmp_path, monkeypatch):
+    def interrupted(attempt):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(executor, "objective_of", interrupted)
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                search_in(checkpoint_dir=tmp_path / "checkpoints")
+    [found] = search_in(checkpoint_dir=tmp_path / "checkpoints")["tuner_results"]
+    assert found.get_string_custom_property("summary").endswith("the best of 2 trials")
 
 
 @pytest.mark.slow
