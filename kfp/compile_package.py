@@ -233,7 +233,8 @@ def _runs_several(tuner):
 def _beside_tuner(step, kubeflow, workers, tuner):
     image = _image(step, kubeflow)
     job = trial_job.template(kubeflow, tuner, workers.worker_restarts, image, _ENVIRONMENT)
-    return trial_job.variable(job), waiting(kubeflow, step)
+    # The search itself asks a bucket which version of the weights it has.
+    return trial_job.variable(job), waiting(kubeflow, step, "secrets", "environment")
 
 
 def _image(step, kubeflow):

@@ -145,9 +145,13 @@ def check_shared(kubeflow: Kubeflow, steps: Mapping[str, Step], key: str) -> Non
     )
 
 
-def waiting(kubeflow: Kubeflow, step: Step) -> Step:
-    """What a step itself gets, which creates the Job and waits: its files and code, and no GPU."""
-    kept = ("image", "pull_policy", "volumes", "retries", "retry_after_seconds", "cache")
+def waiting(kubeflow: Kubeflow, step: Step, *also: str) -> Step:
+    """What a step itself gets, which creates the Job and waits: its files and code, and no GPU.
+
+    Args:
+      also: further fields of `step` that its own pod keeps.
+    """
+    kept = ("image", "pull_policy", "volumes", "retries", "retry_after_seconds", "cache", *also)
     return kubeflow.every_step.model_copy(update={name: getattr(step, name) for name in kept})
 
 

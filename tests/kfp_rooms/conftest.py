@@ -46,18 +46,25 @@ def toy_package(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def package_with_pods(tmp_path_factory):
-    """The spec of a package of digits whose Trainer has a data service and whose Tuner has pods."""
+    """A package of digits whose Trainer has a data service and whose Tuner has pods.
+
+    As read_package gives it: (spec, Kubernetes' fields by executor).
+    """
     from kfp.compile_package import compile_package
     from kfp.package_rules import read_package
     from settings.reading import load
 
     step = {"gpu": 1, "volumes": [{"claim": "shared", "mount_path": "/work"}]}
+    credentials = {
+        "secrets": [{"secret": "bucket", "key": "token", "variable": "TOKEN"}],
+        "environment": {"AWS_REGION": "eu-central-1"},
+    }
     kubeflow = {
         "work_dir": "/work/steadyfeed",
         "data_service_workers": 3,
         "trial_pods": True,
         "every_step": {"cpu": "1", "memory": "4Gi"},
-        "steps": {"Trainer": step, "Tuner": step, "DataService": {"cpu": "16"}},
+        "steps": {"Trainer": step, "Tuner": step | credentials, "DataService": {"cpu": "16"}},
     }
     tuner = {
         "trials": 8,
@@ -71,5 +78,4 @@ def package_with_pods(tmp_path_factory):
     ]
     words.append("training.input.data_service=grpc://localhost:5050")
     file = tmp_path_factory.mktemp("pods") / "digits.yaml"
-    spec, _ = read_package(compile_package(load("configs/digits.yaml", words), file))
-    return spec
+    return read_package(compile_package(load("configs/digits.yaml", words), file))

@@ -132,7 +132,7 @@ def test_a_service_at_the_same_path_of_another_volume_is_refused():
 def test_the_package_has_the_service_in_the_trainers_step_which_keeps_its_gpu(
     package_with_pods,
 ):
-    executors = package_with_pods["deploymentSpec"]["executors"]
+    executors = package_with_pods[0]["deploymentSpec"]["executors"]
     container = executors["Trainer_executor"]["container"]
     assert container["image"].endswith("-gpu")
     assert container["resources"]["accelerator"]["resourceCount"] == "1"
@@ -150,4 +150,4 @@ def test_the_package_has_the_service_in_the_trainers_step_which_keeps_its_gpu(
 def test_the_address_of_this_machines_service_does_not_travel_with_the_package(
     package_with_pods,
 ):
-    assert "localhost:5050" not in json.dumps(package_with_pods["root"]["dag"])
+    assert "localhost:5050" not in json.dumps(package_with_pods[0]["root"]["dag"])

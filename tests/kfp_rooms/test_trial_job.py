@@ -47,7 +47,7 @@ def test_trials_that_take_their_pod_along_do_not_use_up_its_restarts():
 
 
 def test_the_tuners_step_has_the_job_and_itself_no_gpu(package_with_pods):
-    executors = package_with_pods["deploymentSpec"]["executors"]
+    executors = package_with_pods[0]["deploymentSpec"]["executors"]
     container = executors["Tuner_executor"]["container"]
     assert container["resources"] == {"resourceCpuLimit": "1", "resourceMemoryLimit": "4Gi"}
     assert not container["image"].endswith("-gpu")
@@ -56,3 +56,11 @@ def test_the_tuners_step_has_the_job_and_itself_no_gpu(package_with_pods):
     assert [name for name, one in executors.items() if TRIALS in json.dumps(one)] == [
         "Tuner_executor"
     ]
+
+
+def test_the_search_in_the_step_has_the_credentials_of_its_trials(package_with_pods):
+    spec, kubernetes = package_with_pods
+    [secret] = kubernetes["Tuner_executor"]["secretAsEnv"]
+    assert secret["keyToEnv"] == [{"secretKey": "token", "envVar": "TOKEN"}]
+    container = spec["deploymentSpec"]["executors"]["Tuner_executor"]["container"]
+    assert {"name": "AWS_REGION", "value": "eu-central-1"} in container["env"]
