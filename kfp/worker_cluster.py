@@ -1,6 +1,7 @@
 """Runs Jobs through Kubernetes' API, as the step's own service account."""
 
 import contextlib
+import copy
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from failures import Failure
-from kfp.cluster_apis import NAMESPACE_FILE, PASSING
+from kfp.cluster_apis import NAMESPACE_FILE, PASSING, TOKEN_FILE, account_of
 from kfp.indexed_job import QUEUE
 
 _LOOK_EVERY = 5.0  # seconds
@@ -33,11 +34,13 @@ class Cluster:
 
     Args:
       api: a kubernetes.client.ApiClient.
+      account: the service account of pods for which nothing else names one; None for the
+        namespace's `default`.
     """
 
-    def __init__(self, api: client.ApiClient, namespace: str):
+    def __init__(self, api: client.ApiClient, namespace: str, account: str | None = None):
         self._jobs, self._core = client.BatchV1Api(api), client.CoreV1Api(api)
-        self._namespace = namespace
+        self._namespace, self._account = namespace, account
         self._create = {
             "Service": self._core.create_namespaced_service,
             "Job": self._jobs.create_namespaced_job,
@@ -45,10 +48,15 @@ class Cluster:
 
     @classmethod
     def of_this_pod(cls) -> "Cluster":
-        """Raises Failure outside of a pod."""
+        """This pod's namespace, in which further pods run as the account that this one has.
+
+        Raises:
+          Failure: this is no pod.
+        """
         try:
             config.load_incluster_config()
-            return cls(client.ApiClient(), NAMESPACE_FILE.read_text().strip())
+            namespace, token = NAMESPACE_FILE.read_text().strip(), TOKEN_FILE.read_text().strip()
+            return cls(client.ApiClient(), namespace, account_of(token))
         except (config.ConfigException, OSError) as error:
             raise Failure(
                 f"This step makes pods and cannot reach Kubernetes' API ({error}). Give its own "
@@ -91,7 +99,7 @@ class Cluster:
         try:
             # The Service first, as pods look for its names.
             for document in sorted(objects.values(), key=lambda one: one["kind"] == "Job"):
-                self._call(self._create[document["kind"]], document)
+                self._call(self._create[document["kind"]], self._with_account(document))
             yield
         finally:
             try:
@@ -114,6 +122,13 @@ class Cluster:
             why = met["Failed"]
             raise Failure(f"the Job {name} failed: {why.get('reason')}: {why.get('message')}")
         return None if "Complete" in met else _state(job, status)
+
+    def _with_account(self, document: Mapping) -> dict:
+        """The object; its pods have an account, with the rights and image pull secrets of that."""
+        made = copy.deepcopy(dict(document))
+        if self._account and made["kind"] == "Job":
+            made["spec"]["template"]["spec"].setdefault("serviceAccountName", self._account)
+        return made
 
     def _delete(self, objects: Mapping[str, dict], wait: bool = True) -> None:
         """Deletes the Service, and the Jobs with their pods."""

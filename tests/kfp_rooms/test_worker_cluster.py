@@ -1,5 +1,6 @@
 """A step runs its Job through Kubernetes' API, and leaves nothing of it behind."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from kubernetes import client
 
 from failures import Failure
+from files.strict_json import text_of
 from kfp import worker, worker_cluster
 from kfp.shared_folder import still_here
 from kfp.worker_cluster import Cluster
@@ -165,6 +167,54 @@ def test_a_job_that_someone_deletes_is_reported(cluster, server, objects):
 def test_outside_of_a_pod_there_is_no_api_to_ask():
     with pytest.raises(Failure, match=r"^This step makes pods and cannot reach Kubernetes"):
         Cluster.of_this_pod()
+
+
+def token(**claims):
+    """A JSON Web Token, as Kubernetes puts it into a pod."""
+    parts = (text_of(part).encode() for part in ({"alg": "RS256"}, claims))
+    head, body = (base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return f"{head}.{body}.c2lnbmF0dXJl"
+
+
+@pytest.fixture
+def in_a_pod(server, monkeypatch, tmp_path):
+    """A function (the token of this pod): the cluster as the pod finds it."""
+
+    def found(written):
+        namespace, file = tmp_path / "namespace", tmp_path / "token"
+        namespace.write_text("kubeflow\n")
+        file.write_text(written)
+        monkeypatch.setattr(worker_cluster, "NAMESPACE_FILE", namespace)
+        monkeypatch.setattr(worker_cluster, "TOKEN_FILE", file)
+        here = client.Configuration(host=server.url)
+        monkeypatch.setattr(client.Configuration, "_default", here)
+        monkeypatch.setattr(worker_cluster.config, "load_incluster_config", lambda: None)
+        monkeypatch.setattr(worker_cluster, "_LOOK_EVERY", 0.02)
+        return Cluster.of_this_pod()
+
+    return found
+
+
+def accounts(server):
+    jobs = [one for one in server.created if one["kind"] == "Job"]
+    return [job["spec"]["template"]["spec"].get("serviceAccountName") for job in jobs]
+
+
+def test_pods_run_as_the_account_of_the_step(in_a_pod, server, objects):
+    step = in_a_pod(token(sub="system:serviceaccount:kubeflow:pipeline-runner"))
+    step.run(objects(WELL))
+    named = objects(WELL)
+    named["job"]["spec"]["template"]["spec"]["serviceAccountName"] = "trainer"
+    step.run(named)
+    assert accounts(server) == ["pipeline-runner", "trainer"]
+
+
+@pytest.mark.parametrize("given", ["", "opaque", "a.b.c", token(), token(sub="admin")])
+def test_a_token_that_names_no_account_leaves_the_pods_the_default_one(
+    in_a_pod, server, objects, given
+):
+    in_a_pod(given).run(objects(WELL))
+    assert accounts(server) == [None]
 
 
 SILENT = """
