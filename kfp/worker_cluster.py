@@ -164,10 +164,11 @@ class Cluster:
             except ApiException as error:
                 if error.status == 404 and not isinstance(about, dict):
                     return None
-                if error.status == 409 and repeated:
+                said = _status_of(error)
+                if repeated and said.get("reason") == "AlreadyExists":
                     return {}  # The call before had its effect, though its answer was lost.
-                if error.status not in PASSING or monotonic() > until:
-                    raise Failure(_refusal(method, error)) from None
+                if not _is_passing(error, said) or monotonic() > until:
+                    raise Failure(_refusal(method, error, said)) from None
             except urllib3.exceptions.HTTPError as error:
                 if monotonic() > until:
                     raise Failure(
@@ -183,12 +184,22 @@ def names_of(objects: Mapping[str, dict], kind: str) -> list[str]:
     return [one["metadata"]["name"] for one in objects.values() if one["kind"] == kind]
 
 
-def _refusal(method: Callable, error: ApiException) -> str:
+def _status_of(error: ApiException) -> dict:
+    """The Status object of an answer; without a message of its own, HTTP's."""
     try:
-        message = json.loads(error.body)["message"]
-    except (TypeError, ValueError, KeyError):
-        message = str(error.reason)
-    hint = ""
+        return {"message": str(error.reason), **json.loads(error.body)}
+    except (TypeError, ValueError):
+        return {"message": str(error.reason)}
+
+
+def _is_passing(error: ApiException, said: Mapping) -> bool:
+    # Of objects that are created at once, one loses the race for the ResourceQuota's counts.
+    lost_a_race = error.status == 409 and "resourcequotas" in said["message"]
+    return error.status in PASSING or lost_a_race
+
+
+def _refusal(method: Callable, error: ApiException, said: Mapping) -> str:
+    message, hint = said["message"], ""
     if error.status in (401, 403) and "exceeded quota" not in message:
         hint = " `kubectl apply -k kfp/manifests` gives the steps' account the right to."
     return f"Kubernetes refuses {method.__name__} ({error.status}: {message}).{hint}"

@@ -26,9 +26,9 @@ _PATH = re.compile(r"/(?:api/v1|apis/batch/v1)/namespaces/([^/]+)/(jobs|services
 
 
 class Refused(Exception):
-    def __init__(self, status, message):
+    def __init__(self, status, message, reason=""):
         super().__init__(message)
-        self.status = status
+        self.status, self.reason = status, reason
 
 
 def _names_of_pods(job):
@@ -98,7 +98,7 @@ class KubernetesServer:
             raise Refused(422, "; ".join(wrong))
         name = body["metadata"]["name"]
         if (kind, name) in self.objects:
-            raise Refused(409, f'{kind} "{name}" already exists')
+            raise Refused(409, f'{kind} "{name}" already exists', "AlreadyExists")
         self.created.append(body)
         made = self.objects[kind, name] = json.loads(json.dumps(body)) | {"status": {}}
         if kind == "jobs":
@@ -199,7 +199,8 @@ class KubernetesServer:
                     body = json.loads(content) if content else None
                     status, answer = 200, server._answer(self.command, kind, name, body)
                 except Refused as error:
-                    status, answer = error.status, {"kind": "Status", "message": str(error)}
+                    status = error.status
+                    answer = {"kind": "Status", "message": str(error), "reason": error.reason}
                 text = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")

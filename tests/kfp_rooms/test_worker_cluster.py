@@ -126,6 +126,50 @@ def test_an_api_that_is_away_for_a_while_is_waited_for(cluster, server, objects)
     assert server.objects == {}
 
 
+def test_a_race_for_a_quota_is_run_again(cluster, server, objects):
+    message = (
+        'Operation cannot be fulfilled on resourcequotas "gpus": the object has been modified; '
+        "please apply your changes to the latest version and try again"
+    )
+    answers = iter([Refused(503, "busy"), Refused(409, message, "Conflict")])
+
+    def fail(method, kind):
+        if (method, kind) == ("POST", "jobs") and (refused := next(answers, None)):
+            raise refused
+
+    server.before = fail
+    cluster.run(objects(WELL))
+    assert sorted(server.starts) == ["0", "1"]
+    assert server.objects == {}
+
+
+def test_a_job_whose_creation_was_answered_too_late_is_not_made_twice(cluster, server, objects):
+    made = objects(WELL)
+    late = iter([503])
+
+    def fail(method, kind):
+        if (method, kind) == ("POST", "jobs") and (status := next(late, None)):
+            server._answer("POST", "jobs", None, made["job"])
+            raise Refused(status, "the server was too slow")
+
+    server.before = fail
+    cluster.run(made)
+    assert sorted(server.starts) == ["0", "1"]
+    assert server.objects == {}
+
+
+def test_another_conflict_is_reported(cluster, server, objects):
+    answers = iter([Refused(503, "busy"), Refused(409, "the namespace is terminating", "Conflict")])
+
+    def refuse(method, kind):
+        if (method, kind) == ("POST", "jobs") and (refused := next(answers, None)):
+            raise refused
+
+    server.before = refuse
+    with pytest.raises(Failure, match=r"create_namespaced_job .409: the namespace is terminating"):
+        cluster.run(objects(WELL))
+
+
 def test_an_account_without_the_right_is_told_how_to_get_it(cluster, server, objects):
     def refuse(method, kind):
         if (method, kind) == ("POST", "jobs"):
