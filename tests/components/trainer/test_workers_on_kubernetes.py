@@ -209,7 +209,8 @@ if os.environ["JOB_COMPLETION_INDEX"] == "1" and not begun.exists():
     sys.stdin.read()
 while not begun.exists() and time.monotonic() < until:
     time.sleep(0.02)
-(trial / "result.json").write_text('{"reached": %s}' % (0.5 - int(trial.name) / 4))
+(trial / "written").write_text('{"reached": %s}' % (0.5 - int(trial.name) / 4))
+(trial / "written").rename(trial / "result.json")
 """
 POD = f"""
 import pathlib, subprocess, sys, types

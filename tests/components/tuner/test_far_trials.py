@@ -16,10 +16,12 @@ from components.tuner.attempt import Attempt
 from components.tuner.far_trials import LOST, FarTrials, RunnersLost
 from components.tuner.trial_files import RESULT, TRIAL
 from failures import Failure, SurroundingsFailure
+from files import writing
 from tests.processes import ROOT, wait_for
 
 REACH = (
-    "import pathlib, sys; pathlib.Path(sys.argv[1], 'result.json').write_text('{\"reached\": 0.5}')"
+    "import pathlib, sys; written = pathlib.Path(sys.argv[1], 'written'); "
+    "written.write_text('{\"reached\": 0.5}'); written.rename(written.with_name('result.json'))"
 )
 ATTEMPT = Attempt(None, "validation_loss", "", {})
 # Until its runner ends.
@@ -162,7 +164,7 @@ def test_a_result_that_comes_while_another_runner_tries_the_same_ends_that_attem
         reached = threads.submit(trials.run, ATTEMPT)
         wait_for(lambda: started)
         [left] = left_in(tmp_path)
-        left.with_name(RESULT).write_text('{"reached": 0.5}')  # of who has lost the lock
+        writing.write(left.with_name(RESULT), '{"reached": 0.5}')  # by who has lost the lock
         assert reached.result(30) == 0.5
     wait_for(lambda: started[0].poll() is not None)
 
