@@ -68,15 +68,15 @@ def execute(
     if input_report:
         _write_report(input_report, model_run, checkpoints)
     calibration = _export(trained, job, graph, model, model_run)
-    if trained.devices.workers > 1:
-        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
-    checkpoints.remove()
     part = training_of(job.features.task)
     _describe_model(trained, part, model)
     _describe_run(trained, calibration, part, model_run)
     if best:
         content = text_of(best, indent=2, sort_keys=True) + "\n"
         writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
+    if trained.devices.workers > 1:
+        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
+    checkpoints.remove()  # Last: whatever fails before it costs no training.
 
 
 def _export(

@@ -85,13 +85,13 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     histories = [trial.history for trial in read_trials(Path(folder))]
     write_best_hyperparameters(found, {"best_hyperparameters": [best], "tuner_results": [results]})
     writing.copy_files(logs, os.path.join(results.uri, TRIALS), files_below(logs))
-    writing.remove(folder)
     [trial] = found.oracle.get_best_trials(1)
     values = hyperparameters.tunable(trial.hyperparameters.values)
     best.set_string_custom_property("summary", in_words(values))
     best.set_float_custom_property(tuner.objective, trial.score)
     summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found, histories)}"
     results.set_string_custom_property("summary", summary)
+    writing.remove(folder)
 
 
 def _trials(at_once: int) -> Trials:

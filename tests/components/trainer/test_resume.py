@@ -10,11 +10,12 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tfx.types import standard_artifacts
 
 from components.trainer.checkpoints import Checkpoint, Checkpoints, fingerprint
 from failures import Failure
 from tests.components.trainer import trainer_process
-from tests.components.trainer.conftest import LINEAR, transform_digits
+from tests.components.trainer.conftest import LINEAR, artifact, transform_digits
 from tests.processes import start, wait_for
 
 TOLERANCE = 1e-4  # relative, of every loss and accuracy
@@ -162,6 +163,23 @@ def test_a_training_that_waits_in_the_rest_of_its_last_epoch_fails_and_keeps_its
         train_in("resumed", input_report=strict, **keys)
     [kept] = folder.iterdir()
     assert Checkpoints(str(kept), None, 1).read().step == 70
+
+
+@pytest.mark.slow
+def test_a_training_whose_last_file_cannot_be_written_is_not_done_again(digits, train_in, tmp_path):
+    searched = tmp_path / "searched"
+    searched.mkdir()
+    (searched / "best_hyperparameters.txt").write_text('{"values": {"training.epochs": 1}}')
+    inputs = digits.inputs
+    inputs["hyperparameters"] = [artifact(standard_artifacts.HyperParameters, searched)]
+    keys = {"model": LINEAR, "checkpoint_every_steps": 15, "checkpoint_dir": tmp_path / "kept"}
+    (tmp_path / "failed" / "model_run" / "hyperparameters.json").mkdir(parents=True)
+    with pytest.raises(Failure, match=r"hyperparameters\.json cannot be written"):
+        train_in("failed", inputs, **keys)
+    again = train_in("again", inputs, **keys)
+    assert again.history["resumed_at_step"] == 15
+    assert (tmp_path / "again" / "model_run" / "hyperparameters.json").exists()
+    assert not list((tmp_path / "kept").iterdir())
 
 
 def checkpoint(step=7) -> Checkpoint:
