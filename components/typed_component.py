@@ -12,8 +12,8 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 
 from settings.section import Section
 
-_ENGINE, _RUN_ID = "engine", "run_id"
-_FROM_EXECUTOR = {_ENGINE, _RUN_ID}
+_ENGINE, _RUN_ID, _ATTEMPTS_OF = "engine", "run_id", "attempts_of"
+_FROM_EXECUTOR = {_ENGINE, _RUN_ID, _ATTEMPTS_OF}
 
 
 def component(function: Callable[..., None] | None = None, /, *, check=None, driver=None):
@@ -29,7 +29,8 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
     Args:
       function: every parameter annotated: InputArtifact, OutputArtifact, Parameter or a Section.
         Beside these it may take `engine`, on which it works where the runner asks for one, as
-        `engine.run_shards` does, else None; and `run_id`, "" where unknown.
+        `engine.run_shards` does, else None; `run_id`, "" where unknown; and `attempts_of`, which
+        names the step for all attempts at it, "" where an execution that ends is never repeated.
       check: called with the sections that it takes, by name, when the component is made; it raises
         a Failure.
       driver: the component's driver, such as a CacheDriver.
@@ -80,6 +81,7 @@ def _informed(executor, wanted: Collection[str]) -> executor_spec.ExecutorSpec:
         known = {
             _ENGINE: getattr(self, _ENGINE, None),
             _RUN_ID: getattr(context, "pipeline_run_id", None) or "",
+            _ATTEMPTS_OF: getattr(context, _ATTEMPTS_OF, ""),
         }
         self._FUNCTION = functools.partial(self._FUNCTION, **{name: known[name] for name in wanted})
 

@@ -23,7 +23,7 @@ import traceback
 from failures import ConfigurationError, Failure, component_failed
 from files import writing
 from files.strict_json import text_of
-from kfp.launcher_paths import local_path
+from kfp.launcher_paths import local_path, step_address
 from kfp.run_facts import take_run_facts, take_run_values
 from kfp.run_origin import origin_in, with_run_values
 from kfp.run_parameters import replace_keys
@@ -132,7 +132,7 @@ def run(executor, executor_input, inputs_spec, beam_args):
     origin = with_run_values(origin_in(os.environ), values)
     if facts or origin:
         _describe(input_dict, inputs["artifacts"], origin | facts)
-    made = _make_executor(executor_class, beam_args, tempfile.mkdtemp(), facts.get("run"))
+    made = _make_executor(executor_class, beam_args, facts.get("run"), step_address(executor_input))
     _check(made.Do(input_dict, output_dict, exec_properties))
     for key, artifacts in output_dict.items():
         # A typed component puts copies of the artifacts in their place.
@@ -186,7 +186,7 @@ def _describe(input_dict, records, facts):
                 artifact.set_string_custom_property(name, text)
 
 
-def _make_executor(executor_class, beam_args, temporary, run_id):
+def _make_executor(executor_class, beam_args, run_id, attempts_of):
     from tfx.dsl.components.base import base_beam_executor, base_executor
 
     if issubclass(executor_class, base_beam_executor.BaseBeamExecutor):
@@ -194,14 +194,16 @@ def _make_executor(executor_class, beam_args, temporary, run_id):
         beam_args = [*beam_args, *json.loads(os.environ.get(BEAM, "[]"))]
     else:
         context, flags = base_executor.BaseExecutor.Context, "extra_flags"
+    temporary = tempfile.mkdtemp()
     places = {
         "tmp_dir": os.path.join(temporary, "tmp"),
         "stateful_working_dir": os.path.join(temporary, "state"),
         "executor_output_uri": os.path.join(temporary, "executor_output.pb"),
     }
-    return executor_class(
-        context(unique_id="1", pipeline_run_id=run_id, **{flags: beam_args}, **places)
-    )
+    given = context(unique_id="1", pipeline_run_id=run_id, **{flags: beam_args}, **places)
+    # What the executor has made is uploaded after its end: if that fails, the step is repeated.
+    given.attempts_of = attempts_of
+    return executor_class(given)
 
 
 def _check(result):

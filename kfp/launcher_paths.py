@@ -25,5 +25,19 @@ def local_path(uri, root=None):
     return os.path.join(root, _FOLDERS[scheme], rest)
 
 
+def step_address(executor_input):
+    """The run and the task: an output's address ends with <attempt>/<artifact>.
+
+    Args:
+      executor_input: an ExecutorInput as JSON.
+
+    Returns:
+      The same text for all attempts at a step; "" for a step without an output.
+    """
+    made = executor_input.get("outputs", {}).get("artifacts", {}).values()
+    addresses = [record["uri"] for one in made for record in one["artifacts"]]
+    return min((address.rsplit("/", 2)[0] for address in addresses), default="")
+
+
 def is_object_store(uri):
     return uri.partition("://")[0] in _FOLDERS and "://" in uri

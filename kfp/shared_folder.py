@@ -22,7 +22,7 @@ from typing import NamedTuple
 from failures import Failure
 from files import writing
 from kfp.indexed_job import name_of
-from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path
+from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path, step_address
 
 STEP_IS_HERE = "step_is_here"
 _COPIES_AT_ONCE = 16
@@ -41,7 +41,7 @@ class Entered(NamedTuple):
 
 def enter(kind: str, executor_input: Mapping) -> Entered:
     """Copies the inputs of a step into its folder; `kind` of its pods tells steps apart."""
-    name = name_of(kind, _identity(executor_input))
+    name = name_of(kind, step_address(executor_input))
     folder = _folder_of(executor_input, name)
     return Entered(name, folder, _with_inputs_in(folder, executor_input))
 
@@ -62,16 +62,6 @@ def _remove_abandoned(workers: Path) -> None:
             used = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
             if time.time() - used > _KEPT_SECONDS:
                 writing.remove(folder)
-
-
-def _identity(executor_input: Mapping) -> str:
-    """The run and the task, of which an output's address ends with <attempt>/<artifact>."""
-    addresses = sorted(
-        record["uri"].rsplit("/", 2)[0]
-        for made in executor_input["outputs"]["artifacts"].values()
-        for record in made["artifacts"]
-    )
-    return addresses[0]
 
 
 def _with_inputs_in(folder: Path, executor_input: Mapping) -> dict:

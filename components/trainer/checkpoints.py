@@ -24,6 +24,8 @@ from files.strict_json import text_of
 
 # A checkpoint of a large model takes seconds: writing never takes more of the training than this.
 _LARGEST_SHARE = 0.02
+_CHECKPOINT = "checkpoint"  # the file's name
+_STEP_DIGITS = 16
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16  # of each input file, evenly spaced
 # The graph that made the examples names the run's folder. Only the exported model is made of it.
@@ -54,10 +56,19 @@ class Checkpoints:
       folder: for this training only; None keeps no checkpoint.
       every_steps: steps between checkpoints; None goes by time only.
       every_seconds: time between checkpoints, and so the work that a kill may cost.
+      attempts_of: names the step that trains, where it may be attempted again even after the
+        training has ended; "" where it is not.
     """
 
-    def __init__(self, folder: str | None, every_steps: int | None, every_seconds: float):
+    def __init__(
+        self,
+        folder: str | None,
+        every_steps: int | None,
+        every_seconds: float,
+        attempts_of: str = "",
+    ):
         self._folder = folder
+        self._attempts_of = attempts_of
         self._every_steps = every_steps
         self._every_seconds = every_seconds
         self._next = time.monotonic() + every_seconds
@@ -88,13 +99,19 @@ class Checkpoints:
         self._next = ended + max(self._every_seconds, (ended - started) / _LARGEST_SHARE)
 
     def read(self) -> Checkpoint | None:
-        """The last one written; None if there is no usable one."""
-        if self._folder is None or not tf.io.gfile.exists(self._path):
+        """The last one written, also by an earlier attempt that has ended; None if there is no
+        usable one."""
+        if self._folder is None:
             return None
-        with tf.io.gfile.GFile(self._path, "rb") as file:
+        path = self._path
+        if self._attempts_of and not tf.io.gfile.exists(path):
+            path = os.path.join(self._finished, _CHECKPOINT)
+        if not tf.io.gfile.exists(path):
+            return None
+        with tf.io.gfile.GFile(path, "rb") as file:
             digest, content = file.read(_DIGEST_BYTES), file.read()
         if hashlib.sha256(content).digest() != digest:
-            logging.warning("%s is damaged: the training starts from the beginning.", self._path)
+            logging.warning("%s is damaged: the training starts from the beginning.", path)
             return None
         return _from_bytes(content)
 
@@ -114,9 +131,34 @@ class Checkpoints:
         if self._folder is not None:
             writing.remove(self._folder)
 
+    def finish(self) -> None:
+        """Removes what a training has left that has ended, with all its results written.
+
+        What another attempt at the step would go on from is kept for that one alone: others with
+        the same inputs train anew.
+        """
+        if self._folder is None:
+            return
+        try:
+            if self._attempts_of and tf.io.gfile.exists(self._path):
+                writing.make_folder(self._finished)
+                writing.publish(self._path, os.path.join(self._finished, _CHECKPOINT))
+            self.remove()
+        except Exception as error:
+            if not places.is_file_error(error):
+                raise
+            # The results count for more.
+            logging.warning("%s stays for now: %s", self._folder, places.why(error))
+
     @property
     def _path(self) -> str:
-        return os.path.join(self._folder, "checkpoint")
+        return os.path.join(self._folder, _CHECKPOINT)
+
+    @property
+    def _finished(self) -> str:
+        """The folder of a training that has ended, of this step alone."""
+        step = hashlib.sha256(self._attempts_of.encode()).hexdigest()[:_STEP_DIGITS]
+        return f"{self._folder}-{step}"
 
 
 def crossed(every: int, step: int, steps: int) -> bool:

@@ -26,6 +26,7 @@ def Trainer(
     seed: Parameter[int] = 0,
     checkpoint_dir: Parameter[str] = None,
     hyperparameters: InputArtifact[standard_artifacts.HyperParameters] = None,
+    attempts_of: str = "",
 ):
     """Trains a model of images, or of their pixels, and exports it behind its preprocessing.
 
@@ -45,6 +46,7 @@ def Trainer(
       checkpoint_dir: where a killed training finds its checkpoint; None keeps none. The folder must
         outlive the execution, so it is not an artifact.
       hyperparameters: of Tuner; they win over `network`, `training` and `augmentation`.
+      attempts_of: names the step, if its runner may repeat it after the training has ended.
 
     Raises:
       Failure: what the user can fix.
@@ -66,6 +68,7 @@ def Trainer(
         recipe=Recipe(model=network, augmentation=augmentation, training=training),
         seed=seed,
         checkpoint_dir=checkpoint_dir,
+        attempts_of=attempts_of,
     )
     best = read_best(hyperparameters.uri) if hyperparameters else {}
     with own_code.traced_to("Trainer", job.recipe.own_names):

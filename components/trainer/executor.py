@@ -76,7 +76,7 @@ def execute(
         writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
     if trained.devices.workers > 1:
         workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
-    checkpoints.remove()  # Last: whatever fails before it costs no training.
+    checkpoints.finish()  # Last: whatever fails before it costs no training.
 
 
 def _export(

@@ -31,6 +31,7 @@ class TrainingJob:
     recipe: Recipe
     seed: int
     checkpoint_dir: str | None
+    attempts_of: str = ""  # as `Checkpoints` takes it
 
     def varied(self, values: Mapping[str, Any]) -> Self:
         """The job with these values, by configuration key, in its recipe.
@@ -61,6 +62,7 @@ class TrainingJob:
             self.state_folder({}),
             training.checkpoint_every_steps,
             training.checkpoint_every_seconds,
+            self.attempts_of,
         )
 
     def state_folder(self, also: Mapping[str, Any], prefix: str = "") -> str | None:

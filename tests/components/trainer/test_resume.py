@@ -201,6 +201,22 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path):
         assert left.dtype == right.dtype
 
 
+def test_what_a_training_leaves_that_has_ended_is_for_further_attempts_at_its_step_alone(tmp_path):
+    def kept(step: str) -> Checkpoints:
+        return Checkpoints(str(tmp_path / "own"), None, 1, step)
+
+    ended = kept("run-1/Trainer")
+    ended.write(checkpoint(step=9))
+    ended.write_beside("plan.json", {})
+    ended.finish()
+    assert kept("run-1/Trainer").read().step == 9
+    assert kept("run-2/Trainer").read() is None
+    assert kept("").read() is None
+    assert kept("run-1/Trainer").read_beside("plan.json") is None
+    kept("").write(checkpoint(step=3))
+    assert kept("run-1/Trainer").read().step == 3
+
+
 @settings(max_examples=50, deadline=None)
 @given(share=st.floats(0, 0.999))
 def test_a_checkpoint_cut_short_is_never_used(tmp_path_factory, share):

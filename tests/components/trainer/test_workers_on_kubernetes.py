@@ -1,4 +1,4 @@
-"""Steps on Kubeflow that have pods beside them go on when some of those are lost."""
+"""Steps on Kubeflow go on when they, or pods beside them, are lost."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from kfp.worker_cluster import Cluster
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
 from settings.tuner import Tuner
-from tests.components.trainer.conftest import ONE_BLOCK
+from tests.components.trainer.conftest import LINEAR, ONE_BLOCK
 from tests.kubernetes_server import KubernetesServer
 from tests.processes import find_server, wait_for
 
@@ -74,10 +74,18 @@ def containers(tmp_path_factory):
     return {step: executors[f"{step}_executor"]["container"] for step in steps}
 
 
+def alone(container):
+    """The container without pods beside it."""
+    return container | {
+        "env": [one for one in container["env"] if one["name"] not in (WORKERS, TRIALS)]
+    }
+
+
 def with_variable(container, name, made):
     """The container with other pods beside it than the package gives it."""
-    others = [one for one in container["env"] if one["name"] not in (WORKERS, TRIALS)]
-    return container | {"env": [*others, {"name": name, "value": json.dumps(made)}]}
+    return container | {
+        "env": [*alone(container)["env"], {"name": name, "value": json.dumps(made)}]
+    }
 
 
 @pytest.fixture
@@ -197,6 +205,26 @@ def test_other_pods_decode_for_the_training_and_two_are_lost(
     assert len(history["epochs"]) == FED_BY_PODS["epochs"]
     assert history["epochs"][-1]["validation_accuracy"] > 0.5
     assert not list((tmp_path / "workers").iterdir())
+
+
+@pytest.mark.slow
+def test_a_step_whose_model_could_not_be_uploaded_does_not_train_again(
+    containers, given_to_trainer, run_here, tmp_path
+):
+    bucket, container = tmp_path / "bucket", alone(containers["Trainer"])
+    keys = {"model": LINEAR, "epochs": 1, "input_report": {"enabled": False}}
+    given = given_to_trainer({**keys, "checkpoint_every_steps": 15})
+    address = f"{ROOT}/Trainer/7"
+    again = json.loads(json.dumps(given).replace(address, f"{ROOT}/Trainer/8"))
+    refused = place_of(f"{address}/model", bucket)
+    refused.parent.mkdir(parents=True)
+    refused.touch()
+    with pytest.raises(OSError, match="model"):
+        launch(container, given, tmp_path / "evicted", bucket, run_here)
+    made = launch(container, again, tmp_path / "pod", bucket, run_here)
+    folder = place_of(made.artifacts["model_run"]["uri"], bucket)
+    assert json.loads((folder / "history.json").read_text())["resumed_at_step"] == 15
+    assert (place_of(f"{ROOT}/Trainer/8/model", bucket) / "Format-Serving").exists()
 
 
 # The first trial reaches 0.5 and the second 0.25. What the pod 1 begins first never ends there.
