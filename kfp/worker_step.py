@@ -17,6 +17,7 @@ from pipeline.worker_processes import failure_of, run_together
 from settings.workers import Workers
 
 HANDED_OVER = "step.json"
+_DONE = "done"  # The workers have ended well, and all that they made lies in the folder.
 
 
 def train_together(executor, executor_input, inputs_spec, flags, template: Mapping) -> None:
@@ -31,18 +32,22 @@ def train_together(executor, executor_input, inputs_spec, flags, template: Mappi
     """
     name, folder, given = shared_folder.enter("workers", executor_input)
     given = _with_outputs_in(folder, given)
-    for left in (*folder.glob("failure-*"), *folder.glob("output-*")):
-        left.unlink()
-    step = {
-        "executor": executor,
-        "executor_input": given,
-        "inputs_spec": inputs_spec,
-        "flags": flags,
-    }
-    writing.write(folder / HANDED_OVER, text_of(step))
-    with shared_folder.ended_by_sigterm():
-        _run(template, name, folder)
+    done = folder / _DONE
+    if not done.exists():
+        for left in (*folder.glob("failure-*"), *folder.glob("output-*")):
+            left.unlink()
+        step = {
+            "executor": executor,
+            "executor_input": given,
+            "inputs_spec": inputs_spec,
+            "flags": flags,
+        }
+        writing.write(folder / HANDED_OVER, text_of(step))
+        with shared_folder.ended_by_sigterm():
+            _run(template, name, folder)
+        writing.write(done, "")
     _take_outputs(executor_input, given, folder)
+    done.unlink()  # First: what is removed by half is for no attempt to take.
     shared_folder.remove(folder)
 
 
