@@ -259,6 +259,7 @@ class TrainingLoop:
             self._watch.progress()
         totals = self.steps.validation.totals()
         training_faults.refuse_misfits(totals, self.steps.classes, "validation")
+        training_faults.refuse_no_comparison(totals, self.training.monitor)
         return totals
 
     def _totals(self) -> Totals:

@@ -109,6 +109,22 @@ def refuse_nothing_learnt(totals: Totals) -> None:
         )
 
 
+def refuse_no_comparison(validation: Totals, monitor: str) -> None:
+    """Raises a Failure where no validation can ever tell which epoch is the best."""
+    if monitor == "loss":
+        if validation.counted and not validation.weight:
+            raise Failure(
+                "Trainer: all validation examples have the weight 0, so no epoch is better than "
+                "another. Correct their weights, or set training.monitor to accuracy."
+            )
+    elif not validation.counted:
+        raise Failure(
+            "Trainer: no example of the validation split has a class of the transform graph, so no "
+            f"epoch has a value of training.monitor: {monitor}. Correct the split, or set "
+            "training.monitor to loss."
+        )
+
+
 def refuse_misfits(totals: Totals, classes: int, split: str) -> None:
     if totals.misfits:
         raise Failure(

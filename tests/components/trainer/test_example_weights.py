@@ -199,12 +199,14 @@ def test_a_weight_that_is_no_number_is_refused(weighted, tmp_path):
         )
 
 
+@pytest.mark.parametrize(("split", "words"), [("train", "training"), ("validation", "validation")])
 def test_examples_that_all_weigh_nothing_are_refused_in_one_line(
-    weighted, digits, train_in, tmp_path
+    weighted, digits, train_in, tmp_path, split, words
 ):
     records = read_records(weighted[0] / "transformed" / "Split-train")
     weightless = [record for record in records if weight_in(record) == 0]
-    examples = digits.transformed_examples(tmp_path / "none", train=weightless * 5)
+    splits = {"train": records} | {split: weightless * 5}
+    examples = digits.transformed_examples(tmp_path / "none", **splits)
     inputs = weighted[1] | {"transformed_examples": [examples]}
-    with pytest.raises(Failure, match="all training examples have the weight 0"):
+    with pytest.raises(Failure, match=f"all {words} examples have the weight 0"):
         train_in("weightless", inputs=inputs, **KEYS)

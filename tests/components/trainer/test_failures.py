@@ -126,17 +126,29 @@ def test_a_split_without_a_known_label_is_reported(refused, inputs_with, records
     assert "vocabulary" in refused(inputs=inputs_with(train=records(label=-1)))
 
 
-@pytest.mark.slow
-def test_a_validation_without_a_known_label_has_no_loss(
-    digits, inputs_with, train_in, transformed_record
-):
+@pytest.fixture
+def with_unknown_validation(digits, inputs_with, transformed_record):
+    """Inputs whose validation split has no known label; and how many examples it has."""
     unknown = [transformed_record(pixels, -1) for pixels, _ in digits.transformed("validation")]
     known = [transformed_record(*pair) for pair in digits.transformed("train")]
-    inputs = inputs_with(train=known, validation=unknown, test=known)
+    return inputs_with(train=known, validation=unknown, test=known), len(unknown)
+
+
+@pytest.mark.slow
+def test_a_metric_without_a_known_label_to_measure_it_by_is_reported(
+    with_unknown_validation, refused
+):
+    line = refused(inputs=with_unknown_validation[0], monitor="worst_class_recall")
+    assert "no epoch has a value of training.monitor: worst_class_recall" in line
+
+
+@pytest.mark.slow
+def test_a_validation_without_a_known_label_has_no_loss(with_unknown_validation, train_in):
+    inputs, unknown = with_unknown_validation
     run = train_in("unknown", inputs=inputs, model=LINEAR, epochs=2)
     epochs = run.history["epochs"]
     assert {epoch["validation_loss"] for epoch in epochs} == {None}
-    assert {epoch["validation_left_out"] for epoch in epochs} == {len(unknown)}
+    assert {epoch["validation_left_out"] for epoch in epochs} == {unknown}
     assert "training accuracy" in run.model.get_string_custom_property("summary")
 
 
