@@ -26,6 +26,7 @@ _HEADER = struct.Struct("<QI")  # length, masked CRC32C of the length's eight by
 _FOOTER = struct.Struct("<I")  # masked CRC32C of the data
 _MASK = 0xA282EAD8
 _FRAME_BYTES = _HEADER.size + _FOOTER.size
+CHECKSUM = slice(-_FOOTER.size, None)  # of a record in a file: that of its data
 _BATCH_BYTES = 16 << 20
 _READ_BYTES = 4 << 20  # what one reader holds; a larger record is held whole
 _SKIP_BYTES = 256 << 10  # larger records are jumped over instead of read

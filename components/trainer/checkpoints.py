@@ -206,9 +206,10 @@ def _numbered(
 def fingerprint(folders: Iterable[str], about: Mapping[str, Any], weights: str = "") -> str:
     """64 hexadecimal digits that change with any input, any of `about`, and this code.
 
-    Names, sizes and samples of the files in `folders` stand for their content. Their times and the
-    folders' own paths do not: where Kubeflow repeats a step, its launcher has downloaded them anew,
-    and each run has other paths. Files in a bucket are not read: their times count.
+    Names, sizes and samples of the files in `folders` stand for their content; one of those that
+    Transform makes holds a digest of all its records. Their times and the folders' own paths do
+    not count: where Kubeflow repeats a step, its launcher has downloaded them anew, and each run
+    has other paths. Files in a bucket are not read: their times count.
 
     Args:
       weights: stands for the content of `model.weights`, of which each worker may have a copy of

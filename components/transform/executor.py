@@ -37,6 +37,7 @@ from settings.data import Features
 from settings.preprocessing import Preprocessing
 
 _ASSETS = "transform_fn/assets"
+_CONTENT = "content.sha256"  # changes with any record, for whoever asks whether all are the same
 
 
 def execute(
@@ -75,6 +76,8 @@ def execute(
             writing.remove(job.temp_dir)
         if not places.is_remote(graph.uri):
             writing.sync(graph.uri)
+    content = hashlib.sha256("".join(result.sha256 for result in results).encode())
+    writing.write(f"{transformed.uri}/{_CONTENT}", content.hexdigest())
     check_read("Transform", examples, _read(results))
     remarks = [*filter(None, [kept.words]), *(f"warning: {line}" for line in shared)]
     _describe(examples, transformed, graph, results, job, remarks)

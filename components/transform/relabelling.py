@@ -5,6 +5,7 @@ they are, so they are not decoded again.
 """
 
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -38,14 +39,17 @@ class RelabelShard:
         if found is None:
             return self.transform(shard)
         numbers = _numbers(found.vocabulary, self.vocabulary)
-        form = FixedExample(self.forms)
+        form, checksums = FixedExample(self.forms), hashlib.sha256()
         with writing.large_file(shard.target) as file:
             for record in tfrecords.records(found.path):
-                file.write(tfrecords.frame(form.renumbered(record, "label", numbers)))
+                written = tfrecords.frame(form.renumbered(record, "label", numbers))
+                file.write(written)
+                checksums.update(written[tfrecords.CHECKSUM])
         targets = Counter()
         for label, count in found.result.targets.items():
             targets[numbers[label]] += count
-        return dataclasses.replace(found.result, targets=targets)
+        sha256 = checksums.hexdigest()
+        return dataclasses.replace(found.result, targets=targets, sha256=sha256)
 
 
 def _numbers(before: bytes, after: bytes) -> dict[int, int]:

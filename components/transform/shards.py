@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +46,7 @@ class ShardResult:
     targets: Counter[int] = dataclasses.field(default_factory=Counter)
     corrupt: list[CorruptImage] = dataclasses.field(default_factory=list)  # left out
     digests: bytes = b""  # of its images, as `pixel_overlap.digests`
+    sha256: str = ""  # of the checksums of what is written, record by record
 
 
 class Batch(NamedTuple):
@@ -74,7 +76,7 @@ class TransformShard:
         """With more corrupt images than the job allows, reading ends early."""
         job = self._job
         result = ShardResult(shard.split, np.zeros((2, job.options.channels), object))
-        form, digests = FixedExample(job.forms), bytearray()
+        form, digests, checksums = FixedExample(job.forms), bytearray(), hashlib.sha256()
 
         def transformed(numbered):
             first, serialized = numbered
@@ -85,6 +87,7 @@ class TransformShard:
             read = batches(shard, size)
             for batch in in_threads(transformed, read, usable_cores() + _AHEAD):
                 file.write(batch.records.tobytes())
+                checksums.update(batch.records[:, tfrecords.CHECKSUM].tobytes())
                 digests += batch.digests
                 result.written += len(batch.records)
                 result.targets.update(batch.targets)
@@ -92,7 +95,7 @@ class TransformShard:
                 result.corrupt += batch.corrupt
                 if len(result.corrupt) > job.options.corrupt_allowed:
                     break
-        result.digests = bytes(digests)
+        result.digests, result.sha256 = bytes(digests), checksums.hexdigest()
         return result
 
 

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from components.trainer.checkpoints import fingerprint
 from components.transform import pixel_statistics
 from components.transform.reading import read_class_counts
 from failures import Failure
@@ -213,3 +214,20 @@ def test_memory_that_ran_out_is_not_taken_for_a_full_disk(workplace, monkeypatch
     monkeypatch.setattr(pixel_statistics, "of_batch", full)
     with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"):
         workplace.run(raw)
+
+
+@pytest.mark.slow
+def test_one_corrected_label_among_large_shards_makes_other_examples(workplace, make):
+    picture = make.encode(make.picture(8, 8, 1))
+    labels = [number % 2 for number in range(200)]
+    made = []
+    for corrected in (None, 8):
+        records = [make.example(picture, labels[n] ^ (n == corrected)) for n in range(200)]
+        raw = workplace.raw({"train": records}, files=1)
+        made.append(workplace.run(raw, to=str(corrected), height=128, width=128).examples.uri)
+    one, other = (fingerprint([folder], {}) for folder in made)
+    assert one != other
+    for folder in made:
+        Path(folder, "content.sha256").unlink()
+    one, other = (fingerprint([folder], {}) for folder in made)
+    assert one == other  # Samples of the shards miss it.

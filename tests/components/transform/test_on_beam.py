@@ -38,6 +38,8 @@ def test_beam_and_this_process_give_the_same(workplace, splits):
     assert there.labels == here.labels == ["0", "5", "10"]
     assert there.pixel_statistics == here.pixel_statistics
     assert there.property("summary") == here.property("summary")
+    digests = [Path(made.examples.uri, "content.sha256").read_text() for made in (here, there)]
+    assert digests[0] == digests[1]
     assets = [
         sorted(os.listdir(Path(made.graph.uri, "transform_fn", "assets"))) for made in (here, there)
     ]
