@@ -1,11 +1,13 @@
 """The state that a killed training resumes from, and which training it belongs to."""
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,13 +21,17 @@ import augmentations
 import models
 from components import tasks
 from files import places, writing
-from files.places import files_below, read_json
+from files.places import files_below, files_in, read_json
 from files.strict_json import text_of
 
 # A checkpoint of a large model takes seconds: writing never takes more of the training than this.
 _LARGEST_SHARE = 0.02
 _CHECKPOINT = "checkpoint"  # the file's name
 _STEP_DIGITS = 16
+_DAY = 86400.0  # seconds
+_KEPT_DAYS, _ENDED_KEPT_DAYS = 30, 7
+# The folders of trainings and of a Tuner's searches, and those of trainings that have ended.
+_OURS = re.compile(r"(?:tuner-)?[0-9a-f]{64}(?P<ended>-[0-9a-f]{16})?")
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16  # of each input file, evenly spaced
 # The graph that made the examples names the run's folder. Only the exported model is made of it.
@@ -108,6 +114,8 @@ class Checkpoints:
             path = os.path.join(self._finished, _CHECKPOINT)
         if not tf.io.gfile.exists(path):
             return None
+        with contextlib.suppress(OSError):  # So it counts as used; in a bucket nothing does.
+            os.utime(path)
         with tf.io.gfile.GFile(path, "rb") as file:
             digest, content = file.read(_DIGEST_BYTES), file.read()
         if hashlib.sha256(content).digest() != digest:
@@ -130,6 +138,25 @@ class Checkpoints:
     def remove(self) -> None:
         if self._folder is not None:
             writing.remove(self._folder)
+
+    def remove_abandoned(self) -> None:
+        """Removes what other trainings and searches left beside this one and did not go on with.
+
+        That is after 30 days, or a week for what a training has left that has ended. In a bucket,
+        nothing is removed.
+        """
+        if self._folder is None or places.is_remote(self._folder):
+            return
+        own = {os.path.basename(path) for path in (self._folder, self._finished)}
+        for path in files_in(os.path.dirname(self._folder)):
+            name = os.path.basename(path)
+            ours = _OURS.fullmatch(name)
+            if not ours or name in own:
+                continue
+            days = _ENDED_KEPT_DAYS if ours["ended"] else _KEPT_DAYS
+            with contextlib.suppress(OSError):  # Another training removes it too.
+                if time.time() - _last_change(path) > days * _DAY:
+                    writing.remove(path)
 
     def finish(self) -> None:
         """Removes what a training has left that has ended, with all its results written.
@@ -159,6 +186,12 @@ class Checkpoints:
         """The folder of a training that has ended, of this step alone."""
         step = hashlib.sha256(self._attempts_of.encode()).hexdigest()[:_STEP_DIGITS]
         return f"{self._folder}-{step}"
+
+
+def _last_change(folder: str) -> float:
+    """When anything in a local folder was last written, in seconds since 1970."""
+    files = ["", *files_below(folder)]
+    return max(os.stat(os.path.join(folder, file)).st_mtime for file in files)
 
 
 def crossed(every: int, step: int, steps: int) -> bool:

@@ -47,6 +47,8 @@ def execute(
     is_chief = place(os.environ).number == 0
     log = TrainingLog(model_run.uri if is_chief else None)
     checkpoints = job.checkpoints
+    if is_chief:
+        checkpoints.remove_abandoned()
     reporting = job.recipe.training.input_report
     input_report = InputReport(reporting) if reporting.enabled else None
     trained, graph = train(job, checkpoints, log, input_report)

@@ -217,6 +217,28 @@ def test_what_a_training_leaves_that_has_ended_is_for_further_attempts_at_its_st
     assert kept("run-1/Trainer").read().step == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "stays"),
+    [
+        ("a" * 64, 31, False),
+        ("a" * 64, 29, True),
+        ("tuner-" + "a" * 64, 31, False),
+        (f"{'a' * 64}-{'0' * 16}", 8, False),
+        (f"{'a' * 64}-{'0' * 16}", 6, True),
+        ("b" * 64, 400, True),  # its own
+        ("notes", 400, True),
+    ],
+)
+def test_what_no_training_went_on_with_goes_when_another_begins(tmp_path, name, days, stays):
+    file = tmp_path / name / "trials" / "checkpoint"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    for path in (file, file.parent, file.parents[1]):
+        os.utime(path, (time.time() - 86400 * days,) * 2)
+    Checkpoints(str(tmp_path / ("b" * 64)), None, 1).remove_abandoned()
+    assert file.exists() == stays
+
+
 @settings(max_examples=50, deadline=None)
 @given(share=st.floats(0, 0.999))
 def test_a_checkpoint_cut_short_is_never_used(tmp_path_factory, share):
