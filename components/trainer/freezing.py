@@ -40,13 +40,21 @@ class Freezing:
     def applied(self, frozen: bool) -> Iterator[None]:
         """Steps that are traced in the block leave the layers as they are, if `frozen`."""
         held = [layer for layer in self.layers if frozen and layer.trainable]
+        # Keras sets all that a layer holds with it, and user code may have frozen some of that.
+        before = [(part, part.trainable) for layer in held for part in _parts(layer)]
         for layer in held:
             layer.trainable = False
         try:
             yield
         finally:
-            for layer in held:
-                layer.trainable = True
+            for part, trainable in before:
+                if part.trainable != trainable:
+                    part.trainable = trainable
+
+
+def _parts(layer: keras.layers.Layer) -> list[keras.layers.Layer | keras.Variable]:
+    """The layer, all that it holds, each after what holds it, and their variables."""
+    return [*layer._flatten_layers(), *layer.variables]
 
 
 def check_layer(network: Model, preprocessing: Preprocessing, training: Training) -> None:

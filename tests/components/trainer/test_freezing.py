@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from cli.command_line import main
 from components.trainer.checkpoints import Checkpoints
+from components.trainer.freezing import Freezing
 from components.trainer.input_report.report import InputReport
 from components.trainer.stages import body, stages_of
 from components.trainer.training_step import Steps
 from failures import Failure
+from settings.training import Training
 from settings.training_input import InputReport as Limits
 from tests.components.trainer.linear_classifier import SIDE, train
 from tests.components.trainer.staged_network import RATE, steps_of
@@ -54,6 +56,33 @@ def test_frozen_layers_are_normalised_by_their_statistics():
         trained = steps.model(tf.zeros([1, SIDE, SIDE, 1], tf.uint8), training=True)
     np.testing.assert_array_equal(trained, evaluated)
     assert all(layer.trainable for layer in steps.model.layers)
+
+
+class Block(keras.layers.Layer):
+    """A user's layer of three, of which it keeps one, and a bias of another, as they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept, self.first, self.last = (keras.layers.Dense(3) for _ in range(3))
+
+    def build(self, shape):
+        for layer in (self.kept, self.first, self.last):
+            layer.build((*shape[:-1], 3))
+        self.kept.trainable = self.first.bias.trainable = False
+
+    def call(self, features):
+        return self.last(self.kept(self.first(features)))
+
+
+def test_what_user_code_has_frozen_stays_so_after_the_frozen_epochs():
+    features = keras.Input((3,))
+    model = keras.Model(features, keras.layers.Dense(4, name="classifier")(Block()(features)))
+    learning = [variable.path for variable in model.trainable_variables]
+    freezing = Freezing(model, Training(freeze_epochs=1))
+    with freezing.applied(True):
+        assert len(model.trainable_variables) == 2
+    assert [variable.path for variable in model.trainable_variables] == learning
+    assert len(learning) == 2 + 1 + 2
 
 
 def test_a_training_freezes_up_to_a_layer_by_its_name():
