@@ -1,6 +1,6 @@
 """Counts a classifier's answers, and the mistakes of highest loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +8,7 @@ import tensorflow as tf
 from components.evaluator import counting, worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
 from components.evaluator.example_weights import weights_of
+from components.evaluator.label_ids import LabelIds
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.reliability import binned, uncalibrated
 from components.evaluator.served_model import ServedModel
@@ -39,12 +40,11 @@ class Counting(counting.Counting):
 
     def __init__(self, plan: Plan):
         super().__init__(plan)
-        self._labels = LabelIds(self.models, len(plan.class_names))
+        self._labels = LabelIds(self.models, len(plan.class_names), plan.batch_size)
 
     def count(self, batch: ShardBatch, answers: Answers, counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
-        raw = self._raw_labels(batch)
-        labels = self._labels.of(batch.serialized, raw)
+        labels = self._labels.of(self._raw_labels(batch), lambda index: batch.serialized[index])
         weights = weights_of(batch, self._plan.features)
         losses = [
             counts.models[model.place.name].add(labels, *answer, weights)
@@ -91,33 +91,3 @@ class Counting(counting.Counting):
                 "Leave unlabelled examples out of the split."
             ) from error
         return parsed[feature].numpy()
-
-
-class LabelIds:
-    """Classes of raw labels, found by the models' own transforms.
-
-    Each distinct label passes a transform once, with one of the examples that
-    carry it; transforming all of them would decode every image again.
-    """
-
-    def __init__(self, models: list[ServedModel], unknown: int):
-        self._models = models
-        self._unknown = unknown
-        self._known = {}
-
-    def of(self, batch: Sequence[bytes], raw: np.ndarray) -> np.ndarray:
-        """(batch,) int64: joint classes; `unknown` for labels in no vocabulary."""
-        distinct, carriers = np.unique(raw, return_index=True)
-        new = [
-            index
-            for label, index in zip(distinct, carriers, strict=True)
-            if label not in self._known
-        ]
-        if new:
-            examples = tf.constant([batch[index] for index in new])
-            ids = np.full(len(new), -1, np.int64)
-            for model in self._models:
-                ids = np.where(ids < 0, model.label_ids(examples), ids)
-            ids = np.where(ids < 0, self._unknown, ids)
-            self._known.update(zip(raw[new], ids, strict=True))
-        return np.array([self._known[label] for label in raw], np.int64)

@@ -8,9 +8,11 @@ import tensorflow as tf
 from components.evaluator import counting, worst_examples
 from components.evaluator.counts import SplitCounts, cross_entropy
 from components.evaluator.example_weights import weights_of
-from components.evaluator.plan import ShardBatch
+from components.evaluator.label_ids import LabelIds
+from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.reliability import BINS, binned, yes_uncalibrated
 from components.tasks.multi_label.served_model import Labelled, ServedLabeller
+from failures import Failure
 from metrics import average_precision
 from metrics.counts import LabelCounts
 
@@ -105,10 +107,13 @@ class Counting(counting.Counting):
 
     MODEL = ServedLabeller
 
+    def __init__(self, plan: Plan):
+        super().__init__(plan)
+        self._labels = LabelIds(self.models, len(plan.class_names), plan.batch_size)
+
     def count(self, batch: ShardBatch, answers: list[Labelled], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
-        truth = np.any([answer.truth for answer in answers], axis=0)  # (batch, n)
-        unknown = self._distinct_labels(batch) - truth.sum(axis=1)
+        truth, unknown = self._truth(batch)
         weights = weights_of(batch, self._plan.features)
         losses = [
             counts.models[model.place.name].add(truth, answer, unknown, weights)
@@ -119,15 +124,40 @@ class Counting(counting.Counting):
         counts.uncalibrated += binned(before, truth[judged])
         self._remember_worst(batch, truth, answers[0].predicted, losses[0], counts)
 
-    def _distinct_labels(self, batch: ShardBatch) -> np.ndarray:
-        """(batch,) int: how many classes each example has, whether a model knows them or not."""
+    def _truth(self, batch: ShardBatch) -> tuple[np.ndarray, np.ndarray]:
+        """(batch, n) bool, the classes that each example has, and (batch,) int, how many labels
+        beside them no model knows."""
+        rows, raw = self._raw_labels(batch)
+        ids = self._labels.of(raw, lambda index: self._alone(batch, rows[index], raw[index]))
+        has = np.zeros((len(batch.serialized), len(self._plan.class_names) + 1), bool)
+        has[rows, ids] = True
+        truth, unknown = has[:, :-1], np.zeros(len(has), np.int64)
+        strange = ids == truth.shape[1]
+        for row, _ in set(zip(rows[strange].tolist(), raw[strange].tolist(), strict=True)):
+            unknown[row] += 1
+        return truth, unknown
+
+    def _raw_labels(self, batch: ShardBatch) -> tuple[np.ndarray, np.ndarray]:
+        """(labels,) int64, the example of each label, and (labels,) int64 or bytes objects."""
         feature = self._plan.features.label_feature
         dtype = tf.string if self._plan.label_is_bytes else tf.int64
         wanted = {feature: tf.io.VarLenFeature(dtype)}
-        found = tf.io.parse_example(batch.serialized, wanted)[feature]
-        _, labels = np.unique(found.values.numpy(), return_inverse=True)
-        pairs = np.stack([found.indices.numpy()[:, 0], labels.ravel()], 1)
-        return np.bincount(np.unique(pairs, axis=0)[:, 0], minlength=len(batch.serialized))
+        try:
+            found = tf.io.parse_example(batch.serialized, wanted)[feature]
+        except tf.errors.InvalidArgumentError as error:
+            raise Failure(
+                f"Evaluator: an Example of {batch.path} has labels {feature!r} of another type "
+                "than the schema's. Repair the dataset."
+            ) from error
+        return found.indices.numpy()[:, 0], found.values.numpy()
+
+    def _alone(self, batch: ShardBatch, row: int, label: int | bytes) -> bytes:
+        """An example without its other labels."""
+        example = tf.train.Example.FromString(batch.serialized[row])
+        labels = example.features.feature[self._plan.features.label_feature]
+        values = labels.bytes_list if self._plan.label_is_bytes else labels.int64_list
+        values.value[:] = [label]
+        return example.SerializeToString()
 
     def _remember_worst(
         self, batch: ShardBatch, truth, predicted, losses, counts: SplitCounts

@@ -10,16 +10,15 @@ from components.evaluator.served_model import Served
 
 
 class Labelled(NamedTuple):
-    """A model's answers to a batch and the truth as its transform sees it, in joint classes."""
+    """A model's answers to a batch, in joint classes."""
 
     predicted: np.ndarray  # (batch, n) bool
     probabilities: np.ndarray  # (batch, n) float32, 0 for classes that the model does not know
-    truth: np.ndarray  # (batch, n) bool, without classes that it does not know
     known: np.ndarray  # (n,) bool, whether the model knows the class
 
 
 class ServedLabeller(Served):
-    """Gives serialized raw Examples their classes."""
+    """Gives serialized raw Examples any number of classes."""
 
     def __init__(self, place: ModelPlace, class_names: list[str]):
         super().__init__(place, class_names)
@@ -32,10 +31,10 @@ class ServedLabeller(Served):
         return tf.io.decode_raw(transformed["labels"], tf.uint8)
 
     def predict(self, examples: tf.Tensor) -> Labelled:
-        """Predicts (batch,) serialized raw tf.train.Examples with their labels.
+        """Predicts (batch,) serialized raw tf.train.Examples.
 
         Raises:
-          Failure: the answers do not fit the vocabulary, or the labels are of another type.
+          Failure: the answers do not fit the vocabulary.
           tf.errors.InvalidArgumentError: an image cannot be decoded.
         """
         answers = self._serve(examples=examples)
@@ -44,9 +43,21 @@ class ServedLabeller(Served):
         return Labelled(
             self._joint(answers["predicted"].numpy() > 0),
             self._joint(probabilities),
-            self._joint(self._targets(examples).reshape(-1, len(self.to_joint)) > 0),
             self._known,
         )
+
+    def label_ids(self, examples: tf.Tensor) -> np.ndarray:
+        """The class that the model's own transform gives to each of (batch,) serialized Examples
+        with one label.
+
+        Returns:
+          (batch,) int64 in 0..n-1, or -1 for labels out of the model's vocabulary.
+
+        Raises:
+          Failure: the model's labels are of another type, or in another feature.
+        """
+        has = self._targets(examples).reshape(-1, len(self.to_joint)) > 0
+        return np.where(has.any(axis=1), self.to_joint[has.argmax(axis=1)], -1)
 
     def _joint(self, own: np.ndarray) -> np.ndarray:
         found = np.zeros((len(own), self._classes), own.dtype)

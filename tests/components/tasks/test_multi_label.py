@@ -118,13 +118,13 @@ def test_a_training_is_monitored_by_the_mean_average_precision_of_its_validation
 
 def test_the_evaluation_counts_the_same_in_one_batch_and_in_several():
     truth, scores = LABELS > 0, expit(LOGITS).astype(np.float32)
-    answer = Labelled(scores >= 0.5, scores, truth, np.ones(CLASSES, bool))
+    answer = Labelled(scores >= 0.5, scores, np.ones(CLASSES, bool))
     unknown = np.array([0, 0, 1, 0, 0, 0])  # labels that no model knows: a mistake of their image
     whole, parts = Counts.zeros(CLASSES), Counts.zeros(CLASSES)
     losses = whole.add(truth, answer, unknown, EXAMPLE_WEIGHTS)
     for half in (slice(0, 2), slice(2, 6)):
         part = Counts.zeros(CLASSES)
-        some = Labelled(*(values[half] for values in answer[:3]), answer.known)
+        some = Labelled(*(values[half] for values in answer[:2]), answer.known)
         part.add(truth[half], some, unknown[half], EXAMPLE_WEIGHTS[half])
         parts += part
     right = (truth == answer.predicted).all(axis=1) & (unknown == 0)

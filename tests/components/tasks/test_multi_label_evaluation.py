@@ -16,11 +16,16 @@ from settings.data import Features
 from tests.components.evaluator.brightness_model import encoded_image
 
 
-def save_labeller(folder, probabilities):
-    """Saves a model that gives each image these probabilities; their keys are its vocabulary."""
+def save_labeller(folder, probabilities, raw=None):
+    """Saves a model that gives each image these probabilities; their keys are its vocabulary.
+
+    Args:
+      raw: what the dataset calls the classes, if not the same; whole numbers from 0 on.
+    """
+    raw, nothing = (list(probabilities), "") if raw is None else (raw, -1)
     (folder / "vocabulary").mkdir(parents=True)
     (folder / "vocabulary" / "labels").write_text("".join(f"{name}\n" for name in probabilities))
-    module, names = tf.Module(), tf.constant(list(probabilities))
+    module, raw = tf.Module(), tf.constant(raw, tf.string if nothing == "" else tf.int64)
     module.vocabulary = tf.saved_model.Asset(str(folder / "vocabulary" / "labels"))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
@@ -30,8 +35,8 @@ def save_labeller(folder, probabilities):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def transform_features(examples):
-        labels = tf.io.parse_example(examples, {"label": tf.io.VarLenFeature(tf.string)})["label"]
-        has = tf.reduce_any(tf.sparse.to_dense(labels)[..., tf.newaxis] == names, 1)
+        labels = tf.io.parse_example(examples, {"label": tf.io.VarLenFeature(raw.dtype)})["label"]
+        has = tf.reduce_any(tf.sparse.to_dense(labels, nothing)[..., tf.newaxis] == raw, 1)
         one_byte_each = tf.gather(tf.constant([b"\0", b"\1"]), tf.cast(has, tf.int32))
         return {"labels": tf.strings.reduce_join(one_byte_each, 1)}
 
@@ -40,36 +45,94 @@ def save_labeller(folder, probabilities):
     return str(folder / "model")
 
 
+def write_shard(path, *labels_of_each):
+    """Writes raw Examples of grey images with these labels, whole numbers or bytes."""
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for labels in labels_of_each:
+            made = tf.train.Example()
+            made.features.feature["image"].bytes_list.value.append(encoded_image(9))
+            feature = made.features.feature["label"]
+            are_numbers = labels and isinstance(labels[0], int)
+            (feature.int64_list if are_numbers else feature.bytes_list).value.extend(labels)
+            writer.write(made.SerializeToString())
+
+
+def counted(shard, names, label_is_bytes=True, **places):
+    """The SplitCounts of a shard, by models in these places."""
+    models = tuple(ModelPlace(name, path, "") for name, path in places.items())
+    features = Features(multi_label=True)
+    plan = Plan(models, names, "test", features, label_is_bytes, batch_size=4, temperature=2.0)
+    return CountShard(plan)(str(shard))
+
+
 @pytest.mark.slow
 def test_a_champion_of_more_classes_changes_no_loss_and_no_calibration_of_a_model(tmp_path):
     own = save_labeller(tmp_path / "own", {"cat": 0.8, "dog": 0.3})
     wider = save_labeller(tmp_path / "wider", {"dog": 0.2, "elk": 0.1, "cat": 0.7, "owl": 0.4})
-    with tf.io.TFRecordWriter(str(tmp_path / "shard")) as writer:
-        for labels in ([], [b"cat"], [b"dog", b"cat"]):
-            made = tf.train.Example()
-            made.features.feature["image"].bytes_list.value.append(encoded_image(9))
-            made.features.feature["label"].bytes_list.value.extend(labels)
-            writer.write(made.SerializeToString())
+    write_shard(tmp_path / "shard", [], [b"cat"], [b"dog", b"cat"])
 
-    def counted(names, **places):
-        models = tuple(ModelPlace(name, path, "") for name, path in places.items())
-        plan = Plan(models, names, "test", Features(multi_label=True), True, 4, temperature=2.0)
-        counts = CountShard(plan)(str(tmp_path / "shard"))
-        measured = catalog.overall(counts.models["challenger"], "multi_label")
-        return measured["loss"], measured["expected_calibration_error"], error(counts.uncalibrated)
+    def measured(names, **places):
+        found = counted(tmp_path / "shard", names, **places)
+        overall = catalog.overall(found.models["challenger"], "multi_label")
+        return overall["loss"], overall["expected_calibration_error"], error(found.uncalibrated)
 
-    alone = counted(("cat", "dog"), challenger=own)
-    beside = counted(("cat", "dog", "elk", "owl"), challenger=own, champion=wider)
+    alone = measured(("cat", "dog"), challenger=own)
+    beside = measured(("cat", "dog", "elk", "owl"), challenger=own, champion=wider)
     assert beside == pytest.approx(alone, abs=1e-6)
     expected = -np.log([0.2, 0.7, 0.8, 0.7, 0.8, 0.3]).mean()
     assert alone[0] == pytest.approx(expected, abs=1e-6)
+
+
+# Of the champion and the challenger: each class, and the probability that it gives every image.
+CHANGED_CLASSES = {
+    "names at last": ({"0": 0.9, "1": 0.1}, {"car": 0.9, "bicycle": 0.1}),
+    "one left out": ({"ant": 0.9, "bee": 0.1, "cat": 0.1}, {"ant": 0.9, "cat": 0.1}),
+    "one more": ({"ant": 0.9, "cat": 0.1}, {"ant": 0.9, "bee": 0.1, "cat": 0.1}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGED_CLASSES)
+def test_a_number_is_the_class_of_the_challenger_though_the_champion_takes_it_for_another(
+    tmp_path, change
+):
+    before, now = CHANGED_CLASSES[change]
+    champion = save_labeller(tmp_path / "champion", before, range(len(before)))
+    challenger = save_labeller(tmp_path / "challenger", now, range(len(now)))
+    write_shard(tmp_path / "shard", [0], [0, 1], [0, 0])
+    names = tuple(dict.fromkeys([*now, *before]))
+
+    def measured(names, **places):
+        counts = counted(tmp_path / "shard", names, label_is_bytes=False, **places)
+        found = counts.models["challenger"]
+        return catalog.overall(found, "multi_label"), found.actual[: len(now)].tolist(), counts
+
+    alone, actual, _ = measured(tuple(now), challenger=challenger)
+    beside, same, counts = measured(names, challenger=challenger, champion=champion)
+    assert alone["accuracy"] == 2 / 3
+    assert actual == same == [3, 1, *[0] * (len(now) - 2)]
+    for name in ("accuracy", "loss", "micro_f1", "mean_average_precision"):
+        assert beside[name] == pytest.approx(alone[name], abs=1e-6)
+    assert [counts.models[name].unknown for name in ("challenger", "champion")] == [0, 0]
+
+
+@pytest.mark.slow
+def test_a_label_that_the_challenger_does_not_know_is_the_class_of_the_champion(tmp_path):
+    champion = save_labeller(tmp_path / "champion", {"ant": 0.9, "bee": 0.1, "cat": 0.8}, range(3))
+    challenger = save_labeller(tmp_path / "challenger", {"ant": 0.9, "bee": 0.1}, range(2))
+    write_shard(tmp_path / "shard", [0], [0, 2], [0, 7, 7, 8])
+    places = {"challenger": challenger, "champion": champion}
+    counts = counted(tmp_path / "shard", ("ant", "bee", "cat"), label_is_bytes=False, **places)
+    for found in counts.models.values():
+        assert (found.actual.tolist(), found.unknown) == ([3, 0, 1], 2)
+        assert (found.correct, found.total) == (1, 3)
 
 
 def test_a_class_that_an_image_has_counts_though_the_model_does_not_know_it():
     truth, known = np.array([[True, False, True, False]]), np.array([True, True, False, False])
     probabilities = np.array([[0.8, 0.3, 0, 0]], np.float32)
     counts = Counts.zeros(4)
-    answer = Labelled(probabilities >= 0.5, probabilities, truth, known)
+    answer = Labelled(probabilities >= 0.5, probabilities, known)
     [loss] = counts.add(truth, answer, np.array([0]), np.ones(1))
     assert loss == pytest.approx(-np.log([0.8, 0.7, 1e-7]).mean(), abs=1e-6)
     assert counts.reliability[:, 0].sum() == 3
