@@ -137,8 +137,13 @@ def _over_rest(rest, signature, described, texts) -> dict[str, np.ndarray]:
 
 def _array(values, dtype: int) -> np.ndarray:
     if dtype == tf.string.as_datatype_enum:
-        return np.array([text.encode("latin-1") for text in values], object)
+        return np.array(_encoded(values), object)
     return np.array(values, tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+
+
+def _encoded(text: str | list) -> bytes | list:
+    """The bytes of a text or, at any depth, of each text of a list."""
+    return [_encoded(one) for one in text] if isinstance(text, list) else text.encode("latin-1")
 
 
 def _json(rest: http.client.HTTPConnection, method: str, path: str, body: str | None = None):

@@ -15,6 +15,7 @@ from components.trainer.expected_answers import write_answers
 from tests.components.serving_check.small_models import (
     LABELS,
     SIDE,
+    THRESHOLDS,
     encoded,
     example,
     probabilities_of,
@@ -47,8 +48,9 @@ class Room:
         answers = probabilities_of(self.pictures, task).numpy()
         pixels = [picture.tobytes() for picture in self.pictures]
         file = self.folder / name / "expected_answers.json"
-        if task == "classification":
-            write_answers(str(file), LABELS, pixels, answers)
+        if task != "segmentation":
+            chosen = THRESHOLDS if task == "multi_label" else None
+            write_answers(str(file), LABELS, pixels, answers, task, chosen)
         else:
             texts = [base64.b64encode(answer.tobytes()).decode() for answer in answers]
             names = [hashlib.sha256(one).hexdigest() for one in pixels]

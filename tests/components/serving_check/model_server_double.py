@@ -131,7 +131,11 @@ def rest_handler(model, name):
 
 def plain(array):
     values = array.tolist()
-    return [text.decode("latin-1") for text in values] if array.dtype == object else values
+    return decoded(values) if array.dtype == object else values
+
+
+def decoded(text):
+    return [decoded(one) for one in text] if isinstance(text, list) else text.decode("latin-1")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 import inspect
 import io
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
+
+from components.tasks.multi_label import signature
 
 SIDE = 4
 LABELS = [
@@ -12,6 +15,8 @@ LABELS = [
     "dog",
     "owl\u2028",
 ]  # The last is a line break of Unicode, and none of a vocabulary.
+# Of several labels, for which the pictures have two each.
+THRESHOLDS = np.array([0.5, 0.5, 0.1], np.float32)
 _BYTES = [bytes([value]) for value in range(256)]
 
 
@@ -34,7 +39,7 @@ def probabilities_of(images, task="classification"):
     """float32 of (batch, SIDE, SIDE) uint8, the models' only knowledge: (batch, classes),
     or (batch, SIDE, SIDE, classes) for segmentation."""
     level = tf.cast(images, tf.float32) / 255
-    if task == "classification":
+    if task != "segmentation":
         level = tf.reduce_mean(level, axis=[1, 2])
     return tf.nn.softmax(tf.stack([level * 3, 1 - level, level * level], axis=-1))
 
@@ -48,7 +53,7 @@ def save_model(
 
     Args:
       folder: where to.
-      task: classification or segmentation.
+      task: classification, multi_label or segmentation.
       labels: what the graph calls the classes.
       names: what the vocabulary calls them, unless the same.
       darker: divides the pixels by one more than this.
@@ -93,6 +98,8 @@ def save_model(
         if task == "segmentation":
             mask = tf.cast((best + mask_shift) % len(labels), tf.uint8)
             return {"mask": mask, "probabilities": probabilities}
+        if task == "multi_label":
+            return signature.answer(probabilities, tf.constant(labels), THRESHOLDS)
         name = tf.gather(tf.constant(labels), best)
         return {"class": best, "label": name, "probabilities": probabilities}
 
@@ -103,6 +110,9 @@ def save_model(
             }
         features = _parsed(texts, "image", "label")
         label = module.table.lookup(features["label"])
+        if task == "multi_label":
+            labels = _raw(tf.one_hot(label, len(names or LABELS), dtype=tf.uint8))
+            return {"image": _raw(pixels(features["image"])), "labels": labels}
         return {"image": _raw(pixels(features["image"])), "label": label}
 
     functions = {

@@ -65,7 +65,12 @@ def servers_running():
 
 
 @pytest.mark.parametrize(
-    ("task", "started"), [("classification", "server"), ("segmentation", "server_in_a_fork")]
+    ("task", "started"),
+    [
+        ("classification", "server"),
+        ("multi_label", "server_in_a_fork"),
+        ("segmentation", "server_in_a_fork"),
+    ],
 )
 def test_a_good_model_is_asked_over_both_protocols_and_the_server_ends(
     task, started, room, request, tmp_path
