@@ -51,10 +51,12 @@ def Evaluator(
     """Evaluates a model on raw Examples, through its own serving graph.
 
     The champion is evaluated beside it on the same Examples, through its own graph. Image
-    sizes, preprocessing and vocabularies may differ; labels are compared by name. Labels that
-    a model does not know count as wrong. With several labels, each class is counted by itself. For
-    segmentation it counts pixels; those of no class count nowhere. A model that answers with nan is
-    never blessed. The run goes on when a model is not blessed.
+    sizes, preprocessing and vocabularies may differ; classes are compared by name. Which class a
+    raw label or a mask's pixel value is, the challenger says, and the champion only where the
+    challenger knows none. Labels that a model does not know count as wrong. With several labels,
+    each class is counted by itself. For segmentation it counts pixels; those of no class count
+    nowhere. A model that answers with nan is never blessed. The run goes on when a model is not
+    blessed.
 
     Args:
       examples: raw Examples with encoded images; their schema gives the label's type.

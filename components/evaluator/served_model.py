@@ -1,7 +1,7 @@
 """A SavedModel called as a server calls it: through its own preprocessing and signatures."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from components.evaluator.plan import ModelPlace
 from components.graph_error import UNLOADABLE, cause, first_line
+from settings.data import NO_CLASS
 
 _UNNAMED = "its graph does not say why"
 _SIGNATURES = ("serve_examples", "transform_features")
@@ -131,7 +132,7 @@ class ServedSegmenter(Served):
     Attributes:
       pixels: of an image that the model sees.
       from_joint: (n,) int16 own classes, -1 for those that the model does not know.
-      truth_to_joint: (256,) int16 as `to_joint`, -1 for pixels of no class.
+      truth_to_joint: (256,) int16 as `to_joint`, -1 for pixels of no class; see `read_as`.
     """
 
     def __init__(self, place: ModelPlace, class_names: list[str]):
@@ -147,6 +148,28 @@ class ServedSegmenter(Served):
         self.from_joint[self.to_joint] = np.arange(len(self.to_joint))
         self.truth_to_joint = np.full(256, -1, np.int16)
         self.truth_to_joint[: len(self.to_joint)] = self.to_joint
+
+    def read_as(self, classes: Iterable[bytes]) -> None:
+        """Changes `truth_to_joint`: the model's transform may take a pixel value for another class.
+
+        Classes that are not among those given keep their names.
+
+        Args:
+          classes: serialized Examples, each with a mask of one class alone, in the order of the
+            first joint classes.
+
+        Raises:
+          Failure: the model cannot take such masks.
+        """
+        masks = [self._targets(tf.constant([example])).item() for example in classes]
+        own = [np.frombuffer(mask, np.uint8).min() for mask in masks]  # Padding is NO_CLASS.
+        self.truth_to_joint[self.truth_to_joint < len(own)] = -1
+        for number, of_number in enumerate(own):
+            if of_number != NO_CLASS:
+                self.truth_to_joint[of_number] = number
+
+    def _labels(self, transformed):
+        return transformed["mask"]
 
     def predict(self, examples: tf.Tensor) -> Segmented:
         """Predicts (batch,) serialized raw tf.train.Examples with masks.

@@ -1,9 +1,10 @@
 """Counts the pixels of a segmenting model's answers, and the images of lowest mean IoU."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+import tensorflow as tf
 
 from components.evaluator import counting, worst_examples
 from components.evaluator.counts import ModelCounts, SplitCounts
@@ -12,10 +13,12 @@ from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import Segmented, ServedSegmenter
 from components.evaluator.tfma_result import MATRIX
 from metrics import mean_iou
+from settings.data import Features
 
 # Class probabilities predicted at once: 64 MB of them, and as much again for a few layers.
 _PROBABILITIES = 2**24
 _FEWEST_CLASSES = 32  # Layers have that many channels, whatever the classes.
+_SIDE = 8  # pixels of a mask of one class alone
 
 Counts = ModelCounts
 OF_ONE_CLASS = "pixel_count"
@@ -37,8 +40,9 @@ def summary(metrics: Mapping[str, float]) -> tuple[str, str, int]:
 class Counting(counting.Counting):
     """Counts the pixels of each class; at once fewer examples where the images are large.
 
-    A model is compared with the truth that its own transform gives, at its own image size.
-    Pixels of no class count nowhere.
+    A model is compared with the truth that its own transform gives, at its own image size, and
+    what a pixel value means there is what the configuration says, as the challenger learnt it: the
+    champion's masks may have had other values. Pixels of no class count nowhere.
     """
 
     MODEL = ServedSegmenter
@@ -50,9 +54,14 @@ class Counting(counting.Counting):
             for model in self.models
         )
         self.batch_size = max(1, min(plan.batch_size, *fitting))
+        self._values_are_known = len(self.models) == 1
 
     def count(self, batch: ShardBatch, answers: list[Segmented], counts: SplitCounts) -> None:
         """Adds the answers to a batch to `counts`."""
+        if not self._values_are_known:
+            self._values_are_known = True
+            for champion in self.models[1:]:
+                champion.read_as(_of_one_class(batch.serialized[0], self._plan.features))
         truths, weights = self._joint_truths(answers), weights_of(batch, self._plan.features)
         ious, losses = [], []
         for index in range(len(batch.records)):
@@ -69,8 +78,8 @@ class Counting(counting.Counting):
     def _joint_truths(self, answers: list[Segmented]) -> list[np.ndarray]:
         """Each model's truth in joint classes, (batch, height, width) int16, -1 for no class.
 
-        Pixels of a class that a model does not know are taken from a model that knows it, so
-        that they count against the former.
+        Pixels of a class that a model does not see are taken from a model that sees it, so that
+        they count against the former, or for it where it knows the class by another pixel value.
         """
         own = [
             model.truth_to_joint[answer.truth]
@@ -79,7 +88,7 @@ class Counting(counting.Counting):
         truths = []
         for model, truth in zip(self.models, own, strict=True):
             for other, there in zip(self.models, own, strict=True):
-                strange = np.setdiff1d(other.to_joint, model.to_joint)
+                strange = np.setdiff1d(other.truth_to_joint, model.truth_to_joint)
                 truth = _filled(truth, there, strange) if len(strange) else truth
             truths.append(truth)
         return truths
@@ -113,8 +122,21 @@ class Counting(counting.Counting):
         counts.worst = worst_examples.offer(counts.worst, badness, batch, show)
 
 
+def _of_one_class(serialized: bytes, features: Features) -> Iterator[bytes]:
+    """An example again and again, each time with a mask of one class alone, in their order."""
+    example = tf.train.Example.FromString(serialized)
+    colours = [colour.to_bytes(3, "big") for colour in features.mask_colours]
+    for pixel in colours or [bytes([value]) for value in features.mask_values]:
+        grey = np.zeros((_SIDE, _SIDE, 1), np.uint8)
+        mask = np.broadcast_to(np.frombuffer(pixel, np.uint8), (_SIDE, _SIDE, len(pixel)))
+        for feature, pixels in ((features.image_feature, grey), (features.mask_feature, mask)):
+            encoded = tf.io.encode_png(pixels).numpy()
+            example.features.feature[feature].bytes_list.value[:] = [encoded]
+        yield example.SerializeToString()
+
+
 def _filled(truth: np.ndarray, other: np.ndarray, strange: np.ndarray) -> np.ndarray:
-    """The truth with the classes that only another model knows.
+    """The truth with the classes that only another model sees.
 
     Args:
       truth: (batch, height, width) int16 joint classes, -1 for none.

@@ -160,6 +160,29 @@ def test_a_champion_with_other_classes_order_and_size_is_compared_by_name(worksh
     ]  # fmt: skip
 
 
+# A champion by whose masks 1 was land: vocabulary, answers, how many are right, and its size.
+OTHER_VALUES = {
+    "a class before another": (("sky", "land"), [0, 0, 1], 11 / 16, SIZE),
+    "a class before another, at half the size": (("sky", "land"), [0, 0, 1], 11 / 16, SIZE // 2),
+    "two classes swapped": (("sky", "land", "sea"), [0, 2, 1], 1, SIZE // 2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", OTHER_VALUES)
+def test_a_champion_of_masks_with_other_pixel_values_is_judged_by_those_of_now(
+    workshop, lands, change
+):
+    names, answers, right, size = OTHER_VALUES[change]
+    mask = np.repeat(np.repeat(np.arange(16).reshape(4, 4) % 3, 2, 0), 2, 1)
+    champion = workshop.champion(names, save=save_shade_model, answers=answers, size=size)
+    result = lands([(mask * LEVELS, mask)], champion=champion)
+    baseline = load(result, "baseline")
+    assert baseline[""]["accuracy"]["doubleValue"] == right
+    assert baseline["classId:2"]["iou"]["doubleValue"] == 1
+    assert load(result, "candidate")[""]["accuracy"]["doubleValue"] == 1
+
+
 @pytest.mark.slow
 def test_a_class_that_a_smaller_champion_does_not_see_has_no_slice_of_its(workshop, lands):
     mask = np.repeat([[0], [1]], SIZE // 2, 0) + np.zeros((SIZE, SIZE), int)
