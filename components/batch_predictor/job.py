@@ -17,6 +17,7 @@ from components.batch_predictor.pushed_model import PushedModel
 from components.batch_predictor.sources import Run, batches_of
 from failures import Failure
 from files import locks
+from files.buckets.addresses import is_bucket
 from files.strict_json import text_of
 from files.writing import UNFINISHED, whole_file
 
@@ -116,7 +117,9 @@ def _claim(
     folder: Path, model: PushedModel, runs: Sequence[Run], reject_below: float | None
 ) -> None:
     job = {
-        "model": os.path.abspath(model.path),
+        "model": model.path if is_bucket(model.path) else os.path.abspath(model.path),
+        # After another training, the same path may be that of another model.
+        "fingerprint": model.fingerprint,
         "runs": [[run.place, run.start, run.count, _content_of(run)] for run in runs],
     }
     if reject_below is not None:

@@ -9,6 +9,7 @@ from components.batch_predictor.answer import Answer
 from components.image_decode import UNDECODABLE
 from components.image_flaws import flaw_of
 from components.model_store.model_files import local_model
+from components.model_store.versions import fingerprint_at
 from components.tasks.answers import answers_of, task_of
 from failures import Failure
 from files import places
@@ -19,6 +20,7 @@ class PushedModel:
 
     Attributes:
       path: of the SavedModel.
+      fingerprint: of its content, as in its push record.
       labels: (classes,) the name of each class.
       answers: how its task's answers are read and told, `answers.py` of the task's folder.
       gives_masks: whether it answers with a mask of each image.
@@ -36,6 +38,7 @@ class PushedModel:
             with local_model(path) as folder:
                 self._model = tf.saved_model.load(folder)
                 self.labels = saved_vocabulary.read(folder)
+                self.fingerprint = fingerprint_at(folder)
             self._images = self._model.signatures["serving_default"]
             self._examples = self._model.signatures["serve_examples"]
             outputs = self._images.structured_outputs

@@ -99,6 +99,11 @@ def next_number(destination: str) -> int:
     return max((number for number in used if number <= HIGHEST_NUMBER), default=0) + 1
 
 
+def fingerprint_at(path: str) -> str:
+    """The fingerprint of a version's model, without reading all of it where a record has it."""
+    return Version(0, path, read_record(path)).fingerprint
+
+
 def read_record(path: str) -> PushRecord | None:
     """The record beside a version's model; None where this project has put none there."""
     if RECORD not in names(path):

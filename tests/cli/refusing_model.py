@@ -7,7 +7,7 @@ from components.tasks.answers import answers_of
 class RefusingModel:
     """Says of each image that it cannot be decoded."""
 
-    path = "model"
+    path, fingerprint = "model", "of no model"
     answers = answers_of("classification")
 
     def answer_images(self, images):

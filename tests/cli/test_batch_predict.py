@@ -1,6 +1,7 @@
 """batch-predict writes what the pushed model's signatures say, whatever ends it midway."""
 
 import gzip
+import shutil
 import time
 from pathlib import Path
 
@@ -116,6 +117,35 @@ def test_another_job_or_a_cut_file_is_refused(destination, folder, images, tmp_p
     Path(records).write_bytes(Path(records).read_bytes()[:-3])
     with pytest.raises(Failure, match="the file ends within it"):
         sources.runs_of(records)[0]
+
+
+def test_another_model_at_the_same_path_is_another_job(destination, folder, tmp_path):
+    shutil.copytree(f"{destination}/1", tmp_path / "model")
+
+    def predicted():
+        model, runs = PushedModel(str(tmp_path / "model")), sources.runs_of(str(folder))[0]
+        return predict_runs(model, runs, str(tmp_path / "out"), lambda _: None)
+
+    assert predicted() == predicted()
+    labels = tmp_path / "model" / "assets" / "labels"
+    labels.write_text(labels.read_text().replace("ant", "asp"))
+    with pytest.raises(Failure, match="another model or other data"):
+        predicted()
+
+
+def test_a_job_with_a_model_in_a_bucket_goes_on_from_any_working_folder(
+    folder, tmp_path, monkeypatch
+):
+    class InBucket(RefusingModel):
+        path = "s3://models/digits/3"
+
+    def predicted():
+        runs, _ = sources.runs_of(str(folder))
+        return predict_runs(InBucket(), runs, str(tmp_path / "out"), lambda _: None)
+
+    first = predicted()
+    monkeypatch.chdir(tmp_path)
+    assert predicted() == first
 
 
 def swapped(folder):
