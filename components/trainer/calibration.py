@@ -4,6 +4,7 @@ It changes how sure the answers are, and not which they are. Source: Guo and oth
 arXiv:1706.04599).
 """
 
+import logging
 from collections.abc import Callable
 
 import keras
@@ -29,8 +30,8 @@ def calibrate(
 
     Args:
       model: from images (batch, height, width, channels) uint8 to logits (batch, classes).
-      validation: examples that it was not trained with. Where none counts, the model stays as it
-        is.
+      validation: examples that it was not trained with. Where none counts, or a logit is not
+        finite, the model stays as it is, and the log says so.
       choices: of a batch's logits, targets and weights (batch,), those that count.
 
     Raises:
@@ -38,7 +39,9 @@ def calibrate(
         memory.
     """
     logits, right, weights, examples = _answers(model, validation, choices)
-    if not weights.sum():
+    reason = _reason_against(logits, weights)
+    if reason:
+        logging.warning("Trainer: no temperature is fitted: %s.", reason)
         return model, None
     temperature = fit(logits, right, weights)
     before, after = (_loss(logits / t, right, weights) for t in (1.0, temperature))
@@ -55,7 +58,7 @@ def fit(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = Non
     convex in 1 / temperature, so the root of its slope is the only minimum.
 
     Args:
-      logits: (examples, classes) float.
+      logits: (examples, classes) float, finite.
       labels: (examples,) int, each a class.
       weights: (examples,) float of 0 or more, not all 0; None: all 1.
     """
@@ -77,6 +80,17 @@ def fit(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = Non
     if slope(1 / _LOWEST) <= 0:
         return _LOWEST
     return 1 / brentq(slope, 1 / _HIGHEST, 1 / _LOWEST)
+
+
+def _reason_against(logits: np.ndarray, weights: np.ndarray) -> str:
+    """Why no temperature can be fitted to choices; empty where one can."""
+    if not weights.sum():
+        return "no validation example counts"
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The difference is infinite as well where both ends are finite and too far apart.
+        spread = logits.max(axis=1) - logits.min(axis=1)
+    broken = np.count_nonzero(~np.isfinite(spread))
+    return f"{broken} of {len(spread)} validation answers are not finite" if broken else ""
 
 
 def _answers(model, validation: Input, choices: Choose) -> Choices:

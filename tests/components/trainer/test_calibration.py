@@ -125,6 +125,37 @@ def test_a_batch_that_does_not_fit_into_memory_is_reported_in_one_line(digits):
         calibrate(model, validation, one_label.choices)
 
 
+@pytest.mark.parametrize("task", [one_label, several_labels])
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf, -np.inf])
+def test_a_model_that_answers_an_image_with_no_numbers_stays_as_it_is(digits, task, spoilt, caplog):
+    def model(images, training):
+        levels = tf.reduce_mean(tf.cast(images, tf.float32), (1, 2, 3))
+        first = tf.range(tf.size(levels)) == 0
+        return tf.stack([tf.where(first, spoilt, levels), -levels], axis=1)
+
+    def choices(logits, labels, weights):
+        right = labels % 2
+        return task.choices(logits, np.eye(2)[right] if task is several_labels else right, weights)
+
+    files = sorted(map(str, (digits.folder / "transformed" / "Split-validation").iterdir()))
+    validation = input_function(files, (SIDE, SIDE, 1), 40, training=False)
+    assert calibrate(model, validation, choices) == (model, None)
+    assert "no temperature is fitted: 2 of " in caplog.text
+
+
+def test_a_validation_in_which_nothing_counts_is_said_in_the_log(digits, caplog):
+    def model(images, training):
+        return tf.zeros((tf.shape(images)[0], 10))
+
+    def none(logits, labels, weights):
+        return one_label.choices(logits, labels, 0 * weights)
+
+    files = sorted(map(str, (digits.folder / "transformed" / "Split-validation").iterdir()))
+    validation = input_function(files, (SIDE, SIDE, 1), 40, training=False)
+    assert calibrate(model, validation, none) == (model, None)
+    assert "no temperature is fitted: no validation example counts" in caplog.text
+
+
 @pytest.mark.slow
 def test_it_can_be_switched_off(train_in):
     run = train_in("plain", model=LINEAR, epochs=1, calibration="none")
