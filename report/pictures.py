@@ -40,6 +40,8 @@ def picture(data):
         return None
     if kind in _KINDS and len(data) <= _SMALL_FILE and max(image.size) <= _SIDE:
         return Picture(data_uri(data, _KINDS[kind]), *image.size)
+    if image.mode.startswith("I;16"):  # Pillow would make all but the darkest pixels white.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     small = image.convert("RGBA" if clear else ("L" if image.mode in ("1", "L") else "RGB"))
     small.thumbnail((_SIDE, _SIDE))
