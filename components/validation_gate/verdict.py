@@ -152,7 +152,8 @@ def _affected(
     if not counts or declared is None:
         return None
     if kind == "ENUM_TYPE_UNEXPECTED_STRING_VALUES":
-        known = domains[declared.domain].value if declared.domain else declared.string_domain.value
+        domain = domains[declared.domain] if declared.domain else declared.string_domain
+        known = set(domain.value)
         return sum(count for value, count in counts.items() if value not in known)
     if feature.type != statistics_pb2.FeatureNameStatistics.INT:
         return None
