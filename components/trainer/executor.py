@@ -26,8 +26,6 @@ from failures import Failure
 from files import writing
 from files.strict_json import text_of
 
-_LONGEST_EXPORT = 3600.0  # seconds that the other workers wait while the first one writes
-
 
 def execute(
     job: TrainingJob, best: dict[str, Any], model: types.Artifact, model_run: types.Artifact
@@ -54,7 +52,7 @@ def execute(
     trained, graph = train(job, checkpoints, log, input_report)
     if not is_chief:
         # The chief writes what all workers have made, and cannot do so again without the others.
-        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
+        workers.wait_for_all(trained.devices.strategy)
         return
     log.close(
         best_epoch=trained.best_epoch,
@@ -77,7 +75,7 @@ def execute(
         content = text_of(best, indent=2, sort_keys=True) + "\n"
         writing.write(os.path.join(model_run.uri, "hyperparameters.json"), content)
     if trained.devices.workers > 1:
-        workers.wait_for_all(trained.devices.strategy, _LONGEST_EXPORT)
+        workers.wait_for_all(trained.devices.strategy)
     checkpoints.finish()  # Last: whatever fails before it costs no training.
 
 

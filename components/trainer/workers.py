@@ -105,24 +105,13 @@ def check_same_precision(strategy: tf.distribute.Strategy, precision: str) -> No
         )
 
 
-def wait_for_all(strategy: tf.distribute.Strategy, seconds: float) -> None:
-    """Returns once every worker calls it.
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
+    """Returns once every worker calls it, however long one takes until then.
 
     Raises:
-      WorkerLost: one is gone, or does not call it for so long.
+      WorkerLost: one is gone.
     """
-    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=seconds)
-
-    @tf.function(autograph=False)
-    def meet():
-        def sum_up():
-            devices = tf.distribute.get_replica_context()
-            return devices.all_reduce(tf.distribute.ReduceOp.SUM, tf.constant(0), options)
-
-        return strategy.run(sum_up)
-
-    with loss_reported(strategy.num_replicas_in_sync):
-        meet()
+    of_all(strategy, 0)
 
 
 def first_one_says(strategy: tf.distribute.Strategy, yes: bool) -> bool:

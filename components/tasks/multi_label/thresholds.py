@@ -28,12 +28,24 @@ def choose(
         return np.full(classes, DEFAULT, np.float32)
     scores, truth, at_once = [], [], min(at_once, _MOST_AT_ONCE)
     spec = dict.fromkeys(("image", "labels"), tf.io.FixedLenFeature([], tf.string))
-    for records in tf.data.TFRecordDataset(list(files)).batch(at_once):
+
+    def read(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parsed = tf.io.parse_example(records, spec)
         images = tf.reshape(tf.io.decode_raw(parsed["image"], tf.uint8), (-1, *image_shape))
+        return images, tf.io.decode_raw(parsed["labels"], tf.uint8) > 0
+
+    # Compiled: operation by operation, a model takes several times as long.
+    images_spec = tf.TensorSpec((None, *image_shape), tf.uint8)
+    forward = tf.function(
+        lambda images: tf.sigmoid(model(images, training=False)),
+        input_signature=[images_spec],
+        autograph=False,
+    )
+    batches = tf.data.TFRecordDataset(list(files)).batch(at_once).map(read).prefetch(1)
+    for images, labels in batches:
         with training_faults.step_reported(at_once):
-            scores.append(tf.sigmoid(model(images, training=False)).numpy())
-        truth.append(tf.io.decode_raw(parsed["labels"], tf.uint8).numpy() > 0)
+            scores.append(forward(images).numpy())
+        truth.append(labels.numpy())
     # Class by class: all of them together would take the memory once more.
     return np.array(
         [

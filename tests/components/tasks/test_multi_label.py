@@ -178,7 +178,7 @@ def test_thresholds_are_chosen_with_no_more_images_at_once_than_fit_into_memory(
     seen = []
 
     def model(images, training):
-        seen.append(len(images))
+        tf.py_function(lambda batch: seen.append(len(batch)), [images], [])
         grey = tf.reduce_mean(tf.cast(images, tf.float32), (1, 2, 3)) / 255 - 0.5
         return tf.stack([grey, -grey], 1)
 
@@ -186,6 +186,17 @@ def test_thresholds_are_chosen_with_no_more_images_at_once_than_fit_into_memory(
     assert seen == [4, 4, 2, 10]
     assert few.tolist() == all_together.tolist()
     assert 120 / 255 < 0.5 + np.log(few[0] / (1 - few[0])) < 140 / 255
+
+
+def test_the_model_is_compiled_once_to_choose_its_thresholds(validation):
+    traced = []
+
+    def model(images, training):
+        traced.append(images.shape)
+        return tf.zeros((tf.shape(images)[0], 2))
+
+    choose(model, (2, 2, 1), 2, [validation], 4)
+    assert [shape.as_list() for shape in traced] == [[None, 2, 2, 1]]
 
 
 def test_thresholds_are_chosen_within_five_bytes_an_example_and_class(tmp_path):
@@ -198,7 +209,7 @@ def test_thresholds_are_chosen_within_five_bytes_an_example_and_class(tmp_path):
             writer.write(made.SerializeToString())
 
     def model(seen, training):
-        return tf.zeros((len(seen), classes))
+        return tf.zeros((tf.shape(seen)[0], classes))
 
     tracemalloc.start()
     choose(model, (2, 2, 1), classes, [str(tmp_path / "examples")], 256)

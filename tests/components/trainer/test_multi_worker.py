@@ -31,13 +31,19 @@ def start(digits, make_properties, tmp_path_factory):
     started = []
 
     def starting(
-        out: Path, logical_devices=1, tf_config=None, longest_step=300.0, **properties
+        out: Path,
+        logical_devices=1,
+        tf_config=None,
+        longest_step=300.0,
+        before_export=0.0,
+        **properties,
     ) -> Process:
         task = {
             "inputs": str(digits.folder),
             "out": str(out),
             "logical_devices": logical_devices,
             "longest_step": longest_step,
+            "before_export": before_export,
             "properties": make_properties(**properties),
         }
         environment = dict(os.environ)
@@ -200,6 +206,21 @@ def test_a_worker_that_hangs_ends_the_other_in_one_line(start_workers, tmp_path)
 
     assert workers[0].wait(120) == 1
     assert "another worker is gone or does not answer" in failure(tmp_path / "worker_0.log")
+
+
+@pytest.mark.slow
+def test_a_worker_waits_for_the_first_one_to_write_and_ends_when_that_is_killed(
+    start_workers, tmp_path
+):
+    keys = {"model": LINEAR, "epochs": 1, "batch_size": 60, "before_export": 600.0}
+    workers = start_workers(tmp_path, **keys)
+    log = tmp_path / "worker_1.log"
+    wait_for(lambda: log.exists() and "weights " in log.read_text(), 120, workers)
+    time.sleep(1)
+    assert [worker.poll() for worker in workers] == [None, None]
+    workers[0].kill()
+    assert workers[1].wait(60) == 1
+    assert "another worker is gone" in failure(log)
 
 
 @pytest.mark.slow

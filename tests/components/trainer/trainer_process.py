@@ -2,9 +2,10 @@
 
 `inputs`: the folder of the artifacts, as conftest.Digits has them; `out`: for the outputs;
 `properties`: Trainer's; `logical_devices`: how many CPUs TensorFlow is to see; `longest_step`, if
-given: for how many seconds workers wait for one that hangs. At its end, a training prints how many
-threads it has and the hash of its weights: of several workers only one writes them. SIGUSR1 makes
-it hang, while TensorFlow's threads go on.
+given: for how many seconds workers wait for one that hangs; `before_export`, if given: for how many
+seconds the one that writes does not begin. At its end, a training prints how many threads it has
+and the hash of its weights: of several workers only one writes them. SIGUSR1 makes it hang, while
+TensorFlow's threads go on.
 """
 
 import hashlib
@@ -43,6 +44,14 @@ def hashed(train):
     return training
 
 
+def later(seconds, export):
+    def exporting(*given):
+        time.sleep(seconds)
+        return export(*given)
+
+    return exporting
+
+
 def main(task: dict) -> None:
     if task["logical_devices"] > 1:
         [cpu] = tf.config.list_physical_devices("CPU")
@@ -50,6 +59,7 @@ def main(task: dict) -> None:
         tf.config.set_logical_device_configuration(cpu, [one] * task["logical_devices"])
     inputs, out = Path(task["inputs"]), Path(task["out"])
     executor.train = hashed(executor.train)
+    executor._export = later(task.get("before_export", 0.0), executor._export)
     signal.signal(signal.SIGUSR1, lambda *_: time.sleep(600))
     workers._LONGEST_STEP = task.get("longest_step", workers._LONGEST_STEP)
     try:
