@@ -59,18 +59,21 @@ def choose(
 def best(scores: np.ndarray, truth: np.ndarray) -> np.float32:
     """The threshold of the highest F1, in the middle between two probabilities.
 
-    Of several, it is the highest one. Without an image of the class it is `DEFAULT`.
+    Of several, it is the highest one. Without an image of the class, or a number as the answer to
+    one, it is `DEFAULT`.
 
     Args:
-      scores: (images,) float32, probabilities of one class.
+      scores: (images,) float32, probabilities of one class; nan reaches no threshold.
       truth: (images,) bool, whether an image has it.
     """
+    having, is_number = np.count_nonzero(truth), ~np.isnan(scores)
+    scores, truth = scores[is_number], truth[is_number]
     if not truth.any():
         return np.float32(DEFAULT)
     order = np.argsort(-scores, kind="stable")
     scores, right = scores[order], np.cumsum(truth[order])
     last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each probability
-    f1 = 2 * right[last] / (last + 1 + right[-1])
+    f1 = 2 * right[last] / (last + 1 + having)
     here = last[np.argmax(f1)]
     above, below = scores[here], scores[here + 1] if here + 1 < len(scores) else np.float32(0)
     middle = np.float32((above + below) / 2)

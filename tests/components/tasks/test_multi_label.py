@@ -162,6 +162,13 @@ def test_a_class_that_no_image_has_keeps_half_a_chance():
     assert best(np.array([0.1, 0.9], np.float32), np.array([False, False])) == 0.5
 
 
+def test_an_answer_that_is_no_number_leaves_the_threshold_one():
+    scores, truth = np.array([0.1, np.nan, 0.9, np.nan], np.float32), np.array([1, 1, 0, 0]) > 0
+    assert best(scores, truth) == pytest.approx(0.05)
+    assert best(scores, ~truth) == pytest.approx(0.5)
+    assert best(scores[1:2], truth[1:2]) == 0.5
+
+
 @pytest.fixture
 def validation(tmp_path):
     """A file of the transformed Examples of ten images, each of another grey."""
