@@ -15,7 +15,7 @@ _ACTIONS = (
 
 def add_verbs(verbs):
     """Adds the verb to what argparse's add_subparsers returned."""
-    runs = verbs.add_parser("runs", help="list, show, stop and delete runs on Kubeflow Pipelines")
+    runs = verbs.add_parser("runs", help="list, show, stop and delete runs")
     runs.add_argument("action", choices=(*_OF_ALL, *_OF_ONE), metavar="ACTION", help=_ACTIONS)
     runs.add_argument("run", nargs="?", metavar="RUN", help="the id of a run")
     runs.add_argument("--older-than-days", type=int, metavar="N", help="for prune, at least 1")

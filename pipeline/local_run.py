@@ -85,8 +85,8 @@ def _run_shown(configuration, began, display, write_report, results):
         if results:
             statuses = {made.component: made.status for made in display.outcomes}
             writing.write(results, text_of(statuses))
-    if configuration.keep_runs:
-        _remove_old_runs(configuration, display)
+        if configuration.keep_runs and display.outcomes:
+            _remove_old_runs(configuration, display)
 
 
 def _run(configuration, began, display):
@@ -148,7 +148,7 @@ def _remove_old_runs(configuration, display):
 
     try:
         removed = remove_old_runs(configuration.root, configuration.keep_runs)
-    except (Failure, OSError) as error:
+    except Exception as error:
         _log.warning("old runs stay", exc_info=True)
         display.say(f"Old runs could not be removed: {in_one_line(error)}")
     else:

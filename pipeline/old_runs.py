@@ -17,9 +17,10 @@ from ml_metadata.proto import metadata_store_pb2
 from files import writing
 from pipeline.metadata_store import component_of, newest_executions, open_store, outputs_of, run_of
 
-_SYSTEM = ".system"  # TFX's folder beside a component's outputs, with one for each execution
+_SYSTEM = ".system"  # TFX's folder beside a component's outputs
 _LEAVING = ".removed-"
-_BY_RUN = ("logs", "reports")
+# Drivers' folders are named by the time.
+_BY_RUN = ("logs", "reports", f"*/{_SYSTEM}/driver_execution")
 _USES = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.OUTPUT)
 
 
@@ -53,7 +54,8 @@ def remove_old_runs(root: str | os.PathLike, keep: int) -> Removed:
         return Removed(0, 0)
     executions = {execution.id for execution in kept}
     used = set(_used_by(store, sorted(executions)))
-    for left in root.glob(f"*/*/{_LEAVING}*"):  # of a removal that was killed
+    leftovers = (root.glob(f"{place}/{_LEAVING}*") for place in ("*/*", f"*/{_SYSTEM}/*"))
+    for left in itertools.chain(*leftovers):  # of a removal that was killed
         shutil.rmtree(left, ignore_errors=True)
     removed = [
         _remove(folder)
@@ -63,7 +65,7 @@ def remove_old_runs(root: str | os.PathLike, keep: int) -> Removed:
     began = min(execution.create_time_since_epoch for execution in kept) / 1000
     for file in itertools.chain(*(root.glob(f"{name}/*") for name in _BY_RUN)):
         if file.lstat().st_mtime < began:
-            file.unlink()
+            writing.remove(file)
     return Removed(len(removed), sum(removed))
 
 

@@ -21,16 +21,14 @@ def write_report(configuration, which=None):
       which: a run, as `find_run` takes it; None: the newest.
 
     Raises:
-      Failure: there is no such run, what it made was removed, or nothing can be written.
+      Failure: there is no such run, or nothing can be written.
     """
     store = open_store(configuration.root)
     ids = facts.run_ids(store)
     chosen = find_run(configuration, ids, which or "latest")
     place = ids.index(chosen)
     previous = _read(store, ids[place - 1], configuration) if place else None
-    if previous and not previous.is_whole:
-        previous = None
-    run = _whole(store, chosen, configuration)
+    run = _read(store, chosen, configuration)
     text = _rendered(lambda: report(run, previous), chosen)
     file = _write(configuration, f"{_name(chosen)}.html", text)
     if chosen == ids[-1]:
@@ -43,7 +41,7 @@ def write_comparison(configuration, first, second):
     store = open_store(configuration.root)
     ids = facts.run_ids(store)
     chosen = [find_run(configuration, ids, which) for which in (first, second)]
-    runs = [_whole(store, run_id, configuration) for run_id in chosen]
+    runs = [_read(store, run_id, configuration) for run_id in chosen]
     name = "-against-".join(_name(run_id) for run_id in chosen)
     text = _rendered(lambda: comparison(*runs), " or ".join(chosen))
     return _write(configuration, f"{name}.html", text)
@@ -121,16 +119,6 @@ def _read(store, run_id, configuration):
         return run
     plain = configuration.model_dump(mode="json", by_alias=True)
     return dataclasses.replace(run, origin=run.origin._replace(configuration=plain))
-
-
-def _whole(store, run_id, configuration):
-    run = _read(store, run_id, configuration)
-    if run.is_whole:
-        return run
-    raise Failure(
-        f"What the run {run_id} made is no longer there, as old runs were removed. Its metadata "
-        "stays: lineage shows what a version was made of."
-    )
 
 
 def _write(configuration, name, text):

@@ -110,12 +110,6 @@ class Run:
         return next((n for n in self.nodes.values() if n.status in ("failed", "stopped")), None)
 
     @property
-    def is_whole(self):
-        """Whether all that its components made is still there: `keep_runs` removes old runs'."""
-        made = [node for node in self.nodes.values() if node.status in ("ran", "cached")]
-        return all(output.folder.is_dir() for node in made for output in node.outputs.values())
-
-    @property
     def when(self):
         """Its start for people, such as "2026-11-21 04:34:40"."""
         return self.id[:19].replace("T", " ")

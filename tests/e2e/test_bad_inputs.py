@@ -188,15 +188,22 @@ def test_a_configuration_that_does_not_fit_the_data_says_where(
 
 
 @pytest.mark.slow
-def test_anomalies_stop_the_run_before_transform(after_digits, tmp_path):
+def test_anomalies_stop_the_run_before_transform_and_what_only_old_runs_used_goes(
+    after_digits, digits_run, tmp_path
+):
+    for name in ("Trainer/model", "TfdsExampleGen/examples"):
+        [made] = (digits_run.root / name).iterdir()
+        (tmp_path / "root" / name / made.name).mkdir(parents=True)
     schema = tmp_path / "schema.pbtxt"
     schema.write_text(
         'feature { name: "image" type: BYTES image_domain {} presence { min_fraction: 1 } }\n'
         'feature { name: "label" type: INT int_domain { min: 0 max: 4 } }\n'
     )
-    run = after_digits(f"data.schema={schema}")
+    run = after_digits(f"data.schema={schema}", "keep_runs=1")
     check_failed(run, "ValidationGate", "label")
-    assert "Transform" not in leftovers(tmp_path / "root")
+    assert "removed  1 folder of old runs" in run.out
+    begun = {"TfdsExampleGen", "Transform", "Trainer"}
+    assert leftovers(tmp_path / "root") & begun == {"TfdsExampleGen"}  # which the run has read
 
 
 @pytest.mark.slow

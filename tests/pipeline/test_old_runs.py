@@ -80,24 +80,27 @@ def test_what_is_not_a_runs_stays(root):
     assert all((root.folder / name).is_dir() for name in others)
 
 
-def test_logs_and_reports_go_with_the_runs(root):
+def test_logs_reports_and_folders_of_drivers_go_with_the_runs(root):
     root.add_run(RUNS[0], steps())
-    for name in ("logs/old.log", "reports/old.html", "logs/new.log"):
-        file = root.folder / name
-        file.parent.mkdir(exist_ok=True)
-        file.touch()
-        if file.stem == "old":
-            os.utime(file, (1e9, 1e9))
+    by_run = [
+        root.folder / name for name in ("logs", "reports", "Trainer/.system/driver_execution")
+    ]
+    for folder in by_run:
+        for name in ("old", "new"):
+            (folder / name / "below").mkdir(parents=True)
+        os.utime(folder / "old", (1e9, 1e9))
     remove_old_runs(root.folder, keep=1)
-    assert [file.name for file in root.folder.glob("*s/*.*")] == ["new.log"]
+    assert [[file.name for file in folder.iterdir()] for folder in by_run] == [["new"]] * 3
 
 
 def test_half_of_what_a_killed_removal_left_goes(root):
     root.add_run(RUNS[0], steps())
-    half = root.folder / "Trainer" / "model" / ".removed-1"
-    half.mkdir()
+    below = ("model", ".system/executor_execution")
+    halves = [root.folder / "Trainer" / name / ".removed-1" for name in below]
+    for half in halves:
+        half.mkdir(parents=True)
     remove_old_runs(root.folder, keep=1)
-    assert not half.exists()
+    assert not any(map(Path.exists, halves))
 
 
 def test_files_that_the_store_of_spans_shares_free_nothing(root, tmp_path):
@@ -141,13 +144,11 @@ def test_what_the_verb_cannot_do_is_refused_in_one_line(root, capsys, given, sai
     assert said in capsys.readouterr().err
 
 
-def test_a_run_that_was_removed_has_no_report_and_is_no_previous_one(root, capsys):
+def test_the_report_shows_what_is_left_of_a_run_that_was_removed(root, capsys):
     for run_id in RUNS[:2]:
         root.add_run(run_id, classified(blessed=True))
     remove_old_runs(root.folder, keep=1)
     report = ["report", *words(root)[2:]]
-    assert main(report) == 0
-    page = Path(capsys.readouterr().out.strip()).read_text("utf-8")
-    assert "2026-11-20" not in page
-    assert main([*report, "--run", RUNS[0]]) == 1
-    assert "is no longer there, as old runs were removed" in capsys.readouterr().err
+    for more in ([], ["--run", RUNS[0]], ["--compare", *RUNS[:2]]):
+        assert main([*report, *more]) == 0, capsys.readouterr().err
+        assert "digits" in Path(capsys.readouterr().out.strip()).read_text("utf-8")
