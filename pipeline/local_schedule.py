@@ -39,8 +39,8 @@ class Outcome:
 # Of an attempt whose processes are gone though the schedule that began it is not.
 _NOTHING = Outcome(1, {}, "its process was killed or did not start (output.log may say why)")
 # A machine goes down now and then. Where each attempt takes the schedule with it, it is the run.
-_MOST_CUT_OFF = 10
-_CUT_OFF = Outcome(1, {}, "it was cut off with its schedule, perhaps for lack of memory")
+_MOST_KILLED = 10
+_CUT_OFF = Outcome(1, {}, "it was killed with its schedule, perhaps for lack of memory")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _of_none(run, begun):
     """What an attempt without an outcome counts as; None: as one that was cut off."""
     if run == begun:
         return _NOTHING
-    return _CUT_OFF if run.attempt - run.failures > _MOST_CUT_OFF else None
+    return _CUT_OFF if run.killed >= _MOST_KILLED else None
 
 
 def _of_many(run):
@@ -130,7 +130,7 @@ def _learn(run, outcome, schedule, store, world):
     """Records the outcome of the open attempt; None: it was cut off with the schedule itself."""
     name = f"The run of {when(run, schedule)}"
     if outcome is None or outcome.cut_off:
-        store.abandon_attempt(run)
+        store.abandon_attempt(run, killed=outcome is None)
         then = "the next start runs it" if world.is_stopping() else "it starts again"
         world.say(f"{name} was cut off; {then}.")
     elif outcome.exit_code == 0:

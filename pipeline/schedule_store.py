@@ -4,6 +4,7 @@ One SQLite file. Each step is one transaction, so a killed process leaves the st
 the step or after it.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import sqlite3
@@ -16,8 +17,10 @@ CREATE TABLE IF NOT EXISTS schedule (
 CREATE TABLE IF NOT EXISTS stop (asked INTEGER);
 CREATE TABLE IF NOT EXISTS run (
   scheduled TEXT PRIMARY KEY, firings INTEGER, state TEXT, attempt INTEGER, open INTEGER,
-  failures INTEGER, not_before TEXT, ended TEXT, note TEXT);
+  failures INTEGER, not_before TEXT, ended TEXT, note TEXT, killed INTEGER NOT NULL DEFAULT 0);
 """
+# Of a store that was made before runs had it.
+_NEW_COLUMN = "ALTER TABLE run ADD COLUMN killed INTEGER NOT NULL DEFAULT 0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Run:
     not_before: datetime.datetime  # UTC; of the next attempt
     ended: datetime.datetime | None
     note: str
+    killed: int  # attempts that were killed together with the schedule
 
 
 class ScheduleStore:
@@ -50,6 +54,8 @@ class ScheduleStore:
         self._file.row_factory = sqlite3.Row
         self._file.execute("PRAGMA synchronous = FULL")
         self._file.executescript(_TABLES)
+        with contextlib.suppress(sqlite3.OperationalError):  # It has the column.
+            self._write(_NEW_COLUMN)
 
     def close(self):
         self._file.close()
@@ -91,7 +97,7 @@ class ScheduleStore:
         with self._file:
             self._file.execute("UPDATE schedule SET accounted_until = ?", (moment,))
             self._file.execute(
-                "INSERT OR IGNORE INTO run VALUES (?, ?, 'owed', 0, 0, 0, ?, NULL, '')",
+                "INSERT OR IGNORE INTO run VALUES (?, ?, 'owed', 0, 0, 0, ?, NULL, '', 0)",
                 (moment, firings, moment),
             )
 
@@ -105,9 +111,9 @@ class ScheduleStore:
         self._update(run, "attempt = attempt + 1, open = 1")
         return dataclasses.replace(run, attempt=run.attempt + 1, open=True)
 
-    def abandon_attempt(self, run):
+    def abandon_attempt(self, run, killed):
         """The attempt was cut off with the schedule, which is not a failure of the run."""
-        self._update(run, "open = 0")
+        self._update(run, "open = 0, killed = killed + ?", killed)
 
     def retry_later(self, run, not_before, note):
         self._update(

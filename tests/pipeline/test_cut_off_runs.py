@@ -1,8 +1,10 @@
 """Runs of the schedule on one machine that a stop, a failure or a kill ends with it."""
 
+import contextlib
 import datetime
 import itertools
 import random
+import sqlite3
 
 import pytest
 
@@ -69,7 +71,27 @@ def test_a_run_that_takes_its_schedule_with_it_each_time_is_given_up(store):
         # What the next start finds: no process, and no outcome.
     [run] = served(weekly(retries=1), store, clock, Runs(clock))
     assert (run.state, run.attempt, run.failures) == ("failed", 12, 2)
-    assert "failed 2 times and is given up: it was cut off with its schedule" in clock.said[-1]
+    assert "failed 2 times and is given up: it was killed with its schedule" in clock.said[-1]
+
+
+def test_a_run_that_was_stopped_often_may_still_be_killed(store):
+    clock = Clock(until=datetime.datetime(2026, 1, 5, 2, 3, tzinfo=datetime.UTC))
+    for _ in range(12):
+        [run] = served(weekly(retries=0), store, clock, Runs(clock, minutes=50))
+        clock.until += datetime.timedelta(minutes=10)
+    assert (run.state, run.attempt, run.killed) == ("owed", 12, 0)
+
+
+def test_a_store_of_an_earlier_version_goes_on(tmp_path):
+    file = tmp_path / "state.sqlite"
+    with contextlib.closing(ScheduleStore(file)) as store:
+        store.follow("0 3 * * *", "UTC", START)
+        store.fall_due(START, 1)
+    with contextlib.closing(sqlite3.connect(file)) as old:
+        old.execute("ALTER TABLE run DROP COLUMN killed")
+    with contextlib.closing(ScheduleStore(file)) as store:
+        store.abandon_attempt(store.owed(), killed=True)
+        assert store.owed().killed == 1
 
 
 class Deadly:
@@ -81,9 +103,9 @@ class Deadly:
     def __getattr__(self, name):
         method = getattr(self._target, name)
 
-        def call(*arguments):
+        def call(*arguments, **options):
             self._fate.step()
-            answer = method(*arguments)
+            answer = method(*arguments, **options)
             self._fate.step()
             return answer
 
