@@ -93,11 +93,13 @@ def load(file, overrides=()):
         _apply(override, given, places)
     if given.get("code") is None and own_code.is_named_in(given):
         given["code"] = os.path.dirname(file) or "."
+    code = given.get("code")
+    missing = UnreadableFile if isinstance(code, str) and not os.path.isdir(code) else None
     try:
         configuration = Configuration.model_validate(given)
     except ValidationError as error:
         lines = mistakes.lines(error, Configuration, lambda p: f"{_place_of(p, places, file)}: ")
-        raise ConfigurationError(*dict.fromkeys(lines)) from None
+        raise (missing or ConfigurationError)(*dict.fromkeys(lines)) from None
     _check_files(configuration, places, file)
     _check_metrics(configuration, places, file)
     _check_training(configuration, places, file)
@@ -180,7 +182,8 @@ def _check_files(configuration, places, file):
     for path, weights in _weights(configuration):
         where = f"{_place_of(path, places, file)}: {'.'.join(path)}"
         if mistake := first_weights.mistake_in(weights):
-            raise UnreadableFile(f"{where}: {mistake}")
+            kind = ConfigurationError if os.path.exists(weights) else UnreadableFile
+            raise kind(f"{where}: {mistake}")
         if mistake := first_weights.misfit(weights, network, configuration.preprocessing.channels):
             raise ConfigurationError(f"{where}: {mistake}")
 

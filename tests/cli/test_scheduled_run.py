@@ -24,8 +24,9 @@ def by_schedule(monkeypatch):
         ("--config", "configs/away.yaml"),
         ("--config", DIGITS, "--set", "data.schema=away.pbtxt"),
         ("--config", DIGITS, "--set", "model.weights=away.weights.h5"),
+        ("--config", DIGITS, "--set", "code=away.d"),
     ],
-    ids=["configuration", "schema", "weights"],
+    ids=["configuration", "schema", "weights", "code"],
 )
 def test_a_missing_file_is_a_failure_of_a_scheduled_run_and_a_mistake_in_another(
     words, by_schedule, capsys
@@ -38,4 +39,5 @@ def test_a_missing_file_is_a_failure_of_a_scheduled_run_and_a_mistake_in_another
 
 
 def test_a_mistake_is_one_in_a_scheduled_run_as_well(by_schedule):
-    assert by_schedule("--config", DIGITS, "--set", "seed=x") == 2
+    for wrong in ("seed=x", "model.weights=README.md"):
+        assert by_schedule("--config", DIGITS, "--set", wrong) == 2
