@@ -78,7 +78,7 @@ def show_status(configuration, say=print):
     say(f"schedule  {_in_words(schedule)}")
     if schedule != configuration.schedule:
         now = _in_words(configuration.schedule)
-        say(f"          The file now says {now}; restart the schedule.")
+        say(f"          This configuration says {now}: a restart of the schedule applies it.")
     if schedule.enabled:
         say(f"next      {_next(schedule)}")
     for run in runs:
@@ -93,7 +93,7 @@ def show_status(configuration, say=print):
 
 
 def _served(schedule, cron, time_zone):
-    """The schedule with what a process that serves it has read at its start."""
+    """The schedule with when it fires, as the process that serves it has read at its start."""
     kept = {"cron": cron, "time_zone": time_zone, "enabled": True}
     return schedule.model_copy(update=kept)
 

@@ -76,7 +76,9 @@ def test_the_status_shows_what_is_served_and_what_the_file_says_since(
     with hold(tmp_path / "schedule"):
         _, said = status_of(configuration.model_copy(update={"schedule": changed}))
         assert said[1] == "schedule  0 3 * * 1 (Europe/Berlin)"
-        assert said[2].strip() == f"The file now says {in_words}; restart the schedule."
+        assert said[2].strip() == (
+            f"This configuration says {in_words}: a restart of the schedule applies it."
+        )
         assert re.fullmatch("next      .* 03:00 CES?T", said[3])
         assert not any("file" in line for line in status_of(configuration)[1])
 
