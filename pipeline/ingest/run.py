@@ -13,7 +13,7 @@ from pipeline.ingest.messages import DeadLetter, ExampleMessages, ImageMessages
 from pipeline.ingest.reader import Reader, start
 from pipeline.ingest.screen import Screen, by_kind, counted
 from pipeline.ingest.span_folder import Manifest, SpanFolders, SpanWriter, reporting
-from pipeline.ingest.topic import Topic
+from pipeline.ingest.topic import Topic, Unreadable
 from settings.configuration import Configuration
 from settings.ingest import Ingest
 
@@ -121,7 +121,13 @@ class _Span:
     def _fill(self, writer: SpanWriter, name: str, follow: bool) -> None:
         reader, record = self._reader, self._messages.record
         for most in self._room(writer) if follow else _all(reader):
-            for message in reader.read(most):
+            try:
+                found = reader.read(most)
+            except Unreadable:
+                if not writer.examples:
+                    raise
+                return  # What came before becomes a span; the next one begins with this again.
+            for message in found:
                 try:
                     writer.add(record(message), len(message))
                 except DeadLetter as why:

@@ -6,7 +6,7 @@ nothing to rebalance.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -40,12 +40,17 @@ _SILENT = logging.Logger("librdkafka")
 _SILENT.addHandler(logging.NullHandler())
 
 
+class Unreadable(Failure):
+    """A message cannot be read, and all that came before it has been."""
+
+
 class Topic:
     """A consumer of all partitions of a topic."""
 
     def __init__(self, ingest: Ingest, group: str):
         self._ingest, self.name = ingest, ingest.topic
         self._errors: list[KafkaError] = []  # the last ones
+        self._unreadable: Unreadable | None = None
         self._is_reading = self._is_committed = False
         settings = client_settings(ingest, group)
         settings |= {"error_cb": self._note, "on_commit": self._committed}
@@ -105,33 +110,40 @@ class Topic:
         behind all before it.
 
         Raises:
-          Failure: brokers have dropped what comes next, refuse to go on, or lost the topic; a
-            message cannot be read.
+          Unreadable: the next message cannot be read; from then on each call raises it.
+          Failure: brokers have dropped what comes next, refuse to go on, or lost the topic.
         """
-        found = self._consumer.consume(most, seconds)
+        found = [] if self._unreadable else self._consumer.consume(most, seconds)
         if any(message.error() is not None for message in found):
-            found = [message for message in found if self._is_of_use(message)]
+            found = self._usable(found)
+        if self._unreadable and not found:
+            raise self._unreadable
         refused = [error for error in self._errors if error.code() in _NO_ENTRY]
         if refused:
             self._fail(refused[-1])
         return found
 
-    def _is_of_use(self, message: Message) -> bool:
-        error = message.error()
-        if error is None or error.code() == KafkaError._PARTITION_EOF:
-            return True
-        if error.code() in _UNREADABLE:
-            raise Failure(
-                f"Topic {self.name!r} cannot be read at offset {message.offset():,} of partition "
-                f"{message.partition()}: {_text(error)}. Restore it from another replica, or "
-                "delete the records up to it (kafka-delete-records.sh) and run "
-                "`ingest --accept-loss`."
-            )
-        if error.code() in _UNKNOWN:
-            self.look()
-        elif error.code() in (*_NO_ENTRY, *_GONE) or error.fatal():
-            self._fail(error)
-        return False
+    def _usable(self, found: Sequence[Message]) -> list[Message]:
+        """Those that are of use, up to the first that cannot be read."""
+        usable = []
+        for message in found:
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                usable.append(message)
+            elif error.code() in _UNREADABLE:
+                self._unreadable = Unreadable(
+                    f"Topic {self.name!r} cannot be read at offset {message.offset():,} of "
+                    f"partition {message.partition()}: {_text(error)}. Run again, as the network "
+                    "may have damaged it. If it stays so, restore the batch that begins there "
+                    "from another replica, or delete the records up to the batch's end "
+                    "(kafka-delete-records.sh) and run `ingest --accept-loss`."
+                )
+                break
+            elif error.code() in _UNKNOWN:
+                self.look()
+            elif error.code() in (*_NO_ENTRY, *_GONE) or error.fatal():
+                self._fail(error)
+        return usable
 
     def known_end(self, partition: int) -> int:
         """The end as the last answer of the brokers had it; -1 where none has come yet."""

@@ -204,14 +204,35 @@ def test_following_cuts_spans_and_ends_clean_at_sigterm(cluster, topic, tmp_path
 
 
 def test_a_message_whose_checksum_does_not_match_stops_the_ingest(ingest, cluster, topic, tmp_path):
-    cluster.send(topic, [(0, image(0), b"cat"), (1, image(1), b"mouse")])
+    cluster.send(topic, [(1, image(1), b"mouse"), (1, image(2), b"cat")])
     with damaging_proxy(cluster.brokers[0], b"mouse", b"moose") as broker:
         code, said = ingest(brokers=[broker])
     assert code == 1
     assert f"Topic {topic!r} cannot be read at offset 0 of partition 1: " in said
+    assert "Run again, as the network may have damaged it. If it stays so, " in said
+    assert "delete the records up to the batch's end" in said
     assert "run `ingest --accept-loss`" in said
     assert said.count("\n") == 1
     assert manifests(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [(), ("--follow",)])
+def test_what_comes_before_an_unreadable_message_becomes_a_span(
+    ingest, cluster, topic, tmp_path, words
+):
+    for number, label in enumerate([b"cat", b"mouse", b"cat"]):
+        cluster.send(topic, [(1, image(number), label)])  # a batch of its own
+    with damaging_proxy(cluster.brokers[0], b"mouse", b"moose") as broker:
+        for _ in range(2):
+            code, said = ingest(*words, brokers=[broker])
+            assert code == 1
+            assert f"Topic {topic!r} cannot be read at offset 1 of partition 1: " in said
+            assert len(manifests(tmp_path)) == 1
+    assert ingested(tmp_path) == {image(0): 1}
+
+    assert ingest()[0] == 0
+    assert ingested(tmp_path) == {image(0): 1, image(1): 1, image(2): 1}
+    check_offsets_join(tmp_path)
 
 
 @pytest.mark.parametrize(("signals", "code", "spans"), [(1, 0, 1), (2, 130, 0)])
