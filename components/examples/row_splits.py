@@ -24,6 +24,7 @@ def laid_out(
     splits: ManifestSplits | None,
     has_masks: bool,
     place: str,
+    is_span: bool = False,
 ) -> tuple[dict[str, list[Entry]], dict[str, list[str]]]:
     """The entries of each split, and the rows that are left out, by kind of finding.
 
@@ -31,10 +32,11 @@ def laid_out(
       pictures: the whole images and masks that the rows name, by path.
       has_masks: whether masks are read instead of classes.
       place: the table, for messages.
+      is_span: whether other spans may have the splits that this one lacks.
 
     Raises:
-      Failure: no row can be used, the name of a class is not printable, or a row names a split
-        that there is not.
+      Failure: no row can be used, a split that rows are to name has none, the name of a class is
+        not printable, or a row names a split that there is not.
     """
     rows = [row for row in table.rows if row.image_path in pictures]
     if not rows:
@@ -50,7 +52,7 @@ def laid_out(
         )
     by_role = (splits or (_BY_VALUE if table.split_by == "split" else _BY_SHARE)).by_role()
     if table.split_by == "split":
-        placed, findings = _as_given(rows, by_role, place, must_fit=splits is None)
+        placed, findings = _as_given(rows, by_role, place, splits is None, is_span)
     elif table.split_by == "time":
         placed, findings = _by_time(rows, by_role), {}
     else:
@@ -78,7 +80,9 @@ def _entry(row: Row, pictures: Mapping[str, Picture]) -> Entry:
     )
 
 
-def _as_given(rows: Sequence[Row], by_role: Mapping[str, str], place: str, must_fit: bool):
+def _as_given(
+    rows: Sequence[Row], by_role: dict[str, str], place: str, must_fit: bool, is_span: bool
+):
     role_of = {str(value): role for role, value in by_role.items()}
     counts = Counter(row.named_split for row in rows)
     if must_fit:
@@ -92,10 +96,11 @@ def _as_given(rows: Sequence[Row], by_role: Mapping[str, str], place: str, must_
         if "validation" not in counts:
             del by_role["validation"]  # Training goes on without one.
     placed = [(role_of[row.named_split], row) for row in rows if row.named_split in role_of]
-    if not placed:  # One split alone may lack rows: those of a window may come in other spans.
+    lacking = [role for role, value in by_role.items() if not counts[str(value)]]
+    if lacking and not (is_span and placed):
         raise Failure(
-            f"{place}: no row has one of the splits {listed(map(repr, role_of))}. There are: "
-            f"{listed(map(repr, counts))}. {_NEXT_STEP}"
+            f"{place}: no row has the split {shown(str(by_role[lacking[0]]))!r} ({lacking[0]}). "
+            f"There are: {listed(map(repr, counts))}. {_NEXT_STEP}"
         )
     others = [row.image_path for row in rows if row.named_split not in role_of]
     return placed, {"unassigned": others} if others else {}

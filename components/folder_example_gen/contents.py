@@ -14,12 +14,12 @@ from settings.sources import FolderSource
 class Driver(WindowDriver):
     SOURCE = FolderSource
 
-    def read(self, source, features):
-        return read(source, features)
+    def read(self, source, features, is_span):
+        return read(source, features, is_span)
 
 
-def read(source: FolderSource, features: Features) -> ImageFiles:
-    """Reads the folder of a source.
+def read(source: FolderSource, features: Features, is_span: bool = False) -> ImageFiles:
+    """Reads the folder of a source, whether or not it is a span of a window.
 
     Raises:
       Failure: as `scan` and `laid_out`.

@@ -20,12 +20,15 @@ from settings.manifest_source import ManifestSource
 class Driver(WindowDriver):
     SOURCE = ManifestSource
 
-    def read(self, source, features):
-        return read(source, features)
+    def read(self, source, features, is_span):
+        return read(source, features, is_span)
 
 
-def read(source: ManifestSource, features: Features) -> ImageFiles:
+def read(source: ManifestSource, features: Features, is_span: bool = False) -> ImageFiles:
     """Reads a manifest and the files that it names.
+
+    Args:
+      is_span: whether other spans may have the splits that this one lacks.
 
     Raises:
       Failure: as `rows.read` and `laid_out`; also where none of the files is a whole image.
@@ -42,10 +45,11 @@ def read(source: ManifestSource, features: Features) -> ImageFiles:
     # What is wrong with a mask is reported for its image.
     pictures_of_masks, _ = _examined(root, masks)
     pictures |= pictures_of_masks
-    roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, file.name)
+    place = file.name
+    roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, place, is_span)
     findings |= manifest.findings | left_out | repeated(roles)
     way_on = "Add images of it, remove its rows, or set data.splits."
-    return ImageFiles(root, roles, findings, file.name, way_on, held=folder.held)
+    return ImageFiles(root, roles, findings, place, way_on, held=folder.held)
 
 
 def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:

@@ -15,10 +15,12 @@ from components.spans.pattern import Place, absolute, has_dates, parent
 from components.spans.store import SpanStore, keep, kept_spans, load, mark_used
 from components.spans.window import chosen, of_span
 from components.spans.words import name_of, spans_in_words
+from failures import Failure
 from settings.data import Features
+from settings.source import PartSplits
 from settings.spans import Spanned
 
-Read = Callable[[Spanned, Features], OnePlace]
+Read = Callable[[Spanned, Features, bool], OnePlace]  # The last: whether it is a span.
 
 
 class Arrival(NamedTuple):
@@ -76,8 +78,8 @@ class WindowDriver(ContentDriver):
 
     SOURCE: type[Spanned]
 
-    def read(self, source: Spanned, features: Features) -> OnePlace:
-        """Reads a source whose path is not a pattern."""
+    def read(self, source: Spanned, features: Features, is_span: bool) -> OnePlace:
+        """Reads a source whose path is not a pattern, or one span of a window."""
         raise NotImplementedError
 
     def portable_value(self, exec_properties):
@@ -97,16 +99,31 @@ def read_contents(read: Read, source: Spanned, features: Features, store: SpanSt
     """Reads the place of a source, or those of the spans in its window, and checks the whole.
 
     Args:
-      read: reads a source whose path is not a pattern.
+      read: reads a source whose path is not a pattern, or one span of a window.
       store: which remembers what was read.
 
     Raises:
       Failure: as `read`, `chosen` and `Contents.check`.
     """
-    spanned = source.has_spans
-    found = _window(source, features, read, store) if spanned else read(source, features)
+    if source.has_spans:
+        found = _window(source, features, read, store)
+        _check_named(source, found)
+    else:
+        found = read(source, features, False)
     found.check()
     return found
+
+
+def _check_named(source: Spanned, found: Window) -> None:
+    """Names what no span has of a split: for a span alone it may be missing."""
+    splits: PartSplits | None = getattr(source, "splits", None)
+    for role, name in splits.by_role().items() if splits else ():
+        if isinstance(name, str) and not found.counts.get(role):
+            raise Failure(
+                f"{found.name}: split {role} gets none of the {sum(found.counts.values()):,} "
+                f"examples, as no span has any of {shown(name)!r} (data.splits.{role}). Add a "
+                f"span that has some, or correct data.splits.{role}."
+            )
 
 
 def _window(source: Spanned, features: Features, read: Read, store: SpanStore) -> Window:
@@ -139,7 +156,7 @@ def _read(source: Spanned, place: Place, features: Features, read: Read, store) 
     read_ns = time.time_ns()
     # Before it is read: a folder that is moved there meanwhile looks as old as its files are.
     seen = marks.marks(place.path) if memory else None
-    contents = read(one, features)
+    contents = read(one, features, True)
     # What is held is the copy of a bucket, which does not show that the bucket has changed.
     if memory and contents.held is None:
         outside = marks.marks_of(contents.outside(place.path))

@@ -144,12 +144,15 @@ class RecordFiles(OnePlace):
 class Driver(WindowDriver):
     SOURCE = TfrecordsSource
 
-    def read(self, source, features):
-        return read(source, features)
+    def read(self, source, features, is_span):
+        return read(source, features, is_span)
 
 
-def read(source: TfrecordsSource, features: Features) -> RecordFiles:
+def read(source: TfrecordsSource, features: Features, is_span: bool = False) -> RecordFiles:
     """Reads the files of a source.
+
+    Args:
+      is_span: whether other spans may have the splits that this one lacks.
 
     Raises:
       Failure: there are no files, one is damaged or lacks a feature, or a label has no name.
@@ -160,7 +163,7 @@ def read(source: TfrecordsSource, features: Features) -> RecordFiles:
     by_role = (source.splits or _BY_CONTENT).by_role()
     by_files = source.splits is not None and not source.splits.are_shares
     patterns = by_role if by_files else {"": source.files}
-    files, findings = _files(folder, place, patterns)
+    files, findings = _files(folder, place, patterns, is_span)
     paths = sorted(itertools.chain(*files.values()))
     scans = _scans(paths, features)
     _check_labels(scans, source.class_names, features)
@@ -185,9 +188,9 @@ def _scans(paths: Sequence[str], features: Features) -> list[Scan]:
 
 
 def _files(
-    folder: str, place: str, patterns: Mapping[str, str]
+    folder: str, place: str, patterns: Mapping[str, str], is_span: bool
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """The files of each split, some of which may have none, or of "" where splits are drawn.
+    """The files of each split, or of "" where splits are drawn; a span may lack those of some.
 
     And those that are left out, by kind: a file that links lead to counts once.
     """
@@ -205,8 +208,9 @@ def _files(
                     f"{place}: {shown(name)} is a file of the splits {split_of[real]} and {role}. "
                     "Give each split files of its own in data.splits."
                 )
-    if not split_of:  # One split alone may lack files: those of a window may come in other spans.
-        role, pattern = next(iter(patterns.items()))
+    lacking = [role for role, paths in found.items() if not paths]
+    if lacking and not (is_span and split_of):
+        role, pattern = lacking[0], patterns[lacking[0]]
         key = f"data.splits.{role}" if role else "data.files"
         there = listed(name for name in os.listdir(folder) if not name.startswith("."))
         raise Failure(

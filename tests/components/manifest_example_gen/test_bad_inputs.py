@@ -108,7 +108,7 @@ def two_columns_of_a_name(path, rows):
 
 TIME, GROUP, SPLIT = {"split_by": "time"}, {"split_by": "group"}, {"split_by": "split"}
 WEIGHT = {"columns": {"weight": "weight"}}
-OTHERS = {"splits": {"train": "a", "test": "b"}}
+MISTYPED = {"splits": {"train": "train", "test": "tset"}}
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ OTHERS = {"splits": {"train": "a", "test": "b"}}
         ("a.csv", tables_instead_of_images, {}, "none of its 1 files is a whole image"),
         ("a.csv", no_masks, MASKS, "none of its 120 images has a whole mask, such as images/0."),
         ("a.csv", other_splits, {}, "120 rows have a split that is not one of train, validation"),
-        ("a.csv", no_test, {}, "split test gets none of the 120 images. Add images, or set data."),
-        ("a.csv", no_test, OTHERS, "no row has one of the splits 'a', 'b'. There are: 'train'."),
+        ("a.csv", no_test, {}, "no row has the split 'test' (test). There are: 'train'."),
+        ("a.csv", no_test, MISTYPED, "no row has the split 'tset' (test). There are: 'train'."),
         ("a.csv", no_group, {}, "line 2: column 'group': given ''; allowed: a group for every"),
         ("a.csv", every(time="noon"), TIME, "line 2: column 'time': given 'noon'; allowed: an ISO"),
         ("a.csv", every(time="nan"), TIME, "column 'time': given 'nan'; allowed: an ISO 8601"),

@@ -93,6 +93,7 @@ NOTHING = {}
 PACKED = "val.tfrecord.gz"
 IN_TWO = {"splits": {"train": "t*", "test": "test*"}}
 BY_FILES = {"splits": {"train": "train*", "test": "test*"}}
+MISTYPED = {"splits": {"train": "train*", "test": "tets*"}}
 MASKS = {"mask_feature": "segments", "mask_classes": {"a": 0, "b": 1}}
 WEIGHTS = {"weight_feature": "number"}
 HAS = "It has: image (bytes), label (bytes), number (int64)."
@@ -131,7 +132,8 @@ HAS = "It has: image (bytes), label (bytes), number (int64)."
         (weight_of("much"), NOTHING, WEIGHTS, "'number' is bytes instead of int64 or float. It"),
         (with_record(number=0.5), NOTHING, WEIGHTS, "feature 'number' is float instead of int64."),
         (weights_of_two_kinds, NOTHING, WEIGHTS, "Feature 'number' is float in "),
-        (no_test, BY_FILES, {}, "split test gets none of the 80 examples. Add examples, or set da"),
+        (no_test, BY_FILES, {}, "no file matches 'test*' (data.splits.test). There are: train.tf"),
+        (of_bytes(lambda b: b[:-3]), MISTYPED, {}, "no file matches 'tets*' (data.splits.test). T"),
         (empty_test, BY_FILES, {}, "split test gets none of the 80 examples. Add exampl"),
         (one_class, NOTHING, {}, "has one class only, cat. Add examples of another class."),
         (a_class_of_one_image, BY_FILES, {}, "split train has no example of class bird. Add exam"),
