@@ -1,11 +1,13 @@
 """All that the pipeline has to know of TFRecord files before it writes Examples."""
 
+import contextlib
 import functools
 import glob
 import hashlib
 import itertools
 import logging
 import os
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -192,20 +194,20 @@ def _files(
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The files of each split, or of "" where splits are drawn; a span may lack those of some.
 
-    And those that are left out, by kind: a file that links lead to counts once.
+    And those that are left out, by kind: a file that several names lead to counts once.
     """
     found, linked, split_of = {}, [], {}
     for role, pattern in patterns.items():
         found[role] = []
-        for name, real in _matching(folder, pattern):
-            if real not in split_of:
-                split_of[real] = role
+        for name, inode in _matching(folder, pattern):
+            if inode not in split_of:
+                split_of[inode] = role
                 found[role].append(os.path.join(folder, name))
-            elif split_of[real] == role:
+            elif split_of[inode] == role:
                 linked.append(name)
             else:
                 raise Failure(
-                    f"{place}: {shown(name)} is a file of the splits {split_of[real]} and {role}. "
+                    f"{place}: {shown(name)} is a file of the splits {split_of[inode]} and {role}. "
                     "Give each split files of its own in data.splits."
                 )
     lacking = [role for role, paths in found.items() if not paths]
@@ -220,16 +222,17 @@ def _files(
     return found, {"linked": linked} if linked else {}
 
 
-def _matching(folder: str, pattern: str) -> list[tuple[str, str]]:
-    """The names of files that match, each with its path without links; the plainest names first."""
-    found, above = [], os.path.realpath(folder)
-    for name in sorted(glob.glob(pattern, root_dir=folder, recursive=True)):
-        real = os.path.realpath(os.path.join(folder, name))
-        if os.path.isfile(real):
-            found.append((name, real))
-    return sorted(
-        found, key=lambda pair: (pair[1] != os.path.join(above, pair[0]), pair[0].count("/"))
-    )
+def _matching(folder: str, pattern: str) -> list[tuple[str, tuple[int, int]]]:
+    """The names of files that match, each with its device and inode; the plainest names first."""
+    found, above = {}, os.path.realpath(folder)
+    for name in glob.glob(pattern, root_dir=folder, recursive=True):
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError):  # a link to nothing, or a file that has just gone
+            status = os.stat(path)
+            if stat.S_ISREG(status.st_mode):
+                is_link = os.path.realpath(path) != os.path.join(above, name)
+                found[is_link, name.count("/"), name] = status.st_dev, status.st_ino
+    return [(key[-1], inode) for key, inode in sorted(found.items())]
 
 
 def _drawn(images: np.ndarray, shares: Mapping[str, int]) -> np.ndarray:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from components.examples.draws import BY_DEFAULT, drawn
 from components.examples.reading import read_class_names
 from components.tfrecords_example_gen import contents
+from failures import Failure
 from files import tfrecords
 from settings.data import Features
 from settings.tfrecords_source import TfrecordsSource
@@ -84,6 +85,17 @@ def test_a_file_that_links_lead_to_as_well_counts_once(folder, ingest, tmp_path)
     assert sum(counts(examples).values()) == NUMBER
     left_out = "links to files that are read left out (2026-11-25/train.tfrecord, again/test.tfrec"
     assert left_out in said(examples)
+
+
+def test_a_file_of_two_names_counts_once_and_is_in_one_split_alone(folder, ingest):
+    (folder / "train-again.tfrecord").hardlink_to(folder / "train.tfrecord")
+    examples = ingest(folder)
+    assert sum(counts(examples).values()) == NUMBER
+    assert "1 link to a file that is read left out (train.tfrecord)" in said(examples)
+
+    (folder / "test-too.tfrecord").hardlink_to(folder / "train.tfrecord")
+    with pytest.raises(Failure, match=r"test-too\.tfrecord is a file of the splits train and test"):
+        ingest(folder, splits={"train": "train*", "test": "test*"})
 
 
 @pytest.mark.parametrize(("name", "labels"), [("label", {"cat", "dog"}), ("number", {0, 1})])
