@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from components.spans.pattern import absolute, form_of, places
 from components.tfrecords_example_gen.example_check import Kinds
@@ -50,23 +50,27 @@ class SpanFolders:
         self.pattern = absolute(pattern)
         self.parent, self._name = os.path.split(self.pattern)
 
-    def hold(self) -> BinaryIO:
+    def hold(self) -> contextlib.ExitStack:
         """Keeps other ingests of these spans out until the block or the process ends.
 
         Raises:
           InUse: another process ingests; names it.
           Failure: the folder cannot be written.
         """
-        name = SPEC.sub("{SPAN}", self._name)  # Spans of other widths have the same names.
-        with writing.reported(self.parent, _NEXT_STEP):
+        # Spans of other widths have the same names. Earlier versions hold the pattern as it is.
+        names = dict.fromkeys([SPEC.sub("{SPAN}", self._name), self._name])
+        with writing.reported(self.parent, _NEXT_STEP), contextlib.ExitStack() as held:
             writing.make_folder(self.parent)
             try:
-                return locks.hold(os.path.join(self.parent, f".{name}.lock"), wait=False)
+                for name in names:
+                    path = os.path.join(self.parent, f".{name}.lock")
+                    held.enter_context(locks.hold(path, wait=False))
             except locks.InUse as error:
                 raise locks.InUse(
                     f"{self.pattern} is being written by {error.holder}. Wait until it ends.",
                     error.holder,
                 ) from None
+            return held.pop_all()
 
     def remove_unfinished(self) -> None:
         """Removes what a killed ingest left; only for who holds the folders."""

@@ -33,3 +33,12 @@ def test_one_ingest_at_a_time_writes_spans_of_a_name_whatever_their_width(tmp_pa
         pytest.raises(locks.InUse, match=r"cats-\{SPAN:4\} is being written by process"),
     ):
         SpanFolders(f"{tmp_path}/cats-{{SPAN:4}}").hold()
+
+
+def test_an_ingest_and_one_of_an_earlier_version_keep_each_other_out(tmp_path):
+    folders, earlier = SpanFolders(f"{tmp_path}/cats-{{SPAN:4}}"), tmp_path / ".cats-{SPAN:4}.lock"
+    with locks.hold(earlier), pytest.raises(locks.InUse, match="is being written by process"):
+        folders.hold()
+    with folders.hold(), pytest.raises(locks.InUse):
+        locks.hold(earlier, wait=False)
+    locks.hold(earlier, wait=False).close()
