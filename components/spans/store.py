@@ -228,19 +228,21 @@ def prune(store: SpanStore, most_bytes: float, keys: Collection[str]) -> None:
             if name.endswith(_LEAVING):  # A kill has stopped its removal.
                 shutil.rmtree(os.path.join(store.folder, name), ignore_errors=True)
         kept = {one.key: str(one.place.span) for one in kept_spans(store.folder)}
-        for path in _found(store.folder):
-            if _span_of(path) not in set(kept.values()):
+        spans = set(kept.values())
+        found = {path: _span_of(path) for path in _found(store.folder)}
+        for path, span in found.items():
+            if span not in spans:
                 writing.remove(path)
-        found = _found(store.folder)
         used = _used([*_spans(store.folder), *found])
         by_use = sorted(used, key=used.get)
-        last_found = {_span_of(path): path for path in by_use if path in found}
+        last_found = {found[path]: path for path in by_use if path in found}
         stay = {os.path.join(store.folder, key) for key in keys}
         stay |= {last_found.get(kept.get(key)) for key in keys}
-        total = sum(map(_bytes_of, used))
+        sizes = {path: _bytes_of(path) for path in used}
+        total = sum(sizes.values())
         for path in by_use:
             if total > most_bytes and path not in stay:
-                total -= _bytes_of(path)
+                total -= sizes[path]
                 _remove(path)
 
 
