@@ -31,6 +31,10 @@ class NotFound(Failure):
     """The server has nothing with that id."""
 
 
+class Away(Failure):
+    """Kubeflow Pipelines did not answer; the same call may succeed later."""
+
+
 class Unclear(Exception):
     """The call may or may not have had its effect; `failure` is what to report in the end."""
 
@@ -69,6 +73,7 @@ class Server:
         Raises:
           AlreadyExists, NotFound.
           Unclear: a call that is not repeatable was cut off.
+          Away: no attempt got an answer of Kubeflow Pipelines.
           Failure: anything else went wrong.
         """
         named["_request_timeout"] = (min(_CONNECT_SECONDS, self.timeout), self.timeout)
@@ -90,7 +95,7 @@ class Server:
                     raise cause from None
                 wait = asked_wait(refusal, _LONGEST_WAIT)
             except urllib3.exceptions.HTTPError as error:
-                cause = Failure(f"{self.url} {in_words(error)}. {UNREACHABLE}")
+                cause = Away(f"{self.url} {in_words(error)}. {UNREACHABLE}")
                 sent = not isinstance(error, urllib3.exceptions.ConnectTimeoutError)
                 if not patient and isinstance(error, urllib3.exceptions.TimeoutError):
                     raise cause from None
@@ -123,8 +128,8 @@ class Server:
         return f"`kubectl -n {self.namespace or 'kubeflow'} {words}`"
 
     def stranger(self):
-        """The Failure for an answer that does not come from Kubeflow Pipelines."""
-        return Failure(
+        """The Away for an answer that does not come from Kubeflow Pipelines."""
+        return Away(
             f"{self.url} answers, but not as Kubeflow Pipelines does. Check kubeflow.endpoint: "
             f"it may be the address of a page or of a login. {self.hint}"
         )
@@ -209,11 +214,11 @@ class Server:
             )
         where = f" in namespace {self.namespace}" if self.namespace else ""
         if _may_pass(error):
-            said = (
-                f" answered {status} {_ATTEMPTS} times: {message}. Look at the log of its "
-                "ml-pipeline pod, or try again later."
+            return Away(
+                f"{self.url} answered {status} {_ATTEMPTS} times: {message}. Look at the log of "
+                "its ml-pipeline pod, or try again later."
             )
-        elif status == 0:
+        if status == 0:
             said = (
                 f": the certificate is not accepted: {tls_cause(error)}. Set kubeflow.ca_file to "
                 "the certificates that it is signed by."

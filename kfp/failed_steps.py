@@ -1,5 +1,6 @@
 """Why a run's steps failed. The API's tasks name no cause, so it comes from the steps' logs."""
 
+from failures import Failure
 from files.buckets.errors import BucketError
 from kfp.api_server import NotFound, Server
 from kfp.run_steps import FAILED, steps
@@ -29,6 +30,8 @@ def _cause(server, run, step, pods):
         log, missing = _uploaded(server, run, step), "there is none"
     except BucketError as error:
         log, missing = None, error.strerror
+    except Failure as failure:  # It leaves the run's state as it is, which is known.
+        log, missing = None, str(failure).rstrip(".")
     if log:
         return _said(step, log.text, f"its log is {log.address}")
     asked = server.kubectl(f"logs {pods[-1]} -c main" if pods else "get pods")

@@ -5,7 +5,7 @@ import uuid
 from time import monotonic, sleep
 
 from failures import Failure
-from kfp.api_server import NotFound, Server
+from kfp.api_server import Away, NotFound, Server
 from kfp.failed_steps import failures
 from kfp.run_steps import steps
 from kfp.run_values import given_values
@@ -62,7 +62,7 @@ def watch(server: Server, run_id, say):
       The exit code: 0 when the run succeeded, 1 when it failed or was cancelled.
 
     Raises:
-      Failure: the run is gone, or the server has not answered for ten minutes.
+      Failure: the run is gone, the server refuses to show it, or has not answered for ten minutes.
       KeyboardInterrupt: Ctrl-C ended the watching; the run goes on.
     """
     seen, answered, silent = {}, monotonic(), False
@@ -75,7 +75,8 @@ def watch(server: Server, run_id, say):
             except _Gone:
                 raise
             except Failure as failure:
-                if monotonic() - answered > _LONGEST_SILENCE:
+                asks = isinstance(failure, Away)
+                if not asks or monotonic() - answered > _LONGEST_SILENCE:
                     raise Failure(f"{failure} No longer watched; {goes_on}") from None
                 if not silent:
                     say(f"{failure} Still asking; {goes_on}")
@@ -108,7 +109,6 @@ def _look(server, run_id, seen, say):
             seen[step.name] = step.state
             say(f"  {step.name:<20} {step.state.lower()}")
     state = (run.state or "PENDING").upper()
-    # All of them first: where the server stays away meanwhile, they are asked for again.
-    for name, cause in list(failures(server, run)) if state in ENDED else ():
+    for name, cause in failures(server, run) if state in ENDED else ():
         say(f"{name} failed: {cause}")
     return state

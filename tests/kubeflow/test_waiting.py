@@ -1,12 +1,9 @@
 """Waiting for a submitted run: what it says of each step, and why a step failed."""
 
-import math
-
 import pytest
 
 from failures import Failure
 from kfp.submit_run import submit
-from tests.kubeflow.pipelines_server import Refused
 
 
 def task(name, state, *children):
@@ -179,86 +176,6 @@ def test_a_log_that_is_cut_off_leaves_the_outcome_as_it_is(server, run_it):
 def test_a_task_without_a_name_is_passed_over(server, run_it):
     play(server, ("FAILED", [*FAILED, {"state": "FAILED"}]))
     assert run_it(wait=True)[1][-1] == "The run has ended: failed"
-
-
-def test_wait_outlives_a_server_that_is_away_for_a_moment(server, run_it):
-    play(server, ("SUCCEEDED", []))
-    shown, looks = server.before, []
-
-    def away(number):
-        if server.requests[-1][1].startswith("/runs/"):
-            looks.append(number)
-            if len(looks) < 4:
-                raise ConnectionAbortedError
-        shown(number)
-
-    server.before = away
-    assert run_it(wait=True)[0] == 0
-
-
-@pytest.fixture
-def away(server, naps, monkeypatch):
-    """A function (from, to) → the server does not show the run at these seconds of the waiting."""
-    monkeypatch.setattr("kfp.submit_run.monotonic", lambda: sum(naps))
-
-    def be_away(since, until):
-        shown = server.before
-
-        def show(number):
-            if server.requests[-1][1].startswith("/runs/") and since <= sum(naps) < until:
-                raise Refused(503, "upgrading", Retry_After="30")
-            shown(number)
-
-        server.before = show
-
-    return be_away
-
-
-def test_wait_outlives_minutes_without_the_server_and_says_so_once_each_time(
-    server, run_it, away, naps
-):
-    play(server, *[("RUNNING", [])] * 9, ("SUCCEEDED", []))
-    away(5, 450)
-    away(510, 950)
-
-    code, said = run_it(wait=True)
-
-    assert code == 0
-    assert sum(naps) > 900
-    [run] = server.runs
-    asking = [line for line in said if "Still asking" in line]
-    assert len(asking) == 2
-    assert asking[0].endswith(f"Still asking; the run goes on: {server.url}/#/runs/details/{run}")
-
-
-def test_wait_ends_after_ten_minutes_without_the_server_and_says_that_the_run_goes_on(
-    server, run_it, away, naps
-):
-    play(server, ("RUNNING", []))
-    away(5, math.inf)
-
-    with pytest.raises(Failure, match=r"503 .* No longer watched; the run goes on: http") as one:
-        run_it(wait=True)
-
-    assert "\n" not in str(one.value)
-    assert 600 < sum(naps) < 630
-
-
-def test_a_proxy_that_has_no_route_to_the_server_is_not_a_deleted_run(server, run_it):
-    play(server, ("SUCCEEDED", []))
-    shown, looks = server.before, []
-
-    def lose(number):
-        if server.requests[-1][1].startswith("/runs/"):
-            looks.append(number)
-            if len(looks) == 1:
-                raise Refused(404, b"default backend - 404")
-        shown(number)
-
-    server.before = lose
-    code, said = run_it(wait=True)
-    assert code == 0
-    assert any("not as Kubeflow Pipelines does" in line for line in said)
 
 
 def test_a_run_that_is_deleted_while_waiting_is_reported(server, run_it):
