@@ -13,9 +13,10 @@ from settings.kubeflow import Kubeflow
 def prune(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None):
     """Deletes what a pipeline left on the server this many days ago: ended runs, unused versions.
 
-    Runs of other pipelines in the same experiment stay. A version goes when `submit` or `schedule
-    apply` uploaded it and neither a run nor a recurring run, of whatever experiment, is of it. The
-    artifacts in the bucket stay: a lifecycle rule of the bucket is the place for these.
+    Of the runs in a shared experiment, those that `listed` finds are the pipeline's. A version goes
+    when `submit` or `schedule apply` uploaded it and neither a run nor a recurring run, of whatever
+    experiment, is of it. The artifacts in the bucket stay: a lifecycle rule of the bucket is the
+    place for these.
 
     Returns:
       (number of runs, number of versions) that were deleted.
@@ -23,12 +24,11 @@ def prune(name, older_than_days: int, kubeflow: Kubeflow, *, say=print, now=None
     server = connect(kubeflow)
     now = now or datetime.datetime.now(datetime.UTC)
     oldest = now - datetime.timedelta(days=older_than_days)
-    pipeline = find_pipeline(server, name)
-    ended = [run for run in listed(server, pipeline, kubeflow) if run.state in ENDED]
+    ended = [run for run in listed(server, name, kubeflow) if run.state in ENDED]
     runs = sum(delete(server, run.run_id) for run in ended if _end(run) < oldest)
     versions = sum(
         _delete_version(server, version)
-        for version in _unused_versions(server, pipeline)
+        for version in _unused_versions(server, name)
         if version.created_at < oldest
     )
     say(f"Deleted {runs} runs that ended more than {older_than_days} days ago.")
@@ -41,7 +41,8 @@ def _end(run):
     return max(run.created_at, run.finished_at or run.created_at)
 
 
-def _unused_versions(server: Server, pipeline):
+def _unused_versions(server: Server, name):
+    pipeline = find_pipeline(server, name)
     if pipeline is None:
         return []
     client = server.client

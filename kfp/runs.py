@@ -12,12 +12,13 @@ from settings.kubeflow import Kubeflow
 
 def list_runs(name, kubeflow: Kubeflow, *, say=print):
     """Prints a line for each run of the pipeline in its experiment, the newest first."""
-    server = connect(kubeflow)
-    found = listed(server, find_pipeline(server, name), kubeflow)
+    found = listed(connect(kubeflow), name, kubeflow)
     for run in found:
         say(_line(run))
     if not found:
-        say(f"There is no run of {name} in the experiment {kubeflow.experiment or name}.")
+        where = kubeflow.experiment or name
+        others = "" if where == name else " Those of a deleted pipeline are not found in this one."
+        say(f"There is no run of {name} in the experiment {where}.{others}")
 
 
 def show_run(run_id, kubeflow: Kubeflow, *, say=print):
@@ -51,18 +52,34 @@ def delete_run(run_id, kubeflow: Kubeflow, *, say=print):
     say(f"{run_id} is deleted.")
 
 
-def listed(server, pipeline, kubeflow):
-    """The runs of a pipeline in its experiment, the newest first; none where it is None."""
-    if pipeline is None:
-        return []
-    experiment = find_experiment(server, kubeflow.experiment or pipeline.display_name)
+def listed(server, name, kubeflow):
+    """The runs of a pipeline in its experiment, the newest first.
+
+    In the experiment of the pipeline's own name, these include the runs of pipelines that somebody
+    deleted: of this one, before it was uploaded anew.
+    """
+    where = kubeflow.experiment or name
+    experiment = find_experiment(server, where)
     if experiment is None:
         return []
+    pipeline = find_pipeline(server, name)
     listing = server.client.runs.run_service_list_runs
     found = server.pages(listing, "runs", experiment_id=experiment.experiment_id)
     # Others share the experiment, such as Default, and no listing goes by the pipeline.
-    ours = [run for run in found if _pipeline_of(run) == pipeline.pipeline_id]
-    return sorted(ours, key=lambda run: run.created_at, reverse=True)
+    ours = {pipeline.pipeline_id} if pipeline else set()
+    if where == name:
+        others = {_pipeline_of(run) for run in found} - ours - {None}
+        ours |= {one for one in others if _is_deleted(server, one)}
+    kept = [run for run in found if _pipeline_of(run) in ours]
+    return sorted(kept, key=lambda run: run.created_at, reverse=True)
+
+
+def _is_deleted(server, pipeline_id):
+    try:
+        server.call(server.client.pipelines.pipeline_service_get_pipeline, pipeline_id)
+    except NotFound:
+        return True
+    return False
 
 
 def _pipeline_of(run):

@@ -72,6 +72,43 @@ def test_runs_of_another_pipeline_in_the_same_experiment_are_neither_listed_nor_
     assert prune("gone", 5, shared, say=lambda line: None, now=later) == (0, 0)
 
 
+def test_runs_of_a_deleted_pipeline_are_listed_and_pruned_in_its_own_experiment(
+    server, endpoint, package, three
+):
+    package.write_text(package.read_text().replace("{name: digits}", "{name: photos}"))
+    shared = endpoint.model_copy(update={"experiment": "digits"})
+    submit(package, shared, say=lambda line: None)
+    theirs = list(server.runs)[-1]
+    for one in list(server.pipelines.values()):
+        if one["display_name"] == "digits":
+            del server.pipelines[one["pipeline_id"]]
+    assert [line.split()[0] for line in said_by(runs.list_runs, "digits", endpoint)] == three[::-1]
+
+    package.write_text(package.read_text().replace("{name: photos}", "{name: digits}"))
+    submit(package, endpoint, say=lambda line: None)
+    new = list(server.runs)[-1]
+    lines = said_by(runs.list_runs, "digits", endpoint)
+    assert [line.split()[0] for line in lines] == [new, *three[::-1]]
+
+    for run in server.runs.values():
+        run["state"] = "SUCCEEDED"
+    now = datetime.datetime(2026, 11, 26, tzinfo=datetime.UTC)
+    assert prune("digits", 3, endpoint, say=lambda line: None, now=now) == (3, 0)
+    assert list(server.runs) == [theirs, new]
+
+
+def test_in_a_shared_experiment_a_line_says_that_runs_of_a_deleted_pipeline_are_not_found(
+    server, endpoint, package
+):
+    shared = endpoint.model_copy(update={"experiment": "Default"})
+    submit(package, shared, say=lambda line: None)
+    server.pipelines.clear()
+    assert said_by(runs.list_runs, "digits", shared) == [
+        "There is no run of digits in the experiment Default. Those of a deleted pipeline are not "
+        "found in this one."
+    ]
+
+
 def test_a_failed_run_is_shown_with_its_steps_and_the_cause(server, endpoint, three):
     tasks = [
         {"display_name": "Trainer-driver", "state": "SUCCEEDED"},
