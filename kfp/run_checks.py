@@ -1,6 +1,6 @@
 """Checks the values of a run against the configuration that its package was compiled from."""
 
-from pathlib import Path
+import os
 
 from pydantic import ValidationError
 
@@ -30,7 +30,8 @@ def check_values(spec, values, say):
     recorded = recorded_in(spec)
     if recorded is None:
         return
-    if not Path(recorded.get("code") or ".").is_dir():
+    # Path.is_dir raises where this user may not look, as in the home of whoever compiled.
+    if not os.path.isdir(recorded.get("code") or "."):
         recorded["code"] = None  # It was on the machine that compiled; the packages may be here.
     try:
         # Without values too: it finds the packages for the steps that `run-package` starts.

@@ -174,11 +174,14 @@ def test_what_a_value_could_not_be_checked_against_is_one_line(elsewhere, read):
     assert not said
 
 
-def test_own_code_that_another_folder_holds_here_is_read_for_the_check(tmp_path, monkeypatch):
+@pytest.mark.parametrize("there", ["/builds/ci/configs", "/" + 300 * "x"])
+def test_own_code_that_another_folder_holds_here_is_read_for_the_check(
+    tmp_path, monkeypatch, there
+):
     kit = UserPackage(tmp_path, monkeypatch)
     kit.write("nets", "def tiny(pixels, classes):\n    return pixels\n")
     look_in(tmp_path)
-    spec, said = package_of(model__name=f"{kit.package}.nets:tiny", code="/builds/ci/configs"), []
+    spec, said = package_of(model__name=f"{kit.package}.nets:tiny", code=there), []
 
     assert given_values(spec, ["epochs=3"], said.append) == {"epochs": 3}
     assert not said
