@@ -55,9 +55,11 @@ def _prune_here(arguments):
     if keep is None or keep < 1:
         raise ConfigurationError("--keep: allowed: a number of at least 1")
     configuration = configuration_of(arguments)
+    from pipeline.metadata_store import open_store
     from pipeline.old_runs import remove_old_runs
     from pipeline.root_lock import hold
 
+    open_store(configuration.root)  # To hold a root that is not mounted would make an empty one.
     with hold(configuration.root):
         print(f"Removed {remove_old_runs(configuration.root, keep).in_words}.")
     return 0

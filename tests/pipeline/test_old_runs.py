@@ -12,6 +12,7 @@ from pipeline import root_lock
 from pipeline.old_runs import remove_old_runs
 from tests.report.report_runs import Root, classified
 
+KEEP_ONE = ("--local", "--keep", "1")
 CACHED = {"state": metadata_store_pb2.Execution.CACHED}
 RUNS = [f"2026-11-{day}T02:00:00" for day in (20, 21, 22)]
 
@@ -124,10 +125,17 @@ def test_the_verb_says_what_it_removed_and_waits_for_no_run(root, capsys):
     for run_id in RUNS[:2]:
         root.add_run(run_id, steps())
     with root_lock.hold(root.folder):
-        assert main(words(root, "--local", "--keep", "1")) == 1
+        assert main(words(root, *KEEP_ONE)) == 1
         assert "is in use by" in capsys.readouterr().err
-    assert main(words(root, "--local", "--keep", "1")) == 0
+    assert main(words(root, *KEEP_ONE)) == 0
     assert capsys.readouterr().out == "Removed 2 folders of old runs, 0 MB.\n"
+
+
+def test_the_verb_makes_no_root_where_none_is(tmp_path, capsys):
+    missing = ["--set", f"root={tmp_path}/away"]
+    assert main(["runs", "prune", *KEEP_ONE, "--config", "configs/digits.yaml", *missing]) == 1
+    assert "has no runs" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
