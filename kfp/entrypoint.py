@@ -4,11 +4,13 @@ TFX's own entrypoint was made for another backend. This one accepts what the ope
 driver passes (inputs without types, an output `executor-logs`, addresses that nothing here
 can open) and leaves what the open-source launcher can publish.
 
-Exit codes: 0 done, 1 the component failed; the last line on stderr says which and why.
+Exit codes: 0 done, 1 the component failed, 130 interrupted by Ctrl-C, or a search by SIGTERM; of
+a failure, the last line on stderr says which component and why.
 It is a program of its own, in a pod, so it reports its failure itself.
 """
 
 import argparse
+import contextlib
 import functools
 import importlib
 import json
@@ -16,6 +18,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -44,6 +47,8 @@ _PODS = {
     TRIALS: ("kfp.trial_step", "search_with_pods"),
 }
 _COMPILES = re.compile(r"\b(trainer|tuner)\.")  # executors that may use XLA
+_SEARCHES = re.compile(r"\btuner\.")
+_INTERRUPTED = 130
 
 
 def main(argv=None):
@@ -57,6 +62,7 @@ def main(argv=None):
             # What a library still writes there must not turn a finished step into a failed one.
             tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,
             temporary_folder(os.path.join(folder, "tmp")),
+            _asked_to_end(step.executor_class_path),
         ):
             own_code_flag.check_own_code(beam_args)
             given = json.loads(step.json_serialized_invocation_args)
@@ -71,6 +77,19 @@ def main(argv=None):
         print(component_failed(step.component_id, error), file=sys.stderr)
         return Failure.exit_code
     return 0
+
+
+@contextlib.contextmanager
+def _asked_to_end(executor):
+    """Has SIGTERM, as of an eviction, interrupt a search, which counts what kills its trials."""
+    if not _SEARCHES.search(executor):
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _with_pods():
@@ -227,4 +246,8 @@ def _bring_home(artifact, given):
 
 
 if __name__ == "__main__":
-    leave(main())
+    try:
+        leave(main())
+    except KeyboardInterrupt:
+        print("The step was interrupted.", file=sys.stderr)
+        leave(_INTERRUPTED)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,17 +12,26 @@ from kfp.indexed_job import INDEX
 from kfp.shared_folder import log_of
 from kfp.worker import end_without_the_step
 from pipeline import surroundings
-from pipeline.program import LOG_FORMAT
+from pipeline.program import LOG_FORMAT, leave
+
+_INTERRUPTED = 130  # not Failure's exit code, which would end the Job
 
 
-def main(folder: Path, trials: Path) -> None:
+def main(folder: Path, trials: Path) -> int:
+    """Serves until the pod is asked to end, as by an eviction, which is no fault of its trial."""
+    # It would end without a word to `counted`, and the first process of a pod not at all.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     surroundings.pin()
     number = int(os.environ[INDEX])
     handlers = [logging.StreamHandler(), logging.FileHandler(log_of(folder, number))]
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     threading.Thread(target=end_without_the_step, args=(folder,), daemon=True).start()
-    serve(trials)
+    try:
+        serve(trials)
+    except KeyboardInterrupt:
+        logging.info("This pod was asked to end: another one goes on with its trial.")
+    return _INTERRUPTED
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    leave(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from files import places, writing
 
 STARTS = "starts"
-MOST_LOST = 3  # Two may be evictions, which are no fault of the trial.
+MOST_LOST = 3  # Two may be lost nodes, which are no fault of the trial.
 TOO_OFTEN = "was lost three times, perhaps for lack of memory"
 
 
