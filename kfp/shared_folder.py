@@ -23,6 +23,7 @@ from failures import Failure
 from files import writing
 from kfp.indexed_job import name_of
 from kfp.launcher_paths import ROOT_VARIABLE, is_object_store, local_path, step_address
+from pipeline.worker_processes import failure_of
 
 STEP_IS_HERE = "step_is_here"
 _COPIES_AT_ONCE = 16
@@ -126,6 +127,15 @@ def keep_logs(folder: Path, what: str, count: int) -> None:
             lines = log_of(folder, number).read_text(errors="replace").splitlines()
             end = "\n".join(lines[-_LAST_LINES:])
             _log.info("the end of %s %d's log:\n%s", what, number, end)
+
+
+def failure_in(folder: Path, what: str, count: int) -> Failure | None:
+    """The error that a pod has left there, if there is one; it says more than its Job's status."""
+    for number in range(count):
+        said = failure_of(folder, number)
+        if said.exists():
+            return Failure(f"{said.read_text()} ({what} {number})")
+    return None
 
 
 def without_a_cluster() -> bool:

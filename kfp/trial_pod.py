@@ -7,12 +7,14 @@ import sys
 import threading
 from pathlib import Path
 
+from components.tuner.search_lock import check_search_is_held
 from components.tuner.trial_runner import serve
 from kfp.indexed_job import INDEX
 from kfp.shared_folder import log_of
 from kfp.worker import end_without_the_step
 from pipeline import surroundings
 from pipeline.program import LOG_FORMAT, leave
+from pipeline.worker_processes import exit_code_of
 
 _INTERRUPTED = 130  # not Failure's exit code, which would end the Job
 
@@ -26,11 +28,16 @@ def main(folder: Path, trials: Path) -> int:
     handlers = [logging.StreamHandler(), logging.FileHandler(log_of(folder, number))]
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     threading.Thread(target=end_without_the_step, args=(folder,), daemon=True).start()
-    try:
+
+    def work(number: int) -> None:
+        check_search_is_held(trials)
         serve(trials)
+
+    try:
+        return exit_code_of(work, trials, number)
     except KeyboardInterrupt:
         logging.info("This pod was asked to end: another one goes on with its trial.")
-    return _INTERRUPTED
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

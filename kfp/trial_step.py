@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.tuner.far_trials import LOST, RUNNERS, RunnersLost
+from components.tuner.search_lock import hold_search
 from failures import Failure
 from files import writing
 from kfp import shared_folder
@@ -24,7 +25,8 @@ def search_with_pods(executor, executor_input, inputs_spec, flags, template: Map
       template: of `trial_job.template`.
 
     Raises:
-      Failure: the search's own, pods were lost too often, or Kubernetes refuses the Job.
+      Failure: the search's own, one of a pod, pods were lost too often, or Kubernetes refuses the
+        Job.
     """
     if shared_folder.without_a_cluster():  # The step's own processes do them.
         run(executor, executor_input, inputs_spec, flags)
@@ -34,17 +36,20 @@ def search_with_pods(executor, executor_input, inputs_spec, flags, template: Map
     trials = folder / f"trials-{uuid.uuid4().hex}"
     trials.mkdir()
     objects = named(template, name, str(folder), str(trials), shared_folder.this_pod())
+    what, count = "trial runner", template["job"]["spec"]["completions"]
     try:
         with (
+            hold_search(trials),
             shared_folder.ended_by_sigterm(),
             _variable(RUNNERS, str(trials)),
             pods(objects, folder, functools.partial(_tell, trials / LOST)),
         ):
             run(executor, given, inputs_spec, flags)
     except RunnersLost as lost:
-        raise Failure(f"Tuner: {lost} Run again: the search goes on.") from None
+        said = shared_folder.failure_in(trials, what, count)
+        raise said or Failure(f"Tuner: {lost} Run again: the search goes on.") from None
     finally:
-        shared_folder.keep_logs(folder, "trial runner", template["job"]["spec"]["completions"])
+        shared_folder.keep_logs(folder, what, count)
     shared_folder.remove(folder)
 
 

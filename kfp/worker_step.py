@@ -13,7 +13,7 @@ from kfp import shared_folder
 from kfp.entrypoint import LOG_OUTPUT
 from kfp.launcher_paths import local_path
 from kfp.worker_job import named
-from pipeline.worker_processes import failure_of, run_together
+from pipeline.worker_processes import run_together
 from settings.workers import Workers
 
 HANDED_OVER = "step.json"
@@ -69,18 +69,10 @@ def _run(template: Mapping, name: str, folder: Path) -> None:
         objects = named(template, name, str(folder), shared_folder.this_pod())
         Cluster.of_this_pod().run(objects, functools.partial(shared_folder.still_here, folder))
     except Failure as failure:
-        raise _explained(failure, folder, workers.workers) from None
+        said = shared_folder.failure_in(folder, "worker", workers.workers)
+        raise said or failure from None
     finally:
         shared_folder.keep_logs(folder, "worker", workers.workers)
-
-
-def _explained(failure: Failure, folder: Path, count: int) -> Failure:
-    """The worker's own error, if there is one; it says more than the Job's status."""
-    for number in range(count):
-        said = failure_of(folder, number)
-        if said.exists():
-            return Failure(f"{said.read_text()} (worker {number})")
-    return failure
 
 
 def _with_outputs_in(folder: Path, given: dict) -> dict:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from components.tuner.search_lock import hold_search
 from components.tuner.starts import STARTS
 from components.tuner.trial_files import TRIAL
 from tests.processes import ROOT, Fork, wait_for
@@ -60,7 +61,7 @@ def test_no_start_of_a_trial_is_counted_whose_pod_is_evicted(tmp_path):
     (trial / TRIAL).touch()
     command = [sys.executable, "-c", POD, str(tmp_path), str(trials)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JOB_COMPLETION_INDEX": "0"}
-    with ended(subprocess.Popen(command, env=environment)) as pod:
+    with hold_search(trials), ended(subprocess.Popen(command, env=environment)) as pod:
         wait_for((trial / "begun").exists, processes=[pod])
         assert (trial / STARTS).exists()
         pod.terminate()
