@@ -1,8 +1,10 @@
 """Runs Tuner: trains with proposed values, then writes the best ones."""
 
 import contextlib
+import functools
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from components.tuner.known_trials import KnownTrials
 from components.tuner.reading import TRIALS, Trial, read_trials
 from components.tuner.search import in_words, search
 from components.tuner.search_space import weights_tried, with_fractions
-from components.tuner.starts import STARTS, TOO_OFTEN, counted, lost_too_often
+from components.tuner.starts import STARTS, TOO_OFTEN, counted, lost, lost_too_often
 from components.tuner.trial import objective_of
 from components.tuner.trial_files import process_lost
 from components.tuner.trials import Trials
@@ -59,7 +61,9 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     trials = _trials(tuner.parallel_trials)
     train_one = trials.run if tuner.parallel_trials > 1 else objective_of
     # What kills the search kills no trial of a runner, which counts by itself.
-    begun = contextlib.nullcontext if isinstance(trials, FarTrials) else _begun
+    begun = functools.partial(_begun, threading.Lock())
+    if isinstance(trials, FarTrials):
+        begun = contextlib.nullcontext
 
     known = KnownTrials.beside(job.checkpoint_dir)
 
@@ -100,15 +104,19 @@ def _trials(at_once: int) -> Trials:
 
 
 @contextlib.contextmanager
-def _begun(starts: str) -> Iterator[None]:
+def _begun(suspected: threading.Lock, starts: str) -> Iterator[None]:
     """Counts a start of a trial in the file `starts`.
+
+    Args:
+      suspected: of the whole search. Trials that ran together when it was killed go one at a time,
+        so that only the one that takes too much memory is lost too often.
 
     Raises:
       Failure: the search was killed at this trial too often.
     """
     if lost_too_often(starts):
         raise Failure(process_lost(f"the search around it {TOO_OFTEN}")["failure"])
-    with counted(starts):
+    with suspected if lost(starts) else contextlib.nullcontext(), counted(starts):
         yield
 
 

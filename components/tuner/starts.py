@@ -16,12 +16,12 @@ TOO_OFTEN = "was lost three times, perhaps for lack of memory"
 
 
 def lost_too_often(file) -> bool:
-    """Whether `MOST_LOST` starts were noted in a file, local or remote, and had no end.
+    """Whether `lost` is `MOST_LOST` or more.
 
     Raises:
       SurroundingsFailure: the file cannot be read.
     """
-    return _noted(file) >= MOST_LOST
+    return lost(file) >= MOST_LOST
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def counted(file) -> Iterator[None]:
     Raises:
       SurroundingsFailure: the file cannot be read or written.
     """
-    writing.write(file, str(_noted(file) + 1))
+    writing.write(file, str(lost(file) + 1))
     try:
         yield
     finally:
@@ -39,6 +39,11 @@ def counted(file) -> Iterator[None]:
             writing.remove(file)
 
 
-def _noted(file) -> int:
+def lost(file) -> int:
+    """How many starts were noted in a file, local or remote, and had no end.
+
+    Raises:
+      SurroundingsFailure: the file cannot be read.
+    """
     known = places.exists(file)
     return int(places.read(file, "Mount its folder again, then run again.")) if known else 0

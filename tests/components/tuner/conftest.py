@@ -1,8 +1,12 @@
 """The digits that Trainer's tests are done on, and searches over them."""
 
+import json
+from pathlib import Path
+
 import pytest
 from tfx.types import standard_artifacts
 
+from components.trainer.hyperparameters import read_best
 from components.tuner.component import Tuner_Executor
 from settings.tuner import Tuner
 from tests.components.trainer.conftest import artifact, digits, exec_properties, kit, train
@@ -14,6 +18,15 @@ RATES = {"training.learning_rate": {"choices": [1e-7, 0.01]}}
 def tuner(search_space, **keys) -> Tuner:
     given = {"trials": 2, "epochs": 1, "algorithm": "random", "search_space": search_space}
     return Tuner.of(**given | keys)
+
+
+def results(found) -> list[dict]:
+    [artifact] = found["tuner_results"]
+    return json.loads(Path(artifact.uri, "tuner_results.json").read_text())
+
+
+def best(found) -> dict:
+    return read_best(found["best_hyperparameters"][0].uri)
 
 
 @pytest.fixture(scope="session")
