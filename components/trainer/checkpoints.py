@@ -29,7 +29,7 @@ _LARGEST_SHARE = 0.02
 _CHECKPOINT = "checkpoint"  # the file's name
 _STEP_DIGITS = 16
 _DAY = 86400.0  # seconds
-_KEPT_DAYS, _ENDED_KEPT_DAYS = 30, 7
+_KEPT_DAYS, _ENDED_KEPT_DAYS = 30, 1  # An hourly schedule leaves 24 that have ended.
 # The folders of trainings and of a Tuner's searches, and those of trainings that have ended.
 _OURS = re.compile(r"(?:tuner-)?[0-9a-f]{64}(?P<ended>-[0-9a-f]{16})?")
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
@@ -142,7 +142,7 @@ class Checkpoints:
     def remove_abandoned(self) -> None:
         """Removes what other trainings and searches left beside this one and did not go on with.
 
-        That is after 30 days, or a week for what a training has left that has ended. In a bucket,
+        That is after 30 days, or a day for what a training has left that has ended. In a bucket,
         nothing is removed.
         """
         if self._folder is None or places.is_remote(self._folder):

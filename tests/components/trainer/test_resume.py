@@ -223,8 +223,8 @@ def test_what_a_training_leaves_that_has_ended_is_for_further_attempts_at_its_st
         ("a" * 64, 31, False),
         ("a" * 64, 29, True),
         ("tuner-" + "a" * 64, 31, False),
-        (f"{'a' * 64}-{'0' * 16}", 8, False),
-        (f"{'a' * 64}-{'0' * 16}", 6, True),
+        (f"{'a' * 64}-{'0' * 16}", 1.1, False),
+        (f"{'a' * 64}-{'0' * 16}", 0.9, True),
         ("b" * 64, 400, True),  # its own
         ("notes", 400, True),
     ],
