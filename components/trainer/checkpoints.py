@@ -105,23 +105,18 @@ class Checkpoints:
         self._next = ended + max(self._every_seconds, (ended - started) / _LARGEST_SHARE)
 
     def read(self) -> Checkpoint | None:
-        """The last one written, also by an earlier attempt that has ended; None if there is no
-        usable one."""
+        """The last one written; None if there is no usable one.
+
+        Of this one and that of an earlier attempt that has ended it is the one of the larger step:
+        another run may have begun the same training since.
+        """
         if self._folder is None:
             return None
-        path = self._path
-        if self._attempts_of and not tf.io.gfile.exists(path):
-            path = os.path.join(self._finished, _CHECKPOINT)
-        if not tf.io.gfile.exists(path):
-            return None
-        with contextlib.suppress(OSError):  # So it counts as used; in a bucket nothing does.
-            os.utime(path)
-        with tf.io.gfile.GFile(path, "rb") as file:
-            digest, content = file.read(_DIGEST_BYTES), file.read()
-        if hashlib.sha256(content).digest() != digest:
-            logging.warning("%s is damaged: the training starts from the beginning.", path)
-            return None
-        return _from_bytes(content)
+        paths = [self._path]
+        if self._attempts_of:
+            paths.append(os.path.join(self._finished, _CHECKPOINT))
+        usable = [found for path in paths if (found := _usable(path)) is not None]
+        return max(usable, key=lambda found: found.step, default=None)
 
     def write_beside(self, name: str, content: Any) -> None:
         """Keeps JSON values in the file `name` for as long as the checkpoint.
@@ -186,6 +181,20 @@ class Checkpoints:
         """The folder of a training that has ended, of this step alone."""
         step = hashlib.sha256(self._attempts_of.encode()).hexdigest()[:_STEP_DIGITS]
         return f"{self._folder}-{step}"
+
+
+def _usable(path: str) -> Checkpoint | None:
+    """What is in a file; None if it is not there or damaged."""
+    if not tf.io.gfile.exists(path):
+        return None
+    with contextlib.suppress(OSError):  # So it counts as used; in a bucket nothing does.
+        os.utime(path)
+    with tf.io.gfile.GFile(path, "rb") as file:
+        digest, content = file.read(_DIGEST_BYTES), file.read()
+    if hashlib.sha256(content).digest() != digest:
+        logging.warning("%s is damaged: the training does not go on from it.", path)
+        return None
+    return _from_bytes(content)
 
 
 def _last_change(folder: str) -> float:

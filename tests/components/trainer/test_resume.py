@@ -213,8 +213,19 @@ def test_what_a_training_leaves_that_has_ended_is_for_further_attempts_at_its_st
     assert kept("run-2/Trainer").read() is None
     assert kept("").read() is None
     assert kept("run-1/Trainer").read_beside("plan.json") is None
-    kept("").write(checkpoint(step=3))
-    assert kept("run-1/Trainer").read().step == 3
+
+
+@pytest.mark.parametrize(("step", "used"), [(3, 9), (12, 12), (None, 9)])
+def test_of_its_own_end_and_what_another_run_began_an_attempt_takes_what_is_whole_and_further(
+    tmp_path, step, used
+):
+    own, other = (Checkpoints(str(tmp_path / "own"), None, 1, of) for of in ("run-1/Trainer", ""))
+    own.write(checkpoint(step=9))
+    own.finish()
+    other.write(checkpoint(step=step or 3))
+    if step is None:
+        (tmp_path / "own" / "checkpoint").write_bytes(b"damaged")
+    assert own.read().step == used
 
 
 @pytest.mark.parametrize(
