@@ -130,18 +130,20 @@ def check_shared(kubeflow: Kubeflow, steps: Mapping[str, Step], key: str) -> Non
       key: what asks for the pods, in words.
 
     Raises:
-      ConfigurationError: kubeflow.work_dir is on no volume of a step, or not on the same.
+      ConfigurationError: kubeflow.work_dir is on no volume of a step, or not the same folder of it.
     """
     places = {name: step.place_on_volume(kubeflow.work_dir) for name, step in steps.items()}
     without = [name for name, place in places.items() if place is None]
     if not without and len(set(places.values())) == 1:
         return
-    has = "files of its own" if without else "those of another volume"
+    wrong = (
+        "where each pod has files of its own" if without else "which is another folder for each pod"
+    )
     lists = " and ".join(f"kubeflow.steps.{name}.volumes" for name in without[:1] or steps)
+    mount = "mounts" if without else "mount at the same place"
     raise ConfigurationError(
-        f"kubeflow.work_dir: given {kubeflow.work_dir!r}, where each pod has {has}; allowed with "
-        f"{key}: a folder of a volume that {lists} mount{'s' if without else ''} and all nodes "
-        "can write to (ReadWriteMany)"
+        f"kubeflow.work_dir: given {kubeflow.work_dir!r}, {wrong}; allowed with {key}: a "
+        f"folder of a volume that {lists} {mount} and all nodes can write to (ReadWriteMany)"
     )
 
 

@@ -122,10 +122,13 @@ def test_a_service_that_cannot_see_the_trainers_files_is_refused(given, key):
         objects(**given)
 
 
-def test_a_service_at_the_same_path_of_another_volume_is_refused():
-    other = {"volumes": [{"claim": "other", "mount_path": "/work"}]}
-    lists = r"steps\.Trainer\.volumes and kubeflow\.steps\.DataService\.volumes mount and"
-    with pytest.raises(ConfigurationError, match=f"those of another volume; .*{lists}"):
+@pytest.mark.parametrize(
+    ("claim", "mount_path"), [("other", "/work"), ("shared", "/work/steadyfeed")]
+)
+def test_a_service_for_which_the_same_path_is_another_folder_is_refused(claim, mount_path):
+    other = {"volumes": [{"claim": claim, "mount_path": mount_path}]}
+    lists = r"steps\.Trainer\.volumes and kubeflow\.steps\.DataService\.volumes mount at the same"
+    with pytest.raises(ConfigurationError, match=f"another folder for each pod; .*{lists} place"):
         objects(steps={"Trainer": TRAINER, "DataService": other})
 
 
