@@ -39,7 +39,7 @@ class Run:
     not_before: datetime.datetime  # UTC; of the next attempt
     ended: datetime.datetime | None
     note: str
-    killed: int  # attempts that were killed together with the schedule
+    killed: int = 0  # attempts that were killed together with the schedule
 
 
 class ScheduleStore:
