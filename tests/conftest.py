@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -94,6 +95,7 @@ os.fsync = lambda descriptor: None
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _enter_own_environment()
 
+from tests import graphs  # noqa: E402
 from tests.bigquery_server import bigquery_server  # noqa: E402, F401
 from tests.bucket_servers import bucket, gcs_server, s3_server  # noqa: E402, F401
 from tests.processes import start_pipeline  # noqa: E402
@@ -144,6 +146,8 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20)
+    if "tensorflow" in sys.modules:
+        graphs.optimize_none()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tfx.types import standard_artifacts
 from components.free_ports import free_ports
 from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
+from tests import graphs
 from tests.components.trainer import trainer_process
 from tests.components.trainer.conftest import LINEAR, Run
 from tests.processes import Process, wait_for
@@ -111,9 +112,10 @@ SHORT = {"epochs": 2, "batch_size": 60}
 def alone(digits, train_once, tmp_path_factory) -> Run:
     """What one device makes of it, in this process and with the same bits each time."""
     try:
-        return train_once(
-            digits.inputs, tmp_path_factory.mktemp("alone"), deterministic=True, **SHORT
-        )
+        with graphs.optimized():
+            return train_once(
+                digits.inputs, tmp_path_factory.mktemp("alone"), deterministic=True, **SHORT
+            )
     finally:
         config.disable_op_determinism()
 
