@@ -52,8 +52,8 @@ class Configuration(Section):
     )
     keep_runs: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="on one machine, what none of so many newest runs made or read is removed "
-        "after each run; omit to keep all",
+        description="how many of the newest runs stay whole on one machine: after each run, what "
+        "none of them made or read is removed; omit to keep all",
     )
     code: Folder | None = Field(
         None,
