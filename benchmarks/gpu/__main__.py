@@ -46,7 +46,7 @@ def measure(todo: Mapping[str, Callable], file: Path, seconds: float) -> dict:
 
 def _line(found: Mapping) -> str:
     if "ratios" not in found:
-        return json.dumps(found)
+        return json.dumps({name: value for name, value in found.items() if name != "plan"})
     return (
         f"{found['real']:,.0f} of {found['ceiling']:,.0f} images/s "
         f"({min(found['ratios']):.3f} to {max(found['ratios']):.3f}), "

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -24,12 +25,19 @@ _MEAN, _STD = 120.0, 70.0  # of pixels, 0..255; nearer is of no use to a measure
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A network and its batches."""
+    """A network, what it answers, and its batches."""
 
     model: Model
     image_shape: tuple[int, int, int]
     classes: int
     batch_size: int
+    task: str = "classification"  # or another of `Features.task`
+
+    def build(self) -> keras.Model:
+        channels = self.image_shape[-1]
+        return build_model(
+            self.model, self.image_shape, self.classes, [_MEAN] * channels, [_STD] * channels
+        )
 
 
 class FedStep:
@@ -41,22 +49,16 @@ class FedStep:
     """
 
     def __init__(self, workload: Workload, training: Training, element_spec, chosen: Devices):
-        channels = workload.image_shape[-1]
         self.devices, self.at_once = chosen, training.steps_per_execution
         self.batch_size = training.batch_size
         with chosen.strategy.scope(), chosen.policy():
             self._steps = Steps(
-                build_model(
-                    workload.model,
-                    workload.image_shape,
-                    workload.classes,
-                    [_MEAN] * channels,
-                    [_STD] * channels,
-                ),
+                workload.build(),
                 build_optimizer(training, 100, chosen.precision),
                 training,
                 chosen.strategy,
                 xla=chosen.xla,
+                task=workload.task,
             )
         self._train = self._steps.compile_training(element_spec, self.at_once)
 

@@ -19,7 +19,6 @@ from components.trainer.input.features import LABEL, Feature
 from components.trainer.input.function import Input, input_function
 from components.trainer.input.options import FeedOptions
 from components.trainer.input_report.report import InputReport
-from components.trainer.model import build_model
 from components.trainer.preparation import prepare
 from components.trainer.training_log import TrainingLog
 from components.transform.encoding import FixedExample
@@ -45,7 +44,7 @@ class Size:
 FULL = Size(
     images=3072,
     classifier=Workload(Model(name="resnet"), photographs.SHAPE, 1000, 256),
-    segmenter=Workload(Model(name="unet"), photographs.SHAPE, _MASK_CLASSES, 64),
+    segmenter=Workload(Model(name="unet"), photographs.SHAPE, _MASK_CLASSES, 64, "segmentation"),
     seconds=2.0,
     rounds=3,
 )
@@ -55,7 +54,11 @@ SMALL = Size(
         Model(name="small_cnn", parameters={"filters": [4, 8]}), photographs.SHAPE, 1000, 8
     ),
     segmenter=Workload(
-        Model(name="unet", parameters={"filters": [2, 4]}), photographs.SHAPE, _MASK_CLASSES, 4
+        Model(name="unet", parameters={"filters": [2, 4]}),
+        photographs.SHAPE,
+        _MASK_CLASSES,
+        4,
+        "segmentation",
     ),
     seconds=0.1,
     rounds=1,
@@ -75,7 +78,8 @@ def parts(size: Size, data: Path) -> dict[str, Callable[[], object]]:
     found = {
         "machine": machine.facts,
         "transfers": machine.transfers,
-        "trainer, small images": functools.partial(_whole_training, size),
+        "trainer, small images": functools.partial(_small_images, size),
+        f"trainer, {classifier}, planned": functools.partial(_planned, size, made),
         f"{classifier}, keras fit, without XLA": functools.partial(_keras_fit, size, made),
     }
     # XLA comes last: it compiles the ResNet for most of a minute.
@@ -159,8 +163,8 @@ def _fed(
     return found | {"took_seconds": time.perf_counter() - began}
 
 
-def _whole_training(size: Size) -> dict:
-    """The Trainer's own loop and input report, on images so small that every fetch counts."""
+def _small_images(size: Size) -> dict:
+    """The whole Trainer on images so small that every fetch counts."""
     count, shape, batch = 64 * size.images // 3, (32, 32, 3), 32 * size.classifier.batch_size // 8
     random = np.random.default_rng(1)
     form = FixedExample({"image": int(np.prod(shape)), "label": "int64"})
@@ -171,25 +175,40 @@ def _whole_training(size: Size) -> dict:
                 image = random.integers(0, 256, shape, np.uint8).tobytes()
                 writer.write(form.encode({"image": image, "label": number % 10}))
         training = Training(batch_size=min(batch, count // 4), epochs=4, steps_per_execution=8)
-        report = InputReport(Limits())
-        chosen = fed_step.choose(training)
-        prepare(
-            training,
-            build_model=functools.partial(
-                build_model, Model(name="small_cnn"), shape, 10, [120.0] * 3, [70.0] * 3
-            ),
-            training_input=functools.partial(
-                input_function, [file], shape, training.batch_size, training=True
-            ),
-            options=FeedOptions(seed=1, strategy="memory"),
-            validation=None,
-            checkpoints=Checkpoints(None, None, 60.0),
-            log=TrainingLog(None),
-            devices=chosen,
-            input_report=report,
-        ).run()
+        workload = Workload(Model(name="small_cnn"), shape, 10, training.batch_size)
+        report = _trained(workload, training, [file], "memory")
     kept = ("line", "images_per_second", "real_to_ceiling", "wait")
     return {"batch": training.batch_size, **{name: report.content[name] for name in kept}}
+
+
+def _planned(size: Size, made) -> dict:
+    """The whole Trainer on photographs, with the strategy that its plan chooses."""
+    training = _training(size, segmentation=False, xla="off")
+    training = training.model_copy(update={"epochs": 4})
+    report = _trained(size.classifier, training, made().photographs.raw, "auto", made().folder)
+    kept = ("line", "strategy", "reason", "images_per_second", "real_to_ceiling", "wait", "plan")
+    return {name: report.content[name] for name in kept}
+
+
+def _trained(
+    workload: Workload, training: Training, files: list[str], strategy: str, folder=None
+) -> InputReport:
+    """The report of a training by the Trainer's own loop, which has ended."""
+    report, chosen = InputReport(Limits()), fed_step.choose(training)
+    prepare(
+        training,
+        build_model=workload.build,
+        training_input=functools.partial(
+            input_function, files, workload.image_shape, training.batch_size, training=True
+        ),
+        options=FeedOptions(seed=1, strategy=strategy, cache_dir=folder),
+        validation=None,
+        checkpoints=Checkpoints(None, None, 60.0),
+        log=TrainingLog(None),
+        devices=chosen,
+        input_report=report,
+    ).run()
+    return report
 
 
 def _keras_fit(size: Size, made) -> dict:
@@ -199,9 +218,7 @@ def _keras_fit(size: Size, made) -> dict:
     workload, training = size.classifier, _training(size, segmentation=False)
     chosen = fed_step.choose(training)
     with chosen.policy():
-        model = build_model(
-            workload.model, workload.image_shape, workload.classes, [120.0] * 3, [70.0] * 3
-        )
+        model = workload.build()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, jit_compile=False)
     cached = input_function(

@@ -9,7 +9,8 @@ from benchmarks.gpu.parts import SMALL, parts
 @pytest.mark.slow
 def test_the_step_fed_and_its_ceiling_are_measured_in_turn_without_a_gpu(tmp_path):
     todo = parts(SMALL, tmp_path / "data")
-    chosen = {name: todo[name] for name in ("machine", "transfers", "small_cnn, jpeg, without XLA")}
+    names = ("machine", "transfers", "small_cnn, jpeg, without XLA", "unet, memory, without XLA")
+    chosen = {name: todo[name] for name in (*names, "trainer, small_cnn, planned")}
 
     found = measure(chosen, tmp_path / "gpu.json", 300)
 
@@ -20,6 +21,8 @@ def test_the_step_fed_and_its_ceiling_are_measured_in_turn_without_a_gpu(tmp_pat
     assert len(step["ratios"]) == SMALL.rounds
     assert step["real"] > 0
     assert step["input_alone"] > 0
+    assert found["unet, memory, without XLA"]["real"] > 0
+    assert found["trainer, small_cnn, planned"]["plan"]["strategy"] == "memory"
     assert 0 <= step["emulated"]["wait_share"] < 1
     assert json.loads((tmp_path / "gpu.json").read_text()) == found
 
