@@ -15,8 +15,10 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from benchmarks.gpu import fed_step
 from benchmarks.gpu.parts import FULL, SMALL, parts
 from files import writing
+from settings.training import Training
 
 
 def measure(todo: Mapping[str, Callable], file: Path, seconds: float) -> dict:
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=540, help="after which no part begins")
     parser.add_argument("--small", action="store_true", help="to try the program on a CPU")
     given = parser.parse_args()
+    fed_step.choose(Training())  # before a part takes a GPU's memory, all of it at once
     todo = parts(SMALL if given.small else FULL, given.data)
     measure(todo, given.out / "gpu.json", given.seconds)
     print(given.out / "gpu.json")

@@ -35,7 +35,7 @@ class Size:
     """How much is measured."""
 
     images: int  # photographs
-    classifier: Workload  # of the photographs, with their numbers modulo the classes as labels
+    classifier: Workload  # of the photographs, each of a class of its own
     segmenter: Workload
     seconds: float  # of one measurement
     rounds: int
@@ -43,7 +43,7 @@ class Size:
 
 FULL = Size(
     images=3072,
-    classifier=Workload(Model(name="resnet"), photographs.SHAPE, 1000, 256),
+    classifier=Workload(Model(name="resnet"), photographs.SHAPE, 3072, 256),
     segmenter=Workload(Model(name="unet"), photographs.SHAPE, _MASK_CLASSES, 64, "segmentation"),
     seconds=2.0,
     rounds=3,
@@ -51,7 +51,7 @@ FULL = Size(
 SMALL = Size(
     images=32,
     classifier=Workload(
-        Model(name="small_cnn", parameters={"filters": [4, 8]}), photographs.SHAPE, 1000, 8
+        Model(name="small_cnn", parameters={"filters": [4, 8]}), photographs.SHAPE, 32, 8
     ),
     segmenter=Workload(
         Model(name="unet", parameters={"filters": [2, 4]}),
@@ -80,18 +80,22 @@ def parts(size: Size, data: Path) -> dict[str, Callable[[], object]]:
         "transfers": machine.transfers,
         "trainer, small images": functools.partial(_small_images, size),
         f"trainer, {classifier}, planned": functools.partial(_planned, size, made),
-        f"{classifier}, keras fit, without XLA": functools.partial(_keras_fit, size, made),
+        f"{classifier}, keras fit, without XLA": functools.partial(
+            _keras_fit, size, made, xla=False
+        ),
     }
-    # XLA comes last: it compiles the ResNet for most of a minute.
-    for xla, suffix in (("off", ", without XLA"), ("auto", "")):
-        fed = functools.partial(_fed, size, made, steps, xla=xla)
-        for kind in ("memory", "jpeg", "disk", "streaming"):
-            found[f"{classifier}, {kind}{suffix}"] = functools.partial(fed, False, kind)
-        for kind in ("memory", "streaming"):
-            found[f"{segmenter}, {kind}{suffix}"] = functools.partial(fed, True, kind)
-        found[f"{classifier}, 8 steps a call{suffix}"] = functools.partial(
-            fed, False, "memory", at_once=8
+    fed = functools.partial(_fed, size, made, steps)
+    for workload, segmentation in ((classifier, False), (segmenter, True)):
+        found[f"{workload}, memory, without XLA"] = functools.partial(
+            fed, segmentation, "memory", xla="off"
         )
+    # XLA comes last: it compiles the ResNet for a minute.
+    for kind in ("memory", "streaming", "jpeg", "disk"):
+        found[f"{classifier}, {kind}"] = functools.partial(fed, False, kind)
+    for kind in ("memory", "streaming"):
+        found[f"{segmenter}, {kind}"] = functools.partial(fed, True, kind)
+    found[f"{classifier}, 8 steps a call"] = functools.partial(fed, False, "memory", at_once=8)
+    found[f"{classifier}, keras fit"] = functools.partial(_keras_fit, size, made, xla=True)
     return found
 
 
@@ -153,7 +157,14 @@ def _step(size: Size, made, segmentation: bool, at_once: int, xla: str) -> FedSt
 
 
 def _fed(
-    size: Size, made, steps, segmentation: bool, kind: str, *, xla: str, at_once: int = 1
+    size: Size,
+    made,
+    steps,
+    segmentation: bool,
+    kind: str,
+    *,
+    xla: str = "auto",
+    at_once: int = 1,
 ) -> dict:
     began = time.perf_counter()
     step = steps(segmentation, at_once, xla)
@@ -211,7 +222,7 @@ def _trained(
     return report
 
 
-def _keras_fit(size: Size, made) -> dict:
+def _keras_fit(size: Size, made, xla: bool) -> dict:
     """`Model.fit` on decoded images that tf.data caches: what a careful user writes."""
     import keras
 
@@ -220,7 +231,7 @@ def _keras_fit(size: Size, made) -> dict:
     with chosen.policy():
         model = workload.build()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, jit_compile=False)
+    model.compile("adam", loss, jit_compile=xla)
     cached = input_function(
         made().photographs.raw,
         workload.image_shape,

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
-from components.child_environment import last_words
+from components.child_environment import child_environment, last_words
 from components.model_store.model_files import copy_model
 from components.serving_check import serving_process
 from components.serving_check.requests import CLASSIFY, Ask, Requests, interrogate
@@ -125,8 +125,11 @@ def _signatures(path: str) -> dict:
 @contextlib.contextmanager
 def _on_c_library(path: str, signatures: Mapping) -> Iterator[tuple[int, dict[str, Ask]]]:
     """(process id, {"": what asks the model}) of a process that has loaded the model."""
-    # It inherits no variable and no folder of this process: none can help it.
+    # It inherits no folder of this process, and no variable but the one without which some
+    # interpreters find no libpython: none can help it.
+    libraries = child_environment().get("LD_LIBRARY_PATH")
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment |= {"LD_LIBRARY_PATH": libraries} if libraries else {}
     ours, theirs = socket.socketpair()
     with tempfile.TemporaryFile() as complaints, Connection(ours.detach()) as connection:
         with theirs:

@@ -9,14 +9,14 @@ from benchmarks.gpu.parts import SMALL, parts
 @pytest.mark.slow
 def test_the_step_fed_and_its_ceiling_are_measured_in_turn_without_a_gpu(tmp_path):
     todo = parts(SMALL, tmp_path / "data")
-    names = ("machine", "transfers", "small_cnn, jpeg, without XLA", "unet, memory, without XLA")
+    names = ("machine", "transfers", "small_cnn, jpeg", "unet, memory, without XLA")
     chosen = {name: todo[name] for name in (*names, "trainer, small_cnn, planned")}
 
     found = measure(chosen, tmp_path / "gpu.json", 300)
 
     assert found["machine"]["gpus"] == []
     assert found["transfers"] == {}
-    step = found["small_cnn, jpeg, without XLA"]
+    step = found["small_cnn, jpeg"]
     assert step["strategy"] == "streaming"
     assert len(step["ratios"]) == SMALL.rounds
     assert step["real"] > 0

@@ -1,6 +1,7 @@
 """Models broken on purpose are stopped with the cause in the message; a good one passes."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -24,6 +25,21 @@ def test_a_good_model_serves_and_is_pushed_with_its_latency_and_memory_recorded(
     assert report["server"] == "TensorFlow C library"
     assert 0 < report["challenger"]["p50_ms"] <= report["challenger"]["p99_ms"] < 1000
     assert 20 < report["challenger"]["memory_mb"] < 2000
+
+
+def test_a_model_serves_where_python_itself_needs_the_path_of_its_libraries(
+    room, tmp_path, monkeypatch
+):
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\n[ "$LD_LIBRARY_PATH" = /opt/lib ] && exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
+    summary, _, pushed = room.check(room.model())
+    assert summary.startswith("serves: p50 ")
+    assert pushed
 
 
 FAULTS = {
