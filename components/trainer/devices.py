@@ -20,6 +20,7 @@ from failures import Failure
 from settings.training import Training
 
 _ALONE = Place(0, [])
+_progress = logging.getLogger("steadyfeed.progress")
 PLAIN = "1 CPU, float32"
 # A step of under a millisecond ends before a thread gets a core back; four batches bridge that.
 BATCHES_ON_DEVICE = 4
@@ -103,6 +104,8 @@ def choose(training: Training, environment: Mapping[str, str]) -> Devices:
         # together, and so would not train as one does.
         training.xla == "auto" and bool(gpus) and alone and not training.deterministic
     )
+    if gpus and not alone and (advice := advice_on_xla(training)):
+        _progress.info(advice, extra={"completed": 0.0, "stays": True})
     return Devices(
         strategy=strategy,
         precision=_precision(training.precision, gpus),
@@ -110,6 +113,16 @@ def choose(training: Training, environment: Mapping[str, str]) -> Devices:
         # Strategies of several devices copy ahead by themselves; the default one does not.
         prefetch_to="/gpu:0" if gpus and alone else None,
         place=here,
+    )
+
+
+def advice_on_xla(training: Training) -> str | None:
+    """What a training on several GPUs is told that could go faster; None if it is as wanted."""
+    if training.xla != "auto" or training.deterministic:
+        return None
+    return (
+        "devices: XLA is off, so that several GPUs normalise each batch together. training.xla: on "
+        "can be several times as fast, and normalises each GPU's part of a batch by itself."
     )
 
 

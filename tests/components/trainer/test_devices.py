@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.trainer.checkpoints import Checkpoints
-from components.trainer.devices import Devices, choose, distributed, in_parts
+from components.trainer.devices import Devices, advice_on_xla, choose, distributed, in_parts
 from failures import Failure
 from settings.training import Training
 from tests.components.trainer.conftest import MODEL
@@ -137,3 +137,13 @@ def test_a_worker_number_outside_the_cluster_is_refused(index):
     )
     with pytest.raises(Failure, match="TF_CONFIG"):
         choose(Training(), {"TF_CONFIG": tf_config})
+
+
+@pytest.mark.parametrize(
+    ("keys", "advised"),
+    [({}, True), ({"xla": "on"}, False), ({"xla": "off"}, False), ({"deterministic": True}, False)],
+)
+def test_several_gpus_are_told_of_xla_unless_the_configuration_decides(keys, advised):
+    advice = advice_on_xla(Training(**keys))
+    assert bool(advice) == advised
+    assert not advised or "training.xla: on" in advice
