@@ -86,15 +86,19 @@ def shares_of_gpus(environment: Mapping[str, str], count: int) -> list[str | Non
     """CUDA_VISIBLE_DEVICES of each of `count` workers; None where there is no GPU to share.
 
     Raises:
-      Failure: there are fewer GPUs than workers.
+      Failure: the workers cannot have equal numbers of GPUs, without which TensorFlow does not
+        train with them.
     """
     gpus = visible_gpus(environment)
     if not gpus:
         return [None] * count
-    if len(gpus) < count:
+    if len(gpus) % count:
+        equal = [str(n) for n in range(1, len(gpus) + 1) if not len(gpus) % n]
         raise Failure(
             f"training.workers: {count} on a machine with {len(gpus)} visible "
-            f"GPU{'s' * (len(gpus) > 1)}; allowed: at most {len(gpus)}. One worker uses all GPUs."
+            f"GPU{'s' * (len(gpus) > 1)}; allowed: {', '.join(equal)}, which share them equally. "
+            "One worker uses all GPUs; CUDA_VISIBLE_DEVICES chooses among them, and with -1 the "
+            "workers train on the CPU."
         )
     return [",".join(gpus[number::count]) for number in range(count)]
 

@@ -191,9 +191,19 @@ def test_workers_of_one_machine_share_its_gpus(visible, shares):
     assert shares_of_gpus({"CUDA_VISIBLE_DEVICES": visible}, 2) == shares
 
 
-def test_fewer_gpus_than_workers_are_refused_before_the_run():
-    with pytest.raises(Failure, match=r"training\.workers: 3 on a machine with 2 visible GPUs"):
-        check(Workers(workers=3), {"CUDA_VISIBLE_DEVICES": "0,1"})
+@pytest.mark.parametrize(
+    ("workers", "visible", "said"),
+    [
+        (3, "0,1", r"training\.workers: 3 on a machine with 2 visible GPUs; allowed: 1, 2, "),
+        (2, "0,1,2", r"training\.workers: 2 on a machine with 3 visible GPUs; allowed: 1, 3, "),
+        (2, "0", r"training\.workers: 2 on a machine with 1 visible GPU; allowed: 1, "),
+    ],
+)
+def test_workers_that_cannot_share_the_gpus_equally_are_refused_before_the_run(
+    workers, visible, said
+):
+    with pytest.raises(Failure, match=said):
+        check(Workers(workers=workers), {"CUDA_VISIBLE_DEVICES": visible})
 
 
 def test_workers_that_someone_else_started_are_refused_before_the_run():
