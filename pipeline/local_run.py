@@ -51,8 +51,6 @@ def run_locally(configuration, write_report, results=None):
         log = _log_of(root, began)
         log.parent.mkdir(exist_ok=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        # Transform starts TensorFlow before Trainer can say so: GPU memory is taken as needed.
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         with chatter_to(log) as screen:
             from pipeline.display import Display
 

@@ -31,6 +31,8 @@ def pin() -> None:
         del os.environ["COLUMNS"]
     # TensorFlow describes its build on stderr at every start, before any log can catch it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Whatever starts TensorFlow first must not take the whole GPU, which others compute on too.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # The user's own Keras may compute with JAX or PyTorch; this project's models cannot.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if sys.warnoptions:  # A deprecation inside a library must not stop a run, as -W error would.

@@ -72,6 +72,7 @@ def _enter_own_environment():
         os.environ[name] = str(folder / below)
     folder.chmod(0o755)  # Some tests take the rights of another user.
     (folder / "tmp").chmod(0o1777)
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # Several processes share what GPU there is.
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # where pytest puts every tmp_path
     tempfile.tempdir = None  # read TMPDIR anew
     # Nothing stays behind: for a look at a test's files, give pytest a --basetemp. Registered

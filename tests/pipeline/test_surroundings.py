@@ -76,6 +76,19 @@ def test_flags_that_xla_knows_are_left_as_they_are(monkeypatch):
     surroundings.check_xla()
 
 
+@pytest.mark.parametrize(("given", "used"), [(None, "true"), ("false", "false")])
+def test_no_program_takes_a_whole_gpu_unless_its_user_says_so(monkeypatch, given, used):
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    monkeypatch.delenv(name, raising=False)
+    if given:
+        monkeypatch.setenv(name, given)
+    code = (
+        "import os; from pipeline import surroundings; surroundings.pin();"
+        f"print(os.environ['{name}'])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == f"{used}\n"
+
+
 def test_a_low_limit_of_open_files_is_raised_as_far_as_it_may_be():
     code = (
         "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, 2000));"
