@@ -56,28 +56,43 @@ class _WarmedUp(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
       rate: a number, or a schedule.
-      steps: how many take less than all of it; the first one takes a tenth.
+      steps: how many take less than all of it.
+      first: the share of the first one.
     """
 
-    def __init__(self, rate, steps: int):
-        self.rate, self.steps = rate, steps
+    def __init__(self, rate, steps: int, first: float = 0.1):
+        self.rate, self.steps, self.first = rate, steps, first
 
     def __call__(self, step):
         rate = self.rate(step) if callable(self.rate) else self.rate
-        share = 0.1 + 0.9 * keras.ops.cast(step, "float32") / self.steps
+        share = self.first + (1 - self.first) * keras.ops.cast(step, "float32") / self.steps
         return rate * keras.ops.minimum(share, 1.0)
+
+
+class _Later(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that begins after some steps, in which the rate is its first one."""
+
+    def __init__(self, schedule, steps: int):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        done = keras.ops.cast(step, "float32") - self.steps
+        return self.schedule(keras.ops.maximum(done, 0.0))
 
 
 def _rate(training: Training, steps_per_epoch: int):
     peak, steps = training.learning_rate, training.epochs * steps_per_epoch
     rising = _rising_steps(training, steps_per_epoch)
     schedules = keras.optimizers.schedules
+    first = 0.1
     match training.schedule:
-        case "cosine":
-            return _falling_by_cosine(peak, peak / 10, rising, steps)
-        case "one_cycle":
-            # Smith and Topin (2017, arXiv:1708.07120), with fast.ai's proportions.
-            return _falling_by_cosine(peak, peak / 25, rising, steps)
+        case "cosine" | "one_cycle":
+            rate = schedules.CosineDecay(peak, max(1, steps - rising))
+            if rising:  # Not CosineDecay's own: its branches stop a GPU in every step.
+                rate = _Later(rate, rising)
+            if training.schedule == "one_cycle":
+                # Smith and Topin (2017, arXiv:1708.07120), with fast.ai's proportions.
+                first = 1 / 25
         case "step":
             falls = [math.ceil(training.epochs * part) * steps_per_epoch for part in (0.5, 0.75)]
             # A rate holds up to and including its boundary, and steps count from 0.
@@ -86,7 +101,7 @@ def _rate(training: Training, steps_per_epoch: int):
             )
         case _:
             rate = peak
-    return _WarmedUp(rate, rising) if rising else rate
+    return _WarmedUp(rate, rising, first) if rising else rate
 
 
 def _rising_steps(training: Training, steps_per_epoch: int) -> int:
@@ -100,15 +115,3 @@ def _rising_steps(training: Training, steps_per_epoch: int) -> int:
             return max(1, round(0.3 * training.epochs * steps_per_epoch))
         case _:
             return 0
-
-
-def _falling_by_cosine(peak: float, first: float, rising: int, steps: int):
-    falling = max(1, steps - rising)
-    if not rising:
-        return keras.optimizers.schedules.CosineDecay(peak, falling)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=first,
-        warmup_target=peak,
-        warmup_steps=rising,
-        decay_steps=falling,
-    )

@@ -139,22 +139,31 @@ class Steps:
         return self._compiled_training[key]
 
     def _training(self, spec: tuple[tf.TensorSpec, ...], batches: int, frozen: bool):
-        backwards = tf.function(self._backwards, autograph=False, jit_compile=True)
-        backwards = backwards if self._xla else self._backwards
+        alone = self._strategy.num_replicas_in_sync == 1
+        # XLA cannot compile the sum of the devices' gradients. A single device has none, and
+        # would start thousands of small operations for the optimizer, one by one.
+        backwards = self._by_xla(self._backwards) if not alone else self._backwards
 
-        def one_device(images, targets, weights=None):
-            draws = self._draws(images) if self._mixer else None
-            step = self._device_step()
+        def update(images, targets, weights, draws, step):
             logits, judged, gradients = backwards(images, targets, weights, draws, step)
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
             if self._options.gradient_clip_norm:
                 gradients = self._clipped(gradients)
-            # Outside XLA, which cannot compile the sum of the devices' gradients.
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(logits, judged)
 
+        train = self._by_xla(update) if alone else update
+
+        def one_device(images, targets, weights=None):
+            draws = self._draws(images) if self._mixer else None
+            train(images, targets, weights, draws, self._device_step())
+
         return self._compiled(one_device, spec, batches, self._average_weights, frozen)
+
+    def _by_xla(self, function):
+        """The function, compiled by XLA where that is wanted."""
+        return tf.function(function, autograph=False, jit_compile=True) if self._xla else function
 
     def _backwards(self, images, targets, weights, draws, step):
         """(logits, how they were judged, gradients) of a device's part of a batch."""

@@ -24,6 +24,41 @@ def optimized_graphs():
     running.disable_graph_collection()
 
 
+def operations(steps, batch):
+    """The types of a step's operations outside what XLA compiles, and of those anywhere."""
+    compiled = steps.compile_training(tuple(tf.TensorSpec.from_tensor(one) for one in batch))
+    definition = compiled.get_concrete_function().graph.as_graph_def()
+    within = {one.signature.name: one for one in definition.library.function}
+    outside, todo = [], [definition.node]
+    while todo:
+        for node in todo.pop():
+            outside.append(node.op)
+            called = node.attr["f"].func.name
+            if called and not within[called].attr["_XlaMustCompile"].b:
+                todo.append(within[called].node_def)
+    anywhere = [node.op for one in within.values() for node in one.node_def]
+    return outside, outside + anywhere
+
+
+BATCHED = tf.constant(IMAGES), tf.constant(LABELS, tf.int64)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "step", "constant"])
+def test_no_step_waits_for_the_device_to_say_which_way_to_go(schedule):
+    training = Training(batch_size=BATCH, schedule=schedule, warmup_epochs=1)
+    _, anywhere = operations(steps_of(training), BATCHED)
+    assert "AssignSubVariableOp" in anywhere
+    assert not {"If", "StatelessIf", "Case", "Switch", "While"} & set(anywhere)
+
+
+def test_with_xla_the_device_gets_a_step_as_a_whole():
+    steps = steps_of(Training(batch_size=BATCH), xla=True)
+    outside, anywhere = operations(steps, BATCHED)
+    assert "AssignSubVariableOp" in anywhere
+    assert "AssignSubVariableOp" not in outside
+    assert len(outside) < 40
+
+
 def test_tensorflow_optimizes_the_whole_of_a_training_step(optimized_graphs):
     steps = steps_of(Training(batch_size=BATCH, schedule="constant"))
     batch = tf.constant(IMAGES), tf.constant(LABELS, tf.int64)
