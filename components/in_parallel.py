@@ -9,19 +9,24 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from components.child_process import Lost, started
+from components.free_memory import free_memory
 from components.usable_cores import usable_cores
 from failures import Failure
 
+# What a process takes that has imported its work and holds some pictures.
+_PROCESS_BYTES = 256 << 20
+
 
 def processes_if(much: bool) -> int:
-    """How many processes to work in: one a core, or 0, where threads of this one are better.
+    """How many processes to work in: one a core, fewer where memory is short, or 0, where threads
+    of this one are better.
 
     Args:
       much: whether the work is mostly Python, of which threads do one piece at a time, and takes
         seconds; starting the processes takes a third of one.
     """
-    cores = usable_cores()
-    return cores if much and cores > 1 else 0
+    processes = min(usable_cores(), free_memory() // _PROCESS_BYTES)
+    return processes if much and processes > 1 else 0
 
 
 def in_threads(work: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
@@ -44,7 +49,8 @@ def in_processes(work: Callable[[Any], Any], items: Iterable[Any], processes: in
             return process.do(item)
         except Lost as lost:
             raise Failure(
-                f"A worker {lost}, which happens where memory is short. Run again."
+                f"A worker {lost}, which happens where memory is short. Run again, with more "
+                "memory or on fewer cores."
             ) from None
         finally:
             idle.put(process)

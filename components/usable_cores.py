@@ -4,26 +4,38 @@ import math
 import os
 from pathlib import Path
 
-# Source: Linux, "Control Group v2", cpu.max: "max" or the microseconds of a period, then these.
-_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+_GROUP = Path("/sys/fs/cgroup")
 _sharing = 1  # processes, this one among them
 
 
-def usable_cores(limit: Path = _LIMIT) -> int:
+def usable_cores(group: Path = _GROUP) -> int:
     """At least 1: those of its affinity, or fewer where its container has a limit of CPU time or
     where it shares them.
 
     Args:
-      limit: the container's own cpu.max; Kubernetes writes a pod's limit there.
+      group: where the container's own control group lies; Kubernetes writes a pod's limit there.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = limit.read_text().split()
-    except OSError:  # Another system, or the root of all groups.
-        quota = "max"
-    if quota != "max":
-        allowed = min(allowed, math.ceil(int(quota) / int(period)))
+    quota, period = _limit(group)
+    if quota > 0:
+        allowed = min(allowed, math.ceil(quota / period))
     return max(1, math.ceil(allowed / _sharing))
+
+
+def _limit(group: Path) -> tuple[int, int]:
+    """(microseconds of each period, the period); 0 or less of it where there is no limit.
+
+    Source: Linux, "Control Group v2", cpu.max, and of the first version, cpu.cfs_quota_us.
+    """
+    try:
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((group / "cpu" / name).read_text() for name in names)
+        return (0 if quota == "max" else int(quota)), int(period)
+    except OSError:  # Another system, or the root of all groups.
+        return 0, 1
 
 
 def share_cores(processes: int) -> None:

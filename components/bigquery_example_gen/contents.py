@@ -19,7 +19,7 @@ from components.examples.findings import remarks
 from components.examples.picture_files import shown
 from components.examples.row_splits import laid_out
 from components.examples.rows import Rows
-from components.trainer.input.strategy import free_memory
+from components.free_memory import free_memory
 from failures import Failure
 from settings.bigquery_source import BigquerySource
 from settings.data import Features

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from components import graph_error, own_code
 from components.child_environment import end_with_the_parent
-from components.trainer.input.strategy import MEMORY_SHARE, free_memory
+from components.free_memory import free_memory
+from components.trainer.input.strategy import MEMORY_SHARE
 from components.trainer.train import train
 from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
