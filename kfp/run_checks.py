@@ -9,7 +9,9 @@ from kfp.run_origin import recorded_in
 from settings import mistakes
 from settings.configuration import Configuration
 from settings.data import Data
-from settings.replace import replaced, with_run_parameters
+from settings.replace import replaced
+from settings.run_parameters import with_run_parameters
+from settings.training_mistakes import mistakes_in
 from settings.workers import WorkersTraining
 
 _SECTIONS = {"data": Data, "training": WorkersTraining}  # those that a run can replace keys of
@@ -63,6 +65,9 @@ def _by_section(recorded, values, cause, say):
             pairs[name] = section, replaced(section, ours, above=(name,))
         except Failure as failure:
             raise ConfigurationError(*str(failure).splitlines()) from None
+    if len(pairs) == len(_SECTIONS):
+        for key, mistake in mistakes_in(pairs["training"][1], pairs["data"][1]):
+            raise ConfigurationError(f"training.{key}: {mistake}")
     how = f"checked against {' and '.join(pairs)} alone" if pairs else "not checked"
     say(f"The values of the run were {how}; the package's configuration is not readable: {cause}")
     return pairs

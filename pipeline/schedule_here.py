@@ -16,7 +16,7 @@ from pipeline.local_schedule import World, serve, upcoming, when
 from pipeline.root_lock import LOCK, hold
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
 from pipeline.schedule_store import ScheduleStore
-from settings.replace import with_run_parameters
+from settings.run_parameters import with_run_parameters
 
 _SHOWN_RUNS = 10
 

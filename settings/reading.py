@@ -12,11 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from failures import ConfigurationError, Failure, UnreadableFile
-from settings import first_weights, mistakes, own_code, partner_keys, run_parameters
+from settings import cross_checks, first_weights, mistakes, own_code, run_parameters
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
-from settings.training_mistakes import mistakes_in, mistakes_in_trials
 
 
 class _Loader(yaml.SafeLoader):
@@ -101,9 +100,10 @@ def load(file, overrides=()):
         lines = mistakes.lines(error, Configuration, lambda p: f"{_place_of(p, places, file)}: ")
         raise (missing or ConfigurationError)(*dict.fromkeys(lines)) from None
     _check_files(configuration, places, file)
-    _check_metrics(configuration, places, file)
-    _check_training(configuration, places, file)
-    _check_keys_of_others(configuration, places, file)
+    for check in (cross_checks.mistakes_in, run_parameters.mistakes_in):
+        for path, mistake in check(configuration):
+            where = f"{_place_of(path, places, file)}: {'.'.join(path)}"
+            raise ConfigurationError(f"{where}: {mistake}")
     return configuration
 
 
@@ -179,68 +179,10 @@ def _check_files(configuration, places, file):
             "file; allowed: a schema in text form, or nothing, which infers one"
         )
     network = configuration.model.name
-    for path, weights in _weights(configuration):
+    for path, weights in cross_checks.weights_of(configuration):
         where = f"{_place_of(path, places, file)}: {'.'.join(path)}"
         if mistake := first_weights.mistake_in(weights):
             kind = ConfigurationError if os.path.exists(weights) else UnreadableFile
             raise kind(f"{where}: {mistake}")
         if mistake := first_weights.misfit(weights, network, configuration.preprocessing.channels):
             raise ConfigurationError(f"{where}: {mistake}")
-
-
-def _weights(configuration):
-    """(the key, the place) of all weights that a training may begin with."""
-    key = ("model", "weights")
-    named = [(key, configuration.model.weights)]
-    path = ("tuner", "search_space", ".".join(key))
-    tried = getattr(_tried(configuration, key), "choices", None)
-    named += [(path, choice) for choice in tried or ()]
-    return [(path, place) for path, place in named if place is not None]
-
-
-def _check_metrics(configuration, places, file):
-    """A bound can only be on a metric that the task has, and where its values are."""
-    evaluation = configuration.evaluation
-    unmeasured = evaluation.not_measured(configuration.data.task)
-    for *path, mistake in (*unmeasured, *evaluation.never_reached()):
-        key = ("evaluation", *path)
-        raise ConfigurationError(f"{_place_of(key, places, file)}: {'.'.join(key)}: {mistake}")
-
-
-def _check_training(configuration, places, file):
-    """A recipe must fit the examples, and the Tuner's trials."""
-    training, tuner = configuration.training, configuration.tuner
-    in_trials = mistakes_in_trials(training, tuner.epochs) if tuner else ()
-    # What the Tuner tries takes the place of what is given.
-    kept = [one for one in in_trials if not _tried(configuration, ("training", one[0]))]
-    for key, mistake in (*mistakes_in(training, configuration.data), *kept):
-        path = ("training", *key.split("."))
-        raise ConfigurationError(f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}")
-    # A user's network may load weights by itself.
-    at_random = not (_weights(configuration) or own_code.is_own(configuration.model.name))
-    path, wrong = ("training", "freeze_epochs"), training.freeze_epochs
-    by = training.origin("freeze_epochs")
-    if tried := _tried(configuration, path):
-        path, by = ("tuner", "search_space", ".".join(path)), ""
-        wrong = max(tried.examples)
-    if wrong and at_random:
-        raise ConfigurationError(
-            f"{_place_of(path, places, file)}: {'.'.join(path)}: given {wrong}"
-            f"{by}, and model.weights is missing; allowed without it: 0, as random weights must "
-            "be trained"
-        )
-
-
-def _check_keys_of_others(configuration, places, file):
-    """A key that another one must name or bring into play would be ignored without it."""
-    for check in (partner_keys.mistakes_in, run_parameters.mistakes_in):
-        for path, mistake in check(configuration):
-            raise ConfigurationError(
-                f"{_place_of(path, places, file)}: {'.'.join(path)}: {mistake}"
-            )
-
-
-def _tried(configuration, path):
-    """What the Tuner tries for the key at a path; None for a key that it leaves alone."""
-    tuner = configuration.tuner
-    return tuner and tuner.search_space.get(".".join(path))

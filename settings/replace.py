@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from failures import ConfigurationError, Failure, did_you_mean
+from failures import Failure
 from settings import mistakes
 from settings.section import Section, put
 
@@ -51,24 +51,3 @@ def _given(value: Any) -> Any:
         for key, (name, inner) in fields.items()
         if name in value.model_fields_set or isinstance(inner, Section)
     }
-
-
-def with_run_parameters(configuration, values: Mapping[str, str | int | float]):
-    """The configuration of a run that is given these values, checked as a file is.
-
-    The values are by the names of its `kubeflow.parameters`.
-
-    Raises:
-      ConfigurationError: a name is unknown, or a value is not allowed.
-    """
-    keys = configuration.kubeflow.parameters
-    for name in values:
-        if name not in keys:
-            raise ConfigurationError(
-                f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}"
-                + did_you_mean(name, keys)
-            )
-    try:
-        return replaced(configuration, {keys[name]: value for name, value in values.items()})
-    except Failure as failure:
-        raise ConfigurationError(*str(failure).splitlines()) from None

@@ -1,7 +1,10 @@
 """`kubeflow.parameters`: the names by which a run is given other values of some keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from failures import ConfigurationError, Failure, did_you_mean
+from settings import cross_checks
+from settings.replace import replaced
 from settings.training import Training
 
 Value = str | int | float
@@ -39,3 +42,27 @@ def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
             twice = f"{names[key]} and {name} both replace {key}"
             yield path[:-1], f"{twice}; allowed: one name for a key"
         names[key] = name
+
+
+def with_run_parameters(configuration, values: Mapping[str, Value]):
+    """The configuration of a run that is given these values, checked as a file is.
+
+    The values are by the names of its `kubeflow.parameters`.
+
+    Raises:
+      ConfigurationError: a name is unknown, or a value is not allowed.
+    """
+    keys = configuration.kubeflow.parameters
+    for name in values:
+        if name not in keys:
+            raise ConfigurationError(
+                f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}"
+                + did_you_mean(name, keys)
+            )
+    try:
+        of_run = replaced(configuration, {keys[name]: value for name, value in values.items()})
+    except Failure as failure:
+        raise ConfigurationError(*str(failure).splitlines()) from None
+    for path, mistake in cross_checks.mistakes_in(of_run):
+        raise ConfigurationError(f"{'.'.join(path)}: {mistake}")
+    return of_run

@@ -154,6 +154,14 @@ def test_a_value_is_refused_where_the_packages_own_code_is_elsewhere(value, refu
         given_values(package_of(model__name="gone_kit.nets:tiny"), [value], lambda line: None)
 
 
+@pytest.mark.parametrize("elsewhere", [{}, {"model__name": "gone_kit.nets:tiny"}])
+def test_a_value_that_another_key_rules_out_is_refused_as_in_a_file(elsewhere):
+    package = package_of(training__epochs=5, training__warmup_epochs=2.0, **elsewhere)
+    refused = r"^training\.warmup_epochs: given 2; allowed: at most training\.epochs, 1$"
+    with pytest.raises(ConfigurationError, match=refused):
+        given_values(package, ["epochs=1"], lambda line: None)
+
+
 @pytest.mark.parametrize(
     ("elsewhere", "read"),
     [

@@ -1,0 +1,28 @@
+"""A value of a run is refused wherever a file that gives it is."""
+
+import pytest
+
+from failures import ConfigurationError
+from settings.reading import load
+from settings.run_parameters import with_run_parameters
+from tests.settings.digits_mistakes import DIGITS, TUNER, mistakes
+
+RATE = "tuner.search_space={training.learning_rate: {min: 0.001, max: 0.1, log: true}}"
+
+
+@pytest.mark.parametrize(
+    ("others", "key", "value"),
+    [
+        (["training.epochs=5", "training.warmup_epochs=2"], "training.epochs", 1),
+        ([], "training.freeze_epochs", 3),
+        ([], "training.monitor", "mean_iou"),
+        ([], "training.focal_gamma", 1.5),
+        ([*TUNER, RATE, "training.warmup_epochs=1"], "training.warmup_epochs", 2.5),
+    ],
+)
+def test_what_the_other_keys_rule_out_is_refused_in_the_words_for_a_file(others, key, value):
+    others = [*others, f"kubeflow.parameters={{given: {key}}}"]
+    [line] = mistakes(DIGITS, *others, f"{key}={value}")
+    with pytest.raises(ConfigurationError) as refused:
+        with_run_parameters(load(DIGITS, others), {"given": value})
+    assert str(refused.value) == line.removeprefix("--set: ")
