@@ -159,13 +159,18 @@ class Configuration(Section):
     @field_validator("kubeflow")
     @classmethod
     def _streams_from_a_service(cls, kubeflow, info):
-        training = info.data.get("training")
+        training, tuner = info.data.get("training"), info.data.get("tuner")
         refused = training and training.against_a_service
-        if kubeflow.data_service_workers and refused:
-            raise ValueError(
-                f"data_service_workers {kubeflow.data_service_workers} with training.{refused}; "
-                "allowed: 0"
+        words = refused and f"with training.{refused}; allowed: 0"
+        # Trials have no service, but the Trainer has one, and takes the values of the best.
+        tried = tuner and tuner.search_space.get("training.sampling")
+        if not refused and tried and "balanced" in tried.examples:
+            words = (
+                "while tuner.search_space tries training.sampling balanced; allowed: 0, or a "
+                "search without it"
             )
+        if kubeflow.data_service_workers and words:
+            raise ValueError(f"data_service_workers {kubeflow.data_service_workers} {words}")
         return kubeflow
 
     @property

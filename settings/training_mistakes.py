@@ -25,6 +25,9 @@ def mistakes_in(training: Training, data: Data) -> Iterator[tuple[str, str]]:
         if training.input.strategy == "streaming":
             reason = "balanced takes images from anywhere, and streaming has them in one order"
             yield "sampling", f"{reason}; allowed: shuffled, or another training.input.strategy"
+        if training.input.data_service:
+            reason = "balanced has an order of its own, and training.input.data_service gives any"
+            yield "sampling", f"{reason}; allowed: shuffled, or no service"
     if data.task == "segmentation":
         yield from _for_masks(training, data.mask_classes)
 

@@ -9,6 +9,8 @@ from settings.reading import load
 
 GIVEN = "training.input.data_service=grpc://localhost:1"
 PODS = "kubeflow.data_service_workers=2"
+TRIED = "training.sampling: {choices: [shuffled, balanced]}"
+BALANCED = f"tuner={{trials: 2, epochs: 1, search_space: {{{TRIED}}}}}"
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,8 @@ PODS = "kubeflow.data_service_workers=2"
         ),
         ([PODS, "training.input.strategy=memory"], "with training.input.strategy memory; allowed"),
         ([PODS, "training.deterministic=true"], "with training.deterministic true; allowed: 0"),
+        ([GIVEN, BALANCED], "search_space training.sampling: balanced has an order of its own"),
+        ([PODS, BALANCED], "workers 2 while tuner.search_space tries training.sampling balanced"),
     ],
 )
 def test_what_does_not_go_with_a_service_is_refused_in_one_line(others, mistake):
