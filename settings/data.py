@@ -190,6 +190,18 @@ class Data(Features):
             raise ValueError(mistake)
         return self
 
+    @model_validator(mode="after")
+    def _weights_are_in_the_examples(self) -> Self:
+        given = self.weight_feature
+        if given is None or type(self) is Data or self.source_keys.ANY_WEIGHT:
+            return self
+        if given != WEIGHT or not self.source_keys.weighs:
+            raise ValueError(
+                f"weight_feature {given!r} is in no example of source: {self.source}; allowed: "
+                "left out; data.columns.weight names the column of a manifest's or table's weights"
+            )
+        return self
+
     @property
     def source_keys(self) -> Source:
         """The section of the source alone, which its ExampleGen takes."""

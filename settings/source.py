@@ -16,6 +16,7 @@ class Source(Section):
     RUN_KEY: ClassVar[str]  # the key that each run of a package may replace
     MAX_OVERLAP: ClassVar[float | None] = 0.0  # validation.max_overlap where it is left out
     MULTI_LABEL: ClassVar[bool] = False  # whether it can give an image several classes
+    ANY_WEIGHT: ClassVar[bool] = False  # whether weights may be in a feature of any name
 
     @property
     def is_fixed(self) -> bool:

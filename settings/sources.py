@@ -43,7 +43,7 @@ class TfdsSource(Source, Cached):
     """A dataset of TensorFlow Datasets."""
 
     COMPONENT, PLACE, RUN_KEY = "TfdsExampleGen", "data_dir", "dataset"
-    MAX_OVERLAP, MULTI_LABEL = None, True
+    MAX_OVERLAP, MULTI_LABEL, ANY_WEIGHT = None, True, True
 
     dataset: Dataset = Field(
         description="the TFDS dataset, or by hf: one of Hugging Face that TFDS has prepared; "

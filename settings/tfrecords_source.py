@@ -32,7 +32,7 @@ class TfrecordsSource(Source, Spanned, Cached):
     """TFRecord files of tf.train.Examples, plain or gzipped."""
 
     COMPONENT, PLACE, RUN_KEY = "TfrecordsExampleGen", "path", "path"
-    MULTI_LABEL = True
+    MULTI_LABEL = ANY_WEIGHT = True
 
     path: RecordFolder = Field(description="the folder that holds the files")
     files: matching(_PATTERN, _WORDS) = Field(

@@ -58,6 +58,28 @@ def test_a_column_of_weights_is_what_examples_weigh():
     assert named.weight_feature == "trust"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        PHOTOS,
+        LABELS,
+        f"{LABELS[:-1]}, columns: {{weight: trust}}}}",
+        "data={source: bigquery, table: photos.labels}",
+    ],
+)
+def test_a_weight_that_no_example_of_the_source_holds_is_refused(source):
+    [line] = mistakes(source, "data.weight_feature=trust")
+    assert "; weight_feature 'trust' is in no example of source: " in line
+    assert "allowed: left out; data.columns.weight names the column" in line
+
+
+def test_the_weight_that_a_column_becomes_may_be_named():
+    weighted = f"{LABELS[:-1]}, columns: {{weight: trust}}, weight_feature: sample_weight}}"
+    assert load(DIGITS, [weighted]).data.features.weight_feature == "sample_weight"
+    [line] = mistakes(LABELS, "data.weight_feature=sample_weight")
+    assert "weight_feature 'sample_weight' is in no example of source: manifest" in line
+
+
 @pytest.mark.parametrize("source", [[], [PHOTOS], [LABELS], [RECORDS]])
 def test_every_source_has_a_validation_split_unless_told_otherwise(source):
     configuration = load(DIGITS, [*source, "training.monitor=accuracy"])
