@@ -110,7 +110,8 @@ class Kubeflow(Section):
             "epochs": "training.epochs",
             "learning_rate": "training.learning_rate",
         },
-        description="values that a run can replace: a name, and the configuration key",
+        description="values that a run can replace: a name, and the configuration key, which "
+        "tuner.search_space must not try",
     )
 
     @model_validator(mode="after")

@@ -21,8 +21,9 @@ def replaceable(configuration) -> dict[str, Value]:
     }
     data = configuration.data
     source = getattr(data, data.RUN_KEY)
-    replaced = {} if source is None else {f"data.{data.RUN_KEY}": source}
-    return replaced | dict(sorted(single.items()))
+    of_data = {} if source is None else {f"data.{data.RUN_KEY}": source}
+    searched = _searched(configuration)
+    return of_data | {key: single[key] for key in sorted(single) if key not in searched}
 
 
 def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -37,7 +38,7 @@ def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
             yield path, "the name of a parameter that every package has; allowed: any other name"
         elif key not in allowed:
             known = f"a key with a single value, one of {', '.join(allowed)}"
-            yield path, f"given {key!r}; allowed: {known}"
+            yield path, f"given {key!r}{_because(key, configuration)}; allowed: {known}"
         elif key in names:
             twice = f"{names[key]} and {name} both replace {key}"
             yield path[:-1], f"{twice}; allowed: one name for a key"
@@ -59,6 +60,10 @@ def with_run_parameters(configuration, values: Mapping[str, Value]):
                 f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}"
                 + did_you_mean(name, keys)
             )
+        if because := _because(keys[name], configuration):
+            raise ConfigurationError(
+                f"{name}: replaces {keys[name]}{because}; allowed: a key that is not searched"
+            )
     try:
         of_run = replaced(configuration, {keys[name]: value for name, value in values.items()})
     except Failure as failure:
@@ -66,3 +71,12 @@ def with_run_parameters(configuration, values: Mapping[str, Value]):
     for path, mistake in cross_checks.mistakes_in(of_run):
         raise ConfigurationError(f"{'.'.join(path)}: {mistake}")
     return of_run
+
+
+def _searched(configuration):
+    return configuration.tuner.search_space if configuration.tuner else {}
+
+
+def _because(key, configuration):
+    """Words for a key whose value the Tuner chooses, whatever a run is given; else ""."""
+    return ", which tuner.search_space tries" if key in _searched(configuration) else ""

@@ -45,6 +45,12 @@ def test_the_default_is_allowed_where_the_source_lacks_one_of_its_keys():
     assert {one.key for one in run_parameters(folder)} == {"epochs", "learning_rate"}
 
 
+def test_a_package_has_no_parameter_for_a_key_that_the_search_decides():
+    rate = "{training.learning_rate: {min: 0.001, max: 0.1}}"
+    searched = digits(f"tuner={{trials: 2, epochs: 1, search_space: {rate}}}")
+    assert {one.key for one in run_parameters(searched)} == {"dataset", "epochs"}
+
+
 def test_the_models_are_mounted_once_however_their_path_is_written():
     volume = "{claim: steadyfeed-models, mount_path: /models}"
     configuration = digits(

@@ -26,3 +26,17 @@ def test_what_the_other_keys_rule_out_is_refused_in_the_words_for_a_file(others,
     with pytest.raises(ConfigurationError) as refused:
         with_run_parameters(load(DIGITS, others), {"given": value})
     assert str(refused.value) == line.removeprefix("--set: ")
+
+
+def test_a_key_that_the_search_decides_is_refused_as_a_runs_parameter():
+    searched = [*TUNER, RATE]
+    [line] = mistakes(DIGITS, *searched, "kubeflow.parameters={rate: training.learning_rate}")
+    begins = "--set: kubeflow.parameters.rate: given 'training.learning_rate', which tuner.search_s"
+    assert line.startswith(begins)
+    assert "training.learning_rate" not in line.partition("allowed: ")[2]
+
+    configuration = load(DIGITS, searched)
+    assert configuration.kubeflow.parameters["learning_rate"] == "training.learning_rate"
+    with pytest.raises(ConfigurationError, match=r"^learning_rate: replaces .* which tuner\."):
+        with_run_parameters(configuration, {"learning_rate": 0.1})
+    assert with_run_parameters(configuration, {"epochs": 3}).training.epochs == 3
