@@ -10,8 +10,20 @@ from components.trainer import stages
 from components.trainer.model import build_model
 from failures import Failure, did_you_mean
 from settings.model import Model
+from settings.own_code import is_own
 from settings.preprocessing import Preprocessing
-from settings.training import Training
+from settings.training import Recipe, Training
+
+
+def where_weights_were_given(recipe: Recipe) -> Training:
+    """The section `training`, which freezes nothing where the network's weights are random.
+
+    The trials of a search of model.weights may begin without any. A network of the user's own may
+    load weights by itself.
+    """
+    if recipe.model.weights or is_own(recipe.model.name):
+        return recipe.training
+    return recipe.training.model_copy(update={"freeze_epochs": 0, "freeze_to": None})
 
 
 class Freezing:

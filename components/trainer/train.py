@@ -13,6 +13,7 @@ from components.trainer.augmentation import Augmenter
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.class_weights import weights_of
 from components.trainer.devices import Devices
+from components.trainer.freezing import where_weights_were_given
 from components.trainer.input.function import Input, input_function
 from components.trainer.input.options import DataService, FeedOptions, Workers
 from components.trainer.input_report.report import InputReport
@@ -41,7 +42,7 @@ def train(
     Raises:
       Failure: there is no train split, an input is unusable, or the training cannot go on.
     """
-    training, keys = job.recipe.training, job.recipe.augmentation
+    training, keys = where_weights_were_given(job.recipe), job.recipe.augmentation
     # Before anything is computed: workers can only find each other then.
     chosen = devices.choose(training, os.environ)
     devices.prepare(job.seed, training.deterministic)

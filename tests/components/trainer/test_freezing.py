@@ -14,6 +14,7 @@ from components.trainer.training_step import Steps
 from failures import Failure
 from settings.training import Training
 from settings.training_input import InputReport as Limits
+from tests.components.trainer.conftest import ONE_BLOCK
 from tests.components.trainer.linear_classifier import SIDE, train
 from tests.components.trainer.staged_network import RATE, steps_of
 from tests.components.trainer.test_resume import Kept
@@ -154,6 +155,14 @@ def test_the_step_compiled_after_the_frozen_epochs_is_told_from_those_that_only_
     train_digits(Checkpoints(None, None, 1e9), tmp_path, **keys)
     calls = found.times.calls()
     assert calls.step[calls.compiled].tolist() == [1, 16]
+
+
+@pytest.mark.slow
+def test_a_trial_that_begins_with_random_weights_freezes_none_of_them(train_in):
+    keys = {"model": ONE_BLOCK, "epochs": 1}
+    frozen, plain = train_in("frozen", freeze_epochs=1, **keys), train_in("plain", **keys)
+    for one, other in zip(frozen.weights(), plain.weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_check_finds_that_a_network_lacks_the_layer(capfd):
