@@ -86,7 +86,7 @@ def _of_hugging_face(name: str) -> Request:
 
 
 def load(
-    name: str, data_dir: str | None = None, download: bool = False
+    name: str, data_dir: str | None = None, download: bool = False, allowed_by: str = ""
 ) -> tfds.core.DatasetBuilder:
     """Returns the builder of a prepared dataset.
 
@@ -99,6 +99,7 @@ def load(
             environment variable TFDS_DATA_DIR names, or else ~/tensorflow_datasets.
         download: Whether a dataset that is not prepared may be downloaded. The embedded
             datasets need no permission.
+        allowed_by: What the user would write to allow it, for the message; "" if nothing does.
 
     Raises:
         Failure: There is no such dataset, config or version, or it cannot be prepared.
@@ -131,9 +132,10 @@ def load(
         raise _not_prepared_from_hub(request, data_dir)
     coded = _coded(request, data_dir)
     if not (download or embedded):
+        allow = f", or allow the download by {allowed_by}" if allowed_by else ""
         raise Failure(
-            f"Dataset {request} is not prepared in {data_dir}. Allow the download, or run "
-            f"`{preparation.command(coded, data_dir)}` first.{_available(data_dir)}"
+            f"Dataset {request} is not prepared in {data_dir}. Run "
+            f"`{preparation.command(coded, data_dir)}` first{allow}.{_available(data_dir)}"
         )
     preparation.prepare(coded, data_dir, embedded)
     return tfds.builder_from_directory(coded.data_dir)

@@ -38,7 +38,7 @@ def select(source: TfdsSource) -> Selected:
     data_dir, held = source.data_dir, None
     if data_dir is not None and is_bucket(data_dir):
         data_dir, _, held = local(data_dir, source, _part(source))
-    builder = load(source.dataset, data_dir, source.download)
+    builder = load(source.dataset, data_dir, source.download, "data.download: true")
     return Selected(builder, splits.select(builder, source.splits.by_role()), held)
 
 

@@ -49,7 +49,7 @@ def source(
 
     from components.tfds_example_gen import dataset
 
-    builder = dataset.load(name, data_dir, download)
+    builder = dataset.load(name, data_dir, download, "download=True")
     features = (image, target)
     _check_features(name, features, dataset.kinds(builder.info.features))
     examples = _examples_in(builder.info.splits, split, name)

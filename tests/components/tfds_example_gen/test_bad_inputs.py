@@ -9,9 +9,11 @@ import tempfile
 import pytest
 import tensorflow_datasets as tfds
 
+from components.batch_predictor.sources import runs_of_dataset
 from components.tfds_example_gen import dataset
 from components.tfds_example_gen.component import TfdsExampleGen
 from components.tfds_example_gen.dataset import load
+from components.trainer.input.function import from_tfds
 from failures import Failure
 from tests.components.tfds_example_gen.failing_ingest import failure_of
 from tests.full_disk import full_disk
@@ -128,7 +130,13 @@ def test_a_dataset_that_is_not_prepared_is_not_downloaded_unasked(ingest, data_d
     message = failure_of(ingest, "scenery_photos/large", data_dir, train="train")
 
     assert "is not prepared in" in message
-    assert f"`tfds build scenery_photos/large:2.0.0 --data_dir={data_dir}`" in message
+    prepare = f"Run `tfds build scenery_photos/large:2.0.0 --data_dir={data_dir}` first"
+    assert f"{prepare}, or allow the download by data.download: true." in message
+
+    with pytest.raises(Failure, match="first, or allow the download by download=True"):
+        from_tfds("scenery_photos/large", "train", (8, 8, 3), 4, training=True, data_dir=data_dir)
+    with pytest.raises(Failure, match=r"first\. Prepared in"):  # no option of batch-predict does
+        runs_of_dataset("scenery_photos/large", "train", data_dir)
 
 
 def test_no_network_says_how_to_prepare_the_data_elsewhere(ingest, tmp_path):
