@@ -1,11 +1,17 @@
 """Which spans of a folder a window takes."""
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from components.spans.pattern import Place
 from components.spans.window import chosen
 from failures import Failure
 from settings.sources import FolderSource
+
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -79,6 +85,14 @@ def test_gaps_are_left_out_where_the_window_says_so(arrive):
     arrive("in/1", "in/2", "in/5")
     assert spans({"last": 4, "gaps": True}) == [2, 5]
     assert spans({"from": 0, "gaps": True}) == [1, 2, 5]
+
+
+@pytest.mark.parametrize("guide", ["README.md", "docs/kafka.md", "docs/spans.md"])
+def test_the_window_that_a_guide_begins_with_takes_the_first_span(arrive, guide):
+    text = (PROJECT / guide).read_text()
+    window = yaml.safe_load(re.search(r"window: (\{.*?\})", text)[1])
+    arrive("in/1")
+    assert spans(window) == [1]
 
 
 @pytest.mark.parametrize(
