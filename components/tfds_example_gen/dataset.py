@@ -1,6 +1,5 @@
 """Finds the TFDS dataset that a run asks for, and has it prepared where that is allowed."""
 
-import importlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,18 +11,10 @@ from etils import epath
 from tensorflow_datasets.core import constants, read_only_builder, registered
 from tensorflow_datasets.core.utils import conversion_utils, file_utils
 
-from components.tfds_example_gen import preparation
+from components.tfds_example_gen import embedded, preparation
 from components.tfds_example_gen.splits import did_you_mean
 from failures import Failure
 from settings.plain_paths import WITHOUT, is_plain
-
-# The datasets that come with the project, and the modules that register them. They take
-# no download, so that they are prepared wherever they are missing.
-EMBEDDED = {
-    "digits": "datasets.digits",
-    "digit_pairs": "datasets.digit_pairs",
-    "digit_scenes": "datasets.digit_scenes",
-}
 
 # Before the name of a dataset of Hugging Face. The package `datasets`, by which TFDS prepares it,
 # needs a newer pyarrow than TFX allows; what is prepared can be read without it.
@@ -111,17 +102,15 @@ def load(
         data_dir = os.path.abspath(data_dir)  # workers elsewhere have another working directory
     if not is_plain(data_dir):
         raise Failure(f"Dataset {request}: data_dir {data_dir!r} must be a path {WITHOUT}.")
-    embedded = request.name in EMBEDDED
-    if embedded:
-        importlib.import_module(EMBEDDED[request.name])
-        # An older version that is still on the disk must not hide the one that comes along.
-        newest = tfds.builder_cls(request.name).VERSION
-        if not request.version or newest.match(request.version):
-            request = replace(request, version=str(newest))
+    comes_along = request.name in embedded.MODULES
+    newest = embedded.register(request.name) if comes_along else None
+    # An older version that is still on the disk must not hide the one that comes along.
+    if newest and (not request.version or newest.match(request.version)):
+        request = replace(request, version=str(newest))
     prepared, flaw = _prepared(request, data_dir)
     if prepared and not flaw:
         return prepared
-    if flaw and embedded:
+    if flaw and newest:
         preparation.discard(request.name, request.version, data_dir)
     elif flaw:
         raise Failure(
@@ -130,14 +119,20 @@ def load(
         )
     if request.hub_name:
         raise _not_prepared_from_hub(request, data_dir)
+    if comes_along and not newest:
+        packages = " and ".join(embedded.PACKAGES.values())
+        raise Failure(
+            f"Dataset {request} is not prepared in {data_dir}. Install {packages}, which it is "
+            f"made with, or name the data_dir that has it prepared.{_available(data_dir)}"
+        )
     coded = _coded(request, data_dir)
-    if not (download or embedded):
+    if not (download or newest):
         allow = f", or allow the download by {allowed_by}" if allowed_by else ""
         raise Failure(
             f"Dataset {request} is not prepared in {data_dir}. Run "
             f"`{preparation.command(coded, data_dir)}` first{allow}.{_available(data_dir)}"
         )
-    preparation.prepare(coded, data_dir, embedded)
+    preparation.prepare(coded, data_dir, embedded=newest is not None)
     return tfds.builder_from_directory(coded.data_dir)
 
 
@@ -248,7 +243,7 @@ def _unknown(request: Request, code: type | None, data_dir: str) -> Failure:
     variants = _variants(request.name, data_dir)
     if not code and not variants:
         known = tfds.list_builders(with_community_datasets=False)
-        close = did_you_mean(request.name, {*known, *EMBEDDED, *_names(data_dir)})
+        close = did_you_mean(request.name, {*known, *embedded.MODULES, *_names(data_dir)})
         return Failure(
             f"There is no dataset {request.name!r}.{close}{_available(data_dir)} Correct the name, "
             "or name the data_dir that has it prepared."
@@ -281,7 +276,7 @@ def _variants(name: str, data_dir: str) -> list[tuple[str | None, str]]:
 def _available(data_dir: str) -> str:
     return (
         f" Prepared in {data_dir}: {_listed(_names(data_dir)) or 'none'};"
-        f" coming with the project: {_listed(EMBEDDED)}."
+        f" coming with the project: {_listed(embedded.MODULES)}."
     )
 
 

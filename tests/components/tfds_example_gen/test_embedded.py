@@ -1,10 +1,12 @@
 """The embedded datasets are there without the user doing anything, even after a kill."""
 
 import pathlib
+import sys
 
 import pytest
 
 from components.tfds_example_gen import dataset
+from failures import Failure
 
 
 def files(folder: pathlib.Path) -> set[str]:
@@ -46,3 +48,20 @@ def test_half_written_metadata_are_prepared_again(tmp_path):
     info.write_text(info.read_text()[:50])
 
     assert dataset.load("digits", str(tmp_path)).info.splits.total_num_examples == 1797
+
+
+@pytest.fixture
+def without_scikit_learn(monkeypatch):
+    """What importing finds where only the wheel of the input function is installed, with TFDS."""
+    for name in ("sklearn", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "datasets.digits", raising=False)
+
+
+def test_prepared_digits_are_read_without_what_makes_them(digits_dir, without_scikit_learn):
+    assert dataset.load("digits", digits_dir).info.splits.total_num_examples == 1797
+
+
+def test_what_makes_digits_is_named_where_it_is_missing(tmp_path, without_scikit_learn):
+    with pytest.raises(Failure, match=r"^Dataset digits is not prepared in .*Install pillow and"):
+        dataset.load("digits", str(tmp_path))
