@@ -49,7 +49,7 @@ _READER_GONE = 141
 
 
 def main(argv=None):
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     surroundings.pin()
     if sys.stdout is None:  # closed, as by >&-
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -108,12 +108,13 @@ def _reader_is_gone(stream):
     return any(events & select.POLLERR for _, events in pipe.poll(0))
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
+def parser():
+    """What reads the words of a command: every verb with its arguments."""
+    made = argparse.ArgumentParser(
         prog="python -m pipeline",
         description="Train image models from data to a pushed model; the model never waits.",
     )
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
     for module in _VERBS:
         module.add_verbs(verbs)
-    return parser
+    return made

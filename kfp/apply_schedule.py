@@ -141,7 +141,7 @@ def _wanted(server, name, schedule, fields):
     mark = MARK + hashlib.sha256(plain).hexdigest()[:16]
     body = models.V2beta1RecurringRun(
         display_name=name,
-        description=f"{mark}; made by `python -m pipeline schedule apply`, which replaces it",
+        description=f"{mark}; made by `schedule apply`, which replaces it",
         trigger=models.V2beta1Trigger(cron_schedule=models.V2beta1CronSchedule(cron=cron)),
         max_concurrency=str(schedule.max_concurrency),
         no_catchup=not schedule.catch_up,

@@ -59,7 +59,8 @@ def read_package(path):
         documents = [d for d in yaml.safe_load_all(path.read_text(encoding="utf-8")) if d]
         check_package(documents)
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}; `python -m pipeline compile` makes a package"
+        make = f"`python -m pipeline compile --config FILE --output {path}` makes a package"
+        reason = f"cannot be read: {error.strerror}; {make}"
         raise PackageRefused([reason], path) from None
     # PyYAML passes on the errors of Python's own types, as for an impossible date.
     except (yaml.YAMLError, ValueError, AttributeError) as error:

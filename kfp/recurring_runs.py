@@ -10,6 +10,7 @@ from kfp.submit_upload import find_experiment
 from settings.kubeflow import Kubeflow
 
 MARK = "steadyfeed schedule "  # in the description of one that `schedule apply` made
+_MAKE_IT = "Make one: python -m pipeline schedule apply --config FILE"
 _CALLS = {"pause": "disable", "resume": "enable", "delete": "delete"}
 _DONE = {
     "pause": "is paused; resume or apply undoes it",
@@ -32,9 +33,7 @@ def change(action, name, kubeflow: Kubeflow, *, say=print):
     found = listed(server, experiment.experiment_id, name) if experiment else []
     where = f"in the experiment {kubeflow.experiment or name}"
     if not found and action in ("pause", "resume"):
-        raise Failure(
-            f"There is no schedule {name} {where}. Make it: python -m pipeline schedule apply."
-        )
+        raise Failure(f"There is no schedule {name} {where}. {_MAKE_IT}")
     if not found:
         say(f"There is no schedule {name} {where}.")
     for recurring_run in found:
@@ -53,7 +52,7 @@ def fire(name, kubeflow: Kubeflow, *, say=print):
     if len(found) != 1:
         raise Failure(
             f"There are {len(found)} schedules {name} in the experiment "
-            f"{kubeflow.experiment or name}. Make one: python -m pipeline schedule apply."
+            f"{kubeflow.experiment or name}. {_MAKE_IT}"
         )
     [recurring] = found
     config = recurring.runtime_config

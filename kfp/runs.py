@@ -104,7 +104,7 @@ def delete(server, run_id):
 
 
 def _unknown(run_id):
-    return f"The server has no run {run_id}. List them: python -m pipeline runs list."
+    return f"The server has no run {run_id}. List them: python -m pipeline runs list --config FILE"
 
 
 def _line(run):

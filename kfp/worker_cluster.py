@@ -19,6 +19,7 @@ from kfp.indexed_job import QUEUE
 _LOOK_EVERY = 5.0  # seconds
 _LONGEST_SILENCE = 600.0  # seconds that the API may be away, as while a control plane is upgraded
 _CALL_SECONDS = 30.0
+_WITH_RIGHTS = "pipeline-runner"  # the account that kfp/manifests/workers.yaml names
 _log = logging.getLogger(__name__)
 
 
@@ -168,7 +169,7 @@ class Cluster:
                 if repeated and said.get("reason") == "AlreadyExists":
                     return {}  # The call before had its effect, though its answer was lost.
                 if not _is_passing(error, said) or monotonic() > until:
-                    raise Failure(_refusal(method, error, said)) from None
+                    raise Failure(_refusal(method, error, said, self._account)) from None
             except urllib3.exceptions.HTTPError as error:
                 if monotonic() > until:
                     raise Failure(
@@ -198,10 +199,12 @@ def _is_passing(error: ApiException, said: Mapping) -> bool:
     return error.status in PASSING or lost_a_race
 
 
-def _refusal(method: Callable, error: ApiException, said: Mapping) -> str:
+def _refusal(method: Callable, error: ApiException, said: Mapping, account: str | None) -> str:
     message, hint = said["message"], ""
     if error.status in (401, 403) and "exceeded quota" not in message:
-        hint = " `kubectl apply -k kfp/manifests` gives the steps' account the right to."
+        account = account or _WITH_RIGHTS
+        once = "" if account == _WITH_RIGHTS else " once workers.yaml there names that account"
+        hint = f" `kubectl apply -k kfp/manifests` gives {account} the right to{once}."
     return f"Kubernetes refuses {method.__name__} ({error.status}: {message}).{hint}"
 
 

@@ -24,9 +24,11 @@ _SCHEME = "grpc://"
 def check(given: InputFunction) -> None:
     """Raises a Failure where a training's data service does not answer."""
     if given.data_service and (cause := unreachable(given.data_service.removeprefix(_SCHEME))):
+        port = given.data_service.rpartition(":")[2]
         raise Failure(
             f"training.input.data_service: nothing answers at {given.data_service} ({cause}). "
-            "Start it with `python -m pipeline data-service dispatcher`, or leave the key out."
+            f"Start it there by `python -m pipeline data-service dispatcher --port {port} "
+            "--work-dir FOLDER`, or leave the key out."
         )
 
 

@@ -119,9 +119,10 @@ def _gone(place: Place, left: str, pattern: str, root: str) -> Failure:
     # Those of this run: a pod has others than the file that its package was compiled from.
     keys = {"root": os.path.abspath(root), "data.path": absolute(pattern)}
     settings = " ".join(f"--set {shlex.quote(f'{key}={value}')}" for key, value in keys.items())
+    drop = f"python -m pipeline spans drop {name_of(place.span, dates)} --config FILE {settings}"
     return Failure(
         f"{place.path}: {place.words(dates)} was read before and is gone; what remains is {left}. "
-        f"Restore it, or go on without it by `spans drop {name_of(place.span, dates)} {settings}`."
+        f"Restore it, or go on without it by `{drop}`."
     )
 
 

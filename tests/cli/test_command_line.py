@@ -1,6 +1,8 @@
 """However a command ends, it ends with its exit code and one line, not with a traceback."""
 
+import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.command_line import parser
+
 ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("cli", "components", "files", "kfp", "pipeline", "report", "settings")
 CHECK = ["check", "--config", "configs/digits.yaml"]
 
 
@@ -104,3 +109,41 @@ def test_a_disk_that_cannot_take_the_package_keeps_the_one_before_and_no_half(tm
     assert "File too large" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["package.yaml"]
     assert file.read_text() == "before"
+
+
+def test_a_command_that_a_message_names_lacks_nothing(capsys):
+    sources = [file.read_text() for room in ROOMS for file in (ROOT / room).rglob("*.py")]
+    commands = [
+        command
+        for source in sources
+        if "python -m pipeline" in source
+        for text in texts(ast.parse(source))
+        for command in re.findall(r"python -m pipeline (\w[^`]*)", text)
+    ]
+    assert len(commands) > 5
+    assert [command for command in commands if not is_whole(command)] == []
+
+
+def texts(tree):
+    """The strings of a program but for its docstrings, with 1 for what is filled in."""
+    seen = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            seen.add(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            seen |= set(node.values)
+            yield "".join(part.value if is_text(part) else "1" for part in node.values)
+        elif is_text(node) and node not in seen:
+            yield node.value
+
+
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def is_whole(command):
+    try:
+        parser().parse_known_args(command.split())  # Words of the message may stand behind it.
+    except SystemExit:
+        return False
+    return True

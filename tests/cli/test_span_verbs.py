@@ -104,7 +104,8 @@ def test_the_command_that_a_run_stops_with_works_on_another_machine(spans, keep,
     keep(3)
     (here / "incoming" / "3").rmdir()
     said = spans("list")[2].replace("HERE", str(here))
-    words = shlex.split(said.partition("`spans ")[2].partition("`")[0])
+    command = said.partition("`python -m pipeline spans ")[2].partition("`")[0]
+    words = shlex.split(command.replace("FILE", "shades.yaml"))
     elsewhere = CONFIGURATION.replace("root: root", "root: runs").replace("incoming/", "photos/")
     (here / "shades.yaml").write_text(elsewhere)
     assert spans(*words) == (0, "Dropped: 1 of span 3, 0.0 MB.\n", "")

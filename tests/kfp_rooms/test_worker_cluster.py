@@ -170,15 +170,23 @@ def test_another_conflict_is_reported(cluster, server, objects):
         cluster.run(objects(WELL))
 
 
-def test_an_account_without_the_right_is_told_how_to_get_it(cluster, server, objects):
+@pytest.mark.parametrize(
+    ("account", "way_on"),
+    [
+        (None, "gives pipeline-runner the right to."),
+        ("trainer", "gives trainer the right to once workers.yaml there names that account."),
+    ],
+)
+def test_an_account_without_the_right_is_told_how_to_get_it(server, objects, account, way_on):
     def refuse(method, kind):
         if (method, kind) == ("POST", "jobs"):
             raise Refused(403, 'User "pipeline-runner" cannot create resource "jobs"')
 
     server.before = refuse
+    api = client.ApiClient(client.Configuration(host=server.url))
     with pytest.raises(Failure, match="cannot create resource") as refused:
-        cluster.run(objects(WELL))
-    assert "`kubectl apply -k kfp/manifests`" in str(refused.value)
+        Cluster(api, "kubeflow", account).run(objects(WELL))
+    assert f"`kubectl apply -k kfp/manifests` {way_on}" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert server.objects == {}
 

@@ -41,8 +41,9 @@ def test_what_does_not_go_with_a_service_is_refused_in_one_line(others, mistake)
 def test_a_service_that_does_not_answer_is_reported_before_the_run():
     with pytest.raises(
         Failure, match=r"^training\.input\.data_service: nothing answers at grpc://"
-    ):
+    ) as failure:
         check(load("configs/digits.yaml", [GIVEN]).training.input)
+    assert "data-service dispatcher --port 1 --work-dir FOLDER`" in str(failure.value)
     check(load("configs/digits.yaml").training.input)
 
 

@@ -8,6 +8,8 @@ from components.trainer.input_report.interval import Interval
 _MODERATE, _HIGH = 0.05, 0.20
 _FEWEST_STEPS = 20  # below, one slow step decides
 
+_SERVICE = "training.input.data_service; on Kubeflow, kubeflow.data_service_workers"
+
 # What helps a strategy that `auto` chose, and one that was asked for, which no limit changes.
 _HELP = {
     "streaming": (
@@ -34,7 +36,7 @@ _SHORT_STEPS = (
 
 _STREAMED_ONCE = (
     "A single epoch decodes each image once with any strategy: store smaller images, use more "
-    "cores, or let other machines decode (training.input.data_service)."
+    f"cores, or let other machines decode ({_SERVICE})."
 )
 
 
@@ -84,7 +86,7 @@ def _bound(share: float) -> str:
 
 def _advice(found: Mapping, stages: Sequence[Mapping], strategy: str, asked_for: bool) -> str:
     if strategy == "service":
-        return "Start more workers of the data service (training.input.data_service)."
+        return f"Start more workers of the data service ({_SERVICE})."
     slowest = max(stages, key=lambda stage: stage["share"], default=None)
     where = ""
     if slowest:

@@ -150,8 +150,9 @@ def test_no_older_span_takes_the_place_of_one_that_was_read_and_is_gone(arrive):
     known = [Place(2, None, "/in/2"), Place(3, None, "/in/3")]
     with pytest.raises(
         Failure, match=r"3: span 3 was read before and is gone; what remains is span 2"
-    ):
+    ) as failure:
         spans("latest", known=known)
+    assert "`python -m pipeline spans drop 3 --config FILE --set root=" in str(failure.value)
     assert spans("latest", span=2, known=known) == [2]
     assert spans({"from": 1, "to": 2}, known=known) == [1, 2]
 

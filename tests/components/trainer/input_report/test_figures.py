@@ -210,6 +210,13 @@ def test_a_limit_is_advised_only_where_it_chooses_the_strategy(strategy):
     assert "Set training.input.strategy to" in asked_for
 
 
+@pytest.mark.parametrize("strategy", ["streaming", "service"])
+def test_advice_of_a_data_service_names_the_key_of_either_runner(strategy):
+    in_one_epoch = figures(noted([(0.6, 0.4)] * 50), 8, 50, 0.0, [1.0] * 6)
+    *_, advice = judge(in_one_epoch, [], strategy, 0.05, 50)
+    assert "(training.input.data_service; on Kubeflow, kubeflow.data_service_workers)" in advice
+
+
 def test_too_few_steps_give_no_verdict():
     calls = noted([(5.0, 0.1)] * 8)
     line, judged, _ = judge(figures(calls, 8, 4, 0.0, []), [], "memory", 0.05, 8)
