@@ -113,7 +113,9 @@ class Tuner(Section):
         "are never stopped; omit to train all to the end",
     )
     search_space: Annotated[dict[str, Tried], Field(min_length=1)] = Field(
-        description="by configuration key: {min, max, log} or {choices: [...]}"
+        description="by configuration key: {min, max, log} or {choices: [...]}; the keys are "
+        "model.weights, those of augmentation, the parameters of the network and of code of your "
+        f"own, and of training {', '.join(_OF_TRAINING)}"
     )
 
     @field_validator("stop_poor_after")

@@ -1,8 +1,11 @@
 """What a search may try is refused in one line, or read."""
 
+import re
+
 import pytest
 
 from settings.reading import load
+from settings.tuner import Tuner
 from tests.settings.digits_mistakes import DIGITS, MASKS, SEVERAL, TUNER, TWO, mistakes
 
 RATE = "tuner.search_space={training.learning_rate: {min: 0.001, max: 0.1, log: true}}"
@@ -12,6 +15,13 @@ def test_a_search_space_is_read():
     tuner = load(DIGITS, [*TUNER, RATE]).tuner
     assert tuner.search_space["training.learning_rate"].max == 0.1
     assert load(DIGITS).tuner is None
+
+
+def test_the_reference_names_the_keys_of_the_training_that_can_be_searched():
+    [line] = mistakes(DIGITS, *TUNER, "tuner.search_space={training.qqq: {min: 1, max: 2}}")
+    allowed = re.findall(r"training\.(\w+)[,\n]", line.partition("allowed: ")[2])
+    about = Tuner.model_fields["search_space"].description
+    assert about.rpartition("of training ")[2].split(", ") == allowed
 
 
 @pytest.mark.parametrize(
