@@ -122,9 +122,9 @@ class Step(Section):
     )
     cache: bool | None = Field(
         None,
-        description="reuse an earlier result; omit to reuse it unless the step reads what may "
-        "change unnoticed (an ExampleGen: while its data has the same fingerprint); true not in "
-        "every_step",
+        description="reuse an earlier result; by default results are reused, except in steps whose "
+        "inputs can change unnoticed (an ExampleGen reuses its result while its data's fingerprint "
+        "is the same); true is not allowed in every_step",
     )
     node_selector: dict[LabelKey, LabelValue] = Field({}, description="labels its node must have")
     tolerations: list[Toleration] = Field([], description="taints of a node that it tolerates")
