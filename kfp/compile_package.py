@@ -21,6 +21,7 @@ from kfp.indexed_job import waiting
 from kfp.needed_packages import check_images
 from kfp.package_rules import check_package
 from kfp.platform_document import platform_document
+from kfp.reserved_gpus import variable as gpus_of
 from kfp.run_facts import PUSHING_STEP, add_run_facts
 from kfp.run_origin import origin_variable
 from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_parameters
@@ -246,7 +247,7 @@ def _finish_container(container, component, step, kubeflow, environment):
     container["args"] += ["--component_id", component]
     if step.image or step.gpu:
         container["image"] = _image(step, kubeflow)
-    environment = _ENVIRONMENT | environment | step.environment
+    environment = _ENVIRONMENT | environment | gpus_of(step) | step.environment
     container["env"] = [{"name": k, "value": v} for k, v in sorted(environment.items())]
     resources = {
         "resourceCpuLimit": step.cpu,

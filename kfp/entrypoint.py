@@ -27,6 +27,7 @@ from failures import ConfigurationError, Failure, component_failed
 from files import writing
 from files.strict_json import text_of
 from kfp.launcher_paths import local_path, step_address
+from kfp.reserved_gpus import check_reserved_gpus
 from kfp.run_facts import take_run_facts, take_run_values
 from kfp.run_origin import origin_in, with_run_values
 from kfp.run_parameters import replace_keys
@@ -58,6 +59,7 @@ def main(argv=None):
     try:
         if _COMPILES.search(step.executor_class_path):
             surroundings.check_xla()
+        check_reserved_gpus(step.component_id)
         with (
             # What a library still writes there must not turn a finished step into a failed one.
             tempfile.TemporaryDirectory(prefix="steadyfeed-", ignore_cleanup_errors=True) as folder,

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from failures import ConfigurationError, Failure
+from kfp.reserved_gpus import variable as gpus_of
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step
 
@@ -224,7 +225,7 @@ def _pod(kubeflow: Kubeflow, step: Step, program: Program) -> dict:
 
 
 def _variables(step: Step, environment: Mapping[str, str]) -> list[dict]:
-    plain = sorted((dict(environment) | step.environment).items())
+    plain = sorted((dict(environment) | gpus_of(step) | step.environment).items())
     secret = [
         {
             "name": one.variable,

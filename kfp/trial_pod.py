@@ -10,7 +10,9 @@ from pathlib import Path
 from components.tuner.search_lock import check_search_is_held
 from components.tuner.trial_runner import serve
 from kfp.indexed_job import INDEX
+from kfp.reserved_gpus import check_reserved_gpus
 from kfp.shared_folder import log_of
+from kfp.trial_job import STEP
 from kfp.worker import end_without_the_step
 from pipeline import surroundings
 from pipeline.program import LOG_FORMAT, leave
@@ -30,6 +32,7 @@ def main(folder: Path, trials: Path) -> int:
     threading.Thread(target=end_without_the_step, args=(folder,), daemon=True).start()
 
     def work(number: int) -> None:
+        check_reserved_gpus(STEP)
         check_search_is_held(trials)
         serve(trials)
 

@@ -17,7 +17,9 @@ from components.trainer.cluster import place, tf_config
 from failures import Failure
 from kfp.entrypoint import run
 from kfp.indexed_job import INDEX
+from kfp.reserved_gpus import check_reserved_gpus
 from kfp.shared_folder import STEP_IS_HERE, log_of
+from kfp.worker_job import STEP
 from kfp.worker_step import HANDED_OVER, output_of
 from pipeline import surroundings
 from pipeline.program import LOG_FORMAT, leave
@@ -65,6 +67,7 @@ def end_without_the_step(folder: Path) -> None:
 def execute(folder: Path, number: int) -> None:
     """Does the step that `worker_step` handed over; the first worker leaves what it made."""
     surroundings.check_xla()  # The step's variables may be the workers' alone.
+    check_reserved_gpus(STEP)
     step = json.loads((folder / HANDED_OVER).read_text())
     outputs = step["executor_input"]["outputs"]
     outputs["outputFile"] = str(output_of(folder, number))

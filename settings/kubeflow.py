@@ -60,7 +60,9 @@ class Kubeflow(Section):
         60.0, description="longest wait for one call to the server"
     )
     image: Image = Field(
-        "steadyfeed", description="without a tag, it gets one that names the code's content"
+        "steadyfeed",
+        description="without a tag, it gets one that names the code's content, and -gpu behind it "
+        "in steps with a GPU; with a tag, it is taken as it stands",
     )
     pipeline_root: BucketUri | None = Field(
         None, description="where artifacts go, below the cluster's default; omit for that"

@@ -3,6 +3,7 @@ from toy_pipeline import FACTOR, toy_pipeline, write_toy_package
 
 from kfp.compile_package import compile_pipeline
 from kfp.image_tag import content_tag
+from kfp.reserved_gpus import GPUS
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import SecretVariable, Step, Toleration, Volume
 
@@ -52,7 +53,9 @@ def test_a_gpu_is_for_the_step_that_asks_and_comes_with_its_image():
         "resourceMemoryLimit": "8Gi",
     }
     assert container(spec, "Add")["image"] == f"toy:{content_tag()}-gpu"
+    assert {"name": GPUS, "value": "1"} in container(spec, "Add")["env"]
     assert "resources" not in container(spec, "Count")
+    assert GPUS not in {variable["name"] for variable in container(spec, "Count")["env"]}
 
 
 def test_wishes_of_a_step_come_over_those_of_every_step():

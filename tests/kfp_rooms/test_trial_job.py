@@ -6,6 +6,7 @@ import pytest
 
 from failures import ConfigurationError
 from kfp.entrypoint import TRIALS
+from kfp.reserved_gpus import GPUS
 from kfp.trial_job import named, template
 from settings.kubeflow import Kubeflow
 from settings.tuner import Tuner
@@ -32,7 +33,7 @@ def test_each_trial_that_runs_at_a_time_has_a_pod_with_the_tuners_gpu():
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container["resources"] == {"limits": {"memory": "16Gi", "nvidia.com/gpu": "1"}}
     assert container["args"] == ["/work/a", "/work/a/trials"]
-    assert container["env"] == [{"name": "A", "value": "b"}]
+    assert container["env"] == [{"name": "A", "value": "b"}, {"name": GPUS, "value": "1"}]
 
 
 def test_runners_without_a_folder_in_common_are_refused():
