@@ -45,5 +45,5 @@ def BigqueryExampleGen(
     """
     table = version.seen(version_read, source, features)
     with contents.rows_of(table, source, features, examples.uri) as found:
-        found.check()
+        found.check(features)
         write_place(found, features, examples, dataset=table.name, snapshot=table.snapshot)

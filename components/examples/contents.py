@@ -45,7 +45,7 @@ class Contents(abc.ABC):
         return []
 
     @abc.abstractmethod
-    def check(self) -> None:
+    def check(self, features: Features) -> None:
         """Raises a Failure where no model can be trained on it and measured by it."""
 
     @abc.abstractmethod
@@ -118,8 +118,8 @@ class ImageFiles(OnePlace):
     def remarks(self):
         return remarks(self.findings)
 
-    def check(self):
-        check_roles(self.roles, self.name, self.way_on)
+    def check(self, features):
+        check_roles(self.roles, self.name, self.way_on, multi_label=features.multi_label)
 
     def log(self):
         for line in log_lines(self.findings):

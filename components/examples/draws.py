@@ -50,7 +50,7 @@ def check_names(labels: Iterable[str], place: str, where: str) -> None:
             )
 
 
-def check_roles(roles: Roles, place: str, way_on: str) -> None:
+def check_roles(roles: Roles, place: str, way_on: str, *, multi_label: bool) -> None:
     """Checks the entries that a model is to be trained on and measured by, as `check_splits`."""
     labels = {
         role: {name for entry in entries for name in entry.classes}
@@ -58,7 +58,7 @@ def check_roles(roles: Roles, place: str, way_on: str) -> None:
     }
     has_classes = set().union(*labels.values())
     counts = {role: len(entries) for role, entries in roles.items()}
-    check_splits(counts, labels if has_classes else None, place, way_on)
+    check_splits(counts, labels if has_classes else None, place, way_on, multi_label=multi_label)
 
 
 def check_splits(
@@ -67,6 +67,8 @@ def check_splits(
     place: str,
     way_on: str,
     things: str = "images",
+    *,
+    multi_label: bool,
 ) -> None:
     """Checks what a model is to be trained on and measured by.
 
@@ -75,10 +77,12 @@ def check_splits(
       labels: the classes of each split; None where masks are read.
       place: the source, for messages.
       way_on: what can be done about a class that is in one split only.
+      multi_label: whether an example has any number of classes. With its other classes, an image of
+        a rare one trains and measures a model all the same: ValidationGate warns of such a class.
 
     Raises:
-      Failure: a split is empty, there are fewer than two classes, two look the same, or a class is
-        not in train and in a split that measures it.
+      Failure: a split is empty, there are fewer than two classes, two look the same, or a class of
+        examples that have one each is not in train and in a split that measures it.
     """
     every = set().union(*labels.values()) if labels else ()
     _check_lookalikes(every, place)
@@ -92,7 +96,7 @@ def check_splits(
                 f"{place}: split {role} gets none of the {sum(counts.values()):,} {things}. "
                 f"Add {things}, or set data.splits."
             )
-    if labels:
+    if labels and not multi_label:
         _check_classes(labels, place, way_on, things)
 
 

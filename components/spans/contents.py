@@ -63,8 +63,8 @@ class Window(Contents):
     def remarks(self):
         return self.whole.remarks
 
-    def check(self):
-        self.whole.check()
+    def check(self, features):
+        self.whole.check(features)
 
     def log(self):
         self.whole.log()
@@ -110,7 +110,7 @@ def read_contents(read: Read, source: Spanned, features: Features, store: SpanSt
         _check_named(source, found)
     else:
         found = read(source, features, False)
-    found.check()
+    found.check(features)
     return found
 
 

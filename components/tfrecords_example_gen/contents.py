@@ -69,7 +69,7 @@ class RecordFiles(OnePlace):
     def remarks(self):
         return remarks(self.findings)
 
-    def check(self):
+    def check(self, features):
         self._check_kinds("label", self.label_feature)
         self._check_kinds("weight", self.weight_feature)
         labels = {
@@ -82,8 +82,14 @@ class RecordFiles(OnePlace):
             for number, role in enumerate(self.roles)
         }
         has_classes = self.label_feature is not None
-        way_on = "Add examples of it, or set data.splits."
-        check_splits(self.counts, labels if has_classes else None, self.name, way_on, "examples")
+        check_splits(
+            self.counts,
+            labels if has_classes else None,
+            self.name,
+            "Add examples of it, or set data.splits.",
+            "examples",
+            multi_label=features.multi_label,
+        )
 
     def _check_kinds(self, name: str, feature: str | None) -> None:
         kinds = _kinds(self.scans, name)

@@ -25,13 +25,13 @@ def ValidationGate(
 
     To TFDV's anomalies it adds two of its own: `EMPTY_SPLIT`, of the feature `dataset`,
     and `NO_COMMON_CLASS`, where none of a split's labels occurs in train. A split with
-    some classes that train lacks is only a warning, in `summary` and in the log, and so is one
-    with too many classes to compare.
+    some classes that train lacks is only a warning, in `summary` and in the log, and so are classes
+    that train alone has, and a split with too many classes to compare.
 
     Args:
       checked_anomalies: the anomalies that were accepted, in the layout of the input; what
         must not see bad data takes them. `summary` says what was found and warns of
-        classes that train lacks; `anomalies` and `warnings` are counts.
+        classes that train lacks or that train alone has; `anomalies` and `warnings` are counts.
 
     Raises:
       Failure: there are more anomalies, or more images that two splits share, than allowed.

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
@@ -14,6 +14,7 @@ from settings.validation import EMPTY_SPLIT, NO_COMMON_CLASS
 TRAIN = "train"
 EVERY_FEATURE = "*"
 CLASSES_NOT_IN_TRAIN = "CLASSES_NOT_IN_TRAIN"
+CLASSES_IN_TRAIN_ALONE = "CLASSES_IN_TRAIN_ALONE"
 CLASSES_NOT_COUNTED = "CLASSES_NOT_COUNTED"
 # A message names this many anomalies or classes, and counts the others.
 MAX_NAMED = 3
@@ -58,7 +59,7 @@ def find(
             description = "The split has no examples"
             found.append(Anomaly(split, anomalies_files.DATASET, EMPTY_SPLIT, description, None, 0))
     if label_feature is not None:
-        found += _unknown_classes(statistics, label_feature)
+        found += _unmatched_classes(statistics, label_feature)
     return sorted(found, key=lambda anomaly: anomaly.affected is None)
 
 
@@ -164,10 +165,10 @@ def _affected(
     return None
 
 
-def _unknown_classes(
+def _unmatched_classes(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList], label_feature: str
 ) -> list[Anomaly]:
-    """Where labels of other splits do not occur in train, and where that cannot be said."""
+    """Where only train or only other splits have a label, and where that cannot be said."""
     classes, found = {}, []
     for split, split_statistics in statistics.items():
         label = statistics_files.features(split_statistics).get(label_feature)
@@ -175,9 +176,14 @@ def _unknown_classes(
         if counts is None:
             found.append(_not_counted(split, split_statistics, label_feature))
         classes[split] = counts or {}
+    every_counted = not found
     trained = classes.pop(TRAIN, {})
+    unmeasured = trained.keys() - set().union(*classes.values())
+    if classes and unmeasured and every_counted:
+        examples = statistics_files.num_examples(statistics[TRAIN])
+        found.append(_unmeasured(unmeasured, label_feature, examples))
     for split, counts in classes.items():
-        unknown = sorted(counts.keys() - trained.keys(), key=lambda name: (len(name), name))
+        unknown = _in_order(counts.keys() - trained.keys())
         if not unknown or not trained:
             continue
         none_known = len(unknown) == len(counts)
@@ -193,6 +199,23 @@ def _unknown_classes(
             )
         )
     return found
+
+
+def _unmeasured(classes: Iterable[str], label_feature: str, examples: int) -> Anomaly:
+    return Anomaly(
+        TRAIN,
+        label_feature,
+        CLASSES_IN_TRAIN_ALONE,
+        f"Classes that no other split measures: {_shortened(_in_order(classes), ', ')}",
+        None,
+        examples,
+        only_warns=True,
+    )
+
+
+def _in_order(classes: Iterable[str]) -> list[str]:
+    """Whole numbers by their value."""
+    return sorted(classes, key=lambda name: (len(name), name))
 
 
 def _not_counted(

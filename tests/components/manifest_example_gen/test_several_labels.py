@@ -6,7 +6,7 @@ import pytest
 
 from components.examples.reading import read_examples
 from failures import Failure
-from tests.components.manifest_example_gen.conftest import write
+from tests.components.manifest_example_gen.conftest import with_splits, write
 from tests.components.source_images import said
 
 SEVERAL = {"multi_label": True}
@@ -84,3 +84,13 @@ def test_the_name_of_a_class_is_printable(rows, photos, ingest):
     table = [row | {"label": ["cat", "a\nb"]} for row in rows]
     with pytest.raises(Failure, match="has a character that is not"):
         ingest(write(photos / "labels.jsonl", table), features=SEVERAL)
+
+
+def test_a_class_of_a_single_image_stops_no_run_in_whichever_split_it_is(rows, photos, ingest):
+    for number, split in ((0, "train"), (19, "test")):
+        table = [row | {"label": ["cat"] if n % 2 else ["dog"]} for n, row in enumerate(rows)]
+        table = with_splits(table)
+        assert table[number]["split"] == split
+        table[number]["label"] = ["cat", "owl"]
+        examples = ingest(write(photos / f"{split}.jsonl", table), features=SEVERAL)
+        assert [b"cat", b"owl"] in labels_of(examples).values()

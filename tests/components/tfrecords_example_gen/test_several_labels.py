@@ -41,3 +41,11 @@ def test_lists_of_labels_need_multi_label(many_images, tmp_path, ingest):
     folder = write(tmp_path / "records" / "a.tfrecord", records(many_images, [[0, 7]])).parent
     with pytest.raises(Failure, match="has 2 values instead of one"):
         ingest(folder)
+
+
+def test_a_class_that_one_file_alone_has_stops_no_run(many_images, tmp_path, ingest):
+    folder, splits = tmp_path / "records", {"train": "train*", "test": "test*"}
+    for name, images, rare in (("train", many_images[:80], 3), ("test", many_images[80:], 4)):
+        write(folder / f"{name}.tfrecord", records(images, [[0, 1], [1], [0, rare]]))
+    examples = ingest(folder, features=SEVERAL, splits=splits)
+    assert [len(list(read_examples(Path(examples.uri), name))) for name in splits] == [80, 40]

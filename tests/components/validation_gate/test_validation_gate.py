@@ -163,6 +163,18 @@ def test_a_class_that_train_lacks_is_only_a_warning(good, gate, caplog):
     assert "Classes that train lacks: 3, 4" in caplog.text
 
 
+def test_a_class_that_train_alone_has_is_only_a_warning(good, gate):
+    rare = [{**good[0], "label": label} for label in (3, 4, 4)]
+    checked = gate({"train": [*good, *rare], "validation": good[:2], "test": [*good, rare[0]]})
+
+    assert checked.get_string_custom_property("summary") == (
+        "no anomalies; warning: split train, feature 'label': Classes that no other split "
+        "measures: 4 (CLASSES_IN_TRAIN_ALONE)"
+    )
+    assert checked.get_int_custom_property("warnings") == 1
+    assert not gate({"train": good}).get_int_custom_property("warnings")
+
+
 def test_a_split_that_has_no_class_of_train_stops_the_run(good, gate):
     other = [{**features, "label": 4} for features in good]
 
