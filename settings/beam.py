@@ -38,9 +38,9 @@ class Beam(Section):
     engine: Literal["direct", "processes", "portable", "flink", "spark", "prism", "dataflow"] = (
         Field(
             "direct",
-            description="direct works on this machine without Beam, and is the fastest where the "
-            "data is on it; processes starts several processes; portable is any job service of "
-            "Beam; dataflow is not supported",
+            description="direct works on this machine without Beam, and is the fastest on few "
+            "cores where the data is on it; processes starts several processes; portable is any "
+            "job service of Beam; dataflow is not supported",
         )
     )
     processes: Annotated[int, Field(ge=1, le=256)] | None = Field(
