@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from settings.buckets import ADDRESS, IN_WORDS
-from settings.folders import folder
+from settings.folders import folder_or_home
 from settings.manifest_source import Column, Columns, RowSplits
-from settings.plain_paths import PLAIN
+from settings.plain_paths import PLAIN_OR_HOME
 from settings.section import Form, matching
 
 _PROJECT = r"([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
@@ -18,7 +18,9 @@ Location = matching(r"[A-Za-z][A-Za-z0-9-]*", "a location such as EU or us-centr
 Endpoint = matching(
     r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", "a URL such as https://bigquery-mine.p.googleapis.com"
 )
-ImageRoot = folder(rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}")
+ImageRoot = folder_or_home(
+    rf"{PLAIN_OR_HOME}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
+)
 
 
 class _MomentForm(Form):

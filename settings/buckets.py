@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings.folders import folder
-from settings.plain_paths import NO_NAME, NOT_PLAIN, PLAIN
+from settings.folders import folder_or_home
+from settings.plain_paths import NO_NAME, NOT_PLAIN, PLAIN_OR_HOME
 from settings.section import Section
 
 ADDRESS = rf"{NO_NAME}(s3|gs)://[a-z0-9][a-z0-9._-]{{1,220}}[a-z0-9](/[^{NOT_PLAIN}]*)?"
 IN_WORDS = "an s3:// or gs:// address"
-CacheFolder = folder(rf"(~/)?{PLAIN}", "a folder of this machine")
+CacheFolder = folder_or_home(PLAIN_OR_HOME, "a folder of this machine")
 DEFAULT_CACHE = "~/.cache/steadyfeed/buckets"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from settings.plain_paths import WITHOUT, is_plain
+from settings.plain_paths import WITHOUT, WITHOUT_BUT_HOME, is_plain
 from settings.section import Form
 from settings.spans import PatternForm
 
@@ -15,9 +15,14 @@ def folder(pattern: str, words: str) -> Any:
     return Annotated[str, AfterValidator(_FolderForm(pattern, f"{words}, {WITHOUT}"))]
 
 
+def folder_or_home(pattern: str, words: str) -> Any:
+    """As `folder`, of a `pattern` that takes ~/ in front."""
+    return Annotated[str, AfterValidator(_FolderForm(pattern, f"{words}, {WITHOUT_BUT_HOME}"))]
+
+
 def folder_of_spans(pattern: str, words: str) -> Any:
-    """As `folder`, and {SPAN}, {VERSION}, {YYYY}, {MM} and {DD} may stand in the path."""
-    words = f"{words}, or a pattern such as span-{{SPAN}}, {WITHOUT}"
+    """As `folder_or_home`; {SPAN}, {VERSION}, {YYYY}, {MM} and {DD} may stand in the path too."""
+    words = f"{words}, or a pattern such as span-{{SPAN}}, {WITHOUT_BUT_HOME}"
     return Annotated[str, AfterValidator(_SpansForm(pattern, words))]
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from settings.data import Data
-from settings.folders import folder
+from settings.folders import folder_or_home
 from settings.kubernetes import Variable
-from settings.plain_paths import PLAIN
+from settings.plain_paths import PLAIN_OR_HOME
 from settings.section import Section, matching
 from settings.spans import SPEC
 
@@ -18,7 +18,7 @@ Topic = matching(
 )
 Group = Annotated[str, Field(min_length=1, max_length=255)]
 Header = Annotated[str, Field(min_length=1)]
-LocalFile = folder(rf"(~/)?{PLAIN}", "a file of this machine")
+LocalFile = folder_or_home(PLAIN_OR_HOME, "a file of this machine")
 
 
 class Security(Section):

@@ -18,9 +18,11 @@ ServiceAccount = matching(r"[a-z0-9][a-z0-9.-]{0,252}", f"{_NAME}, and dots")
 BucketUri = matching(r"(minio|s3|gs)://[\w.-]+(/\S*)?", "minio://, s3:// or gs:// with a bucket")
 # Steps open these by themselves; minio:// is the launcher's alone.
 _PLACE = rf"{NO_NAME}(/|gs://|s3://)[^\s{NOT_PLAIN}]+"
-_IN_WORDS = rf"an absolute path, or {IN_WORDS}, without * ? [ ] {{ }} \ $NAME or spaces"
-Place = matching(_PLACE, _IN_WORDS)
-DataPlace = Annotated[str, AfterValidator(PatternForm(_PLACE, _IN_WORDS))]
+_IN_WORDS = f"an absolute path, or {IN_WORDS}"
+_WITHOUT = r"without * ? [ ] { } \ $NAME or spaces"
+Place = matching(_PLACE, f"{_IN_WORDS}, {_WITHOUT}")
+_OR_SPANS = f"{_IN_WORDS}, or a pattern such as /data/span-{{SPAN}}, {_WITHOUT}"
+DataPlace = Annotated[str, AfterValidator(PatternForm(_PLACE, _OR_SPANS))]
 ParameterName = matching(
     r"[a-z][a-z0-9_]{0,62}",
     "lower-case letters, digits and underscores, the first one a letter",

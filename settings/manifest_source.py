@@ -7,17 +7,19 @@ from pydantic import Field, model_validator
 
 from files.buckets.addresses import is_bucket, normal
 from settings.buckets import ADDRESS, IN_WORDS, Cached
-from settings.folders import folder, folder_of_spans
-from settings.plain_paths import PLAIN
+from settings.folders import folder_of_spans, folder_or_home
+from settings.plain_paths import PLAIN_OR_HOME
 from settings.section import Section
 from settings.source import PartSplits, Source, share_or
 from settings.spans import Spanned
 
 ManifestFile = folder_of_spans(
-    rf"((~/)?{PLAIN}|{ADDRESS})\.(csv|jsonl|parquet)",
+    rf"({PLAIN_OR_HOME}|{ADDRESS})\.(csv|jsonl|parquet)",
     f"a file of this machine, or {IN_WORDS}, whose name ends in .csv, .jsonl or .parquet",
 )
-ImageRoot = folder(rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}")
+ImageRoot = folder_or_home(
+    rf"{PLAIN_OR_HOME}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
+)
 Column = Annotated[str, Field(min_length=1)]
 Part = share_or(r"[^\x00-\x1f]+", "a value of the split column")
 

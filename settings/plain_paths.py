@@ -10,7 +10,9 @@ NOT_PLAIN = r"\x00-\x1f\x7f*?\[\]{}\\\ud800-\udfff"  # inside a regular expressi
 NO_NAME = r"(?!.*\$\w)"  # in front of what must not hold $NAME
 _PLAIN = rf"{NO_NAME}[^{NOT_PLAIN}]+"
 PLAIN = rf"(?![-~]|\w+:){_PLAIN}"
+PLAIN_OR_HOME = rf"(~/)?{PLAIN}"
 WITHOUT = r"without * ? [ ] { } \ $NAME or line breaks, and no - or ~ in front"
+WITHOUT_BUT_HOME = f"{WITHOUT} but for ~/"
 
 
 def is_plain(path: str) -> bool:

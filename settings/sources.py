@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 
 from settings.bigquery_source import BigquerySource
 from settings.buckets import ADDRESS, IN_WORDS, Cached
-from settings.folders import folder, folder_of_spans
+from settings.folders import folder_of_spans, folder_or_home
 from settings.manifest_source import ManifestSource
-from settings.plain_paths import PLAIN
+from settings.plain_paths import PLAIN, PLAIN_OR_HOME
 from settings.section import Section, matching
 from settings.source import PartSplits, Source, share_or
 from settings.spans import Spanned
@@ -20,9 +20,9 @@ Dataset = matching(
     r"([a-z]\w*(/[\w.-]+)?|hf:\w[\w.-]*(/\w[\w.-]*){0,2})(:(\d+|\*)(\.(\d+|\*)){2})?",
     "TFDS name[/config][:version], or hf:owner/name[/config][:version]",
 )
-DataFolder = folder(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
+DataFolder = folder_or_home(rf"(\w+://|~/)?{PLAIN}", "a folder or an address")
 ImageFolder = folder_of_spans(
-    rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
+    rf"{PLAIN_OR_HOME}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
 )
 
 

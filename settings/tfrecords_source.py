@@ -4,13 +4,13 @@ from pydantic import Field, field_validator
 
 from settings.buckets import ADDRESS, IN_WORDS, Cached
 from settings.folders import folder_of_spans
-from settings.plain_paths import PLAIN
+from settings.plain_paths import PLAIN_OR_HOME
 from settings.section import matching
 from settings.source import PartSplits, Source, share_or
 from settings.spans import Spanned
 
 RecordFolder = folder_of_spans(
-    rf"(~/)?{PLAIN}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
+    rf"{PLAIN_OR_HOME}|{ADDRESS}", f"a folder of this machine, or {IN_WORDS}"
 )
 _PATTERN = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
 _WORDS = "a pattern of files below data.path, such as train-*.tfrecord"

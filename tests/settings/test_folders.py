@@ -10,7 +10,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from failures import ConfigurationError
+from settings.configuration import Configuration
+from settings.ingest import Security
 from settings.reading import load
+from settings.sources import SOURCES
+from settings.training_input import InputFunction
+from settings.types_in_words import fields, plain
 
 DIGITS = Path("configs/digits.yaml").resolve()
 KEYS = ("root", "push.destination", "data.data_dir", "training.input.cache_dir")
@@ -105,6 +110,39 @@ def test_what_a_library_reads_as_a_pattern_or_an_address_is_refused(key, folder)
 def test_a_home_folder_is_meant_only_where_it_is_put_in(tmp_path):
     assert loaded("data.data_dir", "~/tensorflow_datasets")
     assert loaded("root", "~/runs") is None
+
+
+def paths(section):
+    """What checks the paths of this machine among a section's keys."""
+    for field in fields(section).values():
+        _, marks = plain(field.annotation, tuple(field.metadata))
+        for mark in marks:
+            if " in front" in getattr(getattr(mark, "func", None), "words", ""):
+                yield mark.func
+
+
+def is_taken(form, path):
+    try:
+        return form(path) == path
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("section", [Configuration, InputFunction, Security, *SOURCES.values()])
+def test_the_words_of_a_path_say_whether_it_may_begin_with_the_home_folder(section):
+    forms = list(paths(section))
+    assert forms
+    for form in forms:
+        told = form.words.endswith("and no - or ~ in front but for ~/")
+        assert is_taken(form, "~/photos/labels.csv") == told, form.words
+        assert not any(is_taken(form, f"{wrong}labels.csv") for wrong in ("~", "-", "~/~"))
+
+
+def test_a_cluster_is_said_to_take_a_pattern_of_spans():
+    kubeflow = "kubeflow.data_dir"
+    assert loaded(kubeflow, "/data/span-{SPAN}").kubeflow.data_dir == "/data/span-{SPAN}"
+    with pytest.raises(ConfigurationError, match=r"or a pattern such as /data/span-\{SPAN\}"):
+        load(DIGITS, [f"{kubeflow}=/data/*"])
 
 
 def test_a_relative_folder_is_refused_in_a_working_folder_that_is_a_pattern(tmp_path, monkeypatch):
