@@ -25,13 +25,15 @@ def variable(step: Step) -> dict[str, str]:
 
 
 def check_reserved_gpus(component: str) -> None:
-    """Refuses a pod in which TensorFlow sees fewer GPUs than the pod reserves.
+    """Refuses a pod that reserves GPUs and in which TensorFlow sees none.
+
+    Where a cluster shares a GPU out in slices of time, several reserved ones may be a single one.
 
     Args:
       component: the id by which `kubeflow.steps` names the step.
 
     Raises:
-      Failure: TensorFlow sees fewer.
+      Failure: TensorFlow sees none.
     """
     reserved = int(os.environ.get(GPUS, "0"))
     if not reserved or ROOT_VARIABLE in os.environ:  # `run-package` reserves nothing.
@@ -41,14 +43,14 @@ def check_reserved_gpus(component: str) -> None:
     if done.returncode:
         return  # The step is about to meet the cause, and its log will have it.
     for_gpus, seen = map(int, done.stdout.split()[-2:])
-    if seen < reserved:
-        raise Failure(_too_few(component, reserved, seen, bool(for_gpus)))
+    if not seen:
+        raise Failure(_sees_none(component, reserved, bool(for_gpus)))
 
 
-def _too_few(component: str, reserved: int, seen: int, for_gpus: bool) -> str:
+def _sees_none(component: str, reserved: int, for_gpus: bool) -> str:
     found = (
         f"kubeflow.steps.{component}.gpu: the pod reserves {reserved} "
-        f"GPU{'s' * (reserved > 1)}, and TensorFlow sees {seen or 'none'}"
+        f"GPU{'s' * (reserved > 1)}, and TensorFlow sees none"
     )
     if for_gpus:
         return (
