@@ -8,6 +8,7 @@ from components import graph_error, saved_vocabulary
 from components.batch_predictor.answer import Answer
 from components.image_decode import UNDECODABLE
 from components.image_flaws import flaw_of
+from components.images_at_once import images_at_once
 from components.model_store.model_files import local_model
 from components.model_store.versions import fingerprint_at
 from components.tasks.answers import answers_of, task_of
@@ -39,12 +40,13 @@ class PushedModel:
                 self._model = tf.saved_model.load(folder)
                 self.labels = saved_vocabulary.read(folder)
                 self.fingerprint = fingerprint_at(folder)
-            self._images = self._model.signatures["serving_default"]
-            self._examples = self._model.signatures["serve_examples"]
-            outputs = self._images.structured_outputs
-            self.answers = answers_of(task_of(outputs))
-            self.gives_masks = "mask" in outputs
-            self._most = self.answers.at_once(outputs["probabilities"].shape[1:].as_list())
+                self._images = self._model.signatures["serving_default"]
+                self._examples = self._model.signatures["serve_examples"]
+                outputs = self._images.structured_outputs
+                task = task_of(outputs)
+                self.answers = answers_of(task)
+                self.gives_masks = "mask" in outputs
+                self._most = images_at_once(folder, task)
         except graph_error.UNLOADABLE as error:
             cause = graph_error.first_line(error)
             raise Failure(

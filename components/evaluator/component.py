@@ -69,7 +69,7 @@ def Evaluator(
         blessing.json give the reasons.
       criteria: what a model must reach, as in `thresholds={"accuracy": {"min": 0.9}}`.
       preprocessing: what happens to corrupt images.
-      batch_size: examples predicted at once, > 0.
+      batch_size: the most examples predicted at once, > 0; fewer where images are large.
 
     Raises:
       Failure: a bound is on a metric of another task, the split or a model cannot be used, or

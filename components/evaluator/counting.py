@@ -7,13 +7,14 @@ import tensorflow as tf
 
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import Served
+from components.images_at_once import images_at_once
 
 
 class Counting:
     """Loads the models of a plan and predicts with them; a task's own class counts the answers.
 
     Attributes:
-      batch_size: examples to predict at once.
+      batch_size: examples to predict at once: the plan's, or fewer where images are large.
       models: in the order of the plan.
     """
 
@@ -23,7 +24,9 @@ class Counting:
         names = list(plan.class_names)
         self._plan = plan
         self.models = [self.MODEL(place, names) for place in plan.models]
-        self.batch_size = plan.batch_size
+        task = plan.features.task
+        fitting = [images_at_once(place.path, task) for place in plan.models]
+        self.batch_size = min(filter(None, [plan.batch_size, *fitting]))
 
     def predict(self, serialized: Sequence[bytes]) -> list[Any]:
         """What `predict` of each model answers to a batch.

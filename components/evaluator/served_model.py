@@ -130,7 +130,6 @@ class ServedSegmenter(Served):
     """Segments serialized raw Examples.
 
     Attributes:
-      pixels: of an image that the model sees.
       from_joint: (n,) int16 own classes, -1 for those that the model does not know.
       truth_to_joint: (256,) int16 as `to_joint`, -1 for pixels of no class; see `read_as`.
     """
@@ -142,7 +141,6 @@ class ServedSegmenter(Served):
             raise place.failure("gives an image one answer, not one for each pixel")
         if not outputs["mask"].shape[1:].is_fully_defined():
             raise place.failure("does not have a fixed image size")
-        self.pixels = outputs["mask"].shape[1:].num_elements()
         self.to_joint = self.to_joint.astype(np.int16)
         self.from_joint = np.full(len(class_names), -1, np.int16)
         self.from_joint[self.to_joint] = np.arange(len(self.to_joint))

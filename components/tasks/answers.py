@@ -11,7 +11,8 @@ It declares
 - `columns(answer)`: what batch-predict writes beside the probabilities, as JSON texts;
 - `facts(answer, labels, top)`: what predict says of an image, and `text(facts)`, that in a line;
 - `confidence(answer)`, only if predict may reject an answer: its probability, 0..1;
-- `at_once(shape)`: how many images fit into memory at once; None for any number.
+- `LAYER`: how many numbers one layer of the network may have for all images that are answered at
+  once, so that a few such layers fit into memory.
 """
 
 import importlib

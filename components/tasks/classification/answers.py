@@ -10,6 +10,7 @@ from files.strict_json import text_of
 
 OUTPUTS = ("class", "label", "probabilities")
 EXPECTED = 16
+LAYER = 2**27  # 512 MB of float32
 
 
 def as_json(probabilities: np.ndarray) -> list[float]:
@@ -28,10 +29,6 @@ def contradictions(answer: Mapping[str, np.ndarray], expected: Mapping) -> Itera
         said, right = text.decode(errors="replace"), expected["labels"][number]
         if said != right:
             yield f"gives the label {said!r} where the training has {right!r}"
-
-
-def at_once(shape: Sequence[int | None]) -> int | None:
-    return None
 
 
 def read(outputs: Mapping[str, np.ndarray]) -> list[Answer]:

@@ -10,6 +10,7 @@ from files.strict_json import text_of
 
 OUTPUTS = ("labels", "predicted", "probabilities")
 EXPECTED = 16
+LAYER = 2**27  # 512 MB of float32
 _CLOSE = 1e-5  # to a threshold: what a text over REST may leave of a probability
 
 
@@ -32,10 +33,6 @@ def contradictions(answer: Mapping[str, np.ndarray], expected: Mapping) -> Itera
         right = sorted(np.array(expected["labels"])[row].tolist())
         if said != right:
             yield f"gives the labels {said} where the predicted classes are {right}"
-
-
-def at_once(shape: Sequence[int | None]) -> int | None:
-    return None
 
 
 def read(outputs: Mapping[str, np.ndarray]) -> list[Answer]:

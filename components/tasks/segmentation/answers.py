@@ -1,7 +1,6 @@
 """One class a pixel, as a served model answers it."""
 
 import base64
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ from components.mask_palette import mask_png
 
 OUTPUTS = ("mask", "probabilities")
 EXPECTED = 4  # an answer is thousands of numbers
-_BYTES = 64 << 20  # of probabilities at once
-_UNKNOWN_SIZE = 8  # images at once when the signature does not give their size
+LAYER = 2**24  # 64 MB of float32: many layers of an image's own size are held for later ones
 
 
 def as_json(probabilities: np.ndarray) -> str:
@@ -33,12 +31,6 @@ def contradictions(answer: Mapping[str, np.ndarray], expected: Mapping) -> Itera
         )
     if (mask != best).any():
         yield "gives a mask whose classes are not the most probable ones"
-
-
-def at_once(shape: Sequence[int | None]) -> int | None:
-    if None in shape:
-        return _UNKNOWN_SIZE
-    return max(1, _BYTES // (4 * math.prod(shape)))  # height * width * classes
 
 
 def read(outputs: Mapping[str, np.ndarray]) -> list[Answer]:

@@ -15,9 +15,6 @@ from components.evaluator.tfma_result import MATRIX
 from metrics import mean_iou
 from settings.data import Features
 
-# Class probabilities predicted at once: 64 MB of them, and as much again for a few layers.
-_PROBABILITIES = 2**24
-_FEWEST_CLASSES = 32  # Layers have that many channels, whatever the classes.
 _SIDE = 8  # pixels of a mask of one class alone
 
 Counts = ModelCounts
@@ -38,7 +35,7 @@ def summary(metrics: Mapping[str, float]) -> tuple[str, str, int]:
 
 
 class Counting(counting.Counting):
-    """Counts the pixels of each class; at once fewer examples where the images are large.
+    """Counts the pixels of each class.
 
     A model is compared with the truth that its own transform gives, at its own image size, and
     what a pixel value means there is what the configuration says, as the challenger learnt it: the
@@ -49,11 +46,6 @@ class Counting(counting.Counting):
 
     def __init__(self, plan: Plan):
         super().__init__(plan)
-        fitting = (
-            _PROBABILITIES // (model.pixels * max(_FEWEST_CLASSES, len(model.to_joint)))
-            for model in self.models
-        )
-        self.batch_size = max(1, min(plan.batch_size, *fitting))
         self._values_are_known = len(self.models) == 1
 
     def count(self, batch: ShardBatch, answers: list[Segmented], counts: SplitCounts) -> None:

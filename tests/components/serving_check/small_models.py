@@ -46,8 +46,8 @@ def probabilities_of(images, task="classification"):
 
 def save_model(
     folder, task="classification", labels=LABELS, names=None, darker=0, one_crashes=False,
-    large_differs=False, slow=0, nan=False, mask_shift=0, on_corrupt=None, needs=None,
-    network_differs=False, not_exportable=False,
+    large_differs=False, slow=0, nan_above=None, sees=SIDE, mask_shift=0, on_corrupt=None,
+    needs=None, network_differs=False, not_exportable=False,
 ):  # fmt: skip
     """Saves a model; each argument but the first two is a fault.
 
@@ -60,7 +60,8 @@ def save_model(
       one_crashes: a batch of one is an error.
       large_differs: the last answer of a batch above 32 is another.
       slow: matrix products of 700 x 700 in each request.
-      nan: the probabilities are not numbers.
+      nan_above: the probabilities of a batch above this are not numbers.
+      sees: height and width of the images that the network alone takes.
       mask_shift: added to the classes of the mask.
       on_corrupt: "answer" a corrupt image as a black one, or "die" of it.
       needs: a file that each request reads.
@@ -92,8 +93,9 @@ def save_model(
             is_large = tf.cast(tf.shape(images)[0] > 32, tf.float32)
             off = 1e-4 * is_large * of_last
             probabilities += tf.reshape(off, [-1] + [1] * (len(probabilities.shape) - 1))
-        if nan:
-            probabilities *= float("nan")
+        if nan_above is not None:
+            is_above = tf.shape(images)[0] > nan_above
+            probabilities = tf.where(is_above, float("nan"), probabilities)
         best = tf.argmax(probabilities, axis=-1)
         if task == "segmentation":
             mask = tf.cast((best + mask_shift) % len(labels), tf.uint8)
@@ -121,7 +123,7 @@ def save_model(
         "transform_features": lambda examples: transformed(examples),
     }
 
-    @tf.function(input_signature=[tf.TensorSpec([None, SIDE, SIDE, 1], tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec([None, sees, sees, 1], tf.uint8)])
     def network(pixels):
         answers = probabilities_of(pixels[..., 0], task)
         if not_exportable:

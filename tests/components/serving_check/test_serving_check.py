@@ -55,7 +55,7 @@ FAULTS = {
         {"needs": "assets/labels"},
         "serving_default with a batch of 1 failed",
     ),
-    "NaN": ({"nan": True}, "probabilities that are NaN or infinite"),
+    "NaN": ({"nan_above": 0}, "probabilities that are NaN or infinite"),
     "garbage answered": ({"on_corrupt": "answer"}, "answers a corrupt image as if it were intact"),
     "garbage kills": ({"on_corrupt": "die"}, "serving_default after a corrupt image failed: exit"),
     "mask": ({"task": "segmentation", "mask_shift": 1}, "classes are not the most probable ones"),

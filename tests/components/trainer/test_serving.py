@@ -6,6 +6,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.images_at_once import fitting, images_at_once
+
 
 @pytest.fixture(scope="module")
 def signatures(trained):
@@ -25,6 +27,11 @@ def test_there_are_three_signatures_and_their_shapes(signatures):
         assert outputs["label"].dtype == tf.string
         assert outputs["probabilities"].dtype == tf.float32
         assert outputs["probabilities"].shape.as_list() == [None, 10]
+
+
+def test_the_model_says_itself_what_size_of_image_it_sees(trained):
+    expected = fitting("classification", (12, 12, 1), (10,))
+    assert images_at_once(str(trained.serving_folder), "classification") == expected
 
 
 def test_encoded_images_are_classified(digits, signatures, encode, test_pictures):

@@ -1,0 +1,60 @@
+"""Large images are answered a few at once, whatever their number; small ones as many as asked."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.batch_predictor.pushed_model import PushedModel
+from components.evaluator.count_shard import CountShard
+from components.evaluator.plan import ModelPlace, Plan
+from components.images_at_once import fitting
+from settings.data import Features
+from tests.components.serving_check.small_models import (
+    LABELS,
+    SIDE,
+    encoded,
+    example,
+    probabilities_of,
+    save_model,
+)
+
+PICTURES = np.random.default_rng(3).integers(0, 256, (5, SIDE, SIDE), np.uint8)
+
+
+@pytest.fixture(scope="module", params=["classification", "multi_label"])
+def task(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def large(task, tmp_path_factory):
+    """A SavedModel that answers one image, and says that it sees 2048 x 2048 pixels of it."""
+    folder = tmp_path_factory.mktemp("large") / "model"
+    save_model(folder, task, nan_above=1, sees=2048)
+    return str(folder)
+
+
+def test_the_evaluator_asks_a_model_of_large_images_for_one_at_once(task, large, tmp_path):
+    shard = tmp_path / "shard"
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for picture in PICTURES:
+            writer.write(example(encoded(picture)))
+    features = Features(multi_label=task == "multi_label")
+    places = (ModelPlace("challenger", large, ""),)
+    plan = Plan(places, tuple(LABELS), "test", features, label_is_bytes=True, batch_size=128)
+    counts = CountShard(plan)(str(shard))
+    assert counts.examples == 5
+    assert np.isfinite(counts.models["challenger"].loss).all()
+
+
+def test_a_pushed_model_of_large_images_is_asked_for_one_at_once(task, large):
+    answers = PushedModel(large).answer_images([encoded(picture) for picture in PICTURES])
+    expected = probabilities_of(PICTURES, task).numpy()
+    np.testing.assert_allclose([one.probabilities for one in answers], expected, atol=1e-6)
+
+
+def test_the_number_follows_the_size_of_the_images_and_their_answers():
+    sizes = {side: fitting("classification", (side, side, 3), (10,)) for side in (64, 512, 4096)}
+    assert sizes == {64: 1024, 512: 16, 4096: 1}
+    assert fitting("classification", (8, 8, 3), (21_000,)) > 512
+    assert [fitting("segmentation", (256, 256), (256, 256, n)) for n in (2, 64)] == [8, 4]
