@@ -54,7 +54,7 @@ def ServingCheck(
         files in other formats.
       preprocessing: which images Transform dropped as corrupt depends on it.
       transformed_examples: of Transform, by which tflite_int8 chooses its ranges.
-      large_batch: requests in the large batch, > 0.
+      large_batch: requests in the large batch, > 1; fewer, but several, where images are large.
 
     Raises:
       Failure: the Examples lack the split, the Trainer left no answers to compare with, or
@@ -72,7 +72,7 @@ def ServingCheck(
     of_champion = path_utils.serving_model_path(champion.uri)
     if serving.max_slowdown is not None and is_saved_model(of_champion):
         places["champion"] = of_champion
-    server, results = served.serve(places, asked, large_batch)
+    server, results = served.serve(places, asked, large_batch, features.task)
     figures = {name: served.figures(result) for name, result in results.items()}
     causes = faults.find(path, results["challenger"], expected)
     causes = causes or faults.over_limits(figures, serving)

@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
 from components.child_environment import child_environment, last_words
+from components.images_at_once import images_at_once
 from components.model_store.model_files import copy_model
 from components.serving_check import serving_process
 from components.serving_check.requests import CLASSIFY, Ask, Requests, interrogate
@@ -28,13 +29,17 @@ _AT_MOST = 300  # seconds before giving up on a model that does not answer
 
 
 def serve(
-    places: Mapping[str, str], requests: Requests, large_batch: int
+    places: Mapping[str, str], requests: Requests, large_batch: int, task: str
 ) -> tuple[str, dict[str, dict]]:
     """(what served, {name: what that model did}).
 
     TensorFlow Serving's own server is used where it is on PATH, over REST and gRPC, and
     TensorFlow's C library elsewhere. The models are copied first, so that no file beside them
     can help them to load. Each has a process of its own, so that its memory can be measured.
+
+    Args:
+      large_batch: requests in the large batch; a model of large images gets fewer, but several.
+      task: of all models.
 
     Returns:
       What a model did: {"protocols": {name: what `interrogate` returns}, "memory_bytes"}, or
@@ -52,7 +57,8 @@ def serve(
         server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
         running = functools.partial(model_server.running, binary, _AT_MOST)
     return server, {
-        name: _serve_one(path, requests, large_batch, running) for name, path in places.items()
+        name: _serve_one(path, requests, _fitting(path, task, large_batch), running)
+        for name, path in places.items()
     }
 
 
@@ -77,6 +83,11 @@ def _latency(seconds) -> dict:
         "p99_ms": float(np.percentile(milliseconds, 99)),
         "requests": len(milliseconds),
     }
+
+
+def _fitting(path: str, task: str, large_batch: int) -> int:
+    # A batch of one image would not tell whether the model serves batches.
+    return min(large_batch, max(2, images_at_once(path, task) or large_batch))
 
 
 def _serve_one(path: str, requests: Requests, large_batch: int, running) -> dict:

@@ -3,7 +3,8 @@
 It declares
 
 - `OUTPUTS`: the signature's outputs, by which a model's task is known;
-- `EXPECTED`: of how many images the Trainer keeps the answers for the serving check;
+- `EXPECTED`: of how many images the Trainer keeps the answers for the serving check, if they fit
+  into memory together;
 - `as_json(probabilities)`: those of one image as JSON keeps them, and `from_json`, its inverse, as
   (values,) float;
 - `contradictions(answer, expected)`: what is wrong between the outputs of a batch, in words;

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from components.images_at_once import fitting
 from components.tasks.answers import answers_of
 from components.tasks.signature import signature_of
 from files import writing
@@ -27,10 +28,14 @@ def write(
     shards: Sequence[str],
     chosen: np.ndarray | None = None,
 ) -> None:
-    """Writes the answers to the first records of the first of `shards` of transformed Examples."""
+    """Writes the answers to the first records of the first of `shards` of transformed Examples.
+
+    Of large images there are fewer, as they are answered together here and in the serving check.
+    """
     spec = {"image": tf.io.FixedLenFeature([], tf.string)}
     per_image = model.output_shape[1:]
-    records = tf.data.TFRecordDataset(list(shards)[:1]).take(answers_of(task).EXPECTED)
+    most = max(2, fitting(task, image_shape, per_image))
+    records = tf.data.TFRecordDataset(list(shards)[:1]).take(min(answers_of(task).EXPECTED, most))
     pixels = [tf.io.parse_single_example(record, spec)["image"].numpy() for record in records]
     if not pixels:
         probabilities = np.zeros((0, *per_image))

@@ -118,7 +118,7 @@ def test_a_model_that_does_not_load_is_stopped_with_what_the_server_said(
 
 def check(model):
     names = ("serving_default", "serve_examples", "transform_features")
-    serve({"model": model}, Requests({key: [b"image"] for key in names}, {}), 64)
+    serve({"model": model}, Requests({key: [b"image"] for key in names}, {}), 64, "classification")
 
 
 def test_a_killed_check_leaves_no_server_behind(server, tmp_path):
