@@ -10,13 +10,13 @@ from settings.section import Section
 class Serving(Section):
     check: bool = Field(True, description="serve the model in a fresh process before the push")
     max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="the p99 latency of a request of one image; omit for any"
+        None, description="the p99 latency of a request of one image; omit for any; needs check"
     )
     max_slowdown: Annotated[float, Field(gt=0)] | None = Field(
         5.0, description="the median latency as a multiple of the champion's; null for any"
     )
     max_memory_mb: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="MiB that the serving process may take; omit for any"
+        None, description="MiB that the serving process may take; omit for any; needs check"
     )
     warm_up: bool = Field(
         False,
@@ -52,6 +52,8 @@ class Serving(Section):
     def _pushes_what_was_checked(self):
         if self.warm_up and not self.check:
             raise ValueError("warm_up: given true; allowed: false, or with check: true")
-        if self.export and not self.check:
-            raise ValueError("export: given with check: false; allowed: with check: true")
+        # Not max_slowdown, which nobody needs to have given.
+        for key in ("export", "max_latency_ms", "max_memory_mb"):
+            if getattr(self, key) and not self.check:
+                raise ValueError(f"{key}: given with check: false; allowed: with check: true")
         return self

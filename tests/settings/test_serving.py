@@ -24,6 +24,13 @@ def test_exported_files_need_the_check_that_compares_them():
     assert "given ['onnx', 'onnx']; allowed: each once" in line
 
 
+@pytest.mark.parametrize("limit", ["max_latency_ms", "max_memory_mb"])
+def test_limits_need_the_check_that_measures_what_they_limit(limit):
+    assert getattr(load(DIGITS, [f"serving.{limit}=5"]).serving, limit) == 5
+    [line] = mistakes(DIGITS, f"serving.{limit}=5", "serving.check=false")
+    assert line.endswith(f"{limit}: given with check: false; allowed: with check: true")
+
+
 def test_a_package_that_an_export_needs_is_missed_before_the_run(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
