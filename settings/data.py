@@ -41,7 +41,9 @@ class Features(Section):
 
     image_feature: str = Field("image", description="the feature that holds the encoded image")
     label_feature: str = Field(
-        "label", description="the feature that holds the class; not read when mask_feature is set"
+        "label",
+        description="the feature that holds the class; with mask_feature, only exclude_labels "
+        "reads it",
     )
     multi_label: bool = Field(
         False,

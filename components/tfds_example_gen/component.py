@@ -10,7 +10,7 @@ from components.engine import Engine
 from components.examples.counted import check_written
 from components.examples.describing import describe
 from components.tfds_example_gen import splits, workers
-from components.tfds_example_gen.dataset import check_pictures, class_names
+from components.tfds_example_gen.dataset import check_pictures, class_names, feature_names
 from components.tfds_example_gen.driver import Driver, select
 from components.tfds_example_gen.exclusion import exclusion
 from components.tfds_example_gen.fingerprint import fingerprint as fingerprint_of
@@ -57,6 +57,7 @@ def TfdsExampleGen(
         features.label_feature,
         class_names(builder).get(features.label_feature, []),
         source.exclude_labels,
+        feature_names(builder),
     )
     work = {
         role: splits.plan(

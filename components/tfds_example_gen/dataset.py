@@ -138,14 +138,23 @@ def load(
 
 def class_names(builder: tfds.core.DatasetBuilder) -> dict[str, list[str]]:
     """Returns the names of each label feature's classes, in the order of their ids."""
-    found = (
-        pair for pairs in kinds(builder.info.features).items() for pair in _in_sequences(*pairs)
-    )
     return {
         name: feature.names
-        for name, feature in found
+        for name, feature in _all_kinds(builder)
         if isinstance(feature, tfds.features.ClassLabel) and feature.names
     }
+
+
+def feature_names(builder: tfds.core.DatasetBuilder) -> list[str]:
+    """Returns what an Example's features are called, those of sequences too."""
+    return [name for name, _ in _all_kinds(builder)]
+
+
+def _all_kinds(
+    builder: tfds.core.DatasetBuilder,
+) -> Iterator[tuple[str, tfds.features.FeatureConnector]]:
+    for name, feature in kinds(builder.info.features).items():
+        yield from _in_sequences(name, feature)
 
 
 def _in_sequences(name: str, feature) -> Iterator[tuple[str, tfds.features.FeatureConnector]]:

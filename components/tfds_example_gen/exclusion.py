@@ -37,15 +37,30 @@ class Exclusion:
 
 
 def exclusion(
-    dataset: str, feature: str, names: Sequence[str], labels: Sequence[str]
+    dataset: str,
+    feature: str,
+    names: Sequence[str],
+    labels: Sequence[str],
+    features: Sequence[str],
 ) -> Exclusion | None:
     """What `labels` leave out of a dataset whose classes have these names; None without any.
 
+    Args:
+        features: All that the dataset's Examples have.
+
     Raises:
-        Failure: The dataset has no such class.
+        Failure: The dataset has no such feature or class.
     """
+    if not labels:
+        return None
+    # TFDS stores some features in parts, such as "tags/ragged_flat_values".
+    if not any(f"{feature}/".startswith(f"{known}/") for known in features):
+        raise Failure(
+            f"exclude_labels: {dataset} has no feature {feature!r}, where label_feature says that "
+            f"the class is. Set label_feature to one of: {', '.join(sorted(features))}."
+        )
     for label in labels if names else ():
         if label not in names:
             near = did_you_mean(label, names)
             raise Failure(f"exclude_labels: {dataset} has no class {label!r} in {feature}{near}")
-    return Exclusion(feature, tuple(names), tuple(labels)) if labels else None
+    return Exclusion(feature, tuple(names), tuple(labels))

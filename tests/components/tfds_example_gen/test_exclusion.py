@@ -46,6 +46,15 @@ def test_a_class_that_is_not_there_or_too_many_are_one_line(ingest, data_dir, ex
     assert said in str(failed.value)
 
 
+def test_an_exclusion_by_a_feature_that_the_dataset_lacks_is_one_line(ingest, data_dir):
+    with pytest.raises(
+        Failure, match=r"^exclude_labels: scenery_photos/small.* no feature 'label'"
+    ):
+        ingest(DATASET, data_dir, exclude_labels=("cat",))
+    with pytest.raises(Failure, match="one of: count, image, kind, objects/box, objects/parts"):
+        ingest(DATASET, data_dir, label="objects/part", exclude_labels=("leaf",))
+
+
 def test_what_is_left_out_is_part_of_the_fingerprint(ingest, data_dir):
     found = {
         ingest(DATASET, data_dir, label="kind", exclude_labels=excluded).get_string_custom_property(
