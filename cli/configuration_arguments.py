@@ -1,6 +1,7 @@
 """The arguments --config and --set, which most verbs take."""
 
 from failures import ConfigurationError
+from files.places import is_remote
 from settings.reading import load
 
 
@@ -39,6 +40,12 @@ def configuration_or_none(arguments):
 def place_of(arguments, configuration):
     """The place that a command names, or the push destination of its `configuration_or_none`."""
     return configuration.push.destination if configuration else arguments.place
+
+
+def check_local(flag, place):
+    """Raises ConfigurationError where `flag` names an address for what is written to a disk."""
+    if place is not None and is_remote(place):
+        raise ConfigurationError(f"{flag} {place}; allowed: a path of this machine")
 
 
 def _add_set(verb):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cli.configuration_arguments import add_configuration, configuration_of
+from cli.configuration_arguments import add_configuration, check_local, configuration_of
 from failures import Failure
 from files import writing
 from pipeline.quiet import chatter_away
@@ -22,15 +22,14 @@ def add_verbs(verbs):
         metavar="NAME",
         help="a100, h100, b200, h100-tensorflow, or the milliseconds of a step on one batch",
     )
-    feed.add_argument(
-        "--output", metavar="FOLDER", help=f"also write {_JSON} and {_PLOT} there", type=Path
-    )
+    feed.add_argument("--output", metavar="FOLDER", help=f"also write {_JSON} and {_PLOT} there")
     feed.set_defaults(verb=_feed)
     add_configuration(feed)
 
 
 def _feed(arguments):
     """Feeds a stand-in by each strategy; 1 when none reaches what is enough."""
+    check_local("--output", arguments.output)
     configuration = configuration_of(arguments)
     from components.trainer.certification.accelerators import accelerator
 
@@ -65,7 +64,7 @@ def _feed(arguments):
             found.append(made)
             print(_line(made, chosen.enough), flush=True)
     if arguments.output:
-        _write(arguments.output, chosen, found, impossible)
+        _write(Path(arguments.output), chosen, found, impossible)
     return 0 if any(one.enough for one in found) else 1
 
 

@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from cli.configuration_arguments import add_configuration, configuration_of
+from cli.configuration_arguments import add_configuration, check_local, configuration_of
 from failures import ConfigurationError
 
 _ROOT = "minio://mlpipeline/v2/artifacts"
@@ -81,6 +81,7 @@ def _compiled(configuration, file, output):
 
 
 def _compile(arguments):
+    check_local("--output", arguments.output)
     if not arguments.output.endswith((".yaml", ".yml")):
         raise ConfigurationError(
             f"--output {arguments.output}: Kubeflow takes YAML files; allowed: a name that ends "
@@ -109,6 +110,7 @@ def _compile(arguments):
 
 
 def _run_package(arguments):
+    check_local("--work", arguments.work)
     from kfp.run_package import run_package
 
     run = run_package(

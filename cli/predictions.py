@@ -2,7 +2,7 @@
 
 import time
 
-from cli.configuration_arguments import add_place, configuration_or_none, place_of
+from cli.configuration_arguments import add_place, check_local, configuration_or_none, place_of
 from failures import ConfigurationError, Failure
 from files import writing
 from files.strict_json import text_of
@@ -114,6 +114,7 @@ def _facts(file, answer, loaded, arguments):
 
 def _batch_predict(arguments):
     """Predicts everything and prints how much it was; 1 when a record got no answer."""
+    check_local("--output", arguments.output)
     _check_threshold(arguments.reject_below)
     configuration = configuration_or_none(arguments)
     is_dataset = arguments.input.startswith(("tfds:", "hf:"))

@@ -11,6 +11,7 @@ from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.examples.picture_files import MOST_BYTES, shown
 from components.image_files import HEAD, KINDS, kind_named, kind_of
 from failures import Failure
+from files import places
 from settings.buckets import Cached
 
 _NAMED = 3  # files that one line names
@@ -115,6 +116,8 @@ def mask_files(files: Iterable[str], output: str | None) -> dict[str, str]:
 
     Raises:
       Failure: one exists already: no file is ever overwritten.
+      OSError, or for another remote path than a bucket's tf.errors.OpError: `output` cannot be
+        looked into.
     """
     if output is None:
         return {}
@@ -127,6 +130,6 @@ def mask_files(files: Iterable[str], output: str | None) -> dict[str, str]:
         taken.add(name)
         masks[file] = os.path.join(output, f"{name}.mask.png")
     for mask in masks.values():
-        if os.path.lexists(mask):
+        if os.path.islink(mask) or places.exists(mask):
             raise Failure(f"{mask} exists already. Name another folder with --output.")
     return masks

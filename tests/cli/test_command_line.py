@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.command_line import parser
+from cli.command_line import main, parser
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("cli", "components", "files", "kfp", "pipeline", "report", "settings")
@@ -89,6 +89,24 @@ def test_a_folder_where_the_package_should_go_is_reported_before_compiling(tmp_p
     done = pipeline(*words, str(tmp_path / "package.yaml"), capture_output=True)
     assert done.returncode == 2
     assert done.stderr == (f"--output {tmp_path}/package.yaml: a folder; allowed: a file's name\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("batch-predict", "--input", "images", "--model", "model", "--output"),
+        ("feed", *CHECK[1:], "--accelerator", "a100", "--output"),
+        ("compile", *CHECK[1:], "--output"),
+        ("run-package", "package.yaml", "--work"),
+    ],
+)
+def test_an_address_for_what_is_written_to_a_disk_is_refused(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "s3://bucket/out.yaml"]) == 2
+    assert capsys.readouterr().err == (
+        f"{words[-1]} s3://bucket/out.yaml; allowed: a path of this machine\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 PACKAGE_ON_A_FULL_DISK = """

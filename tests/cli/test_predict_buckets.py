@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.batch_predictor import sources
-from components.batch_predictor.images import expand
+from components.batch_predictor.images import expand, mask_files
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.sources import batches, runs_of
 from failures import Failure
@@ -100,3 +100,11 @@ def test_a_job_goes_on_with_another_copy_and_not_with_other_images(
     bucket.put("photos/a/2", PNG + b"!!!")
     with pytest.raises(Failure, match="another model or other data"):
         again()
+
+
+def test_a_mask_in_a_bucket_is_not_overwritten(bucket):
+    bucket.put("masks/2.mask.png", b"of an earlier command")
+    masks = f"{bucket.address}/masks"
+    assert mask_files(["a/1.png", "b/3.png"], masks)["b/3.png"] == f"{masks}/3.mask.png"
+    with pytest.raises(Failure, match=r"/masks/2\.mask\.png exists already"):
+        mask_files(["a/1.png", "a/2.png"], masks)
