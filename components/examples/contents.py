@@ -101,6 +101,8 @@ class ImageFiles(OnePlace):
     name: str  # of the source, for messages
     way_on: str  # what can be done about a class that is in one split only
     held: Any = field(default=None, kw_only=True)  # what keeps the files as they are
+    # Masks that are missing or not whole; the findings name their images instead.
+    unusable_masks: Sequence[str] = field(default=(), kw_only=True)
 
     @property
     def fingerprint(self) -> str:
@@ -156,7 +158,7 @@ class ImageFiles(OnePlace):
             findings.pop(kind, None)
         findings |= entries.repeated(roles)
         found = {"roles": dict(roles), "findings": dict(findings)}
-        return replace(self, folder="", name=name, held=None, **found)
+        return replace(self, folder="", name=name, held=None, unusable_masks=(), **found)
 
     def outside(self, place):
         if self.folder == place:
@@ -165,7 +167,7 @@ class ImageFiles(OnePlace):
             yield os.path.join(self.folder, entry.path)
             if entry.mask_path:
                 yield os.path.join(self.folder, entry.mask_path)
-        for path in itertools.chain.from_iterable(self.findings.values()):
+        for path in itertools.chain(self.unusable_masks, *self.findings.values()):
             yield os.path.join(self.folder, path)
 
 

@@ -49,7 +49,15 @@ def read(source: ManifestSource, features: Features, is_span: bool = False) -> I
     roles, left_out = laid_out(manifest, pictures, source.splits, has_masks, place, is_span)
     findings |= manifest.findings | left_out | repeated(roles)
     way_on = "Add images of it, remove its rows, or set data.splits."
-    return ImageFiles(root, roles, findings, place, way_on, held=folder.held)
+    return ImageFiles(
+        root,
+        roles,
+        findings,
+        place,
+        way_on,
+        held=folder.held,
+        unusable_masks=[path for path in masks if path not in pictures_of_masks],
+    )
 
 
 def _located(source: ManifestSource) -> tuple[LocalPath, LocalPath]:

@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 from components.examples.reading import example_message, serialized
 from components.manifest_example_gen.component import ManifestExampleGen
 from components.manifest_example_gen.contents import Driver as ManifestDriver
+from components.spans import marks
 from components.spans.store import SpanStore, load
 from components.tfrecords_example_gen.component import TfrecordsExampleGen
 from components.tfrecords_example_gen.contents import Driver as TfrecordsDriver
@@ -18,7 +19,7 @@ from files import tfrecords
 from settings.data import Features
 from settings.manifest_source import ManifestSource
 from settings.tfrecords_source import TfrecordsSource
-from tests.components.source_images import pairs_of
+from tests.components.source_images import mask_bytes, pairs_of, put
 from tests.components.spans.conftest import EACH, SHADES, SPLITS, image_of
 
 
@@ -191,6 +192,34 @@ def test_a_file_outside_the_span_counts_as_well(source, tmp_path):
     ingest()
     (tmp_path / "pool" / "1-0.png").write_bytes(image_of("dark", 7))
     assert "(new: span 1)" in summary(ingest())
+
+
+def test_an_image_counts_once_its_mask_arrives_or_is_repaired(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks, "_TICK_NS", 0)  # The files are as old as if they had lain there.
+    pool, lines = tmp_path / "pool", ["path,mask"]
+    for number in range(EACH):
+        put(pool / f"{number}.png", image_of("dark", number))
+        put(pool / "masks" / f"{number}.png", mask_bytes(number))
+        lines.append(f"{number}.png,masks/{number}.png")
+    put(tmp_path / "incoming" / "1" / "labels.csv", "\n".join(lines).encode())
+    _, _, _, section = SOURCES["manifest"]
+    features = Features.of(mask_feature="mask", mask_classes={"ground": 0, "tree": 1})
+    properties = {
+        "source": section(tmp_path).model_dump_json(),
+        "features": features.model_dump_json(),
+        "span_store": SpanStore(folder=str(tmp_path / "spans"), code="1").model_dump_json(),
+    }
+
+    def images_taken():
+        return sum(ManifestDriver(None).contents(properties).counts.values())
+
+    (pool / "masks" / "0.png").unlink()
+    put(pool / "masks" / "1.png", mask_bytes(1)[:-9])
+    assert images_taken() == EACH - 2
+    put(pool / "masks" / "0.png", mask_bytes(0))
+    assert images_taken() == EACH - 1
+    put(pool / "masks" / "1.png", mask_bytes(1))
+    assert images_taken() == EACH
 
 
 @pytest.mark.parametrize("source", [SOURCES["tfrecords"]], indirect=True)
