@@ -212,7 +212,7 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
             f"{address} has {needed / GB:.3g} GB, and data.cache_gb allows "
             f"{cache.most_bytes / GB:.3g}. Raise it, or name a smaller part of the bucket."
         )
-    used, sizes = _others(place, cache)
+    used, sizes = _others(place)
     for one in sorted(used, key=used.get):
         if needed + sum(sizes.values()) <= cache.most_bytes:
             return
@@ -227,10 +227,10 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
         )
 
 
-def _others(place: Path, cache: Cache) -> tuple[dict[Path, float], dict[Path, int]]:
+def _others(place: Path) -> tuple[dict[Path, float], dict[Path, int]]:
     """When each of the other copies was last used, and the bytes that it has."""
     used, sizes = {}, {}
-    for one in Path(cache.folder).iterdir():
+    for one in place.parent.iterdir():
         if _LEFT.fullmatch(one.name):
             # A kill has stopped its removal, unless another run is at it.
             with contextlib.suppress(locks.InUse, OSError), locks.hold(one / "lock", wait=False):

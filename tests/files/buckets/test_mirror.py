@@ -118,6 +118,18 @@ def test_the_oldest_copies_make_room_and_those_in_use_stay(bucket, cache):
                 pass
 
 
+@pytest.mark.parametrize("folder", ["~/cache", "cache"])
+def test_the_folder_of_copies_may_be_below_home_or_the_working_folder(
+    bucket, tmp_path, monkeypatch, folder
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    bucket.put("a", b"x" * 600)
+    for _ in range(2):  # The copy of the first time is not one beside that of the second.
+        with mirrored(bucket.address, Cache(folder, most_bytes=1000)) as copy:
+            assert Path(copy).is_relative_to(tmp_path / "cache")
+
+
 def test_a_copy_that_is_wanted_while_it_makes_room_is_copied_again(bucket, cache, monkeypatch):
     for key in ("a/1", "a/2", "b/1"):
         bucket.put(key, b"x" * 400)
