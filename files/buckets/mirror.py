@@ -94,10 +94,15 @@ def mirror(path: str, cache: Cache, part: str = "") -> LocalCopy:
     address = address_of(path)
     place = _place(address.below(part) if part else address, cache)
     with _making:
-        copy = _open.get((os.getpid(), place))
-        if copy is None or not copy.is_open:
+        copy = _open_here(place)
+        if copy is None:
             copy = _open[os.getpid(), place] = _made(address, part, place, cache)
         return copy
+
+
+def _open_here(place: Path) -> LocalCopy | None:
+    copy = _open.get((os.getpid(), place))
+    return copy if copy is not None and copy.is_open else None
 
 
 def _made(address: Address, part: str, place: Path, cache: Cache) -> LocalCopy:
@@ -220,11 +225,23 @@ def _make_room(address: Address, needed: int, place: Path, cache: Cache) -> None
             _remove(one)
             del sizes[one]
     if needed + sum(sizes.values()) > cache.most_bytes:
-        raise Failure(
-            f"{address} has {needed / GB:.3g} GB, and other runs read copies of "
-            f"{sum(sizes.values()) / GB:.3g} GB; data.cache_gb allows "
-            f"{cache.most_bytes / GB:.3g}. Raise it, or run again when they have ended."
-        )
+        raise Failure(_no_room(address, needed, sizes, cache.most_bytes))
+
+
+def _no_room(address: Address, needed: int, sizes: dict[Path, int], most_bytes: float) -> str:
+    own = sum(size for place, size in sizes.items() if _open_here(place))
+    others, beside = sum(sizes.values()) - own, []
+    if own:
+        beside.append(f"this run's other copies have {own / GB:.3g} GB")
+    if others:
+        beside.append(f"other runs read copies of {others / GB:.3g} GB")
+    way_on = "run again when the other runs have ended"
+    if needed + own > most_bytes:
+        way_on = "read less at once, as with a shorter data.window"
+    return (
+        f"{address} has {needed / GB:.3g} GB, and {' and '.join(beside)}; data.cache_gb allows "
+        f"{most_bytes / GB:.3g}. Raise it, or {way_on}."
+    )
 
 
 def _others(place: Path) -> tuple[dict[Path, float], dict[Path, int]]:

@@ -100,7 +100,7 @@ def test_a_damaged_index_is_begun_anew_and_copies_nothing_twice(bucket, cache, c
     assert copied == []
 
 
-def test_the_oldest_copies_make_room_and_those_in_use_stay(bucket, cache):
+def test_the_oldest_copies_make_room_and_those_in_use_stay(bucket, cache, monkeypatch):
     for name in "abc":
         bucket.put(f"{name}/1", b"x" * 400)
     limited = Cache(cache.folder, most_bytes=1000)
@@ -111,11 +111,23 @@ def test_the_oldest_copies_make_room_and_those_in_use_stay(bucket, cache):
         with mirrored(f"{bucket.address}/c", limited):
             assert content_of(a) == {"1": b"x" * 400}
             assert not Path(b).exists()
-            with (
-                pytest.raises(Failure, match="other runs read copies of 8e-07 GB"),
-                mirrored(f"{bucket.address}/b", limited),
-            ):
-                pass
+            monkeypatch.setattr(mirror, "_open", {})  # as in another process
+            with pytest.raises(Failure, match=r"other runs read copies of 8e-07 GB; .* have ended"):
+                mirror.mirror(f"{bucket.address}/b", limited)
+
+
+def test_a_run_that_reads_too_much_at_once_is_told_so(bucket, cache, monkeypatch):
+    for name in "abc":
+        bucket.put(f"{name}/1", b"x" * 400)
+    limited = Cache(cache.folder, most_bytes=1000)
+    with mirrored(f"{bucket.address}/a", limited):
+        monkeypatch.setattr(mirror, "_open", {})  # as in another process
+        with mirrored(f"{bucket.address}/b", limited):
+            with pytest.raises(Failure, match="this run's other copies have 4e-07 GB and other"):
+                mirror.mirror(f"{bucket.address}/c", limited)
+            more = Cache(cache.folder, most_bytes=700)
+            with pytest.raises(Failure, match=r"Raise it, or .* a shorter data\.window\."):
+                mirror.mirror(f"{bucket.address}/c", more)
 
 
 @pytest.mark.parametrize("folder", ["~/cache", "cache"])
