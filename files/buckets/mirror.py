@@ -27,6 +27,7 @@ from failures import Failure
 from files import locks, places, writing
 from files.buckets import objects
 from files.buckets.addresses import Address, address_of
+from files.buckets.errors import BucketError
 from files.buckets.index import Index, has_size
 from files.buckets.stored import Stored
 
@@ -197,11 +198,14 @@ def _copied(address: Address, stored: Stored, place: Path) -> str:
     name = hashlib.sha256(f"{stored.key}\0{stored.tag}\0{stored.size}".encode()).hexdigest()[:32]
     partial = str(place / "partial" / name)
     whole = stored._replace(key=address.prefix + stored.key)
-    with places.reading(address.below(stored.key), "Run again; it goes on where it stopped."):
+    try:
         # A killed run may have finished a file that the index does not know yet.
         if has_size(target, stored.size) and objects.is_copy(whole, address, target):
             return target
         objects.download(whole, address, partial)
+    except BucketError:  # Any other OSError is the disk's, for `_made` to report.
+        with places.reading(address.below(stored.key), "Run again; it goes on where it stopped."):
+            raise
     with writing.reported(target, "Free space, or rename the object, then run again."):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(partial, target)

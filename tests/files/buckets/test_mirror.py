@@ -15,6 +15,7 @@ from files import locks
 from files.buckets import mirror, objects
 from files.buckets.mirror import Cache
 from tests.bucket_servers import cutting_proxy
+from tests.full_disk import full_disk
 
 
 @contextlib.contextmanager
@@ -190,6 +191,15 @@ def test_an_index_that_cannot_be_opened_is_one_line(bucket, cache):
     index.mkdir()
     with pytest.raises(Failure, match=r"cannot be written: its index: unable to open .*\. Free"):
         mirror.mirror(bucket.address, cache)
+
+
+def test_a_disk_that_fills_up_is_not_taken_for_a_bucket_that_cannot_be_read(bucket, cache):
+    bucket.put("a", b"x" * 100_000)
+    line = rf"{cache.folder}/.* cannot be written: File too large\. Free space there, or name "
+    with full_disk(50_000), pytest.raises(Failure, match=line):  # The index takes less.
+        mirror.mirror(bucket.address, cache)
+    with mirrored(bucket.address, cache) as folder:
+        assert content_of(folder) == {"a": b"x" * 100_000}
 
 
 def test_what_is_larger_than_the_limit_is_one_line_and_nothing_is_copied(bucket, cache, copied):
