@@ -25,6 +25,8 @@ INSERT INTO objects VALUES (?, ?, ?, 0, 1) ON CONFLICT (key) DO UPDATE SET
   size = excluded.size, tag = excluded.tag, is_listed = 1
 """
 _PAGE = 10_000
+# Another run may be measuring this copy, or beginning to list many million objects.
+_PATIENCE_SECONDS = 600.0
 
 
 class Index:
@@ -126,7 +128,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    table = sqlite3.connect(path)
+    table = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
     try:
         table.execute(_TABLE)
     except BaseException:
