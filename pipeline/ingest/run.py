@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from components.tfrecords_example_gen.example_check import Kinds
+from failures import Failure
 from files.writing import whole_folder
 from pipeline.ingest.messages import DeadLetter, ExampleMessages, ImageMessages
 from pipeline.ingest.reader import Reader, start
@@ -47,7 +48,8 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
       accept_loss: whether to go on behind messages that the topic has dropped.
 
     Raises:
-      Failure: another process ingests there; the topic cannot be read or a span not be written.
+      Failure: another process ingests there; the topic cannot be read or a span not be written;
+        with `follow`, the messages that fill a span are all dead letters.
       ConfigurationError: a file or variable that the section names is missing.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -135,7 +137,11 @@ class _Span:
             self._screen.show(name, writer, lambda: reader.lag)
 
     def _room(self, writer: SpanWriter) -> Iterator[int]:
-        """How many more messages a span takes, until it is to end."""
+        """How many more messages a span takes, until it is to end.
+
+        Raises:
+          Failure: it is full and has no example.
+        """
         keys, since = self._keys, None
         while not self._stop.asked:
             if writer.messages and since is None:
@@ -144,6 +150,13 @@ class _Span:
             is_due = since is not None and time.monotonic() - since >= keys.span_seconds
             if (is_full or is_due) and writer.examples:
                 return
+            if is_full:  # Else dead letters alone would fill the disk.
+                raise Failure(
+                    f"None of the {writer.messages:,} messages that fill a span is an example "
+                    f"({by_kind(writer.dead_letters)}). Correct the section ingest or what "
+                    f"writes to topic {keys.topic!r}; or, to read on to where examples come, raise "
+                    "ingest.span_messages and ingest.span_mb."
+                )
             yield max(1, keys.span_messages - writer.messages)
 
     def _complete(self, manifest: Manifest) -> Manifest:

@@ -186,6 +186,22 @@ def test_a_new_partition_is_read_from_its_beginning(ingest, cluster, topic, tmp_
     assert manifests(tmp_path)[1]["examples"] == 2
 
 
+def test_following_ends_where_dead_letters_alone_fill_a_span(
+    ingest, cluster, topic, tmp_path, monkeypatch
+):
+    from pipeline.ingest.span_folder import SpanWriter
+
+    # Should a span be written after all, the ingest ends with it.
+    monkeypatch.setattr(SpanWriter, "finish", lambda *_: signal.raise_signal(signal.SIGTERM))
+    junk = [(0, value, b"cat") for value in (b"junk", b"junk", b"", image(1)[:-20])]
+    cluster.send(topic, [*junk, (0, image(2), b"cat")])
+    code, said = ingest("--follow", span_messages=4)
+    assert code == 1
+    assert "None of the 4 messages that fill a span is an example (1 broken, 1 empty, 2 no" in said
+    assert said.count("\n") == 1
+    assert list((tmp_path / "incoming").glob("s*")) == []
+
+
 @pytest.mark.slow
 def test_following_cuts_spans_and_ends_clean_at_sigterm(cluster, topic, tmp_path):
     cluster.send(topic, of_classes(range(100)))
