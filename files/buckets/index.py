@@ -26,7 +26,7 @@ INSERT INTO objects VALUES (?, ?, ?, 0, 1) ON CONFLICT (key) DO UPDATE SET
 """
 _PAGE = 10_000
 # Another run may be measuring this copy, or beginning to list many million objects.
-_PATIENCE_SECONDS = 600.0
+_PATIENCE_SECONDS = 60.0
 
 
 class Index:

@@ -28,9 +28,9 @@ def task(request):
 
 @pytest.fixture(scope="module")
 def large(task, tmp_path_factory):
-    """A SavedModel that answers one image, and says that it sees 2048 x 2048 pixels of it."""
+    """A SavedModel that answers one image, and says that it sees 4096 x 4096 pixels of it."""
     folder = tmp_path_factory.mktemp("large") / "model"
-    save_model(folder, task, nan_above=1, sees=2048)
+    save_model(folder, task, nan_above=1, sees=4096)
     return str(folder)
 
 
@@ -55,6 +55,6 @@ def test_a_pushed_model_of_large_images_is_asked_for_one_at_once(task, large):
 
 def test_the_number_follows_the_size_of_the_images_and_their_answers():
     sizes = {side: fitting("classification", (side, side, 3), (10,)) for side in (64, 512, 4096)}
-    assert sizes == {64: 1024, 512: 16, 4096: 1}
+    assert sizes == {64: 2048, 512: 32, 4096: 1}
     assert fitting("classification", (8, 8, 3), (21_000,)) > 512
     assert [fitting("segmentation", (256, 256), (256, 256, n)) for n in (2, 64)] == [8, 4]

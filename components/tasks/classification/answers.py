@@ -10,7 +10,7 @@ from files.strict_json import text_of
 
 OUTPUTS = ("class", "label", "probabilities")
 EXPECTED = 16
-LAYER = 2**27  # 512 MB of float32
+LAYER = 2**28  # 1 GiB of float32
 
 
 def as_json(probabilities: np.ndarray) -> list[float]:

@@ -10,7 +10,7 @@ from files.strict_json import text_of
 
 OUTPUTS = ("labels", "predicted", "probabilities")
 EXPECTED = 16
-LAYER = 2**27  # 512 MB of float32
+LAYER = 2**28  # 1 GiB of float32
 _CLOSE = 1e-5  # to a threshold: what a text over REST may leave of a probability
 
 
