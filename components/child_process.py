@@ -60,7 +60,8 @@ def started(work: Callable[[Any], Any], among: int) -> Iterator[ChildProcess]:
             arguments = [str(theirs.fileno()), str(among)]
             process = subprocess.Popen(
                 [sys.executable, "-m", "components.child_process", *arguments],
-                env=project_on_path(child_environment()),
+                # It is there for a share of the cores; the parent may hold all of a GPU's memory.
+                env=project_on_path(child_environment()) | {"CUDA_VISIBLE_DEVICES": "-1"},
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which ends them all.

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from components.usable_cores import usable_cores
+from components.visible_gpus import visible_gpus
 from failures import Failure
 
 LONG = 20  # seconds
@@ -17,6 +18,10 @@ def double(number):
 
 def cores_of(_):
     return usable_cores()
+
+
+def gpus_of(_):
+    return visible_gpus(os.environ)
 
 
 def refuse_odd(number):

@@ -105,6 +105,12 @@ def test_several_processes_share_the_cores_of_this_machine(tmp_path):
     assert list(results) == [share] * 4
 
 
+def test_several_processes_leave_the_gpus_to_this_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    results = run_shards(shard_work.gpus_of, range(2), str(tmp_path / "reports"), ProcessEngine(2))
+    assert list(results) == [[], []]
+
+
 @pytest.mark.usefixtures("at_once")
 def test_a_killed_process_costs_its_shard_a_second_attempt(tmp_path):
     shards = [(str(tmp_path), number) for number in range(6)]

@@ -41,6 +41,11 @@ def test_processes_share_the_cores_that_this_one_may_use():
     assert list(in_processes(shard_work.cores_of, range(4), 2)) == [share] * 4
 
 
+def test_processes_leave_the_gpus_to_this_one(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert list(in_processes(shard_work.gpus_of, range(2), 2)) == [[], []]
+
+
 def test_a_killed_process_is_reported_in_one_line():
     with pytest.raises(Failure, match=r"^A worker process \d+ was killed by signal 9, .*\.$"):
         list(in_processes(shard_work.end_by, [signal.SIGKILL], 2))
