@@ -9,6 +9,7 @@ from components.image_flaws import in_words
 # Lines about the graph, Python's calls, and what an error elsewhere in the graph ended.
 _NOISE = re.compile(
     r"Detected at|Graph execution|File |<|\[\[|Function was cancelled"
+    "|No algorithm worked! +Error messages"  # of cuDNN, which then says what each failed with
     "|Error executing(?! an HTTP request)"  # which tells why a bucket was not read
 )
 # Names of nodes and iterators, which would fill the line before its cause.

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from components.full_memory import is_full_memory
 from failures import Failure
 from settings.own_code import split
 
@@ -64,7 +65,7 @@ def reported(component: str, name: str) -> Iterator[None]:
     except Failure:
         raise
     except (Exception, SystemExit) as error:
-        if _is_full_memory(error):
+        if is_full_memory(error):
             raise
         raise _failure(component, name, error) from error
 
@@ -81,14 +82,10 @@ def traced_to(component: str, names: Collection[str]) -> Iterator[None]:
     except Failure:
         raise
     except Exception as error:
-        name = None if _is_full_memory(error) else _at_fault(names, error)
+        name = None if is_full_memory(error) else _at_fault(names, error)
         if name is None:
             raise
         raise _failure(component, name, error) from error
-
-
-def _is_full_memory(error: BaseException) -> bool:
-    return type(error).__name__ == "ResourceExhaustedError"
 
 
 def _failure(component: str, name: str, error: BaseException) -> Failure:

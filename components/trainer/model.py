@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import models
 from components import graph_error, own_code
+from components.full_memory import is_full_memory
 from components.trainer import own_network
 from components.trainer.first_weights import FirstWeights, KerasFile
 from failures import Failure
@@ -63,7 +64,9 @@ def build_model(
             f"with {section.parameters}: {reason} Change the model's parameters or the image's "
             "size."
         ) from error
-    except tf.errors.ResourceExhaustedError as error:
+    except tf.errors.OpError as error:
+        if not is_full_memory(error):
+            raise
         raise Failure(
             f'Trainer: the model "{section.name}" with {section.parameters} does not fit into the '
             f"device's memory ({graph_error.cause(error, 'out of memory')}). Choose a smaller "

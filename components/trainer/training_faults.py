@@ -2,14 +2,13 @@
 
 import contextlib
 import logging
-import re
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from components import graph_error
+from components import full_memory, graph_error
 from components.trainer import workers
 from components.trainer.checkpoints import Checkpoint
 from components.trainer.input import data_service
@@ -19,8 +18,6 @@ from components.trainer.tallies import Totals
 from failures import Failure
 
 _NOT_FINITE = " : Tensor had"  # what check_numerics writes between our words and its own
-# A copy to a GPU says the last, as an InternalError; too many open files are ResourceExhausted too.
-_NO_MEMORY = re.compile("OOM|[Oo]ut of memory|allocate|Dst tensor is not initialized")
 
 
 def readable(batches, source: Input, worker_count: int) -> Iterator:
@@ -36,14 +33,9 @@ def readable(batches, source: Input, worker_count: int) -> Iterator:
     except tf.errors.OpError as error:
         if worker_count > 1 and isinstance(error, workers.LOST):
             raise  # The file is not at fault.
-        if is_of_memory(error):
+        if full_memory.says_so(error):  # Too many open files are ResourceExhausted too.
             raise
         raise source.source.explain(error) from error
-
-
-def is_of_memory(error: tf.errors.OpError) -> bool:
-    """Whether it says that a memory is full, and nothing of a file."""
-    return bool(_NO_MEMORY.search(error.message))
 
 
 @contextlib.contextmanager
@@ -76,8 +68,8 @@ def weights_reported() -> contextlib.AbstractContextManager[None]:
 def _full_memory_reported(what: str, next_step: str) -> Iterator[None]:
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
-        if isinstance(error, tf.errors.InternalError) and not is_of_memory(error):
+    except tf.errors.OpError as error:
+        if not full_memory.is_full_memory(error):
             raise
         raise Failure(
             f"Trainer: {what} not fit into the device's memory "

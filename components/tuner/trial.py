@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from components import graph_error, own_code
 from components.child_environment import end_with_the_parent
 from components.free_memory import free_memory
+from components.full_memory import is_full_memory
 from components.trainer.input.strategy import MEMORY_SHARE
 from components.trainer.train import train
 from components.trainer.training_job import TrainingJob
@@ -25,7 +25,6 @@ from files import writing
 from files.strict_json import text_of
 
 _MEMORY_KEY = "training.input.memory_limit_mb"
-_OF_ITS_VALUES = Failure, tf.errors.ResourceExhaustedError
 
 
 def objective_of(attempt: Attempt) -> float:
@@ -34,7 +33,7 @@ def objective_of(attempt: Attempt) -> float:
     Raises:
       Failure: it cannot be trained with these values.
       SurroundingsFailure: a file or a service failed, and the next attempt goes on from here.
-      tf.errors.ResourceExhaustedError: it does not fit into the device's memory.
+      tf.errors.OpError: it does not fit into the device's memory, or an operation broke down.
     """
     objective, folder = attempt.objective, attempt.log_folder
     writing.remove(folder)  # It may hold what a killed attempt at this trial logged.
@@ -50,7 +49,7 @@ def objective_of(attempt: Attempt) -> float:
         best_epoch, reached = trained.best_epoch, getattr(trained.best, objective)
     except PoorTrial:
         stopped, (best_epoch, reached) = True, poor.best(log.epochs)
-    except _OF_ITS_VALUES as error:
+    except Exception as error:
         if is_of_its_values(error):
             checkpoints.remove()  # Nothing resumes from here.
         raise
@@ -69,12 +68,14 @@ def objective_of(attempt: Attempt) -> float:
 
 def is_of_its_values(error: Exception) -> bool:
     """Whether a trial failed as others need not: its values are at fault, not what all share."""
-    return isinstance(error, _OF_ITS_VALUES) and not isinstance(error, SurroundingsFailure)
+    if isinstance(error, Failure):
+        return not isinstance(error, SurroundingsFailure)
+    return is_full_memory(error)
 
 
 def failure_in_words(error: Exception) -> str:
     """Why a trial failed, for people."""
-    if isinstance(error, tf.errors.ResourceExhaustedError):
+    if is_full_memory(error):
         cause = graph_error.cause(error, "out of memory")
         return f"it does not fit into the device's memory ({cause})."
     return str(error)
@@ -97,11 +98,12 @@ def main(folder: Path) -> int:
         result = {"reached": objective_of(dataclasses.replace(attempt, job=job))}
     except SurroundingsFailure as failure:
         result = {"surroundings": str(failure)}
-    except _OF_ITS_VALUES as error:
-        result = {"failure": failure_in_words(error)}
     except Exception as error:
-        logging.exception("the trial broke down")
-        result = {"defect": in_one_line(error)}
+        if is_of_its_values(error):
+            result = {"failure": failure_in_words(error)}
+        else:
+            logging.exception("the trial broke down")
+            result = {"defect": in_one_line(error)}
     writing.write(folder / RESULT, text_of(result))
     return 0
 

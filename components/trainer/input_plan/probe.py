@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from components.trainer import training_faults
+from components import full_memory
 from components.trainer.input import compressed, disk, memory
 from components.trainer.input.features import aligned_rows
 from components.trainer.input.function import Input, feed
@@ -86,7 +86,7 @@ class Probe:
             if "memory" in refused and not compressed.refusal(self._source):
                 found.append(self._compressed())
         except tf.errors.OpError as error:
-            if training_faults.is_of_memory(error):
+            if full_memory.says_so(error):
                 raise  # The files are not at fault.
             raise self._source.explain(error) from error
         costs = tuple(

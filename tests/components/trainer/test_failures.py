@@ -208,7 +208,14 @@ def test_an_optimizer_that_does_not_fit_into_memory_is_reported(refused, monkeyp
     [
         (tf.errors.ResourceExhaustedError, "OOM when allocating tensor", "a step on 16 images"),
         (tf.errors.InternalError, "Dst tensor is not initialized.", "a step on 16 images"),
+        (
+            tf.errors.NotFoundError,
+            "No algorithm worked!  Error messages:\n  Profiling failure on CUDNN engine eng0: "
+            "UNKNOWN: CUDNN_STATUS_ALLOC_FAILED\nin cuda_dnn.cc(5333): 'status'",
+            "memory (Profiling failure on CUDNN engine eng0: UNKNOWN: CUDNN_STATUS_ALLOC_FAILED).",
+        ),
         (tf.errors.ResourceExhaustedError, "{file}; Too many open files", "{file}"),
+        (tf.errors.NotFoundError, "/BEDROOM/allocated; No such file or directory", "Transform"),
     ],
 )
 def test_a_batch_that_does_not_fit_on_the_device_is_no_unreadable_file(

@@ -10,6 +10,7 @@ from components.trainer.freezing import Freezing
 from components.trainer.losses import Loss
 from components.trainer.model import build_model
 from components.trainer.optimizer import build_optimizer
+from components.trainer.training_faults import step_reported
 from components.trainer.training_step import Steps
 from failures import Failure
 from settings.model import Model
@@ -184,6 +185,35 @@ def test_what_other_code_raises_is_not_traced_to_ones_own(kit):
     names = [f"{kit(LAYERS)}:Late"]
     with pytest.raises(ZeroDivisionError), traced_to("Trainer", names):
         raise ZeroDivisionError
+
+
+FULL = """
+    import tensorflow as tf
+
+    def full(pixels, classes):
+        raise tf.errors.NotFoundError(None, None, "No algorithm worked!")
+
+    def full_step(logits, targets):
+        raise tf.errors.NotFoundError(None, None, "No algorithm worked!")
+"""
+
+
+def test_a_memory_that_is_full_when_cudnn_tries_its_algorithms_is_not_the_networks_fault(kit):
+    with pytest.raises(Failure, match=r"^Trainer: the model .* does not fit into the device's mem"):
+        built(f"{kit(FULL)}:full")
+
+
+def test_a_memory_that_is_full_in_a_step_is_not_traced_to_ones_own_code(kit):
+    name = f"{kit(FULL)}:full_step"
+    loss = Loss(Training.of(loss=name))
+    with (
+        pytest.raises(
+            Failure, match=r"^Trainer: a step on 2 images does not fit .* worked!\)\. Low"
+        ),
+        traced_to("Trainer", [name]),
+        step_reported(2),
+    ):
+        loss.judge(tf.zeros([2, 3]), tf.zeros([2], tf.int64))
 
 
 GRADIENTS = """

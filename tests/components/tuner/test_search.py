@@ -94,18 +94,25 @@ def test_hyperband_gives_the_better_trials_more_epochs(tmp_path):
     assert tried[-1][1] == min(rate for _, rate in tried)
 
 
-def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog):
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (tf.errors.ResourceExhaustedError, "OOM when allocating tensor"),
+        (tf.errors.NotFoundError, "No algorithm worked!"),
+    ],
+)
+def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog, kind, words):
     caplog.set_level(logging.INFO, "steadyfeed.progress")
 
     def allocate(values):
         if values[BATCH] == 1000:  # tests/components/trainer/test_failures.py has a real one.
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+            raise kind(None, None, words)
         return 1.0
 
     tried = proposed_in({BATCH: {"choices": [2, 1000]}}, 2, allocate)
     assert len(tried) == 2
     [reported] = [line for line in caplog.messages if "batch_size 1000" in line]
-    assert "failed: it does not fit into the device's memory (OOM when" in reported
+    assert f"failed: it does not fit into the device's memory ({words})" in reported
 
 
 def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):
