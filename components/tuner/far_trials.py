@@ -48,6 +48,9 @@ class FarTrials(Trials):
         finally:
             _withdraw(trial)
 
+    def _share_gpus(self) -> bool:
+        return False  # of this process, which trains nothing
+
     def _check(self) -> None:
         if self._closed:
             raise Failure("Tuner: the search was ended.")

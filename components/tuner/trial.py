@@ -100,7 +100,8 @@ def main(folder: Path) -> int:
         result = {"surroundings": str(failure)}
     except Exception as error:
         if is_of_its_values(error):
-            result = {"failure": failure_in_words(error)}
+            of_memory = is_full_memory(error) or is_full_memory(error.__cause__)
+            result = {"failure": failure_in_words(error), "of_memory": of_memory}
         else:
             logging.exception("the trial broke down")
             result = {"defect": in_one_line(error)}

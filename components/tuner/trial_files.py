@@ -8,7 +8,10 @@ TRIAL, RESULT = "trial.pickle", "result.json"
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """{"reached": …}, {"failure": …}, {"surroundings": …} or {"defect": …}; None: none yet."""
+    """{"reached": …}, {"failure": …}, {"surroundings": …} or {"defect": …}; None: none yet.
+
+    Beside a failure, "of_memory" may say that the trial did not fit into memory.
+    """
     file = folder / RESULT
     return json.loads(file.read_text()) if file.exists() else None
 

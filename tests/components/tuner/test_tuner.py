@@ -67,6 +67,38 @@ def test_two_trials_at_a_time_reach_what_they_reach_one_after_another(
     assert not list(tmp_path.iterdir())
 
 
+FITS_ALONE = """
+    import os
+    import time
+    from pathlib import Path
+
+    import tensorflow as tf
+    from keras import layers
+
+    def network(pixels, classes):
+        folder = Path(os.environ["TRIALS_OF_THIS_TEST"])
+        (folder / str(os.getpid())).touch()
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.01)
+        others = [name for name in os.listdir(folder) if name != str(os.getpid())]
+        if any(os.path.exists(f"/proc/{other}") for other in others):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return layers.Dense(classes)(layers.Flatten()(pixels))
+"""
+
+
+def test_a_trial_that_does_not_fit_beside_another_on_their_gpu_is_tried_again_alone(
+    search_in, kit, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trials, "subprocess", forking(anew=lambda number: False))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("TRIALS_OF_THIS_TEST", str(tmp_path / "trials"))
+    (tmp_path / "trials").mkdir()
+    network = {"name": f"{kit(FITS_ALONE)}:network"}
+    found = search_in(parallel_trials=2, training={"model": network})
+    assert len(results(found)) == 2
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"values": []}', '{"values": {"a": "b"}}'])
 def test_unreadable_hyperparameters_are_refused_in_one_line(train_with, tmp_path, content):
     none = standard_artifacts.HyperParameters()
