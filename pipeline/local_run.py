@@ -1,7 +1,6 @@
 """One run on this machine, from the lock on its root to the table at its end."""
 
 import datetime
-import functools
 import logging
 import os
 import signal
@@ -119,14 +118,12 @@ def _operators(configuration, began):
     """What runs a component otherwise than in this process."""
     if configuration.training.workers == 1:
         return {}
-    from pipeline.workers_operator import WorkersOperator
+    from pipeline.workers_operator import operators_of
 
-    operator = functools.partial(
-        WorkersOperator,
-        workers=configuration.training,
-        log_of=lambda number: _log_of(configuration.root, began, f"-worker-{number}"),
+    return operators_of(
+        configuration.training,
+        lambda number: _log_of(configuration.root, began, f"-worker-{number}"),
     )
-    return {"Trainer": operator}
 
 
 def _report(configuration, run_id, failure, display, write_report):

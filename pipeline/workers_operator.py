@@ -1,14 +1,23 @@
-"""Stands in for TFX's own operator where a component runs as several processes."""
+"""Stand in for TFX's own operator where a component, or the one after it, is several processes."""
 
+import functools
+import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tfx.orchestration.portable import base_executor_operator
+from tfx.orchestration.portable import base_executor_operator, python_executor_operator
 from tfx.proto.orchestration import executable_spec_pb2
 
+from components.tuner.trials import LEAVE_GPUS
 from pipeline.worker_execution import hand_over, read_output
 from pipeline.worker_processes import run_together
+
+
+def operators_of(workers, log_of):
+    """{a component's id: what makes its operator}, where workers train; see `WorkersOperator`."""
+    trainer = functools.partial(WorkersOperator, workers=workers, log_of=log_of)
+    return {"Trainer": trainer, "Tuner": BeforeWorkersOperator}
 
 
 class WorkersOperator(base_executor_operator.BaseExecutorOperator):
@@ -35,3 +44,14 @@ class WorkersOperator(base_executor_operator.BaseExecutorOperator):
             command = [sys.executable, "-m", "pipeline.worker", name]
             run_together(command, self._workers, folder, self._log_of)
             return read_output(folder)
+
+
+class BeforeWorkersOperator(python_executor_operator.PythonExecutorOperator):
+    """Runs a search in this process and its trials so that the GPUs' memory is free afterwards."""
+
+    def run_executor(self, execution_info):
+        os.environ[LEAVE_GPUS] = "1"
+        try:
+            return super().run_executor(execution_info)
+        finally:
+            del os.environ[LEAVE_GPUS]

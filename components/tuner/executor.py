@@ -24,7 +24,8 @@ from components.tuner.search_space import weights_tried, with_fractions
 from components.tuner.starts import STARTS, TOO_OFTEN, counted, lost, lost_too_often
 from components.tuner.trial import objective_of
 from components.tuner.trial_files import process_lost
-from components.tuner.trials import Trials
+from components.tuner.trials import LEAVE_GPUS, Trials
+from components.visible_gpus import visible_gpus
 from failures import Failure
 from files import writing
 from files.places import files_below
@@ -59,7 +60,7 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     logs = os.path.join(folder, TRIALS)
 
     trials = _trials(tuner.parallel_trials)
-    train_one = trials.run if tuner.parallel_trials > 1 else objective_of
+    train_one = trials.run if _in_processes(tuner) else objective_of
     # What kills the search kills no trial of a runner, which counts by itself.
     begun = functools.partial(_begun, threading.Lock())
     if isinstance(trials, FarTrials):
@@ -96,6 +97,12 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found, histories)}"
     results.set_string_custom_property("summary", summary)
     writing.remove(folder)
+
+
+def _in_processes(tuner: Tuner) -> bool:
+    """Whether each trial trains in a process of its own, and not in this one."""
+    leaves_gpus = os.environ.get(LEAVE_GPUS) and visible_gpus(os.environ)
+    return tuner.parallel_trials > 1 or bool(leaves_gpus)
 
 
 def _trials(at_once: int) -> Trials:

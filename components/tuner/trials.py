@@ -19,6 +19,9 @@ from components.tuner.trial_files import TRIAL, process_lost, read_result
 from components.visible_gpus import visible_gpus
 from failures import Failure, SurroundingsFailure
 
+# The variable that says that other processes will train after the search; whoever starts them sets
+# it. A process keeps a GPU's memory to its end.
+LEAVE_GPUS = "STEADYFEED_LEAVE_GPUS"
 _log = logging.getLogger(__name__)
 
 

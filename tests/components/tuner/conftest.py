@@ -40,6 +40,7 @@ def search_in(digits, tmp_path_factory):
         checkpoint_dir=None,
         seed=3,
         training=None,
+        do=None,
         **keys,
     ):
         folder = folder or tmp_path_factory.mktemp("search")
@@ -51,7 +52,8 @@ def search_in(digits, tmp_path_factory):
         }
         properties = exec_properties(checkpoint_dir, seed=seed, **(training or {}))
         properties["tuner"] = tuner(search_space, **keys).model_dump_json()
-        Tuner_Executor().Do(inputs or digits.inputs, found, properties)
+        do = do or Tuner_Executor().Do
+        do(inputs or digits.inputs, found, properties)
         return found
 
     return run

@@ -2,16 +2,22 @@
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tfx.orchestration.portable.data_types import ExecutionInfo
+from tfx.proto.orchestration.executable_spec_pb2 import PythonClassExecutableSpec
 from tfx.types import standard_artifacts
 
 from components.tuner import trials
 from components.tuner.reading import read_trials
 from failures import Failure, SurroundingsFailure
+from pipeline.workers_operator import operators_of
+from settings.workers import Workers
+from tests.components.trainer.conftest import LINEAR
 from tests.components.tuner.conftest import best, results
 from tests.processes import forking
 
@@ -65,6 +71,27 @@ def test_two_trials_at_a_time_reach_what_they_reach_one_after_another(
     assert [trial.name for trial in read] == ["0", "1"]
     assert [process.returncode for process in processes.started] == [0, 0]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lone_trial_leaves_the_gpus_to_the_workers_that_train_after_it(
+    search_in, tmp_path, monkeypatch
+):
+    processes = forking(anew=lambda number: False)
+    monkeypatch.setattr(trials, "subprocess", processes)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    operators = operators_of(Workers(workers=2), log_of=lambda number: tmp_path / f"{number}.log")
+    executor = "components.tuner.component.Tuner_Executor"
+    operator = operators["Tuner"](PythonClassExecutableSpec(class_path=executor))
+
+    def do(inputs, outputs, properties):
+        places = {"execution_output_uri": str(tmp_path / "output.pb"), "tmp_dir": str(tmp_path)}
+        operator.run_executor(ExecutionInfo(
+            input_dict=inputs, output_dict=outputs, exec_properties=properties, **places
+        ))  # fmt: skip
+
+    search_in(trials=1, do=do, training={"model": LINEAR})
+    assert [process.returncode for process in processes.started] == [0]
+    assert trials.LEAVE_GPUS not in os.environ
 
 
 FITS_ALONE = """
