@@ -39,7 +39,7 @@ test: setup lint  ## the tests; while one measures time, no other runs
 servers: setup  ## the tests that start a server of S3, Cloud Storage, Kafka or Flink
 	@$(PY) -m pytest -m server -n 3 $(TOGETHER)
 
-quick: setup lint  ## the tests of a second or less each
+quick: setup lint  ## the tests of half a second or less each
 	@$(PLAIN) $(PY) -m pytest -m "not slow and not measured and not server" -n 2 $(TOGETHER)
 
 coverage: setup  ## the share of lines that all tests reach

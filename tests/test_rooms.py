@@ -84,6 +84,7 @@ def test_each_room_imports_only_from_floors_below():
     assert upwards == set()
 
 
+@pytest.mark.slow
 def test_only_kfp_imports_the_sdk():
     others = {
         (str(file.relative_to(PROJECT)), name)
@@ -93,6 +94,7 @@ def test_only_kfp_imports_the_sdk():
     assert others == set()
 
 
+@pytest.mark.slow
 def test_only_the_local_runner_runs_a_pipeline_on_this_machine():
     knowing = {
         file.relative_to(PROJECT).as_posix()

@@ -75,6 +75,7 @@ def test_predict_gives_each_class_share_and_writes_the_masks(
     assert len(list(output.iterdir())) == len(pictures)
 
 
+@pytest.mark.slow
 def test_the_text_names_the_classes_with_their_shares(predict, model, folder, pictures):
     code, [line], _ = predict([folder / "00.png"], model)
     assert code == 0

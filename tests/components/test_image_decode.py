@@ -124,6 +124,7 @@ def test_damaged_bytes_are_refused_or_decoded_and_end_in_nothing_else(kind, cut,
     assert image.dtype == tf.uint8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_server_of_an_older_tensorflow_knows_every_op_and_may_inline_it(channels):
     graph = tf.function(decode_image).get_concrete_function(

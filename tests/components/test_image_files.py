@@ -12,6 +12,7 @@ from tests.components.pictures import encode, picture
 SIZE = (20, 28)
 
 
+@pytest.mark.slow
 def test_every_way_to_write_a_picture_is_whole():
     for variant, content, _ in variants(SIZE):
         kind = kind_of(content[:HEAD])

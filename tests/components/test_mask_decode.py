@@ -56,6 +56,7 @@ def in_16_bits(ids):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     height=st.integers(1, 9),

@@ -32,6 +32,7 @@ def test_the_labels_are_those_of_the_two_digits(split):
         assert len(labels) in (1, 2)
 
 
+@pytest.mark.slow
 def test_the_splits_share_no_digit():
     train, test = (
         {half for png, _ in pairs(split, 300) for half in halves(png)} for split in COUNTS

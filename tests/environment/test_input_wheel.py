@@ -55,6 +55,7 @@ def wheel(tmp_path_factory):
     return build_input_wheel.build(tmp_path_factory.mktemp("dist"))
 
 
+@pytest.mark.slow
 def test_it_holds_one_package_that_imports_nothing_of_this_project_by_its_name(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parents[2]
 # `environment` runs before anything is installed, and stands by itself.
 ELSEWHERE = {"files", "tests", "benchmarks", "environment"}
@@ -23,6 +25,7 @@ def renames_syncs_or_locks(node):
     return node.attr in ("rename", "renames", "fsync") or (of_os and node.attr == "replace")
 
 
+@pytest.mark.slow
 def test_no_other_room_renames_syncs_or_locks():
     found = [
         f"{file.relative_to(PROJECT)}:{node.lineno}"

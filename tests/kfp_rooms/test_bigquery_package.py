@@ -34,6 +34,7 @@ def test_a_package_names_the_table_and_nobodys_credentials(tmp_path, monkeypatch
     assert "key.json" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_the_past_of_a_table_never_changes_so_the_cluster_may_cache_it(tmp_path):
     spec, _ = read_package(package_of(tmp_path, table=TABLE, snapshot="2026-11-26T09:30:00Z"))
     assert spec["root"]["dag"]["tasks"]["BigqueryExampleGen"]["cachingOptions"]

@@ -173,6 +173,7 @@ def test_the_time_in_a_queue_is_not_counted(stand_ins, server, tmp_path, monkeyp
     assert server.starts
 
 
+@pytest.mark.slow
 def test_the_step_says_that_it_is_there_before_each_look_at_a_job(stand_ins, server, tmp_path):
     # Each look takes minutes while the API is away.
     server.suspends, heard, here = True, [], tmp_path / shared_folder.STEP_IS_HERE

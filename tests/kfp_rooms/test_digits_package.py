@@ -49,6 +49,7 @@ def package(tmp_path_factory):
         return compile_digits(tmp_path_factory.mktemp("digits") / "digits.yaml")
 
 
+@pytest.mark.slow
 def test_the_default_pipeline_compiles_to_a_package_that_the_backend_takes(package):
     spec, kubernetes = read_package(package)
 

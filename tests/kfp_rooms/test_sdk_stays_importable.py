@@ -43,12 +43,14 @@ def test_in_tests_kfp_is_the_sdk_and_has_our_modules():
     assert "site-packages" in kfp.dsl.__file__
 
 
+@pytest.mark.slow
 def test_from_the_root_kfp_is_the_sdk():
     printed = python("-c", "import kfp, kfp.dsl; print(kfp.__version__, kfp.Client)")
 
     assert printed.startswith("2.")
 
 
+@pytest.mark.slow
 def test_a_module_of_ours_runs_with_python_m():
     assert python("-m", "kfp.image_tag").strip().isalnum()
 
@@ -86,6 +88,7 @@ def test_in_the_image_the_entrypoint_runs_from_any_folder(image, tmp_path):
     assert "--executor_class_path" in printed
 
 
+@pytest.mark.slow
 def test_in_the_image_the_sdks_client_is_there_as_well(image, tmp_path):
     code = "import kfp, kfp.entrypoint; print(kfp.Client, kfp.entrypoint.__file__)"
     printed = python("-c", code, cwd=tmp_path, PYTHONPATH=str(image))

@@ -85,6 +85,7 @@ def test_what_an_earlier_attempt_left_is_deleted_first(cluster, server, objects)
     assert server.objects == {}
 
 
+@pytest.mark.slow
 def test_an_evicted_pod_is_replaced_however_often(cluster, server, objects, tmp_path):
     enough = tmp_path / "enough"
 
@@ -126,6 +127,7 @@ def test_an_api_that_is_away_for_a_while_is_waited_for(cluster, server, objects)
     assert server.objects == {}
 
 
+@pytest.mark.slow
 def test_a_race_for_a_quota_is_run_again(cluster, server, objects):
     message = (
         'Operation cannot be fulfilled on resourcequotas "gpus": the object has been modified; '
@@ -252,6 +254,7 @@ def accounts(server):
     return [job["spec"]["template"]["spec"].get("serviceAccountName") for job in jobs]
 
 
+@pytest.mark.slow
 def test_pods_run_as_the_account_of_the_step(in_a_pod, server, objects):
     step = in_a_pod(token(sub="system:serviceaccount:kubeflow:pipeline-runner"))
     step.run(objects(WELL))

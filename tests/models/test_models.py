@@ -57,7 +57,8 @@ def begun(weights):
     return build({"name": "mobilenet", "alpha": 0.1}, weights=weights[0])
 
 
-@pytest.mark.parametrize("name", ["small_cnn", pytest.param("unet", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["small_cnn", "unet"])
 @settings(max_examples=5, deadline=None)
 @given(
     height=st.integers(8, 40),

@@ -190,6 +190,7 @@ def test_a_second_one_is_refused_and_says_who_serves(configuration):
     assert second.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_one_that_does_not_stop_is_reported(configuration, store, tmp_path):
     code = (
         "import sys, time; from pipeline.root_lock import hold\n"

@@ -89,6 +89,7 @@ def test_an_attempt_that_was_killed_with_all_its_processes_has_no_outcome(tmp_pa
     assert runs.collect(attempt()) is None
 
 
+@pytest.mark.slow
 def test_a_run_whose_attempts_cannot_start_is_given_up(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)  # A folder without the package.
     store, said = ScheduleStore(tmp_path / "state.sqlite"), []

@@ -30,6 +30,7 @@ def test_a_split_that_is_not_there_is_named(workshop, pets):
     assert "'exam'" in message_of(lambda: workshop.evaluate(examples, model, split="exam"))
 
 
+@pytest.mark.slow
 def test_an_empty_split_is_a_failure(workshop):
     examples, model = workshop.examples([]), workshop.model("m", PETS)
     assert "split test holds no examples" in message_of(lambda: workshop.evaluate(examples, model))

@@ -85,6 +85,7 @@ def test_every_metric_is_what_scikit_learn_computes(lands):
     )
 
 
+@pytest.mark.slow
 def test_a_class_that_is_answered_and_never_true_counts_for_iou_alone(lands):
     shades = np.zeros((SIZE, SIZE), int)
     shades[0] = LEVELS  # an eighth of the sky is taken for sea; there is no land at all

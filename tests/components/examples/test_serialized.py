@@ -1,5 +1,6 @@
 """An Example that is written without protobuf is the one that protobuf writes."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ value = st.one_of(st.binary(max_size=40), sizes.map(bytes), st.floats(width=32, 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=140)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.dictionaries(names, value, min_size=1, max_size=4))
 def test_an_example_is_that_of_protobuf(values):

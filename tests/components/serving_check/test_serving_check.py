@@ -27,6 +27,7 @@ def test_a_good_model_serves_and_is_pushed_with_its_latency_and_memory_recorded(
     assert 20 < report["challenger"]["memory_mb"] < 2000
 
 
+@pytest.mark.slow
 def test_a_model_serves_where_python_itself_needs_the_path_of_its_libraries(
     room, tmp_path, monkeypatch
 ):
@@ -83,10 +84,8 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(fault, marks=() if fault == "NaN" else pytest.mark.slow) for fault in FAULTS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_broken_model_is_stopped_with_the_cause_and_never_pushed(room, fault):
     broken, cause = FAULTS[fault]
     summary, push, pushed = room.check(room.model(**broken))

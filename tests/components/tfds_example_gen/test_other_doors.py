@@ -42,6 +42,7 @@ def test_the_input_function_gives_the_same_batches(folders, split, strategy, tmp
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_batch_predict_reads_the_same_records_and_no_others(folders, split):
     found = {
@@ -63,6 +64,7 @@ def test_a_split_that_is_not_there_is_one_line(folders):
         runs_of_dataset("digits", "tests", str(folders["array_record"]))
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_one_line(folders, tmp_path):
     builder = tfds.builder("digits", data_dir=tmp_path)
     builder.download_and_prepare(

@@ -37,6 +37,7 @@ def test_a_training_learns(trained):
     assert last["validation_accuracy"] > 0.85
 
 
+@pytest.mark.slow
 def test_the_model_and_its_run_say_what_they_are(trained):
     best = trained.history["epochs"][trained.history["best_epoch"] - 1]
     accuracy = best["validation_accuracy"]

@@ -193,6 +193,7 @@ def test_a_step_that_does_not_fit_into_memory_says_what_to_lower():
     assert "\n" not in line
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_does_not_fit_into_memory_is_reported(refused, monkeypatch):
     def build(optimizer, variables):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")

@@ -54,6 +54,7 @@ def test_all_records_are_of_one_size(transformed):
     assert len(sizes) == 1  # with labels from -1 to 2
 
 
+@pytest.mark.slow
 def test_images_are_raw_bytes_of_the_configured_size(transformed):
     assert {len(image) for image, _ in transformed.split("train")} == {8 * 9}
 

@@ -94,6 +94,7 @@ def test_every_image_becomes_exactly_the_configured_number_of_bytes(
     assert len(raw) == target[0] * target[1] * channels
 
 
+@pytest.mark.slow
 def test_a_batch_of_images_of_many_sizes_keeps_its_order(make):
     pictures = [make.encode(make.picture(3 + i, 4 + i, seed=i)) for i in range(50)]
     options = preprocessing(7, 5)

@@ -23,6 +23,7 @@ def fitted(make, mask: np.ndarray, image_size=None, classes=CLASSES, **options) 
     return np.frombuffer(raw, np.uint8).reshape(options.height, options.width)
 
 
+@pytest.mark.slow
 def test_pixel_values_become_class_ids_in_the_order_of_the_classes(make):
     mask = np.array([[7, 3], [255, 4]], np.uint8)
     ids = fitted(make, mask, height=2, width=2)

@@ -94,6 +94,7 @@ def test_images_and_masks_have_one_size_and_their_classes_are_named(transformed,
     assert "images and masks" in transformed.property("summary")
 
 
+@pytest.mark.slow
 def test_pixels_are_counted_by_class_over_train(transformed):
     counted = read_mask_pixels(Path(transformed.graph.uri))
     ids = np.concatenate([np.frombuffer(m, np.uint8) for _, m in pairs(transformed, "train")])

@@ -139,6 +139,7 @@ def test_the_runners_that_there_are_do_all_trials(runner, trials):
         assert [one.result(30) for one in reached] == [0.5, 0.5, 0.5]
 
 
+@pytest.mark.slow
 def test_several_runners_do_no_trial_twice(runner, trials):
     started = runner(*[f"import time; time.sleep(0.2); {REACH}"] * 5, runners=4)
     with ThreadPoolExecutor() as threads, contextlib.closing(trials):

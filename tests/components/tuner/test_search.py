@@ -51,6 +51,7 @@ def test_as_many_trials_as_choices_try_each_of_them_once(proposed_in, algorithm)
     assert sorted(values[FILTERS] for values in tried) == choices
 
 
+@pytest.mark.slow
 def test_a_search_with_more_trials_than_values_ends_when_all_were_tried(proposed_in):
     space = {BATCH: {"min": 1, "max": 4, "log": True}}
     tried = proposed_in(space, 20, lambda values: values[BATCH] / 4)

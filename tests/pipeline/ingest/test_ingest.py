@@ -232,6 +232,7 @@ def test_a_message_whose_checksum_does_not_match_stops_the_ingest(ingest, cluste
     assert manifests(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--follow",)])
 def test_what_comes_before_an_unreadable_message_becomes_a_span(
     ingest, cluster, topic, tmp_path, words

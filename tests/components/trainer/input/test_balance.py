@@ -82,6 +82,7 @@ def test_a_resumed_input_goes_on_with_the_same_examples(skewed, tmp_path, step):
         assert batches_of(on, 10 - step) == whole[step:]
 
 
+@pytest.mark.slow
 def test_two_workers_share_every_balanced_batch(skewed):
     whole = batches_of(fed(skewed, strategy="memory"), 5)
     shares = [

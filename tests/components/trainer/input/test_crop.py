@@ -189,6 +189,7 @@ def test_evaluation_sees_whole_pictures(shard):
         np.testing.assert_array_equal(again, images)
 
 
+@pytest.mark.slow
 def test_a_damaged_photograph_is_named_with_its_record(photograph, tmp_path):
     path = str(tmp_path / "shard")
     with tf.io.TFRecordWriter(path) as writer:

@@ -48,5 +48,6 @@ def test_batches_and_their_order_stay_the_same(dataset, numbers):
     assert given == numbers(taken)
 
 
+@pytest.mark.slow
 def test_an_empty_dataset_yields_nothing(dataset):
     assert list(giving_way(dataset.take(0))) == []

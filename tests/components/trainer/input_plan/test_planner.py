@@ -240,6 +240,7 @@ def test_without_a_kept_plan_the_strategy_of_the_checkpoint_goes_on(planner_of, 
     assert not planner.measured
 
 
+@pytest.mark.slow
 def test_a_device_that_is_full_while_measuring_is_reported_as_such(planner_of, quick):
     def deliver(dataset):
         raise tf.errors.InternalError(None, None, "Dst tensor is not initialized.")
