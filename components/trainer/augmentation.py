@@ -1,18 +1,17 @@
 """Applies the augmentations to training images, on the accelerator and inside the compiled step.
 
 Every change of a picture is drawn from (seed, step) and nothing else, so a training that was killed
-and resumed sees the same pictures as an undisturbed one. (XLA draws other numbers from them than
-TensorFlow without it, the same ones every time.)
+and resumed sees the same pictures as an undisturbed one.
 """
 
 import functools
-import hashlib
 from collections.abc import Callable
 
 import tensorflow as tf
 
 import augmentations
 from augmentations import Colours, Draw, Grid
+from components.trainer import draws
 from components.trainer.own_augmentations import own_changes
 from failures import Failure
 from settings.augmentation import Augmentation
@@ -80,11 +79,7 @@ class Augmenter:
 
         @functools.cache
         def draw(name: str) -> tf.Tensor:
-            # A stream of its own for each name: another augmentation changes none of its numbers.
-            stream = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
-            seeds = tf.stack([tf.constant(self._seed ^ stream, tf.int64), tf.cast(step, tf.int64)])
-            # Philox by name: TensorFlow's default algorithm depends on the device.
-            return tf.random.stateless_uniform([batch], seeds, alg="philox")
+            return draws.of_pictures(draws.stream(self._seed, name), step, 0, batch, 1)[:, 0]
 
         return draw
 

@@ -1,20 +1,18 @@
 """Mixup and cutmix: every training picture takes in a part of another one, and of its label.
 
 Pictures next to each other in the shuffled batch are mixed with each other. What is drawn follows
-from (seed, step) alone and outside XLA, so a resumed training, XLA and several devices mix alike.
+from (seed, step) alone, so a resumed training, XLA and several devices mix alike.
 """
-
-import hashlib
 
 import numpy as np
 import tensorflow as tf
 from scipy import stats
 
+from components.trainer import draws
 from components.trainer.losses import Answers, class_ids
 from settings.training import Training
 
 _QUANTILES = 4096
-_STREAM = int.from_bytes(hashlib.sha256(b"mixing").digest()[:7])
 _DRAWS = 4  # of each picture
 
 
@@ -28,19 +26,17 @@ class Mixer:
 
     def __init__(self, training: Training, seed: int):
         self._mixup, self._cutmix = training.mixup, training.cutmix
-        self._seed = seed
+        self._stream = draws.stream(seed, "mixing")
 
-    def draws(self, size: tf.Tensor, step: tf.Tensor, device: tf.Tensor, devices: int) -> tf.Tensor:
+    def draws(self, size: tf.Tensor, step: tf.Tensor, device: tf.Tensor) -> tf.Tensor:
         """(size, 4) float32 in 0..1, for a device's part of the batch.
 
         Args:
           size: () integer, of the part.
           step: () int64, the same on all devices.
-          device: () integer, this one's number of `devices`.
+          device: () integer, this one's number.
         """
-        seeds = tf.stack([tf.constant(self._seed ^ _STREAM, tf.int64), tf.cast(step, tf.int64)])
-        whole = tf.random.stateless_uniform([devices * size, _DRAWS], seeds, alg="philox")
-        return whole[device * size : (device + 1) * size]
+        return draws.of_pictures(self._stream, step, device * size, size, _DRAWS)
 
     def __call__(self, images, targets, weights, draws) -> tuple[tf.Tensor, Answers]:
         """The mixed pictures, and what they are judged by: a picture of two labels by both.

@@ -144,7 +144,9 @@ class Steps:
         # would start thousands of small operations for the optimizer, one by one.
         backwards = self._by_xla(self._backwards) if not alone else self._backwards
 
-        def update(images, targets, weights, draws, step):
+        def one_device(images, targets, weights=None):
+            draws = self._draws(images) if self._mixer else None
+            step = self._device_step()
             logits, judged, gradients = backwards(images, targets, weights, draws, step)
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 gradients = _overflowed_together(gradients)
@@ -153,13 +155,10 @@ class Steps:
             self.optimizer.apply(gradients, self.model.trainable_variables)
             self.training.add(logits, judged)
 
-        train = self._by_xla(update) if alone else update
-
-        def one_device(images, targets, weights=None):
-            draws = self._draws(images) if self._mixer else None
-            train(images, targets, weights, draws, self._device_step())
-
-        return self._compiled(one_device, spec, batches, self._average_weights, frozen)
+        if not alone:
+            return self._compiled(one_device, spec, batches, self._average_weights, frozen)
+        after = self._by_xla(self._average_weights)
+        return self._compiled(self._by_xla(one_device), spec, batches, after, frozen)
 
     def _by_xla(self, function):
         """The function, compiled by XLA where that is wanted."""
@@ -236,9 +235,7 @@ class Steps:
     def _draws(self, images: tf.Tensor) -> tf.Tensor:
         """What the mixer draws for a device's part of the batch."""
         device = tf.distribute.get_replica_context().replica_id_in_sync_group
-        devices = self._strategy.num_replicas_in_sync
-        steps = self.optimizer.iterations.value
-        return self._mixer.draws(tf.shape(images)[0], steps, device, devices)
+        return self._mixer.draws(tf.shape(images)[0], self.optimizer.iterations.value, device)
 
     def _device_step(self) -> tf.Tensor:
         """() int64, different for every step and every device."""

@@ -30,7 +30,7 @@ SEED = 5
 
 
 def draws_of(mixer: Mixer, size: int = BATCH, step: int = 0) -> np.ndarray:
-    return mixer.draws(tf.constant(size), tf.constant(step, tf.int64), tf.constant(0), 1).numpy()
+    return mixer.draws(tf.constant(size), tf.constant(step, tf.int64), tf.constant(0)).numpy()
 
 
 def mixed(images, labels, draws, mixup=0.0, cutmix=0.0):
@@ -110,11 +110,26 @@ def test_the_last_of_an_odd_batch_stays_as_it_is():
 def test_the_devices_draw_together_what_one_draws():
     mixer = Mixer(Training(mixup=0.2), SEED)
     parts = [
-        mixer.draws(tf.constant(3), tf.constant(4, tf.int64), tf.constant(device), 2).numpy()
+        mixer.draws(tf.constant(3), tf.constant(4, tf.int64), tf.constant(device)).numpy()
         for device in (0, 1)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), draws_of(mixer, 6, step=4))
     assert not np.array_equal(draws_of(mixer, 6, step=4), draws_of(mixer, 6, step=5))
+
+
+def test_draws_are_even_and_alike_with_xla_and_without():
+    mixer = Mixer(Training(mixup=0.2), SEED)
+    compiled = tf.function(mixer.draws, jit_compile=True)
+    steps = [tf.constant(step, tf.int64) for step in range(40)]
+    size, device = tf.constant(256), tf.constant(0)
+    found = np.stack([mixer.draws(size, step, device) for step in steps])  # (steps, pictures, 4)
+    np.testing.assert_array_equal(found[3], compiled(size, steps[3], device))
+    assert found.min() >= 0
+    assert found.max() < 1
+    for column in (*found.reshape(-1, 4).T, *np.moveaxis(found, 0, -1).reshape(-1, 40)[:8]):
+        counts = np.histogram(column, 8, (0, 1))[0]
+        assert stats.chisquare(counts).pvalue > 1e-4
+    assert np.abs(np.corrcoef(found.reshape(-1, 4).T) - np.eye(4)).max() < 0.03
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.4, 1.0, 2.0])
