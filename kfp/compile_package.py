@@ -247,7 +247,7 @@ def _finish_container(container, component, step, kubeflow, environment):
     container["args"] += ["--component_id", component]
     if step.image or step.gpu:
         container["image"] = _image(step, kubeflow)
-    environment = _ENVIRONMENT | environment | gpus_of(step) | step.environment
+    environment = _ENVIRONMENT | environment | gpus_of(step.gpu) | step.environment
     container["env"] = [{"name": k, "value": v} for k, v in sorted(environment.items())]
     resources = {
         "resourceCpuLimit": step.cpu,

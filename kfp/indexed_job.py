@@ -225,7 +225,7 @@ def _pod(kubeflow: Kubeflow, step: Step, program: Program) -> dict:
 
 
 def _variables(step: Step, environment: Mapping[str, str]) -> list[dict]:
-    plain = sorted((dict(environment) | gpus_of(step) | step.environment).items())
+    plain = sorted((dict(environment) | gpus_of(step.gpu) | step.environment).items())
     secret = [
         {
             "name": one.variable,

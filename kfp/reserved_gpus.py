@@ -10,7 +10,6 @@ import sys
 
 from failures import Failure
 from kfp.launcher_paths import ROOT_VARIABLE
-from settings.kubernetes import Step
 
 GPUS = "STEADYFEED_GPUS"  # how many a pod reserves
 _LOOKING = """
@@ -19,9 +18,9 @@ print(int(tf.test.is_built_with_gpu_support()), len(tf.config.list_physical_devi
 """
 
 
-def variable(step: Step) -> dict[str, str]:
+def variable(gpus: int) -> dict[str, str]:
     """The environment variable that tells a pod how many GPUs it reserves; none without GPUs."""
-    return {GPUS: str(step.gpu)} if step.gpu else {}
+    return {GPUS: str(gpus)} if gpus else {}
 
 
 def check_reserved_gpus(component: str) -> None:
