@@ -11,15 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from components.child_process import ChildProcess, Lost, started
+from components.free_memory import free_memory
 from components.usable_cores import usable_cores
 from failures import EngineFailure, in_one_line
+
+# What one takes that has imported TensorFlow, with the records it works on.
+_PROCESS_BYTES = 1 << 30
 
 
 class ProcessEngine:
     """An Engine of processes, each of which imports what the work needs.
 
     Args:
-      count: how many processes; 0: one a core.
+      count: how many processes; 0: one a core, or fewer where memory is short.
       retries: as of Engine.
       timeout: seconds that all of the work may take; None: no limit.
     """
@@ -28,7 +32,8 @@ class ProcessEngine:
 
     def __init__(self, count: int = 0, retries: int = 0, timeout: float | None = None):
         self.retries = retries
-        self._count, self._timeout = count or usable_cores(), timeout
+        most = min(usable_cores(), free_memory() // _PROCESS_BYTES)
+        self._count, self._timeout = count or max(1, most), timeout
 
     def do(self, work: Callable[[tuple[int, Any]], None], shards: Sequence[tuple[int, Any]]):
         waiting = queue.SimpleQueue()

@@ -56,9 +56,14 @@ def _number(file: Path) -> int | None:
 
 
 def _reclaimable(folder: Path) -> int:
-    """File pages count as used, and the kernel gives them up when memory is asked for."""
+    """Pages of files count as used, and the kernel gives them up when memory is asked for.
+
+    In the first version, those of groups below it have lines of their own.
+    """
     try:
         lines = (folder / "memory.stat").read_text().splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    found = {name: int(value) for name, value in map(str.split, lines)}
+    of_files = ("inactive_file", "active_file")
+    return sum(found.get(f"total_{name}", found.get(name, 0)) for name in of_files)

@@ -19,6 +19,8 @@ from settings.configuration import Configuration
 from settings.ingest import Ingest
 
 _HINT_SECONDS = 5.0
+# Dead letters of a span that has nothing else: by then something is wrong, and a disk would fill.
+_MOST_LETTERS, _MOST_LETTERS_BYTES = 100_000, 4e9
 # Between the threads that read and write: Python's own, 5 ms, is as long as a batch takes.
 _SWITCH_SECONDS = 0.0002
 
@@ -140,7 +142,7 @@ class _Span:
         """How many more messages a span takes, until it is to end.
 
         Raises:
-          Failure: it is full and has no example.
+          Failure: it is full of dead letters alone, however small a full span is.
         """
         keys, since = self._keys, None
         while not self._stop.asked:
@@ -150,7 +152,7 @@ class _Span:
             is_due = since is not None and time.monotonic() - since >= keys.span_seconds
             if (is_full or is_due) and writer.examples:
                 return
-            if is_full:  # Else dead letters alone would fill the disk.
+            if is_full and self._wants_no_more(writer):
                 raise Failure(
                     f"None of the {writer.messages:,} messages that fill a span is an example "
                     f"({by_kind(writer.dead_letters)}). Correct the section ingest or what "
@@ -158,6 +160,10 @@ class _Span:
                     "ingest.span_messages and ingest.span_mb."
                 )
             yield max(1, keys.span_messages - writer.messages)
+
+    @staticmethod
+    def _wants_no_more(writer: SpanWriter) -> bool:
+        return writer.messages >= _MOST_LETTERS or writer.bytes >= _MOST_LETTERS_BYTES
 
     def _complete(self, manifest: Manifest) -> Manifest:
         reader = self._reader

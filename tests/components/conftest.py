@@ -14,6 +14,7 @@ def many_images() -> list[bytes]:
 @pytest.fixture
 def cores(monkeypatch):
     """A function that gives this process so many cores, one for each process of `in_parallel`."""
+    monkeypatch.setattr(in_parallel, "free_memory", lambda: 1 << 40)
     return lambda count: monkeypatch.setattr(in_parallel, "usable_cores", lambda: count)
 
 

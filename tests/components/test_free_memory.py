@@ -36,7 +36,9 @@ def test_a_limit_of_the_second_version_holds(machine):
             "proc/self/cgroup": "0::/work/job\n",
             "sys/fs/cgroup/work/memory.max": 3 * GIB,
             "sys/fs/cgroup/work/memory.current": 2 * GIB,
-            "sys/fs/cgroup/work/memory.stat": f"anon 5\ninactive_file {GIB}\n",
+            "sys/fs/cgroup/work/memory.stat": (
+                f"anon 5\nactive_file {GIB // 2}\ninactive_file {GIB // 2}\n"
+            ),
             "sys/fs/cgroup/work/job/memory.max": "max",
             "sys/fs/cgroup/work/job/memory.current": GIB,
         }

@@ -81,8 +81,8 @@ def test_a_failure_waits_for_no_other_work(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("much", "cores", "processes"), [(True, 4, 4), (True, 1, 0), (False, 4, 0)]
+    ("much", "number", "processes"), [(True, 4, 4), (True, 1, 0), (False, 4, 0)]
 )
-def test_only_much_work_on_several_cores_is_worth_processes(much, cores, processes, monkeypatch):
-    monkeypatch.setattr(in_parallel, "usable_cores", lambda: cores)
+def test_only_much_work_on_several_cores_is_worth_processes(much, number, processes, cores):
+    cores(number)
     assert in_parallel.processes_if(much) == processes

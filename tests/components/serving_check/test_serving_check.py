@@ -44,7 +44,7 @@ def test_a_model_serves_where_python_itself_needs_the_path_of_its_libraries(
 
 
 def test_a_model_of_large_images_is_asked_for_each_image_and_no_more_at_once(room, pictures):
-    summary, _, pushed = room.check(room.model(sees=2048, nan_above=len(pictures)))
+    summary, _, pushed = room.check(room.model(sees=4096, nan_above=len(pictures)))
     assert summary.startswith("serves: p50 ")
     assert pushed
 
@@ -52,7 +52,7 @@ def test_a_model_of_large_images_is_asked_for_each_image_and_no_more_at_once(roo
 @pytest.mark.slow
 def test_a_model_is_asked_for_several_images_at_once_however_large_they_are(room, pictures):
     room.pictures = pictures[:1]
-    summary, _, _ = room.check(room.model(sees=2048, nan_above=1))
+    summary, _, _ = room.check(room.model(sees=4096, nan_above=1))
     assert "probabilities that are NaN or infinite" in summary
 
 

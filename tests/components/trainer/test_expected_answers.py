@@ -9,7 +9,7 @@ from components.trainer import expected_answers
 from tests.components.trainer.conftest import transformed_example, write_shards
 
 
-@pytest.mark.parametrize(("side", "count"), [(8, 5), (2048, 2)])
+@pytest.mark.parametrize(("side", "count"), [(8, 5), (4096, 2)])
 def test_of_large_images_fewer_are_answered_together(side, count, tmp_path):
     pixels = keras.Input((side, side, 1))
     model = keras.Model(pixels, keras.layers.Dense(3)(keras.layers.GlobalMaxPooling2D()(pixels)))

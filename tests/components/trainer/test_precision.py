@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 SHAPE = (4, 4, 1)
 
 
-def small_steps(precision: str, parameters: Training) -> Steps:
+def small_steps(precision: str, parameters: Training, xla: bool) -> Steps:
     parameters = parameters.model_copy(update={"batch_size": 4})
     devices = Devices(tf.distribute.get_strategy(), precision=precision)
     with devices.strategy.scope(), devices.policy():
@@ -27,7 +27,10 @@ def small_steps(precision: str, parameters: Training) -> Steps:
         hidden = keras.layers.Dense(8)(pixels)
         model = keras.Model(images, keras.layers.Dense(3, dtype="float32")(hidden))
         optimizer = build_optimizer(parameters, steps_per_epoch=10, precision=precision)
-        return Steps(model, optimizer, parameters, devices.strategy)
+        return Steps(model, optimizer, parameters, devices.strategy, xla=xla)
+
+
+with_xla_and_without = pytest.mark.parametrize("xla", [False, True])
 
 
 def weights_of(steps: Steps) -> list[np.ndarray]:
@@ -49,8 +52,11 @@ def one_step(batch):
     return step
 
 
-def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_not_a_divergence(one_step):
-    steps = small_steps("mixed_float16", Training())
+@with_xla_and_without
+def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_not_a_divergence(
+    one_step, xla
+):
+    steps = small_steps("mixed_float16", Training(), xla)
     too_large = 2.0**126
     steps.optimizer.dynamic_scale.assign(too_large)
     before = weights_of(steps)
@@ -62,12 +68,13 @@ def test_a_float16_step_whose_gradients_overflow_changes_nothing_and_is_not_a_di
     assert steps.training.totals().broken_steps == 0
 
 
-def test_enlarged_losses_do_not_enlarge_a_step(one_step):
+@with_xla_and_without
+def test_enlarged_losses_do_not_enlarge_a_step(one_step, xla):
     moved = []
     for scale in (2.0**6, 2.0**10):
         keras.utils.set_random_seed(5)
         # SGD, as Adam's steps are as long whatever the gradients' scale.
-        steps = small_steps("mixed_float16", Training(optimizer="sgd"))
+        steps = small_steps("mixed_float16", Training(optimizer="sgd"), xla)
         steps.optimizer.dynamic_scale.assign(scale)
         before = weights_of(steps)
         one_step(steps)

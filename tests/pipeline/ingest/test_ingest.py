@@ -186,20 +186,34 @@ def test_a_new_partition_is_read_from_its_beginning(ingest, cluster, topic, tmp_
     assert manifests(tmp_path)[1]["examples"] == 2
 
 
-def test_following_ends_where_dead_letters_alone_fill_a_span(
-    ingest, cluster, topic, tmp_path, monkeypatch
-):
+@pytest.fixture
+def follow(ingest, cluster, topic, monkeypatch):
+    """A function (span_messages): follows a topic of four dead letters and an image, one span."""
     from pipeline.ingest.span_folder import SpanWriter
 
-    # Should a span be written after all, the ingest ends with it.
-    monkeypatch.setattr(SpanWriter, "finish", lambda *_: signal.raise_signal(signal.SIGTERM))
+    def finish(writer, *given, finish=SpanWriter.finish):
+        signal.raise_signal(signal.SIGTERM)
+        return finish(writer, *given)
+
+    monkeypatch.setattr(SpanWriter, "finish", finish)
     junk = [(0, value, b"cat") for value in (b"junk", b"junk", b"", image(1)[:-20])]
     cluster.send(topic, [*junk, (0, image(2), b"cat")])
-    code, said = ingest("--follow", span_messages=4)
+    return lambda messages: ingest("--follow", span_messages=messages)
+
+
+def test_following_ends_where_dead_letters_alone_fill_a_span(follow, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.ingest.run._MOST_LETTERS", 4)
+    code, said = follow(4)
     assert code == 1
     assert "None of the 4 messages that fill a span is an example (1 broken, 1 empty, 2 no" in said
     assert said.count("\n") == 1
     assert list((tmp_path / "incoming").glob("s*")) == []
+
+
+def test_following_reads_past_a_few_dead_letters_however_small_its_spans_are(follow, tmp_path):
+    assert follow(1)[0] == 0
+    [manifest] = manifests(tmp_path)
+    assert (manifest["messages"], manifest["examples"]) == (5, 1)
 
 
 @pytest.mark.slow
