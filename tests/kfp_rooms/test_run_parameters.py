@@ -168,6 +168,15 @@ def test_a_value_that_another_key_rules_out_is_refused_as_in_a_file(elsewhere):
         given_values(package, ["epochs=1"], lambda line: None)
 
 
+@pytest.mark.parametrize("elsewhere", [{}, {"model__name": "gone_kit.nets:tiny"}])
+def test_a_package_that_is_older_than_a_check_still_takes_other_values(elsewhere):
+    package = package_of(training__epochs=5, training__warmup_epochs=6.0, **elsewhere)
+    values = given_values(package, ["learning_rate=0.002"], lambda line: None)
+    assert values == {"learning_rate": 0.002}
+    with pytest.raises(ConfigurationError, match=r"^training\.warmup_epochs: .*\.epochs, 4$"):
+        given_values(package, ["epochs=4"], lambda line: None)
+
+
 @pytest.mark.parametrize(
     ("elsewhere", "read"),
     [
