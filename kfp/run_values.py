@@ -8,6 +8,7 @@ from files.strict_json import text_of
 from kfp.platform_document import volumes
 from kfp.run_checks import check_values
 from kfp.run_facts import TRIGGER
+from kfp.run_origin import recorded_in
 
 _TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}
 
@@ -36,7 +37,7 @@ def given_values(spec, given, say=print):
             raise ConfigurationError(f"--param {text}; allowed: name=value")
         if name not in known:
             raise ConfigurationError(
-                f"--param {name}: not a parameter of this package; allowed: "
+                f"--param {name}: {_why_unknown(spec, name)}; allowed: "
                 f"{', '.join(sorted(known)) or 'none'}{did_you_mean(name, known)}"
             )
         values[name] = _typed(name, value, known[name]["parameterType"])
@@ -49,6 +50,15 @@ def run_values(spec, given):
     known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     defaults = {name: parameter.get("defaultValue") for name, parameter in known.items()}
     return defaults | given_values(spec, given)
+
+
+def _why_unknown(spec, name):
+    """Words for a name that the package has no parameter for."""
+    recorded = recorded_in(spec) or {}
+    key = recorded.get("kubeflow", {}).get("parameters", {}).get(name)
+    if key in (recorded.get("tuner") or {}).get("search_space", {}):
+        return f"replaces {key}, which tuner.search_space tries"
+    return "not a parameter of this package"
 
 
 def _typed(name, value, kind):

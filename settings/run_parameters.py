@@ -27,7 +27,15 @@ def replaceable(configuration) -> dict[str, Value]:
 
 
 def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(path of a key, what is wrong with it) of the names that the file gives."""
+    """(path of a key, what is wrong with it) of the names that the file gives, or gives values."""
+    yield from _in_names(configuration)
+    schedule = configuration.schedule
+    for name in sorted(schedule.parameters) if schedule else ():
+        if refusal := _refusal(name, configuration):
+            yield ("schedule", "parameters", name), refusal
+
+
+def _in_names(configuration):
     kubeflow, names = configuration.kubeflow, {}
     if kubeflow.parameters == type(kubeflow).model_fields["parameters"].default:
         return  # Another source than TFDS lacks a key of it.
@@ -56,15 +64,8 @@ def with_run_parameters(configuration, values: Mapping[str, Value]):
     """
     keys = configuration.kubeflow.parameters
     for name in values:
-        if name not in keys:
-            raise ConfigurationError(
-                f"{name}: not in kubeflow.parameters; allowed: {', '.join(sorted(keys))}"
-                + did_you_mean(name, keys)
-            )
-        if because := _because(keys[name], configuration):
-            raise ConfigurationError(
-                f"{name}: replaces {keys[name]}{because}; allowed: a key that is not searched"
-            )
+        if refusal := _refusal(name, configuration):
+            raise ConfigurationError(f"{name}: {refusal}")
     try:
         of_run = replaced(configuration, {keys[name]: value for name, value in values.items()})
     except Failure as failure:
@@ -74,6 +75,21 @@ def with_run_parameters(configuration, values: Mapping[str, Value]):
         if (path, mistake) not in before:
             raise ConfigurationError(f"{'.'.join(path)}: {mistake}")
     return of_run
+
+
+def _refusal(name, configuration):
+    """What is wrong with a value by this name, whatever it is; "" where nothing is."""
+    keys, data = configuration.kubeflow.parameters, configuration.data
+    if name not in keys:
+        allowed = f"allowed: {', '.join(sorted(keys))}{did_you_mean(name, keys)}"
+        return f"not in kubeflow.parameters; {allowed}"
+    section, _, key = keys[name].partition(".")
+    if because := _because(keys[name], configuration):
+        return f"replaces {keys[name]}{because}; allowed: a key that is not searched"
+    if section == "data" and key != data.RUN_KEY:
+        allowed = f"allowed: a name that kubeflow.parameters gives to data.{data.RUN_KEY}"
+        return f"replaces {keys[name]}, which data.source {data.source} lacks; {allowed}"
+    return ""
 
 
 def _searched(configuration):

@@ -168,6 +168,18 @@ def test_a_value_that_another_key_rules_out_is_refused_as_in_a_file(elsewhere):
         given_values(package, ["epochs=1"], lambda line: None)
 
 
+def test_a_value_for_a_key_that_the_search_decides_is_refused_with_the_cause():
+    rate = {"training.learning_rate": {"min": 0.001, "max": 0.1}}
+    package = package_of(tuner={"trials": 2, "epochs": 1, "search_space": rate})
+    del package["root"]["inputDefinitions"]["parameters"]["learning_rate"]
+    with pytest.raises(ConfigurationError) as refused:
+        given_values(package, ["learning_rate=0.01"])
+    assert str(refused.value) == (
+        "--param learning_rate: replaces training.learning_rate, which tuner.search_space tries; "
+        "allowed: dataset, epochs"
+    )
+
+
 @pytest.mark.parametrize("elsewhere", [{}, {"model__name": "gone_kit.nets:tiny"}])
 def test_a_package_that_is_older_than_a_check_still_takes_other_values(elsewhere):
     package = package_of(training__epochs=5, training__warmup_epochs=6.0, **elsewhere)

@@ -40,3 +40,19 @@ def test_a_key_that_the_search_decides_is_refused_as_a_runs_parameter():
     with pytest.raises(ConfigurationError, match=r"^learning_rate: replaces .* which tuner\."):
         with_run_parameters(configuration, {"learning_rate": 0.1})
     assert with_run_parameters(configuration, {"epochs": 3}).training.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("others", "name", "refused"),
+    [
+        ([*TUNER, RATE], "learning_rate", "replaces training.learning_rate, which tuner.search_sp"),
+        ([], "epoch", "not in kubeflow.parameters; allowed: dataset, epochs, learning_rate; did "),
+        (["data={source: folder, path: photos}"], "dataset", "replaces data.dataset, which data.s"),
+    ],
+)
+def test_a_scheduled_value_that_no_run_would_take_is_refused_in_the_file(others, name, refused):
+    [line] = mistakes(DIGITS, *others, f"schedule={{cron: 0 3 * * *, parameters: {{{name}: 1}}}}")
+    assert line.startswith(f"--set: schedule.parameters.{name}: {refused}")
+    with pytest.raises(ConfigurationError) as one:
+        with_run_parameters(load(DIGITS, others), {name: 1})
+    assert str(one.value) == line.removeprefix("--set: schedule.parameters.")
