@@ -3,7 +3,7 @@
 A file and the values of a run pass these same checks. None of them looks at a file or a network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from settings import own_code, partner_keys
 from settings.partner_keys import Path
@@ -11,12 +11,16 @@ from settings.training_mistakes import mistakes_in as mistakes_in_training
 from settings.training_mistakes import mistakes_in_trials
 
 
-def mistakes_in(configuration) -> Iterator[tuple[Path, str]]:
-    """(path of a key, what is wrong with it) of what another section rules out."""
+def mistakes_in(configuration, of_run: Collection[str] = ()) -> Iterator[tuple[Path, str]]:
+    """(path of a key, what is wrong with it) of what another section rules out.
+
+    Args:
+      of_run: keys whose values a run gave, and no file.
+    """
     yield from _in_evaluation(configuration)
     yield from _in_training(configuration)
     yield from _in_freezing(configuration)
-    yield from partner_keys.mistakes_in(configuration)
+    yield from partner_keys.mistakes_in(configuration, of_run)
 
 
 def weights_of(configuration) -> list[tuple[Path, str]]:

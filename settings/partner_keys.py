@@ -1,6 +1,6 @@
 """Keys that change nothing without another one, so that none is given in vain."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 Path = tuple[str, ...]
@@ -30,16 +30,21 @@ PARTNERS = {
 }
 
 
-def mistakes_in(configuration) -> Iterator[tuple[Path, str]]:
-    """(path of a key, what is wrong with it) of keys that are given or searched in vain."""
+def mistakes_in(configuration, of_run: Collection[str] = ()) -> Iterator[tuple[Path, str]]:
+    """(path of a key, what is wrong with it) of keys that are given or searched in vain.
+
+    Args:
+      of_run: keys that a run of the configuration gives. A key that the file gives may wait for a
+        run that gives its partner; these have no other run to wait for.
+    """
     searched = configuration.tuner.search_space if configuration.tuner else {}
     for key, partner in PARTNERS.items():
         value, default = _value_and_default(configuration, key)
         others = _value_and_default(configuration, partner.key)[:1]
         if partner.key in searched:
             others = searched[partner.key].examples
-        of_a_run = partner.key in configuration.kubeflow.parameters.values()
-        if of_a_run or any(map(partner.holds, others)):
+        waits = partner.key in configuration.kubeflow.parameters.values() and key not in of_run
+        if waits or any(map(partner.holds, others)):
             continue
         ignored = f"ignored with {partner.key} {others[0]}"
         allowed = f"allowed: with {partner.key} {partner.words}"

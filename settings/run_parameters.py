@@ -66,12 +66,13 @@ def with_run_parameters(configuration, values: Mapping[str, Value]):
     for name in values:
         if refusal := _refusal(name, configuration):
             raise ConfigurationError(f"{name}: {refusal}")
+    given = {keys[name]: value for name, value in values.items()}
     try:
-        of_run = replaced(configuration, {keys[name]: value for name, value in values.items()})
+        of_run = replaced(configuration, given)
     except Failure as failure:
         raise ConfigurationError(*str(failure).splitlines()) from None
     before = set(cross_checks.mistakes_in(configuration))
-    for path, mistake in cross_checks.mistakes_in(of_run):
+    for path, mistake in cross_checks.mistakes_in(of_run, given):
         if (path, mistake) not in before:
             raise ConfigurationError(f"{'.'.join(path)}: {mistake}")
     return of_run

@@ -28,6 +28,20 @@ def test_what_the_other_keys_rule_out_is_refused_in_the_words_for_a_file(others,
     assert str(refused.value) == line.removeprefix("--set: ")
 
 
+def test_a_run_that_may_give_both_a_key_and_its_partner_gives_neither_in_vain():
+    names = "kubeflow.parameters={loss: training.loss, gamma: training.focal_gamma}"
+    configuration = load(DIGITS, [names])
+    ignored = r"^training\.focal_gamma: given 1\.5, ignored with training\.loss cross_entropy; "
+    for values in ({"gamma": 1.5}, {"gamma": 1.5, "loss": "cross_entropy"}):
+        with pytest.raises(ConfigurationError, match=ignored):
+            with_run_parameters(configuration, values)
+    both = with_run_parameters(configuration, {"gamma": 1.5, "loss": "focal"})
+    assert both.training.focal_gamma == 1.5
+
+    waiting = load(DIGITS, [names, "training.focal_gamma=1.5", "training.loss=focal"])
+    assert with_run_parameters(waiting, {"loss": "cross_entropy"}).training.focal_gamma == 1.5
+
+
 def test_a_key_that_the_search_decides_is_refused_as_a_runs_parameter():
     searched = [*TUNER, RATE]
     [line] = mistakes(DIGITS, *searched, "kubeflow.parameters={rate: training.learning_rate}")
