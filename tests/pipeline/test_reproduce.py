@@ -49,6 +49,16 @@ def test_a_configuration_that_is_refused_by_now_is_one_line_with_the_commit(push
     assert "\n" not in str(one.value)
 
 
+@pytest.mark.parametrize("limit", ["max_latency_ms", "max_memory_mb"])
+def test_a_version_with_a_limit_that_no_check_measured_is_made_again_without_it(pushed, limit):
+    configuration = pushed(serving__check=False, **{f"serving__{limit}": 50.0})
+
+    made = again(configuration).serving
+
+    assert not made.check
+    assert getattr(made, limit) is None
+
+
 def test_a_version_of_a_cluster_is_made_again_in_the_folders_of_this_machine(pushed, tmp_path):
     ours = {
         "data.data_dir": f"{tmp_path}/datasets",
