@@ -129,7 +129,16 @@ def mask_files(files: Iterable[str], output: str | None) -> dict[str, str]:
             name = f"{stem}-{next(numbers[stem])}"
         taken.add(name)
         masks[file] = os.path.join(output, f"{name}.mask.png")
+    exists = _exists_in(output)
     for mask in masks.values():
-        if os.path.islink(mask) or places.exists(mask):
+        if exists(mask):
             raise Failure(f"{mask} exists already. Name another folder with --output.")
     return masks
+
+
+def _exists_in(folder):
+    """A function: the path of a file in the folder → whether it is there, or a link that is."""
+    if places.is_remote(folder):
+        # A bucket is asked once for a thousand names, and not twice for each mask.
+        return frozenset(places.files_in(folder)).__contains__
+    return os.path.lexists

@@ -10,6 +10,7 @@ from components.batch_predictor.job import predict_runs
 from components.batch_predictor.sources import batches, runs_of
 from failures import Failure
 from files import tfrecords
+from files.buckets import objects
 from settings.buckets import Cached
 from tests.cli.refusing_model import RefusingModel
 
@@ -108,3 +109,12 @@ def test_a_mask_in_a_bucket_is_not_overwritten(bucket):
     assert mask_files(["a/1.png", "b/3.png"], masks)["b/3.png"] == f"{masks}/3.mask.png"
     with pytest.raises(Failure, match=r"/masks/2\.mask\.png exists already"):
         mask_files(["a/1.png", "a/2.png"], masks)
+
+
+def test_a_bucket_is_asked_once_about_the_masks_of_all_images(bucket, monkeypatch):
+    bucket.put("masks/photo.mask.png", b"of an earlier command")
+    asked, ask = [], objects._asked
+    monkeypatch.setattr(objects, "_asked", lambda *words: asked.append(words) or ask(*words))
+    masks = mask_files([f"{number}.png" for number in range(100)], f"{bucket.address}/masks")
+    assert len(masks) == 100
+    assert len(asked) <= 2
