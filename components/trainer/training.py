@@ -47,7 +47,8 @@ class TrainingLoop:
     input_report: InputReport | None = None
 
     def __post_init__(self):
-        self._progress, self._taken = Progress(), set()  # the compiled steps that have run
+        self._progress = Progress(self.devices.accelerated)
+        self._taken = set()  # the compiled steps that have run
         higher = catalog.higher_is_better(self.training.monitor)
         self._stopping = EarlyStopping(self.training.early_stopping_patience, higher)
         self._step = self._resumed_at_step = 0

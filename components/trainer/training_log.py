@@ -78,18 +78,20 @@ class TrainingLog:
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
 _SECONDS_BETWEEN = 0.2
+_ACCELERATED_SECONDS_BETWEEN = 2.0  # An accelerator waits while the sums of a message are read.
 
 
 class Progress:
-    """Logs messages to `steadyfeed.progress`; one is due at most five times a second."""
+    """Logs messages to `steadyfeed.progress`; when one is due, the last one is some time ago."""
 
-    def __init__(self):
+    def __init__(self, accelerated: bool = False):
         self._next = 0.0
+        self._between = _ACCELERATED_SECONDS_BETWEEN if accelerated else _SECONDS_BETWEEN
 
     def due(self) -> bool:
         return time.monotonic() >= self._next
 
     def report(self, message: str, completed: float) -> None:
         """Sends a message; `completed` is the finished share of the training, 0 to 1."""
-        self._next = time.monotonic() + _SECONDS_BETWEEN
+        self._next = time.monotonic() + self._between
         _LOGGER.info(message, extra={"completed": completed})

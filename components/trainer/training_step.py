@@ -84,6 +84,7 @@ class Steps:
         self._augmenter, self._mixer = augmenter, mixer
         self._xla = xla
         self._compiled_training = {}  # by what `compile_training` was given
+        self._of_one_batch = {}  # by whether layers are frozen
         # XLA cannot compile communication between devices: each then normalises its own part.
         if strategy.num_replicas_in_sync > 1 and not xla:
             _normalise_over_devices(model)
@@ -139,6 +140,14 @@ class Steps:
         return self._compiled_training[key]
 
     def _training(self, spec: tuple[tf.TensorSpec, ...], batches: int, frozen: bool):
+        # Calls of another number of batches share them: XLA compiles a large network for minutes.
+        if frozen not in self._of_one_batch:
+            self._of_one_batch[frozen] = self._functions_of_one_batch()
+        one_device, after = self._of_one_batch[frozen]
+        return self._compiled(one_device, spec, batches, after, frozen)
+
+    def _functions_of_one_batch(self):
+        """What each device does with its part of a batch, and what follows for all devices."""
         alone = self._strategy.num_replicas_in_sync == 1
         # XLA cannot compile the sum of the devices' gradients. A single device has none, and
         # would start thousands of small operations for the optimizer, one by one.
@@ -156,9 +165,8 @@ class Steps:
             self.training.add(logits, judged)
 
         if not alone:
-            return self._compiled(one_device, spec, batches, self._average_weights, frozen)
-        after = self._by_xla(self._average_weights)
-        return self._compiled(self._by_xla(one_device), spec, batches, after, frozen)
+            return one_device, self._average_weights
+        return self._by_xla(one_device), self._by_xla(self._average_weights)
 
     def _by_xla(self, function):
         """The function, compiled by XLA where that is wanted."""

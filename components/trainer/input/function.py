@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from components.free_memory import free_memory
 from components.trainer.input import (
     compressed,
     data_service,
@@ -36,6 +37,8 @@ from failures import Failure
 
 _READY_BYTES = 256 << 20  # batches made ahead, so that one slow read is not noticed
 _READY_BATCHES = (2, 16)
+_MOST_COPIES = 16
+_HELD_SHARE = 0.05  # of the free memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,8 +182,7 @@ def feed(
         elements, load = streaming.batches(source, epochs, crop)
     else:
         elements, load = (scattered if balanced else disk).batches(source, epochs)
-    # Where a batch takes half a millisecond, more calls than cores let no core wait for work.
-    calls = 2 * usable_cores() if strategy == "memory" else usable_cores()
+    calls = calls_at_once(strategy, batch_size * source.row_bytes)
     load_times = LoadTimes(options.first_step) if options.timed and not service else None
     mapped = load_times.loaded if load_times else tf.data.Dataset.map
     batches = mapped(elements, load, calls)
@@ -272,6 +274,16 @@ def _check_examples(source: Source, order: Order) -> None:
             f"The batch size {order.batch_size} is above the {order.examples} examples of "
             f"{source.name}. Set it to {order.examples} or less."
         )
+
+
+def calls_at_once(strategy: str, batch_bytes: int) -> int:
+    """How many batches are made at a time; each call holds its batch until its turn comes."""
+    cores = usable_cores()
+    # Where a batch takes half a millisecond, more calls than cores let no core wait for work. A
+    # copy needs no more of them than what moves the memory's bytes.
+    calls = {"memory": min(2 * cores, 2 * _MOST_COPIES), "disk": min(cores, _MOST_COPIES)}
+    held = batch_bytes * (1 if strategy == "memory" else 2)  # a window of it as well
+    return min(calls.get(strategy, cores), max(2, int(_HELD_SHARE * free_memory()) // held))
 
 
 def _ready(batch_bytes: int) -> int:

@@ -71,3 +71,15 @@ def test_tensorflow_optimizes_the_whole_of_a_training_step(optimized_graphs):
     assert "IdentityN" in traced
     [ran] = [graph for graph in optimized_graphs() if "AssignSubVariableOp" in graph]
     assert not {"Identity", "IdentityN"} & ran
+
+
+def test_calls_of_one_batch_and_of_many_share_what_xla_compiles():
+    steps = steps_of(Training(batch_size=BATCH), xla=True)
+    spec = tuple(tf.TensorSpec.from_tensor(one) for one in BATCHED)
+
+    def compiled(batches):
+        library = steps.compile_training(spec, batches).get_concrete_function().graph.as_graph_def()
+        functions = library.library.function
+        return {one.signature.name for one in functions if one.attr["_XlaMustCompile"].b}
+
+    assert compiled(1) == compiled(4)

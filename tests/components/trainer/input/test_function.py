@@ -10,6 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.trainer.input import function
 from components.trainer.input.features import Feature
 from components.trainer.input.function import input_function
 from failures import Failure
@@ -327,3 +328,22 @@ def _harm(path: str, harm: str) -> None:
         else:  # a pixel of the last record
             file.seek(len(content) - 30)
             file.write(bytes([content[len(content) - 30] ^ 255]))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "cores", "gib", "calls"),
+    [
+        ("memory", 2, 32, 4),
+        ("streaming", 16, 128, 16),
+        ("memory", 96, 1024, 32),
+        ("disk", 96, 1024, 16),
+        ("streaming", 192, 32, 10),
+        ("streaming", 192, 1, 2),
+    ],
+)
+def test_as_many_batches_are_made_at_a_time_as_memory_has_room_for(
+    strategy, cores, gib, calls, monkeypatch
+):
+    monkeypatch.setattr(function, "usable_cores", lambda: cores)
+    monkeypatch.setattr(function, "free_memory", lambda: gib << 30)
+    assert function.calls_at_once(strategy, 512 * 224 * 224 * 3) == calls
