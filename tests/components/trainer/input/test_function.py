@@ -337,7 +337,7 @@ def _harm(path: str, harm: str) -> None:
         ("streaming", 16, 128, 16),
         ("memory", 96, 1024, 32),
         ("disk", 96, 1024, 16),
-        ("streaming", 192, 32, 10),
+        ("streaming", 192, 32, 11),
         ("streaming", 192, 1, 2),
     ],
 )
