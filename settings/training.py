@@ -219,6 +219,12 @@ class Training(Section):
         """Whether training images take in parts of others."""
         return bool(self.mixup or self.cutmix)
 
+    @field_validator("xla", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, given):
+        # YAML takes `on` and `off` without quotes for them.
+        return {True: "on", False: "off"}.get(given, given) if isinstance(given, bool) else given
+
     @field_validator("gradient_accumulation")
     @classmethod
     def _divides_the_batch(cls, parts, info):

@@ -240,6 +240,11 @@ def test_a_bound_that_no_number_reaches_is_refused(override):
     assert line.startswith(f"--set: {override.partition('=')[0]}: given ")
 
 
+@pytest.mark.parametrize("word", ["on", "off", "auto", '"on"'])
+def test_xla_is_on_and_off_without_quotes(word):
+    assert load(DIGITS, [f"training.xla={word}"]).training.xla == word.strip('"')
+
+
 def test_overrides_win_over_the_file():
     assert (
         load(DIGITS, ["training.epochs=3", "data.splits.train='train[:50%]'"]).training.epochs == 3
