@@ -41,13 +41,14 @@ class KeptShards:
         depends: Any,
         reports: str,
         engine: Engine | None,
+        threads: int = 1,
     ) -> Iterator[tuple[Shard, Any, bool]]:
         """Each shard, what the work gives for it, and whether it was made just now.
 
         Args:
           work: on a shard whose target may be a file of the store.
           depends: JSON values that the result depends on, besides the shard and the code.
-          reports, engine: as for `run_shards`.
+          reports, engine, threads: as for `run_shards`.
         """
         kept = [self._load(shard, depends) for shard in shards]
         new = [
@@ -55,7 +56,7 @@ class KeptShards:
             for shard, result in zip(shards, kept, strict=True)
             if result is None
         ]
-        made = run_shards(work, new, reports, engine)
+        made = run_shards(work, new, reports, engine, threads)
         for shard, result in zip(shards, kept, strict=True):
             yield shard, next(made) if result is None else result, result is None
 
