@@ -3,15 +3,39 @@
 import math
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.tasks.answers import answers_of
+from components.usable_cores import usable_cores
 from files import places
 
 _CHANNELS = 32  # Some layers of an image's own size have that many, whatever the answer.
 # What `components/trainer/saved_model.py` calls them.
 _SIGNATURE, _NETWORK = "serve_examples", "network"
+# A graph decodes image after image on one core: each call keeps one busy. The second also works
+# where there is one core; beyond 16, small calls only wait for one another's Python.
+_FEWEST_CALLS, _MOST_CALLS = 2, 16
+_CALLED_BYTES = 32 << 20  # of all calls
+
+
+class Calls(NamedTuple):
+    """How images are divided over calls of a model that run at the same time."""
+
+    number: int  # of calls, one a thread
+    images: int  # of each, at most
+    image_bytes: int  # of encoded images, with which a call is full
+
+
+def calls_at_once(most: int) -> Calls:
+    """One call for each core; all of them have as many images as two calls of `most`.
+
+    Memory is thus the same on any machine.
+    """
+    images = _FEWEST_CALLS * most
+    number = min(max(_FEWEST_CALLS, usable_cores()), _MOST_CALLS, images)
+    return Calls(number, images // number, _CALLED_BYTES // number)
 
 
 def fitting(task: str, image: Sequence[int], answer: Sequence[int | None]) -> int:

@@ -10,13 +10,15 @@ from pathlib import Path
 from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.examples.picture_files import MOST_BYTES, shown
 from components.image_files import HEAD, KINDS, kind_named, kind_of
+from components.in_parallel import in_threads
 from failures import Failure
 from files import places
 from settings.buckets import Cached
 
 _NAMED = 3  # files that one line names
 _BATCH = 64  # images of one call: bounds the memory, whatever their number
-_BATCH_BYTES = 16 << 20  # with which a batch ends: bounds it, whatever their size
+BATCH_BYTES = 16 << 20  # with which a batch ends: bounds it, whatever their size
+READS_AT_ONCE = 16  # A network disk answers each after milliseconds.
 
 
 def is_image(file: str) -> bool:
@@ -73,18 +75,19 @@ def expand(places: Sequence[str], cached: Cached = BY_DEFAULT) -> tuple[Files, s
     return Files(found, held=held), left_out_line(left_out)
 
 
-def contents(files: Iterable[str], most: int) -> Iterator[list[bytes | OSError]]:
+def contents(
+    files: Iterable[str], most: int, most_bytes: int = BATCH_BYTES
+) -> Iterator[list[bytes | OSError]]:
     """What is in the files, or why it cannot be read: in order and in batches.
 
     Args:
-      most: files of a batch; it ends before with the file at 16 MiB.
+      most: files of a batch; it ends before with the file at `most_bytes`.
     """
     batch, size = [], 0
-    for file in files:
-        found = _content(file)
+    for found in in_threads(_content, files, READS_AT_ONCE):
         batch.append(found)
         size += len(found) if isinstance(found, bytes) else 0
-        if len(batch) == most or size >= _BATCH_BYTES:
+        if len(batch) == most or size >= most_bytes:
             yield batch
             batch, size = [], 0
     if batch:

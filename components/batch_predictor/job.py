@@ -12,9 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
+from components.batch_predictor import sources
 from components.batch_predictor.answer import Answer, is_below, numbers
+from components.batch_predictor.images import READS_AT_ONCE
 from components.batch_predictor.pushed_model import PushedModel
-from components.batch_predictor.sources import Run, batches_of
+from components.batch_predictor.sources import Run
+from components.images_at_once import Calls, calls_at_once
+from components.in_parallel import in_threads
 from failures import Failure
 from files import locks
 from files.buckets.addresses import is_bucket
@@ -24,7 +28,6 @@ from files.writing import UNFINISHED, whole_file
 JOB = "job.json"
 ROWS = "rows"  # a folder of what a table had
 _LOCK = ".lock"
-_THREADS = 2  # A serving graph keeps about one core busy while it decodes.
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,17 @@ def predict_runs(
         failed = rejected = 0
         folder.mkdir(parents=True, exist_ok=True)
         refuse_other_files(folder)  # Before the lock, which is a file in the folder.
-        with alone_in(folder), _threads() as threads:
+        calls = calls_at_once(min(sources.BATCH, model.at_once or sources.BATCH))
+        with alone_in(folder), _threads(calls.number) as threads:
             _claim(folder, model, runs, reject_below)
             parts = range(len(runs))
             files = [folder / f"predictions-{part:05}-of-{len(runs):05}.jsonl" for part in parts]
             missing = [not file.exists() for file in files]
-            found = batches_of(list(itertools.compress(runs, missing)))
+            unfinished = list(itertools.compress(runs, missing))
+            found = sources.batches_of(unfinished, calls.images, calls.image_bytes)
             for file, run, is_missing in zip(files, runs, missing, strict=True):
                 if is_missing:
-                    lines = _lines(model, run, next(found), threads, reject_below)
+                    lines = _lines(model, run, next(found), threads, calls, reject_below)
                     _write(file, lines, progress)
                 else:
                     progress(run.count)
@@ -104,8 +109,8 @@ def alone_in(folder: str | Path) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(_THREADS) as threads:
+def _threads(number: int) -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(number) as threads:
         try:
             yield threads
         finally:
@@ -116,11 +121,15 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 def _claim(
     folder: Path, model: PushedModel, runs: Sequence[Run], reject_below: float | None
 ) -> None:
+    contents = in_threads(_content_of, runs, READS_AT_ONCE)
     job = {
         "model": model.path if is_bucket(model.path) else os.path.abspath(model.path),
         # After another training, the same path may be that of another model.
         "fingerprint": model.fingerprint,
-        "runs": [[run.place, run.start, run.count, _content_of(run)] for run in runs],
+        "runs": [
+            [run.place, run.start, run.count, content]
+            for run, content in zip(runs, contents, strict=True)
+        ],
     }
     if reject_below is not None:
         job["reject_below"] = reject_below
@@ -169,6 +178,7 @@ def _lines(
     run: Run,
     batches: Iterator[list],
     threads: ThreadPoolExecutor,
+    calls: Calls,
     reject_below: float | None,
 ) -> Iterator[tuple[str, int]]:
     """(lines of a batch, records in it), in order, a few batches ahead at most."""
@@ -179,7 +189,7 @@ def _lines(
         ids = names or range(first, first + len(batch))
         waiting.append(threads.submit(_answered, model, batch, ids, bool(run.names), reject_below))
         first += len(batch)
-        if len(waiting) > 2 * _THREADS:
+        if len(waiting) > 2 * calls.number:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()

@@ -25,6 +25,7 @@ class PushedModel:
       labels: (classes,) the name of each class.
       answers: how its task's answers are read and told, `answers.py` of the task's folder.
       gives_masks: whether it answers with a mask of each image.
+      at_once: the most images of a call; None where their number does not matter.
     """
 
     def __init__(self, path: str):
@@ -46,7 +47,7 @@ class PushedModel:
                 task = task_of(outputs)
                 self.answers = answers_of(task)
                 self.gives_masks = "mask" in outputs
-                self._most = images_at_once(folder, task)
+                self.at_once = images_at_once(folder, task)
         except graph_error.UNLOADABLE as error:
             cause = graph_error.first_line(error)
             raise Failure(
@@ -74,7 +75,7 @@ class PushedModel:
         return self._answers(ask, examples, lambda _, said: said)
 
     def _answers(self, ask: Callable, batch: Sequence[bytes], flaw: Callable) -> list[Answer]:
-        most = self._most or len(batch) or 1
+        most = self.at_once or len(batch) or 1
         return [
             answer
             for start in range(0, len(batch), most)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.batch_predictor.images import contents, is_image, left_out_line
+from components.batch_predictor.images import BATCH_BYTES, contents, is_image, left_out_line
 from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.image_files import KINDS
 from failures import Failure
@@ -18,7 +18,7 @@ from settings.buckets import Cached
 PART = 10_240  # records of one output file: what a kill can cost at most
 _TFRECORD = "tfrecord"
 _MANIFESTS = (".csv", ".jsonl", ".parquet")
-BATCH = 512  # records the model sees at once, or fewer of many bytes; divides PART
+BATCH = 512  # records of a batch, or fewer of many bytes; divides PART
 _NO_IMAGE = OSError(errno.ENODATA, "the row has no image")  # for a record without a byte
 
 
@@ -119,23 +119,31 @@ def batches(run: Run) -> Iterator[list[bytes | OSError]]:
     return next(batches_of([run]))
 
 
-def batches_of(runs: Sequence[Run]) -> Iterator[Iterator[list[bytes | OSError]]]:
+def batches_of(
+    runs: Sequence[Run], most: int = BATCH, most_bytes: int = BATCH_BYTES
+) -> Iterator[Iterator[list[bytes | OSError]]]:
     """`batches` of each run; all of one must be taken before the next.
 
     For consecutive runs, a file is read once: to find a record, all before it are stepped over.
+
+    Args:
+      most: records of a batch; it ends before with the record at `most_bytes`.
     """
     for together in _consecutive(runs):
         place, start = together[0].path or together[0].place, together[0].start
         records = tfrecords.records(place, start, sum(run.count for run in together))
         for run in together:
             if run.paths:
-                yield contents(run.paths, BATCH)
+                yield contents(run.paths, most, most_bytes)
             elif run.file_format != _TFRECORD:
                 from components.tfds_example_gen import other_formats
 
-                yield other_formats.batches(run.place, run.start, run.count, run.file_format)
+                found = other_formats.batches(run.place, run.start, run.count, run.file_format)
+                found = itertools.chain.from_iterable(found)
+                yield tfrecords.in_batches(found, most, most_bytes)
             else:
-                found = tfrecords.in_batches(itertools.islice(records, run.count), BATCH)
+                found = itertools.islice(records, run.count)
+                found = tfrecords.in_batches(found, most, most_bytes)
                 yield map(_with_reasons, found) if run.names else found
 
 

@@ -69,7 +69,8 @@ def Evaluator(
         blessing.json give the reasons.
       criteria: what a model must reach, as in `thresholds={"accuracy": {"min": 0.9}}`.
       preprocessing: what happens to corrupt images.
-      batch_size: the most examples predicted at once, > 0; fewer where images are large.
+      batch_size: the most examples of a call of the models, > 0; fewer where images are large.
+        Two calls run at once; on more cores, more calls with as many examples in all.
 
     Raises:
       Failure: a bound is on a metric of another task, the split or a model cannot be used, or

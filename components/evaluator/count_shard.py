@@ -10,12 +10,11 @@ from components.evaluator.counts import SplitCounts
 from components.evaluator.plan import Plan, ShardBatch
 from components.graph_error import cause
 from components.image_decode import UNDECODABLE
+from components.images_at_once import Calls
 from components.tasks.evaluation import evaluation_of
 from components.transform.corrupt_images import CorruptImage, split_corrupt
 from files import tfrecords
 
-# A serving graph decodes image after image on one core; two batches use what it leaves.
-_AT_ONCE = 2
 # Channels, and whether images are turned. A model of grey images decodes fewer kinds of them than
 # one of colour does, and a model that turns none can do with damaged EXIF.
 _READINGS = ((3, False), (3, True), (1, False), (1, True))
@@ -46,10 +45,11 @@ class CountShard:
             self._task = evaluation_of(plan.features.task).Counting(plan)
         counts = SplitCounts.of(plan)
         waiting = collections.deque()
-        with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-            for batch in _batches(path, self._task.batch_size):
+        calls = self._task.calls
+        with futures.ThreadPoolExecutor(calls.number) as pool:
+            for batch in _batches(path, calls):
                 waiting.append((batch, pool.submit(self._task.predict, batch.serialized)))
-                if len(waiting) > _AT_ONCE:
+                if len(waiting) > calls.number:
                     self._count(*waiting.popleft(), counts)
             while waiting:
                 self._count(*waiting.popleft(), counts)
@@ -107,7 +107,7 @@ class CountShard:
         raise error
 
 
-def _batches(path: str, size: int) -> Iterator[ShardBatch]:
+def _batches(path: str, calls: Calls) -> Iterator[ShardBatch]:
     next_step = "Remove the Examples artifact and run again."
-    for first, batch in tfrecords.batches(path, size, next_step=next_step):
+    for first, batch in tfrecords.batches(path, calls.images, calls.image_bytes, next_step):
         yield ShardBatch(path, range(first, first + len(batch)), batch)

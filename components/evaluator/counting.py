@@ -7,14 +7,15 @@ import tensorflow as tf
 
 from components.evaluator.plan import Plan, ShardBatch
 from components.evaluator.served_model import Served
-from components.images_at_once import images_at_once
+from components.images_at_once import calls_at_once, images_at_once
 
 
 class Counting:
     """Loads the models of a plan and predicts with them; a task's own class counts the answers.
 
     Attributes:
-      batch_size: examples to predict at once: the plan's, or fewer where images are large.
+      calls: how examples are divided over calls of `predict`; two have as many as the plan's batch
+        size says, or fewer where images are large.
       models: in the order of the plan.
     """
 
@@ -26,7 +27,7 @@ class Counting:
         self.models = [self.MODEL(place, names) for place in plan.models]
         task = plan.features.task
         fitting = [images_at_once(place.path, task) for place in plan.models]
-        self.batch_size = min(filter(None, [plan.batch_size, *fitting]))
+        self.calls = calls_at_once(min(filter(None, [plan.batch_size, *fitting])))
 
     def predict(self, serialized: Sequence[bytes]) -> list[Any]:
         """What `predict` of each model answers to a batch.

@@ -65,7 +65,8 @@ class ModelCounts(Counts):
         np.add.at(self.loss, labels, weights * losses)
         np.add.at(self.weight, labels, weights)
         np.add.at(self.top, labels, (of_label > 0) & (likelier < _TOP))
-        self.reliability += binned(probabilities.max(axis=1), labels == predicted)
+        highest = probabilities.max(axis=1)
+        self.reliability = binned(highest, labels == predicted, self.reliability)
         return losses
 
     def add_pixels(

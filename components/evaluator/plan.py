@@ -48,7 +48,7 @@ class Plan:
     split: str
     features: Features
     label_is_bytes: bool  # Otherwise labels are integers.
-    batch_size: int  # the most examples that are predicted at once
+    batch_size: int  # the most examples of a call, of which two run at once; more of fewer each
     temperature: float = 1.0  # by which the challenger's logits are divided
 
 

@@ -5,20 +5,27 @@ import numpy as np
 from metrics.expected_calibration_error import BINS
 
 
-def binned(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
+def binned(
+    confidence: np.ndarray, right: np.ndarray, before: np.ndarray | None = None
+) -> np.ndarray:
     """The answers to a batch by their confidence.
 
     Args:
       confidence: (answers,) float, the probability of each answer.
       right: (answers,) bool.
+      before: what is returned for all batches before; these answers are added to it one by one, so
+        that the sums do not depend on the batches. None: this is the first.
 
     Returns:
       (BINS, 3) float64: examples, right ones and summed confidence of the bins (0, 1/15],
       (1/15, 2/15] …
     """
+    before = np.zeros((BINS, 3)) if before is None else before
     confidence = confidence.astype(np.float64)
     bins = np.ceil(np.nan_to_num(confidence) * BINS).astype(int).clip(1, BINS) - 1
-    columns = np.ones(len(right)), right, confidence
+    bins = np.concatenate([np.arange(BINS), bins])
+    columns = np.stack([np.ones(len(right)), right, confidence], axis=1)
+    columns = np.concatenate([before, columns]).T
     return np.stack([np.bincount(bins, column, BINS) for column in columns], axis=1)
 
 

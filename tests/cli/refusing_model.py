@@ -7,7 +7,7 @@ from components.tasks.answers import answers_of
 class RefusingModel:
     """Says of each image that it cannot be decoded."""
 
-    path, fingerprint = "model", "of no model"
+    path, fingerprint, at_once = "model", "of no model", None
     answers = answers_of("classification")
 
     def answer_images(self, images):

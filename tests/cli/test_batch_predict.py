@@ -1,16 +1,21 @@
 """batch-predict writes what the pushed model's signatures say, whatever ends it midway."""
 
 import gzip
+import os
 import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from components import images_at_once
 from components.batch_predictor import sources
 from components.batch_predictor.answer import Answer
+from components.batch_predictor.images import contents
 from components.batch_predictor.job import predict_runs
 from components.batch_predictor.pushed_model import PushedModel
 from components.examples.picture_files import MOST_BYTES
@@ -37,6 +42,52 @@ def test_few_large_images_are_in_memory_at_once(tmp_path):
             file.truncate(5 << 20)
     [run], _ = sources.runs_of(str(tmp_path))
     assert [len(batch) for batch in sources.batches(run)] == [4, 4, 2]
+
+
+def test_each_core_answers_a_batch_and_the_answers_stay_in_order(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "BATCH", 35)
+    monkeypatch.setattr(images_at_once, "usable_cores", lambda: 7)
+    together = threading.Barrier(7, timeout=10)
+
+    class Waiting(RefusingModel):
+        def answer_images(self, images):
+            time.sleep(0.01 * together.wait())
+            return super().answer_images(images)
+
+    runs, output = sources.runs_of(str(folder))[0], tmp_path / "out"
+    predict_runs(Waiting(), runs, str(output), lambda _: None)
+    files = sorted(folder.iterdir())
+    expected = [(str(file), repr(file.read_bytes())) for file in files]
+    assert [(line["id"], line["error"]) for line in lines_of(output)] == expected
+
+
+def written(pipe, seconds):
+    """Whether a reader has opened a pipe within so many seconds; it then gets the pipe's name."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            opened = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # Nobody reads.
+            time.sleep(0.01)
+            continue
+        os.write(opened, pipe.name.encode())
+        os.close(opened)
+        return True
+    return False
+
+
+def test_a_file_that_comes_late_does_not_keep_others_from_being_read(tmp_path):
+    pipes = [tmp_path / str(number) for number in range(3)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(list, contents(map(str, pipes), 3))
+        in_time = [written(pipe, 1) for pipe in reversed(pipes)]
+        if not all(in_time):
+            for pipe in pipes[1:]:
+                written(pipe, 1)
+    assert in_time == [True, True, True]
+    assert read.result() == [[b"0", b"1", b"2"]]
 
 
 def test_an_image_above_the_limit_is_reported_and_the_others_are_predicted(
@@ -70,6 +121,7 @@ def test_a_record_that_is_not_an_example_is_reported_and_the_others_are_predicte
 def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "PART", 20)
     monkeypatch.setattr(sources, "BATCH", 10)
+    monkeypatch.setattr(images_at_once, "usable_cores", lambda: 2)
     runs = sources.runs_of(records_of(tmp_path, images))[0]
     model, output = PushedModel(f"{destination}/1"), tmp_path / "out"
 
@@ -90,6 +142,7 @@ def test_a_killed_job_goes_on_and_counts_every_record(destination, images, tmp_p
 @pytest.mark.slow
 def test_an_end_midway_waits_for_no_batch_that_has_not_begun(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "BATCH", 10)
+    monkeypatch.setattr(images_at_once, "usable_cores", lambda: 2)
     begun = []
 
     class Slow(RefusingModel):

@@ -1,13 +1,17 @@
 """Large images are answered a few at once, whatever their number; small ones as many as asked."""
 
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from components import images_at_once
 from components.batch_predictor.pushed_model import PushedModel
 from components.evaluator.count_shard import CountShard
 from components.evaluator.plan import ModelPlace, Plan
-from components.images_at_once import fitting
+from components.images_at_once import calls_at_once, fitting
+from components.tasks.classification.evaluation import Counting
 from settings.data import Features
 from tests.components.serving_check.small_models import (
     LABELS,
@@ -45,6 +49,36 @@ def test_the_evaluator_asks_a_model_of_large_images_for_one_at_once(task, large,
     counts = CountShard(plan)(str(shard))
     assert counts.examples == 5
     assert np.isfinite(counts.models["challenger"].loss).all()
+
+
+def test_the_evaluator_asks_as_often_at_once_as_there_are_cores(tmp_path, monkeypatch):
+    save_model(tmp_path / "model", "classification")
+    with tf.io.TFRecordWriter(str(tmp_path / "shard")) as writer:
+        for picture in PICTURES[:4]:
+            writer.write(example(encoded(picture)))
+    monkeypatch.setattr(images_at_once, "usable_cores", lambda: 4)
+    together = threading.Barrier(4, timeout=10)
+
+    class Waiting(Counting):
+        def predict(self, serialized):
+            together.wait()
+            return super().predict(serialized)
+
+    monkeypatch.setattr("components.tasks.classification.evaluation.Counting", Waiting)
+    places = (ModelPlace("challenger", str(tmp_path / "model"), ""),)
+    plan = Plan(places, tuple(LABELS), "test", Features(), label_is_bytes=True, batch_size=2)
+    assert CountShard(plan)(str(tmp_path / "shard")).examples == 4
+
+
+@pytest.mark.parametrize(
+    ("cores", "number", "images"), [(1, 2, 128), (2, 2, 128), (3, 3, 85), (8, 8, 32), (64, 16, 16)]
+)
+def test_any_number_of_cores_has_no_more_images_in_memory(cores, number, images, monkeypatch):
+    monkeypatch.setattr(images_at_once, "usable_cores", lambda: cores)
+    calls = calls_at_once(128)
+    assert (calls.number, calls.images) == (number, images)
+    assert calls.number * calls.image_bytes <= 32 << 20
+    assert calls_at_once(1)[:2] == (2, 1)  # Images that are large.
 
 
 def test_a_pushed_model_of_large_images_is_asked_for_one_at_once(task, large):

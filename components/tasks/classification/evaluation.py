@@ -52,7 +52,7 @@ class Counting(counting.Counting):
         ]
         predicted, probabilities = answers[0]
         before = uncalibrated(probabilities, self._plan.temperature)
-        counts.uncalibrated += binned(before, labels == predicted)
+        counts.uncalibrated = binned(before, labels == predicted, counts.uncalibrated)
         self._remember_worst(batch, labels, answers[0], losses[0], counts)
 
     def _remember_worst(

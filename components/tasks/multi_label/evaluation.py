@@ -1,5 +1,6 @@
 """Counts the classes of a model's answers, and keeps the probabilities that mAP is made of."""
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -71,10 +72,11 @@ class Counts(LabelCounts):
         self.actual += truth.sum(axis=0)
         self.total += len(truth)
         self.correct += int(((truth == predicted).all(axis=1) & (unknown == 0)).sum())
-        self.loss += (losses * shares).sum(axis=0)
-        self.weight += (judged * shares).sum(axis=0)
+        # One by one, so that the sums do not depend on the batches.
+        self.loss = functools.reduce(np.add, losses * shares, self.loss)
+        self.weight = functools.reduce(np.add, judged * shares, self.weight)
         self.unknown += int(unknown.sum())
-        self.reliability += binned(probabilities[judged], truth[judged])
+        self.reliability = binned(probabilities[judged], truth[judged], self.reliability)
         self.answers.append((probabilities, truth))
         return losses.sum(axis=1) / classes
 
@@ -121,7 +123,7 @@ class Counting(counting.Counting):
         ]
         judged = _counted(truth, answers[0])
         before = yes_uncalibrated(answers[0].probabilities[judged], self._plan.temperature)
-        counts.uncalibrated += binned(before, truth[judged])
+        counts.uncalibrated = binned(before, truth[judged], counts.uncalibrated)
         self._remember_worst(batch, truth, answers[0].predicted, losses[0], counts)
 
     def _truth(self, batch: ShardBatch) -> tuple[np.ndarray, np.ndarray]:

@@ -52,6 +52,23 @@ def test_shards_add_up_to_the_whole(examples, cuts):
     assert whole.confusion.sum() == len(examples)
 
 
+def test_sums_are_the_same_in_batches_of_any_size():
+    chance = np.random.default_rng(0)
+    labels = chance.integers(0, CLASSES + 1, 300)
+    probabilities = chance.dirichlet(np.ones(CLASSES), 300)
+    weights = chance.random(300)
+
+    def summed(size):
+        counts = SplitCounts.zeros(["m"], CLASSES)
+        for start in range(0, 300, size):
+            some = slice(start, start + size)
+            answers = probabilities[some].argmax(axis=1), probabilities[some]
+            counts.models["m"].add(labels[some], *answers, weights[some])
+        return counts.to_json()
+
+    assert summed(7) == summed(128) == summed(300)
+
+
 def test_a_loss_is_weighted_and_the_answers_are_counted_once():
     counts, pixels = (SplitCounts.zeros(["m"], 2).models["m"] for _ in range(2))
     likely = np.array([[0.25, 0.75], [0.5, 0.5], [0.9, 0.1]])

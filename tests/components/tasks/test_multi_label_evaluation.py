@@ -83,6 +83,22 @@ def test_a_champion_of_more_classes_changes_no_loss_and_no_calibration_of_a_mode
     assert alone[0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_sums_are_the_same_in_batches_of_any_size():
+    chance = np.random.default_rng(0)
+    probabilities, weights = chance.random((300, 5), np.float32), chance.random(300)
+    truth, known, nothing = chance.random((300, 5)) < 0.3, np.ones(5, bool), np.zeros(300, int)
+
+    def summed(size):
+        counts = Counts.zeros(5)
+        for start in range(0, 300, size):
+            some = slice(start, start + size)
+            answer = Labelled(probabilities[some] >= 0.5, probabilities[some], known)
+            counts.add(truth[some], answer, nothing[some], weights[some])
+        return counts.as_lists()
+
+    assert summed(7) == summed(128) == summed(300)
+
+
 # Of the champion and the challenger: each class, and the probability that it gives every image.
 CHANGED_CLASSES = {
     "names at last": ({"0": 0.9, "1": 0.1}, {"car": 0.9, "bicycle": 0.1}),
