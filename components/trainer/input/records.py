@@ -1,6 +1,7 @@
 """Transformed Examples in TFRecord shards as a source."""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -9,6 +10,7 @@ from components import graph_error
 from components.image_decode import UNDECODABLE
 from components.trainer.input import faulty_record
 from components.trainer.input.decode import decode_crops, decode_features, decoder
+from components.trainer.input.each_file import of_each
 from components.trainer.input.features import Feature, fixed_example
 from components.trainer.input.shards import FRAMING, Shards
 from components.trainer.input.source import Source, chunk_of
@@ -36,7 +38,7 @@ def source(
     features = tuple(features)
     if not files:
         raise Failure("The input function got no files. Give it the shards of a split.")
-    sizes = [_size(file) for file in files]
+    sizes = of_each(_size, files)
     pixels = sum(feature.row_bytes for feature in features if feature.dtype == "uint8")
     at_most = sum(size for size, _ in sizes) // (pixels + FRAMING)
     at_once = _ENCODED_AT_ONCE if encoded else chunk_of(sum(f.row_bytes for f in features))
@@ -59,7 +61,7 @@ def source(
         return shards.all()
 
     form = fixed_example(features)
-    fixed = {file for file in files if not encoded and form.may_fill(file)}
+    fixed = set() if encoded else set(itertools.compress(files, of_each(form.may_fill, files)))
     shards = Shards(
         files,
         sum(feature.row_bytes for feature in features),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from components.trainer.input.each_file import of_each
 from components.trainer.input.order import run_length
 from components.trainer.input.source import traced
 from components.usable_cores import usable_cores
@@ -26,7 +27,7 @@ class Shards:
       row_bytes: what a record takes of memory once it is decoded.
       stored_bytes: what one takes before that, on average; None: it is read from the files.
       record_bytes: maps a file to the size of each of its records with their framing, if all have
-        the same one; None: sizes are read from the file.
+        the same one; None: sizes are read from the file. Several threads call it.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Shards:
     @functools.cached_property
     def _ends(self) -> list[Sequence[int]]:
         """Of each file: 0, and the bytes at which its records end."""
-        return [self._ends_in(file) for file in self._files]
+        return of_each(self._ends_in, self._files)
 
     def _ends_in(self, file: str) -> Sequence[int]:
         if size := self._record_bytes(file):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from components import graph_error
 from components.trainer.input.decode import decode_crops, decode_features, decoder
+from components.trainer.input.each_file import of_each
 from components.trainer.input.features import Feature
 from components.trainer.input.shards import Shards
 from components.trainer.input.source import Source
@@ -143,7 +144,7 @@ class _Files:
         self.counts = tuple(one.take for one in stretches)
         self._format = file_format.value
         # Without reading the files, which may lie in a bucket.
-        found = [tf.io.gfile.stat(name) for name in self._names]
+        found = of_each(tf.io.gfile.stat, self._names)
         sizes = [one.length for one in found]
         # A dataset that is prepared again has the same name, version and places.
         changed = [one.mtime_nsec for one in found]
