@@ -20,6 +20,8 @@ import tensorflow as tf
 import augmentations
 import models
 from components import tasks
+from components.trainer.input.each_file import of_each
+from components.transform import content_digest
 from files import places, writing
 from files.places import files_below, files_in, read_json
 from files.strict_json import text_of
@@ -248,10 +250,10 @@ def _numbered(
 def fingerprint(folders: Iterable[str], about: Mapping[str, Any], weights: str = "") -> str:
     """64 hexadecimal digits that change with any input, any of `about`, and this code.
 
-    Names, sizes and samples of the files in `folders` stand for their content; one of those that
-    Transform makes holds a digest of all its records. Their times and the folders' own paths do
-    not count: where Kubeflow repeats a step, its launcher has downloaded them anew, and each run
-    has other paths. Files in a bucket are not read: their times count.
+    Names, sizes and samples of the files in `folders` stand for their content. Examples that
+    Transform made are not read: beside them lies a digest of all their records. Files' times and
+    the folders' own paths do not count: where Kubeflow repeats a step, its launcher has downloaded
+    them anew, and each run has other paths. Files in a bucket are not read: their times count.
 
     Args:
       weights: stands for the content of `model.weights`, of which each worker may have a copy of
@@ -270,15 +272,24 @@ def fingerprint(folders: Iterable[str], about: Mapping[str, Any], weights: str =
 
 def _seen(folder: str) -> list[tuple[str, int, str]]:
     """Of each file below a folder its path from there, length, and what stands for its content."""
-    names = (name for name in files_below(folder) if os.path.basename(name) not in _GRAPH)
-    return [(name, *_content_of(os.path.join(folder, name))) for name in names]
+    names = [name for name in files_below(folder) if os.path.basename(name) not in _GRAPH]
+    is_told = content_digest.FILE in names
+
+    def seen(name: str) -> tuple[str, int, str]:
+        by_digest = is_told and name != content_digest.FILE
+        return name, *_content_of(os.path.join(folder, name), by_digest)
+
+    return of_each(seen, names)
 
 
-def _content_of(file: str) -> tuple[int, str]:
+def _content_of(file: str, by_digest: bool) -> tuple[int, str]:
+    """A file's length and what stands for its content; "" where another file does."""
     if places.is_remote(file):
         status = tf.io.gfile.stat(file)
         return status.length, str(status.mtime_nsec)
     size, digest = os.path.getsize(file), hashlib.sha256()
+    if by_digest:
+        return size, ""
     with open(file, "rb") as stream:
         for sample in range(_SAMPLES):
             stream.seek(max(0, size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))

@@ -23,7 +23,13 @@ from components.examples.made_of import pass_on
 from components.examples.reading import class_names_of
 from components.schema_gen import schema_files
 from components.spans.store import NO_STORE, SpanStore
-from components.transform import pixel_overlap, pixel_statistics, transform_graph, vocabulary
+from components.transform import (
+    content_digest,
+    pixel_overlap,
+    pixel_statistics,
+    transform_graph,
+    vocabulary,
+)
 from components.transform.corrupt_images import enforce_policy, reasons
 from components.transform.job import TRAIN, Job, list_shards
 from components.transform.kept_shards import KeptShards, kept_shards
@@ -39,7 +45,6 @@ from settings.preprocessing import Preprocessing
 
 _ASSETS = "transform_fn/assets"
 _FILES_AT_ONCE = 8  # of which a network's disk reads each no faster alone
-_CONTENT = "content.sha256"  # changes with any record, for whoever asks whether all are the same
 
 
 def execute(
@@ -78,8 +83,7 @@ def execute(
             writing.remove(job.temp_dir)
         if not places.is_remote(graph.uri):
             writing.sync(graph.uri)
-    content = hashlib.sha256("".join(result.sha256 for result in results).encode())
-    writing.write(f"{transformed.uri}/{_CONTENT}", content.hexdigest())
+    content_digest.write(transformed.uri, (result.sha256 for result in results))
     check_read("Transform", examples, _read(results))
     remarks = [*filter(None, [kept.words]), *(f"warning: {line}" for line in shared)]
     _describe(examples, transformed, graph, results, job, remarks)

@@ -330,6 +330,34 @@ def test_a_checkpoint_is_used_where_its_inputs_were_copied_to_another_folder(tmp
     assert fingerprint([str(tmp_path / "run-2")], {}) != before
 
 
+def bytes_read() -> int:
+    """By this process so far, as the kernel counts them."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["rchar"])
+
+
+def test_examples_whose_content_transform_tells_are_not_read_to_know_them(tmp_path):
+    digest, shards = tmp_path / "content.sha256", [tmp_path / f"{n}.tfrecord" for n in range(8)]
+    digest.write_text("of all records")
+    for shard in shards:
+        shard.write_bytes(bytes(2_000_000))
+
+    def known():
+        return fingerprint([str(tmp_path)], {})
+
+    known()  # Reads the code.
+    started = bytes_read()
+    seen = {known()}
+    assert bytes_read() - started < 3_000_000
+    digest.write_text("of the others.")
+    seen.add(known())
+    os.truncate(shards[0], 1_000_000)
+    seen.add(known())
+    shards[1].rename(tmp_path / "other.tfrecord")
+    seen.add(known())
+    assert len(seen) == 4
+
+
 @pytest.mark.slow
 def test_a_checkpoint_is_used_where_transform_has_made_the_same_examples_again(digits, tmp_path):
     transform_digits(tmp_path)
