@@ -21,11 +21,16 @@ BATCH_BYTES = 16 << 20  # with which a batch ends: bounds it, whatever their siz
 READS_AT_ONCE = 16  # A network disk answers each after milliseconds.
 
 
-def is_image(file: str) -> bool:
-    """Whether a file is an image by its content, whatever its name is, or says that it is one.
+def images_among(paths: Mapping[str, str]) -> dict[str, str]:
+    """Those of the files, by their names, that are images by content, or say so in their names.
 
     What a hidden file says does not count: macOS puts `._photo.jpg` beside `photo.jpg`.
     """
+    are_images = in_threads(_is_image, paths.values(), READS_AT_ONCE)
+    return dict(itertools.compress(paths.items(), are_images))
+
+
+def _is_image(file: str) -> bool:
     if os.path.exists(file) and not os.path.isfile(file):
         return False  # Opening a pipe would wait for its writer.
     if kind_named(file) and not os.path.basename(file).startswith("."):
@@ -64,7 +69,7 @@ def expand(places: Sequence[str], cached: Cached = BY_DEFAULT) -> tuple[Files, s
         files = files_at(place, cached)
         images = files.paths
         if files.is_folder:
-            images = {name: path for name, path in images.items() if is_image(path)}
+            images = images_among(images)
             left_out += [name for name in files.paths if name not in images]
         if not images:
             raise Failure(

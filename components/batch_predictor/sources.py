@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.batch_predictor.images import BATCH_BYTES, contents, is_image, left_out_line
+from components.batch_predictor.images import BATCH_BYTES, contents, images_among, left_out_line
 from components.batch_predictor.places import BY_DEFAULT, Files, files_at
 from components.image_files import KINDS
 from failures import Failure
@@ -62,7 +62,7 @@ def runs_of(
     files = files_at(place, cached)
     paths = files.paths
     records = [name for name in paths if "tfrecord" in os.path.basename(name)]
-    images = [] if records else [name for name in paths if is_image(paths[name])]
+    images = [] if records else list(images_among(paths))
     taken = {*records, *images}
     left_out = [name for name in paths if name not in taken]
     if images:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import images_at_once
+from components import image_files, images_at_once
 from components.batch_predictor import sources
 from components.batch_predictor.answer import Answer
 from components.batch_predictor.images import contents
@@ -59,6 +59,22 @@ def test_each_core_answers_a_batch_and_the_answers_stay_in_order(folder, tmp_pat
     files = sorted(folder.iterdir())
     expected = [(str(file), repr(file.read_bytes())) for file in files]
     assert [(line["id"], line["error"]) for line in lines_of(output)] == expected
+
+
+def test_many_files_are_looked_at_together_to_find_the_images(tmp_path, images, monkeypatch):
+    for name, content in (("c", images[0]), ("a", b"notes"), ("b", images[1])):
+        (tmp_path / name).write_bytes(content)
+    together = threading.Barrier(3, timeout=10)
+
+    def kind(head, kind_of=image_files.kind_of):
+        together.wait()
+        return kind_of(head)
+
+    monkeypatch.setattr("components.batch_predictor.images.kind_of", kind)
+    [run], said = sources.runs_of(str(tmp_path))
+    assert run.names == (str(tmp_path / "b"), str(tmp_path / "c"))
+    assert said.startswith("1 files are not")
+    assert said.endswith(": a")
 
 
 def written(pipe, seconds):
