@@ -66,7 +66,7 @@ def test_a_step_goes_the_way_of_the_mean_over_images_and_classes():
 def test_mixed_images_have_the_labels_of_both_by_their_shares(recipe):
     training = plain_sgd(**recipe)
     mixer = Mixer(training, seed=5)
-    draws = mixer.draws(tf.constant(6), tf.constant(0, tf.int64), tf.constant(0), 1)
+    draws = mixer.draws(tf.constant(6), tf.constant(0, tf.int64), tf.constant(0))
     _, ((own, share), (other, rest)) = mixer(tf.constant(IMAGES), tf.constant(LABELS), None, draws)
     np.testing.assert_allclose(share + rest, np.ones(6), atol=1e-6)
     np.testing.assert_array_equal(own, LABELS)
