@@ -6,10 +6,11 @@ Nothing here imports TensorFlow.
 import re
 
 # A copy to a GPU says that its Dst tensor is not initialized. No algorithm works in cuDNN, where
-# each is tried before a step without XLA, once none gets the memory to be tried in.
+# each is tried before a step without XLA, once none gets the memory to be tried in; other causes
+# are listed behind.
 _SAYS_SO = re.compile(
     r"\bOOM\b|[Oo]ut of memory| allocate |Dst tensor is not initialized"
-    r"|No algorithm worked|CU[A-Z]+_STATUS_ALLOC_FAILED"
+    r"|No algorithm worked!?\s*$|CU[A-Z]+_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED"
 )
 # How devices fail. User code may raise the others, in words of its own.
 _OF_DEVICES = ("InternalError", "NotFoundError", "UnknownError")

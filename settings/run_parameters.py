@@ -82,7 +82,7 @@ def _refusal(name, configuration):
     """What is wrong with a value by this name, whatever it is; "" where nothing is."""
     keys, data = configuration.kubeflow.parameters, configuration.data
     if name not in keys:
-        allowed = f"allowed: {', '.join(sorted(keys))}{did_you_mean(name, keys)}"
+        allowed = f"allowed: {', '.join(sorted(keys)) or 'none'}{did_you_mean(name, keys)}"
         return f"not in kubeflow.parameters; {allowed}"
     section, _, key = keys[name].partition(".")
     if because := _because(keys[name], configuration):

@@ -21,6 +21,7 @@ from files import writing
 from settings.tuner import Tuner
 
 _LOGGER = logging.getLogger("steadyfeed.progress")
+_log = logging.getLogger(__name__)
 _ASK_EVERY = 0.2  # seconds
 _HYPERBAND_EPOCHS = "tuner/epochs"  # how long hyperband lets this trial train
 
@@ -87,6 +88,7 @@ class Search(base_tuner.BaseTuner):
         epochs = given.get(_HYPERBAND_EPOCHS, self._tuner.epochs)
         values = hyperparameters.tunable(given)
         # Processes report no progress of their own.
+        _log.info("trial %d of %d: %s", int(trial.trial_id) + 1, self._tuner.trials, values)
         alone = self._tuner.parallel_trials == 1
         shown = (
             _progress_of(int(trial.trial_id), self._tuner.trials)

@@ -38,7 +38,7 @@ from failures import Failure
 _READY_BYTES = 256 << 20  # batches made ahead, so that one slow read is not noticed
 _READY_BATCHES = (2, 16)
 _MOST_COPIES = 16
-_HELD_SHARE = 0.05  # of the free memory
+_HELD_SHARE = 0.25  # of the free memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +182,7 @@ def feed(
         elements, load = streaming.batches(source, epochs, crop)
     else:
         elements, load = (scattered if balanced else disk).batches(source, epochs)
-    calls = calls_at_once(strategy, batch_size * source.row_bytes)
+    calls = calls_at_once(strategy, max(1, batch_size // options.workers.count) * source.row_bytes)
     load_times = LoadTimes(options.first_step) if options.timed and not service else None
     mapped = load_times.loaded if load_times else tf.data.Dataset.map
     batches = mapped(elements, load, calls)
@@ -282,8 +282,7 @@ def calls_at_once(strategy: str, batch_bytes: int) -> int:
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work. A
     # copy needs no more of them than what moves the memory's bytes.
     calls = {"memory": min(2 * cores, 2 * _MOST_COPIES), "disk": min(cores, _MOST_COPIES)}
-    held = batch_bytes * (1 if strategy == "memory" else 2)  # a window of it as well
-    return min(calls.get(strategy, cores), max(2, int(_HELD_SHARE * free_memory()) // held))
+    return min(calls.get(strategy, cores), max(2, int(_HELD_SHARE * free_memory()) // batch_bytes))
 
 
 def _ready(batch_bytes: int) -> int:

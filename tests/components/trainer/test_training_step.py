@@ -82,4 +82,5 @@ def test_calls_of_one_batch_and_of_many_share_what_xla_compiles():
         functions = library.library.function
         return {one.signature.name for one in functions if one.attr["_XlaMustCompile"].b}
 
+    assert len(compiled(1)) == 2  # the step, and the average of the weights
     assert compiled(1) == compiled(4)

@@ -337,8 +337,10 @@ def _harm(path: str, harm: str) -> None:
         ("streaming", 16, 128, 16),
         ("memory", 96, 1024, 32),
         ("disk", 96, 1024, 16),
-        ("streaming", 192, 32, 11),
-        ("streaming", 192, 1, 2),
+        ("streaming", 64, 48, 64),
+        ("streaming", 192, 32, 111),
+        ("streaming", 192, 1, 3),
+        ("streaming", 192, 0, 2),
     ],
 )
 def test_as_many_batches_are_made_at_a_time_as_memory_has_room_for(
