@@ -117,7 +117,7 @@ def choose(training: Training, environment: Mapping[str, str]) -> Devices:
 
 
 def advice_on_xla(training: Training) -> str | None:
-    """What a training on several GPUs is told that could go faster; None if it is as wanted."""
+    """The advice to use XLA, for a training on several GPUs; None where the keys have decided."""
     if training.xla != "auto" or training.deterministic:
         return None
     return (

@@ -182,7 +182,9 @@ def feed(
         elements, load = streaming.batches(source, epochs, crop)
     else:
         elements, load = (scattered if balanced else disk).batches(source, epochs)
-    calls = calls_at_once(strategy, max(1, batch_size // options.workers.count) * source.row_bytes)
+    calls = batches_at_once(
+        strategy, max(1, batch_size // options.workers.count) * source.row_bytes
+    )
     load_times = LoadTimes(options.first_step) if options.timed and not service else None
     mapped = load_times.loaded if load_times else tf.data.Dataset.map
     batches = mapped(elements, load, calls)
@@ -276,8 +278,8 @@ def _check_examples(source: Source, order: Order) -> None:
         )
 
 
-def calls_at_once(strategy: str, batch_bytes: int) -> int:
-    """How many batches are made at a time; each call holds its batch until its turn comes."""
+def batches_at_once(strategy: str, batch_bytes: int) -> int:
+    """How many calls make batches at a time; each holds its batch until its turn comes."""
     cores = usable_cores()
     # Where a batch takes half a millisecond, more calls than cores let no core wait for work. A
     # copy needs no more of them than what moves the memory's bytes.

@@ -348,4 +348,4 @@ def test_as_many_batches_are_made_at_a_time_as_memory_has_room_for(
 ):
     monkeypatch.setattr(function, "usable_cores", lambda: cores)
     monkeypatch.setattr(function, "free_memory", lambda: gib << 30)
-    assert function.calls_at_once(strategy, 512 * 224 * 224 * 3) == calls
+    assert function.batches_at_once(strategy, 512 * 224 * 224 * 3) == calls
