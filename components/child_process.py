@@ -5,6 +5,7 @@ notebooks and starts scripts anew, and some wait forever for a process that was 
 """
 
 import contextlib
+import math
 import multiprocessing
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 from components import shard_reports
 from components.child_environment import child_environment, end_with_the_parent, project_on_path
-from components.usable_cores import share_cores
+from components.usable_cores import share_cores, usable_cores
 
 
 class Lost(Exception):
@@ -58,10 +59,13 @@ def started(work: Callable[[Any], Any], among: int) -> Iterator[ChildProcess]:
     with ours:
         with theirs:
             arguments = [str(theirs.fileno()), str(among)]
+            # TensorFlow would start a thread for each core of the machine, in each process.
+            threads = str(math.ceil(usable_cores() / among))
+            settings = {"TF_NUM_INTRAOP_THREADS": threads} | child_environment()
             process = subprocess.Popen(
                 [sys.executable, "-m", "components.child_process", *arguments],
                 # It is there for a share of the cores; the parent may hold all of a GPU's memory.
-                env=project_on_path(child_environment()) | {"CUDA_VISIBLE_DEVICES": "-1"},
+                env=project_on_path(settings) | {"CUDA_VISIBLE_DEVICES": "-1"},
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which ends them all.

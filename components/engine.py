@@ -18,10 +18,11 @@ from tfx.dsl.components.base import base_beam_executor
 from components import shard_reports
 from components.engine_job import BeamEngine, JobOptions
 from components.engine_processes import ProcessEngine
-from components.in_parallel import in_processes, in_threads
+from components.in_parallel import WITH_TENSORFLOW, in_processes, in_threads, processes_if
 from failures import EngineFailure
-from files import writing
+from files import places, writing
 
+_SIZES_AT_ONCE = 16  # that a network's disk or a bucket is asked for
 # What Beam takes for its runner on one machine.
 _LOCAL_RUNNERS = ("", "DirectRunner", "SwitchingDirectRunner", "FnApiRunner", "BundleBasedRunner")
 _log = logging.getLogger(__name__)
@@ -112,6 +113,19 @@ def run_shards(
     _do_all(engine, work, shards, folder)
     for number in range(len(shards)):
         yield shard_reports.result(folder, number)
+
+
+def processes_for(files: Sequence[str], much: int, cores_each: int) -> int:
+    """How many processes `run_shards` needs for files; 0 where threads are as good.
+
+    Args:
+      much: bytes of all files together; less is done by the time that processes have started.
+      cores_each: how many cores threads of one process keep busy before they wait for each other.
+    """
+    processes = processes_if(True, cores_each, WITH_TENSORFLOW)
+    if processes and sum(in_threads(places.size, files, _SIZES_AT_ONCE)) >= much:
+        return processes
+    return 0
 
 
 def _do_all(engine: Engine, work: Callable, shards: Sequence[Any], folder: str) -> None:

@@ -12,11 +12,9 @@ from typing import Any
 
 from components.child_process import ChildProcess, Lost, started
 from components.free_memory import free_memory
+from components.in_parallel import WITH_TENSORFLOW
 from components.usable_cores import usable_cores
 from failures import EngineFailure, in_one_line
-
-# What one takes that has imported TensorFlow, with the records it works on.
-_PROCESS_BYTES = 1 << 30
 
 
 class ProcessEngine:
@@ -32,7 +30,7 @@ class ProcessEngine:
 
     def __init__(self, count: int = 0, retries: int = 0, timeout: float | None = None):
         self.retries = retries
-        most = min(usable_cores(), free_memory() // _PROCESS_BYTES)
+        most = min(usable_cores(), free_memory() // WITH_TENSORFLOW)
         self._count, self._timeout = count or max(1, most), timeout
 
     def do(self, work: Callable[[tuple[int, Any]], None], shards: Sequence[tuple[int, Any]]):

@@ -15,17 +15,20 @@ from failures import Failure
 
 # What a process takes that has imported its work and holds some pictures.
 _PROCESS_BYTES = 256 << 20
+WITH_TENSORFLOW = 1 << 30  # what one takes whose work imports TensorFlow
 
 
-def processes_if(much: bool) -> int:
-    """How many processes to work in: one a core, fewer where memory is short, or 0, where threads
-    of this one are better.
+def processes_if(much: bool, cores_each: int = 1, bytes_each: int = _PROCESS_BYTES) -> int:
+    """How many processes to work in: as many as the cores are for, fewer where memory is short, or
+    0, where threads of this one are better.
 
     Args:
       much: whether the work is mostly Python, of which threads do one piece at a time, and takes
-        seconds; starting the processes takes a third of one.
+        much longer than starting the processes: a third of a second, with TensorFlow ten.
+      cores_each: how many cores a process keeps busy by threads of its own.
+      bytes_each: of memory that a process takes.
     """
-    processes = min(usable_cores(), free_memory() // _PROCESS_BYTES)
+    processes = min(usable_cores() // cores_each, free_memory() // bytes_each)
     return processes if much and processes > 1 else 0
 
 
@@ -59,7 +62,8 @@ def in_processes(work: Callable[[Any], Any], items: Iterable[Any], processes: in
     with ThreadPoolExecutor(processes) as pool, contextlib.ExitStack() as stack:
         for _ in range(processes):
             idle.put(stack.enter_context(started(work, processes)))
-        yield from _in_order(pool, do, items, processes)
+        # Results are small; where only so many were ahead, one long piece would stop the others.
+        yield from _in_order(pool, do, items, 2 * processes)
 
 
 def _in_order(

@@ -38,8 +38,8 @@ class Beam(Section):
     engine: Literal["direct", "processes", "portable", "flink", "spark", "prism", "dataflow"] = (
         Field(
             "direct",
-            description="direct works on this machine without Beam, and is the fastest on few "
-            "cores where the data is on it; processes starts several processes; portable is any "
+            description="direct works on this machine without Beam, by threads or, where data "
+            "and cores are many, by processes; processes works by processes alone; portable is any "
             "job service of Beam; dataflow is not supported",
         )
     )

@@ -37,7 +37,7 @@ def StatisticsGen(
     Where the examples come in spans, statistics are gathered span by span and merged, and the
     span store keeps what was gathered: the next run reads the new spans alone.
 
-    Each shard is read once, as many at once in this process as it has cores, or all of them in one
+    Each shard is read once, as many at once on this machine as it has cores, or all of them in one
     job of an engine, and what was gathered from them is merged in their order, so that the
     statistics are the same. Memory is one batch a core and eight bytes an image.
 

@@ -13,7 +13,7 @@ from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders import example_coder
 
-from components.engine import Engine, run_shards
+from components.engine import Engine, processes_for, run_shards
 from components.statistics_gen import overlap, statistics_files
 from components.usable_cores import usable_cores
 from failures import Failure
@@ -25,6 +25,8 @@ from settings.data import Features
 SAMPLE_RECORDS = 64
 # One batch is what is held in memory; larger ones are no faster.
 MAX_BATCH_RECORDS = 4096
+_MUCH = 16 << 30  # bytes of examples, which take half a minute or more
+_CORES_EACH = 2  # Most of the time is Python's.
 Accumulators = list[Any]  # one of each of TFDV's generators
 NEXT_STEP = "Delete the artifact and run again."
 
@@ -104,7 +106,8 @@ def gathered(
     """
     paths = list(itertools.chain.from_iterable(groups))
     work = GatherShard(options.to_json(), image_feature)
-    each = run_shards(work, paths, folder, engine, threads=usable_cores())
+    processes = 0 if engine else processes_for(paths, _MUCH, _CORES_EACH)
+    each = run_shards(work, paths, folder, engine, usable_cores(), processes)
     for group in groups:
         of_group = zip(group, itertools.islice(each, len(group)), strict=True)
         _, (whole, digests) = next(of_group)

@@ -29,8 +29,8 @@ def Transform(
 ):
     """Decodes images (and masks), resizes them to one size and numbers the labels.
 
-    Everything is learnt from the split `train`. Without an engine it runs in this process, on
-    all cores.
+    Everything is learnt from the split `train`. Without an engine it runs on all cores of
+    this machine.
 
     Args:
       examples: with a split `train`; its file class_names.json (label feature to a list) names

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
-from components.engine import Engine
+from components.engine import Engine, processes_for
 from components.examples.counted import check_read
 from components.examples.made_of import pass_on
 from components.examples.reading import class_names_of
@@ -45,6 +45,9 @@ from settings.preprocessing import Preprocessing
 
 _ASSETS = "transform_fn/assets"
 _FILES_AT_ONCE = 8  # of which a network's disk reads each no faster alone
+_MUCH = 4 << 30  # bytes of raw examples, which take half a minute or more
+# A fifth of the CPU time of photographs is Python's and the writing of one file.
+_CORES_EACH = 4
 
 
 def execute(
@@ -149,7 +152,8 @@ def _transform(
     if renumbers:
         earlier = kept.earlier(job.shards, depends_of)
         work = RelabelShard(work, earlier, labels, job.forms)
-    for shard, result, is_new in kept.results(work, job.shards, depends, reports, engine):
+    made = kept.results(work, job.shards, depends, reports, engine, processes=_processes)
+    for shard, result, is_new in made:
         results.append(result)
         corrupt += [replace(image, file=shard.file) for image in result.corrupt]
         enforce_policy("Transform", corrupt, job.options)
@@ -161,6 +165,10 @@ def _transform(
             kept.keep(shard, depends, result)  # Last: with it, the shard counts as done.
         kept.publish(shard, depends)
     return results
+
+
+def _processes(files: Sequence[str]) -> int:
+    return processes_for(files, _MUCH, _CORES_EACH)
 
 
 def _depends(job: Job, labels: bytes | None) -> dict:

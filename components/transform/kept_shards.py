@@ -42,6 +42,7 @@ class KeptShards:
         reports: str,
         engine: Engine | None,
         threads: int = 1,
+        processes: Callable[[Sequence[str]], int] | None = None,
     ) -> Iterator[tuple[Shard, Any, bool]]:
         """Each shard, what the work gives for it, and whether it was made just now.
 
@@ -49,6 +50,7 @@ class KeptShards:
           work: on a shard whose target may be a file of the store.
           depends: JSON values that the result depends on, besides the shard and the code.
           reports, engine, threads: as for `run_shards`.
+          processes: the raw files to work on -> as for `run_shards`.
         """
         kept = [self._load(shard, depends) for shard in shards]
         new = [
@@ -56,7 +58,9 @@ class KeptShards:
             for shard, result in zip(shards, kept, strict=True)
             if result is None
         ]
-        made = run_shards(work, new, reports, engine, threads)
+        alone = engine is None and processes is not None
+        count = processes([shard.source for shard in new]) if alone else 0
+        made = run_shards(work, new, reports, engine, threads, count)
         for shard, result in zip(shards, kept, strict=True):
             yield shard, next(made) if result is None else result, result is None
 

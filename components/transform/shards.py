@@ -19,7 +19,7 @@ from components.transform.encoding import FixedExample
 from components.transform.job import Job, Shard
 from components.usable_cores import usable_cores
 from failures import Failure
-from files import tfrecords, writing
+from files import places, tfrecords, writing
 from settings.data import WEIGHT
 
 # Batches are large enough to hide the cost of a call, and small in memory.
@@ -83,10 +83,12 @@ class TransformShard:
             return transform_batch(serialized, first, shard, self._transform, job, form)
 
         size = max(1, min(1024, _BATCH_BYTES // job.forms["image"]))
+        # A local file takes the array itself: a copy of it would hold up all other threads.
+        as_written = np.ndarray.tobytes if places.is_remote(shard.target) else np.asarray
         with writing.large_file(shard.target) as file:
             read = batches(shard, size)
             for batch in in_threads(transformed, read, usable_cores() + _AHEAD):
-                file.write(batch.records.tobytes())
+                file.write(as_written(batch.records))
                 checksums.update(batch.records[:, tfrecords.CHECKSUM].tobytes())
                 digests += batch.digests
                 result.written += len(batch.records)

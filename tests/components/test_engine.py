@@ -5,7 +5,7 @@ import itertools
 import pytest
 from apache_beam.runners.portability.local_job_service import LocalJobServicer
 
-from components.engine import engine_of, run_shards
+from components.engine import engine_of, processes_for, run_shards
 from components.engine_arguments import beam_arguments
 from components.engine_job import BeamEngine
 from components.engine_processes import ProcessEngine
@@ -234,3 +234,12 @@ def test_a_program_that_is_not_prism_is_reported_in_one_line(tmp_path):
     engine = BeamEngine("Transform", words)
     with pytest.raises(EngineFailure, match=r"^the Beam job .* on PrismRunner failed: .*error 3\."):
         list(run_shards(shard_work.double, [1], str(tmp_path / "reports"), engine))
+
+
+@pytest.mark.parametrize(("number", "much", "processes"), [(32, 8, 8), (32, 9, 0), (7, 8, 0)])
+def test_large_files_on_many_cores_are_worth_processes(number, much, processes, cores, tmp_path):
+    files = [tmp_path / "one", tmp_path / "two"]
+    for file in files:
+        file.write_bytes(b"abcd")
+    cores(number)
+    assert processes_for(files, much, cores_each=4) == processes

@@ -53,6 +53,20 @@ def rounded(feature):
     return feature
 
 
+@pytest.mark.slow
+def test_processes_on_many_cores_gather_the_same(
+    make_examples, records, cores, started_works, monkeypatch
+):
+    examples = make_examples(train=[records[:7], records[7:30], records[30:]])
+    paths = image_statistics.shards(f"{examples.uri}/Split-train")
+    options = image_statistics.stats_options(paths, Features())
+    here = image_statistics.split_statistics(paths, options)
+    cores(4)
+    monkeypatch.setattr(image_statistics, "_MUCH", 1)
+    assert image_statistics.split_statistics(paths, options) == here
+    assert len(started_works) == 2
+
+
 def test_statistics_gathered_in_parts_are_those_of_the_whole(make_examples, records):
     examples = make_examples(train=[records[:7], records[7:30], records[30:]])
     paths = image_statistics.shards(f"{examples.uri}/Split-train")

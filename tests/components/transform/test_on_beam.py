@@ -1,4 +1,4 @@
-"""Transform through a Beam runner gives the same result."""
+"""Transform through a Beam runner, or in several processes, gives the same result."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.transform import executor
 from failures import Failure
 from tests.components.transform.conftest import serve
 
@@ -46,6 +47,21 @@ def test_beam_and_this_process_give_the_same(workplace, splits):
     assert assets[0] == assets[1] == ["labels"]
     for name in ("transformed_metadata", "raw_metadata"):
         assert getattr(there.output, name).schema == getattr(here.output, name).schema
+
+
+def test_processes_on_many_cores_give_the_same(
+    workplace, splits, cores, started_works, monkeypatch
+):
+    raw = workplace.raw(splits)
+    here = workplace.run(raw, to="here")
+    cores(8)
+    monkeypatch.setattr(executor, "_MUCH", 1)
+    there = workplace.run(raw, to="there")
+    assert len(started_works) == 2
+    for split in splits:
+        assert there.split(split) == here.split(split)
+    assert there.pixel_statistics == here.pixel_statistics
+    assert there.property("summary") == here.property("summary")
 
 
 def test_corrupt_images_are_dropped_on_beam_too_with_a_class_that_only_they_have(
