@@ -33,7 +33,7 @@ def next_steps(run):
     elif not run.verdict.blessed:
         steps = [*_missed(run), *_from_curves(run), *_weakest(run)]
     elif run.serving and not run.serving.blessed:
-        steps = ["Fix the model's serving graph and run again: the model was not pushed."]
+        steps = [_after_refusal(run.serving)]
     else:
         steps = [*_after_push(run), *_weakest(run)]
     return [*steps, *_from_input(run)]
@@ -58,6 +58,21 @@ def _after_failure(run):
         "Fix the cause and run the same command again: finished components come from the cache. "
         "The full log is in the folder logs of the pipeline's root."
     )
+
+
+def _after_refusal(serving):
+    if serving.challenger is None:  # It did not answer all requests, so nothing was measured.
+        return (
+            "The cause may be the model or this machine. Mend it and run the same command again, "
+            "which asks it anew: the model was not pushed."
+        )
+    if any(" above max_" in cause for cause in serving.causes):
+        return (
+            "The model was not pushed. Run the same command again on an idle machine, which "
+            "measures anew. If that changes nothing, make the model smaller or raise the limit "
+            "under serving."
+        )
+    return "Fix the model's serving graph and run again: the model was not pushed."
 
 
 def _missed(run):

@@ -10,7 +10,9 @@ from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import path_utils
 
 from components.model_store.layout import is_saved_model
+from components.model_store.model_files import model_fingerprint
 from components.serving_check import faults, requests, served
+from components.serving_check.driver import Driver
 from components.serving_check.reading import RESULT_FILE, beside
 from components.split_messages import split_folder
 from components.typed_component import component
@@ -24,7 +26,7 @@ from settings.serving import Serving
 BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
-@component
+@component(driver=Driver)
 def ServingCheck(
     examples: InputArtifact[Examples],
     model: InputArtifact[Model],
@@ -42,23 +44,24 @@ def ServingCheck(
     TFX's InfraValidator needs Docker; this needs TensorFlow's C library, which loads a model
     as TensorFlow Serving does, in a fresh process without any Python but the standard
     library's. Where `tensorflow_model_server` is on PATH, that serves instead, over REST and
-    gRPC. A model that does not serve is not pushed, and the run goes on.
+    gRPC. A model that does not serve is not pushed, and the run goes on; the next run checks it
+    again.
 
     Args:
       examples: raw Examples with encoded images, of whose `split` requests are made.
       model: the challenger.
       champion: what ChampionResolver found; its latency is measured beside.
       infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
-        `summary` and serving.json give the causes, latency and memory. What the Pusher is to put
-        beside the model is below beside/: with `serving.warm_up` requests, with `serving.export`
-        files in other formats.
+        `fingerprint` is the model's; `summary` and serving.json give the causes, latency and
+        memory. What the Pusher is to put beside the model is below beside/: with
+        `serving.warm_up` requests, with `serving.export` files in other formats.
       preprocessing: which images Transform dropped as corrupt depends on it.
       transformed_examples: of Transform, by which tflite_int8 chooses its ranges.
       large_batch: requests in the large batch, > 1; fewer, but several, where images are large.
 
     Raises:
-      Failure: the Examples lack the split, the Trainer left no answers to compare with, or
-        the server on PATH does not run.
+      Failure: the Examples lack the split, the Trainer left no answers to compare with, the
+        server on PATH does not run, or what serves does not start or is killed.
     """
     path = path_utils.serving_model_path(model.uri)
     expected = _expected(model.uri)
@@ -92,6 +95,7 @@ def ServingCheck(
         from components.serving_check import warm_up
 
         warm_up.write(beside(infra_blessing.uri), asked)
+    infra_blessing.set_string_custom_property("fingerprint", model_fingerprint(path))
     _write(infra_blessing, causes, server, figures)
 
 

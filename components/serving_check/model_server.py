@@ -18,8 +18,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from components.child_environment import child_environment, last_words
+from components.child_environment import child_environment
 from components.free_ports import free_ports
+from components.serving_check import ending
 from components.serving_check.requests import Ask
 from components.serving_check.serving_process import ServingError
 from failures import Failure
@@ -163,7 +164,7 @@ def _json(rest: http.client.HTTPConnection, method: str, path: str, body: str | 
 def _wait(process, rest, complaints, until: float) -> None:
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise ServingError(f"the server ended with {last_words(process, complaints)}")
+            raise ending.cause(process, complaints)
         for loaded in _status(rest):
             if loaded["state"] == "AVAILABLE":
                 return

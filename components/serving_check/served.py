@@ -16,12 +16,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tfx.dsl.io import fileio
 
-from components.child_environment import child_environment, last_words
+from components.child_environment import child_environment
 from components.images_at_once import images_at_once
 from components.model_store.model_files import copy_model
-from components.serving_check import serving_process
+from components.serving_check import ending, serving_process
 from components.serving_check.requests import CLASSIFY, Ask, Requests, interrogate
 from components.serving_check.serving_process import ServingError
+from failures import SurroundingsFailure
 
 MODEL_SERVER = "tensorflow_model_server"
 _C_LIBRARY = "TensorFlow C library"
@@ -46,7 +47,7 @@ def serve(
       {"error", "at": what was asked when it failed}.
 
     Raises:
-      Failure: the server on PATH does not run.
+      Failure: the server on PATH does not run, or what serves does not start or is killed.
     """
     server, running = _C_LIBRARY, _on_c_library
     binary = shutil.which(MODEL_SERVER)
@@ -157,17 +158,29 @@ def _on_c_library(path: str, signatures: Mapping) -> Iterator[tuple[int, dict[st
                     raise ServingError(f"no answer in {_AT_MOST} s")
                 answer = connection.recv()
             except (EOFError, OSError) as error:
-                raise ServingError(last_words(process, complaints)) from error
+                raise ending.cause(process, complaints) from error
             if isinstance(answer, str):
                 raise ServingError(answer)
             return {key: _array(*tensor) for key, tensor in answer.items()}
 
         try:
-            asked(tf.sysconfig.get_lib(), path, signatures)
+            _start(asked)
+            asked(path, signatures)
             yield process.pid, {"": asked}
         finally:
             process.kill()
             process.wait()
+
+
+def _start(asked) -> None:
+    """Waits until the library is loaded: no failure before is one of the model."""
+    try:
+        asked(tf.sysconfig.get_lib())
+    except ServingError as error:
+        raise SurroundingsFailure(
+            f"ServingCheck: the process that serves the model does not start: {error}. Mend this, "
+            "or switch serving.check off, then run again."
+        ) from error
 
 
 def _array(dtype: str, shape, data) -> np.ndarray:

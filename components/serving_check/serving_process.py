@@ -5,9 +5,10 @@ in Python, no Keras, no training code. The C library loads a SavedModel with the
 as TensorFlow Serving, and starts in a fraction of a second where Python's TensorFlow takes
 three seconds.
 
-Over the socket whose number is its argument come the library's folder, the model's path and
+Over the socket whose number is its argument comes the library's folder; then the model's path and
 its signatures, {name: {"inputs", "outputs": {key: "node:index"}}}; then one (signature, texts,
-keep) after another. It answers with {key: (dtype, shape, data)}, or with TensorFlow's message.
+keep) after another. It answers each: with {} once it has loaded the library or the model, then with
+{key: (dtype, shape, data)}; or with TensorFlow's message.
 """
 
 import contextlib
@@ -133,9 +134,12 @@ def open_library(folder):
 
 def main():
     parent = Connection(int(sys.argv[1]))
-    folder, path, signatures = parent.recv()
+    [folder] = parent.recv()
+    library = open_library(folder)
+    parent.send({})
+    path, signatures = parent.recv()
     try:
-        server = Server(open_library(folder), path, signatures)
+        server = Server(library, path, signatures)
     except ServingError as error:
         parent.send(str(error))
         return

@@ -40,6 +40,26 @@ def test_what_to_do_next_is_from_what_happened(page):
     assert "Turn on the disk cache." in page
 
 
+@pytest.mark.parametrize(
+    ("cause", "step"),
+    [
+        ("latency p99 9.1 ms is above max_latency_ms 5", "measures anew"),
+        ("loading failed: exit code 1: port in use", "asks it anew"),
+        ("serve_examples gives other probabilities", "Fix the model's serving"),
+    ],
+)
+def test_a_model_that_does_not_serve_gets_the_advice_of_its_cause(cause, step, root):
+    steps = classified(blessed=True)
+    serving = steps["ServingCheck"]["outputs"]["infra_blessing"]["serving.json"]
+    serving |= {"blessed": False, "causes": [cause]}
+    if step == "asks it anew":
+        serving["challenger"] = {}
+    root.add_run("2026-11-20T02:57:25", steps)
+    advice = html.unescape(page_of(root))
+    assert [words for words in ("measures anew", "asks it anew", "Fix the model's serving")
+            if words in advice] == [step]  # fmt: skip
+
+
 def test_the_training_says_what_each_class_contributed(page):
     table = section(page, "training").partition("What each class contributed")[2]
     assert re.search(r"&lt;cat&gt;</th>.*?>40</td>.*?>20</td>", table, re.DOTALL)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.model_store.model_files import model_fingerprint
+from failures import SurroundingsFailure
 from files import tfrecords
 from settings.data import Features
 from settings.serving import Serving
@@ -41,6 +42,24 @@ def test_a_model_serves_where_python_itself_needs_the_path_of_its_libraries(
     summary, _, pushed = room.check(room.model())
     assert summary.startswith("serves: p50 ")
     assert pushed
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("echo no libraries >&2; exit 127", "does not start: exit code 127: no libraries"),
+        ("kill -9 $$", r"was killed \(signal 9\)"),
+    ],
+)
+def test_a_process_that_never_saw_the_model_is_no_verdict_on_it(
+    line, cause, room, tmp_path, monkeypatch
+):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{line}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(SurroundingsFailure, match=f"^ServingCheck: .*{cause}.*again"):
+        room.check(room.model())
 
 
 def test_a_model_of_large_images_is_asked_for_each_image_and_no_more_at_once(room, pictures):
