@@ -5,7 +5,7 @@ import io
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from components.mask_palette import colour_of, mask_image
 from settings.data import NO_CLASS
@@ -13,8 +13,15 @@ from settings.data import NO_CLASS
 _SIDE = 192  # pixels of the longer side, above which a picture is shrunk
 _SHARP = 64  # pixels of the longer side below which single pixels are to be seen
 _SMALL_FILE = 8_000  # bytes up to which a file is taken as it is
-# Pillow raises SyntaxError for a PNG that breaks off between its chunks.
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_TURNS = {  # by EXIF's orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
@@ -35,8 +42,8 @@ def picture(data):
     try:
         image = Image.open(io.BytesIO(data))
         kind = image.format
-        image = ImageOps.exif_transpose(image)  # as a browser shows the file itself
-    except _UNREADABLE:
+        image = _upright(image)  # as a browser shows the file itself
+    except Exception:  # Pillow raises errors of any kind for a damaged file.
         return None
     if kind in _KINDS and len(data) <= _SMALL_FILE and max(image.size) <= _SIDE:
         return Picture(data_uri(data, _KINDS[kind]), *image.size)
@@ -61,7 +68,7 @@ def mask_picture(data, features=None):
         else:
             values = features.mask_values if features else range(NO_CLASS)
             pixels = np.asarray(image if image.mode in ("P", "L") else image.convert("L"))
-    except _UNREADABLE:
+    except Exception:
         return None
     ids = np.full(pixels.shape, NO_CLASS, np.uint8)
     for number, value in enumerate(values):
@@ -80,6 +87,16 @@ def legend(names):
 def data_uri(data, kind):
     """The address of data that stands in the page itself."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _upright(image):
+    """The image turned as its EXIF says.
+
+    Pillow's `exif_transpose` writes all of the EXIF anew, and fails at odd values of other tags.
+    """
+    image.load()
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _encoded(image, kind):

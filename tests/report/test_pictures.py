@@ -9,7 +9,7 @@ from PIL import Image
 
 from report.pictures import picture
 from tests.components.pictures import encode
-from tests.components.turned_variants import exif
+from tests.components.turned_variants import exif, tiff
 
 
 @pytest.mark.parametrize("side", [40, 400])
@@ -22,6 +22,22 @@ def test_a_photograph_stands_upright_whether_it_is_shrunk_or_not(side):
         data = base64.b64decode(shown.src.partition("base64,")[2])
         grey = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
         assert grey[: len(grey) // 3].min() > 200 > 50 > grey[-len(grey) // 3 :].max()
+
+
+ODD_TAGS = {  # which Pillow reads, and would refuse to write
+    "a resolution in words": (0x011A, 2, 4, b"low\0"),
+    "a width in words": (0x0100, 2, 4, b"big\0"),
+    "a number out of range": (0x0213, 8, 1, b"\xff\xff\0\0"),
+}
+
+
+@pytest.mark.parametrize("side", [40, 400])
+@pytest.mark.parametrize("odd", ODD_TAGS)
+def test_a_photograph_with_a_tag_of_a_wrong_type_stands_upright(odd, side):
+    to_the_right = (0x0112, 3, 1, b"\0\x06\0\0")
+    block = b"Exif\0\0" + tiff(sorted([to_the_right, ODD_TAGS[odd]]))
+    shown = picture(encode(Image.new("RGB", (2 * side, side)), "JPEG", exif=block))
+    assert shown.height == 2 * shown.width
 
 
 def test_a_grey_picture_of_16_bits_keeps_its_levels():
