@@ -22,7 +22,8 @@ def publish(model: str, destination: str, record: PushRecord, beside: str | None
     of numbers where the store has conditional writes, as S3 and Cloud Storage do.
 
     Args:
-      record: a version that lacks one of its `exports` is not that model.
+      record: a version that lacks one of its `exports` is not that model, unless another model is
+        in service.
       beside: a folder with further files of the version, as requests to warm up with.
 
     Raises:

@@ -53,6 +53,10 @@ class Version:
     def fingerprint(self) -> str:
         return self.record.fingerprint if self.record else model_fingerprint(self.path)
 
+    def has(self, exports: Iterable[str]) -> bool:
+        """Whether these files in other formats are beside the model."""
+        return self.record is not None and set(exports) <= set(self.record.exports)
+
 
 def list_versions(destination: str) -> list[Version]:
     """The whole models of a destination in rising order of their numbers; see `layout.numbers`.
@@ -71,12 +75,16 @@ def newest(destination: str) -> Version | None:
 
 
 def find(destination: str, fingerprint: str, exports: Iterable[str] = ()) -> Version | None:
-    """The oldest version that was pushed with this content and these exports, if there is one."""
-    for version in list_versions(destination):
-        record = version.record
-        if record and record.fingerprint == fingerprint and set(exports) <= set(record.exports):
-            return version
-    return None
+    """The oldest version that was pushed with this content and these exports, if there is one.
+
+    Where none has these exports, the oldest with this content, unless that is in service: a new
+    format must not put a model into service that a rollback has taken out of it.
+    """
+    versions = list_versions(destination)
+    same = [one for one in versions if one.record and one.record.fingerprint == fingerprint]
+    complete = [one for one in same if one.has(exports)]
+    in_service = bool(same) and same[-1] is versions[-1]
+    return next(iter(complete if complete or in_service else same), None)
 
 
 def champion_of(destination: str, challenger: str) -> Version | None:

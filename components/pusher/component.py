@@ -57,8 +57,10 @@ def Pusher(
 
     Args:
       pushed_model: custom properties as TFX sets them: `pushed` (0 or 1) and, when pushed,
-        `pushed_destination` (the version's folder) and `pushed_version`; and `fingerprint` of
-        the model. `summary` says why a model was not pushed.
+        `pushed_destination` (the version's folder) and `pushed_version`; `fingerprint` of the
+        model; and `lacks_exports` 1 where that version has not all of the files in other formats,
+        since it was pushed before them and is not in service. `summary` says why a model, or a
+        file, was not pushed.
       infra_blessing: ServingCheck's, or an InfraValidator's; None requires none.
       run_id: of the pipeline's run, for the record.
     """
@@ -88,6 +90,9 @@ def Pusher(
     pushed_model.set_string_custom_property("pushed_version", str(version.number))
     pushed_model.set_string_custom_property("fingerprint", record.fingerprint)
     summary = f"version {version.number} → {version.path}"
+    if not version.has(record.exports):
+        pushed_model.set_int_custom_property("lacks_exports", 1)
+        summary += " without all files of serving.export, as another version is in service"
     pushed_model.set_string_custom_property("summary", summary)
     writing.write(note, version.record.to_json())
 

@@ -1,4 +1,4 @@
-"""Decides, before Pusher runs, whether what it pushed is still there."""
+"""Decides, before Pusher runs, whether what it pushed is still there, and complete."""
 
 from ml_metadata.errors import NotFoundError
 from ml_metadata.proto import metadata_store_pb2
@@ -11,22 +11,23 @@ from components.model_store.versions import list_versions, version_path
 
 
 class Driver(CacheDriver):
-    """How many pushes of this model have vanished since.
+    """How many pushes of this model no longer hold.
 
-    The number is 0 before the first push and after it, so a repeated run is cached;
-    it rises when someone removed the pushed version, and then Pusher runs again.
+    The number is 0 before the first push and after it, so a repeated run is cached; it rises when
+    someone removed the pushed version, or put one that lacks exports back into service, and then
+    Pusher runs again.
     """
 
-    PARAMETER = "vanished_pushes"
+    PARAMETER = "lapsed_pushes"
 
     def value(self, input_dict, exec_properties):
         model = artifact_utils.get_single_instance(input_dict["model"])
         fingerprint = model_fingerprint(path_utils.serving_model_path(model.uri))
         with self._mlmd_connection as metadata:
-            return _vanished(metadata.store, exec_properties["push_destination"], fingerprint)
+            return _lapsed(metadata.store, exec_properties["push_destination"], fingerprint)
 
 
-def _vanished(store, destination: str, fingerprint: str) -> int:
+def _lapsed(store, destination: str, fingerprint: str) -> int:
     try:
         artifacts = store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
     except NotFoundError:
@@ -37,12 +38,17 @@ def _vanished(store, destination: str, fingerprint: str) -> int:
         if artifact.state == metadata_store_pb2.Artifact.LIVE
         and artifact.custom_properties["fingerprint"].string_value == fingerprint
     ]
-    paths = [
-        properties["pushed_destination"].string_value
+    here = [
+        properties
         for properties in pushed
         if properties["pushed_destination"].string_value
         == version_path(destination, int(properties["pushed_version"].string_value))
     ]
     versions = list_versions(destination)
     present = {v.path for v in versions if v.record and v.record.fingerprint == fingerprint}
-    return sum(path not in present for path in paths)
+    in_service = bool(versions) and versions[-1].path in present
+    return sum(
+        properties["pushed_destination"].string_value not in present
+        or (in_service and properties["lacks_exports"].int_value == 1)
+        for properties in here
+    )

@@ -11,6 +11,7 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.types import standard_artifacts
 
 from components.champion_resolver.component import ChampionResolver
+from components.model_store.restoring import roll_back
 from components.model_store.versions import list_versions, newest
 from components.pusher.component import Pusher, Pusher_Executor
 from failures import Failure
@@ -115,27 +116,29 @@ class Root:
         self.config = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
         self.folder, self.destination = folder, destination
 
-    def run(self, model, blessing):
+    def run(self, model, blessing, infra_blessing=None):
         """Runs once; gives back component id to "ran" or "cached"."""
         before = {execution.id for execution in self._executions()}
-        local_dag_runner.LocalDagRunner().run(self._pipeline(model, blessing))
+        local_dag_runner.LocalDagRunner().run(self._pipeline(model, blessing, infra_blessing))
         return {
             kind: self._state(execution)
             for execution in self._executions()
             if execution.id not in before and (kind := self._type(execution)) in RAN
         }
 
-    def _pipeline(self, model, blessing):
+    def _pipeline(self, model, blessing, infra_blessing):
         sources = {
             name: importer.Importer(source_uri=str(uri), artifact_type=kind).with_id(name)
             for name, uri, kind in [
-                ("Model", model, standard_artifacts.Model),
-                ("Blessing", blessing, standard_artifacts.ModelBlessing),
+                ("model", model, standard_artifacts.Model),
+                ("blessing", blessing, standard_artifacts.ModelBlessing),
+                ("infra_blessing", infra_blessing, standard_artifacts.InfraBlessing),
             ]
+            if uri
         }
-        challenger = sources["Model"].outputs["result"]
-        resolver = ChampionResolver(model=challenger, push_destination=self.destination)
-        pusher = Pusher(challenger, sources["Blessing"].outputs["result"], self.destination)
+        given = {name: source.outputs["result"] for name, source in sources.items()}
+        resolver = ChampionResolver(model=given["model"], push_destination=self.destination)
+        pusher = Pusher(**given, push_destination=self.destination)
         pusher.add_upstream_node(resolver)
         return pipeline.Pipeline(
             pipeline_name="push",
@@ -187,3 +190,25 @@ def test_a_version_that_was_removed_is_pushed_again(root, model, destination, tm
     assert root.run(model, blessing) == {"ChampionResolver": "cached", "Pusher": "ran"}
     assert answer_of(newest(destination).path) == 1
     assert root.run(model, blessing) == CACHED
+
+
+def test_a_new_format_undoes_no_rollback_and_comes_once_its_model_is_in_service_again(
+    root, model, destination, tmp_path
+):
+    blessing, checked = bless(tmp_path / "blessing"), tmp_path / "checked"
+    (checked / "beside" / "exports").mkdir(parents=True)
+    (checked / "beside" / "exports" / "float16.tflite").touch()
+    (checked / "INFRA_BLESSED").touch()
+    root.run(save_model(tmp_path / "sound", 2), blessing)
+    root.run(model, blessing)
+    roll_back(destination)
+    assert root.run(model, blessing, checked)["Pusher"] == "ran"
+    assert answer_of(newest(destination).path) == 2
+    assert root.run(model, blessing, checked)["Pusher"] == "cached"
+
+    roll_back(destination, 2)
+    assert root.run(model, blessing, checked)["Pusher"] == "ran"
+    assert root.run(model, blessing, checked)["Pusher"] == "cached"
+    made = [version.record.exports for version in list_versions(destination)]
+    assert made == [(), (), (), (), ("exports/float16.tflite",)]
+    assert answer_of(newest(destination).path) == 1
