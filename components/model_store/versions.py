@@ -10,7 +10,14 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from components.model_store.layout import HIGHEST_NUMBER, RECORD, names, numbers, version_path
+from components.model_store.layout import (
+    HIGHEST_NUMBER,
+    RECORD,
+    names,
+    numbers,
+    of_each,
+    version_path,
+)
 from components.model_store.model_files import model_fingerprint
 from files import places
 from files.strict_json import text_of
@@ -64,8 +71,9 @@ def list_versions(destination: str) -> list[Version]:
     Raises:
       Failure: the destination is a file.
     """
-    paths = {number: version_path(destination, number) for number in numbers(destination)}
-    return [Version(number, path, read_record(path)) for number, path in paths.items()]
+    found = numbers(destination)
+    paths = [version_path(destination, number) for number in found]
+    return list(map(Version, found, paths, of_each(paths, read_record)))
 
 
 def newest(destination: str) -> Version | None:
@@ -114,10 +122,19 @@ def fingerprint_at(path: str) -> str:
 
 def read_record(path: str) -> PushRecord | None:
     """The record beside a version's model; None where this project has put none there."""
-    if RECORD not in names(path):
-        return None
+    text = _read_if_there(os.path.join(path, RECORD))
     try:
-        text = places.read(os.path.join(path, RECORD), _NEXT_STEP)
-        return TypeAdapter(PushRecord).validate_json(text)
+        return None if text is None else TypeAdapter(PushRecord).validate_json(text)
     except ValidationError:
         return None  # Someone else's file of the same name.
+
+
+def _read_if_there(file: str) -> bytes | None:
+    with places.reading(file, _NEXT_STEP):
+        try:
+            with places.opened(file) as opened:
+                return opened.read()
+        except Exception as error:
+            if not places.is_missing(error):
+                raise
+            return None

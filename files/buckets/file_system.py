@@ -81,6 +81,15 @@ class _Object(io.RawIOBase):
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         return self._at
 
+    def readall(self) -> bytes:
+        # Python's own asks for a few KB at a time.
+        blocks = []
+        while (left := self._size - self._at) > 0:
+            blocks.append(self.read(min(left, _BUFFER_BYTES)))
+            if not blocks[-1]:
+                break
+        return b"".join(blocks)
+
     def readinto(self, buffer) -> int:
         data = objects.read(self._path, self._at, min(self._at + len(buffer), self._size))
         buffer[: len(data)] = data

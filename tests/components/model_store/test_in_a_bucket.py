@@ -73,6 +73,28 @@ def test_versions_are_pushed_found_rolled_back_pinned_and_pruned(models, destina
     assert not [path for path in left if path.startswith((".pushing", "1/", "2/"))]
 
 
+def test_versions_are_listed_at_once_with_three_requests_each(destination, monkeypatch):
+    together, requests = threading.Barrier(4), []
+    record = PushRecord("f", "", LONG_AGO, origin={"configuration": "key: value\n" * 10_000})
+    for number in range(1, 5):
+        writing.write(f"{destination}/{number}/saved_model.pb", "")
+        writing.write(f"{destination}/{number}/steadyfeed.json", record.to_json())
+
+    def counted(ask, wait=lambda: None):
+        def counting(path, *arguments):
+            requests.append(str(path))
+            wait()
+            return ask(path, *arguments)
+
+        monkeypatch.setattr(objects, ask.__name__, counting)
+
+    for ask in (objects.head, objects.is_folder, objects.children):
+        counted(ask)
+    counted(objects.read, lambda: together.wait(timeout=20))  # Fails where one waits for another.
+    assert [version.record for version in list_versions(destination)] == [record] * 4
+    assert sum(path != destination for path in requests) == 3 * 4
+
+
 def test_a_later_version_is_found_in_service_instead_of_an_earlier_one(models, destination):
     for model in models.values():
         publish(model, destination, record_of(model))
