@@ -33,7 +33,7 @@ class Requests(NamedTuple):
 def from_examples(
     split_uri: str, features: Features, preprocessing: Preprocessing, most: int
 ) -> Requests:
-    """Requests of the first `most` Examples of the first TFRecord shard.
+    """Requests of the first `most` Examples of a split's TFRecord shards, in their order.
 
     Examples with a corrupt image or mask are skipped, as Transform dropped them.
     """
@@ -45,7 +45,7 @@ def from_examples(
         features.mask_feature,
         features.mask_colours,
     )
-    records = tfrecords.records(files_in(split_uri)[0])
+    records = itertools.chain.from_iterable(map(tfrecords.records, files_in(split_uri)))
     sound = (record for record in records if corruption(record, *read) is None)
     examples = list(itertools.islice(sound, most))
     parsed = [tf.train.Example.FromString(example) for example in examples]

@@ -130,6 +130,17 @@ def test_an_example_with_a_corrupt_mask_that_transform_dropped_is_no_request(roo
     assert summary.startswith("serves: p50 ")
 
 
+def test_requests_are_made_of_the_first_examples_of_whichever_shards_have_them(room, pictures):
+    [shard] = (room.folder / "examples" / "Split-test").iterdir()
+    shard.unlink()
+    examples = [tfrecords.frame(example(encoded(picture))) for picture in pictures]
+    for number, content in enumerate([b"", examples[0], b"".join(examples[1:])]):
+        shard.with_name(f"data-0000{number}-of-00003").write_bytes(content)
+    summary, _, pushed = room.check(room.model())
+    assert summary.startswith("serves: p50 ")
+    assert pushed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("turned", [False, True])
 def test_an_example_of_damaged_exif_is_a_request_where_transform_kept_it(room, pictures, turned):
