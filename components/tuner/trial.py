@@ -39,8 +39,8 @@ def objective_of(attempt: Attempt) -> float:
     writing.remove(folder)  # It may hold what a killed attempt at this trial logged.
     log, poor, stopped = TrainingLog(folder), None, False
     if attempt.stop_after:
-        epochs = attempt.job.recipe.training.epochs
-        poor = PoorTrials(objective, attempt.stop_after, epochs, Path(folder).parent)
+        training, trials = attempt.job.recipe.training, Path(folder).parent
+        poor = PoorTrials(objective, training.monitor, attempt.stop_after, training.epochs, trials)
         log = TrialLog(folder, poor)
     checkpoints = attempt.job.checkpoints
     try:
@@ -48,7 +48,7 @@ def objective_of(attempt: Attempt) -> float:
             trained, _ = train(attempt.job, checkpoints, log)
         best_epoch, reached = trained.best_epoch, getattr(trained.best, objective)
     except PoorTrial:
-        stopped, (best_epoch, reached) = True, poor.best(log.epochs)
+        stopped, (best_epoch, reached) = True, poor.score(log.epochs)
     except Exception as error:
         if is_of_its_values(error):
             checkpoints.remove()  # Nothing resumes from here.

@@ -1,4 +1,4 @@
-"""The trials of the search for hyperparameters, the best first."""
+"""The trials of the search for hyperparameters, the best first, and stopped ones last."""
 
 from settings.tuner import Tuner
 
@@ -11,7 +11,7 @@ def view(run, previous):
         return None
     objective = run.section("tuner", Tuner).objective
     trials = [(t, getattr(t.history.best, objective)) for t in run.trials]
-    trials.sort(key=lambda trial: _rank(trial[1], objective))
+    trials.sort(key=lambda trial: (trial[0].history.stopped_early, _rank(trial[1], objective)))
     best = run.output("Tuner", "best_hyperparameters")
     return {
         "objective": objective.replace("_", " "),

@@ -259,18 +259,19 @@ def test_segmentation_shows_masks_in_the_colours_of_a_legend(root):
     assert re.search(r'ground</th><td class="number">4</td>.*?>0.250<', page)
 
 
-def test_the_trials_of_a_search_stand_best_first(root):
+def test_the_trials_of_a_search_stand_best_first_and_stopped_ones_last(root):
     trials = {
         f"trials/{number}/history.json": {
             "best_epoch": 1,
             "epochs": [{"validation_accuracy": accuracy}],
             "hyperparameters": {"training.learning_rate": rate},
+            "stopped_early": number == 0,
         }
-        for number, (rate, accuracy) in enumerate([(0.5, 0.25), (0.01, 0.75)])
+        for number, (rate, accuracy) in enumerate([(0.02, 0.8), (0.5, 0.25), (0.01, 0.75)])
     }
     plain = root.configuration.model_dump(mode="json", by_alias=True)
     plain["tuner"] = {
-        "trials": 2,
+        "trials": 3,
         "epochs": 1,
         "objective": "validation_accuracy",
         "search_space": {"training.learning_rate": {"choices": [0.5, 0.01]}},
@@ -278,7 +279,8 @@ def test_the_trials_of_a_search_stand_best_first(root):
     tuner = {"Tuner": {"outputs": {"tuner_results": trials}}}
     root.add_run("2026-11-21T02:57:25", tuner, configuration=json.dumps(plain))
     trials = section(page_of(root), "tuning")
-    assert re.findall(r'<th scope="row">(\d)</th>', trials) == ["1", "0"]
+    found = re.findall(r'<th scope="row">([^<]*)</th>', trials)
+    assert found == ["2", "1", "0 (stopped after 1 epoch)"]
 
 
 def test_nothing_in_the_file_asks_for_another_file(page):

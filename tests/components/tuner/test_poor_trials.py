@@ -11,9 +11,13 @@ from components.tuner.poor_trials import PoorTrials
 from components.tuner.reading import read_trials
 
 
-def epochs(*values):
+def epochs(*values, monitored=()):
     """Epochs whose validation loss, and validation accuracy, have these values."""
-    return [Epoch(number, 0, 0, one, one, 0, 0, 0, 0) for number, one in enumerate(values, 1)]
+    shown = [*monitored, *[None] * (len(values) - len(monitored))]
+    return [
+        Epoch(number, 0, 0, one, one, 0, 0, 0, 0, None, of_monitor)
+        for number, (one, of_monitor) in enumerate(zip(values, shown, strict=True), 1)
+    ]
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def ended(tmp_path):
 
 
 def stops(folder, *losses, after=2, of=4, objective="validation_loss"):
-    return PoorTrials(objective, after, of, folder).stop(epochs(*losses))
+    return PoorTrials(objective, "loss", after, of, folder).stop(epochs(*losses))
 
 
 def test_a_trial_stops_where_its_best_is_worse_than_the_median_at_that_time(ended):
@@ -64,6 +68,23 @@ def test_a_stopped_trial_counts_with_what_it_had_reached(ended):
     folder = ended((1.0, 0.9), (1.0, 0.1, 0.1), (1.0, 0.1, 0.1), (1.0, 0.8))
     assert not stops(folder, 1.0, 0.5, 0.44)
     assert stops(folder, 1.0, 0.5, 0.46)
+
+
+def test_a_stopped_trial_is_never_the_best_where_another_metric_says_which_epoch_is(ended):
+    folder = ended((0.30, 0.40, 0.45), (0.30, 0.40, 0.47), (0.30, 0.40, 0.50))
+    rule = PoorTrials("validation_loss", "mean_iou", 1, 3, folder)
+    poor = epochs(0.33, 0.38, monitored=[0.2, 0.1])
+    assert rule.stop(poor)
+    assert rule.score(poor) == (1, 0.47)
+    assert rule.score(epochs(0.6, 0.5, monitored=[0.1, 0.2])) == (2, 0.5)
+    assert rule.score(epochs(0.6, 0.5, monitored=[None, 0.2])) == (2, 0.5)
+    assert rule.score(epochs(None, 0.5, monitored=[0.2, 0.1])) == (1, None)
+
+
+def test_a_stopped_trial_of_the_metric_that_says_which_epoch_is_best_counts_as_it_is(ended):
+    folder = ended((0.1, 0.9), (0.1, 0.5), (0.1, 0.7))
+    poor = epochs(0.1, 0.6, 0.6, monitored=[0.1, 0.6, 0.6])
+    assert PoorTrials("validation_accuracy", "accuracy", 2, 4, folder).score(poor) == (2, 0.6)
 
 
 SPACE = {"training.learning_rate": {"choices": [1e-7, 2e-7, 0.01, 0.02, 0.03]}}
