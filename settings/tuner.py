@@ -87,9 +87,14 @@ class Tried(Section):
         """Values that are allowed if and only if all values are."""
         if self.choices is not None:
             return self.choices
-        if isinstance(self.min, int) and isinstance(self.max, int):
+        if self.is_whole:
             return [self.min, self.min + 1, self.max]  # The next one is no multiple as well.
         return [self.min, self.max]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a range of whole numbers."""
+        return isinstance(self.min, int) and isinstance(self.max, int)
 
 
 class Tuner(Section):

@@ -1,5 +1,6 @@
 """What proposes the values of the next trial: an oracle of KerasTuner."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,10 +28,8 @@ def build_oracle(tuner: Tuner, seed: int) -> keras_tuner.Oracle:
         case "bayesian":
             oracle = _BayesianOracle(**options)
         case _:
-            # The number of trials ends the search, not that of iterations.
-            oracle = oracles.HyperbandOracle(
-                max_epochs=tuner.epochs, hyperband_iterations=tuner.trials, **options
-            )
+            values = math.prod(map(_values, tuner.search_space.values()))
+            oracle = _HyperbandOracle(tuner.trials, values, max_epochs=tuner.epochs, **options)
     oracle.max_trials = tuner.trials
     # When few choices are left, 20 draws in a row miss them too often.
     oracle._max_collisions = 1000
@@ -55,6 +54,48 @@ class _BayesianOracle(oracles.BayesianOptimizationOracle):
         return np.array([[0, 1 - 1e-6] for _ in self._nonfixed_space()])
 
 
+class _HyperbandOracle(oracles.HyperbandOracle):
+    """KerasTuner's, made to begin no bracket that the search would leave before its last round.
+
+    The first round of a bracket has many trials of few epochs, the last one few of all epochs; the
+    higher a bracket's number, the more trials. In bracket 0 every trial has all epochs.
+
+    Args:
+      trials: how many the search has.
+      values: how many different ones the search space has.
+    """
+
+    def __init__(self, trials: int, values: float, **options):
+        self._most_trials, self._most_values = trials, values
+        # The number of trials ends the search, not that of iterations.
+        super().__init__(hyperband_iterations=trials, **options)
+
+    def _start_new_bracket(self) -> None:
+        while self._current_bracket and not self._fits(self._current_bracket):
+            self._current_bracket -= 1
+        super()._start_new_bracket()
+
+    def _fits(self, bracket: int) -> bool:
+        awaited = sum(
+            self._trials_of(one["bracket_num"]) - sum(map(len, one["rounds"]))
+            for one in self._brackets
+        )
+        rounds = [trial.hyperparameters.values["tuner/round"] for trial in self.trials.values()]
+        trials, values = self._most_trials - len(rounds), self._most_values - rounds.count(0)
+        return self._trials_of(bracket) <= trials - awaited and self._get_size(bracket, 0) <= values
+
+    def _trials_of(self, bracket: int) -> int:
+        rounds = range(self._get_num_rounds(bracket))
+        return sum(self._get_size(bracket, number) for number in rounds)
+
+
+def _values(tried: Tried) -> float:
+    """How many different values of one key there are."""
+    if tried.choices is not None:
+        return len(tried.choices)
+    return tried.max - tried.min + 1 if tried.is_whole else math.inf
+
+
 def _space(search_space: Mapping[str, Tried]) -> keras_tuner.HyperParameters:
     space = keras_tuner.HyperParameters()
     for key, allowed in sorted(search_space.items()):
@@ -64,7 +105,7 @@ def _space(search_space: Mapping[str, Tried]) -> keras_tuner.HyperParameters:
             continue
         low, high = allowed.min, allowed.max
         sampling = "log" if allowed.log else "linear"
-        if isinstance(low, int) and isinstance(high, int):
+        if allowed.is_whole:
             space.Int(key, low, high, sampling=sampling)
         else:
             space.Float(key, float(low), float(high), sampling=sampling)

@@ -82,17 +82,57 @@ def test_a_search_that_goes_on_after_a_kill_proposes_what_an_undisturbed_one_doe
     assert [*begun, *proposed_in(space, 9, outcome, folder="killed")] == undisturbed
 
 
-def test_hyperband_gives_the_better_trials_more_epochs(tmp_path):
-    tried = []
+@pytest.fixture
+def halved(tmp_path):
+    """A function that searches by hyperband, and gives the epochs and the rate of each trial."""
 
-    def try_values(trial, values, epochs):
-        tried.append((epochs, values["training.learning_rate"]))
-        return values["training.learning_rate"]
+    def searched(space=RATES, **keys):
+        tried = []
 
-    tuner = Tuner.of(trials=4, epochs=3, search_space=RATES, algorithm="hyperband")
-    search(tuner, str(tmp_path / "search"), try_values, seed=3)
+        def try_values(trial, values, epochs):
+            tried.append((epochs, values["training.learning_rate"]))
+            return values["training.learning_rate"]
+
+        tuner = Tuner.of(search_space=space, algorithm="hyperband", **keys)
+        search(tuner, str(tmp_path / "search"), try_values, seed=3)
+        return tried
+
+    return searched
+
+
+def test_hyperband_gives_the_better_trials_more_epochs(halved):
+    tried = halved(trials=4, epochs=3)
     assert [epochs for epochs, _ in tried] == [1, 1, 1, 3]
     assert tried[-1][1] == min(rate for _, rate in tried)
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs", "expected"),
+    [
+        (60, 30, [2] * 34 + [4] * 12 + [10] * 4 + [30] * 2 + [30] * 8),
+        (20, 30, [10] * 8 + [30] * 3 + [30] * 9),
+        (11, 27, [9] * 6 + [27] * 2 + [27] * 3),
+        (7, 8, [3] * 5 + [8] * 2),
+        (6, 8, [8] * 6),
+        (1, 100, [100]),
+    ],
+)
+def test_hyperband_begins_with_no_more_trials_than_leave_some_for_all_epochs(
+    halved, trials, epochs, expected
+):
+    assert [of_trial for of_trial, _ in halved(trials=trials, epochs=epochs)] == expected
+
+
+def test_hyperband_begins_with_no_more_trials_than_there_are_values(halved):
+    space = {"training.learning_rate": {"choices": [0.1, 0.2, 0.3, 0.4, 0.5]}}
+    assert [epochs for epochs, _ in halved(space, trials=20, epochs=30)] == [30] * 5
+
+
+def test_hyperband_with_trials_at_a_time_ends_what_it_begins(halved):
+    tried = halved(trials=20, epochs=30, parallel_trials=4)
+    assert sorted(epochs for epochs, _ in tried) == [10] * 8 + [30] * 12
+    again = [rate for epochs, rate in tried if epochs == 10 and (30, rate) in tried]
+    assert len(again) == 3
 
 
 @pytest.mark.parametrize(
