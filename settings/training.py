@@ -81,8 +81,9 @@ class Training(Section):
     )
     class_weights: ClassWeights = Field(
         None,
-        description="weight of each class in the training loss: balanced gives all the same say, "
-        "a class that is not named has 1, and 0 leaves a class out; omit for 1 each",
+        description="weight of each class in the training loss: balanced gives all the same say "
+        "(with several labels, to the images that have them), a class that is not named has 1, and "
+        "0 leaves a class out; omit for 1 each",
     )
     mixup: Annotated[float, Field(ge=0, le=10)] = Field(
         0.0,

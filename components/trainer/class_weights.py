@@ -45,7 +45,8 @@ def weights_of(
 def balanced(counts: Sequence[int]) -> list[float]:
     """Weights that make all classes that occur weigh the same, and an example 1 on average.
 
-    They are scikit-learn's; a class that does not occur gets 0.
+    They are scikit-learn's; a class that does not occur gets 0. With several labels, they are for
+    the images that have a class, as `pos_weight` of PyTorch.
     """
     occurring = sum(count > 0 for count in counts)
     return [sum(counts) / (occurring * count) if count else 0.0 for count in counts]

@@ -12,6 +12,7 @@ from components.trainer.input.features import Feature
 from components.trainer.losses import Judged
 from components.trainer.losses import Loss as LossOfOneLabel
 from metrics.counts import LabelCounts
+from settings.training import Training
 
 ARE_PICTURES = False
 ACCURACY, METRIC = "exact match", None
@@ -41,9 +42,14 @@ class Loss(LossOfOneLabel):
     """The mean over the classes of each one's binary cross-entropy.
 
     Args:
-      training: says which loss, and how labels are smoothed.
-      class_weights: (classes,) what the loss of each class weighs; None: all 1.
+      training: says which loss, how labels are smoothed, and whether `class_weights` are balanced.
+      class_weights: (classes,) what the loss of each class weighs; balanced ones, only where an
+        image has the class; None: all 1.
     """
+
+    def __init__(self, training: Training, class_weights: Sequence[float] | None = None):
+        super().__init__(training, class_weights)
+        self._balanced = training.class_weights == "balanced"
 
     def judge(
         self, logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
@@ -58,7 +64,9 @@ class Loss(LossOfOneLabel):
         if weights is not None:
             given *= weights[:, tf.newaxis]
         if self._class_weights is not None:
-            given *= tf.constant(self._class_weights, tf.float32)
+            of_class = tf.constant(self._class_weights, tf.float32)
+            # Every image lacks most classes: with these answers, a rare class would weigh most.
+            given *= tf.where(labels > 0, of_class, 1.0) if self._balanced else of_class
         wanted = tf.cast(labels, tf.float32) * (1 - self._smoothing) + self._smoothing / 2
         if self._own:
             # A user's loss is that of the image: each class contributes its share.

@@ -17,6 +17,7 @@ from components.tasks.multi_label.evaluation import Counts
 from components.tasks.multi_label.served_model import Labelled
 from components.tasks.multi_label.thresholds import best, choose
 from components.tasks.multi_label.training import Loss, Tallies
+from components.trainer.class_weights import weights_of
 from components.trainer.expected_answers import write_answers
 from components.trainer.mixing import Mixer
 from failures import Failure
@@ -50,6 +51,18 @@ def test_the_loss_is_that_of_its_definition(smoothing, gamma):
     np.testing.assert_allclose(found.weights, weights, atol=1e-6)
     expected = weights * by_hand(LOGITS, LABELS, smoothing, gamma)
     np.testing.assert_allclose(found.losses, expected, atol=1e-5)
+
+
+def test_balanced_weights_make_the_images_of_every_class_count_the_same():
+    counts = LABELS.sum(axis=0)
+    assert counts.min() < counts.max()
+    weights = weights_of("balanced", list("abcd"), counts.tolist)
+    loss = Loss(Training(class_weights="balanced"), weights)
+    found = loss.judge(tf.constant(LOGITS), tf.constant(LABELS))
+    of_class = np.where(LABELS, found.weights, 0).sum(axis=0)
+    np.testing.assert_allclose(of_class, LABELS.sum() / CLASSES / CLASSES, rtol=1e-6)
+    np.testing.assert_allclose(found.weights.numpy()[LABELS == 0], 1 / CLASSES)
+    np.testing.assert_allclose(found.losses, found.weights * by_hand(LOGITS, LABELS), atol=1e-5)
 
 
 def test_a_step_goes_the_way_of_the_mean_over_images_and_classes():
