@@ -16,20 +16,22 @@ class Balance:
 
     Attributes:
       labels: (examples,) int64; examples of negative ones belong to no class and never come.
+      total: how many examples an epoch has.
     """
 
     labels: np.ndarray
+    total: int
 
     def numbers(self, seed: int, epoch: int) -> np.ndarray:
         """The examples of an epoch, counted from 0, in their order.
 
-        It depends on nothing but the labels, the seed and the epoch.
+        It depends on nothing but the labels, the total, the seed and the epoch.
 
         Returns:
-          (examples,) int64 indices; those of a rare class come many times.
+          (total,) int64 indices; those of a rare class come many times.
         """
         members, first, size = self._classes
-        total, classes = len(self.labels), len(size)
+        total, classes = self.total, len(size)
         # Rounded so that the parts of the classes always add up to the whole epoch.
         numbers = np.arange(classes)
         begin, end = ((e * total + numbers) // classes for e in (epoch, epoch + 1))

@@ -27,7 +27,7 @@ class Epochs:
     first_step: int = 0
     worker: int = 0  # the rank of this process, from 0
     workers: int = 1  # processes that train together
-    # Maps the seed and an epoch's number to its examples, (examples,) int64, if some shall come
+    # Maps the seed and an epoch's number to its examples, (positions,) int64, if some shall come
     # more often than others.
     balanced: Callable[[int, int], np.ndarray] | None = None
 
@@ -39,8 +39,7 @@ class Epochs:
             if not self.balanced:
                 return self._split(order.numbers(epoch))
             seed = tf.constant(order.seed, tf.int64)
-            numbers = numpy_function(self.balanced, [seed, epoch], tf.int64)
-            return self._split(tf.ensure_shape(numbers, (order.examples,))[: order.positions])
+            return self._split(numpy_function(self.balanced, [seed, epoch], tf.int64))
 
         return self.endless(self._chained(batches_of, batches_a_part=1))
 

@@ -166,13 +166,15 @@ def feed(
     _check_examples(source, order)
     kept = {"memory": memory, "compressed": compressed}.get(strategy)
     store = kept and kept.load(source)
+    # Drawn for whole batches: what was left out of more would be missing from some class.
+    balance = balanced and _balance(source, strategy, reason, store, order.positions)
     epochs = Epochs(
         order,
         repeat=_given(options.repeat, training),
         first_step=options.first_step,
         worker=options.workers.rank,
         workers=options.workers.count,
-        balanced=_balance(source, strategy, reason, store).numbers if balanced else None,
+        balanced=balance.numbers if balance else None,
     )
     if service:
         elements, load = data_service.batches(source, epochs, service), _as_it_is
@@ -245,7 +247,7 @@ def _order(source: Source, batch_size: int, training: bool, options: FeedOptions
     )
 
 
-def _balance(source: Source, strategy: str, reason: str, store: Any) -> Balance:
+def _balance(source: Source, strategy: str, reason: str, store: Any, total: int) -> Balance:
     if strategy == "streaming":
         raise Failure(
             f"Balanced sampling takes examples in any order, and streaming ({reason}) has "
@@ -257,7 +259,7 @@ def _balance(source: Source, strategy: str, reason: str, store: Any) -> Balance:
         labels = store[1].numpy() if store else scattered.labels(source)
     if labels.max() < 0:
         raise Failure(f"{source.name} has no example of any class. Run the Transform again.")
-    return Balance(labels)
+    return Balance(labels, total)
 
 
 def _as_it_is(*batch: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -15,11 +15,11 @@ from failures import Failure
 LABELS = st.lists(st.integers(-1, 5), min_size=1, max_size=60).filter(lambda some: max(some) >= 0)
 
 
-@given(LABELS, st.integers(0, 2**31 - 1), st.integers(1, 7))
-def test_classes_and_the_examples_of_each_come_equally_often(labels, seed, epochs):
-    balance = Balance(np.array(labels, np.int64))
+@given(LABELS, st.integers(1, 90), st.integers(0, 2**31 - 1), st.integers(1, 7))
+def test_classes_and_the_examples_of_each_come_equally_often(labels, total, seed, epochs):
+    balance = Balance(np.array(labels, np.int64), total)
     drawn = np.concatenate([balance.numbers(seed, epoch) for epoch in range(epochs)])
-    assert len(drawn) == epochs * len(labels)
+    assert len(drawn) == epochs * total
     times = np.bincount(drawn, minlength=len(labels))
     of_class = [times[balance.labels == label] for label in sorted(set(labels) - {-1})]
     totals = [part.sum() for part in of_class]
@@ -29,10 +29,10 @@ def test_classes_and_the_examples_of_each_come_equally_often(labels, seed, epoch
 
 
 def test_every_epoch_and_every_seed_has_an_order_of_its_own_that_never_changes():
-    balance = Balance(np.repeat([0, 1], [90, 10]))
+    balance = Balance(np.repeat([0, 1], [90, 10]), 100)
     orders = [balance.numbers(seed, epoch) for seed in (3, 4) for epoch in (0, 1)]
     assert len({tuple(order) for order in orders}) == 4
-    again = Balance(np.repeat([0, 1], [90, 10]))
+    again = Balance(np.repeat([0, 1], [90, 10]), 100)
     np.testing.assert_array_equal(orders[3], again.numbers(4, 1))
     # As it was when this was written: a resumed training must find the same order.
     assert orders[0][:6].tolist() == [99, 2, 88, 93, 96, 13]
@@ -71,6 +71,18 @@ def test_an_epoch_of_any_strategy_has_both_classes_equally_often(skewed, tmp_pat
     np.testing.assert_array_equal(labels, np.isin(numbers, (5, 17, 30)))
     memory = batches_of(fed(skewed, strategy="memory"), 5)
     assert found == memory
+
+
+@pytest.mark.parametrize("batch_size", [7, 16])
+def test_examples_that_fill_no_batch_are_missing_from_no_class(skewed, batch_size):
+    steps = 40 // batch_size
+    found = batches_of(fed(skewed, batch_size, strategy="memory"), 3 * steps)
+    numbers, labels = (np.concatenate(part) for part in zip(*found, strict=True))
+    assert abs(labels.sum() - (labels == 0).sum()) <= 1
+    times = np.bincount(numbers, minlength=40)
+    rare = np.isin(np.arange(40), (5, 17, 30))
+    assert np.ptp(times[rare]) <= 1
+    assert np.ptp(times[~rare]) <= 1
 
 
 @pytest.mark.slow
