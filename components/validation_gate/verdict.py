@@ -150,7 +150,7 @@ def _affected(
     if kind in ("SCHEMA_NEW_COLUMN", "UNEXPECTED_DATA_TYPE"):
         return present
     counts = statistics_files.class_counts(feature) if feature else None
-    if not counts or declared is None:
+    if not counts or declared is None or _has_several(feature):
         return None
     if kind == "ENUM_TYPE_UNEXPECTED_STRING_VALUES":
         domain = domains[declared.domain] if declared.domain else declared.string_domain
@@ -163,6 +163,11 @@ def _affected(
     if kind == "INT_TYPE_SMALL_INT":
         return sum(n for value, n in counts.items() if int(value) < declared.int_domain.min)
     return None
+
+
+def _has_several(feature: statistics_pb2.FeatureNameStatistics) -> bool:
+    """Whether an example has several values, which are counted one by one."""
+    return statistics_files.common(feature).max_num_values > 1
 
 
 def _unmatched_classes(
@@ -187,13 +192,15 @@ def _unmatched_classes(
         if not unknown or not trained:
             continue
         none_known = len(unknown) == len(counts)
+        label = statistics_files.features(statistics[split])[label_feature]
+        affected = None if _has_several(label) else sum(counts[name] for name in unknown)
         found.append(
             Anomaly(
                 split,
                 label_feature,
                 NO_COMMON_CLASS if none_known else CLASSES_NOT_IN_TRAIN,
                 f"Classes that {TRAIN} lacks: {_shortened(unknown, ', ')}",
-                sum(counts[name] for name in unknown),
+                affected,
                 statistics_files.num_examples(statistics[split]),
                 only_warns=not none_known,
             )

@@ -106,6 +106,37 @@ def test_of_many_anomalies_three_are_named(good, gate):
     assert "; and 2 more. Correct" in message
 
 
+def labelled(examples, most, counts):
+    """Statistics of a split whose examples have up to `most` labels."""
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    feature = statistics.datasets.add(num_examples=examples).features.add()
+    feature.path.step.append("label")
+    feature.string_stats.common_stats.max_num_values = most
+    feature.string_stats.common_stats.tot_num_values = sum(counts.values())
+    for name, count in counts.items():
+        feature.string_stats.rank_histogram.buckets.add(label=name, sample_count=count)
+    return statistics
+
+
+def test_an_image_of_two_labels_is_not_counted_as_two():
+    anomalies = anomalies_pb2.Anomalies()
+    anomalies.baseline.feature.add(name="label").string_domain.value.append("cat")
+    info = anomalies.anomaly_info["label"]
+    info.path.step.append("label")
+    info.reason.add(type="ENUM_TYPE_UNEXPECTED_STRING_VALUES", description="Unexpected")
+    train = labelled(20, 1, {"cat": 20})
+
+    def found(test):
+        none = {"train": anomalies_pb2.Anomalies(), "test": anomalies}
+        return [str(one) for one in verdict.find(none, {"train": train, "test": test}, "label")]
+
+    assert found(labelled(10, 3, {"cat": 10, "owl": 10, "elk": 10})) == [
+        "split test, feature 'label': Unexpected (ENUM_TYPE_UNEXPECTED_STRING_VALUES)",
+        "split test, feature 'label': Classes that train lacks: elk, owl (CLASSES_NOT_IN_TRAIN)",
+    ]
+    assert "NOT_IN_TRAIN, 3 of 10 examples" in found(labelled(10, 1, {"cat": 7, "owl": 3}))[1]
+
+
 def test_the_values_that_a_large_domain_lacks_are_counted_at_once():
     names = [f"class {number}" for number in range(15_000)]
     anomalies = anomalies_pb2.Anomalies()
@@ -113,12 +144,7 @@ def test_the_values_that_a_large_domain_lacks_are_counted_at_once():
     info = anomalies.anomaly_info["label"]
     info.path.step.append("label")
     info.reason.add(type="ENUM_TYPE_UNEXPECTED_STRING_VALUES", description="Unexpected")
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    feature = statistics.datasets.add(num_examples=30_000).features.add()
-    feature.path.step.append("label")
-    feature.string_stats.common_stats.tot_num_values = 30_000
-    for name in names:
-        feature.string_stats.rank_histogram.buckets.add(label=name, sample_count=2)
+    statistics = labelled(30_000, 1, dict.fromkeys(names, 2))
 
     began = time.process_time()
     [found] = verdict.find({"test": anomalies}, {"test": statistics}, None)
