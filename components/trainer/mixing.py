@@ -1,7 +1,8 @@
 """Mixup and cutmix: every training picture takes in a part of another one, and of its label.
 
-Pictures next to each other in the shuffled batch are mixed with each other. What is drawn follows
-from (seed, step) alone, so a resumed training, XLA and several devices mix alike.
+Pictures next to each other in a process's share of the shuffled batch are mixed with each other.
+What is drawn follows from (seed, step) alone, so a resumed training, XLA and several devices of one
+process mix alike; each of several workers has other neighbours.
 """
 
 import numpy as np
