@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 from tfx.types import artifact as tfx_artifact
 
+from components.spans.reading import PROPERTY as SPANS
 from failures import Failure
 from files.strict_json import text_of
 from kfp.launcher_paths import local_path
@@ -22,6 +23,9 @@ _OF_TFX = ("tfx.types.standard_artifacts", "tfx.types.experimental.simple_artifa
 _PROPERTY = metadata_store_pb2.PropertyType
 # Linux accepts 128 KiB in an argument, where the quotes of texts within JSON count twice.
 MOST_BYTES = 100_000
+# Of the window's spans, which three inputs of one step may tell of: for `tflite_int8`, ServingCheck
+# is given the examples as they were and as they are transformed, and the model.
+_MOST_BYTES_OF_SPANS = 25_000
 _NUMBERS = {_PROPERTY.INT: int, _PROPERTY.DOUBLE: float}
 
 
@@ -95,15 +99,26 @@ def to_record(artifact):
     for key, value in message.custom_properties.items():
         metadata[_PREFIX + key if key in types else key] = _plain(value)
     metadata = {key: value for key, value in metadata.items() if value is not None}
+    _check_size(metadata, artifact.type_name)
+    return {"metadata": metadata}
+
+
+def _check_size(metadata, type_name):
+    spans = len(text_of(metadata.get(SPANS, "")).encode())
+    if spans > _MOST_BYTES_OF_SPANS:
+        raise Failure(
+            f"the property {SPANS} of {type_name} takes {spans:,} bytes, and up to three artifacts "
+            f"with it travel in one argument of a step; allowed: {_MOST_BYTES_OF_SPANS:,}. Use a "
+            "shorter window of spans, or one with fewer gaps and versions."
+        )
     size = len(text_of(metadata).encode())
     if size > MOST_BYTES:
         key = max(metadata, key=lambda key: len(text_of(metadata[key])))
         raise Failure(
-            f"the property {key} of {artifact.type_name} makes its record {size:,} bytes, and the "
-            f"records of a step's inputs travel in one argument; allowed: {MOST_BYTES:,}. Use a "
-            "shorter window of spans."
+            f"the property {key} of {type_name} makes its record {size:,} bytes, and the "
+            f"records of a step's inputs travel in one argument; allowed: {MOST_BYTES:,}. Shorten "
+            "what it says."
         )
-    return {"metadata": metadata}
 
 
 def _unwrap(value):

@@ -7,6 +7,7 @@ from tfx import types
 from tfx.proto import example_gen_pb2
 
 from components.examples.reading import CLASS_NAMES
+from components.spans import reading
 from files import writing
 from files.strict_json import text_of
 
@@ -51,7 +52,7 @@ def describe(
         examples.set_int_custom_property("version", version)
         examples.version = version
     if spans:
-        examples.set_string_custom_property("spans", text_of(spans))
+        examples.set_string_custom_property(reading.PROPERTY, reading.property_of(spans))
     examples.set_string_custom_property("dataset", dataset)
     if snapshot:
         examples.set_string_custom_property("snapshot", snapshot)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.spans.reading import PROPERTY as SPANS
+from components.spans.reading import facts_in
 from files.strict_json import text_of
 
 DATA = "data"  # the custom property
@@ -32,5 +33,5 @@ def pass_on(made_of, artifact) -> None:
 
 def data_in(properties: Mapping[str, str]) -> dict[str, Any]:
     """What `pass_on` left: `dataset`, `fingerprint`, `counts`, `snapshot`, `spans`; or {}."""
-    spans = {"spans": json.loads(properties[SPANS])} if SPANS in properties else {}
+    spans = {"spans": facts_in(properties[SPANS])} if SPANS in properties else {}
     return json.loads(properties.get(DATA, "{}")) | spans

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
+from components.spans.reading import PROPERTY, facts_in
 from failures import Failure
 from files.places import exists, read
 from files.tfrecords import records
@@ -35,7 +36,7 @@ def read_data(properties: Mapping[str, Any]) -> Data:
         properties.get("dataset"),
         properties.get("fingerprint"),
         json.loads(properties.get("counts") or "{}"),
-        json.loads(properties.get("spans") or "[]"),
+        facts_in(properties.get(PROPERTY) or "[]"),
         properties.get("snapshot"),
     )
 

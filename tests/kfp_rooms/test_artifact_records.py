@@ -1,16 +1,20 @@
 """Artifacts keep what they say on their way through Kubeflow's records."""
 
+import itertools
+
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 from tfx.types import standard_artifacts
 
 from components.examples.describing import describe
-from components.examples.reading import read_class_names
+from components.examples.reading import read_class_names, read_data
 from failures import Failure
+from files.strict_json import text_of
 from kfp.artifact_records import artifact_class, to_artifact, to_record
 from kfp.backend_driver import survive
 from kfp.launcher_paths import is_object_store, local_path
+from settings.spans import day_of
 
 EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
 NAMES = st.text(min_size=1, max_size=20).filter(
@@ -100,9 +104,47 @@ def test_a_custom_property_named_as_one_of_the_type_is_kept_apart():
 
 def test_what_no_argument_could_hold_is_refused_where_it_is_made():
     examples = standard_artifacts.Examples()
-    examples.set_string_custom_property("spans", "a span of a window" * 6_000)
-    with pytest.raises(Failure, match=r"^the property spans of Examples makes its record"):
+    examples.set_string_custom_property("summary", "what was read of it" * 6_000)
+    with pytest.raises(Failure, match=r"^the property summary of Examples makes its record"):
         to_record(examples)
+
+
+def examples_of(folder, days, versions=(None,)):
+    """Examples of a window of these days since 1970, and what is said of each of them."""
+    facts = [
+        {"span": day, "version": version, "name": str(day_of(day)), "examples": 900 + day % 200}
+        for day, version in zip(days, itertools.cycle(versions), strict=False)
+    ]
+    examples = standard_artifacts.Examples()
+    examples.uri = str(folder)
+    counts = {"train": sum(fact["examples"] for fact in facts)}
+    describe(examples, dataset="d", fingerprint="f", counts=counts, span=days[-1], spans=facts)
+    return examples, facts
+
+
+def test_the_spans_of_eight_years_fit_three_times_into_an_argument(tmp_path):
+    examples, facts = examples_of(tmp_path, [*range(17_000, 18_500), *range(18_501, 20_000)])
+
+    record = to_record(examples)
+
+    assert len(text_of([record] * 3)) < 100_000
+    properties = {"spans": travelled(examples).get_string_custom_property("spans")}
+    assert read_data(properties).spans == facts
+
+
+def test_spans_that_would_fit_into_one_record_only_are_refused_before_the_training(tmp_path):
+    examples, _ = examples_of(tmp_path, range(0, 1_800, 2))
+    line = r"^the property spans of Examples takes [\d,]+ bytes.* Use a shorter window of spans"
+    with pytest.raises(Failure, match=line):
+        to_record(examples)
+
+
+def test_versions_and_gaps_of_a_window_are_told_as_they_are(tmp_path):
+    examples, facts = examples_of(tmp_path, [3, 4, 5, 9, 11, 12], versions=(1, 1, 2))
+
+    properties = {"spans": travelled(examples).get_string_custom_property("spans")}
+
+    assert read_data(properties).spans == facts
 
 
 def test_the_names_of_ten_thousand_classes_are_no_part_of_a_record(tmp_path):

@@ -1,13 +1,13 @@
 """A package whose data arrives in spans: each run takes the window that there is by then."""
 
 import io
-import json
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from components.examples.made_of import data_in
 from components.model_store.versions import read_record
 from failures import ConfigurationError
 from kfp.compile_package import compile_package
@@ -100,7 +100,7 @@ def test_each_run_takes_the_newest_window_and_trains_only_on_a_new_one(
     arrive(incoming, 3)
     second = outcomes(run_before("Trainer"))
     record = read_record(str(work / "volumes" / "steadyfeed-models" / "shades" / "1"))
-    assert [span["name"] for span in json.loads(record.origin["spans"])] == ["1", "2"]
+    assert [span["name"] for span in data_in(record.origin)["spans"]] == ["1", "2"]
     for step in ("FolderExampleGen", "StatisticsGen", "Transform"):
         assert second[step].status == "ran"
         assert "spans 2, 3 (new: span 3)" in second[step].made
