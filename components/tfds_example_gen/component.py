@@ -13,7 +13,6 @@ from components.tfds_example_gen import splits, workers
 from components.tfds_example_gen.dataset import check_pictures, class_names, feature_names
 from components.tfds_example_gen.driver import Driver, select
 from components.tfds_example_gen.exclusion import exclusion
-from components.tfds_example_gen.fingerprint import fingerprint as fingerprint_of
 from components.typed_component import component
 from failures import Failure
 from settings.data import Features
@@ -85,7 +84,7 @@ def TfdsExampleGen(
     describe(
         examples,
         dataset=builder.info.full_name,
-        fingerprint=fingerprint or fingerprint_of(builder, roles, source.exclude_labels),
+        fingerprint=fingerprint or found.fingerprint(source),
         counts=counts,
         span=span,
         class_names=class_names(builder),

@@ -21,8 +21,7 @@ class Driver(CacheDriver):
 
     def value(self, input_dict, exec_properties):
         source = TfdsSource.from_json(exec_properties["source"])
-        found = select(source)
-        return fingerprint(found.builder, found.roles, source.exclude_labels)
+        return select(source).fingerprint(source)
 
 
 class Selected(NamedTuple):
@@ -31,6 +30,9 @@ class Selected(NamedTuple):
     builder: tfds.core.DatasetBuilder
     roles: dict[str, tuple[splits.Piece, ...]]
     held: Any  # what keeps the dataset's files as they are
+
+    def fingerprint(self, source: TfdsSource) -> str:
+        return fingerprint(self.builder, self.roles, source.exclude_labels, self.held)
 
 
 def select(source: TfdsSource) -> Selected:

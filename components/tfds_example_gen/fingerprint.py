@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -16,7 +17,8 @@ from files.places import sha256, size
 from files.strict_json import text_of
 
 # Below this the content itself is hashed, at about 1 GB/s. Above it reading everything
-# would cost more than it saves, and the file system's own record of change stands in.
+# would cost more than it saves, and the store's checksums or, of files that are no copies of a
+# bucket's objects, the file system's own record of change stand in.
 _HASHED_BYTES = 128 << 20
 _SAMPLE_BYTES = 64 << 10
 
@@ -25,13 +27,18 @@ def fingerprint(
     builder: tfds.core.DatasetBuilder,
     roles: Mapping[str, Sequence[Piece]],
     exclude_labels: Sequence[str] = (),
+    held: Any = None,
 ) -> str:
     """Identifies dataset, version, class names, splits, labels left out and content of the files.
 
     Up to 128 MiB of files are hashed whole. Of more, each file counts with its size, its
     time of modification, where there is one its time of change (which a local file system
     sets on every write, and no program can set back), and three blocks of its content.
-    Copying or touching such files is then taken for a change; no change is overlooked.
+    Copying or touching such files is then taken for a change; no change is overlooked. The copy
+    of a bucket may be made anew at any time: there, the store's checksums count instead.
+
+    Args:
+        held: the bucket's LocalCopy in which the dataset lies; None where it is no copy.
 
     Returns:
         64 hexadecimal digits.
@@ -42,9 +49,12 @@ def fingerprint(
     paths = sorted({piece.path for pieces in roles.values() for piece in pieces})
     try:
         sizes = [size(path) for path in paths]
-        digest = sha256 if sum(sizes) <= _HASHED_BYTES else _hash_marks
-        with ThreadPoolExecutor() as pool:  # hashlib and the file system release the GIL
-            digests = list(pool.map(digest, paths))
+        is_small = sum(sizes) <= _HASHED_BYTES
+        if held is not None and not is_small:
+            digests = held.tags(paths)
+        else:
+            with ThreadPoolExecutor() as pool:  # hashlib and the file system release the GIL
+                digests = list(pool.map(sha256 if is_small else _hash_marks, paths))
     except (tf.errors.OpError, OSError) as error:
         raise Failure(
             f"{builder.info.full_name} cannot be read: {first_line(error)}. Copy its folder "

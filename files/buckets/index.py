@@ -76,6 +76,20 @@ class Index:
             digest.update(f"{row}\n".encode())
         return digest.hexdigest()[:32]
 
+    def tags(self, keys: Sequence[str]) -> list[str]:
+        """The stores' checksums of objects.
+
+        Raises:
+          OSError: it does not know one of them.
+        """
+        found = []
+        for key in keys:
+            row = self._table.execute("SELECT tag FROM objects WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                raise FileNotFoundError(errno.ENOENT, "no copy of an object of the bucket", key)
+            found.append(row[0])
+        return found
+
     def vanished(self) -> Iterator[str]:
         for [key] in self._table.execute("SELECT key FROM objects WHERE NOT is_listed"):
             yield key

@@ -18,6 +18,7 @@ import shutil
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,15 @@ class LocalCopy:
 
     def close(self) -> None:
         self._lock.close()
+
+    def tags(self, files: Sequence[str]) -> list[str]:
+        """The store's checksum of each of these files of a folder: the same in every copy.
+
+        Raises:
+          OSError: one of them is not a copy of an object.
+        """
+        with Index(Path(self.path).parent / "index.sqlite") as index:
+            return index.tags([os.path.relpath(file, self.path) for file in files])
 
     def __reduce__(self):
         return type(None), ()  # Another process does not hold the lock.

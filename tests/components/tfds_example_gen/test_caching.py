@@ -12,7 +12,9 @@ from tfx.orchestration.local import local_dag_runner
 
 from components.tfds_example_gen import dataset, fingerprint, splits
 from components.tfds_example_gen.component import TfdsExampleGen
+from components.tfds_example_gen.driver import Driver
 from files import tfrecords
+from settings.sources import TfdsSource
 from tests import tensorflow_records
 
 SPLITS = {"train": "train[:90%]", "test": "test"}
@@ -67,6 +69,29 @@ def test_the_second_run_is_cached_until_something_changes(run_pipeline, copied):
     replace_a_pixel(copied)
     assert not run_pipeline(**asked)
     assert run_pipeline(**asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
+def test_a_large_dataset_of_a_bucket_is_known_in_every_copy_of_it(
+    bucket, copied, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fingerprint, "_HASHED_BYTES", 0)
+
+    def seen_in(cache: str) -> str:
+        keys = {"data_dir": f"{bucket.address}/tfds", "cache_dir": str(tmp_path / cache)}
+        source = TfdsSource.of(dataset="digits", splits=SPLITS, **keys)
+        return Driver(None).value({}, {"source": source.model_dump_json()})
+
+    bucket.put_folder(pathlib.Path(copied), "tfds")
+    before = seen_in("first")
+    assert seen_in("second") == before
+    bucket.put("tfds/digits/0.1.0/a note", b"none of the files that are read")
+    assert seen_in("first") == before
+
+    replace_a_pixel(copied)
+    bucket.put_folder(pathlib.Path(copied), "tfds")
+    assert seen_in("first") != before
 
 
 def fingerprint_of(data_dir: str, **expressions: str) -> str:
