@@ -2,11 +2,11 @@
 
 import glob
 import os
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from components.examples.local_copies import local
 from files.buckets.addresses import is_bucket
+from files.walking import walk
 from settings.buckets import Cached
 
 BY_DEFAULT = Cached()
@@ -32,7 +32,7 @@ def files_at(place: str, cached: Cached) -> Files:
         return _in_bucket(place, cached)
     is_folder, found = os.path.isdir(place), [place]
     if is_folder:
-        found = sorted(_below(place, (os.path.realpath(place),)))
+        found = sorted(os.path.join(one, name) for one, _, names in walk(place) for name in names)
     elif not os.path.exists(place):  # A glob comes last: a file's name may hold brackets.
         found = _matching(place)
     return Files(dict(zip(found, found, strict=True)), is_folder)
@@ -55,13 +55,3 @@ def _in_bucket(place: str, cached: Cached) -> Files:
 
 def _matching(pattern: str) -> list[str]:
     return sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
-
-
-def _below(folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.is_dir():
-                yield entry.path
-            # A link to a folder above would lead round in circles.
-            elif (real := os.path.realpath(entry.path)) not in above:
-                yield from _below(entry.path, (*above, real))

@@ -10,6 +10,7 @@ from components.examples.picture_files import NEXT_STEP, Picture, shown
 from components.examples.picture_scan import all_examined
 from failures import Failure
 from files.places import reading
+from files.walking import walk
 
 
 class Scan(NamedTuple):
@@ -32,7 +33,7 @@ def scan(folder: str) -> Scan:
     """
     _check(folder)
     files, findings = [], defaultdict(list)
-    for path in sorted(_files(folder, "", (os.path.realpath(folder),))):
+    for path in sorted(_files(folder)):
         hidden = os.path.basename(path).startswith(".")
         (findings["hidden"] if hidden else files).append(path)
     images = []
@@ -55,13 +56,15 @@ def _check(folder: str) -> None:
         raise Failure(f"{place} is a file. Name the folder that holds the images in data.path.")
 
 
-def _files(folder: str, above: str, seen: tuple[str, ...]) -> Iterator[str]:
-    place = os.path.join(folder, above)
-    with reading(shown(place.rstrip("/")), NEXT_STEP):
-        entries = [(entry.name, entry.is_dir()) for entry in os.scandir(place)]
-    for name, is_folder in entries:
-        if not is_folder or name.startswith("."):
-            yield above + name
-        # A link to a folder above would lead round in circles.
-        elif (real := os.path.realpath(os.path.join(place, name))) not in seen:
-            yield from _files(folder, f"{above}{name}/", (*seen, real))
+def _files(folder: str) -> Iterator[str]:
+    """The paths of files, and of hidden folders, relative to the folder."""
+    for place, folders, files in walk(folder, _report):
+        above = place[len(folder) :].lstrip("/")
+        hidden = [name for name in folders if name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (os.path.join(above, name) for name in (*files, *hidden))
+
+
+def _report(error: OSError) -> None:
+    with reading(shown(error.filename), NEXT_STEP):
+        raise error

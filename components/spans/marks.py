@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from files.places import is_remote
+from files.walking import walk
 
 # A file that changes twice within a tick of its file system's clock keeps its time. FAT counts
 # in steps of two seconds.
@@ -32,12 +32,12 @@ def marks(place: str) -> Marks | None:
     Returns:
       None where the place is not local.
     """
-    return None if is_remote(place) else _marks(_below(place, (os.path.realpath(place),)))
+    return None if is_remote(place) else _marks(_below(place))
 
 
 def marks_of(paths: Iterable[str]) -> Marks:
     """Looks at these files, as at those in a place."""
-    return _marks((path, _status(path)) for path in sorted(set(paths)))
+    return _marks(sorted(set(paths)))
 
 
 def still_hold(now: Marks | None, then: Marks | None, read_ns: int) -> bool:
@@ -45,9 +45,9 @@ def still_hold(now: Marks | None, then: Marks | None, read_ns: int) -> bool:
     return now is not None and now == then and now.newest < read_ns - _TICK_NS
 
 
-def _marks(files: Iterable[tuple[str, os.stat_result | None]]) -> Marks:
+def _marks(paths: Iterable[str]) -> Marks:
     digest, newest = hashlib.sha256(), 0
-    for path, status in files:
+    for path, status in ((path, _status(path)) for path in paths):
         seen = None
         if status is not None:
             seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -56,24 +56,20 @@ def _marks(files: Iterable[tuple[str, os.stat_result | None]]) -> Marks:
     return Marks(digest.hexdigest(), newest)
 
 
-def _below(path: str, seen: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result | None]]:
-    status = _status(path)
-    if status is None or not stat.S_ISDIR(status.st_mode):
-        yield path, status
+def _below(place: str) -> Iterator[str]:
+    """A file; or those below a folder, and folders that cannot be read: their reader says so."""
+    if not os.path.isdir(place):
+        yield place
         return
-    try:
-        names = sorted(os.listdir(path))
-    except OSError:  # Whoever reads it reports this.
-        yield path, None
-        return
-    for name in names:
-        inner = os.path.join(path, name)
-        if name.startswith("."):
-            continue
-        # A link to a folder above would lead round in circles.
-        real = os.path.realpath(inner) if os.path.islink(inner) else inner
-        if real not in seen:
-            yield from _below(inner, (*seen, real))
+    unreadable = []
+    for above, folders, files in walk(place, lambda error: unreadable.append(error.filename)):
+        folders[:] = _visible(folders)
+        yield from (os.path.join(above, name) for name in _visible(files))
+    yield from unreadable
+
+
+def _visible(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith(".")]
 
 
 def _status(path: str) -> os.stat_result | None:

@@ -94,6 +94,7 @@ def test_hidden_files_links_and_pipes_of_a_folder_are_taken_or_counted(tmp_path)
     (photos / "._photo.jpg").write_bytes(b"\0\5\x16\7")
     (photos / "linked").symlink_to(elsewhere)
     (photos / "gone.png").symlink_to("nowhere")
+    (photos / "round.png").symlink_to("round.png")
     (elsewhere / "above").symlink_to(photos)
     os.mkfifo(photos / "pipe.png")
     (photos / "two\nlines.txt").touch()
@@ -101,7 +102,7 @@ def test_hidden_files_links_and_pipes_of_a_folder_are_taken_or_counted(tmp_path)
     found, left_out = expand([str(photos)])
 
     names = [os.path.relpath(file, photos) for file in found.paths]
-    assert names == ["gone.png", "linked/photo.png", "photo.png"]
+    assert names == ["gone.png", "linked/photo.png", "photo.png", "round.png"]
     assert left_out.endswith("are left out: ._photo.jpg, pipe.png, two?lines.txt")
 
 

@@ -153,6 +153,17 @@ def test_links_to_nothing_and_images_of_other_formats_are_counted_as_such(photos
     assert "warning: 2 images of other formats than JPEG, PNG, GIF, BMP or WebP left out" in summary
 
 
+def test_links_to_themselves_or_to_each_other_are_links_to_nothing(photos, ingest, read):
+    (photos / "cat" / "latest").symlink_to("latest")
+    (photos / "dog" / "one").symlink_to("other")
+    (photos / "dog" / "other").symlink_to("one")
+
+    examples = ingest(photos)
+
+    assert everything(read, examples).total() == NUMBER
+    assert "3 missing files left out (cat/latest, dog/one, dog/other)" in said(examples)
+
+
 def test_a_suffix_of_another_kind_does_not_matter_and_is_named(photos, ingest, read):
     (photos / "cat" / "0").rename(photos / "cat" / "0.png")
     (photos / "dog" / "1").rename(photos / "dog" / "1.png")
