@@ -1,6 +1,7 @@
 """A folder can come or go by a rename while a span is read: no time of its files tells."""
 
 import os
+import threading
 
 import pytest
 
@@ -60,3 +61,18 @@ def test_a_span_that_nobody_touches_is_read_once(feed, monkeypatch):
     for _ in range(2):
         read_contents(counted, feed.source(), Features(), feed.store())
     assert len(reads) == 1
+
+
+def test_the_files_of_a_span_are_looked_at_together_and_in_order(feed, monkeypatch):
+    span = str(feed.arrive("1", each=24))
+    expected, look, together = marks.marks(span), os.stat, threading.Barrier(3, timeout=10)
+
+    def at_a_file(path, *rest, **options):
+        if str(path).endswith(".png"):
+            together.wait()
+        return look(path, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", at_a_file)
+        found = marks.marks(span)
+    assert found == expected
