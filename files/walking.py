@@ -1,9 +1,12 @@
 """Walks through folders, where links may lead round in circles."""
 
+import glob
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 _Entries = tuple[str, list[str], list[str]]
+_ANY_FOLDERS = re.compile(r"(?:^|(?<=/))\*\*(?:/+(?=[^/])|$)")
 
 
 def _refuse(error: OSError) -> None:
@@ -40,6 +43,37 @@ def walk(folder: str, on_error: Callable[[OSError], None] = _refuse) -> Iterator
             real = os.path.realpath(path) if is_link[name] else os.path.join(above[-1], name)
             if real not in above:
                 waiting.append((path, (*above, real)))
+
+
+def matching(pattern: str, folder: str = "") -> Iterator[str]:
+    """The names that match a glob, relative to a folder if one is given; some may come twice.
+
+    As `glob.glob` has it: `**` stands for any folders, only what has a dot in front matches hidden
+    files and folders, and folders that cannot be read are passed over. But no link leads `**` to a
+    folder that it is in: `glob` goes round as often as the system lets it, and in two circles for
+    ever. Names of files are all there; those of folders that `**` at the end would match are not.
+    """
+    deep = _ANY_FOLDERS.search(pattern)
+    if deep is None:
+        yield from glob.iglob(pattern, root_dir=folder or None)
+        return
+    above, rest = pattern[: deep.start()], pattern[deep.end() :]
+    for start in glob.iglob(above, root_dir=folder or None) if above else [""]:
+        top = os.path.join(folder, start) or os.curdir
+        for place, folders, files in walk(top, on_error=_pass_over):
+            folders[:] = visible(folders)
+            inside = os.path.join(start, place[len(top) :].lstrip("/"))
+            names = matching(rest, place) if rest else visible(files)
+            yield from (os.path.join(inside, name) for name in names)
+
+
+def visible(names: Iterable[str]) -> list[str]:
+    """Those without a dot in front."""
+    return [name for name in names if not name.startswith(".")]
+
+
+def _pass_over(error: OSError) -> None:
+    pass
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

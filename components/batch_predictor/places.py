@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from components.examples.local_copies import local
 from files.buckets.addresses import is_bucket
-from files.walking import walk
+from files.walking import matching, walk
 from settings.buckets import Cached
 
 BY_DEFAULT = Cached()
@@ -54,4 +54,4 @@ def _in_bucket(place: str, cached: Cached) -> Files:
 
 
 def _matching(pattern: str) -> list[str]:
-    return sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    return sorted(path for path in matching(pattern) if os.path.isfile(path))

@@ -10,7 +10,7 @@ from components.examples.picture_files import NEXT_STEP, Picture, shown
 from components.examples.picture_scan import all_examined
 from failures import Failure
 from files.places import reading
-from files.walking import walk
+from files.walking import visible, walk
 
 
 class Scan(NamedTuple):
@@ -60,8 +60,8 @@ def _files(folder: str) -> Iterator[str]:
     """The paths of files, and of hidden folders, relative to the folder."""
     for place, folders, files in walk(folder, _report):
         above = place[len(folder) :].lstrip("/")
-        hidden = [name for name in folders if name.startswith(".")]
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        hidden = set(folders).difference(visible(folders))
+        folders[:] = visible(folders)
         yield from (os.path.join(above, name) for name in (*files, *hidden))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from components.in_parallel import in_threads
 from files.places import is_remote
-from files.walking import walk
+from files.walking import visible, walk
 
 # A file that changes twice within a tick of its file system's clock keeps its time. FAT counts
 # in steps of two seconds.
@@ -70,13 +70,9 @@ def _below(place: str) -> Iterator[str]:
         return
     unreadable = []
     for above, folders, files in walk(place, lambda error: unreadable.append(error.filename)):
-        folders[:] = _visible(folders)
-        yield from (os.path.join(above, name) for name in _visible(files))
+        folders[:] = visible(folders)
+        yield from (os.path.join(above, name) for name in visible(files))
     yield from unreadable
-
-
-def _visible(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not name.startswith(".")]
 
 
 def _with_statuses(paths: list[str]) -> list[tuple[str, os.stat_result | None]]:

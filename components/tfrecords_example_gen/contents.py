@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import glob
 import hashlib
 import itertools
 import logging
@@ -28,6 +27,7 @@ from components.tfrecords_example_gen import pieces
 from components.tfrecords_example_gen.scan import Scan, scan
 from components.usable_cores import usable_cores
 from failures import Failure
+from files.walking import matching
 from settings.data import Features
 from settings.tfrecords_source import TfrecordSplits, TfrecordsSource
 
@@ -231,7 +231,7 @@ def _files(
 def _matching(folder: str, pattern: str) -> list[tuple[str, tuple[int, int]]]:
     """The names of files that match, each with its device and inode; the plainest names first."""
     found, above = {}, os.path.realpath(folder)
-    for name in glob.glob(pattern, root_dir=folder, recursive=True):
+    for name in matching(pattern, folder):
         path = os.path.join(folder, name)
         with contextlib.suppress(OSError):  # a link to nothing, or a file that has just gone
             status = os.stat(path)

@@ -106,6 +106,21 @@ def test_hidden_files_links_and_pipes_of_a_folder_are_taken_or_counted(tmp_path)
     assert left_out.endswith("are left out: ._photo.jpg, pipe.png, two?lines.txt")
 
 
+def test_a_glob_follows_links_but_not_in_circles(tmp_path):
+    photos, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for folder in (photos, elsewhere):
+        folder.mkdir()
+        Image.new("RGB", (8, 8)).save(folder / "photo.png")
+    (photos / "linked").symlink_to(elsewhere)
+    (photos / "latest").symlink_to(".")
+    (elsewhere / "above").symlink_to(photos)
+
+    found, _ = expand([f"{photos}/**/*.png"])
+
+    names = [os.path.relpath(file, photos) for file in found.paths]
+    assert names == ["linked/photo.png", "photo.png"]
+
+
 def test_without_a_model_the_next_step_is_named(tmp_path):
     with pytest.raises(Failure, match="Run the pipeline first"):
         newest_path(str(tmp_path))
