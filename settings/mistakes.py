@@ -1,5 +1,6 @@
 """Mistakes in a section, each as one line: the key, what was given, what is allowed."""
 
+import datetime
 import re
 import types
 import typing
@@ -120,5 +121,7 @@ def _written(value: Any) -> str:
         case dict():
             items = (f"{_written(key)}: {_written(inner)}" for key, inner in value.items())
             return f"{{{', '.join(items)}}}"
+        case datetime.date():
+            return value.isoformat()
         case _:
             return repr(value)

@@ -130,7 +130,7 @@ class Spanned(Section):
     window: Window = Field(
         Window(last=1),
         description="which spans are read: latest, all, {last: N} or {from: A, to: B}; with "
-        "{SPAN}, or {YYYY}, {MM} and {DD}, in data.path",
+        "{SPAN}, or {YYYY}, {MM} and {DD}, in data.path, of which the latter allow dates",
     )
     span: Span | None = Field(
         None,
@@ -142,6 +142,19 @@ class Spanned(Section):
         description="GB of spans that are kept below the root, so that later runs need not read "
         "and transform them again; those used longest ago go first",
     )
+
+    @field_validator("window", "span", mode="before")
+    @classmethod
+    def _are_no_dates_where_the_path_has_numbers(cls, given, info):
+        # As days since 1970, dates would choose among numbers such as 20261101 without a word.
+        named = given.values() if isinstance(given, dict) else [given]
+        has_numbers = "{SPAN" in info.data.get("path", "")
+        if has_numbers and any(type(one) is datetime.date for one in named):
+            raise ValueError(
+                "allowed with {SPAN}: numbers as in the paths; write {YYYY}, {MM} and {DD} in "
+                "data.path to choose by dates"
+            )
+        return given
 
     @field_validator("window", "span", "span_store_gb")
     @classmethod

@@ -68,7 +68,7 @@ def test_the_reference_names_the_keys_of_the_training_that_can_be_searched():
         ),
         (
             ["tuner.search_space={model.parameters.dropout: {choices: [2026-01-01]}}"],
-            "choices.0: given datetime.date(2026, 1, 1); allowed: text, finite numbers",
+            "choices.0: given 2026-01-01; allowed: text, finite numbers",
         ),
         (["tuner.search_space={}"], "at least 1"),
         ([], "tuner.search_space: missing"),

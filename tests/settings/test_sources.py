@@ -174,7 +174,7 @@ def test_a_tuner_needs_a_validation_split_of_whatever_source():
     ],
 )
 def test_a_window_is_a_word_or_says_which_spans(window, expected):
-    configuration = load(DIGITS, [SPANS, f"data.window={window}"])
+    configuration = load(DIGITS, [DAYS, f"data.window={window}"])
     source = configuration.data.source_keys
     assert source.window == expected
     assert FolderSource.from_json(source.model_dump_json()) == source
@@ -207,6 +207,11 @@ def test_the_newest_span_is_read_unless_the_configuration_says_otherwise():
             [DAYS, "data.span=20261101"],
             "data.span: given 20261101; allowed with {YYYY}, {MM} and",
         ),
+        (
+            [SPANS, "data.window={from: 2026-11-01, gaps: true}"],
+            "data.window: given {'from': 2026-11-01, 'gaps': true}; allowed with {SPAN}: numbers",
+        ),
+        ([SPANS, "data.span=2026-11-01"], "write {YYYY}, {MM} and {DD} in data.path to choose by"),
         ([DAYS, "data.window={from: 20261101}"], "allowed with {YYYY}, {MM} and {DD}: dates"),
         ([PHOTOS, "data.window=all"], "allowed: only with {SPAN}, or {YYYY}, {MM} and {DD}, in"),
         ([PHOTOS, "data.span=3"], "allowed: only with {SPAN}, or {YYYY}, {MM} and {DD}, in data"),
