@@ -61,5 +61,6 @@ def _prune_here(arguments):
 
     open_store(configuration.root)  # To hold a root that is not mounted would make an empty one.
     with hold(configuration.root):
-        print(f"Removed {remove_old_runs(configuration.root, keep).in_words}.")
+        removed = remove_old_runs(configuration.root, keep, configuration)
+    print(f"Removed {removed.in_words}.")
     return 0

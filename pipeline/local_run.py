@@ -142,7 +142,7 @@ def _remove_old_runs(configuration, display):
     from pipeline.old_runs import remove_old_runs
 
     try:
-        removed = remove_old_runs(configuration.root, configuration.keep_runs)
+        removed = remove_old_runs(configuration.root, configuration.keep_runs, configuration)
     except Exception as error:
         _log.warning("old runs stay", exc_info=True)
         display.say(f"Old runs could not be removed: {in_one_line(error)}")

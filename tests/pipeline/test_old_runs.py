@@ -1,5 +1,6 @@
 """What only old runs used leaves the root; what newer ones made or read stays."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cli.command_line import main
 from failures import Failure
 from pipeline import root_lock
 from pipeline.old_runs import remove_old_runs
+from settings.reading import load
 from tests.report.report_runs import Root, classified
 
 KEEP_ONE = ("--local", "--keep", "1")
@@ -79,6 +81,43 @@ def test_what_is_not_a_runs_stays(root):
         (root.folder / name).mkdir(parents=True)
     remove_old_runs(root.folder, keep=1)
     assert all((root.folder / name).is_dir() for name in others)
+
+
+@pytest.fixture
+def pretrained(root):
+    """Settings that name outputs of five old runs of a root, the last with other outputs."""
+    for day in range(10, 14):
+        root.add_run(f"2026-11-{day}T02:00:00", steps())
+    schema = {"outputs": {"schema": {"schema.pbtxt": b""}}}
+    root.add_run(RUNS[0], {"SchemaGen": schema})
+    weights = [f"{root.folder}/Trainer/model/{number}" for number in (2, 4, 6)]
+    space = {"model.weights": {"choices": weights[1:]}}
+    return (
+        f"model.weights={weights[0]}",
+        f"tuner={json.dumps({'trials': 2, 'epochs': 1, 'search_space': space})}",
+        f"data.schema={root.folder}/SchemaGen/schema/9/schema.pbtxt",
+    )
+
+
+def test_weights_and_a_schema_that_the_next_run_names_stay(root, pretrained, capsys):
+    root.add_run(RUNS[1], steps())
+    settings = [word for setting in pretrained for word in ("--set", setting)]
+    assert main([*words(root, *KEEP_ONE), *settings]) == 0, capsys.readouterr().err
+    assert left(root, "model") == [2, 4, 6, 11]
+    assert left(root, "schema") == [9]
+
+
+def test_weights_that_a_kept_run_began_with_stay_under_any_name_of_the_root(
+    root, pretrained, tmp_path_factory
+):
+    link = tmp_path_factory.mktemp("elsewhere") / "root"
+    link.symlink_to(root.folder)
+    named = [setting.replace(str(root.folder), str(link)) for setting in pretrained]
+    root.configuration = load("configs/digits.yaml", [f"root={root.folder}", *named])
+    root.add_run(RUNS[1], steps())
+    remove_old_runs(root.folder, keep=1)
+    assert left(root, "model") == [2, 4, 6, 11]
+    assert left(root, "schema") == [9]
 
 
 def test_logs_reports_and_folders_of_drivers_go_with_the_runs(root):
