@@ -41,17 +41,18 @@ def create_pipeline(configuration, metadata_connection_config=None):
     """
     checked = _checked_data(configuration)
     examples, _, schema, _, gate = checked
-    # Decoded once, to uint8; waits for the gate.
+    # Decoded once, to uint8.
     max_overlap = configuration.validation.max_overlap
     transform = Transform(
         examples.outputs["examples"],
         schema.outputs["schema"],
         preprocessing=configuration.preprocessing,
         features=configuration.data.features,
-        checked_anomalies=gate.outputs["checked_anomalies"],
         max_overlap=1.0 if max_overlap is None else max_overlap,
         **_span_store(configuration, Transform),
     )
+    # Not by an artifact of the gate: other limits on the same data would decode and train anew.
+    transform.add_upstream_node(gate)
     trained = _trained(configuration, transform, schema)
     judged = _judged(configuration, examples, schema, transform, trained[-1])
     components = [*checked, transform, *trained, *judged]

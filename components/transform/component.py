@@ -51,7 +51,8 @@ def Transform(
         TFRecords of these two features, and of `sample_weight` (float) if features name one,
         all records of one size. Its custom properties:
         `counts`, `dropped` and `out_of_vocabulary` (JSON, split to number), `summary`.
-      checked_anomalies: ValidationGate's output, so that bad data never comes here.
+      checked_anomalies: ValidationGate's output, so that bad data never comes here. Other limits
+        of the gate then make all of this anew; `add_upstream_node(gate)` waits without that.
       span_store: where transformed shards of spans are kept for later runs, if the examples
         come in spans.
       max_overlap: share of the smaller split's examples that may have the pixels of another

@@ -38,10 +38,12 @@ def test_a_challenger_far_behind_the_champion_is_not_pushed_and_that_is_no_failu
         "training.epochs=1",
         "training.learning_rate=0.00001",
         "serving.check=false",
+        "validation.max_anomalies=1",
     )
     assert weak.code == 0, weak.said
     assert "not blessed" in weak.out
-    assert results(weak.out)["Transform"] == "cached"
+    steps = results(weak.out)
+    assert (steps["ValidationGate"], steps["Transform"]) == ("ran", "cached")
     assert versions(pushed) == ["1"]
 
 

@@ -66,6 +66,14 @@ def test_a_packages_origin_is_not_part_of_what_the_cache_counts(package):
         assert not (name == "Pusher" and task["cachingOptions"])
 
 
+def test_transform_waits_for_the_gate_and_reads_nothing_of_it(package):
+    spec, _ = read_package(package)
+
+    transform = spec["root"]["dag"]["tasks"]["Transform"]
+    assert "ValidationGate" in transform["dependentTasks"]
+    assert set(transform["inputs"]["artifacts"]) == {"examples", "schema"}
+
+
 def test_no_place_of_this_machine_is_in_the_package(package):
     text = package.read_text()
 
