@@ -36,7 +36,6 @@ def ServingCheck(
     preprocessing: Preprocessing,
     serving: Serving,
     transformed_examples: InputArtifact[Examples] = None,
-    split: Parameter[str] = "test",
     large_batch: Parameter[int] = 64,
 ):
     """Sends a model real requests and compares its answers with the Trainer's.
@@ -48,7 +47,8 @@ def ServingCheck(
     again.
 
     Args:
-      examples: raw Examples with encoded images, of whose `split` requests are made.
+      examples: raw Examples with encoded images; requests are made of the split that the Trainer
+        answered, the test split if there is one.
       model: the challenger.
       champion: what ChampionResolver found; its latency is measured beside.
       infra_blessing: INFRA_BLESSED or INFRA_NOT_BLESSED and property `blessed`, as in TFX;
@@ -66,7 +66,7 @@ def ServingCheck(
     path = path_utils.serving_model_path(model.uri)
     expected = _expected(model.uri)
     asked = requests.from_examples(
-        split_folder(examples, split, "ServingCheck"),
+        split_folder(examples, expected.get("split", "test"), "ServingCheck"),
         features,
         preprocessing,
         len(expected["answers"]),

@@ -101,14 +101,16 @@ def _export(
     network_file.write(folder, trained.model, graph.labels)
     if calibration:
         calibration.write(model.uri)
+    answered = next(split for split in ("test", "train") if job.split_files(split))
     expected_answers.write(
         os.path.join(model.uri, expected_answers.FILE),
         network,
         graph.image_shape,
         graph.labels,
         job.features.task,
-        job.split_files("test") or job.split_files("train"),
+        job.split_files(answered),
         chosen,
+        answered,
     )
     return calibration
 

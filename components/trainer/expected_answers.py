@@ -27,8 +27,9 @@ def write(
     task: str,
     shards: Sequence[str],
     chosen: np.ndarray | None = None,
+    split: str = "test",
 ) -> None:
-    """Writes the answers to the first records of `shards` of transformed Examples, in their order.
+    """Writes the answers to the first records of a split's transformed `shards`, in their order.
 
     Of large images there are fewer, as they are answered together here and in the serving check.
     """
@@ -45,7 +46,7 @@ def write(
         with tf.device("/CPU:0"):
             logits = model(images, training=False)
             probabilities = signature_of(task).probabilities(logits).numpy()
-    write_answers(file, labels, pixels, probabilities, task, chosen)
+    write_answers(file, labels, pixels, probabilities, task, chosen, split)
 
 
 def write_answers(
@@ -55,20 +56,22 @@ def write_answers(
     probabilities,
     task: str = "classification",
     chosen: np.ndarray | None = None,
+    split: str = "test",
 ) -> None:
-    """Writes answers as JSON: the task, the labels, and an answer for each image.
+    """Writes answers as JSON: the task, the split, the labels, and an answer for each image.
 
     Args:
       pixels: (images,) raw transformed pixels.
       probabilities: (images, …, classes), 0..1.
       chosen: (classes,) thresholds, for a task that has them.
+      split: of the Examples, which the images are from.
     """
     as_json = answers_of(task).as_json
     answers = {
         hashlib.sha256(image).hexdigest(): as_json(answer)
         for image, answer in zip(pixels, probabilities, strict=True)
     }
-    content = {"task": task, "labels": list(labels), "answers": answers}
+    content = {"task": task, "split": split, "labels": list(labels), "answers": answers}
     if chosen is not None:
         content["thresholds"] = chosen.tolist()
     writing.write(file, text_of(content))

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
+from tfx.types import channel_utils, standard_artifacts
 
 from components.model_store.model_files import model_fingerprint
+from components.serving_check.component import ServingCheck
 from failures import SurroundingsFailure
 from files import tfrecords
 from settings.data import Features
@@ -26,6 +28,28 @@ def test_a_good_model_serves_and_is_pushed_with_its_latency_and_memory_recorded(
     assert report["server"] == "TensorFlow C library"
     assert 0 < report["challenger"]["p50_ms"] <= report["challenger"]["p99_ms"] < 1000
     assert 20 < report["challenger"]["memory_mb"] < 2000
+
+
+@pytest.mark.slow
+def test_requests_are_of_the_split_that_the_trainer_answered(room, tmp_path):
+    (tmp_path / "examples" / "Split-test").rename(tmp_path / "examples" / "Split-train")
+    given = {
+        "examples": room.artifact(standard_artifacts.Examples, "examples"),
+        "model": room.model(),
+        "champion": room.artifact(standard_artifacts.Model, "no champion"),
+    }
+    given["examples"].split_names = '["train", "eval"]'
+    answers = tmp_path / "model" / "expected_answers.json"
+    answers.write_text(json.dumps(json.loads(answers.read_text()) | {"split": "train"}))
+    infra = room.artifact(standard_artifacts.InfraBlessing, "infra")
+    channels = {name: channel_utils.as_channel([artifact]) for name, artifact in given.items()}
+    check = ServingCheck(**channels, height=8, width=8, channels=1)
+    check.executor_spec.executor_class().Do(
+        {name: [artifact] for name, artifact in given.items()},
+        {"infra_blessing": [infra]},
+        check.exec_properties,
+    )
+    assert infra.get_string_custom_property("summary").startswith("serves: p50 ")
 
 
 @pytest.mark.slow

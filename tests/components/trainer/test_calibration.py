@@ -108,10 +108,11 @@ def test_what_is_served_are_the_calibrated_probabilities(digits, trained):
     assert -np.log(of_truth).mean() == pytest.approx(found.loss_after, abs=1e-4)
     assert np.mean(answers["class"] == labels) == pytest.approx(best["validation_accuracy"])
     file = Path(trained.model.uri, "expected_answers.json")
-    expected = json.loads(file.read_text())["answers"]
+    expected = json.loads(file.read_text())
+    assert expected["split"] == "test"
     tests = tf.constant(digits.records("test"))
     served = signatures["serve_examples"](examples=tests)["probabilities"].numpy()
-    for answer in expected.values():
+    for answer in expected["answers"].values():
         assert np.abs(served - np.array(answer)).max(axis=1).min() < 1e-5
 
 

@@ -106,6 +106,8 @@ def test_without_a_validation_split_the_training_loss_tells_the_best_epoch(digit
     assert [epoch["validation_loss"] for epoch in run.history["epochs"]] == [None, None]
     assert run.history["best_epoch"] == 2
     assert run.model.get_string_custom_property("summary").startswith("training accuracy")
+    answers = json.loads(Path(run.model.uri, "expected_answers.json").read_text())
+    assert answers["split"] == "train"
 
 
 @pytest.mark.slow
