@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 import augmentations
+import metrics
 import models
 from components import tasks
 from components.trainer.input.each_file import of_each
@@ -39,8 +40,11 @@ _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16  # of each input file, evenly spaced
 # The graph that made the examples names the run's folder. Only the exported model is made of it.
 _GRAPH = ("saved_model.pb", "fingerprint.pb")
 
-
-_ROOMS = (Path(__file__).parent, *(Path(room.__file__).parent for room in (models, augmentations)))
+# A metric decides which epoch is the best one, and when a training stops.
+_ROOMS = (
+    Path(__file__).parent,
+    *(Path(room.__file__).parent for room in (models, augmentations, metrics)),
+)
 _CODE = (
     *(file for room in _ROOMS for file in sorted(room.rglob("*.py"))),
     *sorted(Path(tasks.__file__).parent.glob("*/training.py")),

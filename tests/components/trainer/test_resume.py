@@ -308,6 +308,14 @@ def test_a_checkpoint_of_other_parameters_or_inputs_is_not_used(digits, tmp_path
     assert len(known) == 5
 
 
+@pytest.mark.parametrize("file", ["models/small_cnn.py", "metrics/f1.py"])
+def test_a_checkpoint_and_a_trial_of_other_code_are_not_used(monkeypatch, file):
+    before, read = fingerprint([], {}), Path.read_text
+    edited = {Path(file).resolve(): "\n# edited"}
+    monkeypatch.setattr(Path, "read_text", lambda one: read(one) + edited.get(one.resolve(), ""))
+    assert fingerprint([], {}) != before
+
+
 def test_a_checkpoint_is_used_where_its_inputs_were_downloaded_anew(tmp_path):
     shard = tmp_path / "shard"
     shard.write_bytes(bytes(5_000_000))
