@@ -16,6 +16,7 @@ from settings import cross_checks, first_weights, mistakes, own_code, run_parame
 from settings.configuration import Configuration
 from settings.mistakes import shortened
 from settings.section import put
+from settings.types_in_words import path_at
 
 
 class _Loader(yaml.SafeLoader):
@@ -148,14 +149,16 @@ def _line_numbers(node, path=()):
 
 def _apply(override, given, places):
     key, equals, value = override.partition("=")
-    path = tuple(key.split("."))
-    if not equals or not all(path):
+    names = key.split(".")
+    if not equals or not all(names):
         raise ConfigurationError(
             f"--set {override}: key.path=value is expected, as in training.epochs=5"
         )
     _refuse_unseen_breaks(value, f"--set {key}")
     try:
-        put(given, key, yaml.load(value, _Loader))
+        content = yaml.load(value, _Loader)
+        path = tuple(path_at(Configuration, names, content) or names)
+        put(given, path, content)
     except (yaml.YAMLError, RecursionError):
         raise ConfigurationError(f"--set {override}: the value is not valid YAML") from None
     except Failure as failure:

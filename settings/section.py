@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -85,15 +85,17 @@ class Form:
         return given
 
 
-def put(keys: dict[str, Any], key: str, value: Any) -> None:
-    """Sets the value of the dotted `key` in nested dicts, and makes those that are missing.
+def put(keys: dict[str, Any], key: str | Sequence[str], value: Any) -> None:
+    """Sets the value of a key in nested dicts, and makes those that are missing.
 
-    A number is an item of a list that is there, as in augmentation.own.0.name.
+    Args:
+      key: dotted, or a path of names, which may hold dots themselves. A number is an item of a
+        list that is there, as in augmentation.own.0.name.
 
     Raises:
       Failure: a part of the key holds a single value, or a list has no such item.
     """
-    *above, last = key.split(".")
+    *above, last = key.split(".") if isinstance(key, str) else key
     for i, name in enumerate(above):
         if isinstance(keys, dict) and keys.get(name) is None:
             keys[name] = {}

@@ -62,6 +62,33 @@ def type_at(root, path) -> tuple[Any, tuple] | None:
     return annotation, marks
 
 
+def path_at(root, names: Sequence[str], value: Any) -> list[str] | None:
+    """The path of a key that is given a value, below the section `root`; None if there is none.
+
+    Args:
+      names: what stands between the dots of the whole key. A key of a mapping may hold dots
+        itself, as in tuner.search_space.training.learning_rate.max.
+    """
+    annotation, _ = plain(root)
+    if not names:
+        return [] if isinstance(value, dict) or not fields(annotation) else None
+    if annotation is Any:
+        return list(names)
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    ends, below = [], None
+    if origin is dict:
+        ends, below = range(1, len(names) + 1), inner[1]
+    elif origin in (list, Sequence) and names[0].isdecimal():
+        ends, below = [1], inner[0]
+    elif names[0] in fields(annotation):
+        ends, below = [1], fields(annotation)[names[0]].annotation
+    for end in ends:
+        rest = path_at(below, names[end:], value)
+        if rest is not None:
+            return [".".join(names[:end]), *rest]
+    return None
+
+
 def in_words(annotation, marks=()) -> str:
     """What a key may be, as in "a whole number, 1 to 100"."""
     annotation, marks = plain(annotation, tuple(marks))
