@@ -206,9 +206,10 @@ def _spec_of(top: str) -> ModuleSpec | None:
 
 
 def _root_of(spec: ModuleSpec) -> Path:
+    # Not what a link at the package stands for: an import finds the package where the link is.
     if spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations))).resolve().parent
-    return Path(spec.origin).resolve().parent if spec.has_location else Path(sys.prefix)
+        return Path(next(iter(spec.submodule_search_locations))).parent.resolve()
+    return Path(spec.origin).parent.resolve() if spec.has_location else Path(sys.prefix)
 
 
 def _refuse_hidden(top: str, root: Path) -> None:

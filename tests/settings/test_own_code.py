@@ -42,6 +42,16 @@ def test_code_names_another_folder(project):
     assert "code: given '/no/such/folder'; allowed: an existing folder" in line
 
 
+def test_a_package_and_a_module_may_be_links(project, tmp_path_factory):
+    project.write("nets", NETWORK)
+    module = project.folder / f"{project.package}_alone.py"
+    module.write_text(textwrap.dedent(NETWORK))
+    for place in (project.folder / project.package, module):
+        place.symlink_to(place.rename(tmp_path_factory.mktemp("library") / "another_name"))
+    assert project.load('{name: "KIT.nets:tiny"}').code == str(project.folder)
+    assert project.load(f'{{name: "{module.stem}:tiny"}}').code == str(project.folder)
+
+
 def test_a_configuration_without_user_code_names_no_folder():
     assert load("configs/digits.yaml").code is None
 
