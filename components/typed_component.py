@@ -10,6 +10,7 @@ from tfx.dsl.component.experimental import decorators
 from tfx.dsl.component.experimental.annotations import Parameter
 from tfx.dsl.components.base import base_beam_component, executor_spec
 
+from failures import Failure
 from settings.section import Section
 
 _ENGINE, _RUN_ID, _ATTEMPTS_OF = "engine", "run_id", "attempts_of"
@@ -129,11 +130,20 @@ def in_json(
       others: names of arguments that are not keys of sections; without those that are None.
 
     Raises:
-      Failure: a section refuses a key.
+      Failure: a section refuses a key, a key stands beside its whole section, or two take it.
     """
     arguments = {n: value for n, value in given.items() if value is not None or n not in others}
+    plain = {name: {} for name in sections if arguments.get(name) is None}
+    for key in [key for key in arguments if key not in sections and key not in others]:
+        having = [name for name, kind in sections.items() if key in kind.model_fields]
+        takers = [name for name in having if name in plain]
+        if len(takers) > 1:
+            raise Failure(f"{key}: a key of {' and '.join(takers)}; give one of them whole.")
+        if takers:
+            plain[takers[0]][key] = arguments.pop(key)
+        elif having:
+            raise Failure(f"{key}: a key of {having[0]}, which is given whole; put it there.")
     for name, kind in sections.items():
-        keys = (kind.model_fields.keys() - set(others)) & arguments.keys()
-        plain = {key: arguments.pop(key) for key in keys}
-        arguments[name] = kind.of(arguments.get(name), **plain).model_dump_json()
+        section = kind.of(arguments.get(name), **plain.get(name, {}))
+        arguments[name] = section.model_dump_json()
     return arguments

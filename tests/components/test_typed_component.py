@@ -8,10 +8,14 @@ from tfx.dsl.components.base import base_beam_component
 from tfx.types import channel, standard_artifacts
 from tfx.types.standard_artifacts import Model, Schema
 
+from components.tuner.component import Tuner
 from components.typed_component import component, in_json
 from failures import Failure
 from settings.preprocessing import Preprocessing
 from settings.serving import Serving
+from settings.training import Training
+from settings.tuner import Tried
+from settings.tuner import Tuner as Search
 from settings.validation import Validation
 
 
@@ -61,6 +65,28 @@ def test_the_keys_of_a_section_serve_as_well_and_the_defaults_fill_the_rest():
 def test_a_mistake_is_reported_when_the_component_is_made(arguments, message):
     with pytest.raises(Failure, match=message):
         make(**arguments)
+
+
+def tune(**arguments):
+    """The epochs of a Tuner's trials, and of the training whose recipe they take."""
+    names = ("transformed_examples", "transform_graph", "schema")
+    kinds = (standard_artifacts.Examples, standard_artifacts.TransformGraph, Schema)
+    inputs = {n: channel.Channel(type=kind) for n, kind in zip(names, kinds, strict=True)}
+    made = Tuner(**inputs, name="small_cnn", height=8, width=8, **arguments)
+    return [json.loads(made.exec_properties[name])["epochs"] for name in ("tuner", "training")]
+
+
+def test_a_key_of_two_sections_goes_to_the_one_that_did_not_come_whole():
+    trials = {"trials": 2, "search_space": {"training.mixup": Tried(choices=[0.0, 0.2])}}
+    assert tune(tuner=Search.of(**trials, epochs=3), epochs=5) == [3, 5]
+    assert tune(**trials, epochs=3, training=Training(epochs=5)) == [3, 5]
+    with pytest.raises(Failure, match="epochs: a key of tuner and training; give one of"):
+        tune(**trials, epochs=5)
+
+
+def test_a_key_beside_its_whole_section_is_refused_in_one_line():
+    with pytest.raises(Failure, match="max_anomalies: a key of validation, which is given whole"):
+        make(height=8, width=8, validation=Validation(), max_anomalies=2)
 
 
 def test_an_argument_that_nothing_takes_is_refused():
