@@ -88,7 +88,8 @@ def execute(
             writing.sync(graph.uri)
     content_digest.write(transformed.uri, (result.sha256 for result in results))
     check_read("Transform", examples, _read(results))
-    remarks = [*filter(None, [kept.words]), *(f"warning: {line}" for line in shared)]
+    warnings = [*shared, *filter(None, [transform_graph.unnamed_weights(described, features)])]
+    remarks = [*filter(None, [kept.words]), *(f"warning: {line}" for line in warnings)]
     _describe(examples, transformed, graph, results, job, remarks)
 
 

@@ -18,7 +18,7 @@ from components.transform.preprocessing import preprocessing_fn
 from components.transform.shards import TransformBatch
 from failures import Failure
 from files import places
-from settings.data import Features
+from settings.data import WEIGHT, Features
 
 _WEIGHT_TYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32}
 
@@ -63,6 +63,16 @@ def weight_type(schema: schema_pb2.Schema, features: Features) -> tf.DType | Non
             f"Their numbers: {', '.join(numbers) or 'none'}."
         )
     return _WEIGHT_TYPES[types[name]]
+
+
+def unnamed_weights(schema: schema_pb2.Schema, features: Features) -> str | None:
+    """A remark on weights that the pipeline wrote and that no feature names, or None.
+
+    The section `data` names them by itself; features that are given alone may not.
+    """
+    if features.weight_feature is not None or WEIGHT not in {one.name for one in schema.feature}:
+        return None
+    return f"all examples weigh the same, as weight_feature does not name their {WEIGHT}"
 
 
 def write(job: Job, vocabulary_file: str | None) -> None:

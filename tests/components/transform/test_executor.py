@@ -59,6 +59,13 @@ def test_images_are_raw_bytes_of_the_configured_size(transformed):
     assert {len(image) for image, _ in transformed.split("train")} == {8 * 9}
 
 
+def test_weights_that_no_feature_names_are_warned_of(workplace):
+    schema = workplace.schema(image="BYTES", label="INT", sample_weight="FLOAT")
+    raw = workplace.raw({"train": raw_examples(2, seed=5)}, files=1)
+    remark = "all examples weigh the same, as weight_feature does not name their sample_weight"
+    assert f"warning: {remark}" in workplace.run(raw, schema=schema).property("summary")
+
+
 def test_labels_are_numbered_as_their_ids_rise_and_unknown_ones_are_minus_one(transformed):
     assert transformed.labels == ["2", "7", "10"]
     assert [label for _, label in transformed.split("train")[:3]] == [0, 1, 2]
