@@ -12,9 +12,10 @@ from tfx.proto.orchestration import driver_output_pb2
 class CacheDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
     """Adds a parameter to those by which TFX looks for a cached run.
 
-    TFX asks for the first base where it builds a pipeline, and for the second where it runs one.
-    On Kubeflow no driver runs: a step of the package asks for the value where it is portable, and
-    otherwise the component finds it itself.
+    TFX asks for the first base where it builds a pipeline, and for the second where it runs one; a
+    notebook's InteractiveContext knows the first alone, and calls `pre_execution`. On Kubeflow no
+    driver runs: a step of the package asks for the value where it is portable, and otherwise the
+    component finds it itself.
     """
 
     PARAMETER: str
@@ -28,6 +29,17 @@ class CacheDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         output = driver_output_pb2.DriverOutput()
         data_types_utils.set_metadata_value(output.exec_properties[self.PARAMETER], value)
         return output
+
+    def pre_execution(
+        self, input_dict, output_dict, exec_properties, driver_args, pipeline_info, component_info
+    ):
+        artifacts = self.resolve_input_artifacts(
+            input_dict, exec_properties, driver_args, pipeline_info
+        )
+        given = exec_properties | {self.PARAMETER: self.value(artifacts, exec_properties)}
+        return super().pre_execution(
+            input_dict, output_dict, given, driver_args, pipeline_info, component_info
+        )
 
     @classmethod
     def is_portable(cls, exec_properties: dict[str, Any]) -> bool:
