@@ -14,10 +14,14 @@ from failures import Failure
 from settings.section import Section
 
 _ENGINE, _RUN_ID, _ATTEMPTS_OF = "engine", "run_id", "attempts_of"
+# Before the modules of user code that a component runs, and their state, among its arguments.
+OWN_CODE = "--own-code="
 _FROM_EXECUTOR = {_ENGINE, _RUN_ID, _ATTEMPTS_OF}
 
 
-def component(function: Callable[..., None] | None = None, /, *, check=None, driver=None):
+def component(
+    function: Callable[..., None] | None = None, /, *, check=None, driver=None, counts=None
+):
     """Makes a component of a function, as TFX's decorator of this name does.
 
     A parameter whose annotation is a `Section` travels as JSON in an execution property of
@@ -35,12 +39,14 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
       check: called with the sections that it takes, by name, when the component is made; it raises
         a Failure.
       driver: the component's driver, such as a CacheDriver.
+      counts: called as `check` is; gives arguments that the cache key holds and no executor reads,
+        such as the state of user code.
 
     Returns:
       The component's class. Its constructor raises a Failure for a key that a section refuses.
     """
     if function is None:
-        return functools.partial(component, check=check, driver=driver)
+        return functools.partial(component, check=check, driver=driver, counts=counts)
     parameters = inspect.signature(function).parameters
     sections = {
         name: parameter.annotation
@@ -54,9 +60,10 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
         given |= zip(inputs[: len(positional)], positional, strict=True)
         arguments = in_json(given, sections, parameters.keys())
         if check:
-            asked = sections.keys() & inspect.signature(check).parameters
-            check(**{name: sections[name].from_json(arguments[name]) for name in asked})
+            check(**_asked(check, sections, arguments))
         made.__init__(self, **arguments)
+        if counts:
+            self.executor_spec.add_extra_flags(counts(**_asked(counts, sections, arguments)))
 
     members = {"__init__": __init__, "__doc__": function.__doc__, "__module__": function.__module__}
     if driver:
@@ -67,6 +74,14 @@ def component(function: Callable[..., None] | None = None, /, *, check=None, dri
     if _ENGINE in wanted:
         bases.append(base_beam_component.BaseBeamComponent)
     return type(function.__name__, tuple(bases), members)
+
+
+def _asked(
+    function: Callable, sections: Mapping[str, type[Section]], arguments: Mapping[str, Any]
+) -> dict[str, Section]:
+    """The sections that a function takes, by name."""
+    asked = sections.keys() & inspect.signature(function).parameters
+    return {name: sections[name].from_json(arguments[name]) for name in asked}
 
 
 def _informed(executor, wanted: Collection[str]) -> executor_spec.ExecutorSpec:

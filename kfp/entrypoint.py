@@ -31,7 +31,7 @@ from kfp.reserved_gpus import check_reserved_gpus
 from kfp.run_facts import take_run_facts, take_run_values
 from kfp.run_origin import origin_in, with_run_values
 from kfp.run_parameters import replace_keys
-from pipeline import own_code_flag, surroundings
+from pipeline import own_code_check, surroundings
 from pipeline.program import LOG_FORMAT, leave, uncollected
 from pipeline.temporary_folder import temporary_folder
 
@@ -66,7 +66,7 @@ def main(argv=None):
             temporary_folder(os.path.join(folder, "tmp")),
             _asked_to_end(step.executor_class_path),
         ):
-            own_code_flag.check_own_code(beam_args)
+            own_code_check.check_own_code(beam_args)
             given = json.loads(step.json_serialized_invocation_args)
             inputs_spec = json.loads(step.json_serialized_inputs_spec_args)
             if step.driver_class_path:

@@ -8,6 +8,7 @@ from tfx.orchestration.pipeline import Pipeline
 from components.champion_resolver.component import ChampionResolver
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
+from components.own_code_flag import own_code_flags
 from components.pusher.component import Pusher
 from components.schema_gen.component import ImportSchemaGen, SchemaGen
 from components.schema_gen.schema_files import curated_text
@@ -15,13 +16,10 @@ from components.serving_check.component import ServingCheck
 from components.spans.store import SPANS, SpanStore
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
-from components.trainer.weights_place import version_of
 from components.transform.component import Transform
 from components.tuner.component import Tuner
-from components.tuner.search_space import weights_tried
 from components.validation_gate.component import ValidationGate
 from pipeline.code_fingerprint import CODE, code_fingerprint
-from pipeline.own_code_flag import own_code_flags
 from settings.training import Training
 from settings.training_input import InputReport
 
@@ -56,7 +54,10 @@ def create_pipeline(configuration, metadata_connection_config=None):
     trained = _trained(configuration, transform, schema)
     judged = _judged(configuration, examples, schema, transform, trained[-1])
     components = [*checked, transform, *trained, *judged]
-    _add_flags(configuration, components)
+    for component in components:
+        # For the cache key; no executor reads it.
+        code = code_fingerprint(type(component).__module__)
+        component.executor_spec.add_extra_flags([f"{CODE}{code}"])
     return Pipeline(
         pipeline_name=configuration.name,
         pipeline_root=configuration.root,
@@ -111,7 +112,10 @@ def _trained(configuration, transform, schema):
     # Trials make no input report: its limits must not run a whole search again.
     unreported = training.model_copy(update={"input_report": InputReport()})
     tuner = Tuner(tuner=configuration.tuner, **recipe | {"training": unreported})
-    return [tuner, Trainer(**recipe, hyperparameters=tuner.outputs["best_hyperparameters"])]
+    trainer = Trainer(**recipe, hyperparameters=tuner.outputs["best_hyperparameters"])
+    # It may run what the best trial ran; a step checks that its image holds that.
+    trainer.executor_spec.add_extra_flags(own_code_flags(configuration.tuner.own_modules))
+    return [tuner, trainer]
 
 
 def _judged(configuration, examples, schema, transform, trainer):
@@ -146,23 +150,6 @@ def _judged(configuration, examples, schema, transform, trainer):
         checks, served = [check], {"infra_blessing": check.outputs["infra_blessing"]}
     pusher = Pusher(model, evaluator.outputs["blessing"], push_destination=destination, **served)
     return [champion, evaluator, *checks, pusher]
-
-
-def _add_flags(configuration, components):
-    """Adds to the cache key what no parameter says. No executor reads these flags."""
-    weights = configuration.model.weights
-    own_code = own_code_flags(configuration.trained_modules)
-    for component in components:
-        flags = [f"{CODE}{code_fingerprint(type(component).__module__)}"]
-        if isinstance(component, Tuner | Trainer):
-            flags += own_code
-            # Weights are named by their place, and count by their content.
-            flags += [f"--weights={version_of(weights)}"] if weights else []
-        if isinstance(component, Tuner):
-            flags.append(f"--weights-tried={','.join(weights_tried(configuration.tuner))}")
-        if isinstance(component, Evaluator):
-            flags += own_code_flags(configuration.evaluation.own_modules)
-        component.executor_spec.add_extra_flags(flags)
 
 
 def _example_gen(configuration):

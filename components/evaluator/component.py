@@ -15,6 +15,7 @@ from components.evaluator.plan import ModelPlace, Plan
 from components.evaluator.reading import BLESSING_FILE, Verdict
 from components.examples.counted import check_read
 from components.model_store.layout import is_saved_model
+from components.own_code_flag import own_code_flags
 from components.schema_gen import schema_files
 from components.split_messages import split_folder
 from components.tasks.evaluation import evaluation_of
@@ -33,7 +34,11 @@ def _check_bounds(criteria: Evaluation, features: Features, **_) -> None:
         raise Failure("Evaluator: {}.{}: {}".format(*mistake))
 
 
-@component(check=_check_bounds)
+def _counts(criteria: Evaluation) -> list[str]:
+    return own_code_flags(criteria.own_modules)
+
+
+@component(check=_check_bounds, counts=_counts)
 def Evaluator(
     examples: InputArtifact[Examples],
     model: InputArtifact[Model],

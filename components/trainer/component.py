@@ -11,7 +11,14 @@ from settings.preprocessing import Preprocessing
 from settings.training import Training
 
 
-@component
+def _counts(network: Model, augmentation: Augmentation, training: Training) -> list[str]:
+    from components.trainer.cache_flags import cache_flags
+    from settings.training import Recipe
+
+    return cache_flags(Recipe(model=network, augmentation=augmentation, training=training))
+
+
+@component(counts=_counts)
 def Trainer(
     transformed_examples: InputArtifact[standard_artifacts.Examples],
     transform_graph: InputArtifact[standard_artifacts.TransformGraph],

@@ -12,7 +12,20 @@ from settings.preprocessing import Preprocessing
 from settings.training import Training
 
 
-@component
+def _counts(
+    tuner: sections.Tuner, network: Model, augmentation: Augmentation, training: Training
+) -> list[str]:
+    from components.trainer.cache_flags import cache_flags
+    from components.tuner.search_space import weights_tried
+    from settings.training import Recipe
+
+    recipe = Recipe(model=network, augmentation=augmentation, training=training)
+    flags = cache_flags(recipe, tuner.own_modules)
+    tried = weights_tried(tuner)
+    return [*flags, f"--weights-tried={','.join(tried)}"] if tried else flags
+
+
+@component(counts=_counts)
 def Tuner(
     transformed_examples: InputArtifact[standard_artifacts.Examples],
     transform_graph: InputArtifact[standard_artifacts.TransformGraph],

@@ -3,12 +3,14 @@
 import pytest
 
 from cli.command_line import main
+from components.own_code_flag import own_code_flags
+from components.typed_component import OWN_CODE
 from failures import ConfigurationError, Failure
 from kfp import entrypoint
 from kfp.needed_packages import check_images, needed_packages
 from kfp.package_rules import read_package
 from pipeline.origin import origin_of
-from pipeline.own_code_flag import FLAG, check_own_code, own_code_flags
+from pipeline.own_code_check import check_own_code
 from settings.own_modules import look_in
 from settings.reading import load
 from tests.own_code.user_package import UserPackage, forget_afterwards
@@ -59,7 +61,7 @@ def test_a_step_refuses_code_other_than_that_which_was_compiled(tmp_path, monkey
     with pytest.raises(Failure, match="in this image is not that which the package was compiled"):
         check_own_code(flags)
     with pytest.raises(Failure, match="there is no package gone"):
-        check_own_code([f"{FLAG}gone.nets@0123456789abcdef"])
+        check_own_code([f"{OWN_CODE}gone.nets@0123456789abcdef"])
 
 
 def test_the_origin_of_a_run_names_the_state_of_the_code(example):
@@ -72,7 +74,7 @@ def test_the_origin_of_a_run_names_the_state_of_the_code(example):
 def test_a_step_in_an_image_without_the_code_fails_with_one_line(capfd):
     step = ["--executor_class_path", "components.trainer.component.Trainer_Executor"]
     step += ["--component_id", "Trainer", "--json_serialized_invocation_args", "{}"]
-    assert entrypoint.main([*step, f"{FLAG}gone.nets@0123456789abcdef"]) == 1
+    assert entrypoint.main([*step, f"{OWN_CODE}gone.nets@0123456789abcdef"]) == 1
     [line] = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Trainer")]
     assert line.startswith("Trainer failed: there is no package gone; the key `code` names the ")
 
@@ -94,9 +96,9 @@ def test_a_package_carries_the_state_of_the_code_to_the_steps_that_run_it(
         name.removesuffix("_executor"): argument
         for name, executor in executors.items()
         for argument in executor["container"]["args"]
-        if argument.startswith(FLAG)
+        if argument.startswith(OWN_CODE)
     }
     trained = "vision_kit.changes,vision_kit.losses,vision_kit.nets@"
     assert set(flags) == {"Trainer", "Evaluator"}
-    assert flags["Trainer"].startswith(FLAG + trained)
-    assert flags["Evaluator"].startswith(f"{FLAG}vision_kit.scores@")
+    assert flags["Trainer"].startswith(OWN_CODE + trained)
+    assert flags["Evaluator"].startswith(f"{OWN_CODE}vision_kit.scores@")
