@@ -112,8 +112,8 @@ def _expected(model_uri: str) -> Mapping:
         expected = json.loads(text.read())
     if not expected["answers"]:
         raise Failure(
-            f"ServingCheck: the Trainer answered no image in {file}: the test split is empty. "
-            "Give it examples, or switch serving.check off."
+            f"ServingCheck: the Trainer answered no image in {file}: its split is empty. "
+            "Give the split examples, or switch serving.check off."
         )
     return expected
 
