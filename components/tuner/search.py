@@ -226,7 +226,8 @@ def _progress_of(trial: int, of: int):
 
     def of_the_search(record: logging.LogRecord) -> bool:
         record.msg, record.args = f"trial {trial + 1} of {of}, {record.getMessage()}", ()
-        record.completed = (trial + record.completed) / of
+        # Who waits for another process cannot say how much is done.
+        record.completed = (trial + getattr(record, "completed", 0.0)) / of
         record.stays = False  # The plan of every trial's input would fill the screen.
         return True
 

@@ -156,6 +156,21 @@ def test_what_the_memory_does_not_hold_is_one_trial_less(proposed_in, caplog, ki
     assert f"failed: it does not fit into the device's memory ({words})" in reported
 
 
+def test_a_trial_that_waits_for_another_process_is_shown_and_goes_on(proposed_in, caplog):
+    caplog.set_level(logging.INFO, "steadyfeed.progress")
+
+    def wait(values):
+        logging.getLogger("steadyfeed.progress").info("waiting for process 7")  # as disk.py does
+        return 1.0
+
+    proposed_in({BATCH: {"choices": [2, 4]}}, 2, wait)
+    shown = [r for r in caplog.records if r.getMessage().endswith("waiting for process 7")]
+    assert [(record.getMessage()[:12], record.completed) for record in shown] == [
+        ("trial 1 of 2", 0.0),
+        ("trial 2 of 2", 0.5),
+    ]
+
+
 def test_after_a_search_without_one_good_trial_the_next_one_tries_anew(tmp_path):
     tuner = Tuner.of(trials=2, epochs=1, search_space={BATCH: {"min": 1, "max": 9}})
     fails = [True]
