@@ -35,6 +35,7 @@ _DAY = 86400.0  # seconds
 _KEPT_DAYS, _ENDED_KEPT_DAYS = 30, 1  # An hourly schedule leaves 24 that have ended.
 # The folders of trainings and of a Tuner's searches, and those of trainings that have ended.
 _OURS = re.compile(r"(?:tuner-)?[0-9a-f]{64}(?P<ended>-[0-9a-f]{16})?")
+LOCK = ".lock"  # behind the name of a search's folder: the file that is locked during a search
 _DIGEST_BYTES = 32  # SHA-256 of what follows, to detect a damaged file
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16  # of each input file, evenly spaced
 # The graph that made the examples names the run's folder. Only the exported model is made of it.
@@ -158,6 +159,7 @@ class Checkpoints:
             with contextlib.suppress(OSError):  # Another training removes it too.
                 if time.time() - _last_change(path) > days * _DAY:
                     writing.remove(path)
+                    writing.remove(f"{path}{LOCK}")
 
     def finish(self) -> None:
         """Removes what a training has left that has ended, with all its results written.

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,8 @@ from components.tuner.far_trials import RUNNERS, FarTrials
 from components.tuner.known_trials import KnownTrials
 from components.tuner.reading import TRIALS, Trial, read_trials
 from components.tuner.search import in_words, search
-from components.tuner.search_space import weights_tried, with_fractions
+from components.tuner.search_space import with_fractions
+from components.tuner.search_state import search_state
 from components.tuner.starts import STARTS, TOO_OFTEN, counted, lost, lost_too_often
 from components.tuner.trial import objective_of
 from components.tuner.trial_files import process_lost
@@ -29,7 +29,6 @@ from components.visible_gpus import visible_gpus
 from failures import Failure
 from files import writing
 from files.places import files_below
-from settings.own_modules import digest
 from settings.tuner import Tuner
 
 
@@ -40,9 +39,6 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
       Failure: there is no validation split, there are several workers, or no trial could be
         trained.
     """
-    # It imports all of TFX's components, so only where a search is done.
-    from tfx.components.tuner.executor import write_best_hyperparameters
-
     workers = place(os.environ).workers
     if workers > 1:
         # TensorFlow can join its workers once in a process, and every trial is a training.
@@ -55,8 +51,17 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
             "Tuner: there is no validation split to compare trials by. Set data.splits.validation."
         )
     tuner = with_fractions(tuner, job.recipe)
+    with search_state(job, tuner) as folder:
+        _search_in(folder, job, tuner, best, results)
+
+
+def _search_in(
+    folder: str, job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types.Artifact
+) -> None:
+    # It imports all of TFX's components, so only where a search is done.
+    from tfx.components.tuner.executor import write_best_hyperparameters
+
     # The logs lie with the state: after a kill, the results still have all of them.
-    folder = _state_folder(job, tuner)
     logs = os.path.join(folder, TRIALS)
 
     trials = _trials(tuner.parallel_trials)
@@ -96,7 +101,6 @@ def execute(job: TrainingJob, tuner: Tuner, best: types.Artifact, results: types
     best.set_float_custom_property(tuner.objective, trial.score)
     summary = f"{tuner.objective} {trial.score:.4g}, {_of_how_many(found, histories)}"
     results.set_string_custom_property("summary", summary)
-    writing.remove(folder)
 
 
 def _in_processes(tuner: Tuner) -> bool:
@@ -137,16 +141,3 @@ def _of_how_many(found, histories: Sequence[History]) -> str:
         "failed": len(trials) - trained,
     }
     return "; ".join([words, *(f"{count} {what}" for what, count in counts.items() if count)])
-
-
-def _state_folder(job: TrainingJob, tuner: Tuner) -> str:
-    """A folder for this search only, which outlives a kill if there is a `checkpoint_dir`."""
-    # Another number of trials at a time goes on with the same search.
-    searched = tuner.model_dump(mode="json", exclude={"parallel_trials"})
-    also = {
-        "tuner": searched,
-        "weights_tried": weights_tried(tuner),
-        # The job knows the code of its recipe, and not that of other losses to choose from.
-        "code_tried": digest(tuner.own_modules),
-    }
-    return job.state_folder(also, "tuner-") or tempfile.mkdtemp()

@@ -244,10 +244,12 @@ def test_what_no_training_went_on_with_goes_when_another_begins(tmp_path, name, 
     file = tmp_path / name / "trials" / "checkpoint"
     file.parent.mkdir(parents=True)
     file.touch()
+    lock = tmp_path / f"{name}.lock"  # as a search has that was killed
+    lock.touch()
     for path in (file, file.parent, file.parents[1]):
         os.utime(path, (time.time() - 86400 * days,) * 2)
     Checkpoints(str(tmp_path / ("b" * 64)), None, 1).remove_abandoned()
-    assert file.exists() == stays
+    assert file.exists() == lock.exists() == stays
 
 
 @settings(max_examples=50, deadline=None)

@@ -80,7 +80,7 @@ def kill_in_the_first_trials(search_in, monkeypatch):
     """A function: leaves a search as a kill does in its first trials, with nothing tidied up."""
     over, threads = threading.Event(), []
 
-    def kill(parallel_trials=1, **keys):
+    def kill(checkpoint_dir, parallel_trials=1):
         begun = threading.Barrier(parallel_trials + 1, timeout=60)
 
         def train(attempt):
@@ -90,7 +90,7 @@ def kill_in_the_first_trials(search_in, monkeypatch):
 
         def search():
             with contextlib.suppress(Killed):
-                search_in(parallel_trials=parallel_trials, **keys)
+                search_in(parallel_trials=parallel_trials, checkpoint_dir=checkpoint_dir)
 
         with monkeypatch.context() as patch:
             patch.setattr(executor, "objective_of", train)
@@ -98,6 +98,9 @@ def kill_in_the_first_trials(search_in, monkeypatch):
             threads.append(threading.Thread(target=search))
             threads[-1].start()
             begun.wait()
+        # The lock of a process ends with it: the copy's is free.
+        held = checkpoint_dir.rename(checkpoint_dir.with_name(f"killed-{len(threads)}"))
+        shutil.copytree(held, checkpoint_dir)
 
     yield kill
     over.set()
