@@ -19,6 +19,9 @@ CREATE TABLE IF NOT EXISTS run (
   scheduled TEXT PRIMARY KEY, firings INTEGER, state TEXT, attempt INTEGER, open INTEGER,
   failures INTEGER, not_before TEXT, ended TEXT, note TEXT, killed INTEGER NOT NULL DEFAULT 0);
 """
+# As they fell due. By when they were scheduled, a run of a clock that was years ahead would be the
+# newest one for years.
+_NEWEST_FIRST = "ORDER BY rowid DESC"
 # Of a store that was made before runs had it.
 _NEW_COLUMN = "ALTER TABLE run ADD COLUMN killed INTEGER NOT NULL DEFAULT 0"
 
@@ -124,7 +127,7 @@ class ScheduleStore:
         )
 
     def settle(self, run, state, ended, note):
-        """The run is over, "done" or "failed"; the oldest runs are forgotten."""
+        """The run is over, "done" or "failed"; those that fell due first are forgotten."""
         self._update(
             run,
             "open = 0, failures = failures + ?, state = ?, ended = ?, note = ?",
@@ -134,14 +137,14 @@ class ScheduleStore:
             note,
         )
         self._write(
-            "DELETE FROM run WHERE state != 'owed' AND scheduled NOT IN "
-            "(SELECT scheduled FROM run ORDER BY scheduled DESC LIMIT ?)",
+            "DELETE FROM run WHERE state != 'owed' AND rowid NOT IN "
+            f"(SELECT rowid FROM run {_NEWEST_FIRST} LIMIT ?)",
             _KEPT_RUNS,
         )
 
     def history(self, limit):
-        """The newest runs, newest first."""
-        return self._select(f"ORDER BY scheduled DESC LIMIT {int(limit)}")
+        """The runs that fell due last, the last one first."""
+        return self._select(f"{_NEWEST_FIRST} LIMIT {int(limit)}")
 
     def ask_to_stop(self, asked):
         with self._file:

@@ -89,6 +89,29 @@ def test_the_status_is_1_when_the_last_run_failed(configuration, store):
     assert status_of(configuration)[0] == 1
 
 
+@pytest.mark.parametrize(("ahead", "since", "code"), [("failed", "done", 3), ("done", "failed", 1)])
+def test_the_status_judges_by_the_last_run_though_one_before_it_had_a_clock_years_ahead(
+    configuration, store, ahead, since, code
+):
+    later = MONDAY.replace(year=2036)
+    for scheduled_at, state in ((later, ahead), (MONDAY, since)):
+        store.fall_due(scheduled_at, 1)
+        store.settle(store.owed(), state, scheduled_at, "")
+    status, said = status_of(configuration)
+    assert status == code
+    assert [line.split()[0] for line in said[-2:]] == ["2026-03-02", "2036-03-02"]
+
+
+def test_a_run_of_a_clock_years_ahead_is_forgotten_like_any_other(store):
+    store.fall_due(MONDAY.replace(year=2036), 1)
+    for minute in range(1001):
+        store.settle(store.owed(), "done", MONDAY, "")
+        store.fall_due(MONDAY + datetime.timedelta(minutes=minute), 1)
+    runs = store.history(2000)
+    assert len(runs) == 1001  # One is owed.
+    assert {run.scheduled.year for run in runs} == {2026}
+
+
 def test_a_schedule_that_is_off_is_not_served(configuration, tmp_path):
     said = []
     assert run_schedule(scheduled(configuration, enabled=False), "x.yaml", say=said.append) == 0
