@@ -5,7 +5,12 @@ Kubeflow reads it by executor label, and an unknown field fails the upload.
 mounted memory volume does the same.
 """
 
+import re
+
 from settings.kubernetes import Step
+
+_VOLUME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label, as RFC 1123 has it
+_SHARED_MEMORY = "shm"  # as its volume is named
 
 
 def platform_document(steps):
@@ -41,12 +46,29 @@ def check_platform(document, executors):
             yield f"platform: {label} is not an executor of the pipeline"
         for name in sorted(fields.keys() - allowed):
             yield f"platform: {label}.{name}: unknown key; allowed: {', '.join(sorted(allowed))}"
-        # The driver names a pod's volume after its claim.
-        claims = [claim for claim, _ in volumes(fields)]
-        for claim in sorted({claim for claim in claims if claims.count(claim) > 1}):
+        for mistake in _check_claims(fields):
+            yield f"platform: {label}: {mistake}"
+
+
+def _check_claims(fields):
+    """The driver names a pod's volume after its claim."""
+    claims = [claim for claim, _ in volumes(fields)]
+    taken = {mount["volumeName"] for mount in fields.get("emptyDirMounts", [])}
+    for claim in sorted(set(claims)):
+        if claims.count(claim) > 1:
             yield (
-                f"platform: {label}: the claim {claim} is mounted at two paths, which the backend "
-                "cannot; mount it at one"
+                f"the claim {claim} is mounted at two paths, which the backend cannot; mount it at "
+                "one"
+            )
+        if not _VOLUME.fullmatch(claim):
+            yield (
+                f"the claim {claim} names a volume of the pod, which Kubernetes refuses; allowed: "
+                "a claim named with lower-case letters, digits and hyphens, at most 63"
+            )
+        if claim in taken:
+            yield (
+                f"the claim {claim} has the name of the volume of shared_memory, which Kubernetes "
+                "refuses; allowed: a claim of another name, or no shared_memory"
             )
 
 
@@ -78,7 +100,7 @@ def _fields(step):
         "emptyDirMounts": step.shared_memory
         and [
             {
-                "volumeName": "shm",
+                "volumeName": _SHARED_MEMORY,
                 "mountPath": "/dev/shm",
                 "medium": "Memory",
                 "sizeLimit": step.shared_memory,

@@ -40,6 +40,11 @@ def kubernetes(platform):
     return platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["Add_executor"]
 
 
+def claim(platform, name):
+    [mount] = kubernetes(platform)["pvcMount"]
+    mount["pvcNameParameter"]["runtimeValue"]["constant"] = name
+
+
 BREAKS = {
     "schemaVersion 2.0.0; allowed: 2.1.0": lambda s, p: s.update(schemaVersion="2.0.0"),
     "lower-case letters": lambda s, p: s["pipelineInfo"].update(name="Toy_1"),
@@ -80,6 +85,9 @@ BREAKS = {
     "the claim models is mounted at two paths": lambda s, p: kubernetes(p)["pvcMount"].append(
         {**kubernetes(p)["pvcMount"][0], "mountPath": "/other"}
     ),
+    "the claim photos.v2 names a volume of the pod": lambda s, p: claim(p, "photos.v2"),
+    "hyphens, at most 63": lambda s, p: claim(p, "a" * 64),
+    "the claim shm has the name of the volume of shared_memory": lambda s, p: claim(p, "shm"),
     "a part is missing": lambda s, p: s["components"].pop("Add"),
     "Gone_executor is not an executor": lambda s, p: p["platforms"]["kubernetes"]["deploymentSpec"][
         "executors"
@@ -104,6 +112,15 @@ def test_what_the_backend_refuses_is_refused_here_with_the_reason(good, reason):
         check_package([spec, platform])
 
     assert reason in str(refusal.value)
+
+
+def test_a_claim_may_have_63_characters_and_without_shared_memory_the_name_of_its_volume(good):
+    spec, platform = copy.deepcopy(good)
+    claim(platform, "a" * 63)
+    check_package([spec, platform])
+    claim(platform, "shm")
+    del kubernetes(platform)["emptyDirMounts"]
+    check_package([spec, platform])
 
 
 @pytest.mark.parametrize("documents", [[], [{}], ["text"], [{"platforms": {}}]])
