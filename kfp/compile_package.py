@@ -28,7 +28,6 @@ from kfp.run_parameters import RunParameter, check_steps, on_a_cluster, run_para
 from pipeline.code_fingerprint import CODE
 from pipeline.program import uncollected
 from settings.kubeflow import Kubeflow
-from settings.kubernetes import Step
 from settings.tuner import Tuner
 from settings.workers import Workers
 
@@ -193,7 +192,7 @@ def _beam_variable(component, arguments):
 def _step(name, kubeflow, asked):
     """What a step gets; the one that looks at the data, what the ExampleGen gets."""
     if name == STEP:
-        return kubeflow.steps.get(STEP, Step()).over(kubeflow.step(asked.id))
+        return kubeflow.data_fingerprint(asked.id)
     return kubeflow.step(name)
 
 

@@ -9,8 +9,8 @@ an earlier run got the same answer, the cache has its Examples, and all that was
 import copy
 
 from components.cache_driver import CacheDriver
+from settings.kubeflow import DATA_FINGERPRINT as STEP
 
-STEP = "DataFingerprint"
 _TYPE = {"parameterType": "STRING"}
 
 

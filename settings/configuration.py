@@ -18,7 +18,7 @@ from settings.evaluation import Evaluation
 from settings.folders import folder
 from settings.ingest import Ingest
 from settings.ingest import mistake_in as mistake_in_ingest
-from settings.kubeflow import Kubeflow
+from settings.kubeflow import DATA_FINGERPRINT, Kubeflow
 from settings.model import Model
 from settings.own_code import is_own
 from settings.own_modules import look_in
@@ -171,6 +171,16 @@ class Configuration(Section):
             )
         if kubeflow.data_service_workers and words:
             raise ValueError(f"data_service_workers {kubeflow.data_service_workers} {words}")
+        return kubeflow
+
+    @field_validator("kubeflow")
+    @classmethod
+    def _fingerprints_within_limits(cls, kubeflow, info):
+        data = info.data.get("data")
+        step = data and kubeflow.data_fingerprint(data.COMPONENT)
+        mistake = step and step.request_above_limit()
+        if mistake:
+            raise ValueError(f"steps.{DATA_FINGERPRINT}: {mistake}")
         return kubeflow
 
     @property

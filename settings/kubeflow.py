@@ -10,6 +10,7 @@ from settings.plain_paths import NO_NAME, NOT_PLAIN
 from settings.section import Section, matching
 from settings.spans import PatternForm
 
+DATA_FINGERPRINT = "DataFingerprint"  # the step before the ExampleGen
 _NAME = "a Kubernetes name: lower-case letters, digits and hyphens"
 Url = matching(r"https?://[^\s@]+", "an http or https URL without a password")
 Path = Annotated[str, Field(min_length=1)]
@@ -126,7 +127,9 @@ class Kubeflow(Section):
 
     @model_validator(mode="after")
     def _requests_fit(self):
-        named = {f"steps.{name}": self.step(name) for name in self.steps}
+        # What DataFingerprint leaves out depends on the data: the whole configuration checks it.
+        given = self.steps.keys() - {DATA_FINGERPRINT}
+        named = {f"steps.{name}": self.step(name) for name in sorted(given)}
         for place, step in {"every_step": self.every_step, **named}.items():
             mistake = step.request_above_limit()
             if mistake:
@@ -162,3 +165,7 @@ class Kubeflow(Section):
     def step(self, component: str) -> Step:
         """What the step of this component id gets."""
         return self.steps.get(component, Step()).over(self.every_step)
+
+    def data_fingerprint(self, example_gen: str) -> Step:
+        """What the step DataFingerprint gets, in front of the ExampleGen of this component id."""
+        return self.steps.get(DATA_FINGERPRINT, Step()).over(self.step(example_gen))

@@ -66,6 +66,19 @@ def test_the_folder_of_a_package_is_that_of_the_volume_and_looked_at_in_every_ru
     assert container["resources"] == {"resourceMemoryLimit": "1Gi"}
 
 
+def test_what_the_fingerprint_asks_for_is_measured_by_the_limits_of_the_examplegen(tmp_path):
+    steps = "kubeflow.every_step.memory=4Gi", "kubeflow.steps.FolderExampleGen.memory=16Gi"
+    asks = "kubeflow.steps.DataFingerprint.memory_request={}Gi"
+    spec, _ = read_package(package_of(tmp_path, *steps, asks.format(8)))
+
+    container = spec["deploymentSpec"]["executors"]["DataFingerprint_executor"]["container"]
+    limits = {"resourceMemoryLimit": "16Gi", "resourceMemoryRequest": "8Gi"}
+    assert container["resources"] == limits
+    refused = "steps.DataFingerprint: memory_request 17Gi is above memory 16Gi"
+    with pytest.raises(ConfigurationError, match=refused):
+        package_of(tmp_path, *steps, asks.format(17))
+
+
 @pytest.mark.parametrize("cache", [True, False])
 def test_a_user_may_decide_whether_a_folder_is_read_without_a_look_at_it(tmp_path, cache):
     word = str(cache).lower()
