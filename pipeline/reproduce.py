@@ -101,7 +101,9 @@ def _data_again(original, here, on_a_cluster):
     if on_a_cluster:
         data = {key: value for key, value in data.items() if key != "cache_dir"}
         if data.get("source", "tfds") == here.source:
-            keys = {here.PLACE, "cache_dir"} & type(here).model_fields.keys()
+            keys = {here.PLACE, "root", "cache_dir"} & type(here).model_fields.keys()
+            if here.PLACE is None and not data.get("root"):
+                keys.discard("root")  # The table holds the images, or their addresses.
             data |= {key: getattr(here, key) for key in keys}
     if read["spans"]:
         data = data | {"span": read["spans"][-1]["span"]}

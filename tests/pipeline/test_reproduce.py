@@ -75,6 +75,29 @@ def test_a_version_of_a_cluster_is_made_again_in_the_folders_of_this_machine(pus
     assert made.root == "runs/again"
 
 
+MANIFEST = {"source": "manifest", "path": "/data/labels.csv"}
+PATHS = {"source": "bigquery", "table": "vision.photos", "columns": {"path": "file"}}
+IMAGES = {"source": "bigquery", "table": "vision.photos"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "root"),
+    [
+        (PATHS | {"root": "/data/photos"}, PATHS | {"root": "/mnt/photos"}, "/mnt/photos"),
+        (MANIFEST | {"root": "/data/photos"}, MANIFEST | {"root": "/mnt/photos"}, "/mnt/photos"),
+        (MANIFEST, MANIFEST | {"root": "/mnt/photos"}, "/mnt/photos"),
+        (MANIFEST | {"root": "/data/photos"}, MANIFEST, None),
+        (IMAGES, PATHS | {"root": "/mnt/photos"}, None),
+    ],
+)
+def test_images_of_a_cluster_are_looked_for_below_the_root_of_this_machine(
+    pushed, theirs, ours, root
+):
+    configuration = pushed(f"data={json.dumps(ours)}", data=theirs)
+
+    assert again(configuration).data.root == root
+
+
 def test_the_copies_of_another_source_go_where_copies_go_by_default(pushed, tmp_path):
     theirs = {"source": "folder", "path": "s3://photos", "cache_dir": "/work/of/a/pod"}
     configuration = pushed(f"data.cache_dir={tmp_path}/buckets", data=theirs)
