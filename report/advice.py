@@ -15,7 +15,7 @@ def headline(run):
         first = f"{run.unfinished.name} {'failed' if why else 'was stopped'}"
         return first, why.removeprefix(f"{first}: "), False
     if not run.verdict:
-        return "Not evaluated", "The run was stopped before the evaluation.", False
+        return _without_verdict(run)
     if not run.verdict.blessed:
         return "Not blessed", "; ".join(run.verdict.reasons), False
     if run.serving and not run.serving.blessed:
@@ -28,6 +28,8 @@ def next_steps(run):
     """Sentences, the most urgent first; at least one."""
     if run.unfinished and run.failure:
         steps = _after_failure(run)
+    elif not run.verdict and "Evaluator" in run.removed:
+        steps = []
     elif run.unfinished or not run.verdict:
         steps = ["Run the same command again: it continues after the finished components."]
     elif not run.verdict.blessed:
@@ -36,7 +38,15 @@ def next_steps(run):
         steps = [_after_refusal(run.serving)]
     else:
         steps = [*_after_push(run), *_weakest(run)]
-    return [*steps, *_from_input(run)]
+    return [*steps, *_from_input(run), *_after_removal(run)]
+
+
+def _without_verdict(run):
+    if "Evaluator" not in run.removed:
+        return "Not evaluated", "The run was stopped before the evaluation.", False
+    said = "; ".join(run.nodes["Evaluator"].summaries)
+    blessed = run.output("Evaluator", "blessing").properties.get("blessed")
+    return "Outputs removed", f"The Evaluator reported: {said}.", bool(blessed)
 
 
 def rule(bound):
@@ -157,3 +167,12 @@ def _from_input(run):
     report = run.input_report
     if report and report.verdict == "input-bound" and report.advice:
         yield report.advice
+
+
+def _after_removal(run):
+    if run.removed:
+        yield (
+            f"What {', '.join(run.removed)} wrote is gone, as keep_runs and runs prune --local "
+            "remove what only old runs used. Raise keep_runs to keep more runs whole; to see this "
+            "one whole again, run its data, code and configuration anew."
+        )

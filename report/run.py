@@ -109,6 +109,16 @@ class Run:
         """The Node that failed or was stopped, or None."""
         return next((n for n in self.nodes.values() if n.status in ("failed", "stopped")), None)
 
+    @functools.cached_property
+    def removed(self):
+        """The names of the components that finished and whose outputs are gone since."""
+        finished = [n for n in self.nodes.values() if n.status in ("ran", "cached")]
+        return [
+            node.name
+            for node in finished
+            if not all(output.folder.is_dir() for output in node.outputs.values())
+        ]
+
     @property
     def when(self):
         """Its start for people, such as "2026-11-21 04:34:40"."""

@@ -88,8 +88,12 @@ def _masks(features, folder):
 
 
 def _anomalies(run):
-    """The anomalies as ValidationGate sees them, and what it made of each; None without any."""
-    if not run.output("ExampleValidator", "anomalies"):
+    """The anomalies as ValidationGate sees them, and what it made of each.
+
+    None where they were not looked for, or cannot be listed any more.
+    """
+    looked_for = run.output("ExampleValidator", "anomalies")
+    if not looked_for or not {"StatisticsGen", "ExampleValidator"}.isdisjoint(run.removed):
         return None
     limits = run.section("validation", Validation)
     splits = {split: found for split, found in run.anomalies.items() if split in run.statistics}

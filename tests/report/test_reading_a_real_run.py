@@ -76,3 +76,4 @@ def test_the_run_names_what_it_was_started_from(run):
     assert run.model_origin == (run.id, run.origin)
     assert run.failure is None
     assert {node.status for node in run.nodes.values()} == {"ran"}
+    assert run.removed == []

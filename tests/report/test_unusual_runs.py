@@ -1,4 +1,4 @@
-"""The report of a run that failed, was killed, is old, or has values that are not numbers."""
+"""The report of a run that failed, was killed, is old or emptied, or has values of nan."""
 
 import contextlib
 import re
@@ -7,7 +7,8 @@ import sqlite3
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from report.files import write_report
+from pipeline.old_runs import remove_old_runs
+from report.files import write_comparison, write_report
 from tests.report.pages import page_of, section
 from tests.report.report_runs import classified
 
@@ -114,3 +115,24 @@ def test_what_to_do_about_a_gate_that_stopped_the_run_is_from_its_cause(root, ca
     page = page_of(root)
     assert f"<p>{cause}.</p>" in page
     assert ("See the anomalies below." in page) == ("anomalies" in cause)
+
+
+def test_a_run_whose_outputs_were_removed_says_so_and_what_it_once_reported(root):
+    for run_id, blessed in (("2026-11-20T02:57:25", True), ("2026-11-21T02:57:25", False)):
+        steps = classified(blessed=blessed)
+        said = {"blessed": int(blessed), "summary": "blessed" if blessed else "not blessed"}
+        steps["Evaluator"]["outputs"]["blessing"]["said"] = said
+        root.add_run(run_id, steps)
+    remove_old_runs(root.folder, 1)
+
+    page = write_report(root.configuration, "2026-11-20").read_text("utf-8")
+    assert "<strong>Outputs removed</strong><p>The Evaluator reported: blessed.</p>" in page
+    assert "ServingCheck wrote is gone, as keep_runs and runs prune --local remove" in page
+    assert "The statistics of the labels were removed." in page
+    for falsehood in ("Run the same command", "stopped before", "No anomalies", "not counted"):
+        assert falsehood not in page
+    assert "is gone" not in page_of(root)
+
+    compared = write_comparison(root.configuration, "previous", "latest").read_text("utf-8")
+    assert "<strong>A: Outputs removed</strong>" in compared
+    assert '<th scope="row">accuracy</th><td>removed</td><td>0.91</td>' in compared
