@@ -68,7 +68,9 @@ def find_run(configuration, ids, which):
         return ids[-2]
     if which in ids:
         return which
-    if which.isascii() and which.isdecimal() and not any(i.startswith(which) for i in ids):
+    is_number = which.isascii() and which.isdecimal()
+    # Ids begin with a year, so a number of fewer digits is never meant for one.
+    if is_number and (len(which) < 4 or not any(i.startswith(which) for i in ids)):
         return _run_of_version(configuration, ids, which)
     wanted = _name(which.replace(" ", "T"))
     meant = [run_id for run_id in ids if _name(run_id).startswith(wanted)]

@@ -25,11 +25,12 @@ def root(tmp_path):
     plain["training"]["epochs"] = 9
     root.add_run(OLD, classified((5, 5)), configuration=json.dumps(plain), git_commit="a" * 40)
     root.add_run(NEW, classified(blessed=True))
-    version = tmp_path / "pushed" / "1"
-    version.mkdir(parents=True)
-    (version / "saved_model.pb").touch()
-    record = {"fingerprint": "f", "model_uri": "", "pushed_at": "", "run": OLD}
-    (version / "steadyfeed.json").write_text(json.dumps(record))
+    for number, run_id in (("1", OLD), ("2", NEW)):
+        version = tmp_path / "pushed" / number
+        version.mkdir(parents=True)
+        (version / "saved_model.pb").touch()
+        record = {"fingerprint": "f", "model_uri": "", "pushed_at": "", "run": run_id}
+        (version / "steadyfeed.json").write_text(json.dumps(record))
     return root
 
 
@@ -51,7 +52,9 @@ def test_the_newest_run_is_reported_unless_another_is_named(root, capsys):
     assert capsys.readouterr().out.endswith(f"{OLD.replace(':', '-')}.html\n")
 
 
-@pytest.mark.parametrize("names", [(OLD, NEW), ("previous", "latest"), ("1", "2026-11-21")])
+@pytest.mark.parametrize(
+    "names", [(OLD, NEW), ("previous", "latest"), ("1", "2026-11-21"), ("1", "2")]
+)
 def test_two_runs_are_compared_by_id_by_place_or_by_version(root, capsys, names):
     assert report(root, "--compare", *names) == 0
     page = Path(capsys.readouterr().out.strip()).read_text("utf-8")
@@ -69,6 +72,7 @@ def test_two_runs_are_compared_by_id_by_place_or_by_version(root, capsys, names)
     [
         (("banana", "latest"), "There is no run banana. The latest runs: 2026-11-20"),
         (("latest", "7"), "has no version 7 that this project pushed"),
+        (("latest", "20"), "has no version 20 that this project pushed"),
         (("2026", "latest"), "2 runs begin with 2026. Give more of the id"),
     ],
 )
