@@ -54,6 +54,8 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
             "given {'a': -1}; allowed: balanced, or class names, each with a number of 0 or more",
         ),
         (f"training.class_weights={{a: {10**400}}}", "…; allowed: balanced, or class names, each"),
+        ("training.class_weights={no: 5, yes: 1}", "false is not text; allowed: class names in qu"),
+        ("training.class_weights={a: 1, 010: 2}", "8 is not text; allowed: class names in quotes"),
         (
             "training={batch_size: 12, gradient_accumulation: 5}",
             "given 5; allowed with batch_size 12: 1, 2, 3, 4, 6, 12",
