@@ -81,6 +81,21 @@ def test_a_champion_of_nan_stops_no_model(root):
     assert "<td>at most 0.005 worse than the champion</td>" in page
 
 
+def test_a_metric_of_nan_is_neither_better_nor_worse_than_another(root):
+    steps = classified()
+    verdict = steps["Evaluator"]["outputs"]["blessing"]["blessing.json"]
+    verdict["metrics"] = {"accuracy": 0.91, "loss": float("nan"), "iou": float("nan")}
+    verdict["champion_metrics"] = {"accuracy": float("nan"), "loss": 0.4, "iou": float("nan")}
+    root.add_run("2026-11-20T02:57:25", classified())
+    root.add_run("2026-11-21T02:57:25", steps)
+    compared = write_comparison(root.configuration, "previous", "latest").read_text("utf-8")
+    for page in (page_of(root), compared):
+        assert "+nan" not in page
+    rows = re.findall(r'<th scope="row">(?:accuracy|loss)</th>.*?</tr>', page_of(root))
+    assert all(row.endswith("<td></td></tr>") for row in rows[-2:])
+    assert "<td>0.3</td><td>nan</td><td></td>" in compared
+
+
 def test_probabilities_of_nan_are_answered_with_advice(root):
     steps = classified()
     steps["Evaluator"]["outputs"]["blessing"]["blessing.json"]["metrics"]["loss"] = float("nan")
