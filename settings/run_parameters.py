@@ -29,10 +29,8 @@ def replaceable(configuration) -> dict[str, Value]:
 def mistakes_in(configuration) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path of a key, what is wrong with it) of the names that the file gives, or gives values."""
     yield from _in_names(configuration)
-    schedule = configuration.schedule
-    for name in sorted(schedule.parameters) if schedule else ():
-        if refusal := _refusal(name, configuration):
-            yield ("schedule", "parameters", name), refusal
+    if configuration.schedule:
+        yield from _in_values(configuration, configuration.schedule.parameters)
 
 
 def _in_names(configuration):
@@ -51,6 +49,27 @@ def _in_names(configuration):
             twice = f"{names[key]} and {name} both replace {key}"
             yield path[:-1], f"{twice}; allowed: one name for a key"
         names[key] = name
+
+
+def _in_values(configuration, values):
+    path, refused = ("schedule", "parameters"), False
+    for name in sorted(values):
+        if refusal := _refusal(name, configuration):
+            refused = True
+            yield (*path, name), refusal
+    for line in () if refused else _refused(configuration, values):
+        # A value may be wrong by itself, or only beside the others.
+        wrong = [n for n in values if line in _refused(configuration, {n: values[n]})]
+        yield (*path, *wrong[:1]), f"no run takes it: {line}"
+
+
+def _refused(configuration, values):
+    """The lines in which a run with these values is refused."""
+    try:
+        with_run_parameters(configuration, values)
+    except ConfigurationError as error:
+        return str(error).splitlines()
+    return []
 
 
 def with_run_parameters(configuration, values: Mapping[str, Value]):

@@ -70,3 +70,21 @@ def test_a_scheduled_value_that_no_run_would_take_is_refused_in_the_file(others,
     with pytest.raises(ConfigurationError) as one:
         with_run_parameters(load(DIGITS, others), {name: 1})
     assert str(one.value) == line.removeprefix("--set: schedule.parameters.")
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        ("epochs: 0", ".epochs: no run takes it: training.epochs: given 0; allowed: a whole num"),
+        ("epochs: '5'", ".epochs: no run takes it: training.epochs: given '5'; allowed: a whole"),
+        ("rate: 0.1, warmup: 9", ".warmup: no run takes it: training.warmup_epochs: given 9"),
+        ("epochs: 3, warmup: 4", ": no run takes it: training.warmup_epochs: given 4; allowed: "),
+    ],
+)
+def test_a_scheduled_value_that_is_out_of_range_is_refused_in_the_file(values, refused):
+    names = "epochs: training.epochs, rate: training.learning_rate, warmup: training.warmup_epochs"
+    named = [f"kubeflow.parameters={{{names}}}", "training.warmup_epochs=1"]
+    scheduled = "schedule={{cron: 0 3 * * *, parameters: {{{}}}}}"
+    [line] = mistakes(DIGITS, *named, scheduled.format(values))
+    assert line.startswith(f"--set: schedule.parameters{refused}")
+    assert load(DIGITS, [*named, scheduled.format("epochs: 8, warmup: 7, rate: 0.1")]).schedule
