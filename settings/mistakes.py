@@ -39,7 +39,7 @@ def lines(
       above: the path of the section itself.
     """
     for mistake in error.errors():
-        path = _path_of(mistake["loc"], root)
+        path = _path_of(mistake, root)
         reason = mistake.get("ctx", {}).get("error")
         if isinstance(reason, InnerMistakes):
             yield from lines(reason.error, reason.kind, place, (*above, *path))
@@ -50,6 +50,11 @@ def lines(
 
 
 def _about(mistake, path, root) -> str:
+    if _is_about_a_key(mistake):
+        return (
+            f"given the key {shortened(mistake['input'])}; allowed: text, in quotes where YAML "
+            'takes it for something else, as in "no"'
+        )
     if mistake["type"] == "extra_forbidden":
         return f"unknown key{_suggestion(path, root)}"
     if mistake["type"] == "missing":
@@ -57,9 +62,17 @@ def _about(mistake, path, root) -> str:
     return f"given {shortened(mistake['input'])}; {_allowed(mistake, path, root)}"
 
 
-def _path_of(loc, root) -> Path:
+def _is_about_a_key(mistake) -> bool:
+    """Whether a key is not text; pydantic names False and 0 alike, so the name says little."""
+    of_mapping = mistake["type"] == "string_type" and mistake["loc"][-1] == "[key]"
+    return of_mapping or mistake["type"] == "invalid_key"
+
+
+def _path_of(mistake, root) -> Path:
     """The keys, without pydantic's own marks."""
-    path = tuple(key for key in loc if key != "[key]")
+    path = tuple(key for key in mistake["loc"] if key != "[key]")
+    if _is_about_a_key(mistake):
+        return path[:-1]
     # Where a key takes one of several types, pydantic adds the type behind the key.
     section = _section_at(path[:-1], root) if path else root
     one_of_several = typing.get_origin(section) in (typing.Union, types.UnionType)

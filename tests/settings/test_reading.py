@@ -111,6 +111,9 @@ def test_a_key_in_the_wrong_section_is_met_with_the_right_section(tmp_path):
             "given 'AWS_SECRET_ACCESS_KEY'; allowed: a Kubernetes secret",
         ),
         ("root=gs://bucket/runs", "allowed: a folder of this machine"),
+        ("data.mask_classes={off: 1}", "data.mask_classes: given the key false; allowed: text, in"),
+        ("evaluation.thresholds={1: {min: 1}}", "evaluation.thresholds: given the key 1; allowed"),
+        ("training={3: 1}", "training: given the key 3; allowed: text, in quotes where YAML takes"),
     ],
 )
 def test_a_bad_value_names_key_value_and_what_is_allowed(override, expected):
