@@ -22,6 +22,10 @@ class Partner(NamedTuple):
 
 PARTNERS = {
     "training.focal_gamma": Partner("training.loss", "focal", lambda loss: loss == "focal"),
+    "preprocessing.max_dropped": Partner(
+        "preprocessing.on_corrupt_image", "drop", lambda policy: policy == "drop"
+    ),
+    "preprocessing.on_corrupt_image": Partner("preprocessing.max_dropped", "above 0", bool),
     "augmentation.randaugment_magnitude": Partner("augmentation.randaugment", "above 0", bool),
     "serving.export_images": Partner(
         "serving.export", "that names tflite_int8", lambda formats: "tflite_int8" in formats

@@ -31,10 +31,11 @@ class Preprocessing(Section):
         description="filter before shrinking: avoids jagged edges and takes four times the work",
     )
     on_corrupt_image: Literal["fail", "drop"] = Field(
-        "fail", description="what happens to an image that cannot be decoded"
+        "fail",
+        description="what happens to an image that cannot be decoded; drop needs max_dropped",
     )
     max_dropped: Annotated[int, Field(ge=0)] = Field(
-        0, description="images that a split may lose before the run fails"
+        0, description="images that a split may lose before the run fails, with drop"
     )
 
     @property

@@ -18,6 +18,16 @@ GAMMA = "training.focal_gamma: {min: 1, max: 3}"
             "augmentation.randaugment=2",
             "augmentation.randaugment 0",
         ),
+        (
+            "preprocessing.max_dropped=20",
+            "preprocessing.on_corrupt_image=drop",
+            "preprocessing.on_corrupt_image fail",
+        ),
+        (
+            "preprocessing.on_corrupt_image=drop",
+            "preprocessing.max_dropped=20",
+            "preprocessing.max_dropped 0",
+        ),
         ("serving.export_images=50", "serving.export=[onnx, tflite_int8]", "serving.export []"),
         ("serving.export_tolerance=0.2", "serving.export=[onnx]", "serving.export []"),
     ],
