@@ -51,8 +51,8 @@ _READER_GONE = 141
 def main(argv=None):
     arguments = parser().parse_args(argv)
     surroundings.pin()
-    if sys.stdout is None:  # closed, as by >&-
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout = sys.stdout or _nowhere(1)
+    sys.stderr = sys.stderr or _nowhere(2)
     # A file name need not be text, and not every terminal shows every letter.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -94,6 +94,16 @@ def _outside_cause(error):
     if tensorflow and isinstance(error, tensorflow.errors.OpError):
         return error.message.strip().splitlines()[0][:300]
     return None
+
+
+def _nowhere(descriptor):
+    """A stream for an output that is closed, as by >&-, which drops what is written to it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    if null != descriptor:
+        os.dup2(null, descriptor)  # Else the next file would have it, and libraries write to it.
+        os.close(null)
+    os.set_inheritable(descriptor, True)
+    return os.fdopen(descriptor, "w")
 
 
 def _drop_output():

@@ -40,6 +40,16 @@ def test_a_closed_output_is_not_a_mistake():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_closed_outputs_do_not_stop_what_keeps_libraries_quiet(tmp_path, closed):
+    words = ["models", "list", "--destination", str(tmp_path)]
+    command = f"{sys.executable} -m pipeline {' '.join(words)} {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    said = b"" if ">&- " in closed else f"{tmp_path} holds no version yet.\n".encode()
+    assert (done.returncode, done.stdout) == (0, said)
+
+
 def test_what_a_terminal_cannot_show_is_escaped():
     done = pipeline(
         *CHECK, "--set", "push.destination=→ü", capture_output=True,
