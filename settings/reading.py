@@ -22,7 +22,8 @@ from settings.types_in_words import path_at
 class _Loader(yaml.SafeLoader):
     """A SafeLoader that refuses the second of two equal keys, which that one takes unseen.
 
-    And 1e-3 is a number, as in YAML 1.2; in 1.1 only 1.0e-3 is one, and the other is text.
+    And 1e-3 and 1.5e3 are numbers, as in YAML 1.2; in 1.1 one needs both the point and the
+    exponent's sign, as in 1.0e-3 and 1.5e+3, and anything else is text.
     """
 
     def compose_mapping_node(self, anchor):
@@ -56,9 +57,8 @@ class _Loader(yaml.SafeLoader):
 
 _UNSEEN_BREAKS = {"\x85": r"\N", "\u2028": r"\L", "\u2029": r"\P"}
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), list("-+0123456789")
-)
+_SCIENTIFIC = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+.0123456789"))
 
 
 def load(file, overrides=()):

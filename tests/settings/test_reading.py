@@ -224,13 +224,17 @@ def test_a_malformed_override_is_refused(override):
     assert line.startswith(f"--set {override}: ")
 
 
-def test_a_number_in_scientific_notation_needs_no_point(tmp_path):
+def test_a_number_in_scientific_notation_needs_neither_a_point_nor_a_sign(tmp_path):
     file = changed(tmp_path, "learning_rate: 0.004", "learning_rate: 2e-3")
     assert load(file).training.learning_rate == 0.002
     assert load(DIGITS, ["training.learning_rate=1e-4"]).training.learning_rate == 0.0001
     space = "tuner.search_space={training.learning_rate: {choices: [1e-3, 5E-4, 1.5e+0]}}"
     tried = load(DIGITS, [*TUNER, space]).tuner.search_space["training.learning_rate"]
     assert tried.choices == [0.001, 0.0005, 1.5]
+    for written, number in {"1.5e1": 15.0, ".5E1": 5.0, "2.e-1": 0.2, "+1.5e0": 1.5}.items():
+        override = f"training.gradient_clip_norm={written}"
+        assert load(DIGITS, [override]).training.gradient_clip_norm == number
+    assert load(DIGITS, ["name=1e3-digits"]).name == "1e3-digits"
 
 
 @pytest.mark.parametrize(
