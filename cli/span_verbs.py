@@ -80,8 +80,10 @@ def _drop(configuration, source, arguments):
     from components.spans.store import drop
     from pipeline.root_lock import hold
 
-    with hold(configuration.root):
-        dropped = drop(_folder(configuration), _pattern(source), arguments.span)
+    folder, dropped = _folder(configuration), []
+    if Path(folder).is_dir():  # To hold a root that is not mounted would make an empty one.
+        with hold(configuration.root):
+            dropped = drop(folder, _pattern(source), arguments.span)
     if not dropped:
         raise Failure(f"Nothing is kept of span {arguments.span}. See `spans list`.")
     size = sum(one[1] for one in dropped)

@@ -100,6 +100,15 @@ def test_drop_forgets_a_span_and_leaves_its_files(spans, keep, here):
     assert (here / "aside").is_dir()
 
 
+def test_drop_makes_no_root_where_none_is(spans, here):
+    assert spans("drop", "3") == (
+        1,
+        "",
+        "steadyfeed: Nothing is kept of span 3. See `spans list`.\n",
+    )
+    assert not (here / "root").exists()
+
+
 def test_the_command_that_a_run_stops_with_works_on_another_machine(spans, keep, here):
     keep(3)
     (here / "incoming" / "3").rmdir()
