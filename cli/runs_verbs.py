@@ -6,6 +6,7 @@ from failures import ConfigurationError
 
 _OF_ONE = ("show", "stop", "delete")
 _OF_ALL = ("list", "prune")
+_MOST_DAYS = 36_500  # a century, as there is a first date
 _ACTIONS = (
     "list the runs of the pipeline; show, stop or delete the RUN; prune deletes those that "
     "ended --older-than-days ago, and packages of that age that no run or schedule uses; "
@@ -32,8 +33,10 @@ def _runs(arguments):
     if (arguments.run is None) != (action in _OF_ALL):
         needed = "the id of a run" if action in _OF_ONE else "no id"
         raise ConfigurationError(f"runs {action} {arguments.run or ''}: allowed: {needed}")
-    if (action == "prune") != (days is not None) or (days is not None and days < 1):
-        raise ConfigurationError("--older-than-days: allowed: a number of at least 1, with prune")
+    is_given = days is not None
+    if is_given != (action == "prune") or (is_given and not 1 <= days <= _MOST_DAYS):
+        allowed = f"a number of 1 to {_MOST_DAYS:,}, with prune"
+        raise ConfigurationError(f"--older-than-days: allowed: {allowed}")
     configuration = configuration_of(arguments)
     from kfp import prune_runs, runs
 

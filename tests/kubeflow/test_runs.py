@@ -211,9 +211,10 @@ def test_firing_without_a_schedule_says_how_to_make_one(endpoint):
     [
         (["show"], "the id of a run"),
         (["list", "r-1"], "no id"),
-        (["prune"], "at least 1, with prune"),
-        (["prune", "--older-than-days", "0"], "at least 1, with prune"),
-        (["list", "--older-than-days", "3"], "at least 1, with prune"),
+        (["prune"], "1 to 36,500, with prune"),
+        (["prune", "--older-than-days", "0"], "1 to 36,500, with prune"),
+        (["prune", "--older-than-days", "1000000"], "1 to 36,500, with prune"),
+        (["list", "--older-than-days", "3"], "1 to 36,500, with prune"),
     ],
 )
 def test_a_mistake_in_the_words_is_one_line(capsys, words, allowed):
