@@ -12,13 +12,17 @@ def view(run, previous):
     """What the template shows; None without a verdict."""
     if not run.verdict:
         return None
+    classes = _listed(run.classes, run.task.SCORE)
     found = {
         "bounds": [(bound, rule(bound)) for bound in run.bounds],
         "worst": _worst(run),
         "legend": pictures.legend(run.confusion.names) if run.confusion else [],
         "reliability": _reliability(run),
-        "classes": _listed(run.classes, run.task.SCORE),
+        "classes": classes,
         "more": len(run.classes) - _LISTED,
+        "thresholds": [
+            (c.name, run.thresholds[c.name]) for c in classes if c.name in run.thresholds
+        ],
     }
     if not run.confusion:
         return found

@@ -99,6 +99,26 @@ def test_of_very_many_classes_only_the_weakest_are_listed(root):
     assert len(section(compared, "classes")) < 10_000
 
 
+@pytest.mark.parametrize("classes", [3, 101])
+def test_thresholds_are_listed_of_the_classes_whose_scores_are(root, classes):
+    names = [f"class {n}" for n in range(classes)]
+    steps = classified()
+    labels = {"labels": [[9, 9, 9]] * classes, "average_precision": [0.9] * classes}
+    labels["average_precision"][0] = 0.95
+    steps["Evaluator"]["outputs"]["evaluation"] |= {
+        "class_names.json": names,
+        "counts.json": {"models": {"challenger": labels}},
+    }
+    chosen = {name: n / classes for n, name in enumerate(names)}
+    steps["Trainer"]["outputs"]["model_run"]["thresholds.json"] = chosen
+    plain = root.configuration.model_dump(mode="json", by_alias=True)
+    plain["data"]["multi_label"] = True
+    root.add_run("2026-11-20T02:57:25", steps, configuration=json.dumps(plain))
+    table = section(page_of(root), "evaluation").partition("Thresholds, chosen on")[2]
+    listed = re.findall(r'<th scope="row">(class \d+)</th>', table.partition("</table>")[0])
+    assert listed == names[classes == 101 :]
+
+
 def test_names_from_the_data_are_escaped(page):
     assert "&lt;cat&gt;" in page
     assert "<cat>" not in page
