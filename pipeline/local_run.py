@@ -20,9 +20,7 @@ from pipeline.quiet import chatter_to
 from pipeline.root_lock import hold
 from pipeline.temporary_folder import temporary_folder
 
-# SQLite's words, within those of ML Metadata
-_DISK_IS_FULL = "database or disk is full"
-_DAMAGED = ("file is not a database", "database disk image is malformed")
+_DISK_IS_FULL = "database or disk is full"  # SQLite's words, within those of ML Metadata
 _log = logging.getLogger(__name__)
 
 
@@ -179,14 +177,14 @@ def _print_result(display):
 
 def _what_failed(error, root):
     from pipeline.local_runner import ComponentFailed
-    from pipeline.metadata_store import unreadable
+    from pipeline.metadata_store import is_damage, unreadable
 
     if _DISK_IS_FULL in str(error):
         return (
             f"{root}/metadata.sqlite cannot be written: the disk is full. Free space, then run "
             "again."
         )
-    if any(words in str(error) for words in _DAMAGED):
+    if is_damage(error):
         return unreadable(root)
     if isinstance(error, ComponentFailed):
         return component_failed(error.component, error.cause)

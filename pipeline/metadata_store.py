@@ -6,7 +6,12 @@ from ml_metadata import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
 from failures import Failure
+from files import places
 
+_MODES = metadata_store_pb2.SqliteMetadataSourceConfig
+# SQLite's words, within those of ML Metadata
+_DAMAGED = ("file is not a database", "database disk image is malformed")
+_TO_ROLL_BACK = "attempt to write a readonly database"
 _PAGE = 100  # executions that are read at a time
 
 
@@ -19,16 +24,15 @@ def open_store(root, write=False):
     file = Path(root) / "metadata.sqlite"
     if not file.is_file():
         raise Failure(f"{root} has no runs. Run the pipeline first.")
-    modes = metadata_store_pb2.SqliteMetadataSourceConfig
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(file)
-    connection.sqlite.connection_mode = modes.READWRITE if write else modes.READONLY
     try:
-        store = MetadataStore(connection)
-        store.get_context_types()
+        return _connected(file, _MODES.READWRITE) if write else _read_only(file)
     except Exception as error:  # ML Metadata's own errors have nothing in common.
-        raise Failure(unreadable(root)) from error
-    return store
+        raise Failure(unreadable(root) if is_damage(error) else _why_not(file, error)) from error
+
+
+def is_damage(error):
+    """Whether an error of ML Metadata says that its file is none, or that parts of it are lost."""
+    return any(words in str(error) for words in _DAMAGED)
 
 
 def unreadable(root):
@@ -36,6 +40,42 @@ def unreadable(root):
     return (
         f"{root}/metadata.sqlite cannot be read as ML Metadata. Name another root with --set "
         "root=FOLDER, or remove this one, and run again."
+    )
+
+
+def _read_only(file):
+    try:
+        return _connected(file, _MODES.READONLY)
+    except Exception as error:
+        if _TO_ROLL_BACK not in str(error):
+            raise
+    # SQLite undoes what a killed run has left of a commit for a writer only.
+    _connected(file, _MODES.READWRITE)
+    return _connected(file, _MODES.READONLY)
+
+
+def _connected(file, mode):
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(file)
+    connection.sqlite.connection_mode = mode
+    store = MetadataStore(connection)
+    store.get_context_types()
+    return store
+
+
+def _why_not(file, error):
+    """What keeps a sound file from being read."""
+    words = str(error).removeprefix("Error when executing query: ").partition(" query: ")[0]
+    cause = words.strip().rstrip(".") or type(error).__name__
+    if _TO_ROLL_BACK in cause:
+        cause = "a killed run left half a commit, and only who may write can roll it back"
+    try:
+        file.open("rb").close()
+    except OSError as reason:  # SQLite does not name it.
+        cause = places.why(reason)
+    return (
+        f"{file} cannot be read: {cause}. Wait for a run that uses it, or make {file.parent} "
+        "readable and writable for this user, and try again."
     )
 
 
