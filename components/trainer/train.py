@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -25,6 +26,7 @@ from components.trainer.training_job import TrainingJob
 from components.trainer.training_log import TrainingLog
 from components.trainer.transform_graph import TransformGraph
 from failures import Failure, SurroundingsFailure
+from files.strict_json import text_of
 from settings.training import Training
 
 _MOST_CONFUSED = 5000  # classes; the confusion of more takes gigabytes
@@ -56,10 +58,11 @@ def train(
         )
     confuses = training_of(job.features.task).Tallies.CELLS is None
     _check_monitor(training, len(graph.labels), "validation" in job.splits, confuses)
-    batches = _batches(job, graph)
     options = _feed_options(job, chosen)
     given = first_weights.read(job.recipe.model.weights)
-    validation = _validation(batches, job.split_files("validation"), training, options)
+    validation = _validation(
+        _batches(job, graph, "validation"), job.split_files("validation"), training, options
+    )
     loop = prepare(
         training,
         build_model=functools.partial(
@@ -72,7 +75,7 @@ def train(
             training_of(job.features.task).ARE_PICTURES,
             given,
         ),
-        training_input=functools.partial(batches, train_files, training=True),
+        training_input=functools.partial(_batches(job, graph, "train"), train_files, training=True),
         options=_beside(validation, options),
         validation=validation,
         checkpoints=checkpoints,
@@ -95,7 +98,8 @@ def validation_once(job: TrainingJob, graph: TransformGraph, at_once: int) -> In
     if not files:
         return None
     options = FeedOptions(strategy="streaming")
-    return _batches(job, graph)(files, training=False, batch_size=at_once, options=options)
+    batches = _batches(job, graph, "validation")
+    return batches(files, training=False, batch_size=at_once, options=options)
 
 
 def _check_monitor(training: Training, classes: int, validated: bool, confuses: bool) -> None:
@@ -113,15 +117,24 @@ def _check_monitor(training: Training, classes: int, validated: bool, confuses: 
         )
 
 
-def _batches(job: TrainingJob, graph: TransformGraph) -> Callable[..., Input]:
-    """The input function of transformed Examples, for all that is the same in every split."""
+def _batches(job: TrainingJob, graph: TransformGraph, split: str) -> Callable[..., Input]:
+    """The input function of a split's transformed Examples, for all but the files and batches."""
     return functools.partial(
         input_function,
         image_shape=graph.image_shape,
         batch_size=job.recipe.training.batch_size,
         target=training_of(job.features.task).feature(graph.image_shape, len(graph.labels)),
         weight=job.features.weight,
+        series=_series(job, graph, split),
     )
+
+
+def _series(job: TrainingJob, graph: TransformGraph, split: str) -> str:
+    """What the files of a split are of, whichever run of the pipeline has made them."""
+    features = job.features.model_dump(mode="json")
+    # Other pipelines may keep their copies in the same folder.
+    about = [job.checkpoint_dir, split, features, graph.image_shape, graph.labels]
+    return hashlib.sha256(text_of(about).encode()).hexdigest()
 
 
 def _feed_options(job: TrainingJob, chosen: Devices) -> FeedOptions:

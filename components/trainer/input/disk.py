@@ -5,8 +5,8 @@ form.  A resumed training reads one window at most before its first batch.
 
 Below `cache_dir`, each source has a folder, which gets its name only when the decoded file in
 it is complete, or the checksums of the files read in place were verified.  A killed process
-leaves a folder of another name, which the next one removes, with those of older versions of the
-source and those that were not used for a week, unless a process still reads them.
+leaves a folder of another name, which the next one removes, with those of other files of the
+same series and those that were not used for a week, unless a process still reads them.
 """
 
 import contextlib
@@ -174,7 +174,7 @@ def _remove_unwanted(kept: Path, source: Source) -> None:
     for description in kept.parent.glob(f"*/{_DESCRIPTION}"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             made_from = json.loads(description.read_text())["source"]
-            outdated = made_from[0] == source.name and made_from[1] != source.identity
+            outdated = made_from[0] == source.series and made_from[1] != source.identity
             if outdated or time.time() - description.stat().st_mtime > _KEPT_SECONDS:
                 _remove(description.parent)
     for suffix in (writing.UNFINISHED, _ONCE_UNFINISHED):
@@ -197,7 +197,7 @@ def _make(source: Source, kept: Path) -> None:
             examples = max(verifying(source), default=0)
         else:
             examples = max(copying(source, f"{unfinished}/{_EXAMPLES}"), default=0)
-        description = {"examples": examples, "source": [source.name, source.identity]}
+        description = {"examples": examples, "source": [source.series, source.identity]}
         Path(unfinished, _DESCRIPTION).write_text(text_of(description))
 
 

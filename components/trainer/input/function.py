@@ -88,6 +88,7 @@ def input_function(
     weight: str | None = None,
     encoded: bool = False,
     exif_orientation: bool = True,
+    series: str | None = None,
     options: FeedOptions = DEFAULTS,
 ) -> Input:
     """Batches of the Examples in `files`: Transform's, or ExampleGen's with `encoded`.
@@ -101,13 +102,15 @@ def input_function(
       weight: the feature of what each example weighs, a float; None for none.
       encoded: whether the Examples hold encoded images instead of raw pixels of that shape.
       exif_orientation: whether encoded images are turned as their EXIF orientation says.
+      series: what the files are of, where each run makes others: once nothing reads the disk
+        strategy's copy of older ones, that of newer ones takes its place.
       options: how they are fed.
 
     Raises:
       Failure: no Examples, other features or sizes than asked for, a damaged file.
     """
     image = image_feature(image_shape, exif_orientation=exif_orientation)
-    source = records.source(files, features_of(image, target, weight), encoded)
+    source = records.source(files, features_of(image, target, weight), encoded, series)
     return feed(source, batch_size, training=training, options=options)
 
 

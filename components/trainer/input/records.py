@@ -24,12 +24,14 @@ def source(
     files: Sequence[str],
     features: Sequence[Feature],
     encoded: bool = False,
+    series: str | None = None,
 ) -> Source:
     """The examples of the shards `files`, TFRecords of Examples, not compressed.
 
     Args:
       features: the image's, the target's and, if there is one, the weight's.
       encoded: whether the Examples hold encoded images instead of raw pixels.
+      series: what the files are of, wherever they lie; None: of these paths.
 
     Raises:
       Failure: no files, one that is missing or compressed, or Examples without the features.
@@ -71,6 +73,7 @@ def source(
     in_place = fixed.issuperset(files) and not any("://" in file for file in files)
     return Source(
         name=_named(files),
+        series=series or _named(files),
         identity=text_of([encoded and decoder(features[0]), *zip(files, sizes, strict=True)]),
         features=features,
         elements=elements,

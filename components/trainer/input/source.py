@@ -29,6 +29,7 @@ class Source:
     """Examples as they are in files."""
 
     name: str  # for messages to people
+    series: str  # what the files are of; newer ones of the same take the place of these
     identity: str  # changes whenever the files do
     features: tuple[Feature, ...]  # what a decoded example holds
     elements: Callable[[], tf.data.Dataset]  # all undecoded examples, file after file

@@ -78,6 +78,7 @@ def source(
 
     return Source(
         name=described,
+        series=described,
         identity=text_of(
             [builder.info.full_name, split, str(builder.data_dir), decoder(image), *files.marks]
         ),

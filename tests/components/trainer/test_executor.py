@@ -1,5 +1,6 @@
 """Trainer's executor: what an undisturbed training leaves behind."""
 
+import gc
 import json
 import logging
 import shutil
@@ -177,6 +178,22 @@ def test_a_training_that_gets_no_better_stops_and_keeps_its_best_weights(train_i
     losses = [epoch["validation_loss"] for epoch in run.history["epochs"]]
     assert len(losses) < 12
     assert run.history["best_epoch"] == int(np.argmin(losses)) + 1 == len(losses) - 1
+
+
+@pytest.mark.slow
+def test_the_copies_of_earlier_runs_examples_go_with_the_next_training(digits, train_in, tmp_path):
+    copies = {"strategy": "disk", "cache_dir": str(tmp_path / "cache")}
+    kept = []
+    for name in ("first", "second"):
+        inputs, examples = digits.inputs, tmp_path / "examples" / name
+        shutil.copytree(digits.folder / "transformed", examples)
+        inputs["transformed_examples"][0].uri = str(examples)
+        train_in(name, inputs, model=LINEAR, epochs=1, input=copies)
+        gc.collect()
+        kept.append({path.parent.name for path in Path(tmp_path, "cache").glob("*/*.json")})
+    first, second = kept
+    assert len(second) == len(first) == 2  # of the splits "train" and "validation"
+    assert not first & second
 
 
 def test_the_component_carries_its_sections_as_json():

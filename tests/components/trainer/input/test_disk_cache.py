@@ -90,6 +90,21 @@ def test_an_outdated_cache_is_removed_once_nothing_reads_it(write_shards, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_cache_goes_when_another_folder_has_newer_files_of_its_series(write_shards, tmp_path):
+    _made(write_shards(8), tmp_path, series="letters")
+    read = _made(write_shards(40), tmp_path, series="digits")
+    gc.collect()
+    before = set(_caches(tmp_path))
+    _made(write_shards(24), tmp_path, series="digits")
+    assert before < set(_caches(tmp_path))
+    assert sum(len(labels) for _, labels in read.dataset) == 40
+    del read
+    gc.collect()
+    assert _made(write_shards(16), tmp_path, series="digits").examples == 16
+    assert len(_caches(tmp_path)) == 2
+
+
+@pytest.mark.slow
 def test_a_cache_unused_for_a_week_and_an_unfinished_build_are_removed(write_shards, tmp_path):
     _made(write_shards(8), tmp_path)
     gc.collect()
