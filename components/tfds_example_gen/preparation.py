@@ -87,7 +87,7 @@ def first_line(error: Exception) -> str:
 
 def _check_network(builder: tfds.core.DatasetBuilder, data_dir: str) -> None:
     """Fails at once where TFDS would retry a dead network for minutes."""
-    url = next(iter(builder.url_infos), "")
+    url = next(iter(builder.url_infos or ()), "")
     if not url.startswith(("http://", "https://")) or _downloaded(builder, data_dir):
         return
     try:

@@ -43,6 +43,12 @@ class FetchedBefore(FarAway):
         return {split: self._generate_examples() for split in ("train", "test")}
 
 
+class WithoutDownloads(FetchedBefore):
+    """The same, where there is nothing to download."""
+
+    url_infos = None
+
+
 class Faulty(FarAway):
     """A dataset whose own code does not work."""
 
@@ -154,6 +160,10 @@ def test_downloads_that_are_already_there_need_no_network(ingest, tmp_path):
     download.write_text("")
 
     ingest("fetched_before", str(tmp_path), download=True)
+
+
+def test_a_dataset_without_downloads_needs_no_network(ingest, tmp_path):
+    ingest("without_downloads", str(tmp_path), download=True)
 
 
 @pytest.mark.parametrize("role", ["../train", ""])
