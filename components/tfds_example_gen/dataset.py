@@ -109,6 +109,7 @@ def load(
         request = replace(request, version=str(newest))
     prepared, flaw = _prepared(request, data_dir)
     if prepared and not flaw:
+        preparation.remove_killed(request.name, data_dir)
         return prepared
     if flaw and newest:
         preparation.discard(request.name, request.version, data_dir)

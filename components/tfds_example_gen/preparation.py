@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,12 +15,15 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
+from tensorflow_datasets.core import constants
 
 from failures import Failure
-from files.locks import hold
+from files import writing
+from files.locks import InUse, hold
 from files.places import is_remote
 
 _STALE_SECONDS = 3600  # no process still writes what is older than that
+_LOOK_SECONDS = 0.1
 _REACH_SECONDS = 10
 
 _progress = logging.getLogger("steadyfeed.progress")
@@ -48,11 +52,13 @@ def prepare(builder: tfds.core.DatasetBuilder, data_dir: str, embedded: bool) ->
     try:
         # TFDS prints what it does, between the answers of a verb that prints some.
         with _only_one(builder.name, data_dir), contextlib.redirect_stdout(sys.stderr):
+            _remove_noted(builder.name, data_dir)
             _remove_leftovers(builder, stale_seconds=0 if embedded else _STALE_SECONDS)
-            builder.download_and_prepare(
-                # The copies of datasets that Google hosts are looked for on the network.
-                download_config=tfds.download.DownloadConfig(try_download_gcs=not embedded)
-            )
+            with _noted(builder, data_dir):
+                builder.download_and_prepare(
+                    # The copies of datasets that Google hosts are looked for on the network.
+                    download_config=tfds.download.DownloadConfig(try_download_gcs=not embedded)
+                )
     except Exception as error:  # a builder's own code raises what it likes
         raise _failure(builder, data_dir, embedded, error) from error
 
@@ -78,6 +84,14 @@ def discard(name: str, version: str, data_dir: str) -> None:
     with _only_one(name, data_dir):
         if flaw(folder):  # still: another process may have made it whole
             folder.rmtree()
+
+
+def remove_killed(name: str, data_dir: str) -> None:
+    """Removes what a process of ours was preparing of a dataset when it was killed, if it may."""
+    if is_remote(data_dir) or not os.path.exists(_note_of(name, data_dir)):
+        return
+    with contextlib.suppress(InUse, OSError), hold(_lock_of(name, data_dir), wait=False):
+        _remove_noted(name, data_dir)
 
 
 def first_line(error: Exception) -> str:
@@ -120,15 +134,63 @@ def _only_one(name: str, data_dir: str) -> contextlib.AbstractContextManager:
     if is_remote(data_dir):
         return contextlib.nullcontext()
     os.makedirs(data_dir, exist_ok=True)
-    return hold(os.path.join(data_dir, f".{name}.lock"))
+    return hold(_lock_of(name, data_dir))
+
+
+def _lock_of(name: str, data_dir: str) -> str:
+    return os.path.join(data_dir, f".{name}.lock")
+
+
+def _note_of(name: str, data_dir: str) -> str:
+    """Where the folder is named that TFDS fills for the holder of the lock."""
+    return os.path.join(data_dir, f".{name}.preparing")
+
+
+@contextlib.contextmanager
+def _noted(builder: tfds.core.DatasetBuilder, data_dir: str) -> Iterator[None]:
+    """Notes which folder TFDS fills: a kill leaves it, as large as the dataset."""
+    if is_remote(data_dir):
+        yield
+        return
+    note, ended = _note_of(builder.name, data_dir), threading.Event()
+
+    def look():
+        # TFDS chooses the name when it begins, and tells it to nobody.
+        while not ended.wait(_LOOK_SECONDS):
+            folder = os.path.relpath(builder.data_dir, data_dir)
+            if os.path.basename(folder).startswith(constants.INCOMPLETE_PREFIX):
+                with contextlib.suppress(Failure):  # TFDS will report what is wrong with the disk.
+                    writing.write(note, folder)
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        writing.remove(note)
+
+
+def _remove_noted(name: str, data_dir: str) -> None:
+    """Removes what the last holder of the lock, which the caller holds, was killed in."""
+    note = _note_of(name, data_dir)
+    if is_remote(data_dir) or not os.path.exists(note):
+        return
+    with open(note) as file:
+        folder = file.read()
+    if os.path.basename(folder).startswith(constants.INCOMPLETE_PREFIX):
+        writing.remove(os.path.join(data_dir, folder))
+    writing.remove(note)
 
 
 def _remove_leftovers(builder: tfds.core.DatasetBuilder, stale_seconds: float) -> None:
-    """Removes what killed processes left behind while they prepared this dataset."""
+    """Removes what others, such as `tfds build`, left of this dataset when they were killed."""
     folder = epath.Path(builder.data_dir).parent
     if not folder.exists():
         return
-    for leftover in folder.glob(f"incomplete.*_{builder.version}"):
+    for leftover in folder.glob(f"{constants.INCOMPLETE_PREFIX}*_{builder.version}"):
         with contextlib.suppress(FileNotFoundError):  # its writer lives, and has finished
             written = max(one.stat().mtime for one in (leftover, *leftover.iterdir()))
             if time.time() - written >= stale_seconds:
