@@ -38,7 +38,7 @@ def unfinished_folder(destination: Path) -> Iterator[Path]:
             yield folder
         finally:
             writing.remove(folder)
-            lock.unlink()
+            lock.unlink(missing_ok=True)  # A host that sees no locks of this one has removed it.
 
 
 def _remove_dead(destination: Path) -> None:

@@ -29,12 +29,14 @@ def model_files(folder: str) -> list[str]:
     return sorted(found, key=lambda path: (path in SAVED_MODEL_FILES, path))
 
 
-def copy_model(source: str, target: str) -> None:
-    """Copies all files below `source` to `target`, which is made if missing.
+def copy_model(source: str, target: str) -> list[str]:
+    """Copies all files below `source` to `target`, which is made if missing; returns their paths.
 
     A local copy is on disk when this returns, so that a power failure leaves no half.
     """
-    writing.copy_files(source, target, model_files(source))
+    paths = model_files(source)
+    writing.copy_files(source, target, paths)
+    return paths
 
 
 def remove_model(folder: str) -> None:
@@ -63,10 +65,11 @@ def local_model(folder: str) -> Iterator[str]:
         yield copy
 
 
-def copy_beside(source: str | None, target: str) -> None:
-    """Copies what stands beside a SavedModel, if there is anything, into its folder."""
-    if source:
-        writing.copy_files(source, target, files_below(source))
+def copy_beside(source: str | None, target: str) -> list[str]:
+    """Copies what stands beside a SavedModel, if there is anything, into its folder; as above."""
+    paths = files_below(source) if source else []
+    writing.copy_files(source, target, paths)
+    return paths
 
 
 def model_fingerprint(folder: str) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import random
 import resource
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from components.model_store.locking import unfinished_folder
 from components.model_store.model_files import model_fingerprint
-from components.model_store.publish import publish
+from components.model_store.publish import add, publish
 from components.model_store.versions import PushRecord, list_versions, newest
 from failures import Failure
 from tests.components.model_store.tiny_model import answer_of, save_tiny_model
@@ -113,6 +114,23 @@ def test_what_a_living_pusher_fills_is_left_alone(model, tmp_path):
         publish(model, str(tmp_path), RECORD)
         assert folder.is_dir()
     assert entries(tmp_path) == ["1"]
+
+
+@pytest.mark.parametrize("removed", ["", "variables"])
+def test_no_half_is_published_where_another_host_sees_no_locks_of_this_one(
+    model, tmp_path, removed
+):
+    def remove_as_dead():
+        for lock in tmp_path.glob(".pushing-*.lock"):
+            shutil.rmtree(lock.with_suffix("") / removed)
+            lock.unlink()
+        return RECORD
+
+    with pytest.raises(Failure, match="its host sees no file locks of this host") as failure:
+        add(model, str(tmp_path), remove_as_dead)
+    assert "\n" not in str(failure.value)
+    assert entries(tmp_path) == []
+    assert publish(model, str(tmp_path), RECORD).number == 1
 
 
 def test_a_pusher_that_ends_at_this_moment_is_not_a_failure(model, tmp_path, monkeypatch):
