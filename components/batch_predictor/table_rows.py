@@ -1,5 +1,6 @@
 """The images of a table of BigQuery, copied once, so that a job can go on with the same rows."""
 
+import json
 import os
 import threading
 
@@ -18,6 +19,9 @@ from files.strict_json import text_of
 from settings.bigquery_source import BigquerySource
 
 _INDEX = "rows.json"
+# The keys of the source on which the rows that a job predicts depend.
+_OF_ROWS = ("table", "query", "where", "snapshot", "root", "project", "location")
+_COLUMNS = ("image", "path", "key")
 _NEXT_STEP = "Free space, or name another folder with --output; the same command begins again."
 
 
@@ -43,10 +47,14 @@ def runs_of_table(source: BigquerySource, output: str) -> list[Run]:
                 with writing.whole_folder(folder) as unfinished:
                     _copy(source, asked, unfinished)
     index = read_json(os.path.join(folder, _INDEX))
-    if index is None or index["asked"] != asked:
+    if index is None:
         raise Failure(
-            f"--output {output} holds rows of another table or query. Name another folder, or "
-            "remove this one."
+            f"{folder} is damaged. Name another folder with --output, or remove this one."
+        )
+    if others := _changed(index["asked"], asked):
+        raise Failure(
+            f"--output {output} holds rows of another {' and '.join(others)}. Name another folder, "
+            "or remove this one."
         )
     runs = []
     for name, names in index["files"].items():
@@ -55,6 +63,17 @@ def runs_of_table(source: BigquerySource, output: str) -> list[Run]:
     if not runs:
         raise Failure(f"{shown(name_of(source))} has no rows. Name another table or query.")
     return runs
+
+
+def _changed(before: str, now: str) -> list[str]:
+    """The keys of two sources as JSON that decide which rows there are, and differ.
+
+    Another version of this project may know more keys, or fewer.
+    """
+    first, second = json.loads(before), json.loads(now)
+    found = [f"data.{key}" for key in _OF_ROWS if first.get(key) != second.get(key)]
+    first, second = first["columns"], second["columns"]
+    return found + [f"data.columns.{key}" for key in _COLUMNS if first.get(key) != second.get(key)]
 
 
 def _copy(source: BigquerySource, asked: str, folder: str) -> None:

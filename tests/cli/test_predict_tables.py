@@ -84,8 +84,27 @@ def test_a_job_goes_on_with_the_rows_that_it_has(source, bigquery_server, tmp_pa
     lines = [json.loads(line) for text in first.values() for line in text.splitlines()]
     assert {line["id"] for line in lines} == {str(number) for number in range(40)}
 
-    with pytest.raises(Failure, match="holds rows of another table or query"):
+    with pytest.raises(Failure, match=r"holds rows of another data\.where\. Name another"):
         runs_of_table(source(where="id < 5"), str(output))
+
+
+def test_a_job_goes_on_by_keys_that_change_no_row(source, bigquery_server, tmp_path):
+    output = tmp_path / "out"
+    runs = runs_of_table(source(), str(output))
+    changed = source(streams=1, retry_seconds=7, split_by="content")
+    assert runs_of_table(changed, str(output)) == runs
+    assert len(bigquery_server.sessions) == 1
+
+
+def test_a_job_goes_on_after_an_upgrade_that_adds_a_key(source, bigquery_server, tmp_path):
+    output = tmp_path / "out"
+    runs = runs_of_table(source(), str(output))
+    file = output / "rows" / "rows.json"
+    index = json.loads(file.read_text())
+    asked = json.loads(index["asked"])
+    del asked["streams"]
+    file.write_text(json.dumps(index | {"asked": json.dumps(asked)}))
+    assert runs_of_table(source(), str(output)) == runs
 
 
 def test_what_cannot_be_read_is_one_line_and_nothing_is_left(source, bigquery_server, tmp_path):
