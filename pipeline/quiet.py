@@ -1,10 +1,11 @@
-"""Keeps the libraries' output off the screen.
+"""Keeps the libraries' output off the screen, and a screen that is gone from ending the work.
 
 TensorFlow, Beam and absl write to the file descriptors themselves, also from C++, so the
 descriptors are redirected.
 """
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -46,10 +47,31 @@ def chatter_away():
         yield screen
 
 
+@contextlib.contextmanager
+def unread_at_worst():
+    """Drops what is printed and cannot be written, for what is to outlive its terminal or pipe."""
+    with _screen(1, sys.stdout) as screen, contextlib.redirect_stdout(screen):
+        yield
+
+
 def _screen(descriptor, like):
     """A text file over a copy of a descriptor; letters outside its encoding are escaped."""
-    encoding = like.encoding or "utf-8"
-    return os.fdopen(os.dup(descriptor), "w", encoding=encoding, errors="backslashreplace")
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Screen(os.dup(descriptor), "w")),
+        encoding=like.encoding or "utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )
+
+
+class _Screen(io.FileIO):
+    """A screen whose reader may go, or whose disk be full for an hour: the work goes on."""
+
+    def write(self, data):
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from failures import Failure
 from files.locks import InUse, holder
 from files.strict_json import text_of
 from pipeline.local_schedule import World, serve, upcoming, when
+from pipeline.quiet import unread_at_worst
 from pipeline.root_lock import LOCK, hold
 from pipeline.schedule_process import RunProcesses, utc_now, wait_until
 from pipeline.schedule_store import ScheduleStore
@@ -35,7 +36,8 @@ def run_schedule(configuration, file, overrides=(), say=print):
         return 0
     command, zone = command_of(configuration, file, overrides), ZoneInfo(schedule.time_zone)
     folder = _folder(configuration)
-    with _held(configuration.root, folder, file), _open_store(folder) as store:
+    held = _held(configuration.root, folder, file)
+    with held, _open_store(folder) as store, unread_at_worst():
         store.ask_to_stop(False)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

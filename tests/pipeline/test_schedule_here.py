@@ -16,6 +16,7 @@ from pipeline.schedule_here import command_of, run_schedule, show_status, stop_s
 from pipeline.schedule_store import ScheduleStore
 from settings.reading import load
 from settings.schedule import Schedule
+from tests.processes import wait_for
 
 MONDAY = datetime.datetime(2026, 3, 2, 2, tzinfo=datetime.UTC)
 
@@ -185,11 +186,11 @@ def test_a_signal_ends_it_as_a_stop_does(configuration, number):
 
 
 @pytest.mark.slow
-def test_one_whose_reader_is_gone_ends_and_does_not_speak_of_its_store(configuration):
+def test_one_whose_reader_is_gone_goes_on_until_it_is_stopped(configuration, store):
     reader, writer = os.pipe()
     os.close(reader)
-    words = ("--config", "configs/digits.yaml", "--set", "schedule.cron=0 3 * * 1")
-    ended = subprocess.run(
+    words = ("--config", "configs/digits.yaml", "--set", "schedule.cron=0 4 * * 1")
+    process = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "schedule", "run", "--local", *words]
         + ["--set", f"root={configuration.root}"],
         stdout=writer,
@@ -197,7 +198,11 @@ def test_one_whose_reader_is_gone_ends_and_does_not_speak_of_its_store(configura
         text=True,
     )
     os.close(writer)
-    assert (ended.returncode, ended.stderr) == (141, "")
+    # After two lines, of which the second says that the schedule has changed.
+    wait_for(lambda: store.followed() == ("0 4 * * 1", "UTC"), processes=[process])
+    assert stop_schedule(configuration, lambda line: None) == 0
+    assert process.communicate(timeout=10)[1] == ""
+    assert process.returncode == 0
 
 
 @pytest.mark.slow
