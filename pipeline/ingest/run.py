@@ -15,6 +15,7 @@ from pipeline.ingest.reader import Reader, start
 from pipeline.ingest.screen import Screen, by_kind, counted
 from pipeline.ingest.span_folder import Manifest, SpanFolders, SpanWriter, reporting
 from pipeline.ingest.topic import Topic, Unreadable
+from pipeline.quiet import unread_at_worst
 from settings.configuration import Configuration
 from settings.ingest import Ingest
 
@@ -58,7 +59,13 @@ def ingest(configuration: Configuration, follow: bool = False, accept_loss: bool
     keys = configuration.ingest
     spans = SpanFolders(configuration.data.path)
     group = keys.group or configuration.name
-    with Screen() as screen, _signals() as stop, spans.hold(), Topic(keys, group) as topic:
+    with (
+        unread_at_worst(),
+        Screen() as screen,
+        _signals() as stop,
+        spans.hold(),
+        Topic(keys, group) as topic,
+    ):
         spans.remove_unfinished()
         number, last = spans.newest()
         begin = start(topic, last, accept_loss)

@@ -21,7 +21,7 @@ from tests.kafka_topics import (
     ingested,
     manifests,
 )
-from tests.processes import start_pipeline
+from tests.processes import start_pipeline, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +231,17 @@ def test_following_cuts_spans_and_ends_clean_at_sigterm(cluster, topic, tmp_path
     assert [manifest["messages"] for manifest in manifests(tmp_path)] == [40, 40, 20]
     assert ingested(tmp_path) == {image(number): 1 for number in range(100)}
     check_offsets_join(tmp_path)
+
+
+@pytest.mark.slow
+def test_following_goes_on_though_its_lines_cannot_be_written(cluster, topic, tmp_path):
+    cluster.send(topic, of_classes(range(10)))
+    path = configuration(tmp_path, cluster.brokers, topic, span_messages=5)
+    process = start_pipeline("ingest", "--follow", "--config", str(path), log="/dev/full")
+    wait_for((tmp_path / "incoming" / "span-2").exists, processes=[process])
+    process._process.terminate()
+    assert process.wait(60) == 0
+    assert [manifest["messages"] for manifest in manifests(tmp_path)] == [5, 5]
 
 
 def test_a_message_whose_checksum_does_not_match_stops_the_ingest(ingest, cluster, topic, tmp_path):
