@@ -36,6 +36,13 @@ class Outcome:
     cut_off: bool = False  # by a stop of the schedule; no failure of the run
 
 
+@dataclasses.dataclass(frozen=True)
+class OutOfReach:
+    """An attempt that a stop cannot end, because another machine runs it."""
+
+    where: str  # in words
+
+
 # Of an attempt whose processes are gone though the schedule that began it is not.
 _NOTHING = Outcome(1, {}, "its process was killed or did not start (output.log may say why)")
 # A machine goes down now and then. Where each attempt takes the schedule with it, it is the run.
@@ -60,7 +67,7 @@ def serve(schedule: Schedule, store: ScheduleStore, attempts, world: World) -> N
     Args:
       attempts: `start(run)` starts the process of the attempt `run.attempt`, or returns the
         Outcome of one that cannot be started; `collect(run)` waits for its end and returns its
-        Outcome, or None when it was cut off without one.
+        Outcome, None when it was cut off without one, or OutOfReach when it outlives a stop.
     """
     if store.follow(schedule.cron, schedule.time_zone, world.now()):
         world.say("The schedule has changed; the new one applies from now on.")
@@ -127,9 +134,17 @@ def _fall_due(schedule, store, world):
 
 
 def _learn(run, outcome, schedule, store, world):
-    """Records the outcome of the open attempt; None: it was cut off with the schedule itself."""
+    """Records the outcome of the open attempt; None: it was cut off with the schedule itself.
+
+    One that is out of reach stays open.
+    """
     name = f"The run of {when(run, schedule)}"
-    if outcome is None or outcome.cut_off:
+    if isinstance(outcome, OutOfReach):
+        world.say(
+            f"{name} still runs on {outcome.where}: stop it there, or let the next start of the "
+            "schedule wait for it."
+        )
+    elif outcome is None or outcome.cut_off:
         store.abandon_attempt(run, killed=outcome is None)
         then = "the next start runs it" if world.is_stopping() else "it starts again"
         world.say(f"{name} was cut off; {then}.")

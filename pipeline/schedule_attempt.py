@@ -4,9 +4,9 @@ A process of its own between the schedule and the run records the run's outcome 
 the schedule was killed meanwhile. It imports nothing heavy, so it starts in a blink and stays
 small beside the run.
 
-FOLDER gets `process` (this process, which leads a process group), `output.log` and, last and
-whole, `outcome.json`. LOCK is a locked descriptor: it is free once neither this process nor
-the run lives.
+FOLDER has `machine` (where it runs) and gets `process` (this process, which leads a process
+group), `output.log` and, last and whole, `outcome.json`. LOCK is a locked descriptor: it is free
+once neither this process nor the run lives.
 """
 
 import os

@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from files import locks
-from pipeline.local_schedule import Outcome
+from files import locks, writing
+from pipeline.local_schedule import Outcome, OutOfReach
 
 SCHEDULED_TIME = "STEADYFEED_SCHEDULED_TIME"  # in a run's environment; ISO 8601, UTC
 _POLL_SECONDS = 0.25
@@ -57,6 +58,8 @@ class RunProcesses:
         # Held before there is a process and handed to it: from outside, the attempt is
         # alive from here until the last of its processes is gone.
         with locks.hold(folder / "lock") as lock:
+            with writing.whole_file(folder / "machine") as unfinished:
+                Path(unfinished).write_text(f"{socket.gethostname()}\n{_numbering()}\n")
             command = [sys.executable, "-m", "pipeline.schedule_attempt", str(folder)]
             child = subprocess.Popen(
                 [*command, str(lock.fileno()), *self._command(folder / "results.json")],
@@ -72,6 +75,8 @@ class RunProcesses:
         asked = None
         while not (folder / "outcome.json").exists() and locks.holder(folder / "lock"):
             if asked is None and self._is_stopping():
+                if elsewhere := _elsewhere(folder):
+                    return OutOfReach(elsewhere)
                 asked = time.monotonic() if _signal(folder, signal.SIGTERM) else None
             elif asked is not None and time.monotonic() - asked > self._grace:
                 _signal(folder, signal.SIGKILL)
@@ -130,9 +135,27 @@ def _cause(output, exit_code):
     return f"{how} (output in {output})"
 
 
+def _elsewhere(folder):
+    """Where the attempt runs, in words, if numbers of processes mean others there than here."""
+    try:
+        host, numbering = (folder / "machine").read_text().splitlines()
+    except FileNotFoundError:  # An earlier version began it.
+        return None
+    return None if numbering == _numbering() else f"{host} (its process: {folder / 'process'})"
+
+
+def _numbering():
+    """A text of its own for each machine, and each container, that numbers its processes."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
 def _signal(folder, number):
     """Signals the attempt's processes; False when they do not exist (yet)."""
-    # Called only while the attempt's lock is held, so the group is the attempt's own.
+    # Called only on the attempt's machine and while its lock is held, so the group is its own.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         os.killpg(int((folder / "process").read_text()), number)
         return True

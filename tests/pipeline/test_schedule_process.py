@@ -164,6 +164,33 @@ def test_a_run_that_the_kernel_kills_during_a_stop_has_failed(tmp_path):
     assert (outcome.exit_code, outcome.cut_off) == (-signal.SIGKILL, False)
 
 
+def test_a_stop_signals_no_process_of_this_machine_for_a_run_of_another_one(tmp_path):
+    store, said = ScheduleStore(tmp_path / "state.sqlite"), []
+    store.follow("0 3 * * 1", "UTC", NOON)
+    store.fall_due(NOON, 1)
+    run = store.begin_attempt(store.owed())
+    runs = processes(tmp_path / "runs", "import time; time.sleep(60)")
+    runs.start(run)
+    folder = runs.folder_of(run)
+    wait_for((folder / "process").exists)
+    group = int((folder / "process").read_text())
+    (folder / "machine").write_text("far\n7f3c pid:[4026531836]\n")
+
+    stopping = iter([False, *[True] * 9])
+    world = World(utc_now, lambda instant: None, lambda: next(stopping), said.append, lambda: None)
+    after = processes(tmp_path / "runs", "", lambda: True, grace_seconds=0)
+    serve(Schedule(cron="0 3 * * 1"), store, after, world)
+    # The sleeping run stands for whatever has that number here.
+    assert os.waitpid(group, os.WNOHANG) == (0, 0)
+    assert said == [
+        f"The run of 2026-03-01 12:00 UTC still runs on far (its process: {folder}/process): stop "
+        "it there, or let the next start of the schedule wait for it."
+    ]
+    assert store.owed() == run
+    os.killpg(group, signal.SIGKILL)
+    assert runs.collect(run) is None
+
+
 @pytest.mark.parametrize(("exit_code", "cut_off"), [(1, False), (130, True)])
 def test_of_runs_that_end_before_they_are_asked_to_a_stop_cuts_off_interrupted_ones(
     tmp_path, exit_code, cut_off
