@@ -23,6 +23,7 @@ _LONGEST_WAIT = datetime.timedelta(hours=1)  # between two attempts of one run
 _LONGEST_SLEEP = datetime.timedelta(hours=1)  # until the next look at the clock
 _NEXT_LOOK = datetime.timedelta(seconds=5)  # at whether the root is free
 _CLOCK_WAS_WRONG = datetime.timedelta(days=1)  # a clock set back further was wrong before
+_LONGEST_GAP = datetime.timedelta(days=3660)  # February 29 comes after eight years at most.
 _FINAL = (ConfigurationError.exit_code,)  # No retry mends a mistake in the configuration.
 
 
@@ -113,11 +114,27 @@ def _of_many(run):
 
 
 def _follow_the_clock(store, world):
-    """A clock set back a little repeats nothing; one that was years ahead would block all."""
-    ahead = store.accounted_until() - world.now()
-    if ahead > _CLOCK_WAS_WRONG:
-        store.account_until(world.now())
-        world.say(f"The clock was set back by {ahead.days} days; the new time applies from now on.")
+    """Accounts for what a wrong clock, as one before its first correction, has left undone.
+
+    A clock set back a little repeats nothing; one that was years ahead would block all, and one
+    that was years behind would owe all firings since.
+    """
+    now, until = world.now(), store.accounted_until()
+    newest = store.last_due(now)  # whatever the clock has been since
+    if until - now > _CLOCK_WAS_WRONG:
+        store.account_until(newest or now)
+        world.say(_was_set("back", until - now))
+        return
+    if newest and newest > until:
+        until = newest
+        store.account_until(newest)
+    if now - until > _LONGEST_GAP:
+        store.account_until(now)
+        world.say(_was_set("ahead", now - until))
+
+
+def _was_set(which_way, by):
+    return f"The clock was set {which_way} by {by.days} days; the new time applies from now on."
 
 
 def when(run, schedule):

@@ -72,6 +72,12 @@ class ScheduleStore:
         """Sets the instant up to which every firing has become a run."""
         self._write("UPDATE schedule SET accounted_until = ?", _text(instant))
 
+    def last_due(self, instant):
+        """For when the last run up to `instant` was scheduled; None if there is none."""
+        found = "SELECT MAX(scheduled) FROM run WHERE scheduled <= ?"
+        [moment] = self._file.execute(found, (_text(instant),)).fetchone()
+        return moment and _instant(moment)
+
     def follow(self, cron, time_zone, now):
         """Adopts the schedule; a new or changed one owes nothing from before `now`.
 

@@ -82,6 +82,47 @@ def test_a_clock_that_was_years_ahead_does_not_silence_the_schedule(store, last)
     assert "The clock was set back by 3650 days" in " ".join(clock.said)
 
 
+@pytest.mark.parametrize("year", [1970, 2099])
+def test_a_clock_that_is_wrong_at_a_boot_costs_no_run_and_loses_none(store, year):
+    schedule = Schedule(cron="0 * * * *")
+    clock = Clock(until=START + datetime.timedelta(hours=3, minutes=30))
+    served(schedule, store, clock, Runs(clock))
+    clock.time = START.replace(year=year, minute=1)
+    clock.until = clock.time + datetime.timedelta(minutes=1)
+    served(schedule, store, clock, Runs(clock))
+    clock.time = START + datetime.timedelta(hours=6, minutes=30)
+    clock.until = START + datetime.timedelta(hours=7, minutes=30)
+    history = served(schedule, store, clock, Runs(clock))
+    assert [(run.scheduled.hour, run.firings) for run in history] == [
+        *((1, 1), (2, 1), (3, 1)),
+        *((6, 3), (7, 1)),
+    ]
+    assert {run.scheduled.year for run in history} == {START.year}
+
+
+def test_a_schedule_that_is_new_when_the_clock_is_not_yet_right_owes_nothing(store):
+    schedule = Schedule(cron="0 * * * *")
+    boot = START.replace(year=1970, minute=1)
+    clock = Clock(boot + datetime.timedelta(minutes=1), boot)
+    served(schedule, store, clock, Runs(clock))
+    clock.time = START + datetime.timedelta(minutes=30)
+    clock.until = clock.time + datetime.timedelta(hours=1)
+    [run] = served(schedule, store, clock, Runs(clock))
+    assert (run.scheduled, run.firings) == (START + datetime.timedelta(hours=1), 1)
+    assert "The clock was set ahead by 20454 days; the new time applies" in clock.said[0]
+
+
+def test_a_schedule_that_fires_after_eight_years_does_so(store):
+    schedule = Schedule(cron="0 0 29 2 *")
+    start = datetime.datetime(2096, 2, 29, 1, tzinfo=datetime.UTC)
+    clock = Clock(start + datetime.timedelta(minutes=1), start)
+    served(schedule, store, clock, Runs(clock))
+    clock.time = start.replace(year=2104)
+    clock.until = clock.time + datetime.timedelta(hours=1)
+    [run] = served(schedule, store, clock, Runs(clock))
+    assert (run.scheduled.year, run.state) == (2104, "done")
+
+
 def test_a_moment_that_comes_twice_runs_once(store):
     schedule = Schedule(cron="0 3 * * *")
     clock = Clock(until=START + datetime.timedelta(days=10))
