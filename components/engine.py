@@ -123,9 +123,18 @@ def processes_for(files: Sequence[str], much: int, cores_each: int) -> int:
       cores_each: how many cores threads of one process keep busy before they wait for each other.
     """
     processes = processes_if(True, cores_each, WITH_TENSORFLOW)
-    if processes and sum(in_threads(places.size, files, _SIZES_AT_ONCE)) >= much:
+    if processes and sum(in_threads(_size, files, _SIZES_AT_ONCE)) >= much:
         return processes
     return 0
+
+
+def _size(file: str) -> int:
+    try:
+        return places.size(file)
+    except Exception as error:
+        if not places.is_file_error(error):
+            raise
+        return 0  # Whoever reads it reports this.
 
 
 def _do_all(engine: Engine, work: Callable, shards: Sequence[Any], folder: str) -> None:

@@ -26,7 +26,6 @@ SAMPLE_RECORDS = 64
 # One batch is what is held in memory; larger ones are no faster.
 MAX_BATCH_RECORDS = 4096
 _MUCH = 16 << 30  # bytes of examples, which take half a minute or more
-_CORES_EACH = 2  # Most of the time is Python's.
 Accumulators = list[Any]  # one of each of TFDV's generators
 NEXT_STEP = "Delete the artifact and run again."
 
@@ -106,17 +105,18 @@ def gathered(
     """
     paths = list(itertools.chain.from_iterable(groups))
     work = GatherShard(options.to_json(), image_feature)
-    processes = 0 if engine else processes_for(paths, _MUCH, _CORES_EACH)
+    processes = 0 if engine else processes_for(paths, _MUCH, cores_each=1)
     each = run_shards(work, paths, folder, engine, usable_cores(), processes)
-    for group in groups:
-        of_group = zip(group, itertools.islice(each, len(group)), strict=True)
-        _, (whole, digests) = next(of_group)
-        generators, digests = stats_impl.get_generators(options, in_memory=True), [digests]
-        for path, found in of_group:
-            with _naming(path):
-                whole = _merged(generators, whole, found.accumulators)
-            digests.append(found.digests)
-        yield Gathered(whole, overlap.joined(digests))
+    with contextlib.closing(each):
+        for group in groups:
+            of_group = zip(group, itertools.islice(each, len(group)), strict=True)
+            _, (whole, digests) = next(of_group)
+            generators, digests = stats_impl.get_generators(options, in_memory=True), [digests]
+            for path, found in of_group:
+                with _naming(path):
+                    whole = _merged(generators, whole, found.accumulators)
+                digests.append(found.digests)
+            yield Gathered(whole, overlap.joined(digests))
 
 
 @dataclass(frozen=True)

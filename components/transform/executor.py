@@ -6,6 +6,7 @@ first, without decoding, and the pixels are added up as they are written; the gr
 its assets are TensorFlow Transform's.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -154,17 +155,18 @@ def _transform(
         earlier = kept.earlier(job.shards, depends_of)
         work = RelabelShard(work, earlier, labels, job.forms)
     made = kept.results(work, job.shards, depends, reports, engine, processes=_processes)
-    for shard, result, is_new in made:
-        results.append(result)
-        corrupt += [replace(image, file=shard.file) for image in result.corrupt]
-        enforce_policy("Transform", corrupt, job.options)
-        if is_new:
-            if shard.source not in earlier:
-                kept.new.add(shard)
-            if renumbers and not result.targets[OUT_OF_VOCABULARY]:
-                kept.keep_classes(shard, depends_of, labels)
-            kept.keep(shard, depends, result)  # Last: with it, the shard counts as done.
-        kept.publish(shard, depends)
+    with contextlib.closing(made):  # What else works on shards ends with a failure here.
+        for shard, result, is_new in made:
+            results.append(result)
+            corrupt += [replace(image, file=shard.file) for image in result.corrupt]
+            enforce_policy("Transform", corrupt, job.options)
+            if is_new:
+                if shard.source not in earlier:
+                    kept.new.add(shard)
+                if renumbers and not result.targets[OUT_OF_VOCABULARY]:
+                    kept.keep_classes(shard, depends_of, labels)
+                kept.keep(shard, depends, result)  # Last: with it, the shard counts as done.
+            kept.publish(shard, depends)
     return results
 
 

@@ -1,5 +1,6 @@
 """Transformed shards of spans that an earlier run left, so that no image is decoded twice."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,9 +61,9 @@ class KeptShards:
         ]
         alone = engine is None and processes is not None
         count = processes([shard.source for shard in new]) if alone else 0
-        made = run_shards(work, new, reports, engine, threads, count)
-        for shard, result in zip(shards, kept, strict=True):
-            yield shard, next(made) if result is None else result, result is None
+        with contextlib.closing(run_shards(work, new, reports, engine, threads, count)) as made:
+            for shard, result in zip(shards, kept, strict=True):
+                yield shard, next(made) if result is None else result, result is None
 
     def keep(self, shard: Shard, depends: Any, result: Any) -> None:
         """Leaves a result for later runs: what the work wrote is whole by now."""

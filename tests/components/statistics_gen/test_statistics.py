@@ -61,7 +61,7 @@ def test_processes_on_many_cores_gather_the_same(
     paths = image_statistics.shards(f"{examples.uri}/Split-train")
     options = image_statistics.stats_options(paths, Features())
     here = image_statistics.split_statistics(paths, options)
-    cores(4)
+    cores(2)
     monkeypatch.setattr(image_statistics, "_MUCH", 1)
     assert image_statistics.split_statistics(paths, options) == here
     assert len(started_works) == 2

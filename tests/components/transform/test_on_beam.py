@@ -64,6 +64,25 @@ def test_processes_on_many_cores_give_the_same(
     assert there.property("summary") == here.property("summary")
 
 
+def test_a_failure_leaves_no_process_at_work(
+    workplace, make, cores, started_works, monkeypatch, tmp_path
+):
+    records = [make.example(make.encode(make.picture(seed=i)), i % 2) for i in range(12)]
+    raw = workplace.raw({"train": [make.example(b"no picture", 0), *records]}, files=13)
+    cores(8)
+    monkeypatch.setattr(executor, "_MUCH", 1)
+    before = _children()
+    with pytest.raises(Failure, match="corrupt"):
+        workplace.run(raw)
+    assert len(started_works) == 2
+    assert _children() <= before
+
+
+def _children() -> set[str]:
+    lists = Path("/proc/self/task").glob("*/children")
+    return {number for one in lists for number in one.read_text().split()}
+
+
 def test_corrupt_images_are_dropped_on_beam_too_with_a_class_that_only_they_have(
     workplace, make, splits
 ):
