@@ -9,12 +9,14 @@ from components.cache_driver import CacheDriver
 from components.model_store.model_files import model_fingerprint
 from components.model_store.versions import list_versions, version_path
 
+_NONE = "0 gone, 0 incomplete"
+
 
 class Driver(CacheDriver):
-    """How many pushes of this model no longer hold.
+    """How many pushes of this model are gone, and how many lack exports though they serve.
 
-    The number is 0 before the first push and after it, so a repeated run is cached; it rises when
-    someone removed the pushed version, or put one that lacks exports back into service, and then
+    Both are 0 before the first push and after it, so a repeated run is cached. They change when
+    someone removes the pushed version, or puts one that lacks exports back into service, and then
     Pusher runs again.
     """
 
@@ -27,11 +29,11 @@ class Driver(CacheDriver):
             return _lapsed(metadata.store, exec_properties["push_destination"], fingerprint)
 
 
-def _lapsed(store, destination: str, fingerprint: str) -> int:
+def _lapsed(store, destination: str, fingerprint: str) -> str:
     try:
         artifacts = store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
     except NotFoundError:
-        return 0  # Nothing was ever pushed from this root.
+        return _NONE  # Nothing was ever pushed from this root.
     pushed = [
         artifact.custom_properties
         for artifact in artifacts
@@ -47,8 +49,6 @@ def _lapsed(store, destination: str, fingerprint: str) -> int:
     versions = list_versions(destination)
     present = {v.path for v in versions if v.record and v.record.fingerprint == fingerprint}
     in_service = bool(versions) and versions[-1].path in present
-    return sum(
-        properties["pushed_destination"].string_value not in present
-        or (in_service and properties["lacks_exports"].int_value == 1)
-        for properties in here
-    )
+    gone = [p for p in here if p["pushed_destination"].string_value not in present]
+    lacking = [p for p in here if in_service and p["lacks_exports"].int_value == 1]
+    return f"{len(gone)} gone, {len(lacking)} incomplete"
