@@ -71,13 +71,13 @@ def ServingCheck(
         preprocessing,
         len(expected["answers"]),
     )
-    places = {"challenger": path}
+    places = {served.CHALLENGER: path}
     of_champion = path_utils.serving_model_path(champion.uri)
     if serving.max_slowdown is not None and is_saved_model(of_champion):
         places["champion"] = of_champion
     server, results = served.serve(places, asked, large_batch, features.task)
     figures = {name: served.figures(result) for name, result in results.items()}
-    causes = faults.find(path, results["challenger"], expected)
+    causes = faults.find(path, results[served.CHALLENGER], expected)
     causes = causes or faults.over_limits(figures, serving)
     if serving.export and not causes:
         from components.serving_check import exports
@@ -85,7 +85,7 @@ def ServingCheck(
         pixels = []
         if "tflite_int8" in serving.export:
             pixels = exports.training_pixels(transformed_examples, serving.export_images)
-        protocols = results["challenger"]["protocols"]
+        protocols = results[served.CHALLENGER]["protocols"]
         made, causes = exports.export(path, serving, protocols, pixels)
         figures["exports"] = exports.figures(made, path)
         if not causes:

@@ -99,10 +99,13 @@ def running(
             "gRPC": functools.partial(_over_grpc, stub, at_most),
             "REST": functools.partial(_over_rest, rest),
         }
-        yield (
-            process.pid,
-            {name: functools.partial(_asked, call, signatures) for name, call in calls.items()},
-        )
+        asks = {name: functools.partial(_asked, call, signatures) for name, call in calls.items()}
+        try:
+            yield process.pid, asks
+        except ServingError:
+            if process.poll() == -signal.SIGKILL:  # The answer that is missing says less.
+                raise ending.cause(process, complaints) from None
+            raise
 
 
 def _asked(call, signatures, signature, texts, keep) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 import shutil
 import socket
@@ -24,9 +25,11 @@ from components.serving_check.requests import CLASSIFY, Ask, Requests, interroga
 from components.serving_check.serving_process import ServingError
 from failures import SurroundingsFailure
 
+CHALLENGER = "challenger"  # the name of the model that is judged
 MODEL_SERVER = "tensorflow_model_server"
 _C_LIBRARY = "TensorFlow C library"
 _AT_MOST = 300  # seconds before giving up on a model that does not answer
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -47,7 +50,8 @@ def serve(
       {"error", "at": what was asked when it failed}.
 
     Raises:
-      Failure: the server on PATH does not run, or what serves does not start or is killed.
+      Failure: the server on PATH does not run, or what serves the challenger does not start or is
+        killed.
     """
     server, running = _C_LIBRARY, _on_c_library
     binary = shutil.which(MODEL_SERVER)
@@ -57,10 +61,17 @@ def serve(
 
         server = f"{MODEL_SERVER} {model_server.version(binary)} over REST and gRPC"
         running = functools.partial(model_server.running, binary, _AT_MOST)
-    return server, {
-        name: _serve_one(path, requests, _fitting(path, task, large_batch), running)
-        for name, path in places.items()
-    }
+    done = {}
+    for name, path in places.items():
+        try:
+            done[name] = _serve_one(path, requests, _fitting(path, task, large_batch), running)
+        except ending.Killed as killed:
+            if name == CHALLENGER:
+                raise
+            # A smaller challenger is to take the place of a champion that is too large.
+            _log.warning("%s was not measured: %s", name, killed)
+            done[name] = {"error": str(killed), "at": "serving"}
+    return server, done
 
 
 def figures(result: Mapping) -> dict:

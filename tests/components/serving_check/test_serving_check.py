@@ -86,6 +86,17 @@ def test_a_process_that_never_saw_the_model_is_no_verdict_on_it(
         room.check(room.model())
 
 
+def test_a_champion_that_is_killed_keeps_no_smaller_model_out(room, tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    first = f'mkdir {tmp_path}/began 2>/dev/null && exec {sys.executable} "$@"'
+    python.write_text(f"#!/bin/sh\n{first}\nkill -9 $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    summary, _, pushed = room.check(room.model(), room.model("champion"))
+    assert summary.startswith("serves: p50 ")
+    assert pushed
+
+
 def test_a_model_of_large_images_is_asked_for_each_image_and_no_more_at_once(room, pictures):
     summary, _, pushed = room.check(room.model(sees=4096, nan_above=len(pictures)))
     assert summary.startswith("serves: p50 ")
