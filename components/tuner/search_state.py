@@ -1,12 +1,12 @@
 """Where a search keeps its state, over which runs that share a volume search one at a time."""
 
 import contextlib
+import errno
 import logging
 import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from components.trainer.checkpoints import LOCK
 from components.trainer.training_job import TrainingJob
@@ -16,6 +16,9 @@ from files.locks import InUse, hold
 from settings.own_modules import digest
 from settings.tuner import Tuner
 
+# What flock answers on some network and FUSE file systems.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+_log = logging.getLogger(__name__)
 _progress = logging.getLogger("steadyfeed.progress")
 
 
@@ -26,8 +29,10 @@ def search_state(job: TrainingJob, tuner: Tuner) -> Iterator[str]:
     With a `checkpoint_dir` the folder outlives a kill. Another run that searches the same waits: it
     would do the trials that are running once more, over the same logs.
 
+    Where the file system has no locks, nothing waits.
+
     Raises:
-      SurroundingsFailure: the lock beside the folder cannot be taken.
+      SurroundingsFailure: the lock beside the folder cannot be made.
     """
     folder = _folder(job, tuner)
     if places.is_remote(folder):  # A bucket has no locks.
@@ -56,7 +61,7 @@ def _folder(job: TrainingJob, tuner: Tuner) -> str:
     return job.state_folder(also, "tuner-") or tempfile.mkdtemp()
 
 
-def _only_search(lock: str) -> BinaryIO:
+def _only_search(lock: str) -> contextlib.AbstractContextManager:
     with writing.reported(lock):
         writing.make_folder(os.path.dirname(lock))
         try:
@@ -65,6 +70,11 @@ def _only_search(lock: str) -> BinaryIO:
             said = "waiting for %s, which searches the same and holds %s"
             _progress.info(said, error.holder, lock)
             return hold(lock)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            _log.warning("%s cannot be locked: run no two searches of the same at once", lock)
+            return contextlib.nullcontext()
 
 
 def _remove(folder: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.tuner import executor
+from components.tuner import executor, search_state
 from components.tuner.reading import read_trials
 from tests.components.tuner.conftest import best
 
@@ -63,6 +63,15 @@ def test_a_run_that_searches_the_same_waits_and_recalls_every_trial(
     for found in (first, *later):
         assert len(read_trials(Path(found["tuner_results"][0].uri))) == 2
     assert not list(state.iterdir())
+
+
+def test_a_volume_without_locks_stops_no_search(search_in, tmp_path, monkeypatch, caplog):
+    def refuse(lock, **_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(search_state, "hold", refuse)
+    assert summary(search_in(trials=1, checkpoint_dir=tmp_path / "checkpoints"))
+    assert "cannot be locked" in caplog.text
 
 
 def test_state_that_cannot_be_removed_yet_fails_no_search(search_in, tmp_path, monkeypatch):
