@@ -140,24 +140,22 @@ def in_json(
     """A component's arguments with each section as JSON.
 
     Args:
-      given: by name, sections or their plain keys among them.
+      given: by name, sections or their plain keys among them; of two sections with a key, the
+        first takes it.
       sections: the kind of each section, by the name of its argument.
       others: names of arguments that are not keys of sections; without those that are None.
 
     Raises:
-      Failure: a section refuses a key, a key stands beside its whole section, or two take it.
+      Failure: a section refuses a key, or a key stands beside its whole section.
     """
     arguments = {n: value for n, value in given.items() if value is not None or n not in others}
     plain = {name: {} for name in sections if arguments.get(name) is None}
     for key in [key for key in arguments if key not in sections and key not in others]:
-        having = [name for name, kind in sections.items() if key in kind.model_fields]
-        takers = [name for name in having if name in plain]
-        if len(takers) > 1:
-            raise Failure(f"{key}: a key of {' and '.join(takers)}; give one of them whole.")
-        if takers:
-            plain[takers[0]][key] = arguments.pop(key)
-        elif having:
-            raise Failure(f"{key}: a key of {having[0]}, which is given whole; put it there.")
+        taker = next((name for name, kind in sections.items() if key in kind.model_fields), None)
+        if taker in plain:
+            plain[taker][key] = arguments.pop(key)
+        elif taker:
+            raise Failure(f"{key}: a key of {taker}, which is given whole; put it there.")
     for name, kind in sections.items():
         section = kind.of(arguments.get(name), **plain.get(name, {}))
         arguments[name] = section.model_dump_json()

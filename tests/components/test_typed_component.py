@@ -76,12 +76,12 @@ def tune(**arguments):
     return [json.loads(made.exec_properties[name])["epochs"] for name in ("tuner", "training")]
 
 
-def test_a_key_of_two_sections_goes_to_the_one_that_did_not_come_whole():
+def test_the_first_of_two_sections_takes_a_key_of_both():
     trials = {"trials": 2, "search_space": {"training.mixup": Tried(choices=[0.0, 0.2])}}
-    assert tune(tuner=Search.of(**trials, epochs=3), epochs=5) == [3, 5]
+    assert tune(**trials, epochs=3) == [3, Training().epochs]
     assert tune(**trials, epochs=3, training=Training(epochs=5)) == [3, 5]
-    with pytest.raises(Failure, match="epochs: a key of tuner and training; give one of"):
-        tune(**trials, epochs=5)
+    with pytest.raises(Failure, match="epochs: a key of tuner, which is given whole"):
+        tune(tuner=Search.of(**trials, epochs=3), epochs=5)
 
 
 def test_a_key_beside_its_whole_section_is_refused_in_one_line():
