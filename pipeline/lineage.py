@@ -17,7 +17,8 @@ def lineage_of(configuration, number):
     A version that a cluster pushed carries its origin and the description of its data itself: no
     ML Metadata is asked. Its steps, and the addresses of data and schema, are None or empty.
     Of a version from this machine, run and commit are those that trained the model; configuration
-    and own code are those of the run that pushed it.
+    and own code are those of the run that pushed it. The steps are those whose artifacts led to the
+    model: not ValidationGate, which only lets a run go on.
 
     Returns:
       {"version", "path", "model", "metrics", "run", "git_commit", "git_state",

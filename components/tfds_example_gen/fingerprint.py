@@ -50,11 +50,10 @@ def fingerprint(
     try:
         sizes = [size(path) for path in paths]
         is_small = sum(sizes) <= _HASHED_BYTES
-        if held is not None and not is_small:
-            digests = held.tags(paths)
-        else:
-            with ThreadPoolExecutor() as pool:  # hashlib and the file system release the GIL
-                digests = list(pool.map(sha256 if is_small else _hash_marks, paths))
+        tags = [None] * len(paths) if held is None or is_small else held.tags(paths)
+        digest = sha256 if is_small else _hash_marks
+        with ThreadPoolExecutor() as pool:  # hashlib and the file system release the GIL
+            digests = list(pool.map(lambda path, tag: tag or digest(path), paths, tags))
     except (tf.errors.OpError, OSError) as error:
         raise Failure(
             f"{builder.info.full_name} cannot be read: {first_line(error)}. Copy its folder "

@@ -80,19 +80,11 @@ class Index:
             digest.update(f"{row}\n".encode())
         return digest.hexdigest()[:32]
 
-    def tags(self, keys: Sequence[str]) -> list[str]:
-        """The stores' checksums of objects.
-
-        Raises:
-          OSError: it does not know one of them.
-        """
-        found = []
-        for key in keys:
-            row = self._table.execute("SELECT tag FROM objects WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                raise FileNotFoundError(errno.ENOENT, "no copy of an object of the bucket", key)
-            found.append(row[0])
-        return found
+    def tags(self, keys: Sequence[str]) -> list[str | None]:
+        """The stores' checksums of objects; None for what is no object that it knows."""
+        asked = "SELECT tag FROM objects WHERE key = ?"
+        rows = (self._table.execute(asked, (key,)).fetchone() for key in keys)
+        return [row and row[0] for row in rows]
 
     def vanished(self) -> Iterator[str]:
         for [key] in self._table.execute("SELECT key FROM objects WHERE NOT is_listed"):
@@ -114,7 +106,7 @@ class Index:
                 (last, _PAGE),
             ).fetchall():
                 batches = (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
-                gone = itertools.chain.from_iterable(pool.map(gone_of, batches))
+                gone = list(itertools.chain.from_iterable(pool.map(gone_of, batches)))
                 with self._table:
                     self._table.executemany("UPDATE objects SET is_here = 0 WHERE key = ?", gone)
                 last = rows[-1][0]

@@ -75,11 +75,10 @@ class LocalCopy:
     def close(self) -> None:
         self._lock.close()
 
-    def tags(self, files: Sequence[str]) -> list[str]:
+    def tags(self, files: Sequence[str]) -> list[str | None]:
         """The store's checksum of each of these files of a folder: the same in every copy.
 
-        Raises:
-          OSError: one of them is not a copy of an object.
+        None of a file that is no copy of an object, as one that was made beside them.
         """
         with Index(Path(self.path).parent / "index.sqlite") as index:
             return index.tags([os.path.relpath(file, self.path) for file in files])

@@ -68,6 +68,16 @@ def test_a_second_run_copies_what_is_new_alone(bucket, cache, copied):
     assert sorted(copied) == ["photos/bird/1", "photos/cat/1.jpg"]
 
 
+def test_checksums_are_known_of_what_the_store_has_alone(bucket, cache):
+    bucket.put("photos/one", b"1")
+    with contextlib.closing(mirror.mirror(f"{bucket.address}/photos", cache)) as copy:
+        places = [Path(copy.path, name) for name in ("one", "made beside it")]
+        places[1].write_bytes(b"2")
+        known, unknown = copy.tags([str(place) for place in places])
+    assert known
+    assert unknown is None
+
+
 def test_a_single_object_is_a_file_of_its_name(bucket, cache):
     bucket.put("photos/labels.csv", b"path,label")
     bucket.put("photos/labels.csv.old", b"")
