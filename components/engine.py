@@ -122,8 +122,8 @@ def processes_for(files: Sequence[str], much: int, cores_each: int) -> int:
       much: bytes of all files together; less is done by the time that processes have started.
       cores_each: how many cores threads of one process keep busy before they wait for each other.
     """
-    processes = processes_if(True, cores_each, WITH_TENSORFLOW)
-    if processes and sum(in_threads(_size, files, _SIZES_AT_ONCE)) >= much:
+    processes = min(processes_if(True, cores_each, WITH_TENSORFLOW), len(files))
+    if processes > 1 and sum(in_threads(_size, files, _SIZES_AT_ONCE)) >= much:
         return processes
     return 0
 

@@ -242,4 +242,5 @@ def test_large_files_on_many_cores_are_worth_processes(number, much, processes, 
     for file in files:
         file.write_bytes(b"abcd")
     cores(number)
-    assert processes_for(files, much, cores_each=4) == processes
+    assert processes_for(files * 4, 4 * much, cores_each=4) == processes
+    assert processes_for(files[:1], 1, cores_each=4) == 0
