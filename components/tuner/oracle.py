@@ -1,7 +1,7 @@
 """What proposes the values of the next trial: an oracle of KerasTuner."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -76,13 +76,24 @@ class _HyperbandOracle(oracles.HyperbandOracle):
         super()._start_new_bracket()
 
     def _fits(self, bracket: int) -> bool:
-        awaited = sum(
-            self._trials_of(one["bracket_num"]) - sum(map(len, one["rounds"]))
-            for one in self._brackets
-        )
         rounds = [trial.hyperparameters.values["tuner/round"] for trial in self.trials.values()]
         trials, values = self._most_trials - len(rounds), self._most_values - rounds.count(0)
-        return self._trials_of(bracket) <= trials - awaited and self._get_size(bracket, 0) <= values
+        enough = self._trials_of(bracket) <= trials - self._awaited(self._brackets)
+        return enough and self._get_size(bracket, 0) <= values
+
+    def _random_trial(self, trial_id: str, bracket: dict[str, Any]) -> dict[str, Any]:
+        # While a round ends, a bracket has no trial to give, but will need those that are left.
+        others = [one for one in self._brackets if one is not bracket]
+        left = self._most_trials - len(self.trials)
+        if self.ongoing_trials and left <= self._awaited(others):
+            return {"status": "IDLE"}
+        return super()._random_trial(trial_id, bracket)
+
+    def _awaited(self, brackets: Sequence[dict[str, Any]]) -> int:
+        """How many trials these brackets still need."""
+        return sum(
+            self._trials_of(one["bracket_num"]) - sum(map(len, one["rounds"])) for one in brackets
+        )
 
     def _trials_of(self, bracket: int) -> int:
         rounds = range(self._get_num_rounds(bracket))

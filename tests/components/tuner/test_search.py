@@ -128,11 +128,15 @@ def test_hyperband_begins_with_no_more_trials_than_there_are_values(halved):
     assert [epochs for epochs, _ in halved(space, trials=20, epochs=30)] == [30] * 5
 
 
-def test_hyperband_with_trials_at_a_time_ends_what_it_begins(halved):
-    tried = halved(trials=20, epochs=30, parallel_trials=4)
-    assert sorted(epochs for epochs, _ in tried) == [10] * 8 + [30] * 12
-    again = [rate for epochs, rate in tried if epochs == 10 and (30, rate) in tried]
-    assert len(again) == 3
+@pytest.mark.parametrize(
+    ("trials", "epochs", "expected"),
+    [(20, 30, [10] * 8 + [30] * 12), (52, 30, [2] * 34 + [4] * 12 + [10] * 4 + [30] * 2)],
+)
+def test_hyperband_with_trials_at_a_time_ends_what_it_begins(halved, trials, epochs, expected):
+    tried = halved(trials=trials, epochs=epochs, parallel_trials=4)
+    assert sorted(epochs for epochs, _ in tried) == expected
+    again = {rate for of_trial, rate in tried if of_trial < epochs and (epochs, rate) in tried}
+    assert len(again) == (3 if trials == 20 else 2)
 
 
 @pytest.mark.parametrize(
