@@ -1,6 +1,7 @@
 """Who may import whom. Each room stands on a floor and imports only from floors below it."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ SDK = {"kfp", "kfp_server_api"}
 LOCAL_ORCHESTRATION = ("tfx.orchestration.local", "tfx.orchestration.beam")
 
 
+@functools.cache
 def rooms():
     found = set()
     for path in PROJECT.iterdir():
@@ -49,10 +51,14 @@ def imports(file):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def all_imports():
-    for room in sorted(rooms()):
-        for file in sorted((PROJECT / room).rglob("*.py")):
-            yield from ((file, name) for name in imports(file))
+    return [
+        (file, name)
+        for room in sorted(rooms())
+        for file in sorted((PROJECT / room).rglob("*.py"))
+        for name in imports(file)
+    ]
 
 
 def is_ours(name):
