@@ -9,9 +9,10 @@ from tfx.types import standard_artifacts
 from components.trainer.hyperparameters import read_best
 from components.tuner.component import Tuner_Executor
 from settings.tuner import Tuner
-from tests.components.trainer.conftest import artifact, digits, exec_properties, kit, train
+from tests.components.trainer.conftest import LINEAR, artifact, digits, exec_properties, kit, train
 
 __all__ = ["digits", "kit"]
+NETWORK = {"model": LINEAR}  # Which one is searched with matters to no test.
 RATES = {"training.learning_rate": {"choices": [1e-7, 0.01]}}
 
 
@@ -50,7 +51,7 @@ def search_in(digits, tmp_path_factory):
             ],
             "tuner_results": [artifact(standard_artifacts.TunerResults, folder / "tuner_results")],
         }
-        properties = exec_properties(checkpoint_dir, seed=seed, **(training or {}))
+        properties = exec_properties(checkpoint_dir, seed=seed, **NETWORK | (training or {}))
         properties["tuner"] = tuner(search_space, **keys).model_dump_json()
         do = do or Tuner_Executor().Do
         do(inputs or digits.inputs, found, properties)
@@ -70,6 +71,7 @@ def train_with(digits, tmp_path):
     """Trainer's run with a Tuner's output as its input."""
 
     def run(best, **properties):
-        return train(digits.inputs | {"hyperparameters": best}, tmp_path, **properties)
+        inputs = digits.inputs | {"hyperparameters": best}
+        return train(inputs, tmp_path, **NETWORK | properties)
 
     return run
