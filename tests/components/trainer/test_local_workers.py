@@ -13,7 +13,7 @@ from components.trainer.checkpoints import Checkpoints
 from pipeline import worker_processes
 from pipeline.workers_operator import WorkersOperator
 from settings.workers import Workers
-from tests.components.trainer.conftest import ONE_BLOCK
+from tests.components.trainer.conftest import LINEAR
 from tests.processes import forking, wait_for
 
 EXECUTOR = "components.trainer.component.Trainer_Executor"
@@ -62,7 +62,7 @@ def test_a_worker_is_killed_and_the_training_goes_on_from_the_checkpoint(
     start, workers, losses_in_fours, tmp_path
 ):
     # 60 steps an epoch: the first checkpoint is due by the clock.
-    training = start(model=ONE_BLOCK, batch_size=4, epochs=2, checkpoint_every_seconds=0.001)
+    training = start(model=LINEAR, batch_size=4, epochs=2, checkpoint_every_seconds=0.001)
     wait_for(lambda: training.done() or list(tmp_path.glob("checkpoints/*/checkpoint")), 300)
     assert not training.done(), training.result()
     [folder] = (tmp_path / "checkpoints").iterdir()

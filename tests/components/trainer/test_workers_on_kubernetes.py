@@ -21,7 +21,7 @@ from kfp.worker_cluster import Cluster
 from settings.kubeflow import Kubeflow
 from settings.kubernetes import Step, Volume
 from settings.tuner import Tuner
-from tests.components.trainer.conftest import LINEAR, ONE_BLOCK
+from tests.components.trainer.conftest import LINEAR
 from tests.kubernetes_server import KubernetesServer
 from tests.processes import find_server, wait_for
 
@@ -35,7 +35,7 @@ SEARCH = {
     "search_space": {"training.learning_rate": {"choices": [1e-7, 0.01]}},
 }
 # 120 and 240 steps: enough are left after the first checkpoint.
-BY_WORKERS = {"batch_size": 4, "epochs": 2, "checkpoint_every_steps": 20, "model": ONE_BLOCK}
+BY_WORKERS = {"batch_size": 4, "epochs": 2, "checkpoint_every_steps": 20, "model": LINEAR}
 FED_BY_PODS = {"batch_size": 2, "epochs": 2, "checkpoint_every_steps": 40}
 
 
