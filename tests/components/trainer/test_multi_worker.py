@@ -19,7 +19,7 @@ from components.trainer.workers import await_peers, validation_batch_size
 from failures import Failure
 from tests import graphs
 from tests.components.trainer import trainer_process
-from tests.components.trainer.conftest import LINEAR, Run
+from tests.components.trainer.conftest import LINEAR, ONE_BLOCK, Run
 from tests.processes import Process, wait_for
 from tests.processes import start as start_process
 
@@ -105,7 +105,7 @@ def history(out: Path) -> dict:
 
 
 # Two epochs, as each has an order of its own, of few steps, each of which takes workers long.
-SHORT = {"epochs": 2, "batch_size": 60}
+SHORT = {"model": ONE_BLOCK, "epochs": 2, "batch_size": 60}
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +129,15 @@ def test_two_devices_train_as_one_does(alone, start, tmp_path):
 
 
 @pytest.mark.slow
-def test_four_workers_of_unequal_memory_train_as_one_does_to_the_same_weights_and_the_first_writes(
+def test_workers_of_unequal_memory_train_as_one_does_to_the_same_weights_and_the_first_writes(
     alone, start_workers, tmp_path
 ):
-    workers = start_workers(tmp_path, limits_mb=(100, 0.001, 100, 0.001), count=4, **SHORT)
+    # Calls of several steps may last longer than any other wait.
+    calls = {"steps_per_execution": 2, "longest_step": 0.01}
+    workers = start_workers(tmp_path, limits_mb=(100, 0.001, 100), count=3, **calls, **SHORT)
     logs = [ended(process, tmp_path / f"worker_{index}") for index, process in enumerate(workers)]
     hashes = [line for log in logs for line in log.splitlines() if line.startswith("weights ")]
-    assert len(hashes) == 4
+    assert len(hashes) == 3
     assert len(set(hashes)) == 1
     chief = tmp_path / "worker_0"
     np.testing.assert_allclose(metrics(chief), alone.metrics, rtol=TOLERANCE)
@@ -144,7 +146,7 @@ def test_four_workers_of_unequal_memory_train_as_one_does_to_the_same_weights_an
     assert "fit into the 104.8 MB allowed" in history(chief)["input"]
     # There was a sleeping thread for each sum over the workers, of which a step has many.
     threads = [int(count) for log in logs for count in re.findall(r"^threads (\d+)$", log, re.M)]
-    assert len(threads) == 4
+    assert len(threads) == 3
     assert max(threads) < 300
 
 
@@ -223,13 +225,6 @@ def test_a_worker_waits_for_the_first_one_to_write_and_ends_when_that_is_killed(
     workers[0].kill()
     assert workers[1].wait(60) == 1
     assert "another worker is gone" in failure(log)
-
-
-@pytest.mark.slow
-def test_calls_of_many_steps_may_last_longer_than_any_other_wait(start_workers, tmp_path):
-    keys = {"model": LINEAR, "epochs": 1, "batch_size": 4, "steps_per_execution": 5}
-    for index, process in enumerate(start_workers(tmp_path, longest_step=0.01, **keys)):
-        ended(process, tmp_path / f"worker_{index}")
 
 
 @pytest.mark.slow
@@ -335,7 +330,7 @@ def test_with_op_determinism_another_process_ends_with_identical_weights(
     there = Run(**{name: make_artifact(kind, out / name) for name, kind in kinds.items()})
     assert alone.metrics == there.metrics
     weights = alone.weights()
-    assert len(weights) >= 8
+    assert len(weights) == 7
     for mine, other in zip(weights, there.weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
 
