@@ -6,11 +6,13 @@ That they change nothing is seen of a whole run in tests/e2e/test_surroundings.p
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from failures import ConfigurationError
 from pipeline import surroundings
+from tests.processes import start
 
 CHECK = ("-m", "pipeline", "check", "--config", "configs/digits.yaml")
 
@@ -41,10 +43,10 @@ def test_what_cannot_be_set_aside_is_one_line(variables, line):
     assert said.startswith(line)
 
 
-FLAGS = ["--no_such_flag", "--xla_cpu_multi_thread_eigen=7x", "/no/such/file"]
+FLAGS = ["--xla_cpu_multi_thread_eigen=7x", "--no_such_flag", "/no/such/file"]
 CAUSES = [
-    "Unknown flag in XLA_FLAGS: --no_such_flag",
     "Couldn't interpret value 7x for flag xla_cpu_multi",
+    "Unknown flag in XLA_FLAGS: --no_such_flag",
     'Could not open file "/no/such/file"',
 ]
 
@@ -53,7 +55,8 @@ CAUSES = [
 def test_flags_with_which_xla_would_end_the_process_are_one_line(tmp_path):
     run = ("-m", "pipeline", "run", "--config", "configs/digits.yaml")
     words = ("--set", f"root={tmp_path}/a", "--results", f"{tmp_path}/out.json")
-    done = python(*run, *words, XLA_FLAGS=FLAGS[0])
+    # As of a user who wants no errors on screen.
+    done = python(*run, *words, XLA_FLAGS=FLAGS[0], TF_CPP_MIN_LOG_LEVEL="3")
     assert done.returncode == 2
     [said] = done.stderr.splitlines()
     assert said.startswith(f"XLA_FLAGS: given '{FLAGS[0]}'; allowed: flags that XLA knows, or none")
@@ -61,16 +64,29 @@ def test_flags_with_which_xla_would_end_the_process_are_one_line(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def tensorflow_imported(monkeypatch, tmp_path):
+    """The process that compiles something need not import TensorFlow first."""
+
+    def run(command, *, env, **_):
+        assert command[:2] == [sys.executable, "-c"]
+        process = start(exec, command[2], {}, log=tmp_path / "log", environment=env)
+        return SimpleNamespace(returncode=process.wait(60), stderr=(tmp_path / "log").read_bytes())
+
+    monkeypatch.setattr(surroundings, "subprocess", SimpleNamespace(run=run))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("tensorflow_imported")
 @pytest.mark.parametrize(("flags", "cause"), zip(FLAGS[1:], CAUSES[1:], strict=True))
 def test_other_flags_are_told_with_their_cause(monkeypatch, flags, cause):
     monkeypatch.setenv("XLA_FLAGS", flags)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # as of a user who wants no errors on screen
     with pytest.raises(ConfigurationError, match=f"^XLA_FLAGS: given '{flags}'.*{cause}"):
         surroundings.check_xla()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tensorflow_imported")
 def test_flags_that_xla_knows_are_left_as_they_are(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=1")
     surroundings.check_xla()
