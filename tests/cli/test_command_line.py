@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from cli.command_line import main, parser
+from failures import Failure
+from kfp.compile_package import write_package
+from tests.full_disk import full_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("cli", "components", "files", "kfp", "pipeline", "report", "settings")
@@ -119,22 +122,13 @@ def test_an_address_for_what_is_written_to_a_disk_is_refused(words, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-PACKAGE_ON_A_FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from kfp.compile_package import write_package
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-write_package([{"pipelineInfo": 100_000 * "x"}], Path(sys.argv[1]))
-"""
-
-
 @pytest.mark.slow
 def test_a_disk_that_cannot_take_the_package_keeps_the_one_before_and_no_half(tmp_path):
     file = tmp_path / "package.yaml"
     file.write_text("before")
-    words = [sys.executable, "-c", PACKAGE_ON_A_FULL_DISK, str(file)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "File too large" in done.stderr
+    documents = [{"pipelineInfo": 100_000 * "x"}]
+    with full_disk(20_000), pytest.raises(Failure, match="File too large"):
+        write_package(documents, file)
     assert [path.name for path in tmp_path.iterdir()] == ["package.yaml"]
     assert file.read_text() == "before"
 
