@@ -1,4 +1,4 @@
-"""A listing of 100,000 keys takes no more memory than one of 10,000."""
+"""A listing of 50,000 keys takes no more memory than one of 10,000."""
 
 import os
 import subprocess
@@ -34,7 +34,8 @@ def listing_of(number: int):
 
 
 LIST = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from files.buckets import mirror
 from files.buckets.addresses import address_of
 from files.buckets.index import Index
@@ -42,18 +43,19 @@ from files.buckets.index import Index
 with Index(sys.argv[1]) as index:
     mirror._list(address_of("s3://bucket/photos"), "", index)
     print(index.missing(sys.argv[1]), index.bytes_listed())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Of getrusage, the peak is never below that of the process that started this one.
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 
 @pytest.mark.slow
-def test_a_listing_of_100_000_keys_takes_no_more_memory_than_one_of_10_000(tmp_path):
+def test_a_listing_of_50_000_keys_takes_no_more_memory_than_one_of_10_000(tmp_path):
     peaks = {}
-    for number in (10_000, 100_000):
+    for number in (10_000, 50_000):
         with answering(listing_of(number)) as url:
             environment = os.environ | S3_ENVIRONMENT | {"AWS_ENDPOINT_URL": url}
             command = [sys.executable, "-c", LIST, str(tmp_path / str(number))]
             said = subprocess.check_output(command, text=True, env=environment, cwd=PROJECT)
         missing, listed, peaks[number] = map(int, said.split())
         assert (missing, listed) == (number, 10 * number)
-    assert peaks[100_000] < 1.1 * peaks[10_000], peaks
+    assert peaks[50_000] < 1.1 * peaks[10_000], peaks
