@@ -188,5 +188,5 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
         assert counted == repeats * len(examples)
         return kib
 
-    # Held at once, what is answered to the rest would take 320 MiB.
-    assert peak(150) - peak(15) < 64 * 1024
+    # Held at once, what is answered to the rest would take 107 MiB.
+    assert peak(60) - peak(15) < 64 * 1024
