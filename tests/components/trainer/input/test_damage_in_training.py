@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from failures import Failure
+from tests.components.trainer.conftest import LINEAR
 
 
 @pytest.mark.slow
@@ -22,7 +23,8 @@ def test_a_flipped_byte_ends_a_training_with_one_line(strategy, split, digits, t
         train_in(
             "training",
             inputs=inputs,
-            epochs=2,
+            model=LINEAR,
+            epochs=1,
             input={"strategy": strategy, "cache_dir": str(tmp_path / "cache")},
         )
     assert "\n" not in str(failure.value)
