@@ -113,7 +113,7 @@ def test_two_workers_give_the_batches_of_streaming_each_once_an_epoch(service, b
 
 @pytest.mark.slow
 def test_the_order_of_an_epoch_is_drawn_once_for_all_its_windows():
-    many = order.Order((3_000_000,), 150_000, 256, shuffle=True, seed=1, drop_remainder=True)
+    many = order.Order((1_500_000,), 75_000, 256, shuffle=True, seed=1, drop_remainder=True)
 
     def seconds(windows):
         began = time.process_time()
