@@ -145,19 +145,22 @@ def test_in_mixed_precision_pixels_are_normalised_by_the_very_mean_that_is_serve
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("parameters", "optimizer", "rate"),
-    [({"name": "mobilenet", "alpha": 0.35}, "Adam", 0.003), ({"name": "resnet"}, "SGD", 0.03)],
+    ("parameters", "optimizer", "rate", "count", "epochs"),
+    [
+        ({"name": "mobilenet", "alpha": 0.35}, "Adam", 0.003, 16, 6),
+        ({"name": "resnet"}, "SGD", 0.03, 8, 4),
+    ],
 )
-def test_large_models_learn_digits(parameters, optimizer, rate):
+def test_large_models_learn_digits(parameters, optimizer, rate, count, epochs):
     digits = load_digits()
-    images = np.kron(digits.images[:16], np.ones([4, 4]))[..., None].repeat(3, axis=-1) * 15.9
+    images = np.kron(digits.images[:count], np.ones([4, 4]))[..., None].repeat(3, axis=-1) * 15.9
     keras.utils.set_random_seed(1)
     model = build(parameters)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     # Tracing the graphs of their steps takes longer than the steps.
     model.compile(getattr(keras.optimizers, optimizer)(rate), loss, run_eagerly=True)
     losses = model.fit(
-        images.astype(np.uint8), digits.target[:16], batch_size=16, epochs=6, verbose=0
+        images.astype(np.uint8), digits.target[:count], batch_size=16, epochs=epochs, verbose=0
     ).history["loss"]
     assert losses[-1] < 0.6 * losses[0]
 
