@@ -108,14 +108,14 @@ def pytest_collection_modifyitems(items):
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
     # Files with slow tests go first, so that no worker waits for another one's last file; those
-    # that measure before them, as long as the others' tests are short.
+    # that measure last, when no fixture is left to be made while all others stand still.
     slow, measured = (
         {item.path for item in items if item.get_closest_marker(mark)}
         for mark in ("slow", "measured")
     )
     items.sort(
         key=lambda item: (
-            item.path not in measured,
+            item.path in measured,
             item.path not in slow,
             not item.get_closest_marker("measured"),
         )

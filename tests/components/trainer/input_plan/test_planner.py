@@ -1,9 +1,11 @@
-"""The plan of a training's input, on digits whose decoder sleeps for a known time an image."""
+"""The plan of a training's input, on digits whose decoder sleeps for a known time an image.
+
+What it foretells is measured in test_measured_plans.py.
+"""
 
 import dataclasses
 import io
 import os
-import threading
 import time
 
 import pytest
@@ -11,107 +13,15 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from components.trainer.certification.emulation import StandIn
 from components.trainer.checkpoints import Checkpoints
 from components.trainer.input import disk
 from components.trainer.input.features import LABEL, image_feature
-from components.trainer.input.function import feed
-from components.trainer.input.options import FeedOptions
 from components.trainer.input.records import source as records_source
 from components.trainer.input_plan.plan import PLAN_FILE
 from components.trainer.input_plan.planner import Planner
-from components.trainer.input_plan.prediction import Consumer
 from components.trainer.input_plan.speed import sync_rate
 from failures import Failure
-from settings.training import Training
-
-SHAPE, BATCH = (12, 12, 1), 16
-SLEEP = 0.004  # seconds an image, one at a time: 250 images/s
-RATE = 1 / SLEEP
-ALWAYS = 0.001  # so short a probe measures the smallest data
-
-
-@pytest.fixture(scope="module")
-def quick(digits):
-    files = sorted(map(str, (digits.folder / "transformed" / "Split-train").iterdir()))
-    return dataclasses.replace(records_source(files, (image_feature(SHAPE), LABEL)), in_place=())
-
-
-@pytest.fixture(scope="module")
-def late(quick):
-    """A source whose decoder takes no processor, so that a busy machine changes little."""
-    return slowed(quick)
-
-
-@pytest.fixture(scope="module")
-def hurried(quick):
-    """A quarter as slow, where a little time more or less decides nothing."""
-    return slowed(quick, SLEEP / 4)
-
-
-def slowed(source, seconds=SLEEP):
-    one_at_a_time = threading.Lock()
-
-    def sleep(serialized):
-        with one_at_a_time:
-            time.sleep(seconds * len(serialized))
-        return serialized
-
-    def decode(serialized):
-        slept = tf.numpy_function(sleep, [serialized], tf.string)
-        return source.decode(tf.ensure_shape(slept, serialized.shape))
-
-    return dataclasses.replace(source, decode=decode)
-
-
-@pytest.fixture
-def planner_of(tmp_path):
-    """A Planner of a model that takes so many images a second, and counts its measurements."""
-
-    def make(rate, checkpoints=None, began_with=None, memory_limit=None, cache=True, **training):
-        measured = []
-
-        def step(steps_per_epoch, batch, seconds):
-            images, labels = batch
-            assert len(images) == len(labels) == BATCH
-            measured.append(steps_per_epoch)
-            return Consumer(BATCH, BATCH / rate), []
-
-        cache_dir = str(tmp_path / "cache") if cache else None
-        options = FeedOptions(seed=3, cache_dir=cache_dir, memory_limit_bytes=memory_limit)
-        made = Planner(
-            Training(batch_size=BATCH, **{"input": {"probe_seconds": ALWAYS}} | training),
-            options,
-            step,
-            checkpoints or Checkpoints(None, None, 60),
-            began_with,
-        )
-        made.measured = measured
-        return made
-
-    return make
-
-
-def plan_of(planner, source):
-    chosen, reason = planner(source, "memory", "by size")
-    assert (planner.plan.strategy, planner.plan.reason) == (chosen, reason)
-    return planner.plan
-
-
-@pytest.mark.slow
-@pytest.mark.measured
-def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late, hurried):
-    plan = plan_of(planner_of(RATE, epochs=1, cache=False), late)
-    assert plan.strategy == "streaming"
-    # Loading takes as long as the training, and is not done beside it.
-    memory, _, streaming = plan.forecasts
-    assert memory.seconds > 1.3 * streaming.seconds
-
-    longer = planner_of(20 * RATE, epochs=20)
-    assert plan_of(longer, hurried).strategy == "memory"
-    assert longer.measured == [15]
-    for strategy in ("memory", "disk", "streaming"):
-        assert any(strategy in line for line in longer.plan.lines())
+from tests.components.trainer.input_plan.conftest import ALWAYS, BATCH, RATE, plan_of, slowed
 
 
 @pytest.mark.slow
@@ -261,21 +171,3 @@ def test_who_wants_no_probe_gets_none(planner_of, late):
     planner = planner_of(RATE, input={"probe_seconds": 0})
     assert plan_of(planner, late).strategy == "memory"
     assert not planner.measured
-
-
-@pytest.mark.slow
-@pytest.mark.measured
-@pytest.mark.parametrize("part", [0.5, 1.5])
-def test_what_is_predicted_of_streaming_happens(planner_of, quick, part):
-    source, rate = slowed(quick, SLEEP / 2), part * 2 * RATE
-    consumer = Consumer(BATCH, BATCH / rate)
-    predicted = plan_of(planner_of(rate, epochs=2, cache=False), source).forecasts[2].later_epochs
-
-    made = feed(source, BATCH, training=True, options=FeedOptions(seed=3, strategy="streaming"))
-    batches, device = iter(made.dataset), StandIn(consumer.step_seconds)
-    for _ in range(made.steps_per_epoch):
-        device.take(batches)
-    waited = sum(device.take(batches) for _ in range(30))
-    took = waited + 30 * consumer.step_seconds
-    assert predicted.images_per_second == pytest.approx(30 * BATCH / took, rel=0.15)
-    assert predicted.wait == pytest.approx(waited / took, abs=0.05)
