@@ -72,7 +72,7 @@ def pets_dir(tmp_path_factory):
     )
 
     source = tmp_path_factory.mktemp("pets_source")
-    write_pets(source, {"train": 40, "test": 16})
+    write_pets(source, {"train": 16, "test": 8})
 
     with registered.skip_registration():
 
