@@ -142,29 +142,21 @@ def test_a_corrupt_image_stops_the_run_when_the_configuration_says_fail(
 
 
 @pytest.mark.slow
-def test_more_corrupt_images_than_allowed_stop_the_run(pipeline, with_corrupt_images):
-    run = pipeline(
-        with_corrupt_images(3),
-        "preprocessing.on_corrupt_image=drop",
-        "preprocessing.max_dropped=2",
-    )
-    check_failed(run, "Transform", "3", "2", "max_dropped")
-
-
-@pytest.mark.slow
 def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
     with_corrupt_images(1, "test")
     run = pipeline(
         with_corrupt_images(2),
+        "data.splits.train='train[:500]'",
+        "data.splits.test='test[:100]'",
         "preprocessing.on_corrupt_image=drop",
         "preprocessing.max_dropped=2",
         "model.parameters={filters: [16]}",
         "training.epochs=2",
-        "evaluation.thresholds.accuracy.min=0.3",
+        "evaluation.thresholds.accuracy.min=0.2",
     )
     assert run.code == 0, run.said
     assert "3 corrupt dropped" in run.out  # by Transform, of all splits
-    assert "on 358 examples" in run.out  # of the test split, by the Evaluator
+    assert "on 99 examples" in run.out  # of the test split, by the Evaluator
     assert "serves:" in run.out
 
 
@@ -175,16 +167,12 @@ def test_dropped_images_are_counted_and_shown(pipeline, with_corrupt_images):
         ("data.image_feature=picture", "SchemaGen", "picture"),
         ("data.label_feature=class", "SchemaGen", "class"),
         ("training.batch_size=5000", "Trainer", "5000"),
-        ("training.learning_rate=10", "Trainer", "learning_rate"),
     ],
 )
 def test_a_configuration_that_does_not_fit_the_data_says_where(
     after_digits, override, component, expected
 ):
-    overrides = [override]
-    if "learning_rate" in override:
-        overrides += ["training.optimizer=sgd", "training.schedule=constant"]
-    check_failed(after_digits(*overrides), component, expected)
+    check_failed(after_digits(override), component, expected)
 
 
 @pytest.mark.slow
