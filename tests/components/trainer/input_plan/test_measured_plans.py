@@ -5,8 +5,17 @@ import pytest
 from components.trainer.certification.emulation import StandIn
 from components.trainer.input.function import feed
 from components.trainer.input.options import FeedOptions
-from components.trainer.input_plan.prediction import Consumer
-from tests.components.trainer.input_plan.conftest import BATCH, RATE, SLEEP, plan_of, slowed
+from components.trainer.input_plan.prediction import Consumer, predict
+from components.trainer.input_plan.probe import Probe
+from components.usable_cores import usable_cores
+from tests.components.trainer.input_plan.conftest import (
+    ALWAYS,
+    BATCH,
+    RATE,
+    SLEEP,
+    plan_of,
+    slowed,
+)
 
 
 @pytest.mark.slow
@@ -25,15 +34,26 @@ def test_one_epoch_is_streamed_and_many_are_kept_in_memory(planner_of, late, hur
         assert any(strategy in line for line in longer.plan.lines())
 
 
+OPTIONS = FeedOptions(seed=3, strategy="streaming")
+
+
+@pytest.fixture(scope="module")
+def twice_as_quick(quick):
+    """A source, and what streaming it was measured to cost."""
+    source = slowed(quick, SLEEP / 2)
+    _, _, streaming = Probe(source, source.count(), BATCH, OPTIONS, ALWAYS).measure({}).costs
+    return source, streaming
+
+
 @pytest.mark.slow
 @pytest.mark.measured
 @pytest.mark.parametrize("part", [0.5, 1.5])
-def test_what_is_predicted_of_streaming_happens(planner_of, quick, part):
-    source, rate = slowed(quick, SLEEP / 2), part * 2 * RATE
-    consumer = Consumer(BATCH, BATCH / rate)
-    predicted = plan_of(planner_of(rate, epochs=2, cache=False), source).forecasts[2].later_epochs
+def test_what_is_predicted_of_streaming_happens(twice_as_quick, part):
+    source, costs = twice_as_quick
+    consumer = Consumer(BATCH, BATCH / (part * 2 * RATE))
+    made = feed(source, BATCH, training=True, options=OPTIONS)
+    predicted = predict(costs, consumer, made.steps_per_epoch, 2, usable_cores()).later_epochs
 
-    made = feed(source, BATCH, training=True, options=FeedOptions(seed=3, strategy="streaming"))
     batches, device = iter(made.dataset), StandIn(consumer.step_seconds)
     for _ in range(made.steps_per_epoch):
         device.take(batches)
