@@ -1,4 +1,4 @@
-"""Digits from a Kafka topic to a pushed model: ingest writes spans, and runs read them."""
+"""Digits of a Kafka topic: ingest writes spans, and runs read them."""
 
 import hashlib
 from pathlib import Path
@@ -11,14 +11,12 @@ from cli.command_line import main
 from components.examples.reading import serialized
 from datasets.digits import enlarged_png
 from files import tfrecords
-from tests.e2e.test_digits import results, versions
+from tests.e2e.test_digits import results
 from tests.kafka_topics import PARTITIONS, MockCluster
-
-QUICKLY = ("--set", "training.epochs=2", "--set", "serving.check=false")
 
 
 @pytest.mark.slow
-def test_digits_of_a_topic_become_the_same_examples_and_a_pushed_model(tmp_path, capfd):
+def test_digits_of_a_topic_become_the_same_examples(tmp_path, capfd):
     cluster, loaded = MockCluster(), load_digits()
     digits = [
         (number % PARTITIONS, enlarged_png(image), str(label).encode())
@@ -29,13 +27,13 @@ def test_digits_of_a_topic_become_the_same_examples_and_a_pushed_model(tmp_path,
         cluster.send("digits", part)
         assert command(capfd, "ingest", path)[0] == 0
 
-    code, said = command(capfd, "run", path, *QUICKLY)
-    assert code == 0, said
+    # Spans, and TFRecords, become a pushed model in test_spans and test_foreign_records.
+    code, said = command(capfd, "run", path, "--set", "training.batch_size=5000")
+    assert (code, "Trainer failed" in said.replace("│", " ")) == (1, True), said
     assert results(said)["TfrecordsExampleGen"] == "ran"
     words = " ".join(said.replace("│", " ").split())
     assert "1,797 examples in 3 splits" in words
     assert "spans 1, 2 (new: spans 1, 2)" in words
-    assert versions(tmp_path / "pushed") == ["1"]
 
     wanted = [serialized({"image": image, "label": label}) for _, image, label in digits]
     found = [
@@ -63,7 +61,6 @@ def configuration(folder: Path, brokers) -> Path:
         "ingest": {"brokers": brokers, "topic": "digits"},
         "push": {"destination": f"{folder}/pushed"},
     }
-    content["evaluation"] = {"thresholds": {"accuracy": {"min": 0.5}}}
     path = folder / "digits.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
