@@ -11,7 +11,6 @@ from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 from tfx.types import artifact as tfx_artifact
 
-from components.spans.reading import PROPERTY as SPANS
 from failures import Failure
 from files.strict_json import text_of
 from kfp.launcher_paths import local_path
@@ -104,14 +103,20 @@ def to_record(artifact):
 
 
 def _check_size(metadata, type_name):
-    spans = len(text_of(metadata.get(SPANS, "")).encode())
+    size = len(text_of(metadata).encode())
+    if size <= _MOST_BYTES_OF_SPANS:
+        return
+    # Not at the top: a step imports only what its code's fingerprint covers.
+    from components.spans.reading import PROPERTY
+
+    spans = len(text_of(metadata.get(PROPERTY, "")).encode())
     if spans > _MOST_BYTES_OF_SPANS:
         raise Failure(
-            f"the property {SPANS} of {type_name} takes {spans:,} bytes, and up to three artifacts "
-            f"with it travel in one argument of a step; allowed: {_MOST_BYTES_OF_SPANS:,}. Use a "
-            "shorter window of spans, or one with fewer gaps and versions."
+            f"the property {PROPERTY} of {type_name} takes {spans:,} bytes, and up to three "
+            "artifacts with it travel in one argument of a step; allowed: "
+            f"{_MOST_BYTES_OF_SPANS:,}. Use a shorter window of spans, or one with fewer gaps and "
+            "versions."
         )
-    size = len(text_of(metadata).encode())
     if size > MOST_BYTES:
         key = max(metadata, key=lambda key: len(text_of(metadata[key])))
         raise Failure(
